@@ -1,0 +1,151 @@
+/**
+ * The file system, as little of it as the library needs, all of it synchronous: the one file of the library proper that
+ * touches `node:`. It runs in Node and in Deno.
+ *
+ * Whatever the system refuses (no such file, no permission, disk full, …) is thrown as an InputError of one sentence
+ * that names the path. This is not a place for formats: callers parse what they read.
+ */
+import * as fs from "node:fs";
+import { dirname, join } from "node:path";
+import { pid } from "node:process";
+import { InputError } from "./errors.ts";
+
+export interface DirectoryEntry {
+  name: string;
+  /** Links are followed: a link to a directory is one. */
+  isDirectory: boolean;
+}
+
+/** One read or write call of the system moves at most 2 GiB - 1 bytes; longer files are moved in pieces of this size. */
+const PIECE = 2 ** 30;
+
+/** The whole file. Lengths beyond 2 GiB are fine, and so are pipes and devices, whose length is not known before. */
+export function readFile(path: string): Uint8Array {
+  return attempt("read", path, () =>
+    withFile(path, "r", (file) => {
+      const { size } = fs.fstatSync(file);
+      return size > 0 ? readKnownSize(file, size) : new Uint8Array(fs.readFileSync(file));
+    }),
+  );
+}
+
+/** The whole file as UTF-8 text, without a byte order mark. Bytes that are not UTF-8 are refused, never replaced. */
+export function readText(path: string): string {
+  const bytes = readFile(path);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new InputError(`${path} is not UTF-8 text; convert it to UTF-8 first`);
+  }
+}
+
+/**
+ * Replaces the file at `path` all at once: whoever opens it sees the old content or the new, never a part, even if the
+ * power fails midway. Writes `path.tmp-<pid>` beside it, syncs, renames; makes the parent directory if it is missing.
+ */
+export function writeFileAtomic(path: string, content: Uint8Array | string): void {
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+  const temporary = `${path}.tmp-${pid}`;
+  attempt("write", path, () => {
+    fs.mkdirSync(dirname(path), { recursive: true });
+    try {
+      withFile(temporary, "w", (file) => {
+        writeAll(file, bytes);
+        fs.fsyncSync(file);
+      });
+      fs.renameSync(temporary, path);
+    } catch (error) {
+      fs.rmSync(temporary, { force: true });
+      throw error;
+    }
+  });
+}
+
+/** Adds `text` at the end of the file, which is made if it is missing, as is its parent directory. */
+export function appendText(path: string, text: string): void {
+  attempt("write", path, () => {
+    fs.mkdirSync(dirname(path), { recursive: true });
+    fs.appendFileSync(path, text);
+  });
+}
+
+/** What the directory holds, sorted by name (code units, so the order is the same on every machine). */
+export function listDirectory(path: string): DirectoryEntry[] {
+  const names = attempt("list", path, () => fs.readdirSync(path)).sort();
+  return names.map((name) => ({ name, isDirectory: isDirectory(join(path, name)) }));
+}
+
+/** Whether there is anything at `path`; a link to nothing is nothing. */
+export function exists(path: string): boolean {
+  return fs.existsSync(path);
+}
+
+/** Whether there is a directory at `path`, or a link to one. */
+export function isDirectory(path: string): boolean {
+  return attempt("inspect", path, () => fs.existsSync(path) && fs.statSync(path).isDirectory());
+}
+
+/** Makes the directory and those above it; one that exists already is fine. */
+export function makeDirectory(path: string): void {
+  attempt("make", path, () => fs.mkdirSync(path, { recursive: true }));
+}
+
+/** Removes the file; one that does not exist is fine, a directory is refused. */
+export function removeFile(path: string): void {
+  // Asked first, because Deno's unlink removes an empty directory.
+  if (isDirectory(path)) throw new InputError(`cannot remove ${path}: ${REASONS.EISDIR}`);
+  attempt("remove", path, () => fs.rmSync(path, { force: true }));
+}
+
+function withFile<T>(path: string, flags: "r" | "w", use: (file: number) => T): T {
+  const file = fs.openSync(path, flags);
+  try {
+    return use(file);
+  } finally {
+    fs.closeSync(file);
+  }
+}
+
+/** Up to `size` bytes, fewer if the file has been cut meanwhile. */
+function readKnownSize(file: number, size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  let filled = 0;
+  while (filled < size) {
+    const count = fs.readSync(file, bytes, filled, Math.min(PIECE, size - filled), null);
+    if (count === 0) break;
+    filled += count;
+  }
+  return bytes.subarray(0, filled);
+}
+
+function writeAll(file: number, bytes: Uint8Array): void {
+  for (let written = 0; written < bytes.length; ) {
+    written += fs.writeSync(file, bytes, written, Math.min(PIECE, bytes.length - written));
+  }
+}
+
+/** Runs one operation and turns what the system refuses into an InputError; any other error passes untouched. */
+function attempt<T>(verb: string, path: string, operation: () => T): T {
+  try {
+    return operation();
+  } catch (error) {
+    if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") throw error;
+    const reason = REASONS[error.code] ?? error.message;
+    throw new InputError(`cannot ${verb} ${path}: ${reason}`);
+  }
+}
+
+const REASONS: Record<string, string> = {
+  EACCES: "permission denied",
+  EEXIST: "a file of that name is in the way",
+  EISDIR: "it is a directory, a file is needed",
+  ELOOP: "too many symbolic links lead to it",
+  EMFILE: "too many files are open",
+  ENAMETOOLONG: "its name is too long",
+  ENOENT: "no such file or directory",
+  ENOSPC: "the disk is full",
+  ENOTDIR: "a part of the path is a file, a directory is needed",
+  EPERM: "operation not permitted",
+  EROFS: "the file system is read-only",
+};
