@@ -1,0 +1,232 @@
+/**
+ * The one configuration of a model: what `config.json` of a checkpoint holds, with Hugging Face's names where they exist.
+ *
+ * Every key is described once, in `configFields`; parsing, `--set key=value`, `--help` and the documentation all read
+ * that table. A configuration that parses is a model that can be built: unknown keys, wrong types, values out of range
+ * and impossible combinations are refused here. It says nothing about training, data or tokenizers.
+ */
+import { InputError } from "../errors.ts";
+import { nearest } from "./nearest.ts";
+
+export interface ModelConfig {
+  model_type: "memorizing-transformer";
+  vocab_size: number;
+  hidden_size: number;
+  num_hidden_layers: number;
+  num_attention_heads: number;
+  head_dim: number;
+  intermediate_size: number;
+  hidden_act: "relu" | "gelu";
+  rms_norm_eps: number;
+  dropout: number;
+  segment_length: number;
+  xl_cache_length: number;
+  memory_layers: number[];
+  memory_size: number;
+  memory_topk: number;
+  memory_combine: "gate" | "joint";
+  memory_search: "exact";
+  memory_layer_position_bias: boolean;
+  attention_scale_init: number;
+  memory_gate_init: number;
+  num_position_buckets: 32;
+  max_position_distance: 128;
+  tie_word_embeddings: true;
+}
+
+/** `min` and `max` belong to the range, `above` and `below` do not. */
+interface Range {
+  min?: number;
+  above?: number;
+  max?: number;
+  below?: number;
+}
+
+/** What one key may hold, what it holds when it is left out, and one line that explains it. */
+export type ConfigField = { about: string } & (
+  | ({ kind: "integer"; default: number } & Range)
+  | ({ kind: "number"; default: number } & Range)
+  | ({ kind: "integers"; default: readonly number[] } & Range)
+  | { kind: "boolean"; default: boolean }
+  | { kind: "choice"; default: string | number | boolean; choices: readonly (string | number | boolean)[] }
+);
+
+/** Every key, in the order in which `config.json` and `--help` show them. The defaults are the preset `small`. */
+export const configFields: Readonly<Record<keyof ModelConfig, ConfigField>> = {
+  model_type: choice(["memorizing-transformer"], "the architecture"),
+  vocab_size: integer(256, 1, 2 ** 24, "V, tokens in the vocabulary; 256 are the bytes"),
+  hidden_size: integer(256, 1, 2 ** 16, "C, width of the residual stream"),
+  num_hidden_layers: integer(4, 1, 1024, "L, blocks of attention and feed-forward"),
+  num_attention_heads: integer(4, 1, 1024, "H, attention heads of a layer"),
+  head_dim: integer(64, 1, 4096, "D, width of a head; need not be C / H"),
+  intermediate_size: integer(1024, 1, 2 ** 18, "F, width of the feed-forward block"),
+  hidden_act: choice(["relu", "gelu"], "activation of the feed-forward block"),
+  rms_norm_eps: { kind: "number", default: 1e-6, above: 0, max: 1, about: "added to the mean square in RMSNorm" },
+  dropout: { kind: "number", default: 0, min: 0, below: 1, about: "share of activations dropped in training" },
+  segment_length: integer(512, 1, 2 ** 16, "T, tokens of a document that one step reads"),
+  xl_cache_length: integer(0, 0, 2 ** 20, "W, earlier tokens that every layer still sees (Transformer-XL); 0 is none"),
+  memory_layers: {
+    kind: "integers",
+    default: [2],
+    min: 0,
+    max: 1023,
+    about: "layers with a memory, counted from 0; [] is none, [8] is the paper's 9th of 12",
+  },
+  memory_size: integer(8192, 0, 2 ** 24, "M, (key, value) pairs that a head remembers; 0 is the model without memory"),
+  memory_topk: integer(32, 1, 2 ** 16, "K, pairs that a query retrieves"),
+  memory_combine: choice(["gate", "joint"], "how retrieved and local attention meet: a learned gate, or one softmax"),
+  memory_search: choice(["exact"], "how the K pairs are found"),
+  memory_layer_position_bias: {
+    kind: "boolean",
+    default: true,
+    about: "whether local attention in a memory layer has the position bias",
+  },
+  attention_scale_init: {
+    kind: "number",
+    default: 8,
+    above: 0,
+    max: 1000,
+    about: "first value of the learned scale of attention logits; the paper's code has 1",
+  },
+  memory_gate_init: {
+    kind: "number",
+    default: 0,
+    min: -30,
+    max: 30,
+    about: "first value of the memory gate, before the sigmoid",
+  },
+  num_position_buckets: choice([32], "buckets of the T5 position bias"),
+  max_position_distance: choice([128], "distance from which on all tokens share the last bucket"),
+  tie_word_embeddings: choice([true], "logits are computed with the embedding"),
+};
+
+const fieldEntries = Object.entries(configFields);
+
+/**
+ * The configuration that `json` (parsed JSON) describes; keys left out have their default.
+ * `source` names the origin in messages, a path or an option. Throws an InputError that names source and key.
+ */
+export function parseConfig(json: unknown, source: string): ModelConfig {
+  if (typeof json !== "object" || json === null || Array.isArray(json)) {
+    throw new InputError(`${source}: a configuration must be a JSON object of keys and values, not ${show(json)}`);
+  }
+  const given = new Map<string, unknown>(Object.entries(json));
+  for (const key of given.keys()) fieldOf(key, source);
+  const values = fieldEntries.map(([key, field]) => [key, checked(key, field, given, source)]);
+  const config: ModelConfig = Object.fromEntries(values);
+  checkMemoryLayers(config, source);
+  return config;
+}
+
+/** `config` with some keys replaced: overrides are `key=value`, lists as `memory_layers=2,5`. Checks as parseConfig does. */
+export function applyOverrides(config: ModelConfig, overrides: readonly string[], source = "--set"): ModelConfig {
+  const given = overrides.map((override) => {
+    const equals = override.indexOf("=");
+    if (equals < 1) throw new InputError(`${source} ${override}: an override must be written key=value`);
+    const key = override.slice(0, equals).trim();
+    return [key, parseValue(override.slice(equals + 1).trim(), fieldOf(key, source))];
+  });
+  return parseConfig({ ...config, ...Object.fromEntries(given) }, source);
+}
+
+/** One line of words for what `field` may hold, such as `a whole number from 1 to 1024`. */
+export function describeValues(field: ConfigField): string {
+  switch (field.kind) {
+    case "integer":
+      return `a whole number ${describeRange(field)}`;
+    case "number":
+      return `a number ${describeRange(field)}`;
+    case "integers":
+      return `a list of whole numbers ${describeRange(field)}`;
+    case "boolean":
+      return "true or false";
+    case "choice":
+      return field.choices.map((value) => JSON.stringify(value)).join(" or ");
+  }
+}
+
+function describeRange({ min, above, max, below }: Range): string {
+  const from = min === undefined ? `above ${above}` : `from ${min}`;
+  return max === undefined ? `${from} to below ${below}` : `${from} to ${max}`;
+}
+
+function fieldOf(key: string, source: string): ConfigField {
+  const entry = fieldEntries.find(([known]) => known === key);
+  if (entry !== undefined) return entry[1];
+  const known = Object.keys(configFields);
+  const guess = nearest(key, known);
+  const advice = guess === undefined ? `the keys are ${known.join(", ")}` : `did you mean ${guess}?`;
+  throw new InputError(`${source}: unknown key ${show(key)}; ${advice}`);
+}
+
+/** The value of `key`, or its default. Lists of layers come back in ascending order, as copies. */
+function checked(key: string, field: ConfigField, given: ReadonlyMap<string, unknown>, source: string): unknown {
+  const value = given.has(key) ? given.get(key) : field.default;
+  if (!accepts(field, value)) {
+    throw new InputError(`${source}: ${key} must be ${describeValues(field)}, not ${show(value)}`);
+  }
+  return Array.isArray(value) ? value.toSorted((a, b) => a - b) : value;
+}
+
+function accepts(field: ConfigField, value: unknown): boolean {
+  switch (field.kind) {
+    case "integer":
+      return Number.isSafeInteger(value) && inRange(field, value);
+    case "number":
+      return inRange(field, value);
+    case "integers":
+      return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && inRange(field, item));
+    case "boolean":
+      return typeof value === "boolean";
+    case "choice":
+      return field.choices.some((allowed) => allowed === value);
+  }
+}
+
+function inRange(
+  { min = -Infinity, above = -Infinity, max = Infinity, below = Infinity }: Range,
+  value: unknown,
+): boolean {
+  return typeof value === "number" && value >= min && value > above && value <= max && value < below;
+}
+
+function checkMemoryLayers({ memory_layers, num_hidden_layers }: ModelConfig, source: string): void {
+  const outside = memory_layers.find((layer) => layer >= num_hidden_layers);
+  if (outside !== undefined) {
+    const layers = num_hidden_layers === 1 ? "the only layer is 0" : `the layers are 0 to ${num_hidden_layers - 1}`;
+    const model = `num_hidden_layers is ${num_hidden_layers}`;
+    throw new InputError(`${source}: memory_layers has layer ${outside}, but ${model}, so ${layers}`);
+  }
+  const repeated = memory_layers.find((layer, index) => layer === memory_layers[index + 1]);
+  if (repeated !== undefined) {
+    throw new InputError(`${source}: memory_layers has layer ${repeated} twice; name each layer once`);
+  }
+}
+
+/** What stands after `key=`: JSON where it is JSON, a bare word as itself, `2,5` as a list where a list is needed. */
+function parseValue(text: string, field: ConfigField): unknown {
+  try {
+    return JSON.parse(field.kind === "integers" && !text.startsWith("[") ? `[${text}]` : text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return text;
+    throw error;
+  }
+}
+
+/** The value as it would stand in JSON, cut to a length that fits a message. */
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
+
+function integer(fallback: number, min: number, max: number, about: string): ConfigField {
+  return { kind: "integer", default: fallback, min, max, about };
+}
+
+/** A choice whose first value is the default. */
+function choice(
+  choices: readonly [string | number | boolean, ...(string | number | boolean)[]],
+  about: string,
+): ConfigField {
+  return { kind: "choice", default: choices[0], choices, about };
+}

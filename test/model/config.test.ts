@@ -1,0 +1,225 @@
+import * as assert from "uvu/assert";
+import { InputError } from "../../src/errors.ts";
+import { applyOverrides, configFields, describeValues, parseConfig } from "../../src/model/config.ts";
+import { preset, presetNames } from "../../src/model/presets.ts";
+import { suite } from "../harness.ts";
+
+const test = suite("config");
+
+/** The sentence with which `json` is refused. */
+function refusal(json: unknown): string {
+  return sentence(() => parseConfig(json, "model/config.json"));
+}
+
+function sentence(action: () => unknown): string {
+  try {
+    action();
+  } catch (error) {
+    assert.instance(error, InputError);
+    return String((error as Error).message);
+  }
+  return assert.unreachable("nothing was refused") as never;
+}
+
+test("an empty object is the preset small", () => {
+  assert.equal(parseConfig({}, "config.json"), preset("small"));
+});
+
+test("every key has a default that its own description allows", () => {
+  const config = parseConfig({}, "config.json");
+  assert.equal(Object.keys(config), Object.keys(configFields));
+  for (const [key, value] of Object.entries(config)) assert.equal(value, configFields[key as "dropout"].default);
+});
+
+test("a configuration survives JSON and parsing unchanged", () => {
+  for (const name of presetNames) {
+    const config = preset(name);
+    assert.equal(parseConfig(JSON.parse(JSON.stringify(config)), "config.json"), config);
+  }
+});
+
+test("the preset paper is the paper's model", () => {
+  const config = preset("paper");
+  assert.is(config.num_hidden_layers, 12);
+  assert.is(config.num_attention_heads * config.head_dim, 1024);
+  assert.equal(config.memory_layers, [8]);
+  assert.is(config.memory_combine, "gate");
+  assert.is(config.memory_topk, 32);
+  assert.is(config.attention_scale_init, 1);
+});
+
+test("a preset is a fresh copy, so changing one changes no other", () => {
+  preset("small").memory_layers.push(3);
+  assert.equal(preset("small").memory_layers, [2]);
+});
+
+test("an unknown preset is refused with the names there are", () => {
+  assert.is(
+    sentence(() => preset("huge")),
+    'there is no preset "huge"; the presets are tiny, small, base, paper',
+  );
+  sentence(() => preset("toString"));
+});
+
+test("a configuration that is no object is refused", () => {
+  for (const json of [null, [], "small", 3, true, undefined]) {
+    assert.match(refusal(json), /^model\/config\.json: a configuration must be a JSON object/);
+  }
+});
+
+test("a mistyped key is refused with the key that was meant", () => {
+  const cases = {
+    hiden_size: "hidden_size",
+    memory_top_k: "memory_topk",
+    num_layers: undefined,
+    xl_cache_len: "xl_cache_length",
+  };
+  for (const [key, meant] of Object.entries(cases)) {
+    const message = refusal({ [key]: 1 });
+    assert.match(message, `unknown key "${key}"`);
+    assert.match(message, meant === undefined ? "the keys are model_type" : `did you mean ${meant}?`);
+  }
+});
+
+test("keys that every JavaScript object has are unknown keys too", () => {
+  for (const key of ["__proto__", "constructor", "toString", ""]) {
+    assert.match(refusal(JSON.parse(`{${JSON.stringify(key)}: 1}`)), `unknown key "${key}"`);
+  }
+});
+
+test("an endless unknown key is cut short in the message", () => {
+  assert.ok(refusal({ ["x".repeat(1e6)]: 1 }).length < 1000);
+});
+
+test("every key refuses every value of a wrong type, naming file and key and what would be right", () => {
+  const wrong: unknown[] = [null, "8", "", {}, [1.5], ["1"], [null], [[]], -1.5, Number.NaN, Number.POSITIVE_INFINITY];
+  for (const [key, field] of Object.entries(configFields)) {
+    for (const value of field.kind === "boolean" ? [...wrong, 0, 1] : [...wrong, false]) {
+      if (key === "memory_gate_init" && value === -1.5) continue;
+      assert.match(refusal({ [key]: value }), `model/config.json: ${key} must be ${describeValues(field)}, not `);
+    }
+  }
+});
+
+test("whole numbers are required where things are counted", () => {
+  assert.is(
+    refusal({ hidden_size: 255.5 }),
+    "model/config.json: hidden_size must be a whole number from 1 to 65536, not 255.5",
+  );
+});
+
+test("ranges include what they say and nothing beyond", () => {
+  for (const [key, field] of Object.entries(configFields)) {
+    if (field.kind !== "integer" && field.kind !== "number") continue;
+    const step = field.kind === "integer" ? 1 : 1e-9;
+    const { min, above, max, below } = field;
+    const inside = [min ?? (above ?? 0) + step, max ?? (below ?? 0) - step];
+    const outside = [min === undefined ? above : min - step, max === undefined ? below : max + step];
+    // One layer cannot hold the default memory layer 2.
+    for (const value of inside) parseConfig({ memory_layers: [], [key]: value }, "config.json");
+    for (const value of outside) assert.match(refusal({ [key]: value }), `${key} must be a`);
+  }
+});
+
+test("a choice names all its values", () => {
+  assert.is(
+    refusal({ memory_combine: "mix" }),
+    'model/config.json: memory_combine must be "gate" or "joint", not "mix"',
+  );
+  assert.is(
+    refusal({ model_type: "gpt2" }),
+    'model/config.json: model_type must be "memorizing-transformer", not "gpt2"',
+  );
+  assert.is(refusal({ num_position_buckets: 64 }), "model/config.json: num_position_buckets must be 32, not 64");
+});
+
+test("a memory layer that the model does not have is refused", () => {
+  assert.is(
+    refusal({ num_hidden_layers: 4, memory_layers: [1, 4] }),
+    "model/config.json: memory_layers has layer 4, but num_hidden_layers is 4, so the layers are 0 to 3",
+  );
+  assert.match(refusal({ num_hidden_layers: 1 }), "has layer 2, but num_hidden_layers is 1, so the only layer is 0");
+  assert.match(refusal({ memory_layers: [-1] }), "memory_layers must be a list of whole numbers from 0");
+});
+
+test("a memory layer named twice is refused", () => {
+  assert.match(refusal({ memory_layers: [3, 1, 3] }), "memory_layers has layer 3 twice");
+});
+
+test("memory layers come back in ascending order, and the caller's list stays as it was", () => {
+  const layers = [3, 0, 2];
+  assert.equal(parseConfig({ memory_layers: layers }, "config.json").memory_layers, [0, 2, 3]);
+  assert.equal(layers, [3, 0, 2]);
+});
+
+test("no memory layers, and memory layers of size 0, are both a baseline that parses", () => {
+  assert.equal(parseConfig({ memory_layers: [] }, "config.json").memory_layers, []);
+  assert.is(parseConfig({ memory_size: 0 }, "config.json").memory_size, 0);
+  assert.match(refusal({ memory_topk: 0 }), "memory_topk must be a whole number from 1");
+});
+
+test("sizes need not be multiples of anything", () => {
+  const odd = { hidden_size: 37, num_attention_heads: 3, head_dim: 5, intermediate_size: 1, vocab_size: 1 };
+  assert.is(parseConfig(odd, "config.json").hidden_size, 37);
+});
+
+test("overrides are read as numbers, words, truths and lists", () => {
+  const config = applyOverrides(preset("small"), [
+    "hidden_size=96",
+    "dropout = 0.25",
+    "memory_combine=joint",
+    'hidden_act="gelu"',
+    "memory_layer_position_bias=false",
+    "memory_layers=3,1",
+  ]);
+  assert.equal(config, {
+    ...preset("small"),
+    hidden_size: 96,
+    dropout: 0.25,
+    memory_combine: "joint",
+    hidden_act: "gelu",
+    memory_layer_position_bias: false,
+    memory_layers: [1, 3],
+  });
+});
+
+test("a list is overridden with brackets, without them, and by nothing at all", () => {
+  for (const [text, layers] of Object.entries({ "[1,2]": [1, 2], "1, 2": [1, 2], "3": [3], "[]": [], "": [] })) {
+    assert.equal(applyOverrides(preset("small"), [`memory_layers=${text}`]).memory_layers, layers);
+  }
+});
+
+test("the last of two overrides of one key counts", () => {
+  assert.is(applyOverrides(preset("small"), ["memory_topk=4", "memory_topk=8"]).memory_topk, 8);
+});
+
+test("overrides are checked together, so that two may need each other", () => {
+  const overrides = ["memory_layers=9", "num_hidden_layers=10"];
+  assert.equal(applyOverrides(preset("small"), overrides).memory_layers, [9]);
+  const alone = sentence(() => applyOverrides(preset("small"), ["memory_layers=9"]));
+  assert.match(alone, "--set: memory_layers has layer 9");
+});
+
+test("overrides leave the configuration they start from as it was", () => {
+  const config = preset("small");
+  applyOverrides(config, ["hidden_size=96", "memory_layers=1"]);
+  assert.equal(config, preset("small"));
+});
+
+test("a bad override is refused with its key and what would be right", () => {
+  const cases = {
+    memory_topk: "an override must be written key=value",
+    "=3": "an override must be written key=value",
+    "memory_topk=": 'memory_topk must be a whole number from 1 to 65536, not ""',
+    "memory_topk=many": 'memory_topk must be a whole number from 1 to 65536, not "many"',
+    "memory_top=3": 'unknown key "memory_top"; did you mean memory_topk?',
+    "memory_layers=a,b": "memory_layers must be a list of whole numbers",
+    "memory_combine=": 'memory_combine must be "gate" or "joint", not ""',
+    "dropout=1": "dropout must be a number from 0 to below 1, not 1",
+  };
+  for (const [override, expected] of Object.entries(cases)) {
+    const message = sentence(() => applyOverrides(preset("small"), [override]));
+    assert.match(message, expected);
+    assert.match(message, /^--set/);
+  }
+});
