@@ -1,0 +1,66 @@
+/**
+ * Compiles the kernels (asconfig.json names the targets) and embeds them for the library.
+ *
+ * Writes `build/kernels.<target>.wasm` and, from them, `src/wasm/kernels.generated.ts`: each binary as base64, so that
+ * no bundler and no `file:` URL stands between a program and its kernels, and one TypeScript interface read off the
+ * compiler's own declarations, so that the typed table cannot drift from the sources in this folder.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import asc from "assemblyscript/asc";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const targets = Object.keys(JSON.parse(readFileSync(join(root, "asconfig.json"), "utf8")).targets);
+
+async function compile(target) {
+  const args = ["assembly/index.ts", "--config", "asconfig.json", "--target", target];
+  const { error, stderr } = await asc.main(args, {
+    readFile: (name, base) => {
+      try {
+        return readFileSync(join(base, name), "utf8");
+      } catch {
+        return null;
+      }
+    },
+    writeFile: (name, data, base) => {
+      mkdirSync(dirname(join(base, name)), { recursive: true });
+      writeFileSync(join(base, name), data);
+    },
+  });
+  if (error) {
+    console.error(stderr.toString());
+    process.exit(1);
+  }
+}
+
+/** The signatures of all kernels, from the declarations that the compiler writes beside a binary. */
+function kernelInterface(target) {
+  const declarations = readFileSync(join(root, `build/kernels.${target}.d.ts`), "utf8");
+  const signatures = [...declarations.matchAll(/export function (\w+)\(([^)]*)\): (\w+);/g)];
+  return signatures.map(([, name, parameters, result]) => `  ${name}(${parameters}): ${result};`).join("\n");
+}
+
+function embed() {
+  const binaries = targets.map((target) => {
+    const bytes = readFileSync(join(root, `build/kernels.${target}.wasm`));
+    return `  ${JSON.stringify(target)}:\n    "${bytes.toString("base64")}",`;
+  });
+  const text = `// Written by assembly/build.mjs from the sources in assembly/. Not for editing.
+
+/** Every kernel, as WebAssembly exports it: pointers and sizes in, numbers out. */
+export interface Kernels {
+${kernelInterface(targets[0])}
+}
+
+/** The compiled binaries, base64, by target of asconfig.json. */
+export const binaries = {
+${binaries.join("\n")}
+} as const;
+`;
+  writeFileSync(join(root, "src/wasm/kernels.generated.ts"), text);
+}
+
+process.chdir(root);
+await Promise.all(targets.map(compile));
+embed();

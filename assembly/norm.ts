@@ -1,0 +1,94 @@
+/**
+ * RMSNorm and its backward. One pass reads a row, one writes it; the row's rsqrt is kept for the backward.
+ */
+import { loadPartial, madd, storePartial, sumLanes } from "./simd";
+
+/** y = x · rstd · scale with rstd = rsqrt(mean(x²) + eps), for each of `rows` rows of `width` floats. Keeps rstd [rows]. */
+export function rmsnorm_forward(y: usize, rstd: usize, x: usize, scale: usize, rows: i32, width: i32, eps: f32): void {
+  const rowBytes = <usize>width << 2;
+  for (let row = 0; row < rows; row++, x += rowBytes, y += rowBytes, rstd += 4) {
+    const r: f32 = 1 / sqrt<f32>(dot(x, x, width) / <f32>width + eps);
+    store<f32>(rstd, r);
+    scaleRow(y, x, scale, r, width);
+  }
+}
+
+/** Σ a·b over `n` floats. */
+export function dot(a: usize, b: usize, n: i32): f32 {
+  let sum0 = f32x4.splat(0), sum1 = f32x4.splat(0);
+  const tail = n & 3;
+  let end = a + (<usize>(n & ~7) << 2);
+  for (; a < end; a += 32, b += 32) {
+    sum0 = madd(v128.load(a), v128.load(b), sum0);
+    sum1 = madd(v128.load(a, 16), v128.load(b, 16), sum1);
+  }
+  if (n & 4) {
+    sum0 = madd(v128.load(a), v128.load(b), sum0);
+    a += 16;
+    b += 16;
+  }
+  if (tail) sum1 = madd(loadPartial(a, tail, 0), loadPartial(b, tail, 0), sum1);
+  return sumLanes(f32x4.add(sum0, sum1));
+}
+
+/** y = (x · factor) · scale, one row. */
+function scaleRow(y: usize, x: usize, scale: usize, factor: f32, width: i32): void {
+  const r = f32x4.splat(factor);
+  const end = x + (<usize>(width & ~3) << 2);
+  for (; x < end; x += 16, y += 16, scale += 16) {
+    v128.store(y, f32x4.mul(f32x4.mul(v128.load(x), r), v128.load(scale)));
+  }
+  const tail = width & 3;
+  if (tail) {
+    storePartial(y, f32x4.mul(f32x4.mul(loadPartial(x, tail, 0), r), loadPartial(scale, tail, 0)), tail);
+  }
+}
+
+/**
+ * With x̂ = x · rstd: dscale += Σ_rows dy · x̂, and dx += rstd · (dy·scale − x̂ · mean(dy·scale·x̂)).
+ */
+export function rmsnorm_backward(
+  dx: usize, dscale: usize, dy: usize, x: usize, scale: usize, rstd: usize, rows: i32, width: i32,
+): void {
+  const rowBytes = <usize>width << 2;
+  for (let row = 0; row < rows; row++, dx += rowBytes, dy += rowBytes, x += rowBytes, rstd += 4) {
+    const r = load<f32>(rstd);
+    const mean = rmsnormScaleGradient(dscale, dy, x, scale, r, width) / <f32>width;
+    rmsnormInputGradient(dx, dy, x, scale, r, mean, width);
+  }
+}
+
+/** dscale += dy · x̂ for one row; returns Σ dy · scale · x̂. */
+function rmsnormScaleGradient(dscale: usize, dy: usize, x: usize, scale: usize, rstd: f32, width: i32): f32 {
+  const r = f32x4.splat(rstd);
+  let sum = f32x4.splat(0);
+  const end = x + (<usize>(width & ~3) << 2);
+  for (; x < end; x += 16, dy += 16, scale += 16, dscale += 16) {
+    const product = f32x4.mul(v128.load(dy), f32x4.mul(v128.load(x), r));
+    v128.store(dscale, f32x4.add(v128.load(dscale), product));
+    sum = madd(product, v128.load(scale), sum);
+  }
+  const tail = width & 3;
+  if (tail) {
+    const product = f32x4.mul(loadPartial(dy, tail, 0), f32x4.mul(loadPartial(x, tail, 0), r));
+    storePartial(dscale, f32x4.add(loadPartial(dscale, tail, 0), product), tail);
+    sum = madd(product, loadPartial(scale, tail, 0), sum);
+  }
+  return sumLanes(sum);
+}
+
+/** dx += rstd · (dy · scale − x̂ · mean) for one row. */
+function rmsnormInputGradient(dx: usize, dy: usize, x: usize, scale: usize, rstd: f32, mean: f32, width: i32): void {
+  const r = f32x4.splat(rstd);
+  const pull = f32x4.splat(-mean * rstd);
+  const end = x + (<usize>(width & ~3) << 2);
+  for (; x < end; x += 16, dx += 16, dy += 16, scale += 16) {
+    const inner = madd(v128.load(x), pull, f32x4.mul(v128.load(dy), v128.load(scale)));
+    v128.store(dx, madd(inner, r, v128.load(dx)));
+  }
+  const tail = width & 3;
+  if (tail) {
+    const inner = madd(loadPartial(x, tail, 0), pull, f32x4.mul(loadPartial(dy, tail, 0), loadPartial(scale, tail, 0)));
+    storePartial(dx, madd(inner, r, loadPartial(dx, tail, 0)), tail);
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * The step arena: a bump pointer for everything that one step makes, freed by one reset when the step ends.
+ *
+ * No reference counts and no `dispose`: a tensor remembers the epoch it was made in, and a reset starts the next epoch.
+ * A first step may take several chunks; the reset melts them into one, so from the second step on the arena stays as it
+ * is. Parameters, moments, caches and memories are not here but on the heap itself.
+ */
+import { ALIGNMENT } from "../wasm/heap.ts";
+import { heap } from "../wasm/runtime.ts";
+
+const LEAST_CHUNK = 1 << 20;
+
+interface Chunk {
+  address: number;
+  bytes: number;
+}
+
+class Arena {
+  /** Grows by one at every reset. */
+  epoch = 0;
+  private chunks: Chunk[] = [];
+  private offset = 0;
+  private usedBefore = 0;
+
+  /** `bytes` bytes, 64-byte aligned, contents undefined, good until the reset. */
+  allocate(bytes: number): number {
+    const size = Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+    let chunk = this.chunks[this.chunks.length - 1];
+    if (chunk === undefined || this.offset + size > chunk.bytes) chunk = this.addChunk(size);
+    const address = chunk.address + this.offset;
+    this.offset += size;
+    return address;
+  }
+
+  /** Bytes handed out since the last reset. */
+  get bytesUsed(): number {
+    return this.usedBefore + this.offset;
+  }
+
+  /** Bytes taken from the heap. */
+  get bytesReserved(): number {
+    return this.chunks.reduce((sum, chunk) => sum + chunk.bytes, 0);
+  }
+
+  /** Forgets everything; all tensors of the ended epoch are stale. */
+  reset(): void {
+    this.epoch++;
+    if (this.chunks.length > 1) {
+      const bytes = this.bytesReserved;
+      for (const chunk of this.chunks) heap.release(chunk.address);
+      this.chunks = [{ address: heap.allocate(bytes), bytes }];
+    }
+    this.offset = 0;
+    this.usedBefore = 0;
+  }
+
+  /** Chunks double, so that a step of any size takes few of them. */
+  private addChunk(least: number): Chunk {
+    const bytes = Math.max(LEAST_CHUNK, least, this.bytesReserved);
+    const chunk = { address: heap.allocate(bytes), bytes };
+    this.usedBefore += this.offset;
+    this.offset = 0;
+    this.chunks.push(chunk);
+    return chunk;
+  }
+}
+
+export const arena = new Arena();

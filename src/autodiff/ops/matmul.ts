@@ -1,0 +1,87 @@
+/**
+ * Matrix products: the plain and batched one for whoever studies the engine, and the model's linear layer.
+ * Transposes cost nothing: the kernel takes strides. No bias anywhere, as in the paper's model.
+ */
+import { kernels, scratch } from "../../wasm/runtime.ts";
+import { record } from "../tape.ts";
+import { gradient, stepTensor, type Tensor } from "../tensor.ts";
+
+/** A matrix operand as the kernel sees it: rows × columns with a stride for each. */
+interface Operand {
+  ptr: number;
+  rowStride: number;
+  columnStride: number;
+}
+
+function operand(ptr: number, columns: number): Operand {
+  return { ptr, rowStride: columns, columnStride: 1 };
+}
+
+function transposed({ ptr, rowStride, columnStride }: Operand): Operand {
+  return { ptr, rowStride: columnStride, columnStride: rowStride };
+}
+
+/** C[m, n] (+)= A[m, k] · B[k, n]. */
+function multiply(c: number, a: Operand, b: Operand, m: number, n: number, k: number, accumulate: boolean): void {
+  kernels.matmul(
+    c,
+    n,
+    a.ptr,
+    a.rowStride,
+    a.columnStride,
+    b.ptr,
+    b.rowStride,
+    b.columnStride,
+    m,
+    n,
+    k,
+    accumulate,
+    scratch,
+  );
+}
+
+/**
+ * C = A · B over the last two axes: a [..., m, k], b [..., k, n] → [..., m, n]; the leading axes must be equal.
+ * Backward: dA = dC · Bᵀ, dB = Aᵀ · dC.
+ */
+export function matmul(a: Tensor, b: Tensor): Tensor {
+  const batch = a.shape.slice(0, -2);
+  const [m, k] = a.shape.slice(-2);
+  const [depth, n] = b.shape.slice(-2);
+  if (k === undefined || k !== depth || batch.join() !== b.shape.slice(0, -2).join()) {
+    throw new Error(`matmul: [${a.shape}] · [${b.shape}] do not fit; wanted [..., m, k] · [..., k, n]`);
+  }
+  const c = stepTensor([...batch, m, n]);
+  const each = (body: (a: number, b: number, c: number) => void) => {
+    const batches = batch.reduce((product, extent) => product * extent, 1);
+    for (let i = 0; i < batches; i++) body(i * m * k * 4, i * k * n * 4, i * m * n * 4);
+  };
+  each((atA, atB, atC) => multiply(c.ptr + atC, operand(a.ptr + atA, k), operand(b.ptr + atB, n), m, n, k, false));
+  return record("matmul", c, [a, b], (dc) => {
+    const [da, db] = [gradient(a), gradient(b)];
+    each((atA, atB, atC) => {
+      multiply(da + atA, operand(dc + atC, n), transposed(operand(b.ptr + atB, n)), m, k, n, true);
+      multiply(db + atB, transposed(operand(a.ptr + atA, k)), operand(dc + atC, n), k, n, m, true);
+    });
+  });
+}
+
+/**
+ * y = x · Wᵀ. x [..., in], weight [out, in] → [..., out].
+ * Backward: dx = dy · W, dW = dyᵀ · x.
+ */
+export function linear(x: Tensor, weight: Tensor): Tensor {
+  const [outputs, inputs] = weight.shape;
+  if (x.shape[x.shape.length - 1] !== inputs) {
+    throw new Error(`linear: x [${x.shape}] does not fit a weight [${weight.shape}]; its last axis must be ${inputs}`);
+  }
+  const rows = inputs === 0 ? 0 : x.size / inputs; // [..., in] → [N, in]
+  const y = stepTensor([...x.shape.slice(0, -1), outputs]);
+  multiply(y.ptr, operand(x.ptr, inputs), transposed(operand(weight.ptr, inputs)), rows, outputs, inputs, false);
+  return record("linear", y, [x, weight], (dy) => {
+    if (x.requiresGrad)
+      multiply(gradient(x), operand(dy, outputs), operand(weight.ptr, inputs), rows, inputs, outputs, true);
+    if (!weight.requiresGrad) return;
+    multiply(gradient(weight), transposed(operand(dy, outputs)), operand(x.ptr, inputs), outputs, inputs, rows, true);
+  });
+}

@@ -1,0 +1,151 @@
+/**
+ * The tape: what the running step did, in order, and how to undo it.
+ *
+ * Define by run: each op computes its result at once and records a named backward. `backward` walks the tape from the end
+ * and lets every op add to the gradients of its inputs. Entries keep their sizes and times, so a printed tape is the
+ * profile of a step (see `tapeTable`). No op is defined here; no tape crosses a step.
+ */
+import { kernels } from "../wasm/runtime.ts";
+import { arena } from "./arena.ts";
+import { gradient, type Tensor, tensor } from "./tensor.ts";
+
+/** One recorded op. Times in milliseconds; `backward` is missing for what is only noted, such as a memory lookup. */
+export interface TapeEntry {
+  readonly op: string;
+  readonly outputs: readonly Tensor[];
+  readonly backward: (() => void) | undefined;
+  readonly forwardMs: number;
+  backwardMs: number;
+}
+
+/** Thrown when a number that is not finite comes out of an op; names the first op that made one. */
+export class NotFiniteError extends Error {
+  override name = "NotFiniteError";
+}
+
+let running = false;
+let recording = true;
+let entries: TapeEntry[] = [];
+let lastMark = 0;
+
+/**
+ * Runs one step: everything that `body` makes lives until it returns, then the arena and the tape are emptied.
+ * What is to outlive the step must be copied out (`toArray`, `item`) inside. Steps do not nest.
+ */
+export function step<T>(body: () => T): T {
+  if (running) throw new Error("step() inside step(): tensors of the outer step would be freed by the inner one");
+  running = true;
+  lastMark = performance.now();
+  try {
+    return body();
+  } finally {
+    running = false;
+    entries = [];
+    arena.reset();
+  }
+}
+
+/** Runs `body` without recording: evaluation and generation save no activations. */
+export function noGrad<T>(body: () => T): T {
+  const before = recording;
+  recording = false;
+  try {
+    return body();
+  } finally {
+    recording = before;
+  }
+}
+
+/** Whether an op with these inputs must keep what its backward needs. */
+export function needsGrad(...inputs: Tensor[]): boolean {
+  return recording && inputs.some((input) => input.requiresGrad);
+}
+
+/**
+ * Records that `output` came from `inputs` by `op`. `backward` is called with the address of output's gradient, adds to
+ * the inputs' gradients, and is dropped when no input needs one.
+ */
+export function record(op: string, output: Tensor, inputs: Tensor[], backward: (dy: number) => void): Tensor {
+  return recordMany(op, [output], inputs, () => backward(gradient(output)))[0];
+}
+
+/** The same for an op with several outputs, any of which may have received a gradient (see `Tensor.grad`). */
+export function recordMany(op: string, outputs: Tensor[], inputs: Tensor[], backward: () => void): Tensor[] {
+  const flows = needsGrad(...inputs);
+  for (const output of outputs) output.requiresGrad = flows;
+  push(op, outputs, flows ? backward : undefined);
+  return outputs;
+}
+
+/** Puts work without a gradient, such as a memory lookup, on the tape, so that the profile is whole. */
+export function note(op: string, outputs: Tensor[] = []): void {
+  push(op, outputs, undefined);
+}
+
+function push(op: string, outputs: readonly Tensor[], backward: (() => void) | undefined): void {
+  if (!running) throw new Error(`${op}: tensors are made inside step(), where their memory is reclaimed`);
+  const now = performance.now();
+  entries.push({ op, outputs, backward, forwardMs: now - lastMark, backwardMs: 0 });
+  lastMark = now;
+}
+
+/**
+ * Adds Σ seed · dy/dx to the gradient of every tensor x that `y` was computed from. A loss has one element and the seed
+ * 1; another output takes a seed of its own size (a vector-Jacobian product).
+ */
+export function backward(y: Tensor, seed: ArrayLike<number> = [1]): void {
+  y.grad = tensor(seed, y.shape);
+  for (let i = entries.length - 1; i >= 0; i--) {
+    const entry = entries[i];
+    if (entry.backward === undefined || entry.outputs.every((output) => output.grad === undefined)) continue;
+    const start = performance.now();
+    entry.backward();
+    entry.backwardMs = performance.now() - start;
+  }
+}
+
+/** The entries of the running step so far, oldest first. */
+export function tape(): readonly TapeEntry[] {
+  return entries;
+}
+
+/**
+ * Finds who is to blame for a NaN or an infinity: the first op on the tape whose output holds one, or else the first in
+ * backward order whose output's gradient does. Throws NotFiniteError; returns if all is finite.
+ */
+export function assertFiniteTape(): void {
+  for (const { op, outputs } of entries) {
+    if (!outputs.every(isFiniteTensor))
+      throw new NotFiniteError(`the output of ${op} is not finite (${shapes(outputs)})`);
+  }
+  for (let i = entries.length - 1; i >= 0; i--) {
+    const { op, outputs } = entries[i];
+    if (!outputs.every((output) => output.grad === undefined || isFiniteTensor(output.grad))) {
+      throw new NotFiniteError(`the gradient that reached ${op} is not finite (${shapes(outputs)})`);
+    }
+  }
+}
+
+function isFiniteTensor(x: Tensor): boolean {
+  return Boolean(kernels.all_finite(x.ptr, x.size));
+}
+
+function shapes(outputs: readonly Tensor[]): string {
+  return outputs.map((output) => `[${output.shape}]`).join(" ");
+}
+
+/** The tape as a table, one line an op: name, shapes, bytes of the outputs, milliseconds forward and backward. */
+export function tapeTable(): string {
+  const rows = entries.map(({ op, outputs, forwardMs, backwardMs }) => [
+    op,
+    shapes(outputs),
+    String(outputs.reduce((sum, output) => sum + output.size * 4, 0)),
+    forwardMs.toFixed(3),
+    backwardMs.toFixed(3),
+  ]);
+  const table = [["op", "shape", "bytes", "forward ms", "backward ms"], ...rows];
+  const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)));
+  const line = (row: string[]) =>
+    row.map((cell, i) => (i < 2 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  ");
+  return table.map(line).join("\n");
+}

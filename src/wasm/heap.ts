@@ -1,0 +1,137 @@
+/**
+ * The allocator of the one WebAssembly memory: aligned blocks from the kernels' heap base up, a free list, growth.
+ *
+ * It lives in TypeScript because allocators inside WebAssembly keep state per instance, and instances that share a memory
+ * would collide. It hands out addresses, never views: `memory.grow` silently empties views, so `f32` and its kin make a
+ * view on demand and nobody keeps one. It does not know tensors, steps or lifetimes.
+ */
+
+/** Every block starts on a cache line. */
+export const ALIGNMENT = 64;
+const PAGE_BYTES = 65536;
+/** WebAssembly memories end at 4 GiB; the last page is left alone so that an end address still fits 32 bits. */
+export const MOST_BYTES = 65535 * PAGE_BYTES;
+
+/** Thrown when a block does not fit below the 4 GiB that one WebAssembly memory can have. */
+export class OutOfMemoryError extends Error {
+  override name = "OutOfMemoryError";
+}
+
+interface Block {
+  address: number;
+  bytes: number;
+}
+
+function roundUp(bytes: number): number {
+  return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+}
+
+export class Heap {
+  readonly memory: WebAssembly.Memory;
+  /** Bytes in blocks that are allocated now. */
+  bytesInUse = 0;
+  /** First byte above every block ever made. */
+  private top: number;
+  /** Free blocks below `top`, by rising address, never adjacent. */
+  private free: Block[] = [];
+  private readonly sizes = new Map<number, number>();
+
+  constructor(memory: WebAssembly.Memory, base: number) {
+    this.memory = memory;
+    this.top = roundUp(base);
+  }
+
+  /** A block of at least `bytes` bytes, 64-byte aligned, contents undefined. Throws OutOfMemoryError. */
+  allocate(bytes: number): number {
+    const size = Math.max(ALIGNMENT, roundUp(bytes));
+    const address = this.takeFree(size) ?? this.extend(size);
+    this.sizes.set(address, size);
+    this.bytesInUse += size;
+    return address;
+  }
+
+  /** Gives a block back. Throws if `address` is not the start of an allocated one. */
+  release(address: number): void {
+    const bytes = this.sizes.get(address);
+    if (bytes === undefined) throw new Error(`heap: ${address} is not the start of an allocated block`);
+    this.sizes.delete(address);
+    this.bytesInUse -= bytes;
+    this.insertFree({ address, bytes });
+  }
+
+  /** Bytes that `allocate` can still hand out in one block, counting growth up to the 4 GiB end. */
+  get bytesAvailable(): number {
+    const holes = this.free.reduce((most, block) => Math.max(most, block.bytes), 0);
+    return Math.max(holes, MOST_BYTES - this.top);
+  }
+
+  /** A view of `length` floats at `address`, good until the next allocation. */
+  f32(address: number, length: number): Float32Array {
+    return new Float32Array(this.memory.buffer, address, length);
+  }
+
+  /** A view of `length` 32-bit integers at `address`, good until the next allocation. */
+  i32(address: number, length: number): Int32Array {
+    return new Int32Array(this.memory.buffer, address, length);
+  }
+
+  /** A view of `length` bytes at `address`, good until the next allocation. */
+  u8(address: number, length: number): Uint8Array {
+    return new Uint8Array(this.memory.buffer, address, length);
+  }
+
+  /** First fit. */
+  private takeFree(size: number): number | undefined {
+    const i = this.free.findIndex((block) => block.bytes >= size);
+    if (i < 0) return undefined;
+    const block = this.free[i];
+    const { address } = block;
+    if (block.bytes === size) this.free.splice(i, 1);
+    else this.free[i] = { address: address + size, bytes: block.bytes - size };
+    return address;
+  }
+
+  private extend(size: number): number {
+    const address = this.top;
+    const end = address + size;
+    if (end > MOST_BYTES) {
+      throw new OutOfMemoryError(
+        `a block of ${size} bytes was asked for, ${this.bytesAvailable} bytes are left of the 4 GiB that one WebAssembly memory can hold`,
+      );
+    }
+    this.growTo(end);
+    this.top = end;
+    return address;
+  }
+
+  private growTo(end: number): void {
+    const missing = end - this.memory.buffer.byteLength;
+    if (missing <= 0) return;
+    try {
+      this.memory.grow(Math.ceil(missing / PAGE_BYTES));
+    } catch {
+      throw new OutOfMemoryError(`the system refused to grow the WebAssembly memory by ${missing} bytes to ${end}`);
+    }
+  }
+
+  /** Keeps `free` sorted and merged; a block that touches `top` lowers it. */
+  private insertFree(block: Block): void {
+    const after = this.free.findIndex((other) => other.address > block.address);
+    const i = after < 0 ? this.free.length : after;
+    this.free.splice(i, 0, block);
+    this.mergeWithNext(i);
+    if (i > 0) this.mergeWithNext(i - 1);
+    const last = this.free[this.free.length - 1];
+    if (last.address + last.bytes === this.top) {
+      this.top = last.address;
+      this.free.pop();
+    }
+  }
+
+  private mergeWithNext(i: number): void {
+    const block = this.free[i];
+    const next = this.free[i + 1];
+    if (next === undefined || block.address + block.bytes !== next.address) return;
+    this.free.splice(i, 2, { address: block.address, bytes: block.bytes + next.bytes });
+  }
+}

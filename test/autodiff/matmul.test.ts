@@ -1,0 +1,63 @@
+/** Matrix products of odd sizes against three nested loops. */
+import { linear, matmul } from "../../src/autodiff/ops/matmul.ts";
+import { checkOp } from "../gradcheck.ts";
+import { suite } from "../harness.ts";
+
+const test = suite("matmul ops");
+
+/** c[i, j] = Σ_p a[i, p] b[p, j] for each of `batches` pairs. */
+function matmulOracle(batches: number, m: number, k: number, n: number) {
+  return (a: Float64Array, b: Float64Array): Float64Array =>
+    Float64Array.from({ length: batches * m * n }, (_, at) => {
+      const [batch, i, j] = [Math.floor(at / (m * n)), Math.floor(at / n) % m, at % n];
+      let sum = 0;
+      for (let p = 0; p < k; p++) sum += a[(batch * m + i) * k + p] * b[(batch * k + p) * n + j];
+      return sum;
+    });
+}
+
+/** y[i, o] = Σ_p x[i, p] w[o, p]. */
+function linearOracle(rows: number, inputs: number, outputs: number) {
+  return (x: Float64Array, w: Float64Array): Float64Array =>
+    Float64Array.from({ length: rows * outputs }, (_, at) => {
+      const [i, o] = [Math.floor(at / outputs), at % outputs];
+      let sum = 0;
+      for (let p = 0; p < inputs; p++) sum += x[i * inputs + p] * w[o * inputs + p];
+      return sum;
+    });
+}
+
+const sizes = [
+  [1, 1, 1],
+  [1, 3, 5],
+  [3, 1, 2],
+  [4, 8, 8],
+  [5, 7, 9],
+  [3, 4, 7],
+  [8, 5, 17],
+  [13, 2, 11],
+  [1, 9, 6],
+];
+
+for (const [m, k, n] of sizes) {
+  test(`matmul of two pairs [${m}, ${k}] · [${k}, ${n}]`, () => {
+    checkOp({
+      shapes: [
+        [2, m, k],
+        [2, k, n],
+      ],
+      op: matmul,
+      oracle: matmulOracle(2, m, k, n),
+    });
+  });
+  test(`linear of ${m} rows, ${k} → ${n}`, () => {
+    checkOp({
+      shapes: [
+        [m, k],
+        [n, k],
+      ],
+      op: linear,
+      oracle: linearOracle(m, k, n),
+    });
+  });
+}

@@ -1,0 +1,71 @@
+/**
+ * Checks an op against a plain TypeScript oracle: its values, and its gradients against central differences.
+ *
+ * The differences are taken through the oracle in double precision, where they are good to nine digits, instead of
+ * through the float32 op, where they would drown in rounding. Knows nothing of particular ops.
+ */
+import * as assert from "uvu/assert";
+import { backward, step } from "../src/autodiff/tape.ts";
+import { parameter, sizeOf, type Tensor } from "../src/autodiff/tensor.ts";
+import { Random } from "../src/random.ts";
+
+/** Double-precision values of an op's inputs, row-major, in the op's order. */
+export type Oracle = (...inputs: Float64Array[]) => Float64Array;
+
+export interface OpCheck {
+  /** Shapes of the inputs that gradients flow into. */
+  shapes: number[][];
+  op: (...inputs: Tensor[]) => Tensor;
+  oracle: Oracle;
+  seed?: number;
+  /** Allowed error, relative to the largest true value. */
+  tolerance?: number;
+  /** Replaces the normally distributed input values. */
+  values?: (random: Random, shape: number[], input: number) => number[];
+}
+
+const DIFFERENCE = 1e-5;
+
+/** Asserts |actual − expected| ≤ tolerance · max(1, max|expected|) for every element. */
+export function assertClose(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number, what: string) {
+  assert.is(actual.length, expected.length, `${what}: length`);
+  let largest = 1;
+  for (let i = 0; i < expected.length; i++) largest = Math.max(largest, Math.abs(expected[i]));
+  for (let i = 0; i < expected.length; i++) {
+    const error = Math.abs(actual[i] - expected[i]);
+    if (!(error <= tolerance * largest)) {
+      assert.unreachable(`${what}: element ${i} is ${actual[i]}, the oracle says ${expected[i]}`);
+    }
+  }
+}
+
+/** Runs `op` forward and backward on random inputs and compares both directions with the oracle. */
+export function checkOp({ shapes, op, oracle, seed = 1, tolerance = 2e-5, values }: OpCheck): void {
+  const random = new Random(seed);
+  const normals = (shape: number[]) => Array.from({ length: sizeOf(shape) }, () => random.normal());
+  const inputs = shapes.map((shape, i) => Float32Array.from(values ? values(random, shape, i) : normals(shape)));
+  const exact = inputs.map((input) => Float64Array.from(input));
+  const expected = oracle(...exact);
+  const weights = Float32Array.from({ length: expected.length }, () => random.normal());
+
+  const parameters = inputs.map((input, i) => parameter(shapes[i], input));
+  const actual = step(() => {
+    const y = op(...parameters);
+    backward(y, weights);
+    return y.toArray();
+  });
+  assertClose(actual, expected, tolerance, "forward");
+
+  const weighted = () => oracle(...exact).reduce((sum, y, i) => sum + y * weights[i], 0);
+  for (const [i, input] of exact.entries()) {
+    const differences = input.map((x, j) => {
+      input[j] = x + DIFFERENCE;
+      const above = weighted();
+      input[j] = x - DIFFERENCE;
+      const below = weighted();
+      input[j] = x;
+      return (above - below) / (2 * DIFFERENCE);
+    });
+    assertClose(parameters[i].grad?.toArray() ?? [], differences, tolerance * 5, `gradient of input ${i}`);
+  }
+}
