@@ -1,0 +1,404 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as assert from "uvu/assert";
+import { InputError } from "../../src/errors.ts";
+import { decodeHalf, readSafetensors, type StoredTensor, writeSafetensors } from "../../src/model/safetensors.ts";
+import { suite } from "../harness.ts";
+
+const test = suite("safetensors");
+
+/** One tensor of every dtype, with a scalar, an empty one and odd lengths that upset alignment. */
+function everyDtype(): Map<string, StoredTensor> {
+  return new Map<string, StoredTensor>([
+    ["bytes", { dtype: "U8", shape: [3], data: Uint8Array.of(0, 127, 255) }],
+    ["half", { dtype: "F16", shape: [1, 3], data: Uint16Array.of(0x3c00, 0xffff, 1) }],
+    ["single", { dtype: "F32", shape: [2, 1], data: Float32Array.of(-0, Number.NaN) }],
+    ["long", { dtype: "I64", shape: [1], data: BigInt64Array.of(-(2n ** 63n)) }],
+    ["int", { dtype: "I32", shape: [], data: Int32Array.of(-1) }],
+    ["unsigned", { dtype: "U32", shape: [5], data: Uint32Array.of(0, 1, 2, 3, 2 ** 32 - 1) }],
+    ["empty", { dtype: "F32", shape: [4, 0, 3], data: new Float32Array(0) }],
+  ]);
+}
+
+/** A file with this header and this much data, whether they fit or not. */
+function fileOf(header: unknown, dataBytes: number): Uint8Array {
+  const text = typeof header === "string" ? header : JSON.stringify(header);
+  return rawFile(new TextEncoder().encode(text), dataBytes);
+}
+
+function rawFile(header: Uint8Array, dataBytes: number, claimedLength = BigInt(header.length)): Uint8Array {
+  const bytes = new Uint8Array(8 + header.length + dataBytes);
+  new DataView(bytes.buffer).setBigUint64(0, claimedLength, true);
+  bytes.set(header, 8);
+  return bytes;
+}
+
+/** The sentence with which the reader refuses `bytes`. */
+function refusal(bytes: Uint8Array): string {
+  try {
+    readSafetensors(bytes, "dir/x.safetensors");
+  } catch (error) {
+    assert.instance(error, InputError);
+    const { message } = error as Error;
+    assert.match(message, /^dir\/x\.safetensors: [^\n]*$/);
+    assert.ok(message.length < 500, message);
+    return message;
+  }
+  return assert.unreachable("nothing was refused") as never;
+}
+
+/** Header of one F32 tensor "w" of shape [2] at bytes 0 to 8, with some fields replaced. */
+function oneTensor(changes: Record<string, unknown>): Record<string, unknown> {
+  return { w: { dtype: "F32", shape: [2], data_offsets: [0, 8], ...changes } };
+}
+
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+test("what is written is read back to the bit, with names, shapes and metadata", () => {
+  const tensors = everyDtype();
+  const metadata = { note: 'quotes " and ünïcödé 🙂\n', empty: "", __proto__x: "1" };
+  const file = readSafetensors(writeSafetensors(tensors, metadata), "x");
+  assert.equal(file.metadata, metadata);
+  assert.is(file.tensors.size, tensors.size);
+  for (const [name, { dtype, shape, data }] of tensors) {
+    const back = file.tensors.get(name);
+    assert.is(back?.dtype, dtype, name);
+    assert.equal(back?.shape, shape, name);
+    assert.equal(new Uint8Array(bytesOf(back?.data)), new Uint8Array(bytesOf(data)), name);
+  }
+});
+
+function bytesOf(data: ArrayBufferView | undefined): Uint8Array {
+  return data === undefined ? new Uint8Array(0) : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+test("an empty table and no metadata make a file too", () => {
+  const file = readSafetensors(writeSafetensors(new Map()), "x");
+  assert.is(file.tensors.size, 0);
+  assert.equal(file.metadata, {});
+});
+
+test("writing puts the data at multiples of 8 bytes and aligns every tensor", () => {
+  const bytes = writeSafetensors(everyDtype(), { odd: "x" });
+  assert.is(Number(new DataView(bytes.buffer).getBigUint64(0, true)) % 8, 0);
+  for (const [name, { data }] of readSafetensors(bytes, "x").tensors) {
+    assert.is(data.buffer, bytes.buffer, `${name} is a view, not a copy`);
+  }
+});
+
+test("writing what was read gives the same bytes", () => {
+  const bytes = writeSafetensors(everyDtype(), { b: "1", a: "2" });
+  const { tensors, metadata } = readSafetensors(bytes, "x");
+  assert.equal(writeSafetensors(tensors, metadata), bytes);
+});
+
+test("a part of a larger array is written, not the whole", () => {
+  const data = Float32Array.of(9, 1, 2, 9).subarray(1, 3);
+  const tensors = new Map<string, StoredTensor>([["w", { dtype: "F32", shape: [2], data }]]);
+  const bytes = writeSafetensors(tensors);
+  assert.equal(readSafetensors(bytes, "x").tensors.get("w")?.data, Float32Array.of(1, 2));
+});
+
+test("a file that begins anywhere in a larger buffer is read, its unaligned tensors as copies", () => {
+  const file = writeSafetensors(everyDtype());
+  for (let offset = 0; offset < 9; offset++) {
+    const bytes = new Uint8Array(offset + file.length);
+    bytes.set(file, offset);
+    const { tensors } = readSafetensors(bytes.subarray(offset), "x");
+    assert.equal(tensors.get("unsigned")?.data, Uint32Array.of(0, 1, 2, 3, 2 ** 32 - 1));
+    assert.equal(tensors.get("long")?.data, BigInt64Array.of(-(2n ** 63n)));
+  }
+});
+
+test("names that every JavaScript object has are names like others", () => {
+  const one: StoredTensor = { dtype: "U8", shape: [1], data: Uint8Array.of(7) };
+  const names = ["__proto__", "constructor", "1", "0", ""];
+  const bytes = writeSafetensors(new Map(names.map((name) => [name, one])), JSON.parse('{"__proto__": "kept"}'));
+  const { tensors, metadata } = readSafetensors(bytes, "x");
+  assert.equal([...tensors.keys()].sort(), names.sort());
+  assert.is(Object.entries(metadata).join(), "__proto__,kept");
+});
+
+test("tensors may lie in any order behind the header, and white space is free", () => {
+  const header = ` { "b" :{"data_offsets":[1 , 3],"shape":[2],"dtype":"U8"},\r\n\t"a":${JSON.stringify({ dtype: "U8", shape: [], data_offsets: [0, 1] })} }  `;
+  const bytes = fileOf(header, 3);
+  bytes.set([1, 2, 3], bytes.length - 3);
+  const { tensors } = readSafetensors(bytes, "x");
+  assert.equal([...tensors.keys()], ["b", "a"]);
+  assert.equal(tensors.get("a")?.data, Uint8Array.of(1));
+  assert.equal(tensors.get("b")?.data, Uint8Array.of(2, 3));
+});
+
+test("writing refuses a shape that does not fit and the name of the metadata, as bugs", () => {
+  const tensor = (shape: number[]): StoredTensor => ({ dtype: "F32", shape, data: new Float32Array(6) });
+  for (const shape of [[5], [2, 4], [], [0]]) {
+    assert.throws(() => writeSafetensors(new Map([["w", tensor(shape)]])), /tensor "w" has 6 elements/);
+  }
+  assert.throws(() => writeSafetensors(new Map([["__metadata__", tensor([6])]])), /cannot be called __metadata__/);
+});
+
+test("a file cut anywhere is refused", () => {
+  const bytes = writeSafetensors(everyDtype(), { a: "b" });
+  for (let length = 0; length < bytes.length; length++) refusal(bytes.subarray(0, length));
+});
+
+test("bytes after the last tensor are refused", () => {
+  assert.match(refusal(fileOf(oneTensor({}), 9)), "its tensors end at byte 8 of 9 bytes of data");
+  assert.match(refusal(fileOf("{}", 1)), "its tensors end at byte 0 of 1 bytes of data");
+});
+
+test("data cut short name the tensor that lost them", () => {
+  assert.match(refusal(fileOf(oneTensor({}), 7)), 'tensor "w" has bytes 0 to 8, but the file has only 7');
+});
+
+test("a header longer than the file, or than 100 MB, is refused before anything is read", () => {
+  const header = new TextEncoder().encode("{}");
+  for (const claim of [3n, 2n ** 31n, 2n ** 53n, 2n ** 63n, 2n ** 64n - 1n]) {
+    assert.match(refusal(rawFile(header, 0, claim)), `its header would be ${claim} bytes, at most 2 are possible`);
+  }
+  const large = new Uint8Array(100_000_010);
+  new DataView(large.buffer).setBigUint64(0, 100_000_001n, true);
+  assert.match(refusal(large), "its header would be 100000001 bytes, at most 100000000 are possible");
+});
+
+test("a header that is no UTF-8, no JSON or no object is refused", () => {
+  assert.match(refusal(rawFile(Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x7d), 0)), "its header is not UTF-8 text");
+  const broken = [
+    "[]",
+    "null",
+    '"x"',
+    "12",
+    "  ",
+    "{",
+    '{"',
+    '{"w',
+    '{"w"',
+    '{"w":',
+    "{'w':1}",
+    "{,}",
+    "{} {}",
+    "{}x",
+    '\ufeff{"a":1}',
+  ];
+  for (const header of broken) assert.match(refusal(fileOf(header.padEnd(2), 0)), "not a valid safetensors file: ");
+});
+
+test("strings are strings of JSON, and nothing laxer", () => {
+  for (const name of ['"\\x"', '"\n"', '"\\u12"', '"\\"', "w"]) {
+    refusal(fileOf(`{${name}: {"dtype": "U8", "shape": [], "data_offsets": [0, 1]}}`, 1));
+  }
+});
+
+test("two tensors of one name, and two fields of one name, are refused", () => {
+  const w = '{"dtype": "U8", "shape": [], "data_offsets": [0, 1]}';
+  assert.match(refusal(fileOf(`{"w": ${w}, "w": ${w}}`, 1)), '"w" appears twice in the header');
+  assert.match(refusal(fileOf(`{"w": ${w}, "\\u0077": ${w}}`, 1)), '"w" appears twice in the header');
+  const field = '{"w": {"dtype": "U8", "dtype": "U8", "shape": [], "data_offsets": [0, 1]}}';
+  assert.match(refusal(fileOf(field, 1)), '"dtype" appears twice in tensor "w"');
+  assert.match(refusal(fileOf('{"__metadata__": {"a": "1", "a": "2"}}', 0)), '"a" appears twice in __metadata__');
+});
+
+test("metadata that are no texts are refused", () => {
+  for (const metadata of [1, null, [], { a: 1 }, { a: null }, { a: { b: "c" } }]) {
+    assert.match(refusal(fileOf({ __metadata__: metadata }, 0)), "__metadata__");
+  }
+});
+
+test("an unknown dtype is refused with those that can be read", () => {
+  for (const dtype of ["F8_E4M3", "f32", "", "toString", "__proto__"]) {
+    const message = refusal(fileOf(oneTensor({ dtype }), 8));
+    assert.match(message, `tensor "w" has dtype "${dtype}"; readable are F32, F16, I32, U32, I64, U8`);
+  }
+});
+
+test("fields of a wrong type, missing or unknown are refused, naming the tensor", () => {
+  const wrong: Record<string, unknown>[] = [
+    { dtype: 32 },
+    { dtype: null },
+    { dtype: undefined },
+    { shape: undefined },
+    { data_offsets: undefined },
+    { shape: 2 },
+    { shape: ["2"] },
+    { shape: [[2]] },
+    { shape: [2.5] },
+    { shape: [-2] },
+    { shape: { 0: 2 } },
+    { data_offsets: [0] },
+    { data_offsets: [0, 8, 8] },
+    { data_offsets: [-8, 0] },
+    { data_offsets: [0, "8"] },
+    { strides: [1] },
+  ];
+  for (const changes of wrong) assert.match(refusal(fileOf(oneTensor(changes), 8)), 'tensor "w"');
+  for (const tensor of [1, null, [], "F32"]) assert.match(refusal(fileOf({ w: tensor }, 8)), 'tensor "w" must begin');
+});
+
+test("numbers are plain digits", () => {
+  for (const number of ["8.0", "8e0", "08", "+8", "0x8", "", "8n", "9007199254740992", "1e400", "9".repeat(1000)]) {
+    const header = `{"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, ${number}]}}`;
+    assert.match(refusal(fileOf(header, 8)), 'data_offsets of tensor "w"');
+  }
+});
+
+test("a shape that does not fit the bytes is refused, also where the product overflows", () => {
+  const largest = Number.MAX_SAFE_INTEGER;
+  const shapes = [[3], [1], [], [0], [2, 2], [2 ** 32, 2 ** 32], [largest, largest], Array(40).fill(largest)];
+  for (const shape of [...shapes, [...Array(40).fill(largest), 0]]) {
+    assert.match(refusal(fileOf(oneTensor({ shape }), 8)), /tensor "w" has 8 bytes, but F32 and shape \[.*\] needs /);
+  }
+  assert.match(refusal(fileOf(oneTensor({ data_offsets: [0, 7] }), 7)), "has 7 bytes, but F32 and shape [2] needs 8");
+});
+
+test("offsets that overlap, leave a gap, run backwards or leave the file are refused", () => {
+  const pair = (a: number[], b: number[]) => ({
+    a: { dtype: "U8", shape: [a[1] - a[0]], data_offsets: a },
+    b: { dtype: "U8", shape: [Math.max(0, b[1] - b[0])], data_offsets: b },
+  });
+  assert.match(refusal(fileOf(pair([0, 4], [3, 8]), 8)), 'tensor "b" has bytes 3 to 8, which overlaps');
+  assert.match(refusal(fileOf(pair([0, 8], [0, 8]), 8)), "overlaps");
+  assert.match(refusal(fileOf(pair([0, 8], [3, 3]), 8)), "overlaps");
+  assert.match(
+    refusal(fileOf(pair([0, 4], [5, 8]), 8)),
+    'tensor "b" has bytes 5 to 8, which leaves a gap after byte 4',
+  );
+  assert.match(
+    refusal(fileOf(pair([1, 4], [4, 8]), 8)),
+    'tensor "a" has bytes 1 to 4, which leaves a gap after byte 0',
+  );
+  assert.match(refusal(fileOf(pair([0, 8], [8, 4]), 8)), 'tensor "b" has bytes 8 to 4, which ends before it begins');
+  const far = Number.MAX_SAFE_INTEGER;
+  assert.match(refusal(fileOf(pair([0, 4], [4, far]), 8)), "but the file has only 8 bytes");
+});
+
+test("a deeply nested header is refused without exhausting the stack", () => {
+  for (const nest of ["[", '{"a":', '{"w":{"shape":[']) {
+    refusal(fileOf(nest.repeat(200_000), 0));
+    refusal(fileOf(`{"w": ${nest.repeat(200_000)}`, 0));
+    refusal(fileOf(`{"w": {"shape": ${nest.repeat(200_000)}`, 0));
+  }
+});
+
+test("an endless name is cut short in the message", () => {
+  assert.match(refusal(fileOf({ ["x".repeat(1e6)]: 1 }, 0)), "xxx…");
+});
+
+test("a header of five megabytes is read or refused within a second", () => {
+  const names = Array.from({ length: 60_000 }, (_, i) => [
+    `tensor ${i}`,
+    { dtype: "U8", shape: [0], data_offsets: [0, 0] },
+  ]);
+  const hostile = [JSON.stringify(Object.fromEntries(names)), `{"${'\\"'.repeat(2_500_000)}`, `{"w${"\\".repeat(5e6)}`];
+  for (const header of hostile) {
+    const bytes = fileOf(header, 0);
+    const before = performance.now();
+    if (header === hostile[0]) assert.is(readSafetensors(bytes, "x").tensors.size, 60_000);
+    else refusal(bytes);
+    assert.ok(performance.now() - before < 1000);
+  }
+});
+
+test("whatever bytes are changed, the file is read whole or refused in one sentence", () => {
+  const file = writeSafetensors(everyDtype(), { a: "b" });
+  const random = seeded(20220315);
+  const headerEnd = 8 + Number(new DataView(file.buffer).getBigUint64(0, true));
+  let refused = 0;
+  for (let round = 0; round < 20_000; round++) {
+    const bytes = file.slice();
+    for (let change = 0; change <= round % 3; change++) {
+      bytes[Math.floor(random() * headerEnd)] =
+        round % 2 === 0 ? random() * 256 : file[Math.floor(random() * headerEnd)];
+    }
+    refused += readOrRefuse(bytes) ? 0 : 1;
+  }
+  assert.ok(refused > 10_000 && refused < 20_000, `${refused} refused`);
+});
+
+test("whichever single bit of the header is changed, the file is read whole or refused in one sentence", () => {
+  const file = writeSafetensors(everyDtype(), { a: "b" });
+  const headerEnd = 8 + Number(new DataView(file.buffer).getBigUint64(0, true));
+  for (let bit = 0; bit < headerEnd * 8; bit++) {
+    const bytes = file.slice();
+    bytes[bit >> 3] ^= 1 << (bit & 7);
+    readOrRefuse(bytes);
+  }
+});
+
+/** Whether `bytes` were accepted; if so every tensor has the elements of its shape and together they are all the data. */
+function readOrRefuse(bytes: Uint8Array): boolean {
+  let tensors: ReturnType<typeof readSafetensors>["tensors"];
+  try {
+    tensors = readSafetensors(bytes, "dir/x.safetensors").tensors;
+  } catch (error) {
+    assert.instance(error, InputError);
+    assert.match((error as Error).message, /^dir\/x\.safetensors: /);
+    return false;
+  }
+  let total = 8 + Number(new DataView(bytes.buffer).getBigUint64(0, true));
+  for (const [name, { shape, data }] of tensors) {
+    assert.is(
+      data.length,
+      shape.reduce((product, length) => product * length, 1),
+      name,
+    );
+    total += data.byteLength;
+  }
+  assert.is(total, bytes.length);
+  return true;
+}
+
+test("half precision decodes to the numbers of the standard", () => {
+  const cases: [number, number][] = [
+    [0x0000, 0],
+    [0x8000, -0],
+    [0x0001, 2 ** -24],
+    [0x03ff, 1023 * 2 ** -24],
+    [0x0400, 2 ** -14],
+    [0x3555, 0.333251953125],
+    [0x3c00, 1],
+    [0xc000, -2],
+    [0x7bff, 65504],
+    [0x7c00, Number.POSITIVE_INFINITY],
+    [0xfc00, Number.NEGATIVE_INFINITY],
+    [0x7e00, Number.NaN],
+    [0xfc01, Number.NaN],
+  ];
+  const decoded = decodeHalf(Uint16Array.from(cases, ([bits]) => bits));
+  for (const [index, [bits, value]] of cases.entries()) {
+    assert.ok(Object.is(decoded[index], value), `${bits.toString(16)} is ${decoded[index]}, not ${value}`);
+  }
+});
+
+test("half precision decodes every bit pattern in order", () => {
+  const positive = decodeHalf(Uint16Array.from({ length: 0x7c01 }, (_, bits) => bits));
+  for (let bits = 1; bits < positive.length; bits++) assert.ok(positive[bits] > positive[bits - 1]);
+  assert.is(decodeHalf(new Uint16Array(0)).length, 0);
+});
+
+const python = ["/usr/bin/python3", "python3"].find(
+  (command) => spawnSync(command, ["-c", "import safetensors.numpy"]).status === 0,
+);
+
+test.unless(python === undefined ? "no Python with safetensors" : "", "Python's safetensors opens our files", () => {
+  const folder = mkdtempSync(join(tmpdir(), "safetensors-"));
+  try {
+    const path = join(folder, "x.safetensors");
+    writeFileSync(path, writeSafetensors(everyDtype(), { a: "b" }));
+    const program = `
+from safetensors import safe_open
+with safe_open("${path}", "np") as f:
+    print(f.metadata()["a"], f.get_tensor("unsigned").sum(), list(f.get_tensor("half").shape), f.get_tensor("int"))`;
+    const { stdout, stderr } = spawnSync(python ?? "", ["-c", program], { encoding: "utf8" });
+    assert.is(stdout.trim(), "b 4294967301 [1, 3] -1", stderr);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
