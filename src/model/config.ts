@@ -34,7 +34,7 @@ export interface ModelConfig {
   tie_word_embeddings: true;
 }
 
-/** `min` and `max` belong to the range, `above` and `below` do not. */
+/** A lower and an upper end. `min` and `max` belong to the range, `above` and `below` do not. */
 interface Range {
   min?: number;
   above?: number;
@@ -146,8 +146,8 @@ export function describeValues(field: ConfigField): string {
 }
 
 function describeRange({ min, above, max, below }: Range): string {
-  const from = min === undefined ? `above ${above}` : `from ${min}`;
-  return max === undefined ? `${from} to below ${below}` : `${from} to ${max}`;
+  if (min === undefined) return `above ${above}, up to ${max}`;
+  return max === undefined ? `from ${min} to below ${below}` : `from ${min} to ${max}`;
 }
 
 function fieldOf(key: string, source: string): ConfigField {

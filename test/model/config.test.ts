@@ -25,6 +25,34 @@ test("an empty object is the preset small", () => {
   assert.equal(parseConfig({}, "config.json"), preset("small"));
 });
 
+test("the defaults are the documented ones", () => {
+  assert.equal(parseConfig({}, "config.json"), {
+    model_type: "memorizing-transformer",
+    vocab_size: 256,
+    hidden_size: 256,
+    num_hidden_layers: 4,
+    num_attention_heads: 4,
+    head_dim: 64,
+    intermediate_size: 1024,
+    hidden_act: "relu",
+    rms_norm_eps: 1e-6,
+    dropout: 0,
+    segment_length: 512,
+    xl_cache_length: 0,
+    memory_layers: [2],
+    memory_size: 8192,
+    memory_topk: 32,
+    memory_combine: "gate",
+    memory_search: "exact",
+    memory_layer_position_bias: true,
+    attention_scale_init: 8,
+    memory_gate_init: 0,
+    num_position_buckets: 32,
+    max_position_distance: 128,
+    tie_word_embeddings: true,
+  });
+});
+
 test("every key has a default that its own description allows", () => {
   const config = parseConfig({}, "config.json");
   assert.equal(Object.keys(config), Object.keys(configFields));
@@ -84,6 +112,19 @@ test("a mistyped key is refused with the key that was meant", () => {
 test("keys that every JavaScript object has are unknown keys too", () => {
   for (const key of ["__proto__", "constructor", "toString", ""]) {
     assert.match(refusal(JSON.parse(`{${JSON.stringify(key)}: 1}`)), `unknown key "${key}"`);
+  }
+});
+
+test("every key says what it may hold and what it is for", () => {
+  assert.is(describeValues(configFields.hidden_size), "a whole number from 1 to 65536");
+  assert.is(describeValues(configFields.dropout), "a number from 0 to below 1");
+  assert.is(describeValues(configFields.rms_norm_eps), "a number above 0, up to 1");
+  assert.is(describeValues(configFields.memory_layers), "a list of whole numbers from 0 to 1023");
+  assert.is(describeValues(configFields.memory_layer_position_bias), "true or false");
+  assert.is(describeValues(configFields.hidden_act), '"relu" or "gelu"');
+  for (const field of Object.values(configFields)) {
+    assert.ok(field.about.length > 10 && field.about.length < 90, field.about);
+    assert.not.match(describeValues(field), "undefined");
   }
 });
 
@@ -158,9 +199,11 @@ test("no memory layers, and memory layers of size 0, are both a baseline that pa
   assert.match(refusal({ memory_topk: 0 }), "memory_topk must be a whole number from 1");
 });
 
-test("sizes need not be multiples of anything", () => {
-  const odd = { hidden_size: 37, num_attention_heads: 3, head_dim: 5, intermediate_size: 1, vocab_size: 1 };
-  assert.is(parseConfig(odd, "config.json").hidden_size, 37);
+test("sizes may be odd, and one, and need not be multiples of anything", () => {
+  const odd = { hidden_size: 37, num_attention_heads: 3, head_dim: 5, intermediate_size: 11, segment_length: 7 };
+  assert.equal(parseConfig(odd, "config.json"), { ...preset("small"), ...odd });
+  const ones = Object.fromEntries(Object.keys(odd).map((key) => [key, 1]));
+  assert.equal(parseConfig(ones, "config.json"), { ...preset("small"), ...ones });
 });
 
 test("overrides are read as numbers, words, truths and lists", () => {
