@@ -1,6 +1,8 @@
 /**
- * Kernels that treat a tensor as one long vector, whatever its shape.
+ * Kernels that treat a tensor as one long vector, whatever its shape. The activations are in activation.ts.
  */
+import { loadPartial, storePartial } from "./simd";
+import { addScaled, addTo } from "./vectors";
 
 /** x[0..n) = 0. */
 export function zero(x: usize, n: i32): void {
@@ -17,4 +19,43 @@ export function all_finite(x: usize, n: i32): bool {
   }
   for (; x < end; x += 4) if (!isFinite<f32>(load<f32>(x))) return false;
   return true;
+}
+
+/** z = x + y over `n` floats. */
+export function add(z: usize, x: usize, y: usize, n: i32): void {
+  const end = x + (<usize>(n & ~3) << 2);
+  for (; x < end; x += 16, y += 16, z += 16) v128.store(z, f32x4.add(v128.load(x), v128.load(y)));
+  const tail = n & 3;
+  if (tail) storePartial(z, f32x4.add(loadPartial(x, tail, 0), loadPartial(y, tail, 0)), tail);
+}
+
+/** y += x over `n` floats. */
+export function add_in_place(y: usize, x: usize, n: i32): void {
+  addTo(y, x, n);
+}
+
+/** y = factor · x over `n` floats. */
+export function scale(y: usize, x: usize, n: i32, factor: f32): void {
+  const f = f32x4.splat(factor);
+  let end = x + (<usize>(n & ~15) << 2);
+  for (; x < end; x += 64, y += 64) {
+    v128.store(y, f32x4.mul(v128.load(x), f));
+    v128.store(y, f32x4.mul(v128.load(x, 16), f), 16);
+    v128.store(y, f32x4.mul(v128.load(x, 32), f), 32);
+    v128.store(y, f32x4.mul(v128.load(x, 48), f), 48);
+  }
+  end = x + (<usize>(n & 12) << 2);
+  for (; x < end; x += 16, y += 16) v128.store(y, f32x4.mul(v128.load(x), f));
+  const tail = n & 3;
+  if (tail) storePartial(y, f32x4.mul(loadPartial(x, tail, 0), f), tail);
+}
+
+/** x *= factor over `n` floats. */
+export function scale_in_place(x: usize, n: i32, factor: f32): void {
+  scale(x, x, n, factor);
+}
+
+/** y += factor · x over `n` floats. */
+export function add_scaled(y: usize, x: usize, n: i32, factor: f32): void {
+  addScaled(y, x, factor, n);
 }

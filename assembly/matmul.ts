@@ -145,7 +145,7 @@ export function multiplyPanels(
 }
 
 /** The 4×8 register tile: C[4, 8] (+)= A panel · B panel. `ldc` in bytes. */
-function multiplyTile(c: usize, ldc: usize, a: usize, b: usize, k: i32, accumulate: bool): void {
+export function multiplyTile(c: usize, ldc: usize, a: usize, b: usize, k: i32, accumulate: bool): void {
   let c00 = f32x4.splat(0), c01 = f32x4.splat(0);
   let c10 = f32x4.splat(0), c11 = f32x4.splat(0);
   let c20 = f32x4.splat(0), c21 = f32x4.splat(0);

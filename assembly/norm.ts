@@ -1,6 +1,8 @@
 /**
- * RMSNorm and its backward. One pass reads a row, one writes it; the row's rsqrt is kept for the backward.
+ * RMSNorm, L2 normalisation and their backward. One pass reads a row, one writes it; one factor a row is kept for the
+ * backward.
  */
+import { scale } from "./elementwise";
 import { loadPartial, madd, storePartial, sumLanes } from "./simd";
 
 /** y = x · rstd · scale with rstd = rsqrt(mean(x²) + eps), for each of `rows` rows of `width` floats. Keeps rstd [rows]. */
@@ -90,5 +92,42 @@ function rmsnormInputGradient(dx: usize, dy: usize, x: usize, scale: usize, rstd
   if (tail) {
     const inner = madd(loadPartial(x, tail, 0), pull, f32x4.mul(loadPartial(dy, tail, 0), loadPartial(scale, tail, 0)));
     storePartial(dx, madd(inner, r, loadPartial(dx, tail, 0)), tail);
+  }
+}
+
+/** Norms below this count as this, so that a row of zeros gives zeros (as torch's F.normalize with eps = 1e-6). */
+const LEAST_NORM: f32 = 1e-6;
+
+/** y = x / max(‖x‖, 1e-6) for each of `rows` rows of `width` floats. Keeps the factor, `inverse` [rows]. */
+export function l2norm_forward(y: usize, inverse: usize, x: usize, rows: i32, width: i32): void {
+  const rowBytes = <usize>width << 2;
+  for (let row = 0; row < rows; row++, x += rowBytes, y += rowBytes, inverse += 4) {
+    const factor: f32 = 1 / max(sqrt<f32>(dot(x, x, width)), LEAST_NORM);
+    store<f32>(inverse, factor);
+    scale(y, x, width, factor);
+  }
+}
+
+/** dx += (dy − y · (y·dy)) / ‖x‖ for each row; dx += dy / 1e-6 for a row whose norm is below 1e-6. */
+export function l2norm_backward(dx: usize, dy: usize, y: usize, inverse: usize, rows: i32, width: i32): void {
+  const rowBytes = <usize>width << 2;
+  for (let row = 0; row < rows; row++, dx += rowBytes, dy += rowBytes, y += rowBytes, inverse += 4) {
+    const factor = load<f32>(inverse);
+    const along: f32 = factor < 1 / LEAST_NORM ? dot(y, dy, width) : 0;
+    l2normInputGradient(dx, dy, y, factor, along, width);
+  }
+}
+
+/** dx += factor · (dy − y · along) for one row. */
+function l2normInputGradient(dx: usize, dy: usize, y: usize, factor: f32, along: f32, width: i32): void {
+  const f = f32x4.splat(factor), a = f32x4.splat(-along);
+  const end = dx + (<usize>(width & ~3) << 2);
+  for (; dx < end; dx += 16, dy += 16, y += 16) {
+    v128.store(dx, madd(madd(v128.load(y), a, v128.load(dy)), f, v128.load(dx)));
+  }
+  const tail = width & 3;
+  if (tail) {
+    const across = madd(loadPartial(y, tail, 0), a, loadPartial(dy, tail, 0));
+    storePartial(dx, madd(across, f, loadPartial(dx, tail, 0)), tail);
   }
 }

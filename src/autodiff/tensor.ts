@@ -104,6 +104,13 @@ export function tensor(values: ArrayLike<number>, shape: readonly number[] = [va
   return stepTensor(shape).set(values);
 }
 
+/** Address of a copy of whole numbers (token ids, targets, counts) as i32, good for the running step. */
+export function stepIntegers(values: ArrayLike<number>): number {
+  const address = arena.allocate(values.length * 4);
+  heap.i32(address, values.length).set(values);
+  return address;
+}
+
 /** Address of x's gradient, to be added to; made and zeroed when first asked for. */
 export function gradient(x: Tensor): number {
   x.grad ??= stepZeros(x.shape);

@@ -20,6 +20,3 @@ export const build = requestedBuild();
 export const kernels = await loadKernels(build, memory);
 
 export const heap = new Heap(memory, kernels.heap_base());
-
-/** Scratch for matrix products: packed blocks of both operands. */
-export const scratch = heap.allocate(kernels.matmul_scratch_bytes());

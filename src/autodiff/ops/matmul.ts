@@ -2,7 +2,8 @@
  * Matrix products: the plain and batched one for whoever studies the engine, and the model's linear layer.
  * Transposes cost nothing: the kernel takes strides. No bias anywhere, as in the paper's model.
  */
-import { kernels, scratch } from "../../wasm/runtime.ts";
+import { kernels } from "../../wasm/runtime.ts";
+import { scratch } from "../../wasm/scratch.ts";
 import { record } from "../tape.ts";
 import { gradient, stepTensor, type Tensor } from "../tensor.ts";
 
@@ -21,6 +22,8 @@ function transposed({ ptr, rowStride, columnStride }: Operand): Operand {
   return { ptr, rowStride: columnStride, columnStride: rowStride };
 }
 
+const scratchBytes = kernels.matmul_scratch_bytes();
+
 /** C[m, n] (+)= A[m, k] · B[k, n]. */
 function multiply(c: number, a: Operand, b: Operand, m: number, n: number, k: number, accumulate: boolean): void {
   kernels.matmul(
@@ -36,7 +39,7 @@ function multiply(c: number, a: Operand, b: Operand, m: number, n: number, k: nu
     n,
     k,
     accumulate,
-    scratch,
+    scratch(scratchBytes),
   );
 }
 

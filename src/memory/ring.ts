@@ -1,0 +1,91 @@
+/**
+ * Where a memory keeps its pairs: one FIFO ring of keys and one of values for each row and head, [B, H, capacity, D].
+ *
+ * A ring has room for more than the M pairs that are visible: one segment more, which takes what is appended after a lookup,
+ * so that the backward pass still reads the very pairs that the lookup returned. M need not be a multiple of
+ * anything. This file stores and forgets; it does not search.
+ */
+import { heap, kernels } from "../wasm/runtime.ts";
+import type { MemoryShape } from "./memory.ts";
+
+/** The visible slots of a row in order of age: [begin, begin + older), then [0, newer). */
+export interface Span {
+  readonly begin: number;
+  readonly older: number;
+  readonly newer: number;
+}
+
+export class Ring {
+  readonly rows: number;
+  readonly heads: number;
+  readonly width: number;
+  readonly size: number;
+  readonly capacity: number;
+  /** Addresses of [B, H, capacity, D]. */
+  readonly keys: number;
+  readonly values: number;
+  /** Pairs ever appended to each row since its reset. */
+  private readonly written: Float64Array;
+
+  constructor({ rows, heads, width, size, segment }: MemoryShape) {
+    this.rows = rows;
+    this.heads = heads;
+    this.width = width;
+    this.size = size;
+    this.capacity = size + segment;
+    this.written = new Float64Array(rows);
+    this.keys = heap.allocate(this.bytes / 2);
+    this.values = heap.allocate(this.bytes / 2);
+  }
+
+  get bytes(): number {
+    return 2 * this.rows * this.heads * this.capacity * this.width * 4;
+  }
+
+  length(row: number): number {
+    return Math.min(this.written[row], this.size);
+  }
+
+  reset(row: number): void {
+    this.written[row] = 0;
+  }
+
+  /** keys, values: addresses of [count, H, D]. More than fit leave only the last ones. */
+  append(row: number, keys: number, values: number, count: number): void {
+    const pairBytes = this.heads * this.width * 4;
+    const skipped = Math.max(0, count - this.capacity);
+    const kept = count - skipped;
+    const slot = (this.written[row] + skipped) % this.capacity;
+    const ring = row * this.capacity * pairBytes;
+    const shape = [kept, this.heads, this.width, this.capacity, slot] as const;
+    kernels.ring_append(this.keys + ring, keys + skipped * pairBytes, ...shape);
+    kernels.ring_append(this.values + ring, values + skipped * pairBytes, ...shape);
+    this.written[row] += count;
+  }
+
+  span(row: number): Span {
+    const length = this.length(row);
+    const begin = (this.written[row] - length) % this.capacity;
+    const older = Math.min(length, this.capacity - begin);
+    return { begin, older, newer: length - older };
+  }
+
+  /** A copy of the visible pairs of `keys` or `values`, [H, length, D], oldest first. */
+  copyOut(row: number, from: number): Float32Array {
+    const { begin, older, newer } = this.span(row);
+    const { heads, width, capacity } = this;
+    const copy = new Float32Array(heads * (older + newer) * width);
+    for (let head = 0; head < heads; head++) {
+      const ring = heap.f32(from + (row * heads + head) * capacity * width * 4, capacity * width);
+      const at = head * (older + newer) * width;
+      copy.set(ring.subarray(begin * width, (begin + older) * width), at);
+      copy.set(ring.subarray(0, newer * width), at + older * width);
+    }
+    return copy;
+  }
+
+  release(): void {
+    heap.release(this.keys);
+    heap.release(this.values);
+  }
+}

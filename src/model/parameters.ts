@@ -1,0 +1,174 @@
+/**
+ * The parameters of a model: names, shapes, first values, and one flat block of memory a group.
+ *
+ * Names follow Hugging Face's. Each group is contiguous, values and gradients alike, so that an optimizer step, clipping
+ * or zeroing is one kernel call a group. What the parameters are used for is in transformer.ts.
+ */
+import { Tensor } from "../autodiff/tensor.ts";
+import { POSITION_BUCKETS } from "../nn/positions.ts";
+import { Random } from "../random.ts";
+import { heap, kernels } from "../wasm/runtime.ts";
+import type { ModelConfig } from "./config.ts";
+
+/**
+ * Matrices and the embedding; norm scales; and what steers attention: scales, position biases, gates. Only matrices decay,
+ * and a trainer may give attention a learning rate of its own.
+ */
+export const parameterGroups = ["matrices", "norms", "attention"] as const;
+export type ParameterGroup = (typeof parameterGroups)[number];
+
+/** All parameters of one group, as one vector: addresses of values and gradients, and how many floats. */
+export interface ParameterBlock {
+  readonly group: ParameterGroup;
+  readonly values: number;
+  readonly gradients: number;
+  readonly size: number;
+}
+
+interface Declaration {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly group: ParameterGroup;
+  readonly initial: (random: Random) => number;
+}
+
+/** Parameters start on a cache line; the floats between two of them stay zero. */
+const ALIGNED_FLOATS = 16;
+
+function floatsOf(shape: readonly number[]): number {
+  const size = shape.reduce((product, extent) => product * extent, 1);
+  return Math.ceil(size / ALIGNED_FLOATS) * ALIGNED_FLOATS;
+}
+
+/** N(0, σ²) cut at ±2σ, σ = 1/√fanIn. */
+function truncatedNormal(fanIn: number): (random: Random) => number {
+  const deviation = 1 / Math.sqrt(fanIn);
+  return (random) => {
+    let z = random.normal();
+    while (Math.abs(z) > 2) z = random.normal();
+    return z * deviation;
+  };
+}
+
+function constant(value: number): () => number {
+  return () => value;
+}
+
+/** A weight [outputs, inputs] of a linear layer y = x Wᵀ. */
+function matrix(name: string, outputs: number, inputs: number): Declaration {
+  return { name, shape: [outputs, inputs], group: "matrices", initial: truncatedNormal(inputs) };
+}
+
+function norm(name: string, width: number): Declaration {
+  return { name, shape: [width], group: "norms", initial: constant(1) };
+}
+
+/** Everything of block `layer`, in the order in which it is used. */
+function declareLayer(config: ModelConfig, layer: number): Declaration[] {
+  const { hidden_size: width, num_attention_heads: heads, head_dim, intermediate_size } = config;
+  const prefix = `model.layers.${layer}`;
+  const hasMemory = config.memory_layers.includes(layer);
+  const declarations: Declaration[] = [
+    norm(`${prefix}.input_layernorm.weight`, width),
+    matrix(`${prefix}.self_attn.q_proj.weight`, heads * head_dim, width),
+    matrix(`${prefix}.self_attn.k_proj.weight`, heads * head_dim, width),
+    matrix(`${prefix}.self_attn.v_proj.weight`, heads * head_dim, width),
+    matrix(`${prefix}.self_attn.o_proj.weight`, width, heads * head_dim),
+    norm(`${prefix}.post_attention_layernorm.weight`, width),
+    matrix(`${prefix}.mlp.up_proj.weight`, intermediate_size, width),
+    matrix(`${prefix}.mlp.down_proj.weight`, width, intermediate_size),
+  ];
+  const steer = (name: string, shape: number[], value: number) =>
+    declarations.push({ name: `${prefix}.self_attn.${name}`, shape, group: "attention", initial: constant(value) });
+  steer("attention_scale", [heads], config.attention_scale_init);
+  if (!hasMemory || config.memory_layer_position_bias) {
+    steer("relative_attention_bias.weight", [heads, POSITION_BUCKETS], 0);
+  }
+  if (hasMemory && config.memory_combine === "gate") steer("memory_gate", [heads], config.memory_gate_init);
+  return declarations;
+}
+
+/** Every parameter that a model of this configuration has. */
+function declare(config: ModelConfig): Declaration[] {
+  const embedding: Declaration = {
+    name: "model.embed_tokens.weight",
+    shape: [config.vocab_size, config.hidden_size],
+    group: "matrices",
+    initial: (random) => random.normal(),
+  };
+  const layers = Array.from({ length: config.num_hidden_layers }, (_, layer) => declareLayer(config, layer));
+  return [embedding, ...layers.flat(), norm("model.norm.weight", config.hidden_size)];
+}
+
+/** Names and shapes of all parameters, without allocating any. */
+export function parameterShapes(config: ModelConfig): Map<string, readonly number[]> {
+  return new Map(declare(config).map(({ name, shape }) => [name, shape]));
+}
+
+export class Parameters {
+  readonly blocks: readonly ParameterBlock[];
+  private readonly tensors = new Map<string, Tensor>();
+
+  /** Allocates the parameters of `config` and fills them from `seed`: algorithm.md, section 2. */
+  constructor(config: ModelConfig, seed: number) {
+    const declarations = declare(config);
+    this.blocks = parameterGroups.map((group) => this.allocate(group, declarations));
+    const random = new Random(seed);
+    for (const { name, initial } of declarations) {
+      const tensor = this.get(name);
+      tensor.set(Float32Array.from({ length: tensor.size }, () => initial(random)));
+    }
+  }
+
+  private allocate(group: ParameterGroup, declarations: readonly Declaration[]): ParameterBlock {
+    const members = declarations.filter((declaration) => declaration.group === group);
+    const size = members.reduce((sum, { shape }) => sum + floatsOf(shape), 0);
+    const block = { group, values: heap.allocate(size * 4), gradients: heap.allocate(size * 4), size };
+    kernels.zero(block.values, size);
+    kernels.zero(block.gradients, size);
+    let offset = 0;
+    for (const { name, shape } of members) {
+      const tensor = new Tensor(block.values + offset * 4, shape, undefined);
+      tensor.requiresGrad = true;
+      tensor.grad = new Tensor(block.gradients + offset * 4, shape, undefined);
+      this.tensors.set(name, tensor);
+      offset += floatsOf(shape);
+    }
+    return block;
+  }
+
+  /** Names, in no particular order of use. */
+  names(): string[] {
+    return [...this.tensors.keys()];
+  }
+
+  has(name: string): boolean {
+    return this.tensors.has(name);
+  }
+
+  /** The parameter called `name`; throws when there is none. */
+  get(name: string): Tensor {
+    const tensor = this.tensors.get(name);
+    if (tensor === undefined) throw new Error(`the model has no parameter ${name}`);
+    return tensor;
+  }
+
+  /** Number of learned floats. */
+  get count(): number {
+    let count = 0;
+    for (const tensor of this.tensors.values()) count += tensor.size;
+    return count;
+  }
+
+  zeroGradients(): void {
+    for (const { gradients, size } of this.blocks) kernels.zero(gradients, size);
+  }
+
+  /** Gives the memory back; the model must not be used afterwards. */
+  release(): void {
+    for (const { values, gradients } of this.blocks) {
+      heap.release(values);
+      heap.release(gradients);
+    }
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * What a model carries from one segment to the next: each layer's context (Transformer-XL cache and the current segment's
+ * pairs) and the memories. Training and evaluation have a state each; parameters are not part of it.
+ *
+ * A segment may arrive whole, as in training, or token by token, as in generation. When it is complete, its pairs are
+ * appended to the memories; when the next begins, the contexts roll on by one segment.
+ */
+import type { AttentionContext } from "../autodiff/ops/attention.ts";
+import { persistentTensor, type Tensor } from "../autodiff/tensor.ts";
+import { KvMemory } from "../memory/memory.ts";
+import { heap, kernels } from "../wasm/runtime.ts";
+import type { ModelConfig } from "./config.ts";
+
+interface LayerPairs {
+  readonly keys: Tensor;
+  readonly values: Tensor;
+}
+
+export interface StateOptions {
+  /** B, documents side by side. */
+  readonly rows: number;
+  /** M; the configuration's unless given. 0 is the model without memory. */
+  readonly memorySize?: number;
+}
+
+export class ModelState {
+  readonly rows: number;
+  /** The memories by layer. */
+  readonly memories: ReadonlyMap<number, KvMemory>;
+  private readonly config: ModelConfig;
+  private readonly layers: readonly LayerPairs[];
+  /** Positions before the segment: W, the cache length. */
+  private readonly cacheLength: number;
+  /** Tokens of the current segment that were read. */
+  private offset = 0;
+  /** First valid position of each row's context. */
+  private readonly first: Int32Array;
+
+  constructor(config: ModelConfig, { rows, memorySize = config.memory_size }: StateOptions) {
+    const { num_attention_heads: heads, head_dim: width, segment_length: segment } = config;
+    this.config = config;
+    this.rows = rows;
+    this.cacheLength = config.xl_cache_length;
+    this.first = new Int32Array(rows).fill(this.cacheLength);
+    const shape = [rows, this.capacity, heads * width];
+    this.layers = Array.from({ length: config.num_hidden_layers }, () => ({
+      keys: persistentTensor(shape),
+      values: persistentTensor(shape),
+    }));
+    const remembering = memorySize > 0 ? config.memory_layers : [];
+    this.memories = new Map(
+      remembering.map((layer) => [layer, new KvMemory({ rows, heads, width, size: memorySize, segment })]),
+    );
+  }
+
+  /** Positions of a context: cache and segment. */
+  get capacity(): number {
+    return this.cacheLength + this.config.segment_length;
+  }
+
+  /** Tokens that still fit the current segment; a full one gives way to the next. */
+  get room(): number {
+    return this.config.segment_length - (this.offset % this.config.segment_length);
+  }
+
+  /**
+   * Makes room for the next tokens: rolls the contexts when the last segment was complete, and forgets everything of the
+   * rows whose document begins here. `starts` [B] counts only at the beginning of a segment.
+   */
+  begin(starts: ArrayLike<number> | undefined): void {
+    if (this.offset === this.config.segment_length) this.roll();
+    if (starts === undefined) return;
+    for (let row = 0; row < this.rows; row++) {
+      if (!starts[row]) continue;
+      if (this.offset > 0) throw new Error("a document can begin only where a segment begins");
+      this.first[row] = this.cacheLength;
+      for (const memory of this.memories.values()) memory.reset(row);
+    }
+  }
+
+  /** The context in which `layer` attends now. */
+  context(layer: number): AttentionContext {
+    return {
+      ...this.layers[layer],
+      capacity: this.capacity,
+      past: this.cacheLength + this.offset,
+      first: this.first,
+      window: this.cacheLength > 0 ? this.cacheLength : Number.POSITIVE_INFINITY,
+    };
+  }
+
+  /** Notes that `count` more tokens were read; a complete segment goes into the memories, of row b only lengths[b] tokens. */
+  advance(count: number, lengths: ArrayLike<number> | undefined): void {
+    this.offset += count;
+    if (this.offset === this.config.segment_length) this.remember(lengths);
+  }
+
+  /** Ends a document in the middle of a segment: what was read of it goes into the memories, and the next text has no context. */
+  endDocument(): void {
+    if (this.offset < this.config.segment_length) this.remember(undefined);
+    this.offset = 0;
+    this.first.fill(this.cacheLength);
+  }
+
+  private remember(lengths: ArrayLike<number> | undefined): void {
+    const rowBytes = this.capacity * this.config.num_attention_heads * this.config.head_dim * 4;
+    const segmentAt = (rowBytes / this.capacity) * this.cacheLength;
+    for (const [layer, memory] of this.memories) {
+      const { keys, values } = this.layers[layer];
+      for (let row = 0; row < this.rows; row++) {
+        const at = row * rowBytes + segmentAt;
+        memory.append(row, keys.ptr + at, values.ptr + at, lengths?.[row] ?? this.offset);
+      }
+    }
+  }
+
+  /** Moves the last W positions of every context to the front. */
+  private roll(): void {
+    const positionBytes = this.config.num_attention_heads * this.config.head_dim * 4;
+    for (const { keys, values } of this.layers) {
+      for (let row = 0; row < this.rows; row++) {
+        const at = row * this.capacity * positionBytes;
+        const from = at + this.config.segment_length * positionBytes;
+        kernels.copy(keys.ptr + at, keys.ptr + from, this.cacheLength * positionBytes);
+        kernels.copy(values.ptr + at, values.ptr + from, this.cacheLength * positionBytes);
+      }
+    }
+    for (let row = 0; row < this.rows; row++) {
+      this.first[row] = Math.max(0, this.first[row] - this.config.segment_length);
+    }
+    this.offset = 0;
+  }
+
+  /** Gives the memory back; the state must not be used afterwards. */
+  release(): void {
+    for (const { keys, values } of this.layers) {
+      heap.release(keys.ptr);
+      heap.release(values.ptr);
+    }
+    for (const memory of this.memories.values()) memory.release();
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * The model: embedding, blocks, final norm, tied logits; algorithm.md section 2, the paper's section 3.
+ *
+ * A forward pass reads the next tokens of each row in the light of a ModelState and leaves them in it. Training, evaluation
+ * and generation differ only in the state they hold and in what they do with the logits.
+ */
+import { add, dropout, scale } from "../autodiff/ops/elementwise.ts";
+import { embedding } from "../autodiff/ops/embedding.ts";
+import { linear } from "../autodiff/ops/matmul.ts";
+import { rmsNorm } from "../autodiff/ops/norm.ts";
+import type { Tensor } from "../autodiff/tensor.ts";
+import { type FeedForwardWeights, feedForward } from "../nn/feed-forward.ts";
+import { positionBuckets } from "../nn/positions.ts";
+import { type SelfAttentionWeights, selfAttention } from "../nn/self-attention.ts";
+import type { ModelConfig } from "./config.ts";
+import { Parameters } from "./parameters.ts";
+import { ModelState, type StateOptions } from "./state.ts";
+
+/** What one forward pass reads. */
+export interface SegmentInput {
+  /** Token ids [B, n], n at most what the state's current segment has room for. */
+  readonly ids: Int32Array;
+  /** [B]: 1 where a document begins with these tokens. Counts at the beginning of a segment. */
+  readonly starts?: ArrayLike<number>;
+  /** [B]: how many of the tokens are real; the rest is padding and is not remembered. All, unless given. */
+  readonly lengths?: ArrayLike<number>;
+  /** In training, a key that differs from step to step; without one nothing is dropped out. */
+  readonly dropoutKey?: number;
+}
+
+export class Transformer {
+  readonly config: ModelConfig;
+  readonly parameters: Parameters;
+
+  constructor(config: ModelConfig, seed = 0) {
+    this.config = config;
+    this.parameters = new Parameters(config, seed);
+  }
+
+  /** A fresh state: nothing read, nothing remembered. */
+  newState(options: StateOptions): ModelState {
+    return new ModelState(this.config, options);
+  }
+
+  /** Logits [B, n, V] of the token after each of the given ones. Advances `state`. */
+  forward(input: SegmentInput, state: ModelState): Tensor {
+    return this.logits(this.hidden(input, state));
+  }
+
+  /** The residual stream after the last block, before the final norm, [B, n, C]. Advances `state`. */
+  hidden({ ids, starts, lengths, dropoutKey }: SegmentInput, state: ModelState): Tensor {
+    const { config } = this;
+    const count = ids.length / state.rows;
+    state.begin(starts);
+    if (!Number.isInteger(count) || count < 1 || count > state.room) {
+      throw new Error(`forward: ${ids.length} ids do not give ${state.rows} rows 1 to ${state.room} tokens each`);
+    }
+    const drop = dropoutFor(config.dropout, dropoutKey);
+    let x = drop(embedding(this.parameters.get("model.embed_tokens.weight"), ids, [state.rows, count])); // [B, n, C]
+    for (let layer = 0; layer < config.num_hidden_layers; layer++) {
+      const memory = state.memories.get(layer);
+      const access = memory && { memory, topk: config.memory_topk };
+      const attended = selfAttention(
+        this.norm(x, layer, "input_layernorm"),
+        this.attentionWeights(layer, state),
+        state.context(layer),
+        access,
+      );
+      x = add(x, drop(attended));
+      const fed = feedForward(
+        this.norm(x, layer, "post_attention_layernorm"),
+        this.feedForwardWeights(layer),
+        config.hidden_act,
+      );
+      x = add(x, drop(fed));
+    }
+    state.advance(count, lengths);
+    return x;
+  }
+
+  /** RMSNorm(x) Eᵀ / √C: x [B, n, C] → [B, n, V]. */
+  logits(x: Tensor): Tensor {
+    const { rms_norm_eps, hidden_size } = this.config;
+    const normed = rmsNorm(x, this.parameters.get("model.norm.weight"), rms_norm_eps);
+    return linear(scale(normed, 1 / Math.sqrt(hidden_size)), this.parameters.get("model.embed_tokens.weight"));
+  }
+
+  private norm(x: Tensor, layer: number, name: string): Tensor {
+    return rmsNorm(x, this.parameters.get(`model.layers.${layer}.${name}.weight`), this.config.rms_norm_eps);
+  }
+
+  private attentionWeights(layer: number, state: ModelState): SelfAttentionWeights {
+    const get = (name: string) => this.parameters.get(`model.layers.${layer}.self_attn.${name}`);
+    const has = (name: string) => this.parameters.has(`model.layers.${layer}.self_attn.${name}`);
+    const bias = "relative_attention_bias.weight";
+    return {
+      q: get("q_proj.weight"),
+      k: get("k_proj.weight"),
+      v: get("v_proj.weight"),
+      o: get("o_proj.weight"),
+      scale: get("attention_scale"),
+      bias: has(bias) ? { table: get(bias), buckets: positionBuckets(state.capacity) } : undefined,
+      gate: has("memory_gate") ? get("memory_gate") : undefined,
+    };
+  }
+
+  private feedForwardWeights(layer: number): FeedForwardWeights {
+    const get = (name: string) => this.parameters.get(`model.layers.${layer}.mlp.${name}.weight`);
+    return { up: get("up_proj"), down: get("down_proj") };
+  }
+}
+
+/** Dropout with a key of its own for each place it is used in, or the identity. */
+function dropoutFor(rate: number, key: number | undefined): (x: Tensor) => Tensor {
+  if (rate === 0 || key === undefined) return (x) => x;
+  let place = 0;
+  return (x) => dropout(x, rate, (Math.imul(key, 0x9e3779b1) + place++) | 0);
+}

@@ -1,0 +1,49 @@
+/**
+ * The attention half of a block, with or without a memory: the paper's Figure 2 in thirty lines.
+ *
+ * Projects, normalises queries and keys, attends locally, and in a memory layer also to what the memory returns; the memory
+ * is only read here. When pairs are remembered is decided in model/state.ts.
+ */
+import { type AttentionContext, attention, type PositionBias } from "../autodiff/ops/attention.ts";
+import { linear } from "../autodiff/ops/matmul.ts";
+import { l2Normalize } from "../autodiff/ops/norm.ts";
+import { blend, retrievedAttention } from "../autodiff/ops/retrieval.ts";
+import type { Tensor } from "../autodiff/tensor.ts";
+import type { KvMemory } from "../memory/memory.ts";
+
+/** q, k, v [H·D, C]; o [C, H·D]; scale and gate [H]. A layer without a gate joins both softmaxes instead. */
+export interface SelfAttentionWeights {
+  readonly q: Tensor;
+  readonly k: Tensor;
+  readonly v: Tensor;
+  readonly o: Tensor;
+  readonly scale: Tensor;
+  readonly bias: PositionBias | undefined;
+  readonly gate: Tensor | undefined;
+}
+
+/** A memory to read from, and how many pairs a query retrieves. */
+export interface MemoryAccess {
+  readonly memory: KvMemory;
+  readonly topk: number;
+}
+
+/** x [B, T, C] → [B, T, C]. Writes the segment's k̂ and v into `context`. */
+export function selfAttention(
+  x: Tensor,
+  weights: SelfAttentionWeights,
+  context: AttentionContext,
+  access: MemoryAccess | undefined,
+): Tensor {
+  const { scale, bias, gate } = weights;
+  const width = weights.q.shape[0] / scale.size; // D
+  const q = l2Normalize(linear(x, weights.q), width); // [B, T, C] → [B, T, H·D]
+  const k = l2Normalize(linear(x, weights.k), width);
+  const v = linear(x, weights.v);
+  const local = attention(q, k, v, scale, bias, context);
+  if (access === undefined) return linear(local.out, weights.o);
+  const neighbours = access.memory.lookup(q, access.topk);
+  if (neighbours.counts.every((count) => count === 0)) return linear(local.out, weights.o);
+  const retrieved = retrievedAttention(q, scale, neighbours);
+  return linear(blend(local, retrieved, gate, neighbours.counts).out, weights.o);
+}

@@ -1,0 +1,159 @@
+/** The memory: FIFO rings of odd sizes, exact lookup against a full sort, and what it must never return. */
+import * as assert from "uvu/assert";
+import { step } from "../../src/autodiff/tape.ts";
+import { tensor } from "../../src/autodiff/tensor.ts";
+import { KvMemory } from "../../src/memory/memory.ts";
+import { Random } from "../../src/random.ts";
+import { heap } from "../../src/wasm/runtime.ts";
+import { suite } from "../harness.ts";
+
+const test = suite("memory");
+
+/** Appends pairs given as [count, H, D] to one row. */
+function append(memory: KvMemory, row: number, keys: Float32Array, values: Float32Array, count: number): void {
+  const bytes = Math.max(4, keys.length * 4);
+  const [atKeys, atValues] = [heap.allocate(bytes), heap.allocate(bytes)];
+  heap.f32(atKeys, keys.length).set(keys);
+  heap.f32(atValues, values.length).set(values);
+  memory.append(row, atKeys, atValues, count);
+  heap.release(atKeys);
+  heap.release(atValues);
+}
+
+/** Pair n of a document: every float of its key and value is n, plus a tenth of the head. */
+function counting(from: number, count: number, heads: number, width: number): Float32Array {
+  return Float32Array.from({ length: count * heads * width }, (_, i) => {
+    const head = Math.floor(i / width) % heads;
+    return from + Math.floor(i / (heads * width)) + head / 8;
+  });
+}
+
+for (const [size, segment] of [
+  [1, 1],
+  [1, 5],
+  [7, 3],
+  [8, 8],
+  [10, 4],
+  [13, 5],
+  [40, 16],
+]) {
+  test(`after M + n appends the first n pairs are gone, for every n: M ${size}, segments of ${segment}`, () => {
+    const [heads, width] = [2, 3];
+    const memory = new KvMemory({ rows: 2, heads, width, size, segment });
+    for (let written = 0; written < 4 * size + 3; ) {
+      const count = Math.min(segment, 1 + (written % segment));
+      const pairs = counting(written, count, heads, width);
+      append(memory, 1, pairs, pairs, count);
+      written += count;
+      const kept = Math.min(written, size);
+      assert.is(memory.length(1), kept);
+      assert.is(memory.length(0), 0);
+      const { keys, values } = memory.contents(1);
+      for (let head = 0; head < heads; head++) {
+        const expected = Array.from(
+          { length: kept * width },
+          (_, i) => written - kept + Math.floor(i / width) + head / 8,
+        );
+        assert.equal([...keys.subarray(head * kept * width, (head + 1) * kept * width)], expected);
+        assert.equal([...values.subarray(head * kept * width, (head + 1) * kept * width)], expected);
+      }
+    }
+    memory.release();
+  });
+}
+
+test("an append larger than the ring keeps the last pairs", () => {
+  const memory = new KvMemory({ rows: 1, heads: 1, width: 2, size: 5, segment: 2 });
+  const pairs = counting(0, 23, 1, 2);
+  append(memory, 0, pairs, pairs, 23);
+  assert.equal([...memory.contents(0).keys], [18, 18, 19, 19, 20, 20, 21, 21, 22, 22]);
+  memory.release();
+});
+
+/** Inner products summed in the order of the kernel, rounded to float32 after each step. */
+function sequentialDot(a: Float32Array, atA: number, b: Float32Array, atB: number, width: number): number {
+  let sum = 0;
+  for (let d = 0; d < width; d++) sum += a[atA + d] * b[atB + d];
+  return sum;
+}
+
+type KeyMaker = (random: Random, stored: number, width: number) => Float32Array;
+
+const keyMakers: Record<string, KeyMaker> = {
+  random: (random, stored, width) => Float32Array.from({ length: stored * width }, () => random.normal()),
+  "all equal": (_, stored, width) => new Float32Array(stored * width).fill(0.25),
+  zero: (_, stored, width) => new Float32Array(stored * width),
+  "few distinct": (random, stored, width) => {
+    const distinct = [1, 2, 3].map(() =>
+      Float32Array.from({ length: width }, () => Math.round(random.normal() * 4) / 4),
+    );
+    const keys = new Float32Array(stored * width);
+    for (let j = 0; j < stored; j++) keys.set(distinct[Math.floor(random.next() * 3)], j * width);
+    return keys;
+  },
+};
+
+for (const [kind, makeKeys] of Object.entries(keyMakers)) {
+  for (const [stored, queries, width, topk] of [
+    [1, 1, 1, 1],
+    [3, 2, 4, 5],
+    [8, 5, 8, 8],
+    [9, 4, 7, 3],
+    [65, 3, 16, 32],
+    [130, 9, 5, 31],
+    [200, 1, 64, 33],
+  ]) {
+    test(`lookup finds the ${topk} best of ${stored} ${kind} keys for ${queries} queries, older ones first among equals`, () => {
+      const random = new Random(stored * 31 + topk);
+      const keys = makeKeys(random, stored, width);
+      const q = Float32Array.from({ length: queries * width }, () => Math.round(random.normal() * 8) / 8);
+      const memory = new KvMemory({ rows: 1, heads: 1, width, size: stored, segment: 7 });
+      append(memory, 0, makeKeys(new Random(99), 3, width), new Float32Array(3 * width), 3); // makes the ring wrap
+      append(memory, 0, keys, keys, stored);
+      const found = step(() => {
+        const neighbours = memory.lookup(tensor(q, [1, queries, width]), topk);
+        return {
+          scores: neighbours.scores.toArray(),
+          slots: heap.i32(neighbours.slots, queries * topk).slice(),
+          count: neighbours.counts[0],
+        };
+      });
+      const count = Math.min(topk, stored);
+      assert.is(found.count, count);
+      for (let i = 0; i < queries; i++) {
+        const scores = Array.from({ length: stored }, (_, j) => sequentialDot(q, i * width, keys, j * width, width));
+        const order = scores.map((_, j) => j).sort((a, b) => scores[b] - scores[a] || a - b);
+        const list = i * topk;
+        for (let n = 0; n < count; n++) {
+          assert.ok(Math.abs(found.scores[list + n] - scores[order[n]]) < 1e-4, `score ${n} of query ${i}`);
+          const position = (found.slots[list + n] - 3 + stored + 7) % (stored + 7);
+          if (kind === "random") assert.is(position, order[n], `neighbour ${n} of query ${i}`);
+          else assert.ok(Math.abs(scores[position] - scores[order[n]]) < 1e-5);
+          if (n > 0 && found.scores[list + n] === found.scores[list + n - 1]) {
+            const before = (found.slots[list + n - 1] - 3 + stored + 7) % (stored + 7);
+            assert.ok(before < position, `of equal keys ${before} and ${position} the older must come first`);
+          }
+        }
+      }
+      memory.release();
+    });
+  }
+}
+
+test("a lookup returns only keys of its own row and head, and none from before a reset", () => {
+  const [rows, heads, width] = [2, 2, 1];
+  const memory = new KvMemory({ rows, heads, width, size: 6, segment: 3 });
+  append(memory, 0, Float32Array.of(1, 10, 2, 20), Float32Array.of(1, 10, 2, 20), 2);
+  append(memory, 1, Float32Array.of(100, 1000), Float32Array.of(100, 1000), 1);
+  const bestScores = () =>
+    step(() => {
+      const { scores, counts } = memory.lookup(tensor([1, 1, 1, 1], [rows, 1, heads * width]), 1);
+      return { scores: [...scores.toArray()], counts: [...counts] };
+    });
+  assert.equal(bestScores(), { scores: [2, 20, 100, 1000], counts: [1, 1] });
+  memory.reset(0);
+  assert.equal(bestScores().counts, [0, 1]);
+  append(memory, 0, Float32Array.of(-5, -6), Float32Array.of(-5, -6), 1);
+  assert.equal(bestScores(), { scores: [-5, -6, 100, 1000], counts: [1, 1] });
+  memory.release();
+});
