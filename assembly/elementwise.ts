@@ -2,7 +2,6 @@
  * Kernels that treat a tensor as one long vector, whatever its shape. The activations are in activation.ts.
  */
 import { loadPartial, storePartial } from "./simd";
-import { addScaled, addTo } from "./vectors";
 
 /** x[0..n) = 0. */
 export function zero(x: usize, n: i32): void {
@@ -29,13 +28,8 @@ export function add(z: usize, x: usize, y: usize, n: i32): void {
   if (tail) storePartial(z, f32x4.add(loadPartial(x, tail, 0), loadPartial(y, tail, 0)), tail);
 }
 
-/** y += x over `n` floats. */
-export function add_in_place(y: usize, x: usize, n: i32): void {
-  addTo(y, x, n);
-}
-
 /** y = factor · x over `n` floats. */
-export function scale(y: usize, x: usize, n: i32, factor: f32): void {
+export function scale(y: usize, x: usize, factor: f32, n: i32): void {
   const f = f32x4.splat(factor);
   let end = x + (<usize>(n & ~15) << 2);
   for (; x < end; x += 64, y += 64) {
@@ -51,11 +45,6 @@ export function scale(y: usize, x: usize, n: i32, factor: f32): void {
 }
 
 /** x *= factor over `n` floats. */
-export function scale_in_place(x: usize, n: i32, factor: f32): void {
-  scale(x, x, n, factor);
-}
-
-/** y += factor · x over `n` floats. */
-export function add_scaled(y: usize, x: usize, n: i32, factor: f32): void {
-  addScaled(y, x, factor, n);
+export function scale_in_place(x: usize, factor: f32, n: i32): void {
+  scale(x, x, factor, n);
 }

@@ -104,7 +104,7 @@ export function l2norm_forward(y: usize, inverse: usize, x: usize, rows: i32, wi
   for (let row = 0; row < rows; row++, x += rowBytes, y += rowBytes, inverse += 4) {
     const factor: f32 = 1 / max(sqrt<f32>(dot(x, x, width)), LEAST_NORM);
     store<f32>(inverse, factor);
-    scale(y, x, width, factor);
+    scale(y, x, factor, width);
   }
 }
 

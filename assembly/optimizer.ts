@@ -1,9 +1,8 @@
 /**
- * Parameter updates, each fused into as few passes over memory as its formula allows. Scalars come as f64, so that
- * 1 − 0.999 is what it says. Which block gets which learning rate, schedules and clipping are the library's business.
+ * AdamW in one pass over memory, and the norm that clipping needs. Scalars come as f64, so that 1 − 0.999 is what it
+ * says. Which block gets which learning rate, schedules and when to clip are the library's business.
  */
-import { dot } from "./norm";
-import { loadPartial, madd, storePartial, sumLanes } from "./simd";
+import { loadPartial, madd, storePartial } from "./simd";
 
 /** Σ x² over `n` floats, squared and summed in double precision: no finite x overflows it. */
 export function sum_squares(x: usize, n: i32): f64 {
