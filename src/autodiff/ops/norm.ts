@@ -16,3 +16,21 @@ export function rmsNorm(x: Tensor, scale: Tensor, eps = 1e-6): Tensor {
     kernels.rmsnorm_backward(gradient(x), gradient(scale), dy, x.ptr, scale.ptr, rstd.ptr, rows, width);
   });
 }
+
+/**
+ * y = x / max(‖x‖, 1e-6) for each slice of `width` elements: every head's part of a query or key. x [..., H · width].
+ * Backward: dx = (dy − y (y·dy)) / ‖x‖; below 1e-6, where the norm counts as a constant, dy / 1e-6.
+ */
+export function l2Normalize(x: Tensor, width: number): Tensor {
+  const channels = x.shape[x.shape.length - 1];
+  if (!(width >= 1) || channels % width !== 0) {
+    throw new Error(`l2Normalize: the last axis of [${x.shape}] is not a multiple of ${width}`);
+  }
+  const rows = x.size / width; // [..., H · width] → [N · H, width]
+  const y = stepTensor(x.shape);
+  const inverse = stepTensor([rows]);
+  kernels.l2norm_forward(y.ptr, inverse.ptr, x.ptr, rows, width);
+  return record("l2norm", y, [x], (dy) => {
+    kernels.l2norm_backward(gradient(x), dy, y.ptr, inverse.ptr, rows, width);
+  });
+}

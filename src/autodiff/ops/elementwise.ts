@@ -1,0 +1,52 @@
+/**
+ * Ops on each element by itself: residual sums, constant factors, activations, dropout. Shapes go in and come out
+ * unchanged; nothing is broadcast.
+ */
+import { kernels } from "../../wasm/runtime.ts";
+import { record } from "../tape.ts";
+import { gradient, stepTensor, type Tensor } from "../tensor.ts";
+
+/** z = x + y, of equal shape. Backward: dx = dz, dy = dz. */
+export function add(x: Tensor, y: Tensor): Tensor {
+  if (x.shape.join() !== y.shape.join()) throw new Error(`add: [${x.shape}] and [${y.shape}] differ`);
+  const z = stepTensor(x.shape);
+  kernels.add(z.ptr, x.ptr, y.ptr, z.size);
+  return record("add", z, [x, y], (dz) => {
+    if (x.requiresGrad) kernels.add_in_place(gradient(x), dz, z.size);
+    if (y.requiresGrad) kernels.add_in_place(gradient(y), dz, z.size);
+  });
+}
+
+/** y = factor · x. */
+export function scale(x: Tensor, factor: number): Tensor {
+  const y = stepTensor(x.shape);
+  kernels.scale(y.ptr, x.ptr, factor, x.size);
+  return record("scale", y, [x], (dy) => kernels.add_scaled(gradient(x), dy, factor, x.size));
+}
+
+/** y = max(x, 0). */
+export function relu(x: Tensor): Tensor {
+  const y = stepTensor(x.shape);
+  kernels.relu_forward(y.ptr, x.ptr, x.size);
+  return record("relu", y, [x], (dy) => kernels.relu_backward(gradient(x), dy, x.ptr, x.size));
+}
+
+/** y = x · ½(1 + tanh(√(2/π)·(x + 0.044715·x³))): the approximation of GPT-2 ("gelu_new"), not the exact erf form. */
+export function gelu(x: Tensor): Tensor {
+  const y = stepTensor(x.shape);
+  kernels.gelu_forward(y.ptr, x.ptr, x.size);
+  return record("gelu", y, [x], (dy) => kernels.gelu_backward(gradient(x), dy, x.ptr, x.size));
+}
+
+/**
+ * y = x / (1 − p) for each element with probability 1 − p, else 0; Srivastava et al. 2014. Which elements is a function of
+ * `key` (32 bits) and their place alone, so a key must differ from op to op and from step to step; the mask is not kept
+ * but made again. p = 0 gives x itself. Whether to drop out at all, in training only, is for the caller to say.
+ */
+export function dropout(x: Tensor, p: number, key: number): Tensor {
+  if (!(p >= 0 && p < 1)) throw new Error(`dropout: the probability must be at least 0 and below 1, not ${p}`);
+  if (p === 0) return x;
+  const y = stepTensor(x.shape);
+  kernels.dropout_forward(y.ptr, x.ptr, x.size, p, key);
+  return record("dropout", y, [x], (dy) => kernels.dropout_backward(gradient(x), dy, x.size, p, key));
+}

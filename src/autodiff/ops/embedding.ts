@@ -1,0 +1,26 @@
+/**
+ * The embedding: rows of a table by token id. Only the gather and the scatter-add; tied logits are a linear op.
+ */
+import { InputError } from "../../errors.ts";
+import { kernels } from "../../wasm/runtime.ts";
+import { record } from "../tape.ts";
+import { gradient, stepIntegers, stepTensor, type Tensor } from "../tensor.ts";
+
+/**
+ * y[i] = table[ids[i]]. table [V, C], ids of `shape`, row-major → [...shape, C].
+ * Backward: dtable[ids[i]] += dy[i]. Throws InputError for an id that is no row of the table.
+ */
+export function embedding(table: Tensor, ids: Int32Array, shape: readonly number[]): Tensor {
+  const [rows, width] = table.shape;
+  const y = stepTensor([...shape, width]);
+  if (y.size !== ids.length * width) throw new Error(`embedding: ${ids.length} ids do not fill the shape [${shape}]`);
+  const outside = ids.findIndex((id) => id < 0 || id >= rows);
+  if (outside >= 0) {
+    throw new InputError(`token id ${ids[outside]} is not in the vocabulary of ${rows} tokens (0 to ${rows - 1})`);
+  }
+  const copy = stepIntegers(ids);
+  kernels.embedding_forward(y.ptr, table.ptr, copy, ids.length, width);
+  return record("embedding", y, [table], (dy) => {
+    kernels.embedding_backward(gradient(table), dy, copy, ids.length, width);
+  });
+}

@@ -1,0 +1,54 @@
+/**
+ * The loss of a language model: cross entropy of the next token, in nats.
+ */
+import { InputError } from "../../errors.ts";
+import { kernels } from "../../wasm/runtime.ts";
+import { scratch } from "../../wasm/scratch.ts";
+import { record } from "../tape.ts";
+import { asRows, gradient, stepIntegers, stepTensor, type Tensor, tensor } from "../tensor.ts";
+
+/** The target of a position whose prediction does not count: padding. */
+export const MASKED = -1;
+
+export interface CrossEntropy {
+  /** Mean over the targets that are not masked, [1]; 0 when all are. The only one with a gradient. */
+  readonly loss: Tensor;
+  /** −ln p(target) of each position, [N]; 0 where masked. */
+  readonly nats: Tensor;
+  /** How many targets are not masked. */
+  readonly count: number;
+}
+
+/**
+ * nats = ln Σ e^logits − logits[target]. logits [..., V] seen as [N, V], targets [N] with −1 for masked.
+ * Backward: dlogits = (softmax(logits) − onehot(target)) · dloss / count; the softmax is computed again, not kept.
+ * Throws InputError for a target that is neither masked nor below V.
+ */
+export function crossEntropy(logits: Tensor, targets: Int32Array): CrossEntropy {
+  const [rows, width] = asRows(logits); // [..., V] → [N, V]
+  if (targets.length !== rows) throw new Error(`crossEntropy: ${targets.length} targets for logits [${logits.shape}]`);
+  const outside = targets.find((target) => target < MASKED || target >= width);
+  if (outside !== undefined) {
+    throw new InputError(`target token id ${outside} is not in the vocabulary of ${width} tokens (0 to ${width - 1})`);
+  }
+  const count = targets.reduce((sum, target) => sum + (target === MASKED ? 0 : 1), 0);
+  const copy = stepIntegers(targets);
+  const [nats, lse] = [stepTensor([rows]), stepTensor([rows])];
+  const row = () => scratch(width * 4);
+  const total = kernels.cross_entropy_forward(nats.ptr, lse.ptr, logits.ptr, copy, rows, width, row());
+  const loss = tensor([total / Math.max(1, count)]);
+  record("crossentropy", loss, [logits], (dloss) => {
+    kernels.cross_entropy_backward(
+      gradient(logits),
+      dloss,
+      logits.ptr,
+      copy,
+      lse.ptr,
+      rows,
+      width,
+      count,
+      row(),
+    );
+  });
+  return { loss, nats, count };
+}
