@@ -2,6 +2,7 @@
 export { gelu_backward, gelu_forward, relu_backward, relu_forward } from "./activation";
 export { adafactor_matrix, adafactor_vector } from "./adafactor";
 export { attention_backward, attention_forward, attention_scratch_bytes } from "./attention";
+export { bucketed_scratch_bytes, topk_bucketed } from "./bucketed";
 export { dropout_backward, dropout_forward } from "./dropout";
 export { add, all_finite, scale, scale_in_place, zero } from "./elementwise";
 export { embedding_backward, embedding_forward } from "./embedding";

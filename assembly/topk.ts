@@ -9,7 +9,7 @@
 import { multiplyTile, packPanels, TILE_COLUMNS, TILE_ROWS } from "./matmul";
 
 /** Keys packed at a time: 64 keys of 64 floats are 16 KB, half of an L1 cache. */
-const KEY_BLOCK: i32 = 64;
+export const KEY_BLOCK: i32 = 64;
 
 /** Bytes of scratch for `queries` queries of `width` floats. */
 export function topk_scratch_bytes(queries: i32, width: i32): i32 {
@@ -93,7 +93,7 @@ function insertRow(
 }
 
 /** Shifts smaller scores down from position `last` and puts (score, slot) behind all that are at least as large. */
-function insertSorted(scores: usize, slots: usize, score: f32, slot: i32, last: i32): void {
+export function insertSorted(scores: usize, slots: usize, score: f32, slot: i32, last: i32): void {
   let at = last;
   while (at > 0 && load<f32>(scores + ((at - 1) << 2)) < score) {
     store<f32>(scores + (at << 2), load<f32>(scores + ((at - 1) << 2)));

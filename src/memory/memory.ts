@@ -2,13 +2,15 @@
  * The external memory of one layer, as the model sees it: append, look up, reset, and how much it holds.
  *
  * It keeps, for each row of the batch and each head, the last M (key, value) pairs of that row's document. No gradient ever
- * flows into it. How pairs are stored is ring.ts's matter, how they are found exact.ts's.
+ * flows into it. How pairs are stored is ring.ts's matter, how they are found that of search.ts and its kinds.
  */
 import type { Neighbours } from "../autodiff/ops/retrieval.ts";
 import { note } from "../autodiff/tape.ts";
 import { stepIntegers, stepTensor, type Tensor } from "../autodiff/tensor.ts";
+import { bucketedSearch } from "./bucketed.ts";
 import { searchExact } from "./exact.ts";
 import { Ring } from "./ring.ts";
+import { type KeySearch, searchHeads } from "./search.ts";
 
 /** B rows of H heads that remember M pairs of D floats; `segment`: T, the most pairs that one step appends. */
 export interface MemoryShape {
@@ -19,11 +21,27 @@ export interface MemoryShape {
   readonly segment: number;
 }
 
+/** The ways to search a memory, by their name in `config.json`. */
+export const keySearches = {
+  exact: () => searchExact,
+  bucketed: (perNeighbour) => bucketedSearch(perNeighbour),
+} satisfies Record<string, (bucketsPerNeighbour: number) => KeySearch>;
+
+export interface SearchOptions {
+  readonly kind: keyof typeof keySearches;
+  /** Of `bucketed`: buckets for each of the K neighbours. */
+  readonly bucketsPerNeighbour?: number;
+}
+
+const DEFAULT_BUCKETS = 4;
+
 export class KvMemory {
   private readonly ring: Ring;
+  private readonly search: KeySearch;
 
-  constructor(shape: MemoryShape) {
+  constructor(shape: MemoryShape, { kind, bucketsPerNeighbour = DEFAULT_BUCKETS }: SearchOptions = { kind: "exact" }) {
     this.ring = new Ring(shape);
+    this.search = keySearches[kind](bucketsPerNeighbour);
   }
 
   /** M, pairs that a head remembers; older ones fall out first. */
@@ -61,7 +79,7 @@ export class KvMemory {
     if (batch !== rows) throw new Error(`memory lookup: queries of ${batch} rows, but the memory has ${rows}`);
     const scores = stepTensor([rows, segment, heads, topk]);
     const slots = stepIntegers(new Int32Array(scores.size));
-    searchExact(this.ring, queries, topk, scores.ptr, slots);
+    searchHeads(this.ring, queries, topk, scores.ptr, slots, this.search);
     note("memory lookup", [scores]);
     const counts = Int32Array.from({ length: rows }, (_, row) => Math.min(topk, this.length(row)));
     return { scores, slots, counts, topk, keys, values, capacity };

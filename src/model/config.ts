@@ -25,7 +25,8 @@ export interface ModelConfig {
   memory_size: number;
   memory_topk: number;
   memory_combine: "gate" | "joint";
-  memory_search: "exact";
+  memory_search: "exact" | "bucketed";
+  memory_buckets: number;
   memory_layer_position_bias: boolean;
   attention_scale_init: number;
   memory_gate_init: number;
@@ -75,7 +76,11 @@ export const configFields: Readonly<Record<keyof ModelConfig, ConfigField>> = {
   memory_size: integer(8192, 0, 2 ** 24, "M, (key, value) pairs that a head remembers; 0 is the model without memory"),
   memory_topk: integer(32, 1, 2 ** 16, "K, pairs that a query retrieves"),
   memory_combine: choice(["gate", "joint"], "how retrieved and local attention meet: a learned gate, or one softmax"),
-  memory_search: choice(["exact"], "how the K pairs are found"),
+  memory_search: choice(
+    ["exact", "bucketed"],
+    "how the K pairs are found: all keys compared, or the paper's approximation",
+  ),
+  memory_buckets: integer(4, 1, 64, "buckets for each of the K pairs in the bucketed search; 4 find 89 % of them"),
   memory_layer_position_bias: {
     kind: "boolean",
     default: true,

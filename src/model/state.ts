@@ -47,9 +47,10 @@ export class ModelState {
       keys: persistentTensor(shape),
       values: persistentTensor(shape),
     }));
+    const search = { kind: config.memory_search, bucketsPerNeighbour: config.memory_buckets };
     const remembering = memorySize > 0 ? config.memory_layers : [];
     this.memories = new Map(
-      remembering.map((layer) => [layer, new KvMemory({ rows, heads, width, size: memorySize, segment })]),
+      remembering.map((layer) => [layer, new KvMemory({ rows, heads, width, size: memorySize, segment }, search)]),
     );
   }
 

@@ -44,6 +44,7 @@ test("the defaults are the documented ones", () => {
     memory_topk: 32,
     memory_combine: "gate",
     memory_search: "exact",
+    memory_buckets: 4,
     memory_layer_position_bias: true,
     attention_scale_init: 8,
     memory_gate_init: 0,
