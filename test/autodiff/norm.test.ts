@@ -1,5 +1,8 @@
 /** RMSNorm and L2 normalisation against their definitions, at row widths around the vector width. */
-import { rmsNorm } from "../../src/autodiff/ops/norm.ts";
+import * as assert from "uvu/assert";
+import { l2Normalize, rmsNorm } from "../../src/autodiff/ops/norm.ts";
+import { backward, step } from "../../src/autodiff/tape.ts";
+import { parameter } from "../../src/autodiff/tensor.ts";
 import { checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 
@@ -15,7 +18,16 @@ function rmsNormOracle(x: Float64Array, scale: Float64Array): Float64Array {
   });
 }
 
-for (const [rows, width] of [
+/** x / max(‖x‖, 1e-6), rows of `width`. */
+function l2NormalizeOracle(width: number): (x: Float64Array) => Float64Array {
+  return (x) =>
+    x.map((value, i) => {
+      const row = x.subarray(i - (i % width), i - (i % width) + width);
+      return value / Math.max(Math.hypot(...row), 1e-6);
+    });
+}
+
+const sizes = [
   [1, 1],
   [3, 2],
   [2, 3],
@@ -26,8 +38,34 @@ for (const [rows, width] of [
   [2, 9],
   [1, 31],
   [2, 33],
-]) {
+];
+
+for (const [rows, width] of sizes) {
   test(`rmsNorm matches its definition and its gradients for ${rows} rows of ${width}`, () => {
     checkOp({ shapes: [[rows, width], [width]], op: (x, scale) => rmsNorm(x, scale), oracle: rmsNormOracle });
   });
+  test(`l2Normalize of ${rows} × 3 heads of ${width} matches its definition and its gradients`, () => {
+    checkOp({
+      shapes: [[rows, 3 * width]],
+      op: (x) => l2Normalize(x, width),
+      oracle: l2NormalizeOracle(width),
+    });
+  });
 }
+
+test("l2Normalize divides a row shorter than 1e-6 by 1e-6, in both directions", () => {
+  const x = parameter([2, 3], [0, 0, 0, 1e-7, 0, -2e-7]);
+  const y = step(() => {
+    const y = l2Normalize(x, 3);
+    backward(y, [1, 2, 3, 4, 5, 6]);
+    return y.toArray();
+  });
+  const close = (actual: number, expected: number) =>
+    assert.ok(Math.abs(actual - expected) <= 1e-6 * Math.abs(expected));
+  [0, 0, 0, 0.1, 0, -0.2].forEach((expected, i) => void close(y[i], expected));
+  [1e6, 2e6, 3e6, 4e6, 5e6, 6e6].forEach((expected, i) => void close(x.grad!.toArray()[i], expected));
+});
+
+test("l2Normalize refuses a width that does not divide the channels", () => {
+  step(() => assert.throws(() => l2Normalize(parameter([2, 7]), 3), /last axis of \[2,7\] is not a multiple of 3/));
+});

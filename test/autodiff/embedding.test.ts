@@ -1,0 +1,52 @@
+/** The embedding against plain indexing, with ids that repeat. */
+import * as assert from "uvu/assert";
+import { embedding } from "../../src/autodiff/ops/embedding.ts";
+import { backward, step } from "../../src/autodiff/tape.ts";
+import { parameter } from "../../src/autodiff/tensor.ts";
+import { InputError } from "../../src/errors.ts";
+import { checkOp } from "../gradcheck.ts";
+import { suite } from "../harness.ts";
+
+const test = suite("embedding op");
+
+const ids = Int32Array.of(2, 0, 2, 4, 2, 1);
+
+for (const width of [1, 2, 3, 4, 5, 8, 9, 17]) {
+  test(`gathers rows of ${width} and scatters their gradients back`, () => {
+    checkOp({
+      shapes: [[5, width]],
+      op: (table) => embedding(table, ids, [2, 3]),
+      oracle: (table) => {
+        const rows = Array.from(ids, (id) => [...table.subarray(id * width, (id + 1) * width)]);
+        return Float64Array.from(rows.flat());
+      },
+    });
+  });
+}
+
+test("the shape of the ids comes first, and ids are read when the op runs, not later", () => {
+  const table = parameter([3, 2], [0, 1, 10, 11, 20, 21]);
+  const changing = Int32Array.of(1, 2);
+  step(() => {
+    const y = embedding(table, changing, [1, 2]);
+    assert.equal([...y.shape], [1, 2, 2]);
+    changing.fill(0);
+    backward(y, [1, 1, 1, 1]);
+  });
+  assert.equal(Array.from(table.grad!.toArray()), [0, 0, 1, 1, 1, 1]);
+});
+
+test("no ids give an empty tensor", () => {
+  step(() => assert.equal([...embedding(parameter([3, 2]), new Int32Array(0), [0]).shape], [0, 2]));
+});
+
+test("an id outside the table is refused by name, and ids must fill the shape", () => {
+  const table = parameter([5, 2]);
+  const refusal = (id: number) => (error: unknown) =>
+    error instanceof InputError && error.message === `token id ${id} is not in the vocabulary of 5 tokens (0 to 4)`;
+  step(() => {
+    assert.throws(() => embedding(table, Int32Array.of(0, 5, 1), [3]), refusal(5));
+    assert.throws(() => embedding(table, Int32Array.of(-1), [1]), refusal(-1));
+    assert.throws(() => embedding(table, Int32Array.of(1, 2, 3), [2, 2]), /3 ids do not fill the shape \[2,2\]/);
+  });
+});

@@ -1,0 +1,96 @@
+/** Cross entropy against its definition, with masked targets. */
+import * as assert from "uvu/assert";
+import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
+import { backward, step } from "../../src/autodiff/tape.ts";
+import { parameter, tensor } from "../../src/autodiff/tensor.ts";
+import { InputError } from "../../src/errors.ts";
+import { Random } from "../../src/random.ts";
+import { assertClose, checkOp } from "../gradcheck.ts";
+import { suite } from "../harness.ts";
+
+const test = suite("cross entropy");
+
+/** ln Σ e^logits − logits[target] of each row; 0 where masked. */
+function natsOracle(logits: Float64Array, targets: Int32Array): number[] {
+  const width = logits.length / targets.length;
+  return Array.from(targets, (target, i) => {
+    const row = logits.subarray(i * width, (i + 1) * width);
+    return target < 0 ? 0 : Math.log(row.reduce((sum, x) => sum + Math.exp(x), 0)) - row[target];
+  });
+}
+
+function meanOracle(targets: Int32Array): (logits: Float64Array) => Float64Array {
+  const count = targets.filter((target) => target >= 0).length;
+  return (logits) => Float64Array.of(natsOracle(logits, targets).reduce((sum, nats) => sum + nats, 0) / count);
+}
+
+for (const [width, ...targets] of [
+  [1, 0],
+  [2, 1, 0, 1],
+  [3, -1, 2],
+  [4, 3, -1, -1, 0],
+  [5, 4],
+  [7, 6, 0, -1, 3, 3],
+  [17, 16, 12, 3],
+  [33, 32, -1, 0],
+]) {
+  test(`of ${targets.length} rows of ${width} matches its definition and its gradients`, () => {
+    const wanted = Int32Array.from(targets);
+    checkOp({
+      shapes: [[targets.length, width]],
+      op: (logits) => crossEntropy(logits, wanted).loss,
+      oracle: meanOracle(wanted),
+    });
+  });
+}
+
+test("gives the nats of each token, 0 where masked, and how many count", () => {
+  const random = new Random(5);
+  const logits = Float32Array.from({ length: 5 * 9 }, () => 4 * random.normal());
+  const targets = Int32Array.of(8, -1, 0, 4, -1);
+  const { nats, count } = step(() => {
+    const { nats, count } = crossEntropy(tensor(logits, [5, 9]), targets);
+    return { nats: nats.toArray(), count };
+  });
+  assert.is(count, 3);
+  assertClose(nats, natsOracle(Float64Array.from(logits), targets), 1e-6, "nats");
+  assert.is(nats[1], 0);
+});
+
+test("when every target is masked the loss is 0 and no gradient flows", () => {
+  const logits = parameter([2, 3], [1, 2, 3, 4, 5, 6]);
+  const loss = step(() => {
+    const { loss, count } = crossEntropy(logits, Int32Array.of(-1, -1));
+    assert.is(count, 0);
+    backward(loss);
+    return loss.item();
+  });
+  assert.is(loss, 0);
+  assert.equal(Array.from(logits.grad!.toArray()), [0, 0, 0, 0, 0, 0]);
+});
+
+test("huge logits neither overflow nor lose a sure prediction", () => {
+  const nats = step(() => crossEntropy(tensor([3e4, 0, -3e4, 0, 3e4, 0], [2, 3]), Int32Array.of(0, 0)).nats.toArray());
+  assert.equal(Array.from(nats), [0, 3e4]);
+});
+
+test("the mean of a hundred thousand tokens keeps seven digits", () => {
+  const rows = 100_000;
+  const logits = Float32Array.from({ length: rows * 2 }, (_, i) => (i % 2 === 0 ? 0 : 1 + (i % 7) * 0.1));
+  const targets = new Int32Array(rows);
+  const [expected] = meanOracle(targets)(Float64Array.from(logits));
+  const actual = step(() => crossEntropy(tensor(logits, [rows, 2]), targets).loss.item());
+  assert.ok(Math.abs(actual / expected - 1) < 3e-7, `${actual} instead of ${expected}`);
+});
+
+test("a target outside the vocabulary is refused by name, and so is a wrong number of them", () => {
+  const refusal = (id: number) => (error: unknown) =>
+    error instanceof InputError &&
+    error.message === `target token id ${id} is not in the vocabulary of 3 tokens (0 to 2)`;
+  step(() => {
+    const logits = tensor([1, 2, 3, 4, 5, 6], [2, 3]);
+    assert.throws(() => crossEntropy(logits, Int32Array.of(0, 3)), refusal(3));
+    assert.throws(() => crossEntropy(logits, Int32Array.of(-2, 0)), refusal(-2));
+    assert.throws(() => crossEntropy(logits, Int32Array.of(0)), /1 targets for logits \[2,3\]/);
+  });
+});
