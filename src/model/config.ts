@@ -6,7 +6,7 @@
  * and impossible combinations are refused here. It says nothing about training, data or tokenizers.
  */
 import { InputError } from "../errors.ts";
-import { nearest } from "./nearest.ts";
+import { choice, type Field, integer, parseFields, parseOverrides } from "./fields.ts";
 
 export interface ModelConfig {
   model_type: "memorizing-transformer";
@@ -35,25 +35,8 @@ export interface ModelConfig {
   tie_word_embeddings: true;
 }
 
-/** A lower and an upper end. `min` and `max` belong to the range, `above` and `below` do not. */
-interface Range {
-  min?: number;
-  above?: number;
-  max?: number;
-  below?: number;
-}
-
-/** What one key may hold, what it holds when it is left out, and one line that explains it. */
-export type ConfigField = { about: string } & (
-  | ({ kind: "integer"; default: number } & Range)
-  | ({ kind: "number"; default: number } & Range)
-  | ({ kind: "integers"; default: readonly number[] } & Range)
-  | { kind: "boolean"; default: boolean }
-  | { kind: "choice"; default: string | number | boolean; choices: readonly (string | number | boolean)[] }
-);
-
 /** Every key, in the order in which `config.json` and `--help` show them. The defaults are the preset `small`. */
-export const configFields: Readonly<Record<keyof ModelConfig, ConfigField>> = {
+export const configFields: Readonly<Record<keyof ModelConfig, Field>> = {
   model_type: choice(["memorizing-transformer"], "the architecture"),
   vocab_size: integer(256, 1, 2 ** 24, "V, tokens in the vocabulary; 256 are the bytes"),
   hidden_size: integer(256, 1, 2 ** 16, "C, width of the residual stream"),
@@ -105,94 +88,19 @@ export const configFields: Readonly<Record<keyof ModelConfig, ConfigField>> = {
   tie_word_embeddings: choice([true], "logits are computed with the embedding"),
 };
 
-const fieldEntries = Object.entries(configFields);
-
 /**
  * The configuration that `json` (parsed JSON) describes; keys left out have their default.
  * `source` names the origin in messages, a path or an option. Throws an InputError that names source and key.
  */
 export function parseConfig(json: unknown, source: string): ModelConfig {
-  if (typeof json !== "object" || json === null || Array.isArray(json)) {
-    throw new InputError(`${source}: a configuration must be a JSON object of keys and values, not ${show(json)}`);
-  }
-  const given = new Map<string, unknown>(Object.entries(json));
-  for (const key of given.keys()) fieldOf(key, source);
-  const values = fieldEntries.map(([key, field]) => [key, checked(key, field, given, source)]);
-  const config: ModelConfig = Object.fromEntries(values);
+  const config = parseFields(configFields, json, source) as unknown as ModelConfig;
   checkMemoryLayers(config, source);
   return config;
 }
 
 /** `config` with some keys replaced: overrides are `key=value`, lists as `memory_layers=2,5`. Checks as parseConfig does. */
 export function applyOverrides(config: ModelConfig, overrides: readonly string[], source = "--set"): ModelConfig {
-  const given = overrides.map((override) => {
-    const equals = override.indexOf("=");
-    if (equals < 1) throw new InputError(`${source} ${override}: an override must be written key=value`);
-    const key = override.slice(0, equals).trim();
-    return [key, parseValue(override.slice(equals + 1).trim(), fieldOf(key, source))];
-  });
-  return parseConfig({ ...config, ...Object.fromEntries(given) }, source);
-}
-
-/** One line of words for what `field` may hold, such as `a whole number from 1 to 1024`. */
-export function describeValues(field: ConfigField): string {
-  switch (field.kind) {
-    case "integer":
-      return `a whole number ${describeRange(field)}`;
-    case "number":
-      return `a number ${describeRange(field)}`;
-    case "integers":
-      return `a list of whole numbers ${describeRange(field)}`;
-    case "boolean":
-      return "true or false";
-    case "choice":
-      return field.choices.map((value) => JSON.stringify(value)).join(" or ");
-  }
-}
-
-function describeRange({ min, above, max, below }: Range): string {
-  if (min === undefined) return `above ${above}, up to ${max}`;
-  return max === undefined ? `from ${min} to below ${below}` : `from ${min} to ${max}`;
-}
-
-function fieldOf(key: string, source: string): ConfigField {
-  const entry = fieldEntries.find(([known]) => known === key);
-  if (entry !== undefined) return entry[1];
-  const known = Object.keys(configFields);
-  const guess = nearest(key, known);
-  const advice = guess === undefined ? `the keys are ${known.join(", ")}` : `did you mean ${guess}?`;
-  throw new InputError(`${source}: unknown key ${show(key)}; ${advice}`);
-}
-
-/** The value of `key`, or its default. Lists of layers come back in ascending order, as copies. */
-function checked(key: string, field: ConfigField, given: ReadonlyMap<string, unknown>, source: string): unknown {
-  const value = given.has(key) ? given.get(key) : field.default;
-  if (!accepts(field, value)) {
-    throw new InputError(`${source}: ${key} must be ${describeValues(field)}, not ${show(value)}`);
-  }
-  return Array.isArray(value) ? value.toSorted((a, b) => a - b) : value;
-}
-
-function accepts(field: ConfigField, value: unknown): boolean {
-  switch (field.kind) {
-    case "integer":
-      return Number.isSafeInteger(value) && inRange(field, value);
-    case "number":
-      return inRange(field, value);
-    case "integers":
-      return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && inRange(field, item));
-    case "boolean":
-      return typeof value === "boolean";
-    case "choice":
-      return field.choices.some((allowed) => allowed === value);
-  }
-}
-
-function inRange(
-  { min = -Infinity, above = -Infinity, max = Infinity, below = Infinity }: Range,
-  value: unknown,
-): boolean {
-  return typeof value === "number" && value >= min && value > above && value <= max && value < below;
+  return parseConfig({ ...config, ...parseOverrides(configFields, overrides, source) }, source);
 }
 
 function checkMemoryLayers({ memory_layers, num_hidden_layers }: ModelConfig, source: string): void {
@@ -206,32 +114,4 @@ function checkMemoryLayers({ memory_layers, num_hidden_layers }: ModelConfig, so
   if (repeated !== undefined) {
     throw new InputError(`${source}: memory_layers has layer ${repeated} twice; name each layer once`);
   }
-}
-
-/** What stands after `key=`: JSON where it is JSON, a bare word as itself, `2,5` as a list where a list is needed. */
-function parseValue(text: string, field: ConfigField): unknown {
-  try {
-    return JSON.parse(field.kind === "integers" && !text.startsWith("[") ? `[${text}]` : text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return text;
-    throw error;
-  }
-}
-
-/** The value as it would stand in JSON, cut to a length that fits a message. */
-function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
-}
-
-function integer(fallback: number, min: number, max: number, about: string): ConfigField {
-  return { kind: "integer", default: fallback, min, max, about };
-}
-
-/** A choice whose first value is the default. */
-function choice(
-  choices: readonly [string | number | boolean, ...(string | number | boolean)[]],
-  about: string,
-): ConfigField {
-  return { kind: "choice", default: choices[0], choices, about };
 }

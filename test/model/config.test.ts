@@ -1,6 +1,7 @@
 import * as assert from "uvu/assert";
 import { InputError } from "../../src/errors.ts";
-import { applyOverrides, configFields, describeValues, parseConfig } from "../../src/model/config.ts";
+import { applyOverrides, configFields, parseConfig } from "../../src/model/config.ts";
+import { describeValues } from "../../src/model/fields.ts";
 import { preset, presetNames } from "../../src/model/presets.ts";
 import { suite } from "../harness.ts";
 
