@@ -1,0 +1,71 @@
+/**
+ * The byte-level alphabet of GPT-2, its pre-tokens, and the tokenizer.json that is built on them.
+ *
+ * A byte-level vocabulary writes every byte as one printable character (a space as "Ġ", a line feed as "Ċ"), so that a
+ * token is a plain string whatever bytes it stands for. Learning merges is in bpe-trainer.ts, reading files of other
+ * origin in tokenizer-json.ts.
+ */
+import type { TokenizerJson } from "./tokenizer-json.ts";
+
+/** Two tokens that become one. */
+export type Merge = readonly [left: string, right: string];
+
+/** The character that stands for each of the 256 bytes: its own where Latin-1 prints one, else U+0100, U+0101, … */
+export const BYTE_SYMBOLS: readonly string[] = byteSymbols();
+
+const BYTE_OF_SYMBOL = new Map(BYTE_SYMBOLS.map((symbol, byte) => [symbol, byte]));
+
+/** GPT-2's words: an English suffix, letters, digits or signs with at most one space before them, or white space. */
+const PRE_TOKEN = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
+
+/** The words of a text, over whose borders BPE never merges, in order; joined together they are the text again. */
+export function* preTokens(text: string): Generator<string> {
+  for (const [word] of text.matchAll(PRE_TOKEN)) yield word;
+}
+
+/** The bytes that a token's characters stand for; undefined if one of them is not of the alphabet. */
+export function bytesOfToken(token: string): Uint8Array | undefined {
+  const bytes = new Uint8Array(token.length);
+  for (let i = 0; i < token.length; i++) {
+    const byte = BYTE_OF_SYMBOL.get(token[i]);
+    if (byte === undefined) return undefined;
+    bytes[i] = byte;
+  }
+  return bytes;
+}
+
+/**
+ * A Hugging Face tokenizer.json of byte-level BPE.
+ * @param tokens the vocabulary: token i has id i, the first 256 are BYTE_SYMBOLS
+ * @param merges the pairs of tokens that are merged, the first learned first
+ */
+export function byteLevelJson(tokens: readonly string[], merges: readonly Merge[]): TokenizerJson {
+  return {
+    version: "1.0",
+    truncation: null,
+    padding: null,
+    added_tokens: [],
+    normalizer: null,
+    pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true },
+    post_processor: null,
+    decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
+    model: {
+      type: "BPE",
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
+      merges: merges.map(([left, right]) => `${left} ${right}`),
+    },
+  };
+}
+
+function byteSymbols(): string[] {
+  let next = 0x100;
+  return Array.from({ length: 256 }, (_, byte) => {
+    const printable = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte !== 0xad);
+    return String.fromCharCode(printable ? byte : next++);
+  });
+}

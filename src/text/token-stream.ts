@@ -1,0 +1,24 @@
+/**
+ * Decodes tokens one at a time, for text that is shown while it is written. A character may be spread over several
+ * tokens: its bytes are held back until it is whole.
+ */
+import type { Tokenizer } from "./tokenizer.ts";
+
+export class TokenStream {
+  private readonly tokenizer: Tokenizer;
+  private readonly decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+  constructor(tokenizer: Tokenizer) {
+    this.tokenizer = tokenizer;
+  }
+
+  /** The characters that this token completes, often its own text, perhaps none. */
+  push(id: number): string {
+    return this.decoder.decode(this.tokenizer.bytes(id), { stream: true });
+  }
+
+  /** The end: a character that was never completed becomes U+FFFD. The stream can then be used anew. */
+  flush(): string {
+    return this.decoder.decode();
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * Reads a Hugging Face tokenizer.json and accepts it only if it is byte-level BPE that loses nothing: whatever passes
+ * here encodes every text and gives it back unchanged. Refused are normalizers, prefix spaces, pre-tokenizers that
+ * remove text, added tokens that swallow spaces, and vocabularies with holes, each with an InputError that says which.
+ * Encoding itself is in tokenizer.ts.
+ */
+import { InputError } from "../errors.ts";
+import { BYTE_SYMBOLS, bytesOfToken } from "./byte-level.ts";
+
+/** What is used of a tokenizer.json; all other keys are kept as they are. */
+export interface TokenizerJson {
+  [key: string]: unknown;
+  added_tokens: AddedToken[];
+  pre_tokenizer: Step;
+  model: Model;
+}
+
+/** A token that is looked for in the text before everything else, such as "<|endoftext|>". */
+export interface AddedToken {
+  [key: string]: unknown;
+  id: number;
+  content: string;
+}
+
+interface Model {
+  [key: string]: unknown;
+  vocab: Record<string, number>;
+  /** Newer files write a merge as a pair, older ones as two tokens with a space between. */
+  merges: (string | [string, string])[];
+}
+
+/** A pre-tokenizer, or one of a sequence. */
+interface Step {
+  [key: string]: unknown;
+  type: string;
+}
+
+/** Checks parsed JSON and fills in what may be left out. `source` is the file that an InputError names. */
+export function readTokenizerJson(json: unknown, source: string): TokenizerJson {
+  try {
+    return checked(json);
+  } catch (error) {
+    if (!(error instanceof Unusable)) throw error;
+    throw new InputError(`${source} is not a usable tokenizer: ${error.message}`);
+  }
+}
+
+/** All tokens by id, the added ones over those of the model. */
+export function tokensById(json: TokenizerJson): string[] {
+  const tokens: string[] = [];
+  for (const [token, id] of Object.entries(json.model.vocab)) tokens[id] = token;
+  for (const { id, content } of json.added_tokens) tokens[id] = content;
+  return tokens;
+}
+
+/** The reason for a refusal; `readTokenizerJson` adds the file's name. */
+class Unusable extends Error {}
+
+function demand(condition: boolean, reason: string): asserts condition {
+  if (!condition) throw new Unusable(reason);
+}
+
+function checked(json: unknown): TokenizerJson {
+  demand(isObject(json), "it must be a JSON object as Hugging Face's tokenizer.json is");
+  const { model, decoder, pre_tokenizer, added_tokens = [] } = json;
+  demand(isObject(model) && model.type === "BPE", 'its model must be of type "BPE"');
+  demand(isStep(decoder) && decoder.type === "ByteLevel", 'its decoder must be of type "ByteLevel"');
+  demand(json.normalizer == null, "its normalizer alters text and must be null");
+  demandLosslessSplit(pre_tokenizer);
+  const checkedModel = checkModel(model);
+  demandHarmlessAddedTokens(added_tokens, checkedModel.vocab);
+  demandDenseIds(checkedModel.vocab, added_tokens);
+  return { ...json, normalizer: null, pre_tokenizer, added_tokens, model: checkedModel };
+}
+
+/** "ByteLevel" without prefix space, alone or as the last step after steps that only split. */
+function demandLosslessSplit(value: unknown): asserts value is Step {
+  demand(isStep(value), "it must have a pre_tokenizer");
+  const { type, pretokenizers } = value;
+  const steps: unknown[] = type === "Sequence" && Array.isArray(pretokenizers) ? pretokenizers : [value];
+  const last = steps.at(-1);
+  demand(isStep(last) && last.type === "ByteLevel", 'its pre_tokenizer must be "ByteLevel" or end in it');
+  demand(last.add_prefix_space !== true, "add_prefix_space of its pre_tokenizer must be false");
+  for (const step of steps.slice(0, -1)) {
+    demand(isStep(step) && onlySplits(step), "its pre_tokenizer has a step that may remove or alter text");
+  }
+}
+
+function onlySplits(step: Step): boolean {
+  const { type, pattern, behavior, invert } = step;
+  if (type !== "Split") return type === "Digits";
+  const hasPattern = isObject(pattern) && (typeof pattern.Regex === "string" || typeof pattern.String === "string");
+  return hasPattern && behavior !== "Removed" && invert !== true;
+}
+
+function checkModel(model: Record<string, unknown>): Model {
+  const { vocab, merges } = model;
+  for (const key of ["continuing_subword_prefix", "end_of_word_suffix"]) {
+    demand((model[key] ?? "") === "", `model.${key} must be null`);
+  }
+  demandByteVocabulary(vocab);
+  demandMerges(merges, vocab);
+  return { ...model, vocab, merges };
+}
+
+function demandByteVocabulary(vocab: unknown): asserts vocab is Model["vocab"] {
+  demand(isObject(vocab), "model.vocab must map tokens to ids");
+  for (const [token, id] of Object.entries(vocab)) {
+    demand(Number.isInteger(id), `the id of the token "${token}" must be an integer`);
+  }
+  const missing = BYTE_SYMBOLS.findIndex((symbol) => !Object.hasOwn(vocab, symbol));
+  demand(missing < 0, `model.vocab must have a token for every byte, but byte ${missing} has none`);
+}
+
+function demandMerges(merges: unknown, vocab: Model["vocab"]): asserts merges is Model["merges"] {
+  demand(Array.isArray(merges), "model.merges must be a list");
+  for (const [index, merge] of merges.entries()) {
+    const pair: unknown = typeof merge === "string" ? merge.split(" ") : merge;
+    demand(Array.isArray(pair) && pair.length === 2, `model.merges[${index}] must be a pair of tokens`);
+    for (const token of [...pair, pair.join("")]) {
+      const known = typeof token === "string" && Object.hasOwn(vocab, token);
+      demand(known, `model.merges[${index}] needs "${token}", which model.vocab does not have`);
+    }
+  }
+}
+
+function demandHarmlessAddedTokens(added: unknown, vocab: Model["vocab"]): asserts added is AddedToken[] {
+  demand(Array.isArray(added), "added_tokens must be a list");
+  for (const [index, token] of added.entries()) {
+    demand(isAddedToken(token), `added_tokens[${index}] must have an id and a content`);
+    const { content, lstrip, rstrip } = token;
+    demand(lstrip !== true && rstrip !== true, `the added token "${content}" swallows spaces (lstrip or rstrip)`);
+    const hides = Object.hasOwn(vocab, content) && !standsForItself(content);
+    demand(!hides, `the added token "${content}" hides a token of model.vocab that stands for other bytes`);
+  }
+}
+
+function standsForItself(token: string): boolean {
+  const bytes = bytesOfToken(token);
+  return bytes === undefined || new TextDecoder().decode(bytes) === token;
+}
+
+/** Ids must be 0, 1, 2, … without a hole, and a token of the model that is not also an added one be made of bytes. */
+function demandDenseIds(vocab: Model["vocab"], added: readonly AddedToken[]): void {
+  const byId = new Map<number, string>();
+  const addedContents = new Set(added.map(({ content }) => content));
+  const entries = [...Object.entries(vocab), ...added.map(({ content, id }): [string, number] => [content, id])];
+  for (const [token, id] of entries) {
+    const other = byId.get(id) ?? token;
+    demand(other === token, `the tokens "${other}" and "${token}" have the same id ${id}`);
+    demand(addedContents.has(token) || bytesOfToken(token) !== undefined, `the token "${token}" is not byte-level`);
+    byId.set(id, token);
+  }
+  for (let id = 0; id < byId.size; id++) {
+    demand(byId.has(id), `ids must run from 0 to ${byId.size - 1} without a hole, but ${id} is missing`);
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isAddedToken(value: unknown): value is AddedToken {
+  return isObject(value) && Number.isInteger(value.id) && typeof value.content === "string" && value.content !== "";
+}
+
+function isStep(value: unknown): value is Step {
+  return isObject(value) && typeof value.type === "string";
+}

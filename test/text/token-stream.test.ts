@@ -1,0 +1,35 @@
+import * as assert from "uvu/assert";
+import { TokenStream } from "../../src/text/token-stream.ts";
+import { byteTokenizer } from "../../src/text/tokenizer.ts";
+import { suite } from "../harness.ts";
+
+const test = suite("token stream");
+
+/** What each byte of `bytes` releases, then what the end does. */
+function released(bytes: Iterable<number>): string[] {
+  const stream = new TokenStream(byteTokenizer());
+  return [...Array.from(bytes, (byte) => stream.push(byte)), stream.flush()];
+}
+
+test("a character appears with its last byte, not before", () => {
+  assert.equal(released(new TextEncoder().encode("aé😀")), ["a", "", "é", "", "", "", "😀", ""]);
+});
+
+test("a byte order mark is text like any other", () => {
+  assert.equal(released([0xef, 0xbb, 0xbf, 0x61]), ["", "", "\ufeff", "a", ""]);
+});
+
+test("a character that is never completed becomes a replacement character at the end", () => {
+  assert.equal(released([0x61, 0xf0, 0x9f]), ["a", "", "", "\ufffd"]);
+});
+
+test("a byte that cannot follow releases a replacement character at once", () => {
+  assert.equal(released([0xc3, 0x61]), ["", "\ufffda", ""]);
+});
+
+test("after the end the stream starts anew", () => {
+  const stream = new TokenStream(byteTokenizer());
+  stream.push(0xf0);
+  assert.is(stream.flush(), "\ufffd");
+  assert.is(stream.push(0x61), "a");
+});

@@ -1,0 +1,98 @@
+import * as assert from "uvu/assert";
+import { trainBpe } from "../../src/text/bpe-trainer.ts";
+import { byteTokenizer, tokenizerFromJson } from "../../src/text/tokenizer.ts";
+import { suite } from "../harness.ts";
+import { refusal } from "../refusal.ts";
+
+const test = suite("tokenizer.json");
+
+/** The bytes, "he" (256) and "the" (257). */
+const good = trainBpe(["the the he"], { vocabSize: 258 });
+const { model } = good;
+const { a: _a, ...vocabWithoutA } = model.vocab;
+const split = { type: "Split", pattern: { String: " " }, behavior: "Isolated" };
+const byteLevel = { type: "ByteLevel", add_prefix_space: false, use_regex: false };
+const sequence = (...pretokenizers: unknown[]) => ({ ...good, pre_tokenizer: { type: "Sequence", pretokenizers } });
+const added = (token: unknown) => ({ ...good, added_tokens: [token] });
+
+test("the file that the trainer makes is read, and so is one without its optional parts", () => {
+  assert.is(tokenizerFromJson(good, "t").vocabSize, 258);
+  const { added_tokens: _added, normalizer: _normalizer, post_processor: _post, ...least } = good;
+  assert.equal(tokenizerFromJson(least, "t").encode("the"), Int32Array.of(257));
+});
+
+test("merges may be pairs as in newer files", () => {
+  const merges = [
+    ["h", "e"],
+    ["t", "he"],
+  ];
+  const tokenizer = tokenizerFromJson({ ...good, model: { ...model, merges } }, "t");
+  assert.equal(tokenizer.encode("the he"), Int32Array.of(257, 32, 256));
+});
+
+test("keys that are not used here are kept when it is written again", () => {
+  const json = { ...good, truncation: { max_length: 5 }, extra: 1 };
+  assert.equal(tokenizerFromJson(json, "t").toJSON(), json);
+});
+
+test("the bytes without merges are the byte tokenizer", () => {
+  const read = tokenizerFromJson(JSON.parse(JSON.stringify(byteTokenizer())), "t");
+  assert.is(read.constructor, byteTokenizer().constructor);
+});
+
+test("an added token may also be in the model's vocabulary, under the same id", () => {
+  const vocab = { ...model.vocab, "<s>": 258 };
+  const tokenizer = tokenizerFromJson({ ...added({ id: 258, content: "<s>" }), model: { ...model, vocab } }, "t");
+  assert.is(tokenizer.vocabSize, 259);
+  assert.equal(tokenizer.encode("<s>"), Int32Array.of(258));
+  assert.is(tokenizer.decode([258]), "<s>");
+});
+
+/** What is wrong, the file, and what the message must name. */
+const damaged: [title: string, json: unknown, names: RegExp][] = [
+  ["no object", [good], /JSON object/],
+  ["null", null, /JSON object/],
+  ["no model", { ...good, model: undefined }, /model must be of type "BPE"/],
+  ["a Unigram model", { ...good, model: { ...model, type: "Unigram" } }, /model must be of type "BPE"/],
+  ["another decoder", { ...good, decoder: { type: "Metaspace" } }, /decoder must be of type "ByteLevel"/],
+  ["a normalizer", { ...good, normalizer: { type: "NFC" } }, /normalizer/],
+  ["no pre-tokenizer", { ...good, pre_tokenizer: null }, /pre_tokenizer/],
+  ["another pre-tokenizer", { ...good, pre_tokenizer: { type: "Whitespace" } }, /pre_tokenizer must be "ByteLevel"/],
+  ["a prefix space", { ...good, pre_tokenizer: { ...byteLevel, add_prefix_space: true } }, /add_prefix_space/],
+  ["a sequence that does not end in bytes", sequence(byteLevel, split), /end in it/],
+  ["an empty sequence", sequence(), /pre_tokenizer/],
+  ["a step that drops white space", sequence({ type: "WhitespaceSplit" }, byteLevel), /remove or alter/],
+  ["a split that drops its matches", sequence({ ...split, behavior: "Removed" }, byteLevel), /remove or alter/],
+  ["a split that keeps only matches", sequence({ ...split, invert: true }, byteLevel), /remove or alter/],
+  ["a split without pattern", sequence({ ...split, pattern: {} }, byteLevel), /remove or alter/],
+  ["a malformed pattern", sequence({ ...split, pattern: { Regex: "(" } }, byteLevel), /[Rr]egular expression|[Gg]roup/],
+  ["a word suffix", { ...good, model: { ...model, end_of_word_suffix: "</w>" } }, /end_of_word_suffix/],
+  ["a subword prefix", { ...good, model: { ...model, continuing_subword_prefix: "##" } }, /continuing_subword_prefix/],
+  ["no vocabulary", { ...good, model: { ...model, vocab: undefined } }, /model\.vocab/],
+  ["a byte missing", { ...good, model: { ...model, vocab: vocabWithoutA } }, /byte 97 has none/],
+  ["an id that is no integer", { ...good, model: { ...model, vocab: { ...model.vocab, a: "97" } } }, /"a"/],
+  ["two tokens of one id", { ...good, model: { ...model, vocab: { ...model.vocab, a: 98 } } }, /"a" and "b".*id 98/],
+  ["a hole in the ids", { ...good, model: { ...model, vocab: { ...model.vocab, the: 300 } } }, /257 is missing/],
+  ["a negative id", { ...good, model: { ...model, vocab: { ...model.vocab, the: -1 } } }, /257 is missing/],
+  ["a token not of bytes", { ...good, model: { ...model, vocab: { ...model.vocab, "a b": 258 } } }, /"a b"/],
+  ["no merges", { ...good, model: { ...model, merges: undefined } }, /model\.merges/],
+  ["a merge of three", { ...good, model: { ...model, merges: ["h e", "t h e"] } }, /merges\[1\]/],
+  ["a merge of numbers", { ...good, model: { ...model, merges: [[1, 2]] } }, /merges\[0\]/],
+  ["a merge into no token", { ...good, model: { ...model, merges: ["a b"] } }, /merges\[0\] needs "ab"/],
+  ["a merge of no token", { ...good, model: { ...model, merges: ["th e"] } }, /merges\[0\] needs "th"/],
+  ["added tokens that are no list", { ...good, added_tokens: {} }, /added_tokens/],
+  ["an added token without id", added({ content: "<s>" }), /added_tokens\[0\]/],
+  ["an empty added token", added({ id: 258, content: "" }), /added_tokens\[0\]/],
+  ["an added token that strips", added({ id: 258, content: "<s>", lstrip: true }), /"<s>" swallows/],
+  ["an added token that hides a space", added({ id: 258, content: "Ġ" }), /"Ġ" hides/],
+  ["an added token beyond a hole", added({ id: 259, content: "<s>" }), /258 is missing/],
+];
+
+for (const [title, json, names] of damaged) {
+  test(`${title} is refused in a sentence that names the file and the fault`, () => {
+    const sentence = refusal(() => tokenizerFromJson(json, "dir/tokenizer.json"));
+    assert.match(sentence, /^dir\/tokenizer\.json is not a usable tokenizer: /);
+    assert.match(sentence, names);
+    assert.not.match(sentence, /\n/);
+  });
+}

@@ -1,0 +1,167 @@
+import * as fs from "node:fs";
+import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
+import * as assert from "uvu/assert";
+import { Random } from "../../src/random.ts";
+import { trainBpe } from "../../src/text/bpe-trainer.ts";
+import { preTokens } from "../../src/text/byte-level.ts";
+import { TokenStream } from "../../src/text/token-stream.ts";
+import { byteTokenizer, type Tokenizer, tokenizerFromJson } from "../../src/text/tokenizer.ts";
+import { suite } from "../harness.ts";
+import { randomText, SAMPLES } from "./samples.ts";
+
+const test = suite("tokenizer");
+
+const corpus = [...Object.values(SAMPLES), randomText(4000, new Random(1))];
+const bpeJson = trainBpe(corpus, { vocabSize: 400 });
+
+/** The same vocabulary with tokens that are searched for in the text first. */
+function withAddedTokens(...contents: string[]) {
+  const added_tokens = contents.map((content, i) => ({ id: 400 + i, content, special: i % 2 === 0 }));
+  return { ...bpeJson, added_tokens };
+}
+
+/** Digits one by one, then words cut at another pattern, as newer models do it. */
+const sequenceJson = {
+  ...bpeJson,
+  pre_tokenizer: {
+    type: "Sequence",
+    pretokenizers: [
+      { type: "Digits", individual_digits: true },
+      { type: "Split", pattern: { Regex: "\\s?\\p{L}+|\\s+" }, behavior: "Isolated", invert: false },
+      { type: "ByteLevel", add_prefix_space: false, use_regex: false },
+    ],
+  },
+};
+
+const templateJson = {
+  ...bpeJson,
+  post_processor: {
+    type: "TemplateProcessing",
+    single: [{ SpecialToken: { id: "a", type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }],
+    pair: [],
+    special_tokens: { a: { id: "a", ids: [97], tokens: ["a"] } },
+  },
+};
+
+const tokenizers: Record<string, Tokenizer> = {
+  "the byte tokenizer": byteTokenizer(),
+  "byte-level BPE": tokenizerFromJson(bpeJson, "bpe"),
+  "BPE with added tokens": tokenizerFromJson(withAddedTokens("<|endoftext|>", "<s>", "  ", "日本", "Ġx"), "added"),
+  "BPE with a sequence of pre-tokenizers": tokenizerFromJson(sequenceJson, "sequence"),
+  "BPE with a template": tokenizerFromJson(templateJson, "template"),
+};
+
+for (const [name, tokenizer] of Object.entries(tokenizers)) {
+  test(`${name} gives every text back unchanged`, () => {
+    for (const [title, text] of Object.entries(SAMPLES)) {
+      assert.is(tokenizer.decode(tokenizer.encode(text)), text, title);
+    }
+    const random = new Random(2);
+    for (let length = 0; length < 100; length++) {
+      const text = randomText(length, random);
+      assert.is(tokenizer.decode(tokenizer.encode(text)), text);
+    }
+  });
+
+  test(`${name} knows the bytes of its tokens: together they are the text's`, () => {
+    for (const [title, text] of Object.entries(SAMPLES)) {
+      const ids = Array.from(tokenizer.encode(text));
+      const bytes = ids.flatMap((id) => [...tokenizer.bytes(id)]);
+      assert.equal(bytes, [...new TextEncoder().encode(text)], title);
+      assert.is(
+        ids.reduce((sum, id) => sum + tokenizer.byteLength(id), 0),
+        bytes.length,
+        title,
+      );
+    }
+  });
+
+  test(`${name} survives being written as JSON and read`, () => {
+    const again = tokenizerFromJson(JSON.parse(JSON.stringify(tokenizer)), "copy");
+    assert.is(again.vocabSize, tokenizer.vocabSize);
+    for (const text of Object.values(SAMPLES)) assert.equal(again.encode(text), tokenizer.encode(text));
+  });
+
+  test(`${name} streams the same text as it decodes at once, also when ids are random`, () => {
+    const random = new Random(3);
+    for (let round = 0; round < 50; round++) {
+      const ids = Array.from({ length: round }, () => Math.floor(random.next() * tokenizer.vocabSize));
+      const stream = new TokenStream(tokenizer);
+      const text = ids.map((id) => stream.push(id)).join("") + stream.flush();
+      assert.is(text, tokenizer.decode(ids));
+    }
+  });
+
+  test(`${name} refuses ids outside its vocabulary`, () => {
+    for (const id of [-1, tokenizer.vocabSize, 0.5, NaN]) {
+      assert.throws(() => tokenizer.decode([0, id]), /outside the vocabulary/);
+      assert.throws(() => tokenizer.bytes(id), /outside the vocabulary/);
+      assert.throws(() => tokenizer.byteLength(id), /outside the vocabulary/);
+    }
+  });
+}
+
+test("a byte's id is its value", () => {
+  assert.equal(byteTokenizer().encode("aé"), Int32Array.of(0x61, 0xc3, 0xa9));
+  assert.is(byteTokenizer().vocabSize, 256);
+});
+
+test("BPE shortens what it was trained on", () => {
+  const text = SAMPLES.ascii;
+  const tokenizer = tokenizerFromJson(trainBpe([text, text], { vocabSize: 1000 }), "trained");
+  assert.is(tokenizer.encode(text).length, [...preTokens(text)].length);
+});
+
+test("encoding word by word gives exactly the tokens that the library gives for the whole text", () => {
+  const library = new LibraryTokenizer(bpeJson, {});
+  const random = new Random(4);
+  const texts = Array.from({ length: 300 }, (_, length) => randomText(length, random));
+  for (const text of [...Object.values(SAMPLES), ...texts]) {
+    assert.equal(Array.from(tokenizers["byte-level BPE"].encode(text)), library.encode(text).ids);
+  }
+});
+
+test("an added token is one token wherever it stands in the text", () => {
+  const tokenizer = tokenizers["BPE with added tokens"];
+  const ids = Array.from(tokenizer.encode("a<|endoftext|>b<s>"));
+  assert.equal(ids, [97, 400, 98, 401]);
+  assert.is(tokenizer.vocabSize, 405);
+  assert.is(tokenizer.byteLength(400), 13);
+});
+
+test("without the words of GPT-2 a token may reach over a space", () => {
+  const model = { ...bpeJson.model, vocab: { ...bpeJson.model.vocab, eĠ: 400 }, merges: ["e Ġ"] };
+  const json = (use_regex: boolean) => ({ ...bpeJson, model, pre_tokenizer: { ...bpeJson.pre_tokenizer, use_regex } });
+  assert.equal(tokenizerFromJson(json(false), "whole").encode("e e"), Int32Array.of(400, 0x65));
+  assert.equal(tokenizerFromJson(json(true), "words").encode("e e"), Int32Array.of(0x65, 0x20, 0x65));
+});
+
+test("a template's beginning-of-text token is not put before documents", () => {
+  assert.equal(tokenizers["BPE with a template"].encode("xy"), tokenizers["byte-level BPE"].encode("xy"));
+});
+
+test("encoding takes time in proportion to the length, words or no words", () => {
+  const tokenizer = tokenizers["byte-level BPE"];
+  const words = randomText(1000, new Random(5));
+  for (const unit of [words, "x".repeat(1000), " ".repeat(1000)]) {
+    const time = (copies: number) => {
+      const text = unit.repeat(copies);
+      const begin = performance.now();
+      tokenizer.encode(text);
+      return performance.now() - begin;
+    };
+    time(10);
+    const short = Math.min(time(10), time(10), time(10));
+    // Ten times the text: about ten times as long if linear, a hundred times if quadratic.
+    assert.ok(time(100) < 40 * Math.max(short, 1), `${short} ms became over 40 times as long`);
+  }
+});
+
+const books = "../shared/corpora/books/valid";
+test.unless(fs.existsSync(books) ? undefined : `no ${books}`, "whole books come back unchanged", () => {
+  for (const name of fs.readdirSync(books)) {
+    const text = fs.readFileSync(`${books}/${name}`, "utf8");
+    const tokenizer = tokenizers["byte-level BPE"];
+    assert.is(tokenizer.decode(tokenizer.encode(text)), text, name);
+  }
+});
