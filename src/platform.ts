@@ -45,21 +45,23 @@ export function readText(path: string): string {
  * power fails midway. Writes `path.tmp-<pid>` beside it, syncs, renames; makes the parent directory if it is missing.
  */
 export function writeFileAtomic(path: string, content: Uint8Array | string): void {
-  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-  const temporary = `${path}.tmp-${pid}`;
-  attempt("write", path, () => {
-    fs.mkdirSync(dirname(path), { recursive: true });
-    try {
-      withFile(temporary, "w", (file) => {
-        writeAll(file, bytes);
-        fs.fsyncSync(file);
-      });
-      fs.renameSync(temporary, path);
-    } catch (error) {
-      fs.rmSync(temporary, { force: true });
-      throw error;
-    }
-  });
+  writeFilesAtomic(new Map([[path, content]]));
+}
+
+/**
+ * The same for files that belong together: all are written beside before the first is renamed, so a full disk changes
+ * none. They are renamed one after the other, in the order given; a crash in between leaves new files and old ones.
+ */
+export function writeFilesAtomic(files: ReadonlyMap<string, Uint8Array | string>): void {
+  const temporary = (path: string) => `${path}.tmp-${pid}`;
+  for (const path of files.keys()) attempt("write", path, () => fs.mkdirSync(dirname(path), { recursive: true }));
+  try {
+    for (const [path, content] of files) attempt("write", path, () => writeSynced(temporary(path), content));
+    for (const path of files.keys()) attempt("write", path, () => fs.renameSync(temporary(path), path));
+  } catch (error) {
+    for (const path of files.keys()) fs.rmSync(temporary(path), { force: true });
+    throw error;
+  }
 }
 
 /** Adds `text` at the end of the file, which is made if it is missing, as is its parent directory. */
@@ -117,6 +119,14 @@ function readKnownSize(file: number, size: number): Uint8Array {
     filled += count;
   }
   return bytes.subarray(0, filled);
+}
+
+function writeSynced(path: string, content: Uint8Array | string): void {
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+  withFile(path, "w", (file) => {
+    writeAll(file, bytes);
+    fs.fsyncSync(file);
+  });
 }
 
 function writeAll(file: number, bytes: Uint8Array): void {

@@ -88,6 +88,25 @@ test("a write that fails leaves neither a temporary file nor a change", () => {
   assert.equal(platform.listDirectory(path), [{ name: "inside", isDirectory: true }]);
 });
 
+test("of files that belong together none is changed when one cannot be written", () => {
+  const [first, second] = [join(folder, "pair", "first"), join(folder, "pair", "second")];
+  platform.writeFilesAtomic(
+    new Map([
+      [first, "1"],
+      [second, "2"],
+    ]),
+  );
+  assert.equal([first, second].map(platform.readText), ["1", "2"]);
+  const long = join(folder, "pair", "x".repeat(300));
+  const files = new Map([
+    [first, "new"],
+    [long, "new"],
+  ]);
+  refuses(() => platform.writeFilesAtomic(files), `cannot write ${long}: its name is too long`);
+  assert.is(platform.readText(first), "1");
+  assert.is(platform.listDirectory(join(folder, "pair")).length, 2);
+});
+
 test("text is appended to a file, which is made with its directory when it is missing", () => {
   const path = join(folder, "log", "metrics.jsonl");
   platform.appendText(path, "1\n");
