@@ -54,12 +54,11 @@ export function writeFileAtomic(path: string, content: Uint8Array | string): voi
  */
 export function writeFilesAtomic(files: ReadonlyMap<string, Uint8Array | string>): void {
   const temporary = (path: string) => `${path}.tmp-${pid}`;
-  for (const path of files.keys()) attempt("write", path, () => fs.mkdirSync(dirname(path), { recursive: true }));
   try {
     for (const [path, content] of files) attempt("write", path, () => writeSynced(temporary(path), content));
     for (const path of files.keys()) attempt("write", path, () => fs.renameSync(temporary(path), path));
   } catch (error) {
-    for (const path of files.keys()) fs.rmSync(temporary(path), { force: true });
+    for (const path of files.keys()) if (fs.existsSync(temporary(path))) fs.rmSync(temporary(path));
     throw error;
   }
 }
@@ -123,6 +122,7 @@ function readKnownSize(file: number, size: number): Uint8Array {
 
 function writeSynced(path: string, content: Uint8Array | string): void {
   const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+  fs.mkdirSync(dirname(path), { recursive: true });
   withFile(path, "w", (file) => {
     writeAll(file, bytes);
     fs.fsyncSync(file);
