@@ -7,27 +7,45 @@
  * this is here as the paper's method. Equal scores: the older key wins.
  */
 import { multiplyTile, packPanels, TILE_COLUMNS, TILE_ROWS } from "./matmul";
-import { insertSorted, KEY_BLOCK } from "./topk";
+import { insertSorted, QUERY_BLOCK } from "./topk";
 
-/** Bytes of scratch for `queries` queries of `width` floats and `buckets` buckets. */
-export function bucketed_scratch_bytes(queries: i32, width: i32, buckets: i32): i32 {
-  const paddedQueries = (queries + TILE_ROWS - 1) & ~(TILE_ROWS - 1);
-  return (paddedQueries * (width + 2 * buckets) + KEY_BLOCK * width + TILE_ROWS * TILE_COLUMNS) << 2;
+/** Bytes of scratch for queries of `width` floats and `buckets` buckets. */
+export function bucketed_scratch_bytes(width: i32, buckets: i32): i32 {
+  return (QUERY_BLOCK * (width + 2 * buckets) + TILE_COLUMNS * width + TILE_ROWS * TILE_COLUMNS) << 2;
 }
 
-/** As topk_exact, but approximate. `buckets`: L, a multiple of 8 and at least k. */
+/** As topk_exact, but approximate. `buckets`: L, a multiple of 8 and at least k. Units as topk_units counts them. */
 export function topk_bucketed(
+  scores: usize, slots: usize, queries: usize, keys: usize, spans: usize,
+  segment: i32, heads: i32, width: i32, capacity: i32, k: i32, buckets: i32, from: i32, to: i32, scratch: usize,
+): void {
+  const blocks = (segment + QUERY_BLOCK - 1) / QUERY_BLOCK;
+  for (let unit = from; unit < to; unit++) {
+    const head = unit / blocks % heads, row = unit / blocks / heads;
+    const first = unit % blocks * QUERY_BLOCK;
+    const query = (<usize>row * segment + first) * heads + head;
+    const span = spans + row * 12;
+    searchBlock(
+      scores + ((query * k) << 2), slots + ((query * k) << 2), heads * k,
+      queries + ((query * width) << 2), heads * width, min(QUERY_BLOCK, segment - first),
+      keys + ((<usize>(row * heads + head) * capacity * width) << 2), width,
+      load<i32>(span), load<i32>(span + 4), load<i32>(span + 8), k, buckets, scratch,
+    );
+  }
+}
+
+/** A block of queries of one head: lists are `listStride` floats apart, queries `queryStride`. */
+function searchBlock(
   scores: usize, slots: usize, listStride: i32, queries: usize, queryStride: i32, count: i32,
   keys: usize, width: i32, begin: i32, older: i32, newer: i32, k: i32, buckets: i32, scratch: usize,
 ): void {
-  const paddedQueries = (count + TILE_ROWS - 1) & ~(TILE_ROWS - 1);
   const panels = scratch;
-  const winners = panels + ((<usize>paddedQueries * width) << 2);
-  const winnerSlots = winners + ((<usize>paddedQueries * buckets) << 2);
-  const keyPanels = winnerSlots + ((<usize>paddedQueries * buckets) << 2);
-  const tile = keyPanels + ((<usize>KEY_BLOCK * width) << 2);
+  const winners = panels + ((<usize>QUERY_BLOCK * width) << 2);
+  const winnerSlots = winners + ((<usize>QUERY_BLOCK * buckets) << 2);
+  const keyPanels = winnerSlots + ((<usize>QUERY_BLOCK * buckets) << 2);
+  const tile = keyPanels + ((<usize>TILE_COLUMNS * width) << 2);
   packPanels(panels, queries, count, width, queryStride, 1, TILE_ROWS);
-  clearWinners(winners, winnerSlots, paddedQueries * buckets);
+  clearWinners(winners, winnerSlots, QUERY_BLOCK * buckets);
   const total = older + newer;
   for (let j = 0; j < total; j += TILE_COLUMNS) {
     packKeys(keyPanels, keys, begin, older, j, min(TILE_COLUMNS, total - j), width);

@@ -7,14 +7,14 @@ export { dropout_backward, dropout_forward } from "./dropout";
 export { add, all_finite, scale, scale_in_place, zero } from "./elementwise";
 export { embedding_backward, embedding_forward } from "./embedding";
 export { cross_entropy_backward, cross_entropy_forward } from "./loss";
-export { matmul, matmul_scratch_bytes } from "./matmul";
+export { matmul, matmul_scratch_bytes, matmul_units } from "./matmul";
 export { l2norm_backward, l2norm_forward, rmsnorm_backward, rmsnorm_forward } from "./norm";
 export { adamw, sum_squares } from "./optimizer";
 export { position_bias_backward, position_bias_forward } from "./position-bias";
 export { blend_backward, blend_forward, retrieved_backward, retrieved_forward, sum_over_queries } from "./retrieved";
 export { ring_append } from "./ring";
 export { softmax_backward, softmax_forward } from "./softmax";
-export { topk_exact, topk_scratch_bytes } from "./topk";
+export { topk_exact, topk_scratch_bytes, topk_units } from "./topk";
 export { addScaled as add_scaled, addTo as add_in_place, copy } from "./vectors";
 
 /** First byte that no kernel owns; the library allocates from here up. */

@@ -16,6 +16,11 @@ const MC: i32 = 128;
 const KC: i32 = 512;
 const NC: i32 = 1024;
 
+/** Units of work in a product: columns of C if there are at least as many as rows, else rows. */
+export function matmul_units(m: i32, n: i32): i32 {
+  return n >= m ? (n + TILE_COLUMNS - 1) / TILE_COLUMNS : (m + TILE_ROWS - 1) / TILE_ROWS;
+}
+
 /** Bytes of scratch that `matmul` needs, whatever the sizes: one packed block of each operand and one tile. */
 export function matmul_scratch_bytes(): i32 {
   return (MC * KC + KC * NC + TILE_ROWS * TILE_COLUMNS) << 2;
@@ -23,20 +28,37 @@ export function matmul_scratch_bytes(): i32 {
 
 /**
  * C[m, n] = A[m, k] · B[k, n], or C += … when `accumulate`. Strides are in floats: A(i, p) is at a + 4(i·rsa + p·csa),
- * B(p, j) at b + 4(p·rsb + j·csb); rows of C are `ldc` apart. `scratch`: matmul_scratch_bytes(), this thread's own.
+ * B(p, j) at b + 4(p·rsb + j·csb); rows of C are `ldc` apart. Units [from, to) of matmul_units(m, n) are computed: whole
+ * tiles, so the sums are the same however the work is shared out. `scratch`: matmul_scratch_bytes().
  */
 export function matmul(
   c: usize, ldc: i32,
   a: usize, rsa: i32, csa: i32,
   b: usize, rsb: i32, csb: i32,
   m: i32, n: i32, k: i32,
-  accumulate: bool, scratch: usize,
+  accumulate: bool, from: i32, to: i32, scratch: usize,
+): void {
+  if (m == 1 && csa == 1 && rsb == 1) {
+    const j = from * TILE_COLUMNS;
+    vectorTimesRows(c + (<usize>j << 2), a, b + ((<usize>j * csb) << 2), csb, min(n, to * TILE_COLUMNS) - j, k, accumulate);
+  } else if (n >= m) {
+    const j = from * TILE_COLUMNS;
+    product(c + (<usize>j << 2), ldc, a, rsa, csa, b + ((<usize>j * csb) << 2), rsb, csb, m, min(n, to * TILE_COLUMNS) - j, k, accumulate, scratch);
+  } else {
+    const i = from * TILE_ROWS;
+    product(c + ((<usize>i * ldc) << 2), ldc, a + ((<usize>i * rsa) << 2), rsa, csa, b, rsb, csb, min(m, to * TILE_ROWS) - i, n, k, accumulate, scratch);
+  }
+}
+
+/** The whole of a product, or of a part of it that is a product itself. */
+function product(
+  c: usize, ldc: i32, a: usize, rsa: i32, csa: i32, b: usize, rsb: i32, csb: i32,
+  m: i32, n: i32, k: i32, accumulate: bool, scratch: usize,
 ): void {
   if (k == 0) {
     if (!accumulate) for (let i = 0; i < m; i++) memory.fill(c + ((<usize>i * ldc) << 2), 0, <usize>n << 2);
     return;
   }
-  if (m == 1 && csa == 1 && rsb == 1) return vectorTimesRows(c, a, b, csb, n, k, accumulate);
   const packedA = scratch;
   const packedB = packedA + (<usize>(MC * KC) << 2);
   const tile = packedB + (<usize>(KC * NC) << 2);

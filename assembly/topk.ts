@@ -9,39 +9,64 @@
 import { multiplyTile, packPanels, TILE_COLUMNS, TILE_ROWS } from "./matmul";
 
 /** Keys packed at a time: 64 keys of 64 floats are 16 KB, half of an L1 cache. */
-export const KEY_BLOCK: i32 = 64;
+const KEY_BLOCK: i32 = 64;
 
-/** Bytes of scratch for `queries` queries of `width` floats. */
-export function topk_scratch_bytes(queries: i32, width: i32): i32 {
-  const paddedQueries = (queries + TILE_ROWS - 1) & ~(TILE_ROWS - 1);
-  return (paddedQueries * width + paddedQueries + KEY_BLOCK * width + TILE_ROWS * TILE_COLUMNS) << 2;
+/** Queries that share one pass over the keys: enough that packing the keys costs little beside the products. */
+export const QUERY_BLOCK: i32 = 256;
+
+/** Units of a lookup: blocks of queries, for each row and head. */
+export function topk_units(rows: i32, segment: i32, heads: i32): i32 {
+  return rows * heads * ((segment + QUERY_BLOCK - 1) / QUERY_BLOCK);
+}
+
+/** Bytes of scratch for queries of `width` floats. */
+export function topk_scratch_bytes(width: i32): i32 {
+  return (QUERY_BLOCK * (width + 1) + KEY_BLOCK * width + TILE_ROWS * TILE_COLUMNS) << 2;
 }
 
 /**
- * For each query i: scores [i · stride + 0..k) and slots (i32, same places) get the k best of the keys in slots
- * [begin, begin + older) and then, newer, [0, newer). Both counts may be 0; with fewer than k keys in all, the rest of a
- * list is left alone. queries: `queryStride` floats apart; keys: [slots, width]. `listStride`: floats from list to list.
+ * For each query of [B, T, H] its k best keys of the same row and head: scores and slots (i32), both [B, T, H, k], in falling
+ * order; with fewer than k keys the rest of a list is left alone. queries [B, T, H, D]; keys [B, H, capacity, D]; spans
+ * [B, 3] (i32): begin, older, newer, which says that a row's keys lie in slots [begin, begin + older) and then, newer, in
+ * [0, newer). Units [from, to) of topk_units are computed.
  */
 export function topk_exact(
+  scores: usize, slots: usize, queries: usize, keys: usize, spans: usize,
+  segment: i32, heads: i32, width: i32, capacity: i32, k: i32, from: i32, to: i32, scratch: usize,
+): void {
+  const blocks = (segment + QUERY_BLOCK - 1) / QUERY_BLOCK;
+  for (let unit = from; unit < to; unit++) {
+    const head = unit / blocks % heads, row = unit / blocks / heads;
+    const first = unit % blocks * QUERY_BLOCK;
+    const query = (<usize>row * segment + first) * heads + head;
+    const span = spans + row * 12;
+    searchBlock(
+      scores + ((query * k) << 2), slots + ((query * k) << 2), heads * k,
+      queries + ((query * width) << 2), heads * width, min(QUERY_BLOCK, segment - first),
+      keys + ((<usize>(row * heads + head) * capacity * width) << 2), width,
+      load<i32>(span), load<i32>(span + 4), load<i32>(span + 8), k, scratch,
+    );
+  }
+}
+
+/** A block of queries of one head: lists are `listStride` floats apart, queries `queryStride`. */
+function searchBlock(
   scores: usize, slots: usize, listStride: i32, queries: usize, queryStride: i32, count: i32,
   keys: usize, width: i32, begin: i32, older: i32, newer: i32, k: i32, scratch: usize,
 ): void {
-  const paddedQueries = (count + TILE_ROWS - 1) & ~(TILE_ROWS - 1);
   const panels = scratch;
-  const thresholds = panels + ((<usize>paddedQueries * width) << 2);
-  const keyPanels = thresholds + (paddedQueries << 2);
+  const thresholds = panels + ((<usize>QUERY_BLOCK * width) << 2);
+  const keyPanels = thresholds + (QUERY_BLOCK << 2);
   const tile = keyPanels + ((<usize>KEY_BLOCK * width) << 2);
   packPanels(panels, queries, count, width, queryStride, 1, TILE_ROWS);
-  for (let i = 0; i < paddedQueries; i++) store<f32>(thresholds + (i << 2), i < count ? -f32.MAX_VALUE : f32.MAX_VALUE);
-  let seen = 0;
+  for (let i = 0; i < QUERY_BLOCK; i++) store<f32>(thresholds + (i << 2), i < count ? -f32.MAX_VALUE : f32.MAX_VALUE);
   for (let j = 0; j < older; j += KEY_BLOCK) {
     const block = min(KEY_BLOCK, older - j);
-    scanBlock(scores, slots, listStride, panels, thresholds, count, keys, begin + j, block, width, k, seen + j, keyPanels, tile);
+    scanBlock(scores, slots, listStride, panels, thresholds, count, keys, begin + j, block, width, k, j, keyPanels, tile);
   }
-  seen = older;
   for (let j = 0; j < newer; j += KEY_BLOCK) {
     const block = min(KEY_BLOCK, newer - j);
-    scanBlock(scores, slots, listStride, panels, thresholds, count, keys, j, block, width, k, seen + j, keyPanels, tile);
+    scanBlock(scores, slots, listStride, panels, thresholds, count, keys, j, block, width, k, older + j, keyPanels, tile);
   }
 }
 

@@ -2,9 +2,10 @@
  * The paper's approximate search (section 3.2): keys are dealt out to L strided buckets, and the best of each bucket are
  * the candidates. Expected recall on randomly placed neighbours is (L/K)(1 − (1 − 1/L)^K).
  */
+import { parallelWithScratch } from "../wasm/parallel.ts";
 import { kernels } from "../wasm/runtime.ts";
-import { scratch } from "../wasm/scratch.ts";
-import type { HeadSearch, KeySearch } from "./search.ts";
+import type { Ring } from "./ring.ts";
+import { type KeySearch, type SearchJob, searchArguments, searchUnits } from "./search.ts";
 
 /** Buckets come in groups of the kernel's tile width. */
 const BUCKET_MULTIPLE = 8;
@@ -21,23 +22,9 @@ export function expectedRecall(topk: number, buckets: number): number {
 
 /** A search with `perNeighbour` buckets for each of the k neighbours. */
 export function bucketedSearch(perNeighbour: number): KeySearch {
-  return ({
-    scores,
-    slots,
-    listStride,
-    queries,
-    queryStride,
-    count,
-    keys,
-    width,
-    begin,
-    older,
-    newer,
-    topk,
-  }: HeadSearch) => {
-    const buckets = bucketsFor(topk, perNeighbour);
-    const room = scratch(kernels.bucketed_scratch_bytes(count, width, buckets));
-    const found = [scores, slots, listStride] as const;
-    kernels.topk_bucketed(...found, queries, queryStride, count, keys, width, begin, older, newer, topk, buckets, room);
+  return (ring: Ring, job: SearchJob) => {
+    const buckets = bucketsFor(job.topk, perNeighbour);
+    const scratchBytes = kernels.bucketed_scratch_bytes(ring.width, buckets);
+    parallelWithScratch("topk_bucketed", searchUnits(ring, job), scratchBytes, ...searchArguments(ring, job), buckets);
   };
 }

@@ -10,7 +10,7 @@ import { stepIntegers, stepTensor, type Tensor } from "../autodiff/tensor.ts";
 import { bucketedSearch } from "./bucketed.ts";
 import { searchExact } from "./exact.ts";
 import { Ring } from "./ring.ts";
-import { type KeySearch, searchHeads } from "./search.ts";
+import type { KeySearch } from "./search.ts";
 
 /** B rows of H heads that remember M pairs of D floats; `segment`: T, the most pairs that one step appends. */
 export interface MemoryShape {
@@ -79,7 +79,7 @@ export class KvMemory {
     if (batch !== rows) throw new Error(`memory lookup: queries of ${batch} rows, but the memory has ${rows}`);
     const scores = stepTensor([rows, segment, heads, topk]);
     const slots = stepIntegers(new Int32Array(scores.size));
-    searchHeads(this.ring, queries, topk, scores.ptr, slots, this.search);
+    this.search(this.ring, { scores: scores.ptr, slots, queries, topk });
     note("memory lookup", [scores]);
     const counts = Int32Array.from({ length: rows }, (_, row) => Math.min(topk, this.length(row)));
     return { scores, slots, counts, topk, keys, values, capacity };

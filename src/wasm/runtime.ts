@@ -1,22 +1,24 @@
 /**
- * The one memory, the one table of kernels and the one heap of this JavaScript thread, ready when the import is.
+ * The one memory, the one table of kernels and the one heap of this program, ready when the import is.
  *
- * Everything above works on these three. Set `MEMORIZING_KERNELS=plain` in the environment to have the same bits on every
- * engine: the relaxed build rounds multiply-adds once instead of twice.
+ * Everything above works on these. Set `MEMORIZING_KERNELS=plain` in the environment to have the same bits on every engine:
+ * the relaxed build rounds multiply-adds once instead of twice. Threads join in parallel.ts.
  */
 import { Heap } from "./heap.ts";
-import { bestBuild, type KernelBuild, loadKernels } from "./load.ts";
+import { bestBuild, canShare, compileKernels, instantiateKernels, type KernelBuild, newMemory } from "./load.ts";
 
 function requestedBuild(): KernelBuild {
   const environment = (globalThis as { process?: { env?: Record<string, string | undefined> } }).process?.env;
   return environment?.MEMORIZING_KERNELS === "plain" ? "plain" : bestBuild();
 }
 
-export const memory = new WebAssembly.Memory({ initial: 16, maximum: 65536 });
-
 /** Which build of the kernels runs: `plain` or `relaxed`. */
 export const build = requestedBuild();
 
-export const kernels = await loadKernels(build, memory);
+export const memory = newMemory(canShare());
+
+export const module = await compileKernels(build, canShare());
+
+export const kernels = await instantiateKernels(module, memory);
 
 export const heap = new Heap(memory, kernels.heap_base());

@@ -3,8 +3,8 @@
  * current segment) followed by the segment's own. Scores, learned scale, T5 bias, mask, softmax and the product with the
  * values are one kernel, forward and backward. Pairs retrieved from the memory are another op (retrieval.ts).
  */
+import { parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
-import { scratch } from "../../wasm/scratch.ts";
 import { needsGrad, note, recordMany } from "../tape.ts";
 import { gradient, stepIntegers, stepTensor, stepZeros, type Tensor } from "../tensor.ts";
 
@@ -76,8 +76,11 @@ export function attention(
   const units = rows * heads;
   const probabilities = needsGrad(...inputs) ? stepTensor([units, segment, length]) : undefined;
   const scratchBytes = kernels.attention_scratch_bytes(length, width / heads);
-  const shape = [heads, width / heads, segment, past, capacity, window, 0, units] as const;
-  kernels.attention_forward(
+  const shape = [heads, width / heads, segment, past, capacity, window] as const;
+  parallelWithScratch(
+    "attention_forward",
+    units,
+    scratchBytes,
     out.ptr,
     lse.ptr,
     probabilities?.ptr ?? 0,
@@ -88,7 +91,6 @@ export function attention(
     scale.ptr,
     first,
     ...shape,
-    scratch(scratchBytes),
   );
   if (probabilities === undefined) {
     note("attention", [out]);
@@ -97,7 +99,10 @@ export function attention(
   recordMany("attention", [out, lse], inputs, () => {
     const dbias = stepTensor([units, length]);
     const dscale = stepTensor([units]);
-    kernels.attention_backward(
+    parallelWithScratch(
+      "attention_backward",
+      units,
+      scratchBytes,
       gradient(q),
       gradient(k),
       gradient(v),
@@ -113,7 +118,6 @@ export function attention(
       scale.ptr,
       first,
       ...shape,
-      scratch(scratchBytes),
     );
     kernels.position_bias_backward(
       bias === undefined ? 0 : gradient(bias.table),

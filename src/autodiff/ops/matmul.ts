@@ -2,8 +2,8 @@
  * Matrix products: the plain and batched one for whoever studies the engine, and the model's linear layer.
  * Transposes cost nothing: the kernel takes strides. No bias anywhere, as in the paper's model.
  */
+import { parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
-import { scratch } from "../../wasm/scratch.ts";
 import { record } from "../tape.ts";
 import { gradient, stepTensor, type Tensor } from "../tensor.ts";
 
@@ -26,21 +26,8 @@ const scratchBytes = kernels.matmul_scratch_bytes();
 
 /** C[m, n] (+)= A[m, k] · B[k, n]. */
 function multiply(c: number, a: Operand, b: Operand, m: number, n: number, k: number, accumulate: boolean): void {
-  kernels.matmul(
-    c,
-    n,
-    a.ptr,
-    a.rowStride,
-    a.columnStride,
-    b.ptr,
-    b.rowStride,
-    b.columnStride,
-    m,
-    n,
-    k,
-    accumulate,
-    scratch(scratchBytes),
-  );
+  const [left, right] = [[a.ptr, a.rowStride, a.columnStride] as const, [b.ptr, b.rowStride, b.columnStride] as const];
+  parallelWithScratch("matmul", kernels.matmul_units(m, n), scratchBytes, c, n, ...left, ...right, m, n, k, accumulate);
 }
 
 /**

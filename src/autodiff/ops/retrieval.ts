@@ -2,6 +2,7 @@
  * The memory layer's two ops (paper, section 3.1): attention over the pairs that a lookup retrieved, and the blend of its
  * result with local attention. The lookup itself is not an op: no gradient flows through the choice of neighbours.
  */
+import { parallel } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { record, recordMany } from "../tape.ts";
 import { gradient, stepIntegers, stepTensor, type Tensor } from "../tensor.ts";
@@ -34,11 +35,25 @@ export function retrievedAttention(q: Tensor, scale: Tensor, neighbours: Neighbo
   const out = stepTensor(q.shape);
   const lse = stepTensor([rows, segment, heads]);
   const weights = stepTensor(scores.shape);
-  const shape = [segment, heads, width / heads, topk, capacity, 0, queries] as const;
-  kernels.retrieved_forward(out.ptr, weights.ptr, lse.ptr, scores.ptr, slots, counts, values, scale.ptr, ...shape);
+  const shape = [segment, heads, width / heads, topk, capacity] as const;
+  parallel(
+    "retrieved_forward",
+    queries,
+    out.ptr,
+    weights.ptr,
+    lse.ptr,
+    scores.ptr,
+    slots,
+    counts,
+    values,
+    scale.ptr,
+    ...shape,
+  );
   recordMany("retrieved attention", [out, lse], [q, scale], () => {
     const dscale = stepTensor([queries, heads]);
-    kernels.retrieved_backward(
+    parallel(
+      "retrieved_backward",
+      queries,
       gradient(q),
       dscale.ptr,
       gradient(out),
@@ -74,8 +89,10 @@ export function blend(local: Attended, retrieved: Attended, gate: Tensor | undef
   const counts = stepIntegers(retrievedCounts);
   const out = stepTensor(local.out.shape);
   const gates = stepTensor([rows, segment, heads]);
-  const shape = [segment, heads, local.out.shape[2] / heads, 0, queries] as const;
-  kernels.blend_forward(
+  const shape = [segment, heads, local.out.shape[2] / heads] as const;
+  parallel(
+    "blend_forward",
+    queries,
     out.ptr,
     gates.ptr,
     local.out.ptr,
@@ -89,7 +106,9 @@ export function blend(local: Attended, retrieved: Attended, gate: Tensor | undef
   const into = gate === undefined ? [local.lse, retrieved.lse] : [gate];
   record("blend", out, [local.out, retrieved.out, ...into], (dout) => {
     const dlogit = stepTensor(gates.shape);
-    kernels.blend_backward(
+    parallel(
+      "blend_backward",
+      queries,
       gradient(local.out),
       gradient(retrieved.out),
       dlogit.ptr,

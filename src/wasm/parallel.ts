@@ -1,0 +1,131 @@
+/**
+ * Runs a kernel on all threads: the units of its work are shared out, the calling thread takes its part, and the call
+ * returns when all are done. Without other threads it is a plain call.
+ *
+ * A parallel kernel ends its parameters in (…, from, to), the units to compute, or in (…, from, to, scratch), when it needs
+ * memory of its own. No unit's result depends on which thread computed it, so results are bit-equal for any thread count.
+ * How threads are made is the caller's matter (`useThreads`); what they do is thread.ts.
+ */
+
+import type { Kernels } from "./kernels.generated.ts";
+import { kernels, memory, module } from "./runtime.ts";
+import { scratch } from "./scratch.ts";
+import { CONTROL, CONTROL_INTS, MOST_ARGUMENTS, shareOf, type ThreadStart } from "./thread.ts";
+
+type Argument = number | boolean;
+/** The arguments of a parallel kernel before (from, to). */
+type RangeArguments<F> = F extends (...args: [...infer A extends Argument[], number, number]) => unknown ? A : never;
+/** The arguments of a parallel kernel before (from, to, scratch). */
+type ScratchArguments<F> = F extends (...args: [...infer A extends Argument[], number, number, number]) => unknown
+  ? A
+  : never;
+
+/** A running worker, as this file needs it: Node's and the Web's differ. */
+export interface Thread {
+  /** Sends the start message; resolves when the thread has its kernels and waits for work. */
+  start(message: ThreadStart): Promise<void>;
+  terminate(): void;
+}
+
+const kernelNames = Object.keys(kernels) as (keyof Kernels)[];
+const kernelIndex = new Map(kernelNames.map((name, index) => [name, index]));
+
+let threads: Thread[] = [];
+let control: Int32Array = new Int32Array(0);
+let argumentsBlock: Float64Array = new Float64Array(0);
+
+/** Threads that kernels run on, the calling one among them. */
+export function threadCount(): number {
+  return threads.length + 1;
+}
+
+/** A thread in a browser or in Deno: a Web Worker. */
+export function webThread(): Thread {
+  const script = import.meta.url.replace(/parallel\.(ts|js)$/, "worker.$1");
+  const worker = new Worker(script, { type: "module" });
+  return {
+    start: (message) =>
+      new Promise((resolve, reject) => {
+        worker.onmessage = () => resolve();
+        worker.onerror = (event) => reject(new Error(`a worker could not start: ${event.message}`));
+        worker.postMessage(message);
+      }),
+    terminate: () => worker.terminate(),
+  };
+}
+
+/**
+ * Makes kernels run on `count` threads from now on. Where memory cannot be shared, one thread remains and the results are
+ * the same. `spawn` makes a thread; Node's is nodeThread in platform-worker.ts.
+ */
+export async function useThreads(count: number, spawn: () => Thread = webThread): Promise<void> {
+  for (const thread of threads.splice(0)) thread.terminate();
+  if (count <= 1 || typeof SharedArrayBuffer === "undefined") return;
+  control = new Int32Array(new SharedArrayBuffer(CONTROL_INTS * 4));
+  argumentsBlock = new Float64Array(new SharedArrayBuffer(MOST_ARGUMENTS * 8));
+  const started = Array.from({ length: count - 1 }, async (_, i) => {
+    const thread = spawn();
+    await thread.start({ module, memory, control, argumentsBlock, kernelNames, index: i + 1, count });
+    return thread;
+  });
+  threads = await Promise.all(started);
+}
+
+/** kernel(…args, from, to) over [0, units), on all threads. */
+export function parallel<K extends keyof Kernels>(kernel: K, units: number, ...args: RangeArguments<Kernels[K]>): void {
+  run(kernel, units, 0, args);
+}
+
+/** kernel(…args, from, to, scratch) over [0, units), on all threads; each gets `scratchBytes` of its own. */
+export function parallelWithScratch<K extends keyof Kernels>(
+  kernel: K,
+  units: number,
+  scratchBytes: number,
+  ...args: ScratchArguments<Kernels[K]>
+): void {
+  run(kernel, units, scratchBytes, args);
+}
+
+function run(kernel: keyof Kernels, units: number, scratchBytes: number, args: readonly Argument[]): void {
+  const count = threadCount();
+  const stride = Math.ceil(scratchBytes / 64) * 64;
+  const room = stride > 0 ? scratch(stride * count) : 0;
+  const call = kernels[kernel] as (...all: unknown[]) => void;
+  if (count === 1 || units <= 1) {
+    call(...args, 0, units, room);
+    return;
+  }
+  announce(kernelIndex.get(kernel) as number, args, units, room, stride);
+  call(...args, ...shareOf(units, 0, count), room);
+  waitForAll();
+}
+
+/** Wakes the other threads with a job. */
+function announce(kernel: number, args: readonly Argument[], units: number, room: number, stride: number): void {
+  for (let i = 0; i < args.length; i++) argumentsBlock[i] = Number(args[i]);
+  control[CONTROL.kernel] = kernel;
+  control[CONTROL.argumentCount] = args.length;
+  control[CONTROL.units] = units;
+  control[CONTROL.scratch] = room;
+  control[CONTROL.scratchStride] = stride;
+  Atomics.store(control, CONTROL.pending, threads.length);
+  Atomics.add(control, CONTROL.job, 1);
+  Atomics.notify(control, CONTROL.job);
+}
+
+/** A kernel's part never takes this long; a thread that is silent for it has died. */
+const SILENCE_MS = 60_000;
+
+function waitForAll(): void {
+  let spins = 0;
+  let deadline = 0;
+  while (Atomics.load(control, CONTROL.pending) > 0) {
+    if (++spins % 100_000 !== 0) continue;
+    deadline ||= performance.now() + SILENCE_MS;
+    if (performance.now() > deadline)
+      throw new Error("a worker thread has died: it did not finish its part of a kernel");
+  }
+  if (Atomics.load(control, CONTROL.failed) !== 0) {
+    throw new Error(`worker thread ${control[CONTROL.failed]} failed in ${kernelNames[control[CONTROL.kernel]]}`);
+  }
+}

@@ -1,0 +1,62 @@
+/** Threads: every result is the same to the bit, however many share the work. */
+import * as assert from "uvu/assert";
+import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
+import { backward, step } from "../../src/autodiff/tape.ts";
+import { type ModelConfig, parseConfig } from "../../src/model/config.ts";
+import { Transformer } from "../../src/model/transformer.ts";
+import { nodeThread } from "../../src/platform-worker.ts";
+import { Random } from "../../src/random.ts";
+import { threadCount, useThreads } from "../../src/wasm/parallel.ts";
+import { suite } from "../harness.ts";
+
+const test = suite("threads");
+
+/** Logits of three segments, and the gradient of every parameter after the last, on `threads` threads. */
+async function run(config: ModelConfig, rows: number, threads: number): Promise<Float32Array[]> {
+  await useThreads(threads, nodeThread);
+  assert.is(threadCount(), threads);
+  const random = new Random(5);
+  const model = new Transformer(config, 1);
+  const state = model.newState({ rows });
+  const token = () => Math.floor(random.next() * config.vocab_size);
+  const results: Float32Array[] = [];
+  for (let segment = 0; segment < 3; segment++) {
+    const ids = Int32Array.from({ length: rows * config.segment_length }, token);
+    const targets = Int32Array.from({ length: rows * config.segment_length }, token);
+    step(() => {
+      const logits = model.forward({ ids, dropoutKey: segment }, state);
+      backward(crossEntropy(logits, targets).loss);
+      results.push(logits.toArray());
+    });
+  }
+  for (const name of model.parameters.names())
+    results.push(model.parameters.get(name).grad?.toArray() ?? new Float32Array());
+  state.release();
+  model.parameters.release();
+  return results;
+}
+
+const sizes = { vocab_size: 61, num_hidden_layers: 2, memory_layers: [1], memory_topk: 5, dropout: 0.1 };
+const cases: [string, object, number][] = [
+  ["odd sizes", { hidden_size: 19, num_attention_heads: 3, head_dim: 5, intermediate_size: 33, segment_length: 11 }, 1],
+  [
+    "several rows and a cache",
+    { hidden_size: 32, num_attention_heads: 2, head_dim: 16, segment_length: 16, xl_cache_length: 9, memory_size: 23 },
+    3,
+  ],
+  [
+    "one head",
+    { hidden_size: 8, num_attention_heads: 1, head_dim: 8, intermediate_size: 7, segment_length: 3, memory_size: 4 },
+    1,
+  ],
+];
+
+for (const [title, differences, rows] of cases) {
+  test(`logits and gradients are bit-equal on 1, 2 and 3 threads: ${title}`, async () => {
+    const config = parseConfig({ ...sizes, ...differences }, "test");
+    const expected = await run(config, rows, 1);
+    for (const threads of [2, 3]) assert.equal(await run(config, rows, threads), expected, `${threads} threads`);
+  });
+}
+
+test.after(() => useThreads(1));
