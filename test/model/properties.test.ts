@@ -1,0 +1,186 @@
+/** The properties that every implementation of the paper must show (algorithm.md, section 7), on the whole model. */
+import * as assert from "uvu/assert";
+import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
+import { backward, noGrad, step } from "../../src/autodiff/tape.ts";
+import { type ModelConfig, parseConfig } from "../../src/model/config.ts";
+import { Transformer } from "../../src/model/transformer.ts";
+import { Random } from "../../src/random.ts";
+import { assertClose } from "../gradcheck.ts";
+import { suite } from "../harness.ts";
+
+const test = suite("properties of the paper's model");
+
+const SEGMENT = 7;
+
+function configure(overrides: object): ModelConfig {
+  return parseConfig(
+    {
+      vocab_size: 23,
+      hidden_size: 12,
+      num_hidden_layers: 3,
+      num_attention_heads: 2,
+      head_dim: 5,
+      intermediate_size: 9,
+      segment_length: SEGMENT,
+      memory_layers: [1],
+      memory_size: 3 * SEGMENT + 2,
+      memory_topk: 4,
+      ...overrides,
+    },
+    "test",
+  );
+}
+
+function randomSegments(count: number, rows: number, seed = 3): Int32Array[] {
+  const random = new Random(seed);
+  return Array.from({ length: count }, () =>
+    Int32Array.from({ length: rows * SEGMENT }, () => Math.floor(random.next() * 23)),
+  );
+}
+
+/** Logits [B, T, V] of each segment read in order; a row begins a document where `starts` says so. */
+function read(model: Transformer, segments: Int32Array[], memorySize: number, starts: number[][] = []): Float32Array[] {
+  const rows = segments[0].length / SEGMENT;
+  const state = model.newState({ rows, memorySize });
+  const logits = noGrad(() =>
+    segments.map((ids, s) => step(() => model.forward({ ids, starts: starts[s] }, state).toArray())),
+  );
+  state.release();
+  return logits;
+}
+
+for (const memory_combine of ["gate", "joint"]) {
+  test(`1. without a memory, or while it is empty, the output is the baseline's bit for bit (${memory_combine})`, () => {
+    const model = new Transformer(configure({ memory_combine }), 1);
+    const segments = randomSegments(4, 2);
+    const [off, on] = [read(model, segments, 0), read(model, segments, 50)];
+    assert.equal(on[0], off[0], "the first segment finds an empty memory");
+    assert.not.equal(on[1], off[1], "the second does not");
+    const plain = new Transformer(configure({ memory_combine, memory_layers: [] }), 2);
+    for (const name of plain.parameters.names()) plain.parameters.get(name).set(model.parameters.get(name).toArray());
+    assert.equal(read(plain, segments, 0), off, "a model that never had a memory layer");
+  });
+}
+
+test("2. with K no smaller than what is stored, every stored pair is attended to", () => {
+  const segments = randomSegments(3, 1);
+  const outputs = [2 * SEGMENT, 2 * SEGMENT + 1, 500].map((memory_topk) => {
+    const model = new Transformer(configure({ memory_topk, memory_size: 40 }), 1);
+    return read(model, segments, 40);
+  });
+  assert.equal(outputs[1], outputs[0]);
+  assert.equal(outputs[2], outputs[0]);
+});
+
+test("3. one row's output does not depend on another row's document, nor on what was read before a reset", () => {
+  const model = new Transformer(configure({ xl_cache_length: 5 }), 1);
+  const [mine, other, another] = [randomSegments(4, 1, 1), randomSegments(4, 1, 2), randomSegments(4, 1, 3)];
+  const sideBySide = (a: Int32Array[], b: Int32Array[]) => a.map((ids, s) => Int32Array.of(...ids, ...b[s]));
+  const starts = [
+    [1, 1],
+    [0, 0],
+    [1, 0],
+    [0, 0],
+  ];
+  const first = read(model, sideBySide(mine, other), 40, starts);
+  const second = read(model, sideBySide(mine, another), 40, starts);
+  const fresh = read(model, mine.slice(2), 40);
+  const size = first[0].length / 2;
+  for (let s = 0; s < 4; s++) {
+    assert.equal(first[s].subarray(0, size), second[s].subarray(0, size), `row 0, segment ${s}`);
+    if (s >= 2) assert.equal(first[s].subarray(0, size), fresh[s - 2], `after its reset, segment ${s}`);
+  }
+});
+
+for (const xl_cache_length of [0, 9]) {
+  test(`4. enlarging M leaves the first M tokens unchanged to the bit (cache of ${xl_cache_length})`, () => {
+    const model = new Transformer(configure({ xl_cache_length }), 1);
+    const segments = randomSegments(7, 2);
+    const [small, large] = [read(model, segments, 3 * SEGMENT), read(model, segments, 100)];
+    // Segment s looks up the s·T tokens before it, so segments 0 to 3 see the same memory.
+    assert.equal(large.slice(0, 4), small.slice(0, 4));
+    assert.not.equal(large[4], small[4]);
+  });
+}
+
+for (const memory_combine of ["gate", "joint"]) {
+  test(`6. gradients through the memory layer agree with finite differences, stored pairs held fixed (${memory_combine})`, () => {
+    const model = new Transformer(configure({ memory_combine, attention_scale_init: 3, memory_gate_init: 0.4 }), 1);
+    const segments = randomSegments(4, 1);
+    const targets = randomSegments(1, 1, 9)[0];
+    // Reads three segments, then takes the loss of the fourth. `nudge` changes parameters just before it, so that what is
+    // stored stays as it was: no gradient flows into the memory.
+    const lossOfLast = (nudge: () => void, differentiate = false) => {
+      const state = model.newState({ rows: 1 });
+      for (const ids of segments.slice(0, 3)) noGrad(() => step(() => void model.forward({ ids }, state)));
+      nudge();
+      const loss = step(() => {
+        const { loss } = crossEntropy(model.forward({ ids: segments[3] }, state), targets);
+        if (differentiate) backward(loss);
+        return loss.item();
+      });
+      state.release();
+      return loss;
+    };
+    lossOfLast(() => {}, true);
+    const names = [
+      "q_proj.weight",
+      "k_proj.weight",
+      "attention_scale",
+      ...(memory_combine === "gate" ? ["memory_gate"] : []),
+    ];
+    for (const name of names) {
+      const parameter = model.parameters.get(`model.layers.1.self_attn.${name}`);
+      const values = parameter.toArray();
+      const gradients = parameter.grad?.toArray() ?? new Float32Array();
+      const [actual, expected]: number[][] = [[], []];
+      for (let i = 0; i < values.length; i += Math.max(1, Math.floor(values.length / 6))) {
+        const shifted = (by: number) => {
+          parameter.set(values);
+          return lossOfLast(() => parameter.set(values.map((value, j) => (j === i ? value + by : value))));
+        };
+        const difference = (shifted(1e-2) - shifted(-1e-2)) / 2e-2;
+        parameter.set(values);
+        actual.push(gradients[i]);
+        expected.push(difference);
+      }
+      assertClose(actual, expected, 2e-3, name);
+    }
+  });
+}
+
+test("a segment read whole and one read token by token give the same logits", () => {
+  const model = new Transformer(configure({ xl_cache_length: 4 }), 1);
+  const segments = randomSegments(4, 1);
+  const whole = read(model, segments, 40);
+  const state = model.newState({ rows: 1, memorySize: 40 });
+  for (const [s, ids] of segments.entries()) {
+    for (let i = 0; i < SEGMENT; ) {
+      const count = Math.min(SEGMENT - i, 1 + (i % 3));
+      const part = ids.slice(i, i + count);
+      const logits = noGrad(() => step(() => model.forward({ ids: part }, state).toArray()));
+      assertClose(logits, whole[s].subarray(i * 23, (i + count) * 23), 1e-5, `segment ${s}, token ${i}`);
+      i += count;
+    }
+  }
+  state.release();
+});
+
+test("several memory layers each keep their own pairs", () => {
+  const model = new Transformer(configure({ memory_layers: [0, 2] }), 1);
+  const state = model.newState({ rows: 1 });
+  for (const ids of randomSegments(2, 1)) noGrad(() => step(() => void model.forward({ ids }, state)));
+  const [lower, upper] = [0, 2].map((layer) => state.memories.get(layer)?.contents(0).keys ?? new Float32Array());
+  assert.is(lower.length, 2 * 2 * SEGMENT * 5);
+  assert.not.equal(lower, upper);
+  state.release();
+});
+
+test("padding behind a document's last token is not remembered", () => {
+  const model = new Transformer(configure({}), 1);
+  const state = model.newState({ rows: 2 });
+  noGrad(() => step(() => void model.forward({ ids: randomSegments(1, 2)[0], lengths: [3, SEGMENT] }, state)));
+  const memory = state.memories.get(1);
+  assert.equal([memory?.length(0), memory?.length(1)], [3, SEGMENT]);
+  state.release();
+});
