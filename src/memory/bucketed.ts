@@ -5,7 +5,7 @@
 import { parallelWithScratch } from "../wasm/parallel.ts";
 import { kernels } from "../wasm/runtime.ts";
 import type { Ring } from "./ring.ts";
-import { type KeySearch, type SearchJob, searchArguments, searchUnits } from "./search.ts";
+import { type KeyIndex, scanIndex, searchArguments, searchUnits } from "./search.ts";
 
 /** Buckets come in groups of the kernel's tile width. */
 const BUCKET_MULTIPLE = 8;
@@ -20,11 +20,12 @@ export function expectedRecall(topk: number, buckets: number): number {
   return (buckets / topk) * (1 - (1 - 1 / buckets) ** topk);
 }
 
-/** A search with `perNeighbour` buckets for each of the k neighbours. */
-export function bucketedSearch(perNeighbour: number): KeySearch {
-  return (ring: Ring, job: SearchJob) => {
+/** An index with `perNeighbour` buckets for each of the k neighbours. */
+export function bucketedIndex(ring: Ring, perNeighbour: number): KeyIndex {
+  return scanIndex((job) => {
     const buckets = bucketsFor(job.topk, perNeighbour);
     const scratchBytes = kernels.bucketed_scratch_bytes(ring.width, buckets);
-    parallelWithScratch("topk_bucketed", searchUnits(ring, job), scratchBytes, ...searchArguments(ring, job), buckets);
-  };
+    const search = searchArguments(ring, job);
+    parallelWithScratch("topk_bucketed", searchUnits(ring, job), scratchBytes, ...search, buckets);
+  });
 }

@@ -2,10 +2,12 @@
 import { parallelWithScratch } from "../wasm/parallel.ts";
 import { kernels } from "../wasm/runtime.ts";
 import type { Ring } from "./ring.ts";
-import { type SearchJob, searchArguments, searchUnits } from "./search.ts";
+import { type KeyIndex, scanIndex, searchArguments, searchUnits } from "./search.ts";
 
 /** Of equal scores the older key comes first. */
-export function searchExact(ring: Ring, job: SearchJob): void {
+export function exactIndex(ring: Ring): KeyIndex {
   const scratchBytes = kernels.topk_scratch_bytes(ring.width);
-  parallelWithScratch("topk_exact", searchUnits(ring, job), scratchBytes, ...searchArguments(ring, job));
+  return scanIndex((job) =>
+    parallelWithScratch("topk_exact", searchUnits(ring, job), scratchBytes, ...searchArguments(ring, job)),
+  );
 }

@@ -7,10 +7,10 @@
 import type { Neighbours } from "../autodiff/ops/retrieval.ts";
 import { note } from "../autodiff/tape.ts";
 import { stepIntegers, stepTensor, type Tensor } from "../autodiff/tensor.ts";
-import { bucketedSearch } from "./bucketed.ts";
-import { searchExact } from "./exact.ts";
+import { bucketedIndex } from "./bucketed.ts";
+import { exactIndex } from "./exact.ts";
 import { Ring } from "./ring.ts";
-import type { KeySearch } from "./search.ts";
+import type { KeyIndex } from "./search.ts";
 
 /** B rows of H heads that remember M pairs of D floats; `segment`: T, the most pairs that one step appends. */
 export interface MemoryShape {
@@ -21,27 +21,29 @@ export interface MemoryShape {
   readonly segment: number;
 }
 
-/** The ways to search a memory, by their name in `config.json`. */
-export const keySearches = {
-  exact: () => searchExact,
-  bucketed: (perNeighbour) => bucketedSearch(perNeighbour),
-} satisfies Record<string, (bucketsPerNeighbour: number) => KeySearch>;
-
+/** How a memory is searched, in the words of `config.json`. */
 export interface SearchOptions {
-  readonly kind: keyof typeof keySearches;
+  readonly kind: "exact" | "bucketed";
   /** Of `bucketed`: buckets for each of the K neighbours. */
-  readonly bucketsPerNeighbour?: number;
+  readonly bucketsPerNeighbour: number;
 }
 
-const DEFAULT_BUCKETS = 4;
+function makeIndex(ring: Ring, { kind, bucketsPerNeighbour }: SearchOptions): KeyIndex {
+  switch (kind) {
+    case "exact":
+      return exactIndex(ring);
+    case "bucketed":
+      return bucketedIndex(ring, bucketsPerNeighbour);
+  }
+}
 
 export class KvMemory {
   private readonly ring: Ring;
-  private readonly search: KeySearch;
+  private readonly index: KeyIndex;
 
-  constructor(shape: MemoryShape, { kind, bucketsPerNeighbour = DEFAULT_BUCKETS }: SearchOptions = { kind: "exact" }) {
+  constructor(shape: MemoryShape, search: Partial<SearchOptions> = {}) {
     this.ring = new Ring(shape);
-    this.search = keySearches[kind](bucketsPerNeighbour);
+    this.index = makeIndex(this.ring, { kind: "exact", bucketsPerNeighbour: 4, ...search });
   }
 
   /** M, pairs that a head remembers; older ones fall out first. */
@@ -49,9 +51,9 @@ export class KvMemory {
     return this.ring.size;
   }
 
-  /** Bytes of WebAssembly memory that the pairs take. */
+  /** Bytes of WebAssembly memory that the pairs and their index take. */
   get bytes(): number {
-    return this.ring.bytes;
+    return this.ring.bytes + this.index.bytes;
   }
 
   /** Pairs that each head of row `row` remembers now, 0 to M. */
@@ -59,14 +61,21 @@ export class KvMemory {
     return this.ring.length(row);
   }
 
+  /** Pairs that row `row` was ever given in its document, those that fell out included. */
+  appended(row: number): number {
+    return this.ring.appended(row);
+  }
+
   /** Forgets everything in one row: its next document begins. */
   reset(row: number): void {
     this.ring.reset(row);
+    this.index.reset(row);
   }
 
   /** Remembers `count` pairs of one row; keys and values are addresses of [count, H, D] floats, oldest first. */
   append(row: number, keys: number, values: number, count: number): void {
     this.ring.append(row, keys, values, count);
+    this.index.appended(row, count);
   }
 
   /**
@@ -79,7 +88,7 @@ export class KvMemory {
     if (batch !== rows) throw new Error(`memory lookup: queries of ${batch} rows, but the memory has ${rows}`);
     const scores = stepTensor([rows, segment, heads, topk]);
     const slots = stepIntegers(new Int32Array(scores.size));
-    this.search(this.ring, { scores: scores.ptr, slots, queries, topk });
+    this.index.search({ scores: scores.ptr, slots, queries, topk });
     note("memory lookup", [scores]);
     const counts = Int32Array.from({ length: rows }, (_, row) => Math.min(topk, this.length(row)));
     return { scores, slots, counts, topk, keys, values, capacity };
@@ -90,8 +99,14 @@ export class KvMemory {
     return { keys: this.ring.copyOut(row, this.ring.keys), values: this.ring.copyOut(row, this.ring.values) };
   }
 
+  /** Puts a row back to where it had `contents` and had been given `appended` pairs; lookups are then the same to the bit. */
+  restore(row: number, appended: number, { keys, values }: { keys: Float32Array; values: Float32Array }): void {
+    this.ring.copyIn(row, appended, keys, values);
+  }
+
   /** Gives the storage back; the memory must not be used afterwards. */
   release(): void {
     this.ring.release();
+    this.index.release();
   }
 }

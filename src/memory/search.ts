@@ -1,7 +1,7 @@
 /**
- * What every way of searching a memory has in common: one job for all rows and heads, as the kernels take it.
+ * What every way of searching a memory has in common: an index over a ring's keys, and a lookup as the kernels take it.
  *
- * exact.ts is the oracle; the others trade recall or proofs for speed behind the same type.
+ * exact.ts is the oracle; the others trade recall, bytes or proofs for speed behind the same interface.
  */
 import { stepIntegers, type Tensor } from "../autodiff/tensor.ts";
 import { kernels } from "../wasm/runtime.ts";
@@ -17,8 +17,23 @@ export interface SearchJob {
   readonly topk: number;
 }
 
-/** Fills each list with the `topk` best keys of its row and head in falling order, as many as there are. */
-export type KeySearch = (ring: Ring, job: SearchJob) => void;
+/** How the keys of one ring are found. It follows what happens to the ring, and may keep data of its own about the keys. */
+export interface KeyIndex {
+  /** Bytes of WebAssembly memory that it takes beside the ring. */
+  readonly bytes: number;
+  /** Fills each list with the `topk` best keys of its row and head in falling order, as many as there are. */
+  search(job: SearchJob): void;
+  /** The ring has just taken the `count` newest pairs of `row`; the oldest may have fallen out. */
+  appended(row: number, count: number): void;
+  /** The ring has just forgotten all pairs of `row`. */
+  reset(row: number): void;
+  release(): void;
+}
+
+/** An index that keeps nothing of its own: it looks at the ring's keys each time. */
+export function scanIndex(search: (job: SearchJob) => void): KeyIndex {
+  return { bytes: 0, search, appended() {}, reset() {}, release() {} };
+}
 
 /** The arguments that all search kernels begin with. */
 export function searchArguments(ring: Ring, { scores, slots, queries, topk }: SearchJob) {

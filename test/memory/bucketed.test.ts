@@ -11,7 +11,13 @@ import { suite } from "../harness.ts";
 const test = suite("bucketed search");
 
 /** Slots [queries, topk] that a memory of `stored` keys returns; −1 behind the last valid one. */
-function lookup(keys: Float32Array, q: Float32Array, width: number, topk: number, search: SearchOptions): Int32Array {
+function lookup(
+  keys: Float32Array,
+  q: Float32Array,
+  width: number,
+  topk: number,
+  search: Partial<SearchOptions>,
+): Int32Array {
   const [stored, queries] = [keys.length / width, q.length / width];
   const memory = new KvMemory({ rows: 1, heads: 1, width, size: stored, segment: 5 }, search);
   const address = heap.allocate(keys.length * 4);
