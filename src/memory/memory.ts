@@ -102,6 +102,8 @@ export class KvMemory {
   /** Puts a row back to where it had `contents` and had been given `appended` pairs; lookups are then the same to the bit. */
   restore(row: number, appended: number, { keys, values }: { keys: Float32Array; values: Float32Array }): void {
     this.ring.copyIn(row, appended, keys, values);
+    this.index.reset(row);
+    this.index.appended(row, this.length(row));
   }
 
   /** Gives the storage back; the memory must not be used afterwards. */

@@ -24,7 +24,7 @@ export class Ring {
   /** Addresses of [B, H, capacity, D]. */
   readonly keys: number;
   readonly values: number;
-  /** Pairs ever appended to each row since its reset. */
+  /** Pairs ever appended to each row since its reset; which slots they lie in follows from it. */
   private readonly written: Float64Array;
 
   constructor({ rows, heads, width, size, segment }: MemoryShape) {
@@ -44,6 +44,10 @@ export class Ring {
 
   length(row: number): number {
     return Math.min(this.written[row], this.size);
+  }
+
+  appended(row: number): number {
+    return this.written[row];
   }
 
   reset(row: number): void {
@@ -72,16 +76,35 @@ export class Ring {
 
   /** A copy of the visible pairs of `keys` or `values`, [H, length, D], oldest first. */
   copyOut(row: number, from: number): Float32Array {
-    const { begin, older, newer } = this.span(row);
-    const { heads, width, capacity } = this;
-    const copy = new Float32Array(heads * (older + newer) * width);
-    for (let head = 0; head < heads; head++) {
-      const ring = heap.f32(from + (row * heads + head) * capacity * width * 4, capacity * width);
-      const at = head * (older + newer) * width;
-      copy.set(ring.subarray(begin * width, (begin + older) * width), at);
-      copy.set(ring.subarray(0, newer * width), at + older * width);
+    const copy = new Float32Array(this.heads * this.length(row) * this.width);
+    let at = 0;
+    for (const run of this.runs(row, from)) {
+      copy.set(run, at);
+      at += run.length;
     }
     return copy;
+  }
+
+  /** Has the row hold the pairs that `copyOut` gave, in the slots where they were when it had seen `written` of them. */
+  copyIn(row: number, written: number, keys: Float32Array, values: Float32Array): void {
+    this.written[row] = written;
+    for (const [to, pairs] of [[this.keys, keys] as const, [this.values, values] as const]) {
+      let at = 0;
+      for (const run of this.runs(row, to)) {
+        run.set(pairs.subarray(at, at + run.length));
+        at += run.length;
+      }
+    }
+  }
+
+  /** Views of the visible slots of `keys` or `values`, head by head the older run and the newer; good until the next allocation. */
+  private runs(row: number, of: number): Float32Array[] {
+    const { begin, older, newer } = this.span(row);
+    const floats = this.capacity * this.width;
+    return Array.from({ length: this.heads }, (_, head) => {
+      const slots = heap.f32(of + (row * this.heads + head) * floats * 4, floats);
+      return [slots.subarray(begin * this.width, (begin + older) * this.width), slots.subarray(0, newer * this.width)];
+    }).flat();
   }
 
   release(): void {

@@ -10,6 +10,8 @@ import { persistentTensor, type Tensor } from "../autodiff/tensor.ts";
 import { KvMemory } from "../memory/memory.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
 import type { ModelConfig } from "./config.ts";
+import type { StoredTensor } from "./safetensors.ts";
+import type { TensorReader } from "./tensor-reader.ts";
 
 interface LayerPairs {
   readonly keys: Tensor;
@@ -132,6 +134,67 @@ export class ModelState {
     this.offset = 0;
   }
 
+  /**
+   * A copy of all that was read and remembered, to go on from later, by names that begin with `prefix`: `offset [1]`, `first [B]`,
+   * contexts as far as they are filled, `layers.0.row.0.keys|values [past, H·D]`, and memories, `memories.2.row.0.appended [1]`,
+   * `memories.2.row.0.keys|values [H, length, D]`. A complete segment has rolled on; nothing else changes.
+   */
+  save(prefix = ""): Map<string, StoredTensor> {
+    if (this.offset === this.config.segment_length) this.roll();
+    const { num_attention_heads: heads, head_dim: width } = this.config;
+    const saved = new Map([
+      [`${prefix}offset`, integers([this.offset])],
+      [`${prefix}first`, integers(this.first)],
+    ]);
+    for (const [name, view] of this.contexts(prefix)) {
+      saved.set(name, floats([view.length / (heads * width), heads * width], view.slice()));
+    }
+    for (const [name, memory, row] of this.memoryRows(prefix)) {
+      const { keys, values } = memory.contents(row);
+      const shape = [heads, memory.length(row), width];
+      saved.set(`${name}.appended`, integers([memory.appended(row)]));
+      saved.set(`${name}.keys`, floats(shape, keys)).set(`${name}.values`, floats(shape, values));
+    }
+    return saved;
+  }
+
+  /** Goes on exactly where `save` was called with `prefix`. Throws an InputError for tensors that do not fit this state. */
+  load(reader: TensorReader, prefix = ""): void {
+    const { num_attention_heads: heads, head_dim: width, segment_length: segment } = this.config;
+    [this.offset] = reader.integers(`${prefix}offset`, [1], segment - 1);
+    this.first.set(reader.integers(`${prefix}first`, [this.rows], this.cacheLength));
+    for (const [name, view] of this.contexts(prefix)) {
+      view.set(reader.floats(name, [view.length / (heads * width), heads * width]));
+    }
+    for (const [name, memory, row] of this.memoryRows(prefix)) {
+      const [appended] = reader.integers(`${name}.appended`, [1], Number.MAX_SAFE_INTEGER);
+      const shape = [heads, Math.min(appended, memory.size), width];
+      const contents = { keys: reader.floats(`${name}.keys`, shape), values: reader.floats(`${name}.values`, shape) };
+      memory.restore(row, appended, contents);
+    }
+  }
+
+  /** Views of the filled part of every row's contexts, by name; good until the next allocation. */
+  private *contexts(prefix: string): Generator<[name: string, view: Float32Array]> {
+    const { num_attention_heads: heads, head_dim: width } = this.config;
+    const filled = (this.cacheLength + this.offset) * heads * width;
+    for (const [layer, pairs] of this.layers.entries()) {
+      for (let row = 0; row < this.rows; row++) {
+        const at = row * this.capacity * heads * width * 4;
+        for (const kind of ["keys", "values"] as const) {
+          yield [`${prefix}layers.${layer}.row.${row}.${kind}`, heap.f32(pairs[kind].ptr + at, filled)];
+        }
+      }
+    }
+  }
+
+  /** Every row of every memory, by name. */
+  private *memoryRows(prefix: string): Generator<[name: string, memory: KvMemory, row: number]> {
+    for (const [layer, memory] of this.memories) {
+      for (let row = 0; row < this.rows; row++) yield [`${prefix}memories.${layer}.row.${row}`, memory, row];
+    }
+  }
+
   /** Gives the memory back; the state must not be used afterwards. */
   release(): void {
     for (const { keys, values } of this.layers) {
@@ -140,4 +203,12 @@ export class ModelState {
     }
     for (const memory of this.memories.values()) memory.release();
   }
+}
+
+function integers(numbers: ArrayLike<number>): StoredTensor {
+  return { dtype: "I64", shape: [numbers.length], data: BigInt64Array.from(numbers, BigInt) };
+}
+
+function floats(shape: readonly number[], data: Float32Array): StoredTensor {
+  return { dtype: "F32", shape, data };
 }

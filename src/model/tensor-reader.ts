@@ -1,0 +1,64 @@
+/**
+ * Takes tensors out of a safetensors file by name and shape, and refuses what does not fit: a tensor that is missing, has
+ * another shape or another kind of number, or that nobody asked for. Used wherever a file must match a model exactly.
+ */
+import { InputError } from "../errors.ts";
+import { decodeHalf, type StoredTensor } from "./safetensors.ts";
+import { quote } from "./safetensors-header.ts";
+
+export class TensorReader {
+  /** The file, as messages name it. */
+  readonly source: string;
+  private readonly tensors: ReadonlyMap<string, StoredTensor>;
+  private readonly taken = new Set<string>();
+
+  constructor(tensors: ReadonlyMap<string, StoredTensor>, source: string) {
+    this.tensors = tensors;
+    this.source = source;
+  }
+
+  /** The numbers of a tensor of 32-bit floats; half floats are widened. */
+  floats(name: string, shape: readonly number[]): Float32Array {
+    const tensor = this.take(name, shape);
+    if (tensor.dtype === "F16") return decodeHalf(tensor.data);
+    return tensor.dtype === "F32" ? tensor.data : this.refuseDtype(name, tensor, "F32 or F16");
+  }
+
+  /** The numbers of a tensor of 64-bit integers, each from 0 to `most`. */
+  integers(name: string, shape: readonly number[], most: number): number[] {
+    const tensor = this.take(name, shape);
+    if (tensor.dtype !== "I64") return this.refuseDtype(name, tensor, "I64");
+    const numbers = Array.from(tensor.data, Number);
+    const outside = numbers.find((number) => number < 0 || number > most);
+    if (outside === undefined) return numbers;
+    throw new InputError(`${this.source}: tensor ${quote(name)} holds ${outside}, which is not from 0 to ${most}`);
+  }
+
+  /** To be called when everything has been taken: refuses a tensor that is left. */
+  end(): void {
+    for (const [name, { shape }] of this.tensors) {
+      if (this.taken.has(name)) continue;
+      throw new InputError(
+        `${this.source}: tensor ${quote(name)} of shape [${shape}] belongs to no part of this model`,
+      );
+    }
+  }
+
+  private take(name: string, shape: readonly number[]): StoredTensor {
+    const tensor = this.tensors.get(name);
+    if (tensor === undefined) {
+      throw new InputError(`${this.source}: tensor ${quote(name)} is missing; its shape should be [${shape}]`);
+    }
+    if (tensor.shape.join() !== shape.join()) {
+      throw new InputError(
+        `${this.source}: tensor ${quote(name)} has shape [${tensor.shape}], it should be [${shape}]`,
+      );
+    }
+    this.taken.add(name);
+    return tensor;
+  }
+
+  private refuseDtype(name: string, { dtype }: StoredTensor, wanted: string): never {
+    throw new InputError(`${this.source}: tensor ${quote(name)} has dtype ${dtype}, it should be ${wanted}`);
+  }
+}
