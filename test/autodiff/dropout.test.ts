@@ -53,6 +53,11 @@ test("neighbouring keys, neighbouring elements and shifted masks agree as often 
       const shared = agreement(kept, mask(n, 0.5, other));
       assert.ok(deviations(shared, 0.5, n) < 5, `keys ${key} and ${other}: ${shared}`);
     }
+    const next = mask(n, 0.5, key + 1);
+    for (const shift of [1, 2, 3, 4]) {
+      const shared = agreement(kept.subarray(shift), next.subarray(0, n - shift));
+      assert.ok(deviations(shared, 0.5, n - shift) < 5, `keys ${key} and ${key + 1}, ${shift} apart: ${shared}`);
+    }
     for (const distance of [1, 2, 3, 4, 8, 64, 256, 4096]) {
       const shared = agreement(kept.subarray(distance), kept.subarray(0, n - distance));
       assert.ok(deviations(shared, 0.5, n - distance) < 5, `key ${key}, ${distance} apart: ${shared}`);

@@ -70,6 +70,15 @@ test("masked elements are exactly 0, and so is a row that is masked whole", () =
   assert.equal(values([no], [1, 1]), [0]);
 });
 
+test("finds the largest wherever it stands", () => {
+  for (const width of [1, 3, 4, 15, 16, 37]) {
+    for (let i = 0; i < width; i++) {
+      const oneHot = Array.from({ length: width }, (_, j) => (i === j ? 1 : 0));
+      assert.equal(values(oneHot.map((hot) => 1e4 * hot)), oneHot);
+    }
+  }
+});
+
 test("large inputs do not overflow, distant ones become exactly 0, a NaN stays in its row", () => {
   assert.equal(values([3e38, -3e38, 3e38, 0]), [0.5, 0, 0.5, 0]);
   assert.equal(values([0, -89]), [1, 0]);

@@ -76,12 +76,23 @@ test("memory is as large after 100 steps as after the second", () => {
       for (let layer = 0; layer < 8; layer++) y = scale(relu(y), 0.5);
       backward(y, new Float32Array(y.size).fill(1));
     });
+  const others = heap.bytesInUse - arena.bytesReserved;
   run();
   run();
+  assert.is(heap.bytesInUse - arena.bytesReserved, others);
   const [reserved, inUse, bytes] = [arena.bytesReserved, heap.bytesInUse, heap.memory.buffer.byteLength];
   assert.ok(reserved > 16 * 50_001 * 4);
   for (let i = 0; i < 98; i++) run();
   assert.equal([arena.bytesReserved, heap.bytesInUse, heap.memory.buffer.byteLength], [reserved, inUse, bytes]);
+});
+
+test("after a step that took several chunks, one tensor can take all that the arena has", () => {
+  step(() => {
+    for (let i = 0; i < 4; i++) stepTensor([arena.bytesReserved / 4 + 1]);
+  });
+  const reserved = arena.bytesReserved;
+  step(() => stepTensor([reserved / 4]));
+  assert.is(arena.bytesReserved, reserved);
 });
 
 test("noGrad records nothing to undo, and what it makes needs no gradient", () => {
