@@ -153,6 +153,13 @@ export class Parameters {
     return tensor;
   }
 
+  /** The group of the parameter called `name`. */
+  group(name: string): ParameterGroup {
+    const { ptr } = this.get(name);
+    const isMember = ({ values, size }: ParameterBlock) => ptr >= values && ptr < values + size * 4;
+    return this.blocks.filter(isMember)[0].group;
+  }
+
   /** Number of learned floats. */
   get count(): number {
     let count = 0;

@@ -2,7 +2,7 @@
  * What a training run is told besides the model and the data: how long, how fast, by which rule. Every option is
  * described once, in `trainingFields`; checks, `--help` and trainer.json all read that table.
  */
-import { type Field, parseFields } from "../model/fields.ts";
+import { choice, type Field, integer, parseFields } from "../model/fields.ts";
 
 export interface TrainingOptions {
   steps: number;
@@ -23,32 +23,28 @@ export interface TrainingOptions {
   seed: number;
 }
 
+const MANY = 1e9;
+
 /** Every option, in the order in which trainer.json and `--help` show them. */
 export const trainingFields: Readonly<Record<keyof TrainingOptions, Field>> = {
-  steps: { kind: "integer", default: 1000, min: 1, max: 1e9, about: "optimizer steps" },
-  batchSize: { kind: "integer", default: 8, min: 1, max: 65536, about: "B, documents that a step reads side by side" },
-  gradientAccumulation: {
-    kind: "integer",
-    default: 1,
-    min: 1,
-    max: 65536,
-    about: "batches whose gradients one step sums: as a batch so many times as large, in the memory of one",
-  },
-  optimizer: { kind: "choice", default: "adamw", choices: ["adamw", "adafactor"], about: "the update rule" },
-  learningRate: { kind: "number", default: 1e-3, min: 0, max: 1000, about: "the highest rate of the schedule" },
-  schedule: {
-    kind: "choice",
-    default: "cosine",
-    choices: ["constant", "cosine", "rsqrt"],
-    about: "how the learning rate goes on after the warm-up",
-  },
-  warmupSteps: {
-    kind: "integer",
-    default: 100,
+  steps: integer(1000, 0, MANY, "optimizer steps"),
+  batchSize: integer(8, 1, 65536, "B, documents that a step reads side by side"),
+  gradientAccumulation: integer(
+    1,
+    1,
+    65536,
+    "batches whose gradients one step sums, each with rows of its own: as one batch so many times as large",
+  ),
+  optimizer: choice(["adamw", "adafactor"], "the update rule"),
+  learningRate: {
+    kind: "number",
+    default: 1e-3,
     min: 0,
-    max: 1e9,
-    about: "steps in which the learning rate rises from 0",
+    max: 1000,
+    about: "highest rate of the schedule; Adafactor's is relative to each parameter's size",
   },
+  schedule: choice(["cosine", "rsqrt", "constant"], "how the learning rate goes on after the warm-up"),
+  warmupSteps: integer(100, 0, MANY, "steps in which the learning rate rises from 0"),
   attentionRate: {
     kind: "number",
     default: 1,
@@ -56,38 +52,20 @@ export const trainingFields: Readonly<Record<keyof TrainingOptions, Field>> = {
     max: 1000,
     about: "factor on the learning rate of attention scales, position biases and memory gates",
   },
-  weightDecay: { kind: "number", default: 0.01, min: 0, max: 1000, about: "decoupled decay of the matrices" },
+  weightDecay: { kind: "number", default: 0.01, min: 0, max: 1000, about: "AdamW's decay of the matrices" },
   clipNorm: {
     kind: "number",
     default: 1,
     min: 0,
     max: 1e9,
-    about: "longest gradient that is not shortened; 0 clips none",
+    about: "gradients longer than this are shortened; 0: none",
   },
   beta1: { kind: "number", default: 0.9, min: 0, below: 1, about: "decay of AdamW's mean of gradients" },
-  beta2: { kind: "number", default: 0.98, min: 0, below: 1, about: "decay of AdamW's mean of squares" },
+  beta2: { kind: "number", default: 0.98, min: 0, below: 1, about: "decay of AdamW's mean of squared gradients" },
   eps: { kind: "number", default: 1e-8, above: 0, max: 1, about: "added to AdamW's denominator" },
-  evaluateEvery: {
-    kind: "integer",
-    default: 0,
-    min: 0,
-    max: 1e9,
-    about: "steps from evaluation to evaluation; 0 is none",
-  },
-  checkpointEvery: {
-    kind: "integer",
-    default: 0,
-    min: 0,
-    max: 1e9,
-    about: "steps from checkpoint to checkpoint; 0 is one at the end",
-  },
-  seed: {
-    kind: "integer",
-    default: 0,
-    min: 0,
-    max: 2 ** 53 - 1,
-    about: "decides the order of documents and the dropout",
-  },
+  evaluateEvery: integer(0, 0, MANY, "steps from one evaluation to the next; 0: none"),
+  checkpointEvery: integer(0, 0, MANY, "steps from one checkpoint to the next; 0: only one, at the end"),
+  seed: integer(0, 0, Number.MAX_SAFE_INTEGER, "decides the order of the documents and the dropout"),
 };
 
 /** The options that `json` describes, defaults where it is silent. Throws an InputError that names `source` and the key. */

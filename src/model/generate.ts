@@ -1,0 +1,121 @@
+/**
+ * Generation (algorithm.md, section 3, a token at a time): a model reads documents into its memory, then goes on writing,
+ * and what it writes enters the memory in its turn. How a token is drawn is in sampling.ts.
+ */
+import { noGrad, step } from "../autodiff/tape.ts";
+import { breathe } from "../breathe.ts";
+import { Random } from "../random.ts";
+import { TokenStream } from "../text/token-stream.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import { type Field, integer, parseFields } from "./fields.ts";
+import { type SamplingOptions, sampleToken, samplingFields } from "./sampling.ts";
+import type { ModelState } from "./state.ts";
+import type { Transformer } from "./transformer.ts";
+
+export interface GenerationOptions extends SamplingOptions {
+  tokens: number;
+  seed: number;
+}
+
+/** Every option of `generate`, in the order in which `--help` shows them. */
+export const generationFields: Readonly<Record<keyof GenerationOptions, Field>> = {
+  tokens: integer(200, 0, 1e9, "tokens to write"),
+  ...samplingFields,
+  seed: integer(0, 0, Number.MAX_SAFE_INTEGER, "decides what is drawn"),
+};
+
+export interface GeneratedToken {
+  readonly id: number;
+  /** The characters that this token completes, perhaps none. */
+  readonly text: string;
+}
+
+export interface ReadingOptions {
+  /** Called after every segment: tokens read so far, and in all. */
+  readonly onProgress?: (done: number, total: number) => void;
+  /** Ends the reading after the current segment. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Reads a document into the memory and the context of `state`, which has one row. What it held before stays in the memory
+ * but is context no more: so documents are read one after another.
+ */
+export async function readDocument(
+  model: Transformer,
+  state: ModelState,
+  ids: Int32Array,
+  options: ReadingOptions = {},
+): Promise<void> {
+  state.endDocument();
+  await read(model, state, ids, options);
+}
+
+/**
+ * Reads the documents, and returns what `generate` is to go on from: the prompt, which continues the last document, or, if
+ * the prompt is empty, that document's last token, which is then left unread.
+ */
+export async function readDocuments(
+  model: Transformer,
+  state: ModelState,
+  documents: readonly Int32Array[],
+  prompt: Int32Array,
+  { onProgress, signal }: ReadingOptions = {},
+): Promise<Int32Array> {
+  const total = documents.reduce((sum, { length }) => sum + length, 0);
+  let before = 0;
+  for (const [index, ids] of documents.entries()) {
+    const leavesLast = prompt.length === 0 && index === documents.length - 1;
+    await readDocument(model, state, leavesLast ? ids.subarray(0, -1) : ids, {
+      onProgress: (done) => onProgress?.(before + done, total),
+      signal,
+    });
+    before += ids.length;
+  }
+  return prompt.length > 0 ? prompt : (documents.at(-1) ?? prompt).subarray(-1);
+}
+
+/**
+ * Reads `prompt` in the context of `state`, which has one row, and writes on, one token at a time. An empty prompt is a line
+ * break. The last token that is written is not read any more; to go on later, begin the next prompt with it. Ends early
+ * at an abort.
+ * @throws InputError for an option that cannot be, or a prompt that is not of the model's vocabulary
+ */
+export async function* generate(
+  model: Transformer,
+  tokenizer: Tokenizer,
+  state: ModelState,
+  prompt: Int32Array,
+  { signal, ...given }: Partial<GenerationOptions> & { readonly signal?: AbortSignal } = {},
+): AsyncGenerator<GeneratedToken, void> {
+  const options = parseFields(generationFields, given, "generation") as unknown as GenerationOptions;
+  const random = new Random(options.seed);
+  const stream = new TokenStream(tokenizer);
+  const ids = prompt.length > 0 ? prompt : tokenizer.encode("\n");
+  await read(model, state, ids.subarray(0, -1), { signal });
+  let last = ids.subarray(-1);
+  for (let left = options.tokens; left > 0 && !signal?.aborted; left--) {
+    const logits = step(() => noGrad(() => model.forward({ ids: last }, state).toArray())); // [1, 1, V]
+    const id = sampleToken(logits, options, random);
+    const text = stream.push(id);
+    yield { id, text: left === 1 ? text + stream.flush() : text };
+    last = Int32Array.of(id);
+    await breathe();
+  }
+}
+
+/** Reads without asking what comes next, a segment at a time. */
+async function read(
+  model: Transformer,
+  state: ModelState,
+  ids: Int32Array,
+  { onProgress, signal }: ReadingOptions,
+): Promise<void> {
+  for (let done = 0; done < ids.length && !signal?.aborted; ) {
+    const segment = ids.subarray(done, done + state.room);
+    step(() => noGrad(() => model.hidden({ ids: segment }, state)));
+    done += segment.length;
+    onProgress?.(done, ids.length);
+    await breathe();
+  }
+}

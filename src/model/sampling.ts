@@ -1,0 +1,62 @@
+/**
+ * Choosing the next token from its logits: temperature, top-k, top-p (nucleus sampling, Holtzman et al. 2020).
+ * It is one row of logits a token, so plain TypeScript is quick enough.
+ */
+import type { Random } from "../random.ts";
+import { type Field, integer } from "./fields.ts";
+
+export interface SamplingOptions {
+  temperature: number;
+  topK: number;
+  topP: number;
+}
+
+export const samplingFields: Readonly<Record<keyof SamplingOptions, Field>> = {
+  temperature: {
+    kind: "number",
+    default: 1,
+    min: 0,
+    max: 1000,
+    about: "logits are divided by it; 0: always the likeliest",
+  },
+  topK: integer(0, 0, 2 ** 24, "tokens that are drawn from, the likeliest; 0: all"),
+  topP: {
+    kind: "number",
+    default: 1,
+    above: 0,
+    max: 1,
+    about: "only the likeliest tokens that make up this probability",
+  },
+};
+
+/** The id of the token that is drawn. Of equally likely tokens the one with the smaller id comes first. */
+export function sampleToken(
+  logits: Float32Array,
+  { temperature, topK, topP }: SamplingOptions,
+  random: Random,
+): number {
+  const likeliest = indexOfLargest(logits);
+  if (temperature === 0) return likeliest;
+  const ids = Array.from(logits.keys());
+  if (topK > 0 || topP < 1) ids.sort((a, b) => logits[b] - logits[a] || a - b);
+  if (topK > 0) ids.splice(topK);
+  const weights = ids.map((id) => Math.exp((logits[id] - logits[likeliest]) / temperature));
+  if (topP < 1) weights.splice(countToReach(topP * sum(weights), weights));
+  const drawn = countToReach(random.next() * sum(weights), weights) - 1;
+  return ids[drawn];
+}
+
+function indexOfLargest(values: Float32Array): number {
+  return values.reduce((best, value, index) => (value > values[best] ? index : best), 0);
+}
+
+/** How many of `weights`, from the first on, have a sum above `target`; all of them if rounding keeps it below. */
+function countToReach(target: number, weights: readonly number[]): number {
+  let rest = target;
+  const last = weights.findIndex((weight) => (rest -= weight) < 0);
+  return last < 0 ? weights.length : last + 1;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,112 @@
+/**
+ * Directories of models and checkpoints.
+ *
+ * A model is `config.json`, `model.safetensors` and `tokenizer.json`. A checkpoint is a model, plus `trainer.safetensors`
+ * (moments, contexts, memories) and `trainer.json` (step, options, generators, place in the data): with these a run
+ * resumes to the bit. The three files that change from step to step each name theirs, so that a mix of two checkpoints,
+ * which a crash in the midst of the renaming can leave, is refused. What stands in the files is known elsewhere.
+ */
+import { InputError } from "../errors.ts";
+import { jsonText, readJson } from "../json-file.ts";
+import { type ModelConfig, parseConfig } from "../model/config.ts";
+import { modelFromTensors, modelTensors } from "../model/pretrained.ts";
+import { readSafetensors, type SafetensorsFile, writeSafetensors } from "../model/safetensors.ts";
+import { TensorReader } from "../model/tensor-reader.ts";
+import type { Transformer } from "../model/transformer.ts";
+import { readFile, writeFilesAtomic } from "../platform.ts";
+import { type Tokenizer, tokenizerFromJson } from "../text/tokenizer.ts";
+import type { Trainer } from "./trainer.ts";
+import { parseTrainerRecord, type TrainerRecord } from "./trainer-record.ts";
+
+export interface Pretrained {
+  readonly model: Transformer;
+  readonly tokenizer: Tokenizer;
+}
+
+/** A model, and what `Trainer.load` takes to go on training it. */
+export interface Checkpoint extends Pretrained {
+  readonly record: TrainerRecord;
+  readonly tensors: TensorReader;
+}
+
+function pathsIn(directory: string) {
+  return {
+    config: `${directory}/config.json`,
+    model: `${directory}/model.safetensors`,
+    tokenizer: `${directory}/tokenizer.json`,
+    trainer: `${directory}/trainer.safetensors`,
+    record: `${directory}/trainer.json`,
+  };
+}
+
+/** Writes `model` and `tokenizer` into `directory`, which is made if it is missing. */
+export function saveModel(directory: string, model: Transformer, tokenizer: Tokenizer): void {
+  writeFilesAtomic(modelFiles(directory, model, tokenizer, {}));
+}
+
+/** @throws InputError if a file is missing or damaged, or does not fit the others */
+export function loadModel(directory: string): Pretrained {
+  const { config, weights, tokenizer } = readModelFiles(directory);
+  return { model: modelFromTensors(config, weights.tensors, pathsIn(directory).model), tokenizer };
+}
+
+/** Writes all of `trainer`, its model and `tokenizer` into `directory`, which is made if it is missing. */
+export function saveCheckpoint(directory: string, trainer: Trainer, tokenizer: Tokenizer): void {
+  const paths = pathsIn(directory);
+  const { record, tensors } = trainer.save();
+  const step = { step: String(record.step) };
+  const files = modelFiles(directory, trainer.model, tokenizer, step);
+  files.set(paths.trainer, writeSafetensors(tensors, step)).set(paths.record, jsonText(record));
+  writeFilesAtomic(files);
+}
+
+/** @throws InputError if a file is missing or damaged, does not fit the others or is from another step than they are */
+export function loadCheckpoint(directory: string): Checkpoint {
+  const paths = pathsIn(directory);
+  const record = parseTrainerRecord(readJson(paths.record), paths.record);
+  const trainer = readSafetensors(readFile(paths.trainer), paths.trainer);
+  const { config, weights, tokenizer } = readModelFiles(directory);
+  for (const [path, { metadata }] of [[paths.trainer, trainer] as const, [paths.model, weights] as const]) {
+    if (metadata.step === String(record.step)) continue;
+    const found = metadata.step === undefined ? "of no step" : `of step ${metadata.step}`;
+    throw new InputError(`${path} is ${found} but ${paths.record} of step ${record.step}: they are no one checkpoint`);
+  }
+  const model = modelFromTensors(config, weights.tensors, paths.model);
+  return { model, tokenizer, record, tensors: new TensorReader(trainer.tensors, paths.trainer) };
+}
+
+function modelFiles(
+  directory: string,
+  model: Transformer,
+  tokenizer: Tokenizer,
+  metadata: Readonly<Record<string, string>>,
+): Map<string, Uint8Array | string> {
+  const paths = pathsIn(directory);
+  checkVocabulary(model.config, tokenizer, paths.config, paths.tokenizer);
+  return new Map<string, Uint8Array | string>([
+    [paths.config, jsonText(model.config)],
+    [paths.tokenizer, jsonText(tokenizer.toJSON())],
+    [paths.model, writeSafetensors(modelTensors(model), metadata)],
+  ]);
+}
+
+interface ModelFiles {
+  config: ModelConfig;
+  weights: SafetensorsFile;
+  tokenizer: Tokenizer;
+}
+
+function readModelFiles(directory: string): ModelFiles {
+  const paths = pathsIn(directory);
+  const config = parseConfig(readJson(paths.config), paths.config);
+  const tokenizer = tokenizerFromJson(readJson(paths.tokenizer), paths.tokenizer);
+  checkVocabulary(config, tokenizer, paths.config, paths.tokenizer);
+  return { config, tokenizer, weights: readSafetensors(readFile(paths.model), paths.model) };
+}
+
+function checkVocabulary(config: ModelConfig, tokenizer: Tokenizer, configPath: string, tokenizerPath: string): void {
+  const { vocab_size } = config;
+  if (vocab_size === tokenizer.vocabSize) return;
+  const has = `${tokenizerPath} has ${tokenizer.vocabSize} tokens`;
+  throw new InputError(`${configPath}: vocab_size is ${vocab_size}, but ${has}; the two must be equal`);
+}

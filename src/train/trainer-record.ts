@@ -1,0 +1,57 @@
+/**
+ * The part of a trainer's state that is JSON: what trainer.json holds, and how it is read back without trusting it.
+ */
+import type { TrainingBatchesState } from "../data/batches.ts";
+import { InputError } from "../errors.ts";
+import type { RandomState } from "../random.ts";
+import { parseTrainingOptions, type TrainingOptions } from "./options.ts";
+
+export interface TrainerRecord {
+  /** Steps done. */
+  readonly step: number;
+  /** Time that they took. */
+  readonly seconds: number;
+  readonly options: TrainingOptions;
+  /** The generator of dropout keys. */
+  readonly random: RandomState;
+  /** The place in the data. */
+  readonly batches: TrainingBatchesState;
+}
+
+/** The record in `json`, the parsed content of the file `source`. Throws an InputError that names file and key. */
+export function parseTrainerRecord(json: unknown, source: string): TrainerRecord {
+  const { step, seconds, options, random, batches } = entriesOf(json);
+  const { documents, taken, places, random: order } = entriesOf(batches);
+  const require = (fits: boolean, key: string, wanted: string) => {
+    if (!fits) throw new InputError(`${source}: ${key} must be ${wanted}; the file is damaged`);
+  };
+  require(isWhole(step), "step", "a whole number");
+  require(typeof seconds === "number" && seconds >= 0, "seconds", "a number from 0 on");
+  require(isRandomState(random), "random", "four whole numbers below 2^32");
+  require(isWhole(documents), "batches.documents", "a whole number");
+  require(isWhole(taken, documents), "batches.taken", "a whole number, at most the number of documents");
+  require(isRandomState(order), "batches.random", "four whole numbers below 2^32");
+  require(isPlaces(places, documents), "batches.places", "a list with document and offset, or null, for each row");
+  return { ...(json as TrainerRecord), options: parseTrainingOptions(options, `${source}: options`) };
+}
+
+/** The keys of an object; none of anything else. */
+function entriesOf(json: unknown): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(json ?? {}));
+}
+
+function isWhole(value: unknown, most: unknown = Number.MAX_SAFE_INTEGER): boolean {
+  return Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= Number(most);
+}
+
+function isRandomState(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 4 && value.every((word) => isWhole(word, 2 ** 32 - 1));
+}
+
+function isPlaces(value: unknown, documents: unknown): boolean {
+  const isPlace = (place: unknown) => {
+    const { document, offset } = entriesOf(place);
+    return place === null || (isWhole(document, Number(documents) - 1) && isWhole(offset));
+  };
+  return Array.isArray(value) && value.every(isPlace);
+}

@@ -1,0 +1,223 @@
+/**
+ * Training, one optimizer step at a time (paper, section 4.2): read a segment of every row, predict, go back, update.
+ *
+ * A trainer holds everything that a step changes: parameters, moments, contexts and memories, the place in the data, the
+ * generator. Saving all of it and going on gives the same numbers as never having stopped. Evaluating, printing and
+ * writing files is the business of run.ts.
+ */
+import { crossEntropy } from "../autodiff/ops/loss.ts";
+import { assertFiniteTape, backward, NotFiniteError, step } from "../autodiff/tape.ts";
+import { type Batch, TrainingBatches } from "../data/batches.ts";
+import type { TokenizedDocument } from "../data/corpus.ts";
+import { InputError } from "../errors.ts";
+import type { ParameterGroup } from "../model/parameters.ts";
+import type { StoredTensor } from "../model/safetensors.ts";
+import type { ModelState } from "../model/state.ts";
+import type { TensorReader } from "../model/tensor-reader.ts";
+import type { Transformer } from "../model/transformer.ts";
+import { Random } from "../random.ts";
+import { heap, kernels } from "../wasm/runtime.ts";
+import { adafactor, adamW, clipGradients, type Optimizer } from "./optimizers.ts";
+import { parseTrainingOptions, type TrainingOptions } from "./options.ts";
+import { constant, cosine, rsqrt, type Schedule } from "./schedules.ts";
+import { segmentOf } from "./segment.ts";
+import type { TrainerRecord } from "./trainer-record.ts";
+
+/** What one step reports. */
+export interface StepMetrics {
+  /** Steps done, this one included. */
+  readonly step: number;
+  /** Mean over this step's predictions, nats. */
+  readonly loss: number;
+  /** exp(loss) */
+  readonly perplexity: number;
+  /** Tokens predicted in this step. */
+  readonly tokens: number;
+  readonly tokensPerSecond: number;
+  /** After schedule and warm-up. */
+  readonly learningRate: number;
+  /** Before clipping. */
+  readonly gradientNorm: number;
+  /** Mean over heads of sigmoid(gate), the share of the memory's answer, for each memory layer; [] if layers have no gates. */
+  readonly gates: readonly number[];
+  /** How full the memories are on average, 0 to 1; 0 without any. */
+  readonly memoryFill: number;
+  /** Time in all steps so far, those before a resume included. */
+  readonly seconds: number;
+  /** What the remaining steps will take, if they are like the ones before. */
+  readonly secondsLeft: number;
+}
+
+export class Trainer {
+  readonly model: Transformer;
+  readonly options: TrainingOptions;
+  /** Contexts and memories, one state for the rows of each batch whose gradients a step sums. */
+  private readonly states: readonly ModelState[];
+  private readonly batches: TrainingBatches;
+  private readonly optimizer: Optimizer;
+  private readonly schedule: Schedule;
+  /** Draws the keys of the dropout. */
+  private random: Random;
+  private seconds = 0;
+
+  /**
+   * Trains `model` on `documents`, which must be of its vocabulary. Options that are left out have their default.
+   * @throws InputError for an option that cannot be
+   */
+  constructor(model: Transformer, documents: readonly TokenizedDocument[], options: Partial<TrainingOptions> = {}) {
+    this.model = model;
+    this.options = parseTrainingOptions(options, "training options");
+    const { batchSize, gradientAccumulation, seed } = this.options;
+    const rows = batchSize * gradientAccumulation;
+    this.batches = new TrainingBatches(documents, { rows, segmentLength: model.config.segment_length, seed });
+    this.states = Array.from({ length: gradientAccumulation }, () => model.newState({ rows: batchSize }));
+    this.optimizer = makeOptimizer(model, this.options);
+    this.schedule = makeSchedule(this.options);
+    this.random = new Random(seed);
+  }
+
+  /** Steps done. */
+  get step(): number {
+    return this.optimizer.steps;
+  }
+
+  get done(): boolean {
+    return this.step >= this.options.steps;
+  }
+
+  /**
+   * Reads the next segment of every row and moves the parameters once.
+   * @throws InputError that names step and op when a number is no longer finite; the parameters are then as they were
+   */
+  trainStep(): StepMetrics {
+    const start = performance.now();
+    const batch = this.batches.next();
+    const tokens = batch.lengths.reduce((sum, length) => sum + length, 0);
+    this.model.parameters.zeroGradients();
+    let loss = 0;
+    for (const index of this.states.keys()) loss += this.accumulate(batch, index, tokens);
+    const gradientNorm = clipGradients(this.model.parameters.blocks, this.options.clipNorm || Infinity);
+    const learningRate = this.options.learningRate * this.schedule(this.step + 1);
+    this.optimizer.step(learningRate);
+    const seconds = (performance.now() - start) / 1000;
+    this.seconds += seconds;
+    return {
+      step: this.step,
+      loss,
+      perplexity: Math.exp(loss),
+      tokens,
+      tokensPerSecond: tokens / seconds,
+      learningRate,
+      gradientNorm,
+      gates: this.gates(),
+      memoryFill: this.memoryFill(),
+      seconds: this.seconds,
+      secondsLeft: (this.seconds / this.step) * Math.max(0, this.options.steps - this.step),
+    };
+  }
+
+  /** Forward and backward of the rows of state `index`. Returns their share of the mean loss over all `tokens` of the step. */
+  private accumulate(batch: Batch, index: number, tokens: number): number {
+    const segment = segmentOf(batch, index * this.options.batchSize, this.options.batchSize);
+    const dropoutKey = this.random.uint32();
+    return step(() => {
+      const logits = this.model.forward({ ...segment, dropoutKey }, this.states[index]); // [B, T, V]
+      const { loss, count } = crossEntropy(logits, segment.targets);
+      backward(loss, [count / tokens]);
+      this.requireFinite(loss.item());
+      return loss.item() * (count / tokens);
+    });
+  }
+
+  /** Inside the step, while the tape can still tell which op is to blame. */
+  private requireFinite(loss: number): void {
+    const { parameters } = this.model;
+    const gradients = parameters.blocks.every((block) => kernels.all_finite(block.gradients, block.size));
+    if (gradients && Number.isFinite(loss)) return;
+    const advice = "try a lower learning rate or a longer warm-up";
+    throw new InputError(`training stopped in step ${this.step + 1}: ${this.blame()}; ${advice}`);
+  }
+
+  private blame(): string {
+    try {
+      assertFiniteTape();
+    } catch (error) {
+      if (error instanceof NotFiniteError) return error.message;
+      throw error;
+    }
+    return "the gradient of a parameter is not finite";
+  }
+
+  private gates(): number[] {
+    const { config, parameters } = this.model;
+    const names = config.memory_layers.map((layer) => `model.layers.${layer}.self_attn.memory_gate`);
+    return names.filter((name) => parameters.has(name)).map((name) => meanSigmoid(parameters.get(name).toArray()));
+  }
+
+  private memoryFill(): number {
+    const memories = this.states.flatMap((state) => [...state.memories.values()]);
+    const rows = Array.from({ length: this.options.batchSize }, (_, row) => row);
+    const fills = memories.flatMap((memory) => rows.map((row) => memory.length(row) / memory.size));
+    return fills.reduce((sum, fill) => sum + fill, 0) / Math.max(1, fills.length);
+  }
+
+  /** All that must be kept to go on later, besides the parameters. */
+  save(): { record: TrainerRecord; tensors: Map<string, StoredTensor> } {
+    const { step, seconds, options } = this;
+    const record = { step, seconds, options, random: this.random.state(), batches: this.batches.state() };
+    const tensors = new Map(this.states.flatMap((state, index) => [...state.save(`state.${index}.`)]));
+    for (const [name, { shape, ptr, size }] of this.optimizer.state()) {
+      tensors.set(`optimizer.${name}`, { dtype: "F32", shape, data: heap.f32(ptr, size).slice() });
+    }
+    return { record, tensors };
+  }
+
+  /**
+   * Goes on exactly where another trainer, with the same documents and the same options, was saved.
+   * @throws InputError if documents, options or tensors do not fit
+   */
+  load(record: TrainerRecord, tensors: TensorReader): void {
+    this.batches.restore(record.batches);
+    for (const [index, state] of this.states.entries()) state.load(tensors, `state.${index}.`);
+    for (const [name, moment] of this.optimizer.state()) moment.set(tensors.floats(`optimizer.${name}`, moment.shape));
+    tensors.end();
+    this.optimizer.steps = record.step;
+    this.seconds = record.seconds;
+    this.random = Random.from(record.random);
+  }
+
+  /** Gives everything but the model's own memory back; the trainer must not be used afterwards. */
+  release(): void {
+    for (const state of this.states) state.release();
+    for (const { ptr } of this.optimizer.state().values()) heap.release(ptr);
+  }
+}
+
+function makeOptimizer({ parameters }: Transformer, options: TrainingOptions): Optimizer {
+  const lrScale = (group: ParameterGroup) => (group === "attention" ? options.attentionRate : 1);
+  if (options.optimizer === "adafactor") {
+    const scaled = (name: string) => ({ name, tensor: parameters.get(name), lrScale: lrScale(parameters.group(name)) });
+    return adafactor(parameters.names().map(scaled));
+  }
+  const trained = parameters.blocks.map((block) => ({
+    ...block,
+    lrScale: lrScale(block.group),
+    weightDecay: block.group === "matrices" ? options.weightDecay : 0,
+  }));
+  return adamW(trained, options);
+}
+
+function makeSchedule({ schedule, steps, warmupSteps }: TrainingOptions): Schedule {
+  switch (schedule) {
+    case "constant":
+      return constant(warmupSteps);
+    case "cosine":
+      return cosine(steps, warmupSteps);
+    case "rsqrt":
+      return rsqrt(warmupSteps);
+  }
+}
+
+function meanSigmoid(values: Float32Array): number {
+  return values.reduce((sum, value) => sum + 1 / (1 + Math.exp(-value)), 0) / values.length;
+}
