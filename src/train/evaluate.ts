@@ -2,12 +2,11 @@
  * How well a model predicts documents with memories of several sizes, over exactly the same tokens: perplexity and bits
  * per byte (paper, tables 4 and 5). Every size has a state of its own, so nothing here touches a running training.
  */
-import { crossEntropy } from "../autodiff/ops/loss.ts";
+import { crossEntropy, MASKED } from "../autodiff/ops/loss.ts";
 import { noGrad, step } from "../autodiff/tape.ts";
-import { type Batch, evaluationBatches } from "../data/batches.ts";
+import { evaluationBatches } from "../data/batches.ts";
 import type { TokenizedDocument } from "../data/corpus.ts";
 import { InputError } from "../errors.ts";
-import type { ModelState } from "../model/state.ts";
 import type { Transformer } from "../model/transformer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { segmentOf } from "./segment.ts";
@@ -73,40 +72,43 @@ export function evaluate(
   let done = 0;
   const results = memorySizes.map((memory) => {
     let nats = 0;
-    const shape = { rows, segmentLength: model.config.segment_length, maxTokens };
-    const state = model.newState({ rows, memorySize: memory });
-    try {
-      for (const batch of evaluationBatches(documents, shape)) {
-        const losses = predict(model, state, batch); // [B, T]
-        for (const { row, column } of predictions(batch, shape.segmentLength)) {
-          const loss = losses[row * shape.segmentLength + column];
-          nats += loss;
-          done++;
-          if (onToken === undefined) continue;
-          const document = documents[batch.documents[row]];
-          const index = batch.offsets[row] + column + 1;
-          onToken({ document: document.name, index, token: document.tokens()[index], memory, nats: loss });
-        }
-        onProgress?.(done, tokens * memorySizes.length);
+    for (const losses of tokenLosses(model, documents, { memory, maxTokens, rows })) {
+      for (const loss of losses) {
+        nats += loss.nats;
+        onToken?.(loss);
       }
-    } finally {
-      state.release();
+      done += losses.length;
+      onProgress?.(done, tokens * memorySizes.length);
     }
     return { memory, perplexity: Math.exp(nats / tokens), bits_per_byte: nats / Math.LN2 / bytes, nats };
   });
   return { tokens, bytes, results };
 }
 
-/** −ln p of each target of the batch [B, T], 0 where there is none. */
-function predict(model: Transformer, state: ModelState, batch: Batch): Float32Array {
-  const segment = segmentOf(batch, 0, state.rows);
-  return step(() => noGrad(() => crossEntropy(model.forward(segment, state), segment.targets).nats.toArray()));
-}
-
-/** The places of a batch that predict a token, row by row. */
-function* predictions(batch: Batch, segmentLength: number): Generator<{ row: number; column: number }> {
-  for (let row = 0; row < batch.lengths.length; row++) {
-    for (let column = 0; column < Math.min(segmentLength, batch.lengths[row]); column++) yield { row, column };
+/** All predictions with one memory size, those of a batch at a time. */
+function* tokenLosses(
+  model: Transformer,
+  documents: readonly TokenizedDocument[],
+  { memory, maxTokens, rows }: { memory: number; maxTokens: number; rows: number },
+): Generator<TokenLoss[]> {
+  const segmentLength = model.config.segment_length;
+  const state = model.newState({ rows, memorySize: memory });
+  try {
+    for (const batch of evaluationBatches(documents, { rows, segmentLength, maxTokens })) {
+      const { ids, targets, starts, lengths } = segmentOf(batch, 0, rows);
+      const logits = () => model.forward({ ids, starts, lengths }, state); // [B, T, V]
+      const nats = step(() => noGrad(() => crossEntropy(logits(), targets).nats.toArray())); // [B·T]
+      yield Array.from(nats.keys())
+        .filter((place) => targets[place] !== MASKED)
+        .map((place) => {
+          const row = Math.floor(place / segmentLength);
+          const index = batch.offsets[row] + (place % segmentLength) + 1;
+          const document = documents[batch.documents[row]].name;
+          return { document, index, token: targets[place], memory, nats: nats[place] };
+        });
+    }
+  } finally {
+    state.release();
   }
 }
 

@@ -1,0 +1,194 @@
+import * as assert from "uvu/assert";
+import { arena } from "../../src/autodiff/arena.ts";
+import type { ModelConfig } from "../../src/model/config.ts";
+import { Transformer } from "../../src/model/transformer.ts";
+import { byteTokenizer } from "../../src/text/tokenizer.ts";
+import { evaluate } from "../../src/train/evaluate.ts";
+import type { TrainingOptions } from "../../src/train/options.ts";
+import { type StepMetrics, Trainer } from "../../src/train/trainer.ts";
+import { heap, memory } from "../../src/wasm/runtime.ts";
+import { suite } from "../harness.ts";
+import { refusal } from "../refusal.ts";
+import { documentOf, randomDocuments, tinyConfig } from "../tiny.ts";
+
+const test = suite("trainer");
+
+const documents = randomDocuments([40, 23, 9, 31, 2, 15]);
+
+/** Trains a tiny model and gives all memory back; `visit` sees the trainer after every step. */
+function train(
+  options: Partial<TrainingOptions>,
+  config: Partial<ModelConfig> = {},
+  visit: (trainer: Trainer, metrics: StepMetrics) => void = () => {},
+): { metrics: StepMetrics[]; weights: Float32Array[] } {
+  const model = new Transformer(tinyConfig(config), 1);
+  const trainer = new Trainer(model, documents, { batchSize: 3, warmupSteps: 2, learningRate: 0.01, ...options });
+  const metrics: StepMetrics[] = [];
+  while (!trainer.done) {
+    metrics.push(trainer.trainStep());
+    visit(trainer, metrics[metrics.length - 1]);
+  }
+  const weights = model.parameters.names().map((name) => model.parameters.get(name).toArray());
+  trainer.release();
+  model.parameters.release();
+  return { metrics, weights };
+}
+
+const losses = (metrics: StepMetrics[]) => metrics.map(({ loss }) => loss);
+
+test("a tiny model learns one document by heart, to a loss below 0.1", () => {
+  const text = "Call me Ishmael. Some years ago - never mind how long precisely - having little";
+  const model = new Transformer(tinyConfig({ hidden_size: 32, head_dim: 16, intermediate_size: 65 }), 1);
+  const whole = documentOf("moby", byteTokenizer().encode(text));
+  const trainer = new Trainer(model, [whole], { steps: 500, batchSize: 2, learningRate: 0.01, attentionRate: 5 });
+  let last: number[] = [];
+  while (!trainer.done) last = [...last.slice(-11), trainer.trainStep().loss]; // the document has 12 segments
+  assert.ok(
+    last.every((loss) => loss < 0.1),
+    `the last losses are ${last}`,
+  );
+});
+
+test("Adafactor learns too", () => {
+  const { metrics } = train({ steps: 60, optimizer: "adafactor", learningRate: 0.05, schedule: "constant" });
+  assert.ok(metrics[59].loss < 0.6 * metrics[0].loss, `from ${metrics[0].loss} to ${metrics[59].loss}`);
+});
+
+for (const dropout of [0, 0.2]) {
+  test(`the same seed gives the same losses and weights to the bit, another seed others (dropout ${dropout})`, () => {
+    const config = { dropout, xl_cache_length: 5 };
+    const [first, second] = [train({ steps: 15, seed: 7 }, config), train({ steps: 15, seed: 7 }, config)];
+    assert.equal(losses(second.metrics), losses(first.metrics));
+    assert.equal(second.weights, first.weights);
+    assert.not.equal(losses(train({ steps: 15, seed: 8 }, config).metrics), losses(first.metrics));
+  });
+}
+
+test("two batches of B accumulated are one batch of 2B, memories and contexts included", () => {
+  const config = { xl_cache_length: 5 };
+  const [whole, halves] = [
+    train({ steps: 12, batchSize: 6 }, config),
+    train({ steps: 12, batchSize: 3, gradientAccumulation: 2 }, config),
+  ];
+  for (const [step, { loss, tokens, gradientNorm, memoryFill }] of halves.metrics.entries()) {
+    const expected = whole.metrics[step];
+    assert.is(tokens, expected.tokens);
+    assert.is(memoryFill.toFixed(12), expected.memoryFill.toFixed(12));
+    assert.ok(Math.abs(loss - expected.loss) < 1e-4, `step ${step}: ${loss} is not ${expected.loss}`);
+    assert.ok(Math.abs(gradientNorm / expected.gradientNorm - 1) < 1e-3, `step ${step}: ${gradientNorm}`);
+  }
+});
+
+test("the loss is the mean over all predicted tokens of a step, whatever batch they are in", () => {
+  const uneven = [documentOf("long", new Int32Array(8).fill(3)), documentOf("short", [5, 6])];
+  const model = new Transformer(tinyConfig(), 1);
+  const { results, tokens } = evaluate(model, uneven, byteTokenizer(), { memorySizes: [0] });
+  for (const options of [{ batchSize: 2 }, { batchSize: 1, gradientAccumulation: 2 }]) {
+    const trainer = new Trainer(model, uneven, { learningRate: 0, ...options });
+    const metrics = trainer.trainStep();
+    assert.is(metrics.tokens, tokens);
+    assert.ok(Math.abs(metrics.loss - results[0].nats / tokens) < 1e-6, `${metrics.loss}`);
+    trainer.release();
+  }
+});
+
+test("from the second step on neither the arena nor the memory grows", () => {
+  const before = heap.bytesInUse;
+  let [reserved, bytes, inUse] = [0, 0, 0];
+  train({ steps: 300 }, { xl_cache_length: 5 }, ({ step }) => {
+    if (step === 2) [reserved, bytes, inUse] = [arena.bytesReserved, memory.buffer.byteLength, heap.bytesInUse];
+    if (step < 2) return;
+    assert.is(arena.bytesReserved, reserved, `the arena, step ${step}`);
+    assert.is(memory.buffer.byteLength, bytes, `the memory, step ${step}`);
+    assert.is(heap.bytesInUse, inUse, `the heap, step ${step}`);
+  });
+  assert.ok(heap.bytesInUse - before < arena.bytesReserved + 65536, "a trainer gives back what it took");
+});
+
+test("an evaluation in the midst of training changes neither its memory nor its losses", () => {
+  const contents = (trainer: Trainer) => [...trainer.save().tensors.values()].map(({ data }) => data);
+  const undisturbed = train({ steps: 9 });
+  const disturbed = train({ steps: 9 }, {}, (trainer) => {
+    const before = contents(trainer);
+    evaluate(trainer.model, randomDocuments([50, 8], 9), byteTokenizer(), { memorySizes: [0, 30], rows: 2 });
+    assert.equal(contents(trainer), before);
+  });
+  assert.equal(losses(disturbed.metrics), losses(undisturbed.metrics));
+  assert.equal(disturbed.weights, undisturbed.weights);
+});
+
+test("a step reports its rate, its memories and how long is left", () => {
+  const options: Partial<TrainingOptions> = { steps: 8, warmupSteps: 4, schedule: "constant", learningRate: 0.5 };
+  const { metrics } = train({ ...options, clipNorm: 0 }, { memory_size: 7 });
+  assert.equal(
+    metrics.map(({ learningRate }) => learningRate),
+    [0.125, 0.25, 0.375, 0.5, 0.5, 0.5, 0.5, 0.5],
+  );
+  assert.equal(
+    metrics.map(({ step }) => step),
+    [1, 2, 3, 4, 5, 6, 7, 8],
+  );
+  assert.is(metrics[0].gates.length, 1);
+  assert.is(metrics[7].secondsLeft, 0);
+  for (const { loss, perplexity, tokens, tokensPerSecond, seconds, secondsLeft, memoryFill, gradientNorm } of metrics) {
+    assert.is(perplexity, Math.exp(loss));
+    assert.ok(tokens > 0 && tokens <= 21 && tokensPerSecond > 0 && seconds > 0 && secondsLeft >= 0);
+    assert.ok(memoryFill > 0 && memoryFill <= 1, `${memoryFill}`);
+    assert.ok(gradientNorm > 0);
+  }
+});
+
+test("gates begin at a half; a model that joins both softmaxes, or has no memory, reports none", () => {
+  assert.equal(
+    train({ steps: 1, learningRate: 0 }, { num_hidden_layers: 3, memory_layers: [0, 2] }).metrics[0].gates,
+    [0.5, 0.5],
+  );
+  assert.equal(train({ steps: 1 }, { memory_combine: "joint" }).metrics[0].gates, []);
+  const plain = train({ steps: 1 }, { memory_layers: [] }).metrics[0];
+  assert.equal([plain.gates, plain.memoryFill], [[], 0]);
+});
+
+test("attention has a learning rate of its own; only matrices decay", () => {
+  const [slow, fast] = [0, 1].map((attentionRate) => train({ steps: 3, attentionRate, weightDecay: 0 }));
+  const names = new Transformer(tinyConfig(), 1).parameters.names();
+  const first = new Transformer(tinyConfig(), 1).parameters;
+  for (const [i, name] of names.entries()) {
+    const isAttention = /scale|bias|gate/.test(name);
+    assert.is(slow.weights[i].join() === first.get(name).toArray().join(), isAttention, `${name} without a rate`);
+    assert.not.equal(fast.weights[i], first.get(name).toArray(), `${name} with a rate`);
+  }
+  const decayed = train({ steps: 1, attentionRate: 1, weightDecay: 5 });
+  const free = train({ steps: 1, attentionRate: 1, weightDecay: 0 });
+  for (const [i, name] of names.entries()) {
+    const isMatrix = /proj|embed/.test(name);
+    assert.is(decayed.weights[i].join() !== free.weights[i].join(), isMatrix, name);
+  }
+});
+
+test("a number that is not finite ends the training with a sentence that names step and op", () => {
+  const model = new Transformer(tinyConfig(), 1);
+  const trainer = new Trainer(model, documents, { batchSize: 2 });
+  trainer.trainStep();
+  const weight = model.parameters.get("model.layers.1.mlp.up_proj.weight");
+  const before = weight.toArray();
+  weight.set(before.map((value, i) => (i === 3 ? Number.NaN : value)));
+  const embedding = model.parameters.get("model.embed_tokens.weight").toArray();
+  assert.is(
+    refusal(() => trainer.trainStep()),
+    "training stopped in step 2: the output of linear is not finite ([2,7,19]); try a lower learning rate or a longer warm-up",
+  );
+  assert.equal(model.parameters.get("model.embed_tokens.weight").toArray(), embedding, "parameters stay as they were");
+  weight.set(before);
+  assert.is(trainer.trainStep().step, 2);
+});
+
+test("options that cannot be are refused by name", () => {
+  const model = new Transformer(tinyConfig(), 1);
+  const refused = (options: object) => refusal(() => new Trainer(model, documents, options));
+  assert.is(refused({ batchSize: 0 }), "training options: batchSize must be a whole number from 1 to 65536, not 0");
+  assert.is(refused({ optimiser: "adamw" }), 'training options: unknown key "optimiser"; did you mean optimizer?');
+  assert.is(
+    refused({ schedule: "linear" }),
+    'training options: schedule must be "cosine" or "rsqrt" or "constant", not "linear"',
+  );
+});
