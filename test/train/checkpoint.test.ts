@@ -1,0 +1,332 @@
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as assert from "uvu/assert";
+import type { ModelConfig } from "../../src/model/config.ts";
+import { readSafetensors, type StoredTensor, writeSafetensors } from "../../src/model/safetensors.ts";
+import { Transformer } from "../../src/model/transformer.ts";
+import { byteTokenizer } from "../../src/text/tokenizer.ts";
+import { loadCheckpoint, loadModel, saveCheckpoint, saveModel } from "../../src/train/checkpoint.ts";
+import { evaluate } from "../../src/train/evaluate.ts";
+import type { TrainingOptions } from "../../src/train/options.ts";
+import { Trainer } from "../../src/train/trainer.ts";
+import { suite } from "../harness.ts";
+import { refusal } from "../refusal.ts";
+import { randomDocuments, tinyConfig } from "../tiny.ts";
+
+const test = suite("checkpoint");
+
+const documents = randomDocuments([40, 23, 9, 31, 2, 15]);
+const tokenizer = byteTokenizer();
+let folder = "";
+let count = 0;
+
+test.before(() => {
+  folder = fs.mkdtempSync(join(tmpdir(), "checkpoint-"));
+});
+test.after(() => fs.rmSync(folder, { recursive: true }));
+
+const newDirectory = () => join(folder, `${count++}`);
+
+/** A directory with a checkpoint of step 3. */
+function checkpointDirectory(): string {
+  const directory = newDirectory();
+  const trainer = new Trainer(new Transformer(tinyConfig(), 1), documents, { batchSize: 3, steps: 9 });
+  for (let i = 0; i < 3; i++) trainer.trainStep();
+  saveCheckpoint(directory, trainer, tokenizer);
+  return directory;
+}
+
+/** Changes the tensors, or the metadata, of a file. */
+function editTensors(
+  path: string,
+  edit: (tensors: Map<string, StoredTensor>, metadata: Record<string, string>) => void,
+) {
+  const { tensors, metadata } = readSafetensors(new Uint8Array(fs.readFileSync(path)), path);
+  edit(tensors, metadata);
+  fs.writeFileSync(path, writeSafetensors(tensors, metadata));
+}
+
+function editJson(path: string, edit: (json: Record<string, unknown>) => void) {
+  const json = JSON.parse(fs.readFileSync(path, "utf8"));
+  edit(json);
+  fs.writeFileSync(path, JSON.stringify(json));
+}
+
+test("a model comes back as it was, with its tokenizer", () => {
+  const directory = newDirectory();
+  const model = new Transformer(tinyConfig({ memory_combine: "joint", memory_layers: [0, 1] }), 3);
+  saveModel(directory, model, tokenizer);
+  assert.equal(fs.readdirSync(directory).sort(), ["config.json", "model.safetensors", "tokenizer.json"]);
+  const loaded = loadModel(directory);
+  assert.equal(loaded.model.config, model.config);
+  assert.equal(loaded.model.parameters.names(), model.parameters.names());
+  for (const name of model.parameters.names()) {
+    assert.equal(loaded.model.parameters.get(name).toArray(), model.parameters.get(name).toArray(), name);
+  }
+  assert.is(loaded.tokenizer.decode(loaded.tokenizer.encode("naïve")), "naïve");
+  const [first, second] = [model, loaded.model].map((m) => evaluate(m, documents, tokenizer, { memorySizes: [0, 9] }));
+  assert.equal(second, first);
+});
+
+test("a checkpoint is a model too", () => {
+  assert.ok(loadModel(checkpointDirectory()).model instanceof Transformer);
+});
+
+test("weights may be half floats", () => {
+  const directory = newDirectory();
+  saveModel(directory, new Transformer(tinyConfig(), 1), tokenizer);
+  editTensors(join(directory, "model.safetensors"), (tensors) => {
+    tensors.set("model.norm.weight", { dtype: "F16", shape: [12], data: new Uint16Array(12).fill(0x3800) });
+  });
+  assert.equal(
+    loadModel(directory).model.parameters.get("model.norm.weight").toArray(),
+    new Float32Array(12).fill(0.5),
+  );
+});
+
+const variants: [string, Partial<ModelConfig>, Partial<TrainingOptions>][] = [
+  ["with a memory", {}, {}],
+  ["with a Transformer-XL cache longer than a segment and dropout", { xl_cache_length: 10, dropout: 0.1 }, {}],
+  [
+    "with accumulation and two joint memories",
+    { memory_layers: [0, 1], memory_combine: "joint" },
+    { gradientAccumulation: 2 },
+  ],
+  ["with bucketed search", { memory_search: "bucketed", memory_topk: 2 }, {}],
+  ["with Adafactor and the rsqrt schedule", {}, { optimizer: "adafactor", schedule: "rsqrt", learningRate: 0.05 }],
+  ["without a memory", { memory_layers: [] }, {}],
+];
+for (const [variant, config, options] of variants) {
+  test(`a resumed run goes on to the bit ${variant}`, () => {
+    const start = () => {
+      const model = new Transformer(tinyConfig(config), 1);
+      return new Trainer(model, documents, { batchSize: 2, steps: 20, warmupSteps: 3, seed: 4, ...options });
+    };
+    const steps = (trainer: Trainer, n: number) => Array.from({ length: n }, () => trainer.trainStep());
+    const results = (trainer: Trainer, n: number) =>
+      steps(trainer, n).map(({ step, loss, learningRate, gradientNorm, gates, memoryFill }) => {
+        return { step, loss, learningRate, gradientNorm, gates, memoryFill };
+      });
+    const weights = ({ model: { parameters } }: Trainer) => parameters.names().map((n) => parameters.get(n).toArray());
+
+    const whole = start();
+    steps(whole, 11);
+    const expected = results(whole, 9);
+
+    const interrupted = start();
+    steps(interrupted, 11);
+    const directory = newDirectory();
+    saveCheckpoint(directory, interrupted, tokenizer);
+    const { model, record, tensors } = loadCheckpoint(directory);
+    const resumed = new Trainer(model, documents, record.options);
+    resumed.load(record, tensors);
+    assert.equal(results(resumed, 9), expected);
+    assert.equal(weights(resumed), weights(whole));
+    assert.equal(results(interrupted, 9), expected, "saving does not disturb the run that goes on");
+  });
+}
+
+test("a checkpoint is five files, each of which replaces its predecessor", () => {
+  const directory = newDirectory();
+  const trainer = new Trainer(new Transformer(tinyConfig(), 1), documents, { batchSize: 3 });
+  for (const step of [1, 2]) {
+    trainer.trainStep();
+    saveCheckpoint(directory, trainer, tokenizer);
+    assert.is(loadCheckpoint(directory).record.step, step);
+  }
+  assert.equal(fs.readdirSync(directory).sort(), [
+    "config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "trainer.json",
+    "trainer.safetensors",
+  ]);
+});
+
+test("a missing file is named", () => {
+  for (const name of ["config.json", "model.safetensors", "tokenizer.json", "trainer.json", "trainer.safetensors"]) {
+    const directory = checkpointDirectory();
+    fs.rmSync(join(directory, name));
+    const sentence = `cannot read ${directory}/${name}: no such file or directory`;
+    assert.is(
+      refusal(() => loadCheckpoint(directory)),
+      sentence,
+    );
+    if (!name.startsWith("trainer"))
+      assert.is(
+        refusal(() => loadModel(directory)),
+        sentence,
+      );
+  }
+});
+
+test("a truncated file is named, wherever it was cut", () => {
+  for (const name of ["config.json", "model.safetensors", "tokenizer.json", "trainer.json", "trainer.safetensors"]) {
+    const directory = checkpointDirectory();
+    const path = join(directory, name);
+    const { size } = fs.statSync(path);
+    for (const length of [size - 2, Math.floor(size / 2), 9, 1, 0]) {
+      fs.truncateSync(path, length);
+      assert.ok(refusal(() => loadCheckpoint(directory)).startsWith(path), `${name} cut to ${length} bytes`);
+    }
+  }
+});
+
+test("a tensor that is missing, surplus, of another shape or kind is named with what it should be", () => {
+  const edited = (edit: (tensors: Map<string, StoredTensor>) => void) => {
+    const directory = newDirectory();
+    saveModel(directory, new Transformer(tinyConfig(), 1), tokenizer);
+    editTensors(`${directory}/model.safetensors`, edit);
+    return refusal(() => loadModel(directory)).replace(directory, "DIR");
+  };
+  const name = "model.layers.1.mlp.up_proj.weight";
+  const file = "DIR/model.safetensors: tensor";
+  const odd: StoredTensor = { dtype: "F32", shape: [3, 5], data: new Float32Array(15) };
+  assert.is(
+    edited((tensors) => tensors.delete(name)),
+    `${file} "${name}" is missing; its shape should be [19,12]`,
+  );
+  assert.is(
+    edited((tensors) => tensors.set(name, odd)),
+    `${file} "${name}" has shape [3,5], it should be [19,12]`,
+  );
+  assert.is(
+    edited((tensors) => tensors.set("head", odd)),
+    `${file} "head" of shape [3,5] belongs to no part of this model`,
+  );
+  assert.is(
+    edited((tensors) => tensors.set("model.norm.weight", { dtype: "I32", shape: [12], data: new Int32Array(12) })),
+    `${file} "model.norm.weight" has dtype I32, it should be F32 or F16`,
+  );
+});
+
+test("a configuration that does not fit the weights is refused before anything is allocated", () => {
+  const directory = newDirectory();
+  saveModel(directory, new Transformer(tinyConfig(), 1), tokenizer);
+  editJson(`${directory}/config.json`, (config) => {
+    config.num_hidden_layers = 1024;
+    config.intermediate_size = 2 ** 18;
+  });
+  assert.match(
+    refusal(() => loadModel(directory)),
+    'tensor "model.layers.0.mlp.up_proj.weight" has shape [19,12], it should be [262144,12]',
+  );
+});
+
+test("a vocabulary of another size than the tokenizer's is refused, in a file and before one is written", () => {
+  const directory = newDirectory();
+  saveModel(directory, new Transformer(tinyConfig(), 1), tokenizer);
+  const size = (vocab_size: number) =>
+    editJson(`${directory}/config.json`, (config) => Object.assign(config, { vocab_size }));
+  const sentence = (size: number, where: string) =>
+    `${where}/config.json: vocab_size is ${size}, but ${where}/tokenizer.json has 256 tokens; the two must be equal`;
+  for (const wrong of [255, 257]) {
+    size(wrong);
+    assert.is(
+      refusal(() => loadModel(directory)),
+      sentence(wrong, directory),
+    );
+  }
+  const other = newDirectory();
+  const small = new Transformer(tinyConfig({ vocab_size: 99 }), 1);
+  assert.is(
+    refusal(() => saveModel(other, small, tokenizer)),
+    sentence(99, other),
+  );
+  assert.not.ok(fs.existsSync(other));
+});
+
+test("files of different checkpoints are refused", () => {
+  for (const name of ["model.safetensors", "trainer.safetensors"]) {
+    const directory = checkpointDirectory();
+    const mixed = `${directory}/${name}`;
+    editTensors(mixed, (_, metadata) => Object.assign(metadata, { step: "2" }));
+    const record = `${directory}/trainer.json`;
+    assert.is(
+      refusal(() => loadCheckpoint(directory)),
+      `${mixed} is of step 2 but ${record} of step 3: they are no one checkpoint`,
+    );
+  }
+  const directory = checkpointDirectory();
+  saveModel(directory, loadModel(directory).model, tokenizer);
+  assert.match(
+    refusal(() => loadCheckpoint(directory)),
+    "model.safetensors is of no step but",
+  );
+});
+
+test("a damaged trainer.json is refused by key", () => {
+  const refused = (edit: (record: Record<string, unknown>) => void) => {
+    const directory = checkpointDirectory();
+    editJson(`${directory}/trainer.json`, edit);
+    return refusal(() => loadCheckpoint(directory)).replace(directory, "DIR");
+  };
+  const batches = (change: object) => refused((record) => Object.assign(record.batches as object, change));
+  assert.is(
+    refused((record) => delete record.step),
+    "DIR/trainer.json: step must be a whole number; the file is damaged",
+  );
+  assert.match(
+    refused((record) => (record.seconds = "long")),
+    "seconds must be a number",
+  );
+  assert.match(
+    refused((record) => (record.random = [1, 2, 3])),
+    "random must be four whole numbers",
+  );
+  assert.match(
+    refused((record) => (record.batches = null)),
+    "batches.documents must be a whole number",
+  );
+  assert.match(batches({ taken: 7 }), "batches.taken must be a whole number, at most the number of documents");
+  assert.match(batches({ random: [0, 0, 0, 2 ** 32] }), "batches.random must be");
+  assert.match(batches({ places: [{ document: 6, offset: 0 }] }), "batches.places must be");
+  assert.match(batches({ places: [{ document: 1, offset: -1 }] }), "batches.places must be");
+  assert.match(
+    refused((record) => Object.assign(record.options as object, { steps: "many" })),
+    "options: steps must be",
+  );
+});
+
+test("a run cannot be resumed with other data, other options or tensors of another model", () => {
+  const refused = (change: {
+    texts?: number[];
+    options?: Partial<TrainingOptions>;
+    edit?: (tensors: Map<string, StoredTensor>) => void;
+  }) => {
+    const directory = checkpointDirectory();
+    if (change.edit) editTensors(`${directory}/trainer.safetensors`, change.edit);
+    const { model, record, tensors } = loadCheckpoint(directory);
+    const texts = change.texts ? randomDocuments(change.texts) : documents;
+    const trainer = new Trainer(model, texts, { ...record.options, ...change.options });
+    return refusal(() => trainer.load(record, tensors)).replace(directory, "DIR");
+  };
+  assert.match(refused({ texts: [40, 23] }), "the training data has 2 documents, the run to resume had 6");
+  assert.match(refused({ options: { batchSize: 4 } }), "a batch has 4 rows, in the run to resume it had 3");
+  assert.match(
+    refused({ options: { optimizer: "adafactor" } }),
+    /^DIR\/trainer.safetensors: tensor "optimizer\..*" is missing; its shape should be \[256\]$/,
+  );
+  const one: StoredTensor = { dtype: "F32", shape: [1], data: new Float32Array(1) };
+  assert.match(
+    refused({ edit: (tensors) => tensors.set("more", one) }),
+    'tensor "more" of shape [1] belongs to no part',
+  );
+  assert.match(refused({ edit: (tensors) => tensors.delete("state.0.first") }), 'tensor "state.0.first" is missing');
+  const far: StoredTensor = { dtype: "I64", shape: [1], data: BigInt64Array.of(7n) };
+  assert.match(
+    refused({ edit: (tensors) => tensors.set("state.0.offset", far) }),
+    'tensor "state.0.offset" holds 7, which is not from 0 to 6',
+  );
+});
+
+test("a directory that cannot be written is named, and nothing is left in it", () => {
+  const path = join(folder, "a-file");
+  fs.writeFileSync(path, "");
+  const trainer = new Trainer(new Transformer(tinyConfig(), 1), documents, { batchSize: 3 });
+  assert.match(
+    refusal(() => saveCheckpoint(path, trainer, tokenizer)),
+    `cannot write ${path}/config.json: `,
+  );
+});
