@@ -7,6 +7,7 @@
  * Equal scores: the older key wins, so a longer memory never changes what a shorter one returned among the same keys.
  */
 import { multiplyTile, packPanels, TILE_COLUMNS, TILE_ROWS } from "./matmul";
+import { madd } from "./simd";
 
 /** Keys packed at a time: 64 keys of 64 floats are 16 KB, half of an L1 cache. */
 const KEY_BLOCK: i32 = 64;
@@ -50,7 +51,7 @@ export function topk_exact(
 }
 
 /** A block of queries of one head: lists are `listStride` floats apart, queries `queryStride`. */
-function searchBlock(
+export function searchBlock(
   scores: usize, slots: usize, listStride: i32, queries: usize, queryStride: i32, count: i32,
   keys: usize, width: i32, begin: i32, older: i32, newer: i32, k: i32, scratch: usize,
 ): void {
@@ -127,4 +128,26 @@ export function insertSorted(scores: usize, slots: usize, score: f32, slot: i32,
   }
   store<f32>(scores + (at << 2), score);
   store<i32>(slots + (at << 2), slot);
+}
+
+/**
+ * Inner products of a query with four keys, one a lane. Each sum runs over the components in order, as in a tile, so a key
+ * has the same score to the bit wherever it is computed.
+ */
+export function scoreFour(query: usize, k0: usize, k1: usize, k2: usize, k3: usize, width: i32): v128 {
+  let sum = f32x4.splat(0);
+  let d = 0;
+  for (; d + 4 <= width; d += 4, query += 16, k0 += 16, k1 += 16, k2 += 16, k3 += 16) {
+    const r0 = v128.load(k0), r1 = v128.load(k1), r2 = v128.load(k2), r3 = v128.load(k3);
+    const low01 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5), low23 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
+    const high01 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7), high23 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
+    sum = madd(v128.load32_splat(query), v128.shuffle<f64>(low01, low23, 0, 2), sum);
+    sum = madd(v128.load32_splat(query, 4), v128.shuffle<f64>(low01, low23, 1, 3), sum);
+    sum = madd(v128.load32_splat(query, 8), v128.shuffle<f64>(high01, high23, 0, 2), sum);
+    sum = madd(v128.load32_splat(query, 12), v128.shuffle<f64>(high01, high23, 1, 3), sum);
+  }
+  for (; d < width; d++, query += 4, k0 += 4, k1 += 4, k2 += 4, k3 += 4) {
+    sum = madd(v128.load32_splat(query), f32x4(load<f32>(k0), load<f32>(k1), load<f32>(k2), load<f32>(k3)), sum);
+  }
+  return sum;
 }

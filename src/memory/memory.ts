@@ -9,8 +9,9 @@ import { note } from "../autodiff/tape.ts";
 import { stepIntegers, stepTensor, type Tensor } from "../autodiff/tensor.ts";
 import { bucketedIndex } from "./bucketed.ts";
 import { exactIndex } from "./exact.ts";
+import { quantisedIndex } from "./quantised.ts";
 import { Ring } from "./ring.ts";
-import type { KeyIndex } from "./search.ts";
+import type { FallbackCount, KeyIndex } from "./search.ts";
 
 /** B rows of H heads that remember M pairs of D floats; `segment`: T, the most pairs that one step appends. */
 export interface MemoryShape {
@@ -23,7 +24,7 @@ export interface MemoryShape {
 
 /** How a memory is searched, in the words of `config.json`. */
 export interface SearchOptions {
-  readonly kind: "exact" | "bucketed";
+  readonly kind: "exact" | "quantised" | "bucketed";
   /** Of `bucketed`: buckets for each of the K neighbours. */
   readonly bucketsPerNeighbour: number;
 }
@@ -32,6 +33,8 @@ function makeIndex(ring: Ring, { kind, bucketsPerNeighbour }: SearchOptions): Ke
   switch (kind) {
     case "exact":
       return exactIndex(ring);
+    case "quantised":
+      return quantisedIndex(ring);
     case "bucketed":
       return bucketedIndex(ring, bucketsPerNeighbour);
   }
@@ -59,6 +62,11 @@ export class KvMemory {
   /** Pairs that each head of row `row` remembers now, 0 to M. */
   length(row: number): number {
     return this.ring.length(row);
+  }
+
+  /** How many queries were searched, and how many of them its bounds could not decide; of a quantised search only. */
+  get fallbackCount(): FallbackCount | undefined {
+    return this.index.fallbackCount;
   }
 
   /** Pairs that row `row` was ever given in its document, those that fell out included. */

@@ -67,6 +67,11 @@ export class Ring {
     this.written[row] += count;
   }
 
+  /** The slot of the oldest of the `count` newest pairs of `row`. */
+  slotOfNewest(row: number, count: number): number {
+    return (this.written[row] - count) % this.capacity;
+  }
+
   span(row: number): Span {
     const length = this.length(row);
     const begin = (this.written[row] - length) % this.capacity;

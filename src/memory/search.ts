@@ -17,10 +17,18 @@ export interface SearchJob {
   readonly topk: number;
 }
 
+/** Queries that were searched, and those of them that fell back to a scan in f32. */
+export interface FallbackCount {
+  queries: number;
+  fallbacks: number;
+}
+
 /** How the keys of one ring are found. It follows what happens to the ring, and may keep data of its own about the keys. */
 export interface KeyIndex {
   /** Bytes of WebAssembly memory that it takes beside the ring. */
   readonly bytes: number;
+  /** How often its bounds could not decide and all keys were searched in f32; only where there are bounds. */
+  readonly fallbackCount?: FallbackCount;
   /** Fills each list with the `topk` best keys of its row and head in falling order, as many as there are. */
   search(job: SearchJob): void;
   /** The ring has just taken the `count` newest pairs of `row`; the oldest may have fallen out. */

@@ -25,7 +25,7 @@ export interface ModelConfig {
   memory_size: number;
   memory_topk: number;
   memory_combine: "gate" | "joint";
-  memory_search: "exact" | "bucketed";
+  memory_search: "exact" | "quantised" | "bucketed";
   memory_buckets: number;
   memory_layer_position_bias: boolean;
   attention_scale_init: number;

@@ -1,0 +1,328 @@
+/**
+ * Exact top-k by way of a quantised scan: all keys are scored as small integers, those whose score might still belong to the
+ * k best are kept as candidates, and the candidates are scored again in f32. The bounds of quantise.ts make this a proof, not
+ * a guess: what is returned equals topk.ts to the bit. Where a query's candidates do not fit their list (many keys that
+ * rounding cannot tell apart), that query is searched in f32 after all and counted as a fall-back.
+ */
+import { addCandidate, clearCandidates, isFull, LIST_BYTES, NO_BAR, CAPACITY, sizeOf, slotsOf, thinOut, uppersOf } from "./candidates";
+import {
+  COMPONENT_BYTES, loadMargin, MARGIN_BYTES, PANEL_KEYS, PANEL_QUERIES, quantiseQuery, quantised_key_bytes, quantised_width,
+} from "./quantise";
+import { insertSorted, QUERY_BLOCK, scoreFour, searchBlock, topk_scratch_bytes } from "./topk";
+
+/** Keys scanned by all queries of a block before the next: small enough for L1, in whole panels. */
+const KEY_BLOCK: i32 = 128;
+/** The largest k that a list of candidates serves well; beyond it, search in f32. */
+const MOST_TOPK: i32 = CAPACITY / 4;
+
+/** Up to which k a quantised lookup is meant. */
+export function quantised_most_topk(): i32 {
+  return MOST_TOPK;
+}
+
+/** Bytes of scratch for queries of `width` floats and `k` neighbours. */
+export function quantised_scratch_bytes(width: i32, k: i32): i32 {
+  const padded = quantised_width(width);
+  const tiles = QUERY_BLOCK * padded * COMPONENT_BYTES;
+  const numbers = QUERY_BLOCK * 4 * 4 + ((padded + CAPACITY + PANEL_QUERIES * PANEL_KEYS) << 2);
+  const again = QUERY_BLOCK * (width + 2 * k) << 2;
+  return tiles + numbers + QUERY_BLOCK * <i32>LIST_BYTES + again + topk_scratch_bytes(width) + 256;
+}
+
+/**
+ * As topk_exact, with `panels` as quantise_keys packed them. failures [units] (i32) gets the fall-backs of each unit.
+ */
+export function topk_quantised(
+  scores: usize, slots: usize, queries: usize, keys: usize, spans: usize,
+  segment: i32, heads: i32, width: i32, capacity: i32, k: i32, panels: usize, failures: usize,
+  from: i32, to: i32, scratch: usize,
+): void {
+  const blocks = (segment + QUERY_BLOCK - 1) / QUERY_BLOCK;
+  const headBytes = <usize>quantised_key_bytes(capacity, width);
+  for (let unit = from; unit < to; unit++) {
+    const head = unit / blocks % heads, row = unit / blocks / heads;
+    const first = unit % blocks * QUERY_BLOCK;
+    const query = (<usize>row * segment + first) * heads + head;
+    const span = spans + row * 12;
+    const failed = searchQuantised(
+      scores + ((query * k) << 2), slots + ((query * k) << 2), heads * k,
+      queries + ((query * width) << 2), heads * width, min(QUERY_BLOCK, segment - first),
+      keys + ((<usize>(row * heads + head) * capacity * width) << 2), panels + <usize>(row * heads + head) * headBytes,
+      width, capacity, load<i32>(span), load<i32>(span + 4), load<i32>(span + 8), k, scratch,
+    );
+    store<i32>(failures + (unit << 2), failed);
+  }
+}
+
+/** A block of queries of one head; returns how many of them had to fall back to f32. */
+function searchQuantised(
+  scores: usize, slots: usize, listStride: i32, queries: usize, queryStride: i32, count: i32,
+  keys: usize, panels: usize, width: i32, capacity: i32, begin: i32, older: i32, newer: i32, k: i32, scratch: usize,
+): i32 {
+  const padded = quantised_width(width);
+  const tiles = scratch;
+  const starts = tiles + QUERY_BLOCK * padded * COMPONENT_BYTES;
+  const margins = starts + (QUERY_BLOCK << 2);
+  const bars = margins + (QUERY_BLOCK << 2);
+  const sums = bars + (QUERY_BLOCK << 2);
+  const numbers = sums + ((PANEL_QUERIES * PANEL_KEYS) << 2);
+  const lists = numbers + (max(padded, CAPACITY) << 2);
+  const again = lists + <usize>QUERY_BLOCK * LIST_BYTES;
+  prepareQueries(tiles, starts, margins, bars, lists, queries, queryStride, count, width, 2 * k, numbers);
+  scanSlots(tiles, starts, margins, bars, lists, count, panels, padded, capacity, begin, begin + older, k, sums, numbers);
+  scanSlots(tiles, starts, margins, bars, lists, count, panels, padded, capacity, 0, newer, k, sums, numbers);
+  let failed = 0;
+  for (let i = 0; i < count; i++) {
+    const list = lists + <usize>i * LIST_BYTES;
+    thinOut(list, k, numbers);
+    if (load<i32>(bars + (i << 2)) == FAILED) {
+      memory.copy(again + ((<usize>failed * width) << 2), queries + ((<usize>i * queryStride) << 2), <usize>width << 2);
+      failed++;
+      continue;
+    }
+    const found = (<usize>i * listStride) << 2;
+    rescore(scores + found, slots + found, queries + ((<usize>i * queryStride) << 2), keys, width, list, k);
+  }
+  if (failed > 0) {
+    searchAgain(scores, slots, listStride, count, bars, again, failed, keys, width, begin, older, newer, k);
+  }
+  return failed;
+}
+
+/** The bar of a query whose list has failed: nothing reaches it. */
+const FAILED: i32 = i32.MAX_VALUE;
+
+/** Rounds all queries of a block into tiles and empties their lists; lanes without a query get a bar that nothing reaches. */
+function prepareQueries(
+  tiles: usize, starts: usize, margins: usize, bars: usize, lists: usize,
+  queries: usize, queryStride: i32, count: i32, width: i32, room: i32, scratch: usize,
+): void {
+  const tileBytes = PANEL_QUERIES * quantised_width(width) * COMPONENT_BYTES;
+  memory.fill(tiles, 0, <usize>(tileBytes * ((count + PANEL_QUERIES - 1) / PANEL_QUERIES)));
+  for (let i = 0; i < QUERY_BLOCK; i++) {
+    let usable = false;
+    if (i < count) {
+      usable = quantiseQuery(
+        tiles + <usize>(i / PANEL_QUERIES * tileBytes), i % PANEL_QUERIES, starts + (i << 2), margins + (i << 2),
+        queries + ((<usize>i * queryStride) << 2), width, scratch,
+      );
+      clearCandidates(lists + <usize>i * LIST_BYTES, room);
+    }
+    store<i32>(bars + (i << 2), usable ? NO_BAR : FAILED);
+  }
+}
+
+/** All queries of a block against the keys of slots [low, high), which need not be whole panels. */
+function scanSlots(
+  tiles: usize, starts: usize, margins: usize, bars: usize, lists: usize, count: i32,
+  panels: usize, padded: i32, capacity: i32, low: i32, high: i32, k: i32, sums: usize, numbers: usize,
+): void {
+  const tileBytes = PANEL_QUERIES * padded * COMPONENT_BYTES;
+  const panelBytes = PANEL_KEYS * padded * COMPONENT_BYTES;
+  const keyMargins = panels + <usize>((capacity + PANEL_KEYS - 1) / PANEL_KEYS) * panelBytes;
+  for (let block = low & ~(PANEL_KEYS - 1); block < high; block += KEY_BLOCK) {
+    const end = min(high, block + KEY_BLOCK);
+    for (let i = 0; i < count; i += PANEL_QUERIES) {
+      const tile = tiles + <usize>(i / PANEL_QUERIES * tileBytes);
+      for (let slot = block; slot < end; slot += PANEL_KEYS) {
+        const panel = panels + <usize>(slot / PANEL_KEYS) * panelBytes;
+        if (!scanTile(sums, tile, panel, keyMargins + slot * MARGIN_BYTES, padded, starts + (i << 2), bars + (i << 2))) continue;
+        collect(sums, lists + <usize>i * LIST_BYTES, min(PANEL_QUERIES, count - i), margins + (i << 2), bars + (i << 2), keyMargins, slot, low, end, k, numbers);
+      }
+    }
+  }
+}
+
+/** Adds those keys of a tile that reach their query's bar to its candidates. `sums`: upper bounds [queries][keys] (i32). */
+function collect(
+  sums: usize, lists: usize, count: i32, margins: usize, bars: usize, keyMargins: usize, slot: i32, low: i32, high: i32, k: i32, numbers: usize,
+): void {
+  const from = max(0, low - slot), to = min(PANEL_KEYS, high - slot);
+  for (let i = 0; i < count; i++, lists += LIST_BYTES, margins += 4, bars += 4, sums += PANEL_KEYS << 2) {
+    let bar = load<i32>(bars);
+    if (bar == FAILED) continue;
+    const margin = load<i32>(margins);
+    for (let j = from; j < to; j++) {
+      const sum = load<i32>(sums + (j << 2)); // the key's margin is in it, the query's is not
+      if (sum < bar) continue;
+      const keyMargin = loadMargin(keyMargins, slot + j);
+      if (!addCandidate(lists, sum + margin, sum - 2 * keyMargin - margin, slot + j)) continue;
+      const reached = thinOut(lists, k, numbers);
+      if (isFull(lists)) {
+        bar = FAILED;
+        break;
+      }
+      if (reached != NO_BAR) bar = max(bar, reached - margin);
+    }
+    store<i32>(bars, bar);
+  }
+}
+
+/**
+ * Upper bounds, less the query's margin, of 4 queries × one panel of keys. Returns whether any reaches its query's bar; only
+ * then they are stored in `sums`.
+ */
+function scanTile(sums: usize, tile: usize, panel: usize, keyMargins: usize, padded: i32, starts: usize, bars: usize): bool {
+  if (ASC_FEATURE_RELAXED_SIMD) return scanTile8(sums, tile, panel, keyMargins, padded, starts, bars);
+  return scanTile16(sums, tile, panel, keyMargins, padded, starts, bars);
+}
+
+/** 4 queries × 8 keys, 16-bit components, 32-bit sums. */
+@inline
+function scanTile16(sums: usize, tile: usize, panel: usize, keyMargins: usize, padded: i32, starts: usize, bars: usize): bool {
+  let c00 = i32x4.splat(0), c01 = i32x4.splat(0);
+  let c10 = i32x4.splat(0), c11 = i32x4.splat(0);
+  let c20 = i32x4.splat(0), c21 = i32x4.splat(0);
+  let c30 = i32x4.splat(0), c31 = i32x4.splat(0);
+  const end = tile + (<usize>padded << 3);
+  while (tile < end) {
+    const k0 = v128.load(panel);
+    const k1 = v128.load(panel, 16);
+    let q = v128.load32_splat(tile);
+    c00 = i32x4.add(c00, i32x4.dot_i16x8_s(q, k0));
+    c01 = i32x4.add(c01, i32x4.dot_i16x8_s(q, k1));
+    q = v128.load32_splat(tile, 4);
+    c10 = i32x4.add(c10, i32x4.dot_i16x8_s(q, k0));
+    c11 = i32x4.add(c11, i32x4.dot_i16x8_s(q, k1));
+    q = v128.load32_splat(tile, 8);
+    c20 = i32x4.add(c20, i32x4.dot_i16x8_s(q, k0));
+    c21 = i32x4.add(c21, i32x4.dot_i16x8_s(q, k1));
+    q = v128.load32_splat(tile, 12);
+    c30 = i32x4.add(c30, i32x4.dot_i16x8_s(q, k0));
+    c31 = i32x4.add(c31, i32x4.dot_i16x8_s(q, k1));
+    tile += 16;
+    panel += 32;
+  }
+  const m0 = v128.load(keyMargins), m1 = v128.load(keyMargins, 16);
+  c00 = i32x4.add(c00, m0);
+  c01 = i32x4.add(c01, m1);
+  c10 = i32x4.add(c10, m0);
+  c11 = i32x4.add(c11, m1);
+  c20 = i32x4.add(c20, m0);
+  c21 = i32x4.add(c21, m1);
+  c30 = i32x4.add(c30, m0);
+  c31 = i32x4.add(c31, m1);
+  const any01 = v128.or(reach16(c00, c01, v128.load32_splat(bars)), reach16(c10, c11, v128.load32_splat(bars, 4)));
+  const any23 = v128.or(reach16(c20, c21, v128.load32_splat(bars, 8)), reach16(c30, c31, v128.load32_splat(bars, 12)));
+  if (!v128.any_true(v128.or(any01, any23))) return false;
+  v128.store(sums, c00);
+  v128.store(sums, c01, 16);
+  v128.store(sums, c10, 32);
+  v128.store(sums, c11, 48);
+  v128.store(sums, c20, 64);
+  v128.store(sums, c21, 80);
+  v128.store(sums, c30, 96);
+  v128.store(sums, c31, 112);
+  return true;
+}
+
+@inline
+function reach16(c0: v128, c1: v128, bar: v128): v128 {
+  return v128.or(i32x4.ge_s(c0, bar), i32x4.ge_s(c1, bar));
+}
+
+/** 4 queries × 16 keys, 8-bit components, 16-bit sums, which wrap on the way but fit in the end. */
+@inline
+function scanTile8(sums: usize, tile: usize, panel: usize, keyMargins: usize, padded: i32, starts: usize, bars: usize): bool {
+  let c00 = v128.load16_splat(starts), c01 = c00;
+  let c10 = v128.load16_splat(starts, 4), c11 = c10;
+  let c20 = v128.load16_splat(starts, 8), c21 = c20;
+  let c30 = v128.load16_splat(starts, 12), c31 = c30;
+  const end = tile + (<usize>padded << 2);
+  while (tile < end) {
+    const k0 = v128.load(panel);
+    const k1 = v128.load(panel, 16);
+    let q = v128.load16_splat(tile);
+    c00 = i16x8.add(c00, i16x8.relaxed_dot_i8x16_i7x16_s(q, k0));
+    c01 = i16x8.add(c01, i16x8.relaxed_dot_i8x16_i7x16_s(q, k1));
+    q = v128.load16_splat(tile, 2);
+    c10 = i16x8.add(c10, i16x8.relaxed_dot_i8x16_i7x16_s(q, k0));
+    c11 = i16x8.add(c11, i16x8.relaxed_dot_i8x16_i7x16_s(q, k1));
+    q = v128.load16_splat(tile, 4);
+    c20 = i16x8.add(c20, i16x8.relaxed_dot_i8x16_i7x16_s(q, k0));
+    c21 = i16x8.add(c21, i16x8.relaxed_dot_i8x16_i7x16_s(q, k1));
+    q = v128.load16_splat(tile, 6);
+    c30 = i16x8.add(c30, i16x8.relaxed_dot_i8x16_i7x16_s(q, k0));
+    c31 = i16x8.add(c31, i16x8.relaxed_dot_i8x16_i7x16_s(q, k1));
+    tile += 8;
+    panel += 32;
+  }
+  const m0 = v128.load(keyMargins), m1 = v128.load(keyMargins, 16);
+  c00 = i16x8.add_sat_s(c00, m0);
+  c01 = i16x8.add_sat_s(c01, m1);
+  c10 = i16x8.add_sat_s(c10, m0);
+  c11 = i16x8.add_sat_s(c11, m1);
+  c20 = i16x8.add_sat_s(c20, m0);
+  c21 = i16x8.add_sat_s(c21, m1);
+  c30 = i16x8.add_sat_s(c30, m0);
+  c31 = i16x8.add_sat_s(c31, m1);
+  const any01 = v128.or(reach8(c00, c01, barOf(bars)), reach8(c10, c11, barOf(bars + 4)));
+  const any23 = v128.or(reach8(c20, c21, barOf(bars + 8)), reach8(c30, c31, barOf(bars + 12)));
+  if (!v128.any_true(v128.or(any01, any23))) return false;
+  storeWide(sums, c00, c01);
+  storeWide(sums + 64, c10, c11);
+  storeWide(sums + 128, c20, c21);
+  storeWide(sums + 192, c30, c31);
+  return true;
+}
+
+/** A bar as 16 bits: those beyond either end are kept apart by `collect`, which compares all 32. */
+@inline
+function barOf(bar: usize): v128 {
+  return i16x8.splat(<i16>min(max(load<i32>(bar), i16.MIN_VALUE), i16.MAX_VALUE));
+}
+
+@inline
+function reach8(c0: v128, c1: v128, bar: v128): v128 {
+  return v128.or(i16x8.ge_s(c0, bar), i16x8.ge_s(c1, bar));
+}
+
+@inline
+function storeWide(to: usize, c0: v128, c1: v128): void {
+  v128.store(to, i32x4.extend_low_i16x8_s(c0));
+  v128.store(to, i32x4.extend_high_i16x8_s(c0), 16);
+  v128.store(to, i32x4.extend_low_i16x8_s(c1), 32);
+  v128.store(to, i32x4.extend_high_i16x8_s(c1), 48);
+}
+
+/** The k best of the candidates by their f32 scores, computed in the same order of sums as everywhere. */
+function rescore(scores: usize, slots: usize, query: usize, keys: usize, width: i32, list: usize, k: i32): void {
+  const size = sizeOf(list);
+  const candidates = slotsOf(list);
+  const exact = uppersOf(list); // the bounds have done their work
+  for (let i = 0; i < size; i += 4) {
+    const last = size - 1;
+    v128.store(exact + (i << 2), scoreFour(
+      query, keyAt(keys, candidates, i, width), keyAt(keys, candidates, min(i + 1, last), width),
+      keyAt(keys, candidates, min(i + 2, last), width), keyAt(keys, candidates, min(i + 3, last), width), width,
+    ));
+  }
+  for (let i = 0; i < size; i++) {
+    const score = load<f32>(exact + (i << 2));
+    if (i >= k && !(score > load<f32>(scores + ((k - 1) << 2)))) continue;
+    insertSorted(scores, slots, score, load<i32>(candidates + (i << 2)), min(i, k - 1));
+  }
+}
+
+@inline
+function keyAt(keys: usize, candidates: usize, i: i32, width: i32): usize {
+  return keys + ((<usize>load<i32>(candidates + (i << 2)) * width) << 2);
+}
+
+/** Searches the failed queries, gathered in `again`, in f32, and puts their lists into place. */
+function searchAgain(
+  scores: usize, slots: usize, listStride: i32, count: i32, bars: usize, again: usize, failed: i32,
+  keys: usize, width: i32, begin: i32, older: i32, newer: i32, k: i32,
+): void {
+  const foundScores = again + ((<usize>QUERY_BLOCK * width) << 2);
+  const foundSlots = foundScores + ((<usize>QUERY_BLOCK * k) << 2);
+  const scratch = foundSlots + ((<usize>QUERY_BLOCK * k) << 2);
+  searchBlock(foundScores, foundSlots, k, again, width, failed, keys, width, begin, older, newer, k, scratch);
+  const bytes = <usize>min(k, older + newer) << 2;
+  for (let i = 0, n = 0; i < count; i++) {
+    if (load<i32>(bars + (i << 2)) != FAILED) continue;
+    memory.copy(scores + ((<usize>i * listStride) << 2), foundScores + ((<usize>n * k) << 2), bytes);
+    memory.copy(slots + ((<usize>i * listStride) << 2), foundSlots + ((<usize>n * k) << 2), bytes);
+    n++;
+  }
+}
