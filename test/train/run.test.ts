@@ -1,0 +1,130 @@
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as assert from "uvu/assert";
+import { Transformer } from "../../src/model/transformer.ts";
+import { byteTokenizer } from "../../src/text/tokenizer.ts";
+import { loadCheckpoint } from "../../src/train/checkpoint.ts";
+import type { TrainingOptions } from "../../src/train/options.ts";
+import { runTraining, type TrainingRun } from "../../src/train/run.ts";
+import { type StepMetrics, Trainer } from "../../src/train/trainer.ts";
+import { suite } from "../harness.ts";
+import { randomDocuments, tinyConfig } from "../tiny.ts";
+
+const test = suite("training run");
+
+const documents = randomDocuments([40, 23, 9]);
+const tokenizer = byteTokenizer();
+let folder = "";
+let count = 0;
+
+test.before(() => {
+  folder = fs.mkdtempSync(join(tmpdir(), "run-"));
+});
+test.after(() => fs.rmSync(folder, { recursive: true }));
+
+const newDirectory = () => join(folder, `${count++}`);
+
+function newTrainer(options: Partial<TrainingOptions>): Trainer {
+  return new Trainer(new Transformer(tinyConfig(), 1), documents, { batchSize: 2, ...options });
+}
+
+/** What a run told its callbacks, in order. */
+async function events(options: Partial<TrainingOptions>, run: Partial<TrainingRun>): Promise<string[]> {
+  const told: string[] = [];
+  await runTraining(newTrainer(options), {
+    tokenizer,
+    onStep: ({ step }) => told.push(`step ${step}`),
+    onEvaluation: (result, step) => told.push(`evaluation at ${step}: ${result.results.length} sizes`),
+    onCheckpoint: (directory, step) => told.push(`checkpoint at ${step}: ${loadCheckpoint(directory).record.step}`),
+    ...run,
+  });
+  return told;
+}
+
+function metricsIn(directory: string): StepMetrics[] {
+  const lines = fs.readFileSync(join(directory, "metrics.jsonl"), "utf8").trimEnd().split("\n");
+  return lines.map((line) => JSON.parse(line));
+}
+
+test("evaluations and checkpoints come every so many steps, and at the end", async () => {
+  const directory = newDirectory();
+  const evaluation = { documents, memorySizes: [0, 17] };
+  const told = await events({ steps: 5, evaluateEvery: 3, checkpointEvery: 2 }, { directory, evaluation });
+  assert.equal(told, [
+    "step 1",
+    "step 2",
+    "checkpoint at 2: 2",
+    "step 3",
+    "evaluation at 3: 2 sizes",
+    "step 4",
+    "checkpoint at 4: 4",
+    "step 5",
+    "evaluation at 5: 2 sizes",
+    "checkpoint at 5: 5",
+  ]);
+});
+
+test("by default there is one checkpoint, at the end, and no evaluation", async () => {
+  const run = { directory: newDirectory(), evaluation: { documents, memorySizes: [0] } };
+  assert.equal(await events({ steps: 2 }, run), ["step 1", "step 2", "checkpoint at 2: 2"]);
+});
+
+test("without a directory nothing is written", async () => {
+  assert.equal(await events({ steps: 2, checkpointEvery: 1 }, {}), ["step 1", "step 2"]);
+});
+
+test("an abort ends the run after its step, with a checkpoint", async () => {
+  const abort = new AbortController();
+  const directory = newDirectory();
+  await runTraining(newTrainer({ steps: 9 }), {
+    tokenizer,
+    directory,
+    signal: abort.signal,
+    onStep: ({ step }) => step === 4 && abort.abort(),
+  });
+  assert.is(loadCheckpoint(directory).record.step, 4);
+  assert.is(metricsIn(directory).length, 4);
+  assert.equal(await events({ steps: 9 }, { signal: abort.signal }), []);
+});
+
+test("timers run while the model trains", async () => {
+  const abort = new AbortController();
+  setTimeout(() => abort.abort(), 60);
+  const told = await events({ steps: 1e9 }, { signal: abort.signal });
+  assert.ok(told.length > 0);
+});
+
+test("metrics.jsonl has one line a step, as the step was reported", async () => {
+  const directory = newDirectory();
+  const reported: StepMetrics[] = [];
+  await runTraining(newTrainer({ steps: 3 }), { tokenizer, directory, onStep: (metrics) => reported.push(metrics) });
+  assert.equal(metricsIn(directory), reported);
+});
+
+test("a resumed run writes the lines after its checkpoint anew, a fresh run all of them", async () => {
+  const directory = newDirectory();
+  const whole = newTrainer({ steps: 6, checkpointEvery: 4 });
+  const crash = new Error("power cut");
+  const onStep = ({ step }: StepMetrics) => {
+    if (step === 6) throw crash;
+  };
+  await runTraining(whole, { tokenizer, directory, onStep }).catch((error) => assert.is(error, crash));
+  fs.appendFileSync(join(directory, "metrics.jsonl"), '{"step":7,"lo');
+  assert.is(fs.readFileSync(join(directory, "metrics.jsonl"), "utf8").split("\n").length, 7);
+
+  const { model, record, tensors } = loadCheckpoint(directory);
+  const resumed = new Trainer(model, documents, record.options);
+  resumed.load(record, tensors);
+  await runTraining(resumed, { tokenizer, directory });
+  assert.equal(
+    metricsIn(directory).map(({ step }) => step),
+    [1, 2, 3, 4, 5, 6],
+  );
+
+  await runTraining(newTrainer({ steps: 2 }), { tokenizer, directory });
+  assert.equal(
+    metricsIn(directory).map(({ step }) => step),
+    [1, 2],
+  );
+});
