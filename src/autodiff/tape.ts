@@ -27,6 +27,7 @@ let running = false;
 let recording = true;
 let entries: TapeEntry[] = [];
 let lastMark = 0;
+let walkedBack = false;
 
 /**
  * Runs one step: everything that `body` makes lives until it returns, then the arena and the tape are emptied.
@@ -40,6 +41,7 @@ export function step<T>(body: () => T): T {
     return body();
   } finally {
     running = false;
+    walkedBack = false;
     entries = [];
     arena.reset();
   }
@@ -91,9 +93,12 @@ function push(op: string, outputs: readonly Tensor[], backward: (() => void) | u
 
 /**
  * Adds Σ seed · dy/dx to the gradient of every tensor x that `y` was computed from. A loss has one element and the seed
- * 1; another output takes a seed of its own size (a vector-Jacobian product).
+ * 1; another output takes a seed of its own size (a vector-Jacobian product). Once a step: a second walk would count the
+ * gradients that the first one left on the way.
  */
 export function backward(y: Tensor, seed: ArrayLike<number> = [1]): void {
+  if (walkedBack) throw new Error("backward() was already called in this step; sum the losses, or take a step for each");
+  walkedBack = true;
   y.grad = tensor(seed, y.shape);
   for (let i = entries.length - 1; i >= 0; i--) {
     const entry = entries[i];

@@ -202,3 +202,14 @@ test("item and set refuse the wrong size", () => {
     assert.throws(() => tensor([1, 2, 3], [2, 2]), /3 values do not fill a tensor of shape \[2,2\]/);
   });
 });
+
+test("backward runs once a step", () => {
+  const x = parameter([1], [2]);
+  step(() => {
+    const y = scale(x, 3);
+    backward(y);
+    assert.throws(() => backward(y), /backward\(\) was already called in this step/);
+  });
+  step(() => backward(scale(x, 3)));
+  assert.is(x.grad?.item(), 6);
+});
