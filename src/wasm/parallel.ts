@@ -10,7 +10,7 @@
 import type { Kernels } from "./kernels.generated.ts";
 import { kernels, memory, module } from "./runtime.ts";
 import { scratch } from "./scratch.ts";
-import { CONTROL, CONTROL_INTS, MOST_ARGUMENTS, shareOf, type ThreadStart } from "./thread.ts";
+import { CONTROL, CONTROL_INTS, MOST_ARGUMENTS, SPINS, shareOf, type ThreadStart } from "./thread.ts";
 
 type Argument = number | boolean;
 /** The arguments of a parallel kernel before (from, to). */
@@ -29,6 +29,9 @@ export interface Thread {
 
 const kernelNames = Object.keys(kernels) as (keyof Kernels)[];
 const kernelIndex = new Map(kernelNames.map((name, index) => [name, index]));
+
+/** A page's main thread may not sleep; it has a document. */
+const canSleep = !("document" in globalThis);
 
 let threads: Thread[] = [];
 let control: Int32Array = new Int32Array(0);
@@ -116,14 +119,16 @@ function announce(kernel: number, args: readonly Argument[], units: number, room
 /** A kernel's part never takes this long; a thread that is silent for it has died. */
 const SILENCE_MS = 60_000;
 
+/** Spins for a moment, since threads finish together, and then sleeps: on a busy machine a spin would keep the others out. */
 function waitForAll(): void {
-  let spins = 0;
-  let deadline = 0;
-  while (Atomics.load(control, CONTROL.pending) > 0) {
-    if (++spins % 100_000 !== 0) continue;
-    deadline ||= performance.now() + SILENCE_MS;
+  for (let spin = 0; spin < SPINS && Atomics.load(control, CONTROL.pending) > 0; spin++);
+  const deadline = performance.now() + SILENCE_MS;
+  let pending = Atomics.load(control, CONTROL.pending);
+  while (pending > 0) {
+    if (canSleep) Atomics.wait(control, CONTROL.pending, pending, SILENCE_MS);
     if (performance.now() > deadline)
       throw new Error("a worker thread has died: it did not finish its part of a kernel");
+    pending = Atomics.load(control, CONTROL.pending);
   }
   if (Atomics.load(control, CONTROL.failed) !== 0) {
     throw new Error(`worker thread ${control[CONTROL.failed]} failed in ${kernelNames[control[CONTROL.kernel]]}`);

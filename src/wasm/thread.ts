@@ -40,7 +40,7 @@ export interface ThreadStart {
 type AnyKernel = (...args: number[]) => void;
 
 /** About a tenth of a millisecond: longer than the gap between two ops, shorter than it costs to be woken twice. */
-const SPINS = 20_000;
+export const SPINS = 20_000;
 
 function runForever(start: ThreadStart, kernels: Record<string, AnyKernel>): never {
   const { control, argumentsBlock, kernelNames, index, count } = start;
@@ -58,7 +58,7 @@ function runForever(start: ThreadStart, kernels: Record<string, AnyKernel>): nev
     } catch {
       Atomics.store(control, CONTROL.failed, index);
     }
-    Atomics.sub(control, CONTROL.pending, 1);
+    if (Atomics.sub(control, CONTROL.pending, 1) === 1) Atomics.notify(control, CONTROL.pending);
   }
 }
 
