@@ -142,17 +142,20 @@ function collect(
     let bar = load<i32>(bars);
     if (bar == FAILED) continue;
     const margin = load<i32>(margins);
-    for (let j = from; j < to; j++) {
-      const sum = load<i32>(sums + (j << 2)); // the key's margin is in it, the query's is not
-      if (sum < bar) continue;
-      const keyMargin = loadMargin(keyMargins, slot + j);
-      if (!addCandidate(lists, sum + margin, sum - 2 * keyMargin - margin, slot + j)) continue;
-      const reached = thinOut(lists, k, numbers);
-      if (isFull(lists)) {
+    for (let group = 0; group < PANEL_KEYS && bar != FAILED; group += 4) {
+      let reaching = i32x4.bitmask(i32x4.ge_s(v128.load(sums + (group << 2)), i32x4.splat(bar)));
+      for (; reaching; reaching &= reaching - 1) {
+        const j = group + ctz(reaching);
+        const sum = load<i32>(sums + (j << 2)); // the key's margin is in it, the query's is not
+        if (j < from || j >= to || sum < bar) continue;
+        const keyMargin = loadMargin(keyMargins, slot + j);
+        if (!addCandidate(lists, sum + margin, sum - 2 * keyMargin - margin, slot + j)) continue;
+        const reached = thinOut(lists, k, numbers);
+        if (reached != NO_BAR) bar = max(bar, reached - margin);
+        if (!isFull(lists)) continue;
         bar = FAILED;
         break;
       }
-      if (reached != NO_BAR) bar = max(bar, reached - margin);
     }
     store<i32>(bars, bar);
   }

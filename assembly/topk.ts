@@ -6,7 +6,7 @@
  * with each query's k-th best so far; only a tile in which some lane beats it is looked at one by one.
  * Equal scores: the older key wins, so a longer memory never changes what a shorter one returned among the same keys.
  */
-import { multiplyTile, packPanels, TILE_COLUMNS, TILE_ROWS } from "./matmul";
+import { packPanels, scoreTile, TILE_COLUMNS, TILE_ROWS } from "./matmul";
 import { madd } from "./simd";
 
 /** Keys packed at a time: 64 keys of 64 floats are 16 KB, half of an L1 cache. */
@@ -80,8 +80,7 @@ function scanBlock(
   const panelBytes = <usize>(TILE_COLUMNS * width) << 2;
   for (let i = 0; i < count; i += TILE_ROWS, panels += <usize>(TILE_ROWS * width) << 2) {
     for (let j = 0, keyPanel = keyPanels; j < block; j += TILE_COLUMNS, keyPanel += panelBytes) {
-      multiplyTile(tile, TILE_COLUMNS << 2, panels, keyPanel, width, false);
-      if (!anyBeats(tile, thresholds + (i << 2))) continue;
+      if (!scoreTile(tile, panels, keyPanel, width, thresholds + (i << 2))) continue;
       const rows = min(TILE_ROWS, count - i), columns = min(TILE_COLUMNS, block - j);
       for (let r = 0; r < rows; r++) {
         const list = (<usize>(i + r) * listStride) << 2;
@@ -92,28 +91,21 @@ function scanBlock(
   }
 }
 
-/** Whether any of a tile's 4 × 8 scores exceeds its query's threshold. */
-function anyBeats(tile: usize, thresholds: usize): bool {
-  const beats01 = v128.or(rowBeats(tile, v128.load32_splat(thresholds)), rowBeats(tile + 32, v128.load32_splat(thresholds, 4)));
-  const beats23 = v128.or(rowBeats(tile + 64, v128.load32_splat(thresholds, 8)), rowBeats(tile + 96, v128.load32_splat(thresholds, 12)));
-  return v128.any_true(v128.or(beats01, beats23));
-}
-
-@inline
-function rowBeats(row: usize, threshold: v128): v128 {
-  return v128.or(f32x4.gt(v128.load(row), threshold), f32x4.gt(v128.load(row, 16), threshold));
-}
-
-/** Inserts those of a query's `columns` new scores that belong into its list, and raises its threshold once it is full. */
+/** Inserts those of a query's new scores that beat its threshold into its list, and raises the threshold once that is full. */
 function insertRow(
   scores: usize, slots: usize, threshold: usize, row: usize, columns: i32, slot: i32, k: i32, seen: i32,
 ): void {
   let least = load<f32>(threshold);
-  for (let j = 0; j < columns; j++) {
-    const score = load<f32>(row + (j << 2));
-    if (seen + j >= k && !(score > least)) continue;
-    insertSorted(scores, slots, score, slot + j, min(seen + j, k - 1));
-    if (seen + j >= k - 1) least = load<f32>(scores + ((k - 1) << 2));
+  for (let half = 0; half < TILE_COLUMNS; half += 4) {
+    let beating = i32x4.bitmask(f32x4.gt(v128.load(row + (half << 2)), f32x4.splat(least)));
+    for (; beating; beating &= beating - 1) {
+      const j = half + ctz(beating);
+      if (j >= columns) break;
+      const score = load<f32>(row + (j << 2));
+      if (!(score > least)) continue; // raised by a neighbour
+      insertSorted(scores, slots, score, slot + j, min(seen + j, k - 1));
+      if (seen + j >= k - 1) least = load<f32>(scores + ((k - 1) << 2));
+    }
   }
   store<f32>(threshold, least);
 }
