@@ -38,7 +38,7 @@ export function sampleToken(
   const likeliest = indexOfLargest(logits);
   if (temperature === 0) return likeliest;
   const ids = Array.from(logits.keys());
-  if (topK > 0 || topP < 1) ids.sort((a, b) => logits[b] - logits[a] || a - b);
+  if (topK > 0 || topP < 1) ids.sort((a, b) => logits[b] - logits[a]);
   if (topK > 0) ids.splice(topK);
   const weights = ids.map((id) => Math.exp((logits[id] - logits[likeliest]) / temperature));
   if (topP < 1) weights.splice(countToReach(topP * sum(weights), weights));

@@ -36,6 +36,7 @@ for (const [place, last] of [
     copy.load(reader, "a.");
     reader.end();
     assert.is(copy.room, original.room);
+    assert.is(copy.memories.get(1)?.appended(1), 28 + (last === 7 ? 7 : 0));
     for (let segment = 0; segment < 5; segment++) {
       const count = segment === 0 ? original.room : 7;
       assert.equal(read(copy, count, segment), read(original, count, segment), `segment ${segment}`);

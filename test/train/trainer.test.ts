@@ -138,6 +138,12 @@ test("a step reports its rate, its memories and how long is left", () => {
   }
 });
 
+test("long gradients are shortened, unless the longest is 0", () => {
+  const clipped = (clipNorm: number) => train({ steps: 3, clipNorm, eps: 1 }).weights;
+  assert.equal(clipped(0), clipped(1e9));
+  assert.not.equal(clipped(0.01), clipped(0));
+});
+
 test("gates begin at a half; a model that joins both softmaxes, or has no memory, reports none", () => {
   assert.equal(
     train({ steps: 1, learningRate: 0 }, { num_hidden_layers: 3, memory_layers: [0, 2] }).metrics[0].gates,
