@@ -3,8 +3,11 @@
  */
 import { exp4, loadPartial, madd, storePartial } from "./simd";
 
-/** y = max(x, 0) over `n` floats; NaN stays NaN. */
-export function relu_forward(y: usize, x: usize, n: i32): void {
+/** y = max(x, 0) over elements [from, to); NaN stays NaN. */
+export function relu_forward(y: usize, x: usize, from: i32, to: i32): void {
+  const n = to - from;
+  y += <usize>from << 2;
+  x += <usize>from << 2;
   const zero = f32x4.splat(0);
   const end = x + (<usize>(n & ~3) << 2);
   for (; x < end; x += 16, y += 16) v128.store(y, f32x4.pmax(v128.load(x), zero));
@@ -12,8 +15,12 @@ export function relu_forward(y: usize, x: usize, n: i32): void {
   if (tail) storePartial(y, f32x4.pmax(loadPartial(x, tail, 0), zero), tail);
 }
 
-/** dx += dy where x > 0. */
-export function relu_backward(dx: usize, dy: usize, x: usize, n: i32): void {
+/** dx += dy where x > 0, over elements [from, to). */
+export function relu_backward(dx: usize, dy: usize, x: usize, from: i32, to: i32): void {
+  const n = to - from;
+  dx += <usize>from << 2;
+  dy += <usize>from << 2;
+  x += <usize>from << 2;
   const end = x + (<usize>(n & ~3) << 2);
   for (; x < end; x += 16, dy += 16, dx += 16) {
     v128.store(dx, f32x4.add(v128.load(dx), whereAbove0(v128.load(dy), v128.load(x))));
@@ -30,16 +37,23 @@ function whereAbove0(dy: v128, x: v128): v128 {
   return v128.and(dy, f32x4.gt(x, f32x4.splat(0)));
 }
 
-/** y = gelu(x) over `n` floats. */
-export function gelu_forward(y: usize, x: usize, n: i32): void {
+/** y = gelu(x) over elements [from, to). */
+export function gelu_forward(y: usize, x: usize, from: i32, to: i32): void {
+  const n = to - from;
+  y += <usize>from << 2;
+  x += <usize>from << 2;
   const end = x + (<usize>(n & ~3) << 2);
   for (; x < end; x += 16, y += 16) v128.store(y, gelu(v128.load(x)));
   const tail = n & 3;
   if (tail) storePartial(y, gelu(loadPartial(x, tail, 0)), tail);
 }
 
-/** dx += dy · gelu'(x). */
-export function gelu_backward(dx: usize, dy: usize, x: usize, n: i32): void {
+/** dx += dy · gelu'(x) over elements [from, to). */
+export function gelu_backward(dx: usize, dy: usize, x: usize, from: i32, to: i32): void {
+  const n = to - from;
+  dx += <usize>from << 2;
+  dy += <usize>from << 2;
+  x += <usize>from << 2;
   const end = x + (<usize>(n & ~3) << 2);
   for (; x < end; x += 16, dy += 16, dx += 16) {
     v128.store(dx, madd(v128.load(dy), geluSlope(v128.load(x)), v128.load(dx)));

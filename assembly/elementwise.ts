@@ -2,6 +2,7 @@
  * Kernels that treat a tensor as one long vector, whatever its shape. The activations are in activation.ts.
  */
 import { loadPartial, storePartial } from "./simd";
+import { addTo } from "./vectors";
 
 /** x[0..n) = 0. */
 export function zero(x: usize, n: i32): void {
@@ -20,12 +21,21 @@ export function all_finite(x: usize, n: i32): bool {
   return true;
 }
 
-/** z = x + y over `n` floats. */
-export function add(z: usize, x: usize, y: usize, n: i32): void {
+/** z = x + y over elements [from, to). */
+export function add(z: usize, x: usize, y: usize, from: i32, to: i32): void {
+  const n = to - from;
+  z += <usize>from << 2;
+  x += <usize>from << 2;
+  y += <usize>from << 2;
   const end = x + (<usize>(n & ~3) << 2);
   for (; x < end; x += 16, y += 16, z += 16) v128.store(z, f32x4.add(v128.load(x), v128.load(y)));
   const tail = n & 3;
   if (tail) storePartial(z, f32x4.add(loadPartial(x, tail, 0), loadPartial(y, tail, 0)), tail);
+}
+
+/** y += x over elements [from, to). */
+export function add_in_place(y: usize, x: usize, from: i32, to: i32): void {
+  addTo(y + (<usize>from << 2), x + (<usize>from << 2), to - from);
 }
 
 /** y = factor · x over `n` floats. */

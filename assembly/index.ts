@@ -4,7 +4,7 @@ export { adafactor_matrix, adafactor_vector } from "./adafactor";
 export { attention_backward, attention_forward, attention_scratch_bytes } from "./attention";
 export { bucketed_scratch_bytes, topk_bucketed } from "./bucketed";
 export { dropout_backward, dropout_forward } from "./dropout";
-export { add, all_finite, scale, scale_in_place, zero } from "./elementwise";
+export { add, add_in_place, all_finite, scale, scale_in_place, zero } from "./elementwise";
 export { embedding_backward, embedding_forward } from "./embedding";
 export { cross_entropy_backward, cross_entropy_forward } from "./loss";
 export { matmul, matmul_scratch_bytes, matmul_units } from "./matmul";
@@ -17,7 +17,7 @@ export { blend_backward, blend_forward, retrieved_backward, retrieved_forward, s
 export { ring_append } from "./ring";
 export { softmax_backward, softmax_forward } from "./softmax";
 export { topk_exact, topk_scratch_bytes, topk_units } from "./topk";
-export { addScaled as add_scaled, addTo as add_in_place, copy } from "./vectors";
+export { addScaled as add_scaled, copy } from "./vectors";
 
 /** First byte that no kernel owns; the library allocates from here up. */
 export function heap_base(): usize {

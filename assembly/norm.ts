@@ -5,10 +5,15 @@
 import { scale } from "./elementwise";
 import { loadPartial, madd, storePartial, sumLanes } from "./simd";
 
-/** y = x · rstd · scale with rstd = rsqrt(mean(x²) + eps), for each of `rows` rows of `width` floats. Keeps rstd [rows]. */
-export function rmsnorm_forward(y: usize, rstd: usize, x: usize, scale: usize, rows: i32, width: i32, eps: f32): void {
+/** y = x · rstd · scale with rstd = rsqrt(mean(x²) + eps), for rows [from, to) of `width` floats. Keeps rstd [rows]. */
+export function rmsnorm_forward(
+  y: usize, rstd: usize, x: usize, scale: usize, width: i32, eps: f32, from: i32, to: i32,
+): void {
   const rowBytes = <usize>width << 2;
-  for (let row = 0; row < rows; row++, x += rowBytes, y += rowBytes, rstd += 4) {
+  y += <usize>from * rowBytes;
+  x += <usize>from * rowBytes;
+  rstd += <usize>from << 2;
+  for (let row = from; row < to; row++, x += rowBytes, y += rowBytes, rstd += 4) {
     const r: f32 = 1 / sqrt<f32>(dot(x, x, width) / <f32>width + eps);
     store<f32>(rstd, r);
     scaleRow(y, x, scale, r, width);
@@ -98,20 +103,29 @@ function rmsnormInputGradient(dx: usize, dy: usize, x: usize, scale: usize, rstd
 /** Norms below this count as this, so that a row of zeros gives zeros (as torch's F.normalize with eps = 1e-6). */
 const LEAST_NORM: f32 = 1e-6;
 
-/** y = x / max(‖x‖, 1e-6) for each of `rows` rows of `width` floats. Keeps the factor, `inverse` [rows]. */
-export function l2norm_forward(y: usize, inverse: usize, x: usize, rows: i32, width: i32): void {
+/** y = x / max(‖x‖, 1e-6) for rows [from, to) of `width` floats. Keeps the factor, `inverse` [rows]. */
+export function l2norm_forward(y: usize, inverse: usize, x: usize, width: i32, from: i32, to: i32): void {
   const rowBytes = <usize>width << 2;
-  for (let row = 0; row < rows; row++, x += rowBytes, y += rowBytes, inverse += 4) {
+  y += <usize>from * rowBytes;
+  x += <usize>from * rowBytes;
+  inverse += <usize>from << 2;
+  for (let row = from; row < to; row++, x += rowBytes, y += rowBytes, inverse += 4) {
     const factor: f32 = 1 / max(sqrt<f32>(dot(x, x, width)), LEAST_NORM);
     store<f32>(inverse, factor);
     scale(y, x, factor, width);
   }
 }
 
-/** dx += (dy − y · (y·dy)) / ‖x‖ for each row; dx += dy / 1e-6 for a row whose norm is below 1e-6. */
-export function l2norm_backward(dx: usize, dy: usize, y: usize, inverse: usize, rows: i32, width: i32): void {
+/** dx += (dy − y · (y·dy)) / ‖x‖ for rows [from, to); dx += dy / 1e-6 for a row whose norm is below 1e-6. */
+export function l2norm_backward(
+  dx: usize, dy: usize, y: usize, inverse: usize, width: i32, from: i32, to: i32,
+): void {
   const rowBytes = <usize>width << 2;
-  for (let row = 0; row < rows; row++, dx += rowBytes, dy += rowBytes, y += rowBytes, inverse += 4) {
+  dx += <usize>from * rowBytes;
+  dy += <usize>from * rowBytes;
+  y += <usize>from * rowBytes;
+  inverse += <usize>from << 2;
+  for (let row = from; row < to; row++, dx += rowBytes, dy += rowBytes, y += rowBytes, inverse += 4) {
     const factor = load<f32>(inverse);
     const along: f32 = factor < 1 / LEAST_NORM ? dot(y, dy, width) : 0;
     l2normInputGradient(dx, dy, y, factor, along, width);

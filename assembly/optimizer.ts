@@ -25,14 +25,19 @@ export function sum_squares(x: usize, n: i32): f64 {
 }
 
 /**
- * One AdamW step over `n` parameters (Loshchilov & Hutter 2019, algorithm 2, decay scaled by lr as in PyTorch):
+ * One AdamW step over parameters [from, to) (Loshchilov & Hutter 2019, algorithm 2, decay scaled by lr as in PyTorch):
  * m = β1·m + (1 − β1)·g, v = β2·v + (1 − β2)·g², p = p·(1 − lr·decay) − lr·(m / correction1) / (√(v / correction2) + eps).
  * The corrections are 1 − β1^t and 1 − β2^t at step t = 1, 2, …
  */
 export function adamw(
-  parameters: usize, gradients: usize, m: usize, v: usize, n: i32,
-  lr: f64, beta1: f64, beta2: f64, eps: f64, decay: f64, correction1: f64, correction2: f64,
+  parameters: usize, gradients: usize, m: usize, v: usize,
+  lr: f64, beta1: f64, beta2: f64, eps: f64, decay: f64, correction1: f64, correction2: f64, from: i32, to: i32,
 ): void {
+  const n = to - from;
+  parameters += <usize>from << 2;
+  gradients += <usize>from << 2;
+  m += <usize>from << 2;
+  v += <usize>from << 2;
   const b1 = f32x4.splat(<f32>beta1), rest1 = f32x4.splat(<f32>(1 - beta1));
   const b2 = f32x4.splat(<f32>beta2), rest2 = f32x4.splat(<f32>(1 - beta2));
   const shrink = f32x4.splat(<f32>(1 - lr * decay));

@@ -97,7 +97,8 @@ function push(op: string, outputs: readonly Tensor[], backward: (() => void) | u
  * gradients that the first one left on the way.
  */
 export function backward(y: Tensor, seed: ArrayLike<number> = [1]): void {
-  if (walkedBack) throw new Error("backward() was already called in this step; sum the losses, or take a step for each");
+  if (walkedBack)
+    throw new Error("backward() was already called in this step; sum the losses, or take a step for each");
   walkedBack = true;
   y.grad = tensor(seed, y.shape);
   for (let i = entries.length - 1; i >= 0; i--) {

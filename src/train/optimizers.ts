@@ -6,6 +6,7 @@
  */
 import { gradient, persistentTensor, type Tensor } from "../autodiff/tensor.ts";
 import type { ParameterBlock } from "../model/parameters.ts";
+import { parallelElements } from "../wasm/parallel.ts";
 import { kernels } from "../wasm/runtime.ts";
 import { scratch } from "../wasm/scratch.ts";
 
@@ -48,20 +49,8 @@ export function adamW(blocks: readonly AdamBlock[], options: AdamOptions = {}): 
       const correction2 = 1 - beta2 ** this.steps;
       for (const { values, gradients, m, v, size, lrScale, weightDecay } of trained) {
         const rate = lr * lrScale;
-        kernels.adamw(
-          values,
-          gradients,
-          m.ptr,
-          v.ptr,
-          size,
-          rate,
-          beta1,
-          beta2,
-          eps,
-          weightDecay,
-          correction1,
-          correction2,
-        );
+        const rates = [rate, beta1, beta2, eps, weightDecay, correction1, correction2] as const;
+        parallelElements("adamw", size, values, gradients, m.ptr, v.ptr, ...rates);
       }
     },
     state() {

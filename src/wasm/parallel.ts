@@ -79,6 +79,19 @@ export function parallel<K extends keyof Kernels>(kernel: K, units: number, ...a
   run(kernel, units, 0, args);
 }
 
+/** Fewer elements than this are done before another thread could begin. */
+const LEAST_ELEMENTS = 16_384;
+
+/** `parallel` for kernels whose unit is one element, on this thread alone when they are few. */
+export function parallelElements<K extends keyof Kernels>(
+  kernel: K,
+  elements: number,
+  ...args: RangeArguments<Kernels[K]>
+): void {
+  if (elements < LEAST_ELEMENTS) (kernels[kernel] as (...all: unknown[]) => void)(...args, 0, elements);
+  else run(kernel, elements, 0, args);
+}
+
 /** kernel(…args, from, to, scratch) over [0, units), on all threads; each gets `scratchBytes` of its own. */
 export function parallelWithScratch<K extends keyof Kernels>(
   kernel: K,

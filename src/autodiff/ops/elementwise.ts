@@ -2,6 +2,7 @@
  * Ops on each element by itself: residual sums, constant factors, activations, dropout. Shapes go in and come out
  * unchanged; nothing is broadcast.
  */
+import { parallelElements } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
 import { gradient, stepTensor, type Tensor } from "../tensor.ts";
@@ -10,10 +11,10 @@ import { gradient, stepTensor, type Tensor } from "../tensor.ts";
 export function add(x: Tensor, y: Tensor): Tensor {
   if (x.shape.join() !== y.shape.join()) throw new Error(`add: [${x.shape}] and [${y.shape}] differ`);
   const z = stepTensor(x.shape);
-  kernels.add(z.ptr, x.ptr, y.ptr, z.size);
+  parallelElements("add", z.size, z.ptr, x.ptr, y.ptr);
   return record("add", z, [x, y], (dz) => {
-    if (x.requiresGrad) kernels.add_in_place(gradient(x), dz, z.size);
-    if (y.requiresGrad) kernels.add_in_place(gradient(y), dz, z.size);
+    if (x.requiresGrad) parallelElements("add_in_place", z.size, gradient(x), dz);
+    if (y.requiresGrad) parallelElements("add_in_place", z.size, gradient(y), dz);
   });
 }
 
@@ -27,15 +28,15 @@ export function scale(x: Tensor, factor: number): Tensor {
 /** y = max(x, 0). */
 export function relu(x: Tensor): Tensor {
   const y = stepTensor(x.shape);
-  kernels.relu_forward(y.ptr, x.ptr, x.size);
-  return record("relu", y, [x], (dy) => kernels.relu_backward(gradient(x), dy, x.ptr, x.size));
+  parallelElements("relu_forward", x.size, y.ptr, x.ptr);
+  return record("relu", y, [x], (dy) => parallelElements("relu_backward", x.size, gradient(x), dy, x.ptr));
 }
 
 /** y = x · ½(1 + tanh(√(2/π)·(x + 0.044715·x³))): the approximation of GPT-2 ("gelu_new"), not the exact erf form. */
 export function gelu(x: Tensor): Tensor {
   const y = stepTensor(x.shape);
-  kernels.gelu_forward(y.ptr, x.ptr, x.size);
-  return record("gelu", y, [x], (dy) => kernels.gelu_backward(gradient(x), dy, x.ptr, x.size));
+  parallelElements("gelu_forward", x.size, y.ptr, x.ptr);
+  return record("gelu", y, [x], (dy) => parallelElements("gelu_backward", x.size, gradient(x), dy, x.ptr));
 }
 
 /**

@@ -2,6 +2,7 @@
  * The two normalisations of the model: RMSNorm before every block, L2 on each head's queries and keys.
  * Each keeps one number a row for its backward. The arithmetic is in assembly/norm.ts.
  */
+import { parallel } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
 import { asRows, gradient, stepTensor, type Tensor } from "../tensor.ts";
@@ -11,7 +12,7 @@ export function rmsNorm(x: Tensor, scale: Tensor, eps = 1e-6): Tensor {
   const [rows, width] = asRows(x); // [..., C] → [N, C]
   const y = stepTensor(x.shape);
   const rstd = stepTensor([rows]);
-  kernels.rmsnorm_forward(y.ptr, rstd.ptr, x.ptr, scale.ptr, rows, width, eps);
+  parallel("rmsnorm_forward", rows, y.ptr, rstd.ptr, x.ptr, scale.ptr, width, eps);
   return record("rmsnorm", y, [x, scale], (dy) => {
     kernels.rmsnorm_backward(gradient(x), gradient(scale), dy, x.ptr, scale.ptr, rstd.ptr, rows, width);
   });
@@ -29,8 +30,8 @@ export function l2Normalize(x: Tensor, width: number): Tensor {
   const rows = x.size / width; // [..., H · width] → [N · H, width]
   const y = stepTensor(x.shape);
   const inverse = stepTensor([rows]);
-  kernels.l2norm_forward(y.ptr, inverse.ptr, x.ptr, rows, width);
+  parallel("l2norm_forward", rows, y.ptr, inverse.ptr, x.ptr, width);
   return record("l2norm", y, [x], (dy) => {
-    kernels.l2norm_backward(gradient(x), dy, y.ptr, inverse.ptr, rows, width);
+    parallel("l2norm_backward", rows, gradient(x), dy, y.ptr, inverse.ptr, width);
   });
 }
