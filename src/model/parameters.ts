@@ -109,10 +109,11 @@ export class Parameters {
   readonly blocks: readonly ParameterBlock[];
   private readonly tensors = new Map<string, Tensor>();
 
-  /** Allocates the parameters of `config` and fills them from `seed`: algorithm.md, section 2. */
-  constructor(config: ModelConfig, seed: number) {
+  /** Allocates the parameters of `config` and fills them from `seed`: algorithm.md, section 2. Without a seed they are 0. */
+  constructor(config: ModelConfig, seed: number | null) {
     const declarations = declare(config);
     this.blocks = parameterGroups.map((group) => this.allocate(group, declarations));
+    if (seed === null) return;
     const random = new Random(seed);
     for (const { name, initial } of declarations) {
       const tensor = this.get(name);

@@ -30,7 +30,7 @@ export function modelFromTensors(
   const reader = new TensorReader(tensors, source);
   const weights = [...parameterShapes(config)].map(([name, shape]) => [name, reader.floats(name, shape)] as const);
   reader.end();
-  const model = new Transformer(config);
+  const model = new Transformer(config, null);
   for (const [name, values] of weights) model.parameters.get(name).set(values);
   return model;
 }

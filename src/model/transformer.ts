@@ -32,7 +32,8 @@ export class Transformer {
   readonly config: ModelConfig;
   readonly parameters: Parameters;
 
-  constructor(config: ModelConfig, seed = 0) {
+  /** `seed` decides the first weights; null leaves them 0, for a model whose weights are about to be loaded. */
+  constructor(config: ModelConfig, seed: number | null = 0) {
     this.config = config;
     this.parameters = new Parameters(config, seed);
   }
