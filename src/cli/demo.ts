@@ -1,0 +1,54 @@
+/**
+ * `memorizing demo`, which `npm start` runs: the whole thing once, on real text. It chooses the text and runs the other
+ * commands, each shown as it would be typed; afterwards every one of them can be tried again with other options.
+ */
+import { rmSync } from "node:fs";
+import process from "node:process";
+import { type Command, command } from "./command.ts";
+import { writeDemoCorpus } from "./demo-corpus.ts";
+import { evalCommand } from "./eval.ts";
+import { generateCommand } from "./generate.ts";
+import { packageDirectory } from "./package.ts";
+import { tokenizerTrainCommand } from "./tokenizer.ts";
+import { trainCommand } from "./train.ts";
+
+const DIRECTORY = "runs/demo";
+
+const INTRODUCTION = `Trains a small Memorizing Transformer on the TypeScript sources in node_modules, then shows what memory does to its
+perplexity on packages that it has never seen. Takes three minutes on two cores; writes to ${DIRECTORY}, anew each time.
+`;
+
+const CONCLUSION = `
+The checkpoint and metrics.jsonl are in ${DIRECTORY}, the documents and the tokenizer in ${DIRECTORY}/text.
+Each command above can be given again with other options: --help explains them.
+`;
+
+export const demoCommand = command(
+  { name: "memorizing demo", summary: "runs all of them once, on the sources in node_modules", options: {} },
+  async () => {
+    process.stdout.write(INTRODUCTION);
+    rmSync(DIRECTORY, { recursive: true, force: true });
+    const { training, heldOut, heldOutFiles } = writeDemoCorpus(
+      `${packageDirectory()}/node_modules`,
+      `${DIRECTORY}/text`,
+    );
+    const tokenizer = `${DIRECTORY}/text/tokenizer.json`;
+    const [document] = heldOutFiles;
+    const steps: [Command, string][] = [
+      [tokenizerTrainCommand, `--data ${training} --vocab-size 1024 --out ${tokenizer}`],
+      [
+        trainCommand,
+        `--data ${training} --tokenizer ${tokenizer} --out ${DIRECTORY} --preset tiny --steps 400 --learning-rate 0.004`,
+      ],
+      [evalCommand, `${DIRECTORY} --data ${heldOut} --memory 0,512,2048,8192`],
+      [generateCommand, `${DIRECTORY} --read ${document} --tokens 200 --temperature 0.7`],
+    ];
+    for (const [{ name, run }, argv] of steps) {
+      process.stdout.write(`\n$ ${name} ${argv}\n`);
+      const exitCode = await run(argv.split(" "));
+      if (exitCode !== 0) return exitCode;
+    }
+    process.stdout.write(CONCLUSION);
+    return 0;
+  },
+);

@@ -1,0 +1,71 @@
+/** `memorizing eval`: perplexity and bits per byte with memories of several sizes, over exactly the same tokens. */
+import process from "node:process";
+import { type Document, documentsFromFiles, documentsInDirectory, tokenizeDocuments } from "../data/corpus.ts";
+import { isDirectory } from "../platform.ts";
+import { LossesFile } from "../report/losses.ts";
+import { memoryTable } from "../report/memory-table.ts";
+import { ProgressLine, tokenProgress } from "../report/progress.ts";
+import { loadModel } from "../train/checkpoint.ts";
+import { type EvaluationResult, evaluate, type TokenLoss } from "../train/evaluate.ts";
+import { command } from "./command.ts";
+import { flag, integer, integers, required, text, texts } from "./options.ts";
+import { startThreads, threadsOption } from "./threads.ts";
+
+export const evalCommand = command(
+  {
+    name: "memorizing eval",
+    summary: "measures what memories of several sizes do to a model's perplexity",
+    operand: "MODEL",
+    options: {
+      data: required(texts("DIR|FILE", "documents: files, or directories of which every entry is a document")),
+      memory: integers("memory sizes, 0 for none; 0 and the model's own unless given", 0, 2 ** 24),
+      maxTokens: integer("tokens predicted in each document, from its beginning; all unless given", 1, 2 ** 40),
+      losses: text("FILE", "gets a JSON line for each token and memory size: document, index, token, memory, nats"),
+      threads: threadsOption,
+      json: flag("prints the result as JSON"),
+    },
+    details: () => "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint.",
+  },
+  async ({ data, memory, maxTokens, losses, threads, json }, directory) => {
+    const { model, tokenizer } = loadModel(directory);
+    const { memory_size, memory_layers } = model.config;
+    const memorySizes = memory ?? (memory_layers.length > 0 && memory_size > 0 ? [0, memory_size] : [0]);
+    const documents = tokenizeDocuments(data.flatMap(documentsAt), tokenizer);
+    await startThreads(threads);
+    const progress = new ProgressLine(process.stderr);
+    const onProgress = tokenProgress(progress, "evaluating");
+    const result = withLosses(losses, (onToken) =>
+      evaluate(model, documents, tokenizer, { memorySizes, maxTokens, onToken, onProgress }),
+    );
+    progress.end();
+    process.stdout.write(`${json ? JSON.stringify(summaryOf(result)) : memoryTable(result)}\n`);
+    return 0;
+  },
+);
+
+function documentsAt(path: string): Document[] {
+  return isDirectory(path) ? documentsInDirectory(path) : documentsFromFiles([path]);
+}
+
+/** Runs `work`, and has it write its losses to `path` if there is one. */
+function withLosses(
+  path: string | undefined,
+  work: (onToken: ((loss: TokenLoss) => void) | undefined) => EvaluationResult,
+): EvaluationResult {
+  if (path === undefined) return work(undefined);
+  const file = new LossesFile(path);
+  try {
+    const result = work((loss) => file.add(loss));
+    file.finish();
+    return result;
+  } catch (error) {
+    file.discard();
+    throw error;
+  }
+}
+
+/** What `--json` prints. */
+function summaryOf({ tokens, bytes, results }: EvaluationResult) {
+  const rows = results.map(({ memory, perplexity, bits_per_byte }) => ({ memory, perplexity, bits_per_byte }));
+  return { tokens, bytes, results: rows };
+}

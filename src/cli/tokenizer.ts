@@ -1,0 +1,46 @@
+/** `memorizing tokenizer train`: learns a byte-level BPE vocabulary and writes it as a Hugging Face tokenizer.json. */
+import process from "node:process";
+import { type Document, documentsInDirectory, textOf } from "../data/corpus.ts";
+import { jsonText } from "../json-file.ts";
+import { writeFileAtomic } from "../platform.ts";
+import { ProgressLine } from "../report/progress.ts";
+import { trainBpe } from "../text/bpe-trainer.ts";
+import { command } from "./command.ts";
+import { flag, integer, required, text } from "./options.ts";
+
+export const tokenizerTrainCommand = command(
+  {
+    name: "memorizing tokenizer train",
+    summary: "learns a byte-level BPE vocabulary from text",
+    options: {
+      data: required(text("DIR", "directory of text files to learn from")),
+      vocabSize: required(integer("tokens wanted, the 256 bytes among them", 256, 2 ** 24)),
+      out: required(text("FILE", "where the tokenizer.json goes")),
+      json: flag("prints the result as JSON"),
+    },
+  },
+  async ({ data, vocabSize, out, json }) => {
+    const documents = documentsInDirectory(data);
+    const progress = new ProgressLine(process.stderr);
+    progress.note(`counting the words of ${documents.length} documents`);
+    const tokenizer = trainBpe(textsOf(documents), {
+      vocabSize,
+      onProgress: (tokens) => progress.show(`${tokens}/${vocabSize} tokens`),
+    });
+    progress.end();
+    writeFileAtomic(out, jsonText(tokenizer));
+    const tokens = Object.keys(tokenizer.model.vocab).length;
+    const few = tokens < vocabSize ? "; the text has no pairs for more" : "";
+    process.stdout.write(
+      json
+        ? `${JSON.stringify({ vocab_size: tokens, file: out })}\n`
+        : `${out}: a vocabulary of ${tokens} tokens${few}\n`,
+    );
+    return 0;
+  },
+);
+
+/** One text at a time, so that they are not all in memory. */
+function* textsOf(documents: readonly Document[]): Generator<string> {
+  for (const document of documents) yield textOf(document);
+}

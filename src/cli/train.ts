@@ -1,0 +1,110 @@
+/** `memorizing train`: trains a model on a directory of documents, or goes on with a run that was saved. */
+import process from "node:process";
+import { documentsInDirectory, type TokenizedDocument, tokenizeDocuments } from "../data/corpus.ts";
+import { InputError } from "../errors.ts";
+import { ProgressLine, trainingLine, wholeNumber } from "../report/progress.ts";
+import type { EvaluateOptions, EvaluationResult } from "../train/evaluate.ts";
+import { type TrainingOptions, trainingFields } from "../train/options.ts";
+import { runTraining } from "../train/run.ts";
+import type { StepMetrics } from "../train/trainer.ts";
+import { command } from "./command.ts";
+import { configHelp, configOptions } from "./model-config.ts";
+import { fieldOptions, flag, givenOf, integer, required, text } from "./options.ts";
+import { startThreads, threadsOption } from "./threads.ts";
+import { beginRun, type Run, requireWritable, resumeRun } from "./training-start.ts";
+
+/** What a shell makes of a program that Ctrl-C ended. */
+const INTERRUPTED = 130;
+
+const { warmupSteps, evaluateEvery, ...trainingOptions } = fieldOptions<TrainingOptions>(trainingFields);
+
+const description = {
+  name: "memorizing train",
+  summary: "trains a model on a directory of documents",
+  options: {
+    data: required(text("DIR", "documents to learn from: every file is one, and every sub-directory")),
+    out: required(text("DIR", "where the checkpoint and metrics.jsonl go")),
+    ...configOptions,
+    tokenizer: text("FILE", "tokenizer.json; text is read as bytes unless given"),
+    ...trainingOptions,
+    warmup: warmupSteps,
+    evalEvery: evaluateEvery,
+    evalData: text("DIR", "documents that --eval-every evaluates, without and with memory"),
+    evalTokens: integer("tokens evaluated in each document, from its beginning; all unless given", 1, 2 ** 40),
+    resume: flag("goes on with the run in --out; options that are not given stay as they were"),
+    threads: threadsOption,
+    json: flag("prints the result as JSON"),
+  },
+  details: configHelp,
+};
+
+export const trainCommand = command(description, async (values) => {
+  const { data, out, preset, config, set, tokenizer, evalData, evalTokens, resume, threads, json, ...rest } = values;
+  const { warmup, evalEvery, ...plain } = rest;
+  const options = givenOf({ ...plain, warmupSteps: warmup, evaluateEvery: evalEvery });
+  const run = (resume ? resumeRun : beginRun)({ data, out, preset, config, set, tokenizer }, options);
+  const evaluation = evaluationOf(run, evalData, evalTokens);
+  requireWritable(out);
+  await startThreads(threads);
+  const { last, interrupted } = await train(run, out, evaluation);
+  const { step, options: final } = run.trainer;
+  const text = last === undefined ? `step ${step} of ${final.steps} is done already` : `checkpoint of step ${step}`;
+  process.stdout.write(json ? `${JSON.stringify({ directory: out, step, ...last })}\n` : `${out}: ${text}\n`);
+  return interrupted ? INTERRUPTED : 0;
+});
+
+type Evaluation = EvaluateOptions & { readonly documents: readonly TokenizedDocument[] };
+
+/** What the run evaluates every so often; nothing unless it was asked to. */
+function evaluationOf({ trainer, tokenizer }: Run, data: string | undefined, maxTokens: number | undefined) {
+  const { evaluateEvery: every, batchSize } = trainer.options;
+  if (every > 0 !== (data !== undefined)) {
+    throw new InputError(`--eval-every N and --eval-data DIR need each other; give both, or none`);
+  }
+  if (data === undefined) return undefined;
+  const { memory_layers, memory_size } = trainer.model.config;
+  const memorySizes = memory_layers.length > 0 && memory_size > 0 ? [0, memory_size] : [0];
+  const documents = tokenizeDocuments(documentsInDirectory(data), tokenizer);
+  return { documents, memorySizes, maxTokens, rows: batchSize };
+}
+
+/** Trains to the end or to Ctrl-C. Resolves to what the last step reported, if there was one. */
+async function train({ trainer, tokenizer }: Run, directory: string, evaluation: Evaluation | undefined) {
+  const progress = new ProgressLine(process.stderr);
+  const { parameters } = trainer.model;
+  progress.note(
+    `training ${wholeNumber(parameters.count)} parameters, steps ${trainer.step} to ${trainer.options.steps}`,
+  );
+  const interruption = new AbortController();
+  // Only once: a second Ctrl-C ends the program as it always does.
+  const interrupt = () => {
+    progress.note("finishing this step, then saving; Ctrl-C again ends at once and saves nothing");
+    interruption.abort();
+  };
+  process.once("SIGINT", interrupt);
+  let last: StepMetrics | undefined;
+  await runTraining(trainer, {
+    tokenizer,
+    directory,
+    evaluation,
+    signal: interruption.signal,
+    onStep: (metrics) => {
+      last = metrics;
+      progress.show(trainingLine(metrics, trainer.options.steps));
+    },
+    onEvaluation: (result, step) => progress.note(`step ${step}  ${evaluationLine(result)}`),
+  });
+  process.off("SIGINT", interrupt);
+  progress.end();
+  const interrupted = interruption.signal.aborted;
+  if (interrupted) progress.note(`interrupted after step ${trainer.step}, which is saved; --resume goes on from there`);
+  return { last, interrupted };
+}
+
+/** `memory 0: perplexity 21.3  memory 8,192: perplexity 19.8` */
+function evaluationLine({ results }: EvaluationResult): string {
+  const parts = results.map(
+    ({ memory, perplexity }) => `memory ${wholeNumber(memory)}: perplexity ${perplexity.toPrecision(4)}`,
+  );
+  return parts.join("  ");
+}

@@ -1,0 +1,66 @@
+/** How a training run begins: afresh, or from the checkpoint in its directory. Nothing is written here but a trial file. */
+import { documentsInDirectory, tokenizeDocuments } from "../data/corpus.ts";
+import { InputError } from "../errors.ts";
+import { readJson } from "../json-file.ts";
+import { preset } from "../model/presets.ts";
+import { Transformer } from "../model/transformer.ts";
+import { exists, makeDirectory, removeFile, writeFileAtomic } from "../platform.ts";
+import { byteTokenizer, type Tokenizer, tokenizerFromJson } from "../text/tokenizer.ts";
+import { loadCheckpoint } from "../train/checkpoint.ts";
+import type { TrainingOptions } from "../train/options.ts";
+import { Trainer } from "../train/trainer.ts";
+import { type ConfigChoice, chosenConfig, DEFAULT_PRESET, requireSameConfig } from "./model-config.ts";
+
+export interface RunChoice extends ConfigChoice {
+  /** Directory of the training documents. */
+  readonly data: string;
+  /** Directory of the checkpoint. */
+  readonly out: string;
+  /** A tokenizer.json. */
+  readonly tokenizer?: string;
+}
+
+export interface Run {
+  readonly trainer: Trainer;
+  readonly tokenizer: Tokenizer;
+}
+
+/** @throws InputError if there is a checkpoint already, which would be lost */
+export function beginRun(choice: RunChoice, options: Partial<TrainingOptions>): Run {
+  const { data, out, tokenizer: path } = choice;
+  if (["trainer.json", "model.safetensors", "config.json"].some((name) => exists(`${out}/${name}`))) {
+    throw new InputError(`${out} holds a model already; give --resume to go on with it, or another --out`);
+  }
+  const tokenizer = path === undefined ? byteTokenizer() : tokenizerAt(path);
+  const vocabulary = { size: tokenizer.vocabSize, source: path ?? "the byte tokenizer (there is no --tokenizer)" };
+  const config = chosenConfig(choice, preset(DEFAULT_PRESET), vocabulary);
+  const documents = tokenizeDocuments(documentsInDirectory(data), tokenizer);
+  return { trainer: new Trainer(new Transformer(config, options.seed), documents, options), tokenizer };
+}
+
+/** Goes on where the run in `out` was saved. Options that are not given are as they were; the model cannot change. */
+export function resumeRun(choice: RunChoice, options: Partial<TrainingOptions>): Run {
+  const { data, out, tokenizer: path } = choice;
+  const { model, tokenizer, record, tensors } = loadCheckpoint(out);
+  if (path !== undefined && JSON.stringify(tokenizerAt(path).toJSON()) !== JSON.stringify(tokenizer.toJSON())) {
+    throw new InputError(`${path} is not the tokenizer of the run in ${out}; a resumed run keeps its tokenizer`);
+  }
+  const vocabulary = { size: tokenizer.vocabSize, source: `${out}/tokenizer.json` };
+  requireSameConfig(chosenConfig(choice, model.config, vocabulary), model.config, out);
+  const documents = tokenizeDocuments(documentsInDirectory(data), tokenizer);
+  const trainer = new Trainer(model, documents, { ...record.options, ...options });
+  trainer.load(record, tensors);
+  return { trainer, tokenizer };
+}
+
+/** Makes `directory` and tries to write there, so that a run does not train for hours and then lose its checkpoint. */
+export function requireWritable(directory: string): void {
+  makeDirectory(directory);
+  const trial = `${directory}/.trial`;
+  writeFileAtomic(trial, "");
+  removeFile(trial);
+}
+
+function tokenizerAt(path: string): Tokenizer {
+  return tokenizerFromJson(readJson(path), path);
+}

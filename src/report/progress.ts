@@ -1,0 +1,104 @@
+/**
+ * The progress line on standard error: on a terminal one line that overwrites itself, elsewhere a plain line every few
+ * seconds, so that a log stays short. Results are not its business; they go to standard output.
+ */
+import type { StepMetrics } from "../train/trainer.ts";
+
+/** What is used of process.stderr. */
+export interface ProgressStream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
+/** Milliseconds between two lines. */
+const TERMINAL_PAUSE = 100;
+const LOG_PAUSE = 5000;
+
+export class ProgressLine {
+  private readonly stream: ProgressStream;
+  private readonly now: () => number;
+  private nextAt: number;
+  /** What was last asked to be shown, if it has not been written yet. */
+  private pending: string | undefined;
+  /** Whether the cursor stands behind a line that the next one overwrites. */
+  private open = false;
+
+  /** `now`: a clock in milliseconds. */
+  constructor(stream: ProgressStream, now: () => number = () => performance.now()) {
+    this.stream = stream;
+    this.now = now;
+    this.nextAt = stream.isTTY ? now() : now() + LOG_PAUSE;
+  }
+
+  /** Shows `line`, unless the last one was shown just before. */
+  show(line: string): void {
+    this.pending = line;
+    if (this.now() < this.nextAt) return;
+    this.nextAt = this.now() + (this.stream.isTTY ? TERMINAL_PAUSE : LOG_PAUSE);
+    this.flush();
+  }
+
+  /** Shows the last line if it is still pending, and leaves it; what is written next begins a new line. */
+  end(): void {
+    this.flush();
+    if (this.open) this.stream.write("\n");
+    this.open = false;
+  }
+
+  /** Leaves the progress as it is and writes a line that stays. */
+  note(line: string): void {
+    this.end();
+    this.stream.write(`${line}\n`);
+  }
+
+  private flush(): void {
+    const { pending, stream } = this;
+    if (pending === undefined) return;
+    this.pending = undefined;
+    if (!stream.isTTY) {
+      stream.write(`${pending}\n`);
+      return;
+    }
+    // One column stays free: in the last one, some terminals would begin a new line.
+    stream.write(`\r${pending.slice(0, (stream.columns ?? 80) - 1)}\x1b[K`);
+    this.open = true;
+  }
+}
+
+/** `step 120/1000  loss 3.214  perplexity 24.9  8,120 tokens/s  gate 0.48  memory 38 % full  2 min 5 s left` */
+export function trainingLine(metrics: StepMetrics, steps: number): string {
+  const parts = [
+    `step ${metrics.step}/${steps}`,
+    `loss ${metrics.loss.toFixed(3)}`,
+    `perplexity ${metrics.perplexity.toPrecision(3)}`,
+    `${wholeNumber(metrics.tokensPerSecond)} tokens/s`,
+    ...metrics.gates.map((gate) => `gate ${gate.toFixed(2)}`),
+    `memory ${Math.round(100 * metrics.memoryFill)} % full`,
+    `${duration(metrics.secondsLeft)} left`,
+  ];
+  return parts.join("  ");
+}
+
+/** A callback that shows work on tokens, which begins now: `evaluating 45 %  12,000 tokens/s  20 s left`. */
+export function tokenProgress(progress: ProgressLine, work: string): (done: number, total: number) => void {
+  const began = performance.now();
+  return (done, total) => {
+    const rate = (1000 * done) / Math.max(1, performance.now() - began);
+    const share = Math.floor((100 * done) / total);
+    progress.show(`${work} ${share} %  ${wholeNumber(rate)} tokens/s  ${duration((total - done) / rate)} left`);
+  };
+}
+
+/** `12,345` */
+export function wholeNumber(value: number): string {
+  return Math.round(value).toLocaleString("en-US");
+}
+
+/** `59 s`, `2 min 5 s`, `3 h 20 min` */
+export function duration(seconds: number): string {
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  return minutes < 60 ? `${minutes} min ${whole % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

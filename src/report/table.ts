@@ -1,0 +1,9 @@
+/** Plain-text tables, for terminals and log files: columns as wide as their widest cell, two spaces between them. */
+
+/** One line a row; `align` is the side on which cells stand. Rows may have fewer cells than others. */
+export function formatTable(rows: readonly (readonly string[])[], align: "left" | "right"): string {
+  const columns = Math.max(0, ...rows.map((row) => row.length));
+  const widths = Array.from({ length: columns }, (_, i) => Math.max(0, ...rows.map((row) => row[i]?.length ?? 0)));
+  const pad = (cell: string, i: number) => (align === "left" ? cell.padEnd(widths[i]) : cell.padStart(widths[i]));
+  return rows.map((row) => `  ${row.map(pad).join("  ")}`.trimEnd()).join("\n");
+}
