@@ -1,105 +1,106 @@
 /**
  * The candidates of one query in a quantised scan: every key whose score might still belong to the k best.
  *
- * A list holds, for each candidate, an upper and a lower bound of its score (i32) and its slot, in the order of the scan. When
- * it is full, the k-th largest lower bound becomes the bar, and what cannot reach it is dropped; a list that stays full has
- * failed. Layout of a list: [size, room, …] and then three arrays of CAPACITY: uppers, lowers, slots.
+ * Each key comes with an upper and a lower bound of its score, as integers. A histogram of the lower bounds yields the bar: a
+ * value that at least k keys are sure to reach. A key whose upper bound is below it is out. The bar rises with each candidate
+ * for the price of a few instructions, so lists stay short; one that fills up all the same has failed. Candidates stay in
+ * the order of the scan. Layout of a list: size, edge, reached (i32 each), histogram (u8), uppers (i32), slots (i32).
  */
 
 /** Candidates that a list can hold. */
-export const CAPACITY: i32 = 768;
-const HEADER_BYTES: usize = 16;
+const CAPACITY: i32 = 768;
+/** No k beyond this: a count of the histogram is a byte. */
+export const MOST_TOPK: i32 = 192;
+const BINS: i32 = 512;
+const HISTOGRAM: usize = 16;
+const UPPERS: usize = HISTOGRAM + BINS;
+const SLOTS: usize = UPPERS + (<usize>CAPACITY << 2);
 /** Bytes of one list. */
-export const LIST_BYTES: usize = HEADER_BYTES + <usize>CAPACITY * 12;
-/** No score is below this. */
+export const LIST_BYTES: usize = SLOTS + (<usize>CAPACITY << 2);
+
+/** The bar of an empty list: everything reaches it. */
 export const NO_BAR: i32 = i32.MIN_VALUE;
+/** The bar of a list that has failed: nothing reaches it. */
+export const FAILED: i32 = i32.MAX_VALUE;
+
+/** Scores lie within ±2^SCORE_BITS; a bin is that range over BINS wide. */
+const SCORE_BITS: i32 = ASC_FEATURE_RELAXED_SIMD ? 15 : 30;
+const BIN_BITS: i32 = SCORE_BITS + 1 - 9;
 
 @inline
 export function sizeOf(list: usize): i32 {
   return load<i32>(list);
 }
 
+/** Address of the upper bounds, which nobody needs any more once the scan is over. */
 @inline
 export function uppersOf(list: usize): usize {
-  return list + HEADER_BYTES;
-}
-
-@inline
-function lowersOf(list: usize): usize {
-  return list + HEADER_BYTES + (CAPACITY << 2);
+  return list + UPPERS;
 }
 
 @inline
 export function slotsOf(list: usize): usize {
-  return list + HEADER_BYTES + (CAPACITY << 3);
+  return list + SLOTS;
 }
 
-/** Empties a list; it is thinned out for the first time at `room` candidates. */
-export function clearCandidates(list: usize, room: i32): void {
-  store<i32>(list, 0);
-  store<i32>(list + 4, room);
+export function clearCandidates(list: usize): void {
+  memory.fill(list, 0, UPPERS);
 }
 
-/** Appends a candidate. Returns whether the list must be thinned out before the next one. */
+/** Adds a candidate. Returns the new bar, or FAILED when the bounds leave more candidates than a list holds. */
 @inline
-export function addCandidate(list: usize, upper: i32, lower: i32, slot: i32): bool {
-  const size = load<i32>(list);
-  const at = size << 2;
-  store<i32>(uppersOf(list) + at, upper);
-  store<i32>(lowersOf(list) + at, lower);
-  store<i32>(slotsOf(list) + at, slot);
+export function addCandidate(list: usize, upper: i32, lower: i32, slot: i32, k: i32): i32 {
+  const size = load<i32>(list), at = size << 2;
+  store<i32>(list + UPPERS + at, upper);
+  store<i32>(list + SLOTS + at, slot);
   store<i32>(list, size + 1);
-  return size + 1 >= load<i32>(list + 4);
+  const bar = raiseBar(list, lower, k);
+  if (size + 1 < CAPACITY) return bar;
+  dropBelow(list, bar);
+  return load<i32>(list) < CAPACITY ? bar : FAILED;
 }
 
-/**
- * Drops every candidate whose upper bound is below the k-th largest lower bound, which is returned: the new bar. The list
- * then has room for twice as many as remain. `scratch`: CAPACITY i32.
- */
-export function thinOut(list: usize, k: i32, scratch: usize): i32 {
+/** Counts a lower bound; moves the edge up as long as k keys are sure to reach the bin above it. Returns the edge's value. */
+@inline
+function raiseBar(list: usize, lower: i32, k: i32): i32 {
+  const histogram = list + HISTOGRAM;
+  const bin = min(max((lower + (1 << SCORE_BITS)) >> BIN_BITS, 0), BINS - 1);
+  let edge = load<i32>(list, 4);
+  if (bin >= edge) {
+    // More than k in one bin say nothing new: the edge is there already.
+    const count = <i32>load<u8>(histogram + bin);
+    if (count < k) {
+      store<u8>(histogram + bin, <u8>(count + 1));
+      let reached = load<i32>(list, 8) + 1;
+      let atEdge = <i32>load<u8>(histogram + edge);
+      while (reached - atEdge >= k) {
+        reached -= atEdge;
+        edge++;
+        atEdge = <i32>load<u8>(histogram + edge);
+      }
+      store<i32>(list, edge, 4);
+      store<i32>(list, reached, 8);
+    }
+  }
+  return edge == 0 ? NO_BAR : (edge << BIN_BITS) - (1 << SCORE_BITS);
+}
+
+/** Keeps, in order, the candidates whose upper bound reaches `bar`. */
+function dropBelow(list: usize, bar: i32): void {
   const size = load<i32>(list);
-  if (size < k) return NO_BAR;
-  memory.copy(scratch, lowersOf(list), <usize>size << 2);
-  const bar = kthLargest(scratch, size, k);
   let kept = 0;
   for (let i = 0; i < size; i++) {
-    const upper = load<i32>(uppersOf(list) + (i << 2));
+    const upper = load<i32>(list + UPPERS + (i << 2));
     if (upper < bar) continue;
-    store<i32>(uppersOf(list) + (kept << 2), upper);
-    store<i32>(lowersOf(list) + (kept << 2), load<i32>(lowersOf(list) + (i << 2)));
-    store<i32>(slotsOf(list) + (kept << 2), load<i32>(slotsOf(list) + (i << 2)));
+    store<i32>(list + UPPERS + (kept << 2), upper);
+    store<i32>(list + SLOTS + (kept << 2), load<i32>(list + SLOTS + (i << 2)));
     kept++;
   }
   store<i32>(list, kept);
-  store<i32>(list + 4, min(CAPACITY, 2 * max(kept, k)));
-  return bar;
 }
 
-/** Whether thinning out no longer makes room: the bounds cannot tell the candidates apart. */
-export function isFull(list: usize): bool {
-  return load<i32>(list) >= CAPACITY;
-}
-
-/** The k-th largest of n integers (quickselect; reorders them). */
-function kthLargest(x: usize, n: i32, k: i32): i32 {
-  let low = 0, high = n - 1;
-  const target = k - 1;
-  while (low < high) {
-    const pivot = load<i32>(x + ((low + high) >> 1 << 2));
-    let i = low, j = high;
-    while (i <= j) {
-      while (load<i32>(x + (i << 2)) > pivot) i++;
-      while (load<i32>(x + (j << 2)) < pivot) j--;
-      if (i > j) break;
-      const swapped = load<i32>(x + (i << 2));
-      store<i32>(x + (i << 2), load<i32>(x + (j << 2)));
-      store<i32>(x + (j << 2), swapped);
-      i++;
-      j--;
-    }
-    if (target <= j) high = j;
-    else if (target >= i) low = i;
-    else break;
-  }
-  return load<i32>(x + (target << 2));
+/** Leaves only the candidates that the last bar did not rule out. */
+export function finishCandidates(list: usize): void {
+  const edge = load<i32>(list, 4);
+  if (edge > 0) dropBelow(list, (edge << BIN_BITS) - (1 << SCORE_BITS));
 }

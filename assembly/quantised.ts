@@ -4,7 +4,9 @@
  * a guess: what is returned equals topk.ts to the bit. Where a query's candidates do not fit their list (many keys that
  * rounding cannot tell apart), that query is searched in f32 after all and counted as a fall-back.
  */
-import { addCandidate, clearCandidates, isFull, LIST_BYTES, NO_BAR, CAPACITY, sizeOf, slotsOf, thinOut, uppersOf } from "./candidates";
+import {
+  addCandidate, clearCandidates, FAILED, finishCandidates, LIST_BYTES, MOST_TOPK, NO_BAR, sizeOf, slotsOf, uppersOf,
+} from "./candidates";
 import {
   COMPONENT_BYTES, loadMargin, MARGIN_BYTES, PANEL_KEYS, PANEL_QUERIES, quantiseQuery, quantised_key_bytes, quantised_width,
 } from "./quantise";
@@ -12,9 +14,6 @@ import { insertSorted, QUERY_BLOCK, scoreFour, searchBlock, topk_scratch_bytes }
 
 /** Keys scanned by all queries of a block before the next: small enough for L1, in whole panels. */
 const KEY_BLOCK: i32 = 128;
-/** The largest k that a list of candidates serves well; beyond it, search in f32. */
-const MOST_TOPK: i32 = CAPACITY / 4;
-
 /** Up to which k a quantised lookup is meant. */
 export function quantised_most_topk(): i32 {
   return MOST_TOPK;
@@ -24,7 +23,7 @@ export function quantised_most_topk(): i32 {
 export function quantised_scratch_bytes(width: i32, k: i32): i32 {
   const padded = quantised_width(width);
   const tiles = QUERY_BLOCK * padded * COMPONENT_BYTES;
-  const numbers = QUERY_BLOCK * 4 * 4 + ((padded + CAPACITY + PANEL_QUERIES * PANEL_KEYS) << 2);
+  const numbers = (QUERY_BLOCK * 3 + PANEL_QUERIES * PANEL_KEYS + padded) << 2;
   const again = QUERY_BLOCK * (width + 2 * k) << 2;
   return tiles + numbers + QUERY_BLOCK * <i32>LIST_BYTES + again + topk_scratch_bytes(width) + 256;
 }
@@ -65,21 +64,21 @@ function searchQuantised(
   const margins = starts + (QUERY_BLOCK << 2);
   const bars = margins + (QUERY_BLOCK << 2);
   const sums = bars + (QUERY_BLOCK << 2);
-  const numbers = sums + ((PANEL_QUERIES * PANEL_KEYS) << 2);
-  const lists = numbers + (max(padded, CAPACITY) << 2);
+  const vector = sums + ((PANEL_QUERIES * PANEL_KEYS) << 2);
+  const lists = vector + (padded << 2);
   const again = lists + <usize>QUERY_BLOCK * LIST_BYTES;
-  prepareQueries(tiles, starts, margins, bars, lists, queries, queryStride, count, width, 2 * k, numbers);
-  scanSlots(tiles, starts, margins, bars, lists, count, panels, padded, capacity, begin, begin + older, k, sums, numbers);
-  scanSlots(tiles, starts, margins, bars, lists, count, panels, padded, capacity, 0, newer, k, sums, numbers);
+  prepareQueries(tiles, starts, margins, bars, lists, queries, queryStride, count, width, vector);
+  scanSlots(tiles, starts, margins, bars, lists, count, panels, padded, capacity, begin, begin + older, k, sums);
+  scanSlots(tiles, starts, margins, bars, lists, count, panels, padded, capacity, 0, newer, k, sums);
   let failed = 0;
   for (let i = 0; i < count; i++) {
     const list = lists + <usize>i * LIST_BYTES;
-    thinOut(list, k, numbers);
     if (load<i32>(bars + (i << 2)) == FAILED) {
       memory.copy(again + ((<usize>failed * width) << 2), queries + ((<usize>i * queryStride) << 2), <usize>width << 2);
       failed++;
       continue;
     }
+    finishCandidates(list);
     const found = (<usize>i * listStride) << 2;
     rescore(scores + found, slots + found, queries + ((<usize>i * queryStride) << 2), keys, width, list, k);
   }
@@ -89,13 +88,10 @@ function searchQuantised(
   return failed;
 }
 
-/** The bar of a query whose list has failed: nothing reaches it. */
-const FAILED: i32 = i32.MAX_VALUE;
-
 /** Rounds all queries of a block into tiles and empties their lists; lanes without a query get a bar that nothing reaches. */
 function prepareQueries(
   tiles: usize, starts: usize, margins: usize, bars: usize, lists: usize,
-  queries: usize, queryStride: i32, count: i32, width: i32, room: i32, scratch: usize,
+  queries: usize, queryStride: i32, count: i32, width: i32, scratch: usize,
 ): void {
   const tileBytes = PANEL_QUERIES * quantised_width(width) * COMPONENT_BYTES;
   memory.fill(tiles, 0, <usize>(tileBytes * ((count + PANEL_QUERIES - 1) / PANEL_QUERIES)));
@@ -106,7 +102,7 @@ function prepareQueries(
         tiles + <usize>(i / PANEL_QUERIES * tileBytes), i % PANEL_QUERIES, starts + (i << 2), margins + (i << 2),
         queries + ((<usize>i * queryStride) << 2), width, scratch,
       );
-      clearCandidates(lists + <usize>i * LIST_BYTES, room);
+      clearCandidates(lists + <usize>i * LIST_BYTES);
     }
     store<i32>(bars + (i << 2), usable ? NO_BAR : FAILED);
   }
@@ -115,7 +111,7 @@ function prepareQueries(
 /** All queries of a block against the keys of slots [low, high), which need not be whole panels. */
 function scanSlots(
   tiles: usize, starts: usize, margins: usize, bars: usize, lists: usize, count: i32,
-  panels: usize, padded: i32, capacity: i32, low: i32, high: i32, k: i32, sums: usize, numbers: usize,
+  panels: usize, padded: i32, capacity: i32, low: i32, high: i32, k: i32, sums: usize,
 ): void {
   const tileBytes = PANEL_QUERIES * padded * COMPONENT_BYTES;
   const panelBytes = PANEL_KEYS * padded * COMPONENT_BYTES;
@@ -127,7 +123,7 @@ function scanSlots(
       for (let slot = block; slot < end; slot += PANEL_KEYS) {
         const panel = panels + <usize>(slot / PANEL_KEYS) * panelBytes;
         if (!scanTile(sums, tile, panel, keyMargins + slot * MARGIN_BYTES, padded, starts + (i << 2), bars + (i << 2))) continue;
-        collect(sums, lists + <usize>i * LIST_BYTES, min(PANEL_QUERIES, count - i), margins + (i << 2), bars + (i << 2), keyMargins, slot, low, end, k, numbers);
+        collect(sums, lists + <usize>i * LIST_BYTES, min(PANEL_QUERIES, count - i), margins + (i << 2), bars + (i << 2), keyMargins, slot, low, end, k);
       }
     }
   }
@@ -135,7 +131,7 @@ function scanSlots(
 
 /** Adds those keys of a tile that reach their query's bar to its candidates. `sums`: upper bounds [queries][keys] (i32). */
 function collect(
-  sums: usize, lists: usize, count: i32, margins: usize, bars: usize, keyMargins: usize, slot: i32, low: i32, high: i32, k: i32, numbers: usize,
+  sums: usize, lists: usize, count: i32, margins: usize, bars: usize, keyMargins: usize, slot: i32, low: i32, high: i32, k: i32,
 ): void {
   const from = max(0, low - slot), to = min(PANEL_KEYS, high - slot);
   for (let i = 0; i < count; i++, lists += LIST_BYTES, margins += 4, bars += 4, sums += PANEL_KEYS << 2) {
@@ -149,12 +145,12 @@ function collect(
         const sum = load<i32>(sums + (j << 2)); // the key's margin is in it, the query's is not
         if (j < from || j >= to || sum < bar) continue;
         const keyMargin = loadMargin(keyMargins, slot + j);
-        if (!addCandidate(lists, sum + margin, sum - 2 * keyMargin - margin, slot + j)) continue;
-        const reached = thinOut(lists, k, numbers);
-        if (reached != NO_BAR) bar = max(bar, reached - margin);
-        if (!isFull(lists)) continue;
-        bar = FAILED;
-        break;
+        const reached = addCandidate(lists, sum + margin, sum - 2 * keyMargin - margin, slot + j, k);
+        if (reached == FAILED) {
+          bar = FAILED;
+          break;
+        }
+        if (reached != NO_BAR) bar = reached - margin;
       }
     }
     store<i32>(bars, bar);
