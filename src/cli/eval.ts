@@ -8,6 +8,7 @@ import { ProgressLine, tokenProgress } from "../report/progress.ts";
 import { loadModel } from "../train/checkpoint.ts";
 import { type EvaluationResult, evaluate, type TokenLoss } from "../train/evaluate.ts";
 import { command } from "./command.ts";
+import { defaultMemorySizes } from "./memory-sizes.ts";
 import { flag, integer, integers, required, text, texts } from "./options.ts";
 import { startThreads, threadsOption } from "./threads.ts";
 
@@ -28,8 +29,7 @@ export const evalCommand = command(
   },
   async ({ data, memory, maxTokens, losses, threads, json }, directory) => {
     const { model, tokenizer } = loadModel(directory);
-    const { memory_size, memory_layers } = model.config;
-    const memorySizes = memory ?? (memory_layers.length > 0 && memory_size > 0 ? [0, memory_size] : [0]);
+    const memorySizes = memory ?? defaultMemorySizes(model.config);
     const documents = tokenizeDocuments(data.flatMap(documentsAt), tokenizer);
     await startThreads(threads);
     const progress = new ProgressLine(process.stderr);

@@ -8,6 +8,7 @@ import { type TrainingOptions, trainingFields } from "../train/options.ts";
 import { runTraining } from "../train/run.ts";
 import type { StepMetrics } from "../train/trainer.ts";
 import { command } from "./command.ts";
+import { defaultMemorySizes } from "./memory-sizes.ts";
 import { configHelp, configOptions } from "./model-config.ts";
 import { fieldOptions, flag, givenOf, integer, required, text } from "./options.ts";
 import { startThreads, threadsOption } from "./threads.ts";
@@ -57,45 +58,44 @@ type Evaluation = EvaluateOptions & { readonly documents: readonly TokenizedDocu
 
 /** What the run evaluates every so often; nothing unless it was asked to. */
 function evaluationOf({ trainer, tokenizer }: Run, data: string | undefined, maxTokens: number | undefined) {
-  const { evaluateEvery: every, batchSize } = trainer.options;
-  if (every > 0 !== (data !== undefined)) {
-    throw new InputError(`--eval-every N and --eval-data DIR need each other; give both, or none`);
+  const evaluates = trainer.options.evaluateEvery > 0;
+  if (evaluates !== (data !== undefined)) {
+    throw new InputError("--eval-every N and --eval-data DIR need each other; give both, or none");
   }
   if (data === undefined) return undefined;
-  const { memory_layers, memory_size } = trainer.model.config;
-  const memorySizes = memory_layers.length > 0 && memory_size > 0 ? [0, memory_size] : [0];
   const documents = tokenizeDocuments(documentsInDirectory(data), tokenizer);
-  return { documents, memorySizes, maxTokens, rows: batchSize };
+  const memorySizes = defaultMemorySizes(trainer.model.config);
+  return { documents, memorySizes, maxTokens, rows: trainer.options.batchSize };
 }
 
 /** Trains to the end or to Ctrl-C. Resolves to what the last step reported, if there was one. */
 async function train({ trainer, tokenizer }: Run, directory: string, evaluation: Evaluation | undefined) {
+  const { steps } = trainer.options;
   const progress = new ProgressLine(process.stderr);
-  const { parameters } = trainer.model;
-  progress.note(
-    `training ${wholeNumber(parameters.count)} parameters, steps ${trainer.step} to ${trainer.options.steps}`,
-  );
+  progress.note(`${wholeNumber(trainer.model.parameters.count)} parameters, steps ${trainer.step} to ${steps}`);
   const interruption = new AbortController();
-  // Only once: a second Ctrl-C ends the program as it always does.
   const interrupt = () => {
     progress.note("finishing this step, then saving; Ctrl-C again ends at once and saves nothing");
     interruption.abort();
   };
-  process.once("SIGINT", interrupt);
+  process.once("SIGINT", interrupt); // once: a second Ctrl-C ends the program, as it always does
   let last: StepMetrics | undefined;
-  await runTraining(trainer, {
-    tokenizer,
-    directory,
-    evaluation,
-    signal: interruption.signal,
-    onStep: (metrics) => {
-      last = metrics;
-      progress.show(trainingLine(metrics, trainer.options.steps));
-    },
-    onEvaluation: (result, step) => progress.note(`step ${step}  ${evaluationLine(result)}`),
-  });
-  process.off("SIGINT", interrupt);
-  progress.end();
+  try {
+    await runTraining(trainer, {
+      tokenizer,
+      directory,
+      evaluation,
+      signal: interruption.signal,
+      onStep: (metrics) => {
+        last = metrics;
+        progress.show(trainingLine(metrics, steps));
+      },
+      onEvaluation: (result, step) => progress.note(`step ${step}  ${evaluationLine(result)}`),
+    });
+  } finally {
+    process.off("SIGINT", interrupt);
+    progress.end();
+  }
   const interrupted = interruption.signal.aborted;
   if (interrupted) progress.note(`interrupted after step ${trainer.step}, which is saved; --resume goes on from there`);
   return { last, interrupted };

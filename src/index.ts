@@ -1,0 +1,60 @@
+/**
+ * The public API, re-exports only. Everything here runs in browsers, Deno and Node alike; what needs files is in node.ts.
+ * The kernels are ready when the import is.
+ */
+
+// A model: configure it, build it, let it read and write.
+
+export { InputError } from "./errors.ts";
+export { applyOverrides, configFields, type ModelConfig, parseConfig } from "./model/config.ts";
+export {
+  type GeneratedToken,
+  type GenerationOptions,
+  generate,
+  type ReadingOptions,
+  readDocument,
+  readDocuments,
+} from "./model/generate.ts";
+export { preset, presetNames } from "./model/presets.ts";
+export { modelFromTensors, modelTensors } from "./model/pretrained.ts";
+export { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "./model/safetensors.ts";
+export type { ModelState, StateOptions } from "./model/state.ts";
+export { type SegmentInput, Transformer } from "./model/transformer.ts";
+
+// Memories on their own.
+
+export { KvMemory, type MemoryShape, type SearchOptions } from "./memory/memory.ts";
+
+// Text, tokens, documents as rows of segments.
+
+export { type Batch, evaluationBatches, TrainingBatches } from "./data/batches.ts";
+export type { TokenizedDocument } from "./data/corpus.ts";
+export { trainBpe } from "./text/bpe-trainer.ts";
+export { TokenStream } from "./text/token-stream.ts";
+export { byteTokenizer, type Tokenizer, tokenizerFromJson } from "./text/tokenizer.ts";
+
+// Training and evaluation.
+
+export { type EvaluateOptions, type EvaluationResult, evaluate, type TokenLoss } from "./train/evaluate.ts";
+export { adafactor, adamW, clipGradients, type Optimizer } from "./train/optimizers.ts";
+export { type TrainingOptions, trainingFields } from "./train/options.ts";
+export { constant, cosine, rsqrt, type Schedule } from "./train/schedules.ts";
+export { type StepMetrics, Trainer } from "./train/trainer.ts";
+
+// The engine: tensors, ops, the tape.
+
+export { add, dropout, gelu, relu, scale } from "./autodiff/ops/elementwise.ts";
+export { embedding } from "./autodiff/ops/embedding.ts";
+export { crossEntropy, MASKED } from "./autodiff/ops/loss.ts";
+export { linear, matmul } from "./autodiff/ops/matmul.ts";
+export { l2Normalize, rmsNorm } from "./autodiff/ops/norm.ts";
+export { softmax } from "./autodiff/ops/softmax.ts";
+export { backward, NotFiniteError, noGrad, step, type TapeEntry, tape, tapeTable } from "./autodiff/tape.ts";
+export { parameter, Tensor, tensor } from "./autodiff/tensor.ts";
+
+// The machine: memory, threads, random numbers.
+
+export { Random } from "./random.ts";
+export { OutOfMemoryError } from "./wasm/heap.ts";
+export { type Thread, threadCount, useThreads, webThread } from "./wasm/parallel.ts";
+export { build, heap } from "./wasm/runtime.ts";

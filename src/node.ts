@@ -1,0 +1,21 @@
+/** The public API where there are files, re-exports only: index.ts, and models, checkpoints and corpora on disk. */
+
+export {
+  type DirectoryOptions,
+  type Document,
+  documentsFromFiles,
+  documentsInDirectory,
+  textOf,
+  tokenizeDocuments,
+} from "./data/corpus.ts";
+export * from "./index.ts";
+export { nodeThread } from "./platform-worker.ts";
+export {
+  type Checkpoint,
+  loadCheckpoint,
+  loadModel,
+  type Pretrained,
+  saveCheckpoint,
+  saveModel,
+} from "./train/checkpoint.ts";
+export { runTraining, type TrainingRun } from "./train/run.ts";

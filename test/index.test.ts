@@ -1,0 +1,55 @@
+import { readFileSync } from "node:fs";
+import { extname } from "node:path";
+import * as assert from "uvu/assert";
+import { suite } from "./harness.ts";
+
+const test = suite("public API");
+
+const extension = extname(new URL(import.meta.url).pathname); // .ts under Deno, .js compiled
+const source = (name: string) => new URL(`../src/${name}${extension}`, import.meta.url);
+
+/** What a file imports and re-exports, types left out: those are gone when it runs. */
+function importsOf(file: URL): string[] {
+  const text = readFileSync(file, "utf8").replaceAll(/^(import|export) type [^;]*;/gm, "");
+  const statements = text.matchAll(
+    /^(?:import|export)\b[^;]*?\bfrom "([^"]+)"|^import "([^"]+)"|\bimport\("([^"]+)"\)/gm,
+  );
+  return [...statements].map(([, from, bare, dynamic]) => from ?? bare ?? dynamic);
+}
+
+/** Every specifier that `entry` reaches, each with a file that has it. */
+function reachedFrom(entry: URL): Map<string, string> {
+  const reached = new Map<string, string>();
+  const queue = [entry];
+  const seen = new Set<string>();
+  for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
+    if (seen.has(file.href)) continue;
+    seen.add(file.href);
+    for (const specifier of importsOf(file)) {
+      if (specifier.startsWith(".")) queue.push(new URL(specifier, file));
+      else reached.set(specifier, file.pathname);
+    }
+  }
+  assert.ok(seen.size > 1, "the walk must find more than its first file");
+  return reached;
+}
+
+test("nothing that the browser entry reaches comes from Node", () => {
+  const packages = reachedFrom(source("index"));
+  assert.equal([...packages.keys()].sort(), ["@assemblyscript/loader", "@huggingface/tokenizers"]);
+});
+
+test("the walk does see imports from Node where there are some", () => {
+  assert.ok(reachedFrom(source("node")).has("node:fs"));
+});
+
+test("the entry for Node has everything that the browser entry has, and files", async () => {
+  const browser = await import("../src/index.ts");
+  const node = await import("../src/node.ts");
+  assert.equal(
+    Object.keys(browser).filter((name) => !(name in node)),
+    [],
+  );
+  assert.type(node.loadModel, "function");
+  assert.type(node.documentsInDirectory, "function");
+});
