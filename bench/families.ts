@@ -1,0 +1,14 @@
+/**
+ * Every family, in the order of a full run.
+ */
+import type { Family } from "./family.ts";
+import { ffn } from "./ffn.ts";
+import { generate } from "./generate.ts";
+import { inverted } from "./inverted.ts";
+import { matmul } from "./matmul.ts";
+import { rows } from "./rows.ts";
+import { softmax } from "./softmax.ts";
+import { step } from "./step.ts";
+import { topk } from "./topk.ts";
+
+export const families: readonly Family[] = [matmul, softmax, rows, topk, inverted, ffn, step, generate];

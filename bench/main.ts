@@ -1,0 +1,146 @@
+/**
+ * The benchmark command: reads the options, runs the families, prints tables, writes JSON. `npm run bench`,
+ * `npm run bench:peers` and `npm run bench:step` are this file with different options.
+ */
+import { availableParallelism } from "node:os";
+import { relative } from "node:path";
+import { argv, exit, stderr, stdout } from "node:process";
+import { parseArgs } from "node:util";
+import { InputError } from "../src/errors.ts";
+import { writeFileAtomic } from "../src/platform.ts";
+import { build } from "../src/wasm/runtime.ts";
+import { families } from "./families.ts";
+import type { Family } from "./family.ts";
+import { measureFamily, type Row } from "./harness.ts";
+import { thisMachine, thisRuntime } from "./machine.ts";
+import { measurePeak } from "./peak.ts";
+import { installPeers } from "./peers/install.ts";
+import { peerPlans } from "./peers/registry.ts";
+import { moduleCommand, root } from "./places.ts";
+import type { ProcessPlan } from "./process.ts";
+import { type Context, heading, type Report, section, withShares } from "./report.ts";
+
+const names = families.map(({ name }) => name);
+
+const help = `Measures our kernels, and beside them everyone else's, on this machine.
+
+  npm run bench                      ours alone, the quick cases
+  npm run bench:peers                ours and the peers, which it installs into .bench-peers on first use
+  npm run bench:step                 a whole training step and a whole generation step, against torch
+
+Options, after " -- ":
+  --only FAMILY[,FAMILY]             only these; the families are ${names.join(", ")}
+  --json FILE                        also write the results to FILE
+  --rounds N                         rounds, in each of which everyone is timed once (default 7)
+  --peers, --no-peers                with or without peers
+  --full, --quick                    with or without the cases that take long (default: as peers)
+  --help                             this
+
+MEMORIZING_KERNELS=plain in the environment measures the plain build where the engine would take the relaxed one.
+.bench-peers/node_modules/.bin/node dist/bench/main.js … measures on Node 24, which has relaxed SIMD.`;
+
+interface Options {
+  families: readonly Family[];
+  json: string | undefined;
+  rounds: number;
+  peers: boolean;
+  quick: boolean;
+}
+
+/** The last of several contradicting options counts, so that arguments can be appended to an npm script. */
+function parseOptions(args: string[]): Options | "help" {
+  const { values } = parse(args);
+  if (values.help) return "help";
+  const rounds = Number(values.rounds);
+  if (!Number.isSafeInteger(rounds) || rounds < 1) {
+    throw new InputError(`--rounds must be a whole number of at least 1, not "${values.rounds}"`);
+  }
+  const peers = values.peers ?? false;
+  return {
+    families: values.only === undefined ? families : values.only.split(",").map(familyNamed),
+    json: values.json,
+    rounds,
+    peers,
+    quick: values.quick ?? !(values.full ?? peers),
+  };
+}
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      allowNegative: true,
+      options: {
+        only: { type: "string" },
+        json: { type: "string" },
+        rounds: { type: "string", default: "7" },
+        peers: { type: "boolean" },
+        full: { type: "boolean" },
+        quick: { type: "boolean" },
+        help: { type: "boolean" },
+      },
+    });
+  } catch (error) {
+    throw new InputError(`${(error as Error).message}; --help lists the options`);
+  }
+}
+
+function familyNamed(name: string): Family {
+  const family = families.find((family) => family.name === name);
+  if (family === undefined) throw new InputError(`there is no family "${name}"; the families are ${names.join(", ")}`);
+  return family;
+}
+
+/** Thread counts that we are measured at. */
+const THREADS = [1, 2];
+
+/** Our implementations first, so that they are the reference. */
+function plansFor(family: Family, withPeers: boolean): ProcessPlan[] {
+  const ours = Object.keys(family.ours).flatMap((impl) =>
+    THREADS.map((threads) => ({ impl, threads, command: moduleCommand("ours") })),
+  );
+  const peers = withPeers ? family.peers.flatMap(peerPlans) : [];
+  return [...ours, ...peers].filter(({ threads }) => threads <= availableParallelism());
+}
+
+/** Whether every result agrees with ours. */
+async function main(options: Options): Promise<boolean> {
+  const say = (line: string) => stderr.write(`${line}\n`);
+  if (options.peers) installPeers(new Set(options.families.flatMap(({ peers }) => peers)), say);
+  const context: Context = {
+    machine: thisMachine(),
+    runtime: thisRuntime(build),
+    date: new Date().toISOString(),
+    command: [relative(root, argv[1]), ...argv.slice(2)].join(" "),
+    peak: await measurePeak(build === "relaxed"),
+  };
+  const versions: Record<string, string> = {};
+  stdout.write(`${heading(context)}\n`);
+
+  const rows: Row[] = [];
+  for (const family of options.families) {
+    const measured = await measureFamily(family, plansFor(family, options.peers), { ...options, say });
+    Object.assign(versions, measured.versions);
+    rows.push(...measured.rows);
+    stdout.write(`\n${section(family, measured, context.peak)}\n`);
+    // After every family, so that an interrupted run keeps what it has measured.
+    if (options.json !== undefined) {
+      const runtime = { ...context.runtime, versions };
+      const report: Report = { ...context, runtime, rows: withShares(rows, context.peak) };
+      writeFileAtomic(options.json, `${JSON.stringify(report, null, 1)}\n`);
+    }
+  }
+  return rows.every(({ agrees }) => agrees);
+}
+
+try {
+  const options = parseOptions(argv.slice(2));
+  if (options === "help") stdout.write(`${help}\n`);
+  else if (!(await main(options))) {
+    throw new InputError("a result marked WRONG differs from ours by more than its case allows");
+  }
+} catch (error) {
+  if (!(error instanceof InputError)) throw error;
+  stderr.write(`${error.message}\n`);
+  exit(1);
+}

@@ -1,0 +1,62 @@
+/**
+ * Installs the JavaScript peers, pinned, into `.bench-peers/`: they are no dependencies of the package. All are optional, so
+ * that one that does not build on a machine leaves the others in peace; it is then reported as missing.
+ *
+ * The Python peers are Debian's own packages, and come with the reference BLAS, some twenty times slower than the one that
+ * anyone who cares about speed has installed. So they get Debian's OpenBLAS, unpacked beside the others.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { makeDirectory, writeFileAtomic } from "../../src/platform.ts";
+import { blasFolder, peersFolder } from "../places.ts";
+import { isPython } from "./registry.ts";
+
+const manifest = {
+  private: true,
+  description: "What the benchmarks compare with; written by bench/peers/install.ts",
+  optionalDependencies: {
+    "@jax-js/jax": "0.1.25",
+    "@tensorflow/tfjs-backend-wasm": "4.22.0",
+    "@tensorflow/tfjs-core": "4.22.0",
+    "hnswlib-node": "3.0.0",
+    // Relaxed SIMD for measurements from a Node that has none.
+    node: "24.21.0",
+    "onnxruntime-web": "1.30.0",
+    usearch: "2.25.3",
+  },
+};
+
+/** Installs what the peers called `names` need and what is not there yet. */
+export function installPeers(names: ReadonlySet<string>, say: (line: string) => void): void {
+  const python = [...names].filter(isPython);
+  if (python.length < names.size) installPackages(say);
+  if (python.length > 0 && !existsSync(blasFolder)) unpackOpenBlas(say);
+}
+
+function installPackages(say: (line: string) => void): void {
+  const path = join(peersFolder, "package.json");
+  const text = `${JSON.stringify(manifest, null, 2)}\n`;
+  const done = existsSync(join(peersFolder, "node_modules", ".package-lock.json"));
+  if (done && existsSync(path) && readFileSync(path, "utf8") === text) return;
+  say("installing the peers into .bench-peers (about 400 MB) …");
+  writeFileAtomic(path, text);
+  if (!succeeds(["npm", "install", "--no-audit", "--no-fund", "--no-package-lock"], peersFolder)) {
+    say("npm could not install the peers; those that are missing are left out");
+  }
+}
+
+/** Needs apt and dpkg, but no rights over the system. */
+function unpackOpenBlas(say: (line: string) => void): void {
+  const folder = join(peersFolder, "openblas");
+  makeDirectory(folder);
+  say("fetching OpenBLAS for the Python peers …");
+  const fetched = succeeds(["apt-get", "download", "libopenblas0-pthread"], folder);
+  if (!fetched || !succeeds(["sh", "-c", "dpkg -x libopenblas0-pthread_*.deb . && rm *.deb"], folder)) {
+    say("no OpenBLAS could be fetched; the Python peers use the system's BLAS");
+  }
+}
+
+function succeeds([program, ...rest]: string[], cwd: string): boolean {
+  return spawnSync(program, rest, { cwd, stdio: ["ignore", 2, 2] }).status === 0;
+}

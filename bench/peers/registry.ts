@@ -1,0 +1,57 @@
+/**
+ * Everyone that we compare with: by which process each is spoken to, and at which thread counts it is at its best.
+ */
+import { blasFolder, moduleCommand, pythonCommand } from "../places.ts";
+import type { ProcessPlan } from "../process.ts";
+
+interface Peer {
+  readonly language: "javascript" | "python";
+  readonly command: readonly string[];
+  readonly threads: readonly number[];
+  readonly environment?: (threads: number) => Record<string, string>;
+}
+
+/**
+ * OpenMP's own threads on top of OpenBLAS's would be more than there are cores: the products get them all. A folder without
+ * a library is passed over, and the system's BLAS is found.
+ */
+function blasEnvironment(threads: number): Record<string, string> {
+  return { OMP_NUM_THREADS: "1", OPENBLAS_NUM_THREADS: String(threads), LD_LIBRARY_PATH: blasFolder };
+}
+
+/** Inverted lists are searched by OpenMP's threads, and no product is large enough to share out. */
+function ompEnvironment(threads: number): Record<string, string> {
+  return { ...blasEnvironment(1), OMP_NUM_THREADS: String(threads) };
+}
+
+function javascript(module: string, threads: readonly number[] = [1]): Peer {
+  return { language: "javascript", command: moduleCommand(`peers/${module}`), threads };
+}
+
+function python(script: string, environment = blasEnvironment): Peer {
+  return { language: "python", command: pythonCommand(script), threads: [1, 2], environment };
+}
+
+const peers: Readonly<Record<string, Peer>> = {
+  // Neither has threads in Node.
+  "tfjs-wasm": javascript("tfjs"),
+  "jax-js": javascript("jax"),
+  "onnxruntime-web": javascript("onnxruntime", [1, 2]),
+  "hnswlib-node": javascript("hnswlib"),
+  usearch: javascript("usearch"),
+  numpy: python("numpy_peer.py"),
+  torch: python("torch_peer.py"),
+  "faiss-flat": python("faiss_peer.py"),
+  "faiss-ivf": python("faiss_peer.py", ompEnvironment),
+};
+
+/** Whether the peer called `impl` runs in the system's Python. */
+export function isPython(impl: string): boolean {
+  return peers[impl].language === "python";
+}
+
+/** One process for each thread count of the peer called `impl`. */
+export function peerPlans(impl: string): ProcessPlan[] {
+  const { command, threads, environment } = peers[impl];
+  return threads.map((count) => ({ impl, threads: count, command, environment: environment?.(count) }));
+}

@@ -1,0 +1,85 @@
+/**
+ * The harness's end of an implementation's process: starts it, asks, stops it. One request is under way at a time, and
+ * everything that can go wrong over there comes back as an Error of one line.
+ */
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { env } from "node:process";
+import { createInterface } from "node:readline";
+import type { Answer, Greeting, Request } from "./protocol.ts";
+
+/** What to run, as whom. */
+export interface ProcessPlan {
+  readonly impl: string;
+  readonly threads: number;
+  readonly command: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export class ImplementationProcess {
+  readonly impl: string;
+  readonly threads: number;
+  /** Of the library under test, as it calls itself. */
+  version = "";
+  private readonly child: ChildProcessWithoutNullStreams;
+  private readonly lines: AsyncIterator<string>;
+  private errors = "";
+
+  private constructor({ impl, threads, command, environment }: ProcessPlan) {
+    this.impl = impl;
+    this.threads = threads;
+    const [program, ...rest] = command;
+    this.child = spawn(program, [...rest, String(threads), impl], { env: { ...env, ...environment } });
+    this.child.on("error", (error) => (this.errors += error.message));
+    this.child.stdin.on("error", () => {});
+    this.child.stderr.on("data", (chunk) => (this.errors = (this.errors + chunk).slice(-4096)));
+    this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
+  }
+
+  /** Starts the process and waits until it is ready. Throws if it cannot run, for instance where a peer is not installed. */
+  static async start(plan: ProcessPlan): Promise<ImplementationProcess> {
+    const started = new ImplementationProcess(plan);
+    const greeting = await started.nextLine<Greeting>();
+    started.version = greeting.version;
+    return started;
+  }
+
+  /** Makes a problem ready. False if the implementation has no such operation. */
+  async prepare(request: Extract<Request, { do: "prepare" }>): Promise<boolean> {
+    const answer = await this.ask(request);
+    return "supported" in answer && answer.supported;
+  }
+
+  /** Mean milliseconds of one run. */
+  async time(iterations: number): Promise<number> {
+    const answer = await this.ask({ do: "time", iterations });
+    if (!("ms" in answer)) throw new Error(`${this.impl} did not answer with a time`);
+    return answer.ms;
+  }
+
+  async release(): Promise<void> {
+    await this.ask({ do: "release" });
+  }
+
+  stop(): void {
+    this.child.kill();
+  }
+
+  private async ask(request: Request): Promise<Answer> {
+    this.child.stdin.write(`${JSON.stringify(request)}\n`);
+    const answer = await this.nextLine<Answer>();
+    if ("error" in answer) throw new Error(`${this.impl}: ${answer.error}`);
+    return answer;
+  }
+
+  private async nextLine<Message>(): Promise<Message> {
+    const { value, done } = await this.lines.next();
+    if (done) throw new Error(`${this.impl} ended: ${lastLine(this.errors) || "it said nothing"}`);
+    return JSON.parse(value) as Message;
+  }
+}
+
+/** Python says what went wrong in its last line, Node in the first that names an error. */
+function lastLine(text: string): string {
+  const lines = text.trim().split("\n");
+  return (lines.find((line) => /^\w*Error\b/.test(line)) ?? lines[lines.length - 1]).trim();
+}

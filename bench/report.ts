@@ -1,0 +1,151 @@
+/**
+ * Results for people, as tables that are Markdown too, and for programs, as JSON. It measures nothing.
+ */
+import type { Family } from "./family.ts";
+import type { Measurements, Row } from "./harness.ts";
+import type { Machine, Runtime } from "./machine.ts";
+import type { Peak } from "./peak.ts";
+
+/** Without which the numbers mean nothing. */
+export interface Context {
+  readonly machine: Machine;
+  readonly runtime: Runtime;
+  readonly date: string;
+  readonly command: string;
+  readonly peak: Peak;
+}
+
+/** Everything that `--json` writes. */
+export interface Report extends Context {
+  /** With everyone's version, by name. */
+  readonly runtime: Runtime & { readonly versions: Readonly<Record<string, string>> };
+  readonly rows: readonly ReportedRow[];
+}
+
+type ReportedRow = Omit<Row, "amount"> & { readonly share_of_peak?: number };
+
+export function withShares(rows: readonly Row[], peak: Peak): ReportedRow[] {
+  return rows.map(({ amount, ...row }) => ({ ...row, share_of_peak: shareOfPeak({ amount, ...row }, peak) }));
+}
+
+/**
+ * Share of what `row.threads` threads could do at most: of the multiply-add peak, or of the bandwidth of copying about as
+ * many bytes. A kernel that works in place can pass the latter, since a copy must also fetch what it overwrites. Undefined
+ * for other units.
+ */
+function shareOfPeak({ unit, rate, amount, threads }: Row, { gflops, copies }: Peak): number | undefined {
+  if (unit === "GFLOP/s") return rate / (gflops * threads);
+  if (unit !== "GB/s") return undefined;
+  const distance = ({ footprint }: { footprint: number }) => Math.abs(Math.log(footprint / amount));
+  const nearest = copies.reduce((best, copy) => (distance(copy) < distance(best) ? copy : best));
+  return rate / (nearest.gbps * threads);
+}
+
+/** What was run, when, on what, and the peak that the shares refer to. */
+export function heading({ machine, runtime, date, command, peak }: Context): string {
+  const flags = runtime.flags.length === 0 ? "" : `, ${runtime.flags.join(" ")}`;
+  const copies = peak.copies.map(({ footprint, gbps }) => `${number(gbps)} GB/s in ${footprint / 2 ** 20} MiB`);
+  return [
+    `- ${date.slice(0, 10)}, \`${command}\``,
+    `- ${machine.cpu}, ${machine.cores} cores, ${machine.memory_gb} GiB, ${machine.system}`,
+    `- ${runtime.name} ${runtime.version}, V8 ${runtime.v8}, ${runtime.kernels} kernels${flags}`,
+    `- peak of one thread: ${number(peak.gflops)} GFLOP/s in registers; copies ${copies.join(", ")}`,
+  ].join("\n");
+}
+
+/** One family: its question, who took part, every measurement, and the means. */
+export function section({ name, question }: Family, { rows, versions }: Measurements, peak: Peak): string {
+  const contestants = Object.entries(versions).map(([impl, version]) => `${impl} ${version}`);
+  const parts = [`## ${name}`, question, `Took part: ${contestants.join(", ")}.`, measurements(rows, peak)];
+  const means = meanSpeedups(rows);
+  if (means !== undefined) parts.push("Times as fast as the peer, geometric means over its shapes:", means);
+  return parts.join("\n\n");
+}
+
+/** Every row; `ours ×` is how many times faster our first implementation is at as many threads. */
+function measurements(rows: readonly Row[], peak: Peak): string {
+  const head = [
+    "shape",
+    "implementation",
+    "threads",
+    "median ms",
+    "min–max ms",
+    "rate",
+    "of peak",
+    "ours ×",
+    "agreement",
+  ];
+  const lines = rows.map((row, i) => [
+    row.shape === rows[i - 1]?.shape ? "" : row.shape,
+    row.impl,
+    String(row.threads),
+    number(row.median_ms),
+    `${number(row.min_ms)}–${number(row.max_ms)}`,
+    `${number(row.rate)} ${row.unit}`,
+    percent(shareOfPeak(row, peak)),
+    row.impl === "ours" ? "" : times(speedup("ours", row, rows)),
+    agreement(row),
+  ]);
+  return table(head, lines, 2);
+}
+
+/** A line a peer and kind of work, a column for each of our implementations; undefined without peers. */
+function meanSpeedups(rows: readonly Row[]): string | undefined {
+  const ours = [...new Set(rows.map(({ impl }) => impl).filter(isOurs))];
+  const peers = rows.filter(({ impl }) => !isOurs(impl));
+  const keyOf = ({ impl, threads, unit }: Row) => [impl, unit, String(threads)];
+  const keys = [...new Set(peers.map((row) => keyOf(row).join()))];
+  if (keys.length === 0) return undefined;
+  const lines = keys.map((key) => {
+    const of = peers.filter((row) => keyOf(row).join() === key);
+    return [...keyOf(of[0]), ...ours.map((impl) => times(geometricMean(of.map((row) => speedup(impl, row, rows)))))];
+  });
+  return table(["peer", "measured in", "threads", ...ours], lines, 2);
+}
+
+function isOurs(impl: string): boolean {
+  return impl === "ours" || impl.startsWith("ours-");
+}
+
+/** How many times faster than `row` our implementation `impl` solves the same case on as many threads. */
+function speedup(impl: string, row: Row, rows: readonly Row[]): number | undefined {
+  const ours = rows.find((other) => {
+    return other.impl === impl && other.shape === row.shape && other.threads === row.threads;
+  });
+  return ours === undefined ? undefined : row.median_ms / ours.median_ms;
+}
+
+/** Of those that are defined; undefined if none is. */
+function geometricMean(ratios: readonly (number | undefined)[]): number | undefined {
+  const known = ratios.filter((ratio) => ratio !== undefined);
+  if (known.length === 0) return undefined;
+  return Math.exp(known.reduce((sum, ratio) => sum + Math.log(ratio), 0) / known.length);
+}
+
+function agreement({ recall, difference, agrees }: Row): string {
+  const text = recall === undefined ? (difference ?? 0).toExponential(0) : `recall ${recall.toFixed(4)}`;
+  return agrees ? text : `${text} WRONG`;
+}
+
+/** The first `left` columns are words, the others numbers. */
+function table(head: readonly string[], lines: readonly (readonly string[])[], left: number): string {
+  const widths = head.map((_, column) => Math.max(3, ...[head, ...lines].map((line) => line[column].length)));
+  const cell = (text: string, i: number) => (i < left ? text.padEnd(widths[i]) : text.padStart(widths[i]));
+  const format = (line: readonly string[]) => `| ${line.map(cell).join(" | ")} |`;
+  const rule = widths.map((width, i) => (i < left ? "-".repeat(width + 2) : `${"-".repeat(width + 1)}:`));
+  return [format(head), `|${rule.join("|")}|`, ...lines.map(format)].join("\n");
+}
+
+/** Three significant digits. */
+function number(x: number): string {
+  if (x >= 1e6) return `${number(x / 1e6)} M`;
+  return x >= 100 ? x.toFixed(0) : x.toPrecision(3);
+}
+
+function percent(share: number | undefined): string {
+  return share === undefined ? "" : `${(100 * share).toFixed(0)} %`;
+}
+
+function times(ratio: number | undefined): string {
+  return ratio === undefined ? "" : `${number(ratio)}×`;
+}

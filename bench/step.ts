@@ -1,0 +1,82 @@
+/**
+ * A whole training step: forward, loss, backward, Adam. How much of the kernels' speed arrives, and what does a full memory
+ * add? The model is the preset `small`, one row of 512 bytes.
+ */
+import { crossEntropy } from "../src/autodiff/ops/loss.ts";
+import { backward, step as tapeStep } from "../src/autodiff/tape.ts";
+import type { ModelConfig } from "../src/model/config.ts";
+import type { ModelState } from "../src/model/state.ts";
+import { Transformer } from "../src/model/transformer.ts";
+import { adamW } from "../src/train/optimizers.ts";
+import { unitVectors } from "./data.ts";
+import type { Case, Family, Problem, Task } from "./family.ts";
+import { configOf, loadParameters, parametersOf, sizesOf, smallModel, tokens } from "./model-cases.ts";
+import { Buffers, releaseTensor } from "./workspace.ts";
+
+const LEARNING_RATE = 1e-4;
+
+function training(memory: number): Case {
+  const config = smallModel(memory);
+  return {
+    op: "training step",
+    shape: memory === 0 ? "no memory" : `${memory.toLocaleString("en")} pairs`,
+    sizes: { ...sizesOf(config), learningRate: LEARNING_RATE },
+    inputs: [tokens(config.segment_length + 1), parametersOf(config)],
+    amount: config.segment_length,
+    unit: "tokens/s",
+    tolerance: 1e-3,
+    slow: memory > 8192,
+  };
+}
+
+export const step: Family = {
+  name: "step",
+  question: "How much of the kernels' speed arrives in a training step, and what does a full memory add?",
+  cases: [training(0), training(8192), training(65536), training(262144)],
+  ours: { ours: trainingStep },
+  peers: ["torch"],
+};
+
+/** The result is the losses of the first three steps. */
+function trainingStep(problem: Problem): Task {
+  const config = configOf(problem);
+  const model = new Transformer(config);
+  loadParameters(model, problem.inputs[1]);
+  const state = model.newState({ rows: 1 });
+  fillMemories(state, config);
+  const ids = Int32Array.from(problem.inputs[0]);
+  const optimizer = adamW(model.parameters.blocks.map((block) => ({ ...block, lrScale: 1, weightDecay: 0 })));
+  const run = () => {
+    model.parameters.zeroGradients();
+    const nats = tapeStep(() => {
+      const { loss } = crossEntropy(model.forward({ ids: ids.subarray(0, -1) }, state), ids.subarray(1));
+      backward(loss);
+      return loss.item();
+    });
+    optimizer.step(LEARNING_RATE);
+    return nats;
+  };
+  const losses = Float32Array.from([run(), run(), run()]);
+  return {
+    run,
+    output: () => losses,
+    release() {
+      for (const moments of optimizer.state().values()) releaseTensor(moments);
+      state.release();
+      model.parameters.release();
+    },
+  };
+}
+
+/** Random keys until every memory is full: a search costs the same whatever it finds. */
+function fillMemories(
+  state: ModelState,
+  { memory_size, num_attention_heads: heads, head_dim, segment_length }: ModelConfig,
+): void {
+  const buffers = new Buffers();
+  const pairs = buffers.copyOf(unitVectors(segment_length * heads, head_dim, 21)());
+  for (const memory of state.memories.values()) {
+    for (let filled = 0; filled < memory_size; filled += segment_length) memory.append(0, pairs, pairs, segment_length);
+  }
+  buffers.release();
+}
