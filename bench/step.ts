@@ -9,7 +9,7 @@ import type { ModelState } from "../src/model/state.ts";
 import { Transformer } from "../src/model/transformer.ts";
 import { adamW } from "../src/train/optimizers.ts";
 import { unitVectors } from "./data.ts";
-import type { Case, Family, Problem, Task } from "./family.ts";
+import type { Case, Family, Implementation, Problem, Task } from "./family.ts";
 import { configOf, loadParameters, parametersOf, sizesOf, smallModel, tokens } from "./model-cases.ts";
 import { Buffers, releaseTensor } from "./workspace.ts";
 
@@ -26,6 +26,7 @@ function training(memory: number): Case {
     unit: "tokens/s",
     tolerance: 1e-3,
     slow: memory > 8192,
+    only: memory === 0 ? ["ours", "torch"] : ["ours", "ours-quantised"],
   };
 }
 
@@ -33,18 +34,22 @@ export const step: Family = {
   name: "step",
   question: "How much of the kernels' speed arrives in a training step, and what does a full memory add?",
   cases: [training(0), training(8192), training(65536), training(262144)],
-  ours: { ours: trainingStep },
+  ours: { ours: trainingStepWith("exact"), "ours-quantised": trainingStepWith("quantised") },
   peers: ["torch"],
 };
 
+/** With a memory that is searched in this way. */
+function trainingStepWith(search: ModelConfig["memory_search"]): Implementation {
+  return (problem) => trainingStep({ ...configOf(problem), memory_search: search }, problem.inputs);
+}
+
 /** The result is the losses of the first three steps. */
-function trainingStep(problem: Problem): Task {
-  const config = configOf(problem);
+function trainingStep(config: ModelConfig, [text, parameters]: Problem["inputs"]): Task {
   const model = new Transformer(config);
-  loadParameters(model, problem.inputs[1]);
+  loadParameters(model, parameters);
   const state = model.newState({ rows: 1 });
   fillMemories(state, config);
-  const ids = Int32Array.from(problem.inputs[0]);
+  const ids = Int32Array.from(text);
   const optimizer = adamW(model.parameters.blocks.map((block) => ({ ...block, lrScale: 1, weightDecay: 0 })));
   const run = () => {
     model.parameters.zeroGradients();
@@ -68,15 +73,17 @@ function trainingStep(problem: Problem): Task {
   };
 }
 
-/** Random keys until every memory is full: a search costs the same whatever it finds. */
-function fillMemories(
-  state: ModelState,
-  { memory_size, num_attention_heads: heads, head_dim, segment_length }: ModelConfig,
-): void {
-  const buffers = new Buffers();
-  const pairs = buffers.copyOf(unitVectors(segment_length * heads, head_dim, 21)());
+/** Random keys until every memory is full: an exact search costs the same whatever it finds. */
+function fillMemories(state: ModelState, config: ModelConfig): void {
+  const { memory_size, num_attention_heads: heads, head_dim, segment_length } = config;
+  const pairs = unitVectors(memory_size * heads, head_dim, 21)();
+  const floats = segment_length * heads * head_dim;
   for (const memory of state.memories.values()) {
-    for (let filled = 0; filled < memory_size; filled += segment_length) memory.append(0, pairs, pairs, segment_length);
+    for (let at = 0; at < pairs.length; at += floats) {
+      const buffers = new Buffers();
+      const segment = buffers.copyOf(pairs.subarray(at, at + floats));
+      memory.append(0, segment, segment, segment_length);
+      buffers.release();
+    }
   }
-  buffers.release();
 }

@@ -16,7 +16,8 @@ interface Peer {
  * a library is passed over, and the system's BLAS is found.
  */
 function blasEnvironment(threads: number): Record<string, string> {
-  return { OMP_NUM_THREADS: "1", OPENBLAS_NUM_THREADS: String(threads), LD_LIBRARY_PATH: blasFolder };
+  const counts = { OMP_NUM_THREADS: "1", OPENBLAS_NUM_THREADS: String(threads) };
+  return { ...counts, LD_LIBRARY_PATH: blasFolder, PYTHONDONTWRITEBYTECODE: "1" };
 }
 
 /** Inverted lists are searched by OpenMP's threads, and no product is large enough to share out. */
