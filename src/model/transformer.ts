@@ -11,7 +11,7 @@ import { rmsNorm } from "../autodiff/ops/norm.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
 import { type FeedForwardWeights, feedForward } from "../nn/feed-forward.ts";
 import { positionBuckets } from "../nn/positions.ts";
-import { type SelfAttentionWeights, selfAttention } from "../nn/self-attention.ts";
+import { type Retrieval, type SelfAttentionWeights, selfAttention } from "../nn/self-attention.ts";
 import type { ModelConfig } from "./config.ts";
 import { Parameters } from "./parameters.ts";
 import { ModelState, type StateOptions } from "./state.ts";
@@ -26,6 +26,8 @@ export interface SegmentInput {
   readonly lengths?: ArrayLike<number>;
   /** In training, a key that differs from step to step; without one nothing is dropped out. */
   readonly dropoutKey?: number;
+  /** Is shown what each memory layer retrieves; not called while the memory is empty. */
+  readonly observe?: (layer: number, retrieval: Retrieval) => void;
 }
 
 export class Transformer {
@@ -49,7 +51,7 @@ export class Transformer {
   }
 
   /** The residual stream after the last block, before the final norm, [B, n, C]. Advances `state`. */
-  hidden({ ids, starts, lengths, dropoutKey }: SegmentInput, state: ModelState): Tensor {
+  hidden({ ids, starts, lengths, dropoutKey, observe }: SegmentInput, state: ModelState): Tensor {
     const { config } = this;
     const count = ids.length / state.rows;
     state.begin(starts);
@@ -60,7 +62,8 @@ export class Transformer {
     let x = drop(embedding(this.parameters.get("model.embed_tokens.weight"), ids, [state.rows, count])); // [B, n, C]
     for (let layer = 0; layer < config.num_hidden_layers; layer++) {
       const memory = state.memories.get(layer);
-      const access = memory && { memory, topk: config.memory_topk };
+      const show = observe && ((retrieval: Retrieval) => observe(layer, retrieval));
+      const access = memory && { memory, topk: config.memory_topk, observe: show };
       const attended = selfAttention(
         this.norm(x, layer, "input_layernorm"),
         this.attentionWeights(layer, state),

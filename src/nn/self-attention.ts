@@ -7,7 +7,7 @@
 import { type AttentionContext, attention, type PositionBias } from "../autodiff/ops/attention.ts";
 import { linear } from "../autodiff/ops/matmul.ts";
 import { l2Normalize } from "../autodiff/ops/norm.ts";
-import { blend, retrievedAttention } from "../autodiff/ops/retrieval.ts";
+import { blend, type Neighbours, retrievedAttention } from "../autodiff/ops/retrieval.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
 import type { KvMemory } from "../memory/memory.ts";
 
@@ -22,10 +22,20 @@ export interface SelfAttentionWeights {
   readonly gate: Tensor | undefined;
 }
 
-/** A memory to read from, and how many pairs a query retrieves. */
+/** What a memory layer retrieved in a forward pass, and what it made of it; to be read before the step ends. */
+export interface Retrieval {
+  readonly neighbours: Neighbours;
+  /** Softmax of the K scores, [B, T, H, K]; defined for as many of the K as the row retrieved. */
+  readonly weights: Tensor;
+  /** The share of the memory in each head's result, [B, T, H]; 0 for a row that retrieved nothing. */
+  readonly gates: Tensor;
+}
+
+/** A memory to read from, how many pairs a query retrieves, and who wants to see them. */
 export interface MemoryAccess {
   readonly memory: KvMemory;
   readonly topk: number;
+  readonly observe?: (retrieval: Retrieval) => void;
 }
 
 /** x [B, T, C] → [B, T, C]. Writes the segment's k̂ and v into `context`. */
@@ -45,5 +55,7 @@ export function selfAttention(
   const neighbours = access.memory.lookup(q, access.topk);
   if (neighbours.counts.every((count) => count === 0)) return linear(local.out, weights.o);
   const retrieved = retrievedAttention(q, scale, neighbours);
-  return linear(blend(local, retrieved, gate, neighbours.counts).out, weights.o);
+  const blended = blend(local, retrieved, gate, neighbours.counts);
+  access.observe?.({ neighbours, weights: retrieved.weights, gates: blended.gates });
+  return linear(blended.out, weights.o);
 }
