@@ -54,6 +54,11 @@ export class KvMemory {
     return this.ring.size;
   }
 
+  /** Slots of a row: M, and one segment more that is never visible. Pair n lies in slot n mod capacity. */
+  get capacity(): number {
+    return this.ring.capacity;
+  }
+
   /** Bytes of WebAssembly memory that the pairs and their index take. */
   get bytes(): number {
     return this.ring.bytes + this.index.bytes;
@@ -107,7 +112,10 @@ export class KvMemory {
     return { keys: this.ring.copyOut(row, this.ring.keys), values: this.ring.copyOut(row, this.ring.values) };
   }
 
-  /** Puts a row back to where it had `contents` and had been given `appended` pairs; lookups are then the same to the bit. */
+  /**
+   * Puts a row back to where it had `contents` and had been given `appended` pairs; lookups are then the same to the bit.
+   * Contents of a smaller memory leave room for more, of those of a larger one the newest stay.
+   */
   restore(row: number, appended: number, { keys, values }: { keys: Float32Array; values: Float32Array }): void {
     this.ring.copyIn(row, appended, keys, values);
     this.index.reset(row);

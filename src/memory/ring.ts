@@ -24,8 +24,10 @@ export class Ring {
   /** Addresses of [B, H, capacity, D]. */
   readonly keys: number;
   readonly values: number;
-  /** Pairs ever appended to each row since its reset; which slots they lie in follows from it. */
+  /** Pairs ever appended to each row since its reset; pair n lies in slot n mod capacity. */
   private readonly written: Float64Array;
+  /** Number of the first pair that each row has known since then: 0, unless the row was put back with fewer pairs. */
+  private readonly first: Float64Array;
 
   constructor({ rows, heads, width, size, segment }: MemoryShape) {
     this.rows = rows;
@@ -34,6 +36,7 @@ export class Ring {
     this.size = size;
     this.capacity = size + segment;
     this.written = new Float64Array(rows);
+    this.first = new Float64Array(rows);
     this.keys = heap.allocate(this.bytes / 2);
     this.values = heap.allocate(this.bytes / 2);
   }
@@ -43,7 +46,7 @@ export class Ring {
   }
 
   length(row: number): number {
-    return Math.min(this.written[row], this.size);
+    return Math.min(this.written[row] - this.first[row], this.size);
   }
 
   appended(row: number): number {
@@ -52,6 +55,7 @@ export class Ring {
 
   reset(row: number): void {
     this.written[row] = 0;
+    this.first[row] = 0;
   }
 
   /** keys, values: addresses of [count, H, D]. More than fit leave only the last ones. */
@@ -83,33 +87,38 @@ export class Ring {
   copyOut(row: number, from: number): Float32Array {
     const copy = new Float32Array(this.heads * this.length(row) * this.width);
     let at = 0;
-    for (const run of this.runs(row, from)) {
+    for (const run of this.runs(row, from).flat()) {
       copy.set(run, at);
       at += run.length;
     }
     return copy;
   }
 
-  /** Has the row hold the pairs that `copyOut` gave, in the slots where they were when it had seen `written` of them. */
+  /**
+   * Has the row hold pairs [H, n, D], as `copyOut` gives them, of which the last is the last of `written`. Of more than fit
+   * only the last stay; those of a ring of the same size come to lie in the slots where they lay.
+   */
   copyIn(row: number, written: number, keys: Float32Array, values: Float32Array): void {
+    const given = keys.length / this.heads; // n·D
     this.written[row] = written;
+    this.first[row] = written - given / this.width;
     for (const [to, pairs] of [[this.keys, keys] as const, [this.values, values] as const]) {
-      let at = 0;
-      for (const run of this.runs(row, to)) {
-        run.set(pairs.subarray(at, at + run.length));
-        at += run.length;
+      for (const [head, [older, newer]] of this.runs(row, to).entries()) {
+        const end = (head + 1) * given;
+        older.set(pairs.subarray(end - newer.length - older.length, end - newer.length));
+        newer.set(pairs.subarray(end - newer.length, end));
       }
     }
   }
 
-  /** Views of the visible slots of `keys` or `values`, head by head the older run and the newer; good until the next allocation. */
-  private runs(row: number, of: number): Float32Array[] {
+  /** Views of the visible slots of `keys` or `values`, of each head the older run and the newer; good until the next allocation. */
+  private runs(row: number, of: number): [older: Float32Array, newer: Float32Array][] {
     const { begin, older, newer } = this.span(row);
     const floats = this.capacity * this.width;
     return Array.from({ length: this.heads }, (_, head) => {
       const slots = heap.f32(of + (row * this.heads + head) * floats * 4, floats);
       return [slots.subarray(begin * this.width, (begin + older) * this.width), slots.subarray(0, newer * this.width)];
-    }).flat();
+    });
   }
 
   release(): void {

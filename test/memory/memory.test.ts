@@ -157,3 +157,32 @@ test("a lookup returns only keys of its own row and head, and none from before a
   assert.equal(bestScores(), { scores: [-5, -6, 100, 1000], counts: [1, 1] });
   memory.release();
 });
+
+for (const [size, other, appended] of [
+  [7, 7, 5],
+  [7, 7, 23],
+  [7, 19, 23],
+  [7, 8, 7],
+  [19, 7, 45],
+  [19, 7, 3],
+  [5, 1, 16],
+]) {
+  test(`of ${appended} pairs a memory of ${size} hands its newest to one of ${other}, which goes on from there`, () => {
+    const [heads, width] = [2, 3];
+    const [from, to] = [size, other].map((size) => new KvMemory({ rows: 2, heads, width, size, segment: 3 }));
+    const pairs = counting(0, appended, heads, width);
+    append(from, 1, pairs, pairs, appended);
+    to.restore(1, from.appended(1), from.contents(1));
+    const numbers = ({ keys }: { keys: Float32Array }) => [...keys].filter((_, i) => i % width === 0);
+    for (let next = appended; next <= appended + 2 * other; next++) {
+      const kept = Math.min(other, Math.min(appended, size) + next - appended);
+      assert.is(to.length(1), kept);
+      assert.is(to.appended(1), next);
+      const expected = [0, 1 / 8].flatMap((head) => Array.from({ length: kept }, (_, i) => next - kept + i + head));
+      assert.equal(numbers(to.contents(1)), expected);
+      append(to, 1, counting(next, 1, heads, width), counting(next, 1, heads, width), 1);
+    }
+    from.release();
+    to.release();
+  });
+}
