@@ -8,6 +8,7 @@
 import type { AttentionContext } from "../autodiff/ops/attention.ts";
 import { persistentTensor, type Tensor } from "../autodiff/tensor.ts";
 import { KvMemory } from "../memory/memory.ts";
+import { SourceLog, type TokenBytes } from "../memory/sources.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
 import type { ModelConfig } from "./config.ts";
 import type { StoredTensor } from "./safetensors.ts";
@@ -23,12 +24,16 @@ export interface StateOptions {
   readonly rows: number;
   /** M; the configuration's unless given. 0 is the model without memory. */
   readonly memorySize?: number;
+  /** Of the text that is read; with it the state notes where the pairs in its memories come from. */
+  readonly tokenizer?: TokenBytes;
 }
 
 export class ModelState {
   readonly rows: number;
   /** The memories by layer. */
   readonly memories: ReadonlyMap<number, KvMemory>;
+  /** Where what each row remembers comes from; none unless there are memories and a tokenizer was given. */
+  readonly sources: readonly SourceLog[];
   private readonly config: ModelConfig;
   private readonly layers: readonly LayerPairs[];
   /** Positions before the segment: W, the cache length. */
@@ -38,7 +43,7 @@ export class ModelState {
   /** First valid position of each row's context. */
   private readonly first: Int32Array;
 
-  constructor(config: ModelConfig, { rows, memorySize = config.memory_size }: StateOptions) {
+  constructor(config: ModelConfig, { rows, memorySize = config.memory_size, tokenizer }: StateOptions) {
     const { num_attention_heads: heads, head_dim: width, segment_length: segment } = config;
     this.config = config;
     this.rows = rows;
@@ -54,6 +59,10 @@ export class ModelState {
     this.memories = new Map(
       remembering.map((layer) => [layer, new KvMemory({ rows, heads, width, size: memorySize, segment }, search)]),
     );
+    const [memory] = this.memories.values(); // all have the same slots
+    const logged = remembering.length > 0 ? rows : 0;
+    this.sources =
+      tokenizer === undefined ? [] : Array.from({ length: logged }, () => new SourceLog(memory.capacity, tokenizer));
   }
 
   /** Positions of a context: cache and segment. */
@@ -78,6 +87,7 @@ export class ModelState {
       if (this.offset > 0) throw new Error("a document can begin only where a segment begins");
       this.first[row] = this.cacheLength;
       for (const memory of this.memories.values()) memory.reset(row);
+      this.sources.at(row)?.reset();
     }
   }
 
@@ -92,8 +102,12 @@ export class ModelState {
     };
   }
 
-  /** Notes that `count` more tokens were read; a complete segment goes into the memories, of row b only lengths[b] tokens. */
-  advance(count: number, lengths: ArrayLike<number> | undefined): void {
+  /** Notes that the tokens [B, n] were read; a complete segment goes into the memories, of row b only lengths[b] tokens. */
+  advance(ids: Int32Array, lengths: ArrayLike<number> | undefined): void {
+    const count = ids.length / this.rows;
+    for (const [row, log] of this.sources.entries()) {
+      log.read(ids.subarray(row * count, row * count + (lengths?.[row] ?? count)));
+    }
     this.offset += count;
     if (this.offset === this.config.segment_length) this.remember(lengths);
   }
@@ -103,6 +117,7 @@ export class ModelState {
     if (this.offset < this.config.segment_length) this.remember(undefined);
     this.offset = 0;
     this.first.fill(this.cacheLength);
+    for (const log of this.sources) log.closeDocument();
   }
 
   private remember(lengths: ArrayLike<number> | undefined): void {

@@ -78,7 +78,7 @@ export class Transformer {
       );
       x = add(x, drop(fed));
     }
-    state.advance(count, lengths);
+    state.advance(ids, lengths);
     return x;
   }
 

@@ -1,0 +1,148 @@
+/**
+ * Where remembered pairs come from: of every slot the token, its place in which document, and the bytes of its text.
+ *
+ * All layers and heads remember in lockstep, so one log a row serves all memories of a state: a ring with the same slots, of
+ * integers, five a slot. It is written as tokens are read, a little ahead of the memories, which get them when their segment is
+ * complete; what a memory can return, and what it returned in this step, is never overwritten by that. It reads no text.
+ */
+
+/** The origin of one remembered token. */
+export interface Source {
+  /** Number of the document; `documents[document]` is its name. */
+  readonly document: number;
+  /** Place of the token in its document, from 0. */
+  readonly index: number;
+  /** Id of the token. */
+  readonly token: number;
+  /** First byte of the token's text in the document's UTF-8 text, and the byte after its last. */
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** Many sources, [n] each, oldest first. Documents come in the order in which they were read. */
+export interface SourceTable {
+  readonly documents: readonly string[];
+  readonly columns: Readonly<Record<keyof Source, Int32Array>>;
+}
+
+/** All that has to be known of a tokenizer. */
+export interface TokenBytes {
+  byteLength(id: number): number;
+}
+
+export const sourceFields = ["document", "index", "token", "begin", "end"] as const satisfies (keyof Source)[];
+
+export class SourceLog {
+  /** Slots, as many as a row of the memory has. Token n, counted as the memory counts its pairs, is in slot n mod capacity. */
+  readonly capacity: number;
+  private readonly tokenizer: TokenBytes;
+  private readonly columns: Record<keyof Source, Int32Array>; // [capacity] each
+  private names: string[] = [];
+  private written = 0;
+  /** Number of the first token that is known, if the log was put back. */
+  private first = 0;
+  /** Whether the next token belongs to the last of the documents. */
+  private open = false;
+  private nextIndex = 0;
+  private nextByte = 0;
+
+  constructor(capacity: number, tokenizer: TokenBytes) {
+    this.capacity = capacity;
+    this.tokenizer = tokenizer;
+    this.columns = columnsOf(capacity);
+  }
+
+  /** Names of the documents, by number. */
+  get documents(): readonly string[] {
+    return this.names;
+  }
+
+  /** The next token is the first of a document called `name`. */
+  openDocument(name: string): void {
+    this.names.push(name);
+    this.open = true;
+    this.nextIndex = 0;
+    this.nextByte = 0;
+  }
+
+  /** The document has ended; if another is not opened, the next token begins one without a name. */
+  closeDocument(): void {
+    this.open = false;
+  }
+
+  /** Forgets everything. */
+  reset(): void {
+    this.names = [];
+    this.written = 0;
+    this.first = 0;
+    this.open = false;
+  }
+
+  /** The next tokens of the document. */
+  read(ids: Int32Array): void {
+    if (!this.open) this.openDocument("");
+    const { document, index, token, begin, end } = this.columns;
+    for (const id of ids) {
+      const slot = this.written++ % this.capacity;
+      document[slot] = this.names.length - 1;
+      index[slot] = this.nextIndex++;
+      token[slot] = id;
+      begin[slot] = this.nextByte;
+      this.nextByte += this.tokenizer.byteLength(id);
+      end[slot] = this.nextByte;
+    }
+  }
+
+  /** How many tokens the row had read before the one in `slot`, whatever became of them. */
+  serial(slot: number): number {
+    const newest = this.written - 1;
+    return newest - ((((newest - slot) % this.capacity) + this.capacity) % this.capacity);
+  }
+
+  /** Where the pair in `slot` comes from. Throws a RangeError for a slot that holds nothing. */
+  at(slot: number): Source {
+    if (!(slot >= 0 && slot < this.capacity && this.serial(slot) >= this.first)) {
+      throw new RangeError(`slot ${slot} of ${this.capacity} holds no source`);
+    }
+    const { document, index, token, begin, end } = this.columns;
+    return {
+      document: document[slot],
+      index: index[slot],
+      token: token[slot],
+      begin: begin[slot],
+      end: end[slot],
+    };
+  }
+
+  /** A copy of the `count` newest sources, without the documents before them. */
+  copyOut(count: number): SourceTable {
+    const columns = columnsOf(count);
+    const from = this.written - count;
+    for (const field of sourceFields) {
+      for (let n = 0; n < count; n++) columns[field][n] = this.columns[field][(from + n) % this.capacity];
+    }
+    const firstDocument = count > 0 ? columns.document[0] : this.names.length;
+    for (let n = 0; n < count; n++) columns.document[n] -= firstDocument;
+    return { documents: this.names.slice(firstDocument), columns };
+  }
+
+  /** Has the log hold these sources, of which the last is the last of `written`; of more than fit only the last stay. */
+  copyIn(written: number, { documents, columns }: SourceTable): void {
+    const given = columns.document.length;
+    this.names = [...documents];
+    this.written = written;
+    this.first = written - given;
+    this.open = false;
+    for (const field of sourceFields) {
+      for (let n = Math.max(0, given - this.capacity); n < given; n++) {
+        this.columns[field][(this.first + n) % this.capacity] = columns[field][n];
+      }
+    }
+  }
+}
+
+/** Room for `length` sources, all 0. */
+function columnsOf(length: number): Record<keyof Source, Int32Array> {
+  const column = () => new Int32Array(length);
+  return { document: column(), index: column(), token: column(), begin: column(), end: column() };
+}
