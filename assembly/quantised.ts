@@ -10,10 +10,14 @@ import {
 import {
   COMPONENT_BYTES, loadMargin, MARGIN_BYTES, PANEL_KEYS, PANEL_QUERIES, quantiseQuery, quantised_key_bytes, quantised_width,
 } from "./quantise";
+import { PANELS_AT_ONCE, scanPanels, scanTile } from "./quantised-tiles";
 import { insertSorted, QUERY_BLOCK, scoreFour, searchBlock, topk_scratch_bytes } from "./topk";
 
 /** Keys scanned by all queries of a block before the next: small enough for L1, in whole panels. */
 const KEY_BLOCK: i32 = 128;
+/** Sums of one tile, of either shape. */
+const MOST_SUMS: i32 = max(PANEL_QUERIES, PANELS_AT_ONCE) * PANEL_KEYS;
+
 /** Up to which k a quantised lookup is meant. */
 export function quantised_most_topk(): i32 {
   return MOST_TOPK;
@@ -23,7 +27,7 @@ export function quantised_most_topk(): i32 {
 export function quantised_scratch_bytes(width: i32, k: i32): i32 {
   const padded = quantised_width(width);
   const tiles = QUERY_BLOCK * padded * COMPONENT_BYTES;
-  const numbers = (QUERY_BLOCK * 3 + PANEL_QUERIES * PANEL_KEYS + padded) << 2;
+  const numbers = (QUERY_BLOCK * 3 + MOST_SUMS + padded) << 2;
   const again = QUERY_BLOCK * (width + 2 * k) << 2;
   return tiles + numbers + QUERY_BLOCK * <i32>LIST_BYTES + again + topk_scratch_bytes(width) + 256;
 }
@@ -64,7 +68,7 @@ function searchQuantised(
   const margins = starts + (QUERY_BLOCK << 2);
   const bars = margins + (QUERY_BLOCK << 2);
   const sums = bars + (QUERY_BLOCK << 2);
-  const vector = sums + ((PANEL_QUERIES * PANEL_KEYS) << 2);
+  const vector = sums + (MOST_SUMS << 2);
   const lists = vector + (padded << 2);
   const again = lists + <usize>QUERY_BLOCK * LIST_BYTES;
   prepareQueries(tiles, starts, margins, bars, lists, queries, queryStride, count, width, vector);
@@ -116,6 +120,9 @@ function scanSlots(
   const tileBytes = PANEL_QUERIES * padded * COMPONENT_BYTES;
   const panelBytes = PANEL_KEYS * padded * COMPONENT_BYTES;
   const keyMargins = panels + <usize>((capacity + PANEL_KEYS - 1) / PANEL_KEYS) * panelBytes;
+  if (count == 1) {
+    return scanOnce(tiles, starts, margins, bars, lists, panels, keyMargins, padded, low, high, k, sums);
+  }
   for (let block = low & ~(PANEL_KEYS - 1); block < high; block += KEY_BLOCK) {
     const end = min(high, block + KEY_BLOCK);
     for (let i = 0; i < count; i += PANEL_QUERIES) {
@@ -126,6 +133,27 @@ function scanSlots(
         collect(sums, lists + <usize>i * LIST_BYTES, min(PANEL_QUERIES, count - i), margins + (i << 2), bars + (i << 2), keyMargins, slot, low, end, k);
       }
     }
+  }
+}
+
+/** One query against the keys of slots [low, high). The last panels of a ring may be computed twice; they are kept once. */
+function scanOnce(
+  tile: usize, starts: usize, margins: usize, bars: usize, list: usize,
+  panels: usize, keyMargins: usize, padded: i32, low: i32, high: i32, k: i32, sums: usize,
+): void {
+  const panelBytes = PANEL_KEYS * padded * COMPONENT_BYTES;
+  let slot = low & ~(PANEL_KEYS - 1);
+  for (; slot + PANELS_AT_ONCE * PANEL_KEYS <= high; slot += PANELS_AT_ONCE * PANEL_KEYS) {
+    const panel = panels + <usize>(slot / PANEL_KEYS) * panelBytes;
+    if (!scanPanels(sums, tile, panel, panelBytes, keyMargins + slot * MARGIN_BYTES, padded, starts, bars)) continue;
+    for (let n = 0; n < PANELS_AT_ONCE; n++) {
+      collect(sums + ((n * PANEL_KEYS) << 2), list, 1, margins, bars, keyMargins, slot + n * PANEL_KEYS, low, high, k);
+    }
+  }
+  for (; slot < high; slot += PANEL_KEYS) {
+    const panel = panels + <usize>(slot / PANEL_KEYS) * panelBytes;
+    if (!scanTile(sums, tile, panel, keyMargins + slot * MARGIN_BYTES, padded, starts, bars)) continue;
+    collect(sums, list, 1, margins, bars, keyMargins, slot, low, high, k);
   }
 }
 
@@ -155,133 +183,6 @@ function collect(
     }
     store<i32>(bars, bar);
   }
-}
-
-/**
- * Upper bounds, less the query's margin, of 4 queries × one panel of keys. Returns whether any reaches its query's bar; only
- * then they are stored in `sums`.
- */
-function scanTile(sums: usize, tile: usize, panel: usize, keyMargins: usize, padded: i32, starts: usize, bars: usize): bool {
-  if (ASC_FEATURE_RELAXED_SIMD) return scanTile8(sums, tile, panel, keyMargins, padded, starts, bars);
-  return scanTile16(sums, tile, panel, keyMargins, padded, starts, bars);
-}
-
-/** 4 queries × 8 keys, 16-bit components, 32-bit sums. */
-@inline
-function scanTile16(sums: usize, tile: usize, panel: usize, keyMargins: usize, padded: i32, starts: usize, bars: usize): bool {
-  let c00 = i32x4.splat(0), c01 = i32x4.splat(0);
-  let c10 = i32x4.splat(0), c11 = i32x4.splat(0);
-  let c20 = i32x4.splat(0), c21 = i32x4.splat(0);
-  let c30 = i32x4.splat(0), c31 = i32x4.splat(0);
-  const end = tile + (<usize>padded << 3);
-  while (tile < end) {
-    const k0 = v128.load(panel);
-    const k1 = v128.load(panel, 16);
-    let q = v128.load32_splat(tile);
-    c00 = i32x4.add(c00, i32x4.dot_i16x8_s(q, k0));
-    c01 = i32x4.add(c01, i32x4.dot_i16x8_s(q, k1));
-    q = v128.load32_splat(tile, 4);
-    c10 = i32x4.add(c10, i32x4.dot_i16x8_s(q, k0));
-    c11 = i32x4.add(c11, i32x4.dot_i16x8_s(q, k1));
-    q = v128.load32_splat(tile, 8);
-    c20 = i32x4.add(c20, i32x4.dot_i16x8_s(q, k0));
-    c21 = i32x4.add(c21, i32x4.dot_i16x8_s(q, k1));
-    q = v128.load32_splat(tile, 12);
-    c30 = i32x4.add(c30, i32x4.dot_i16x8_s(q, k0));
-    c31 = i32x4.add(c31, i32x4.dot_i16x8_s(q, k1));
-    tile += 16;
-    panel += 32;
-  }
-  const m0 = v128.load(keyMargins), m1 = v128.load(keyMargins, 16);
-  c00 = i32x4.add(c00, m0);
-  c01 = i32x4.add(c01, m1);
-  c10 = i32x4.add(c10, m0);
-  c11 = i32x4.add(c11, m1);
-  c20 = i32x4.add(c20, m0);
-  c21 = i32x4.add(c21, m1);
-  c30 = i32x4.add(c30, m0);
-  c31 = i32x4.add(c31, m1);
-  const any01 = v128.or(reach16(c00, c01, v128.load32_splat(bars)), reach16(c10, c11, v128.load32_splat(bars, 4)));
-  const any23 = v128.or(reach16(c20, c21, v128.load32_splat(bars, 8)), reach16(c30, c31, v128.load32_splat(bars, 12)));
-  if (!v128.any_true(v128.or(any01, any23))) return false;
-  v128.store(sums, c00);
-  v128.store(sums, c01, 16);
-  v128.store(sums, c10, 32);
-  v128.store(sums, c11, 48);
-  v128.store(sums, c20, 64);
-  v128.store(sums, c21, 80);
-  v128.store(sums, c30, 96);
-  v128.store(sums, c31, 112);
-  return true;
-}
-
-@inline
-function reach16(c0: v128, c1: v128, bar: v128): v128 {
-  return v128.or(i32x4.ge_s(c0, bar), i32x4.ge_s(c1, bar));
-}
-
-/** 4 queries × 16 keys, 8-bit components, 16-bit sums, which wrap on the way but fit in the end. */
-@inline
-function scanTile8(sums: usize, tile: usize, panel: usize, keyMargins: usize, padded: i32, starts: usize, bars: usize): bool {
-  let c00 = v128.load16_splat(starts), c01 = c00;
-  let c10 = v128.load16_splat(starts, 4), c11 = c10;
-  let c20 = v128.load16_splat(starts, 8), c21 = c20;
-  let c30 = v128.load16_splat(starts, 12), c31 = c30;
-  const end = tile + (<usize>padded << 2);
-  while (tile < end) {
-    const k0 = v128.load(panel);
-    const k1 = v128.load(panel, 16);
-    let q = v128.load16_splat(tile);
-    c00 = i16x8.add(c00, i16x8.relaxed_dot_i8x16_i7x16_s(q, k0));
-    c01 = i16x8.add(c01, i16x8.relaxed_dot_i8x16_i7x16_s(q, k1));
-    q = v128.load16_splat(tile, 2);
-    c10 = i16x8.add(c10, i16x8.relaxed_dot_i8x16_i7x16_s(q, k0));
-    c11 = i16x8.add(c11, i16x8.relaxed_dot_i8x16_i7x16_s(q, k1));
-    q = v128.load16_splat(tile, 4);
-    c20 = i16x8.add(c20, i16x8.relaxed_dot_i8x16_i7x16_s(q, k0));
-    c21 = i16x8.add(c21, i16x8.relaxed_dot_i8x16_i7x16_s(q, k1));
-    q = v128.load16_splat(tile, 6);
-    c30 = i16x8.add(c30, i16x8.relaxed_dot_i8x16_i7x16_s(q, k0));
-    c31 = i16x8.add(c31, i16x8.relaxed_dot_i8x16_i7x16_s(q, k1));
-    tile += 8;
-    panel += 32;
-  }
-  const m0 = v128.load(keyMargins), m1 = v128.load(keyMargins, 16);
-  c00 = i16x8.add_sat_s(c00, m0);
-  c01 = i16x8.add_sat_s(c01, m1);
-  c10 = i16x8.add_sat_s(c10, m0);
-  c11 = i16x8.add_sat_s(c11, m1);
-  c20 = i16x8.add_sat_s(c20, m0);
-  c21 = i16x8.add_sat_s(c21, m1);
-  c30 = i16x8.add_sat_s(c30, m0);
-  c31 = i16x8.add_sat_s(c31, m1);
-  const any01 = v128.or(reach8(c00, c01, barOf(bars)), reach8(c10, c11, barOf(bars + 4)));
-  const any23 = v128.or(reach8(c20, c21, barOf(bars + 8)), reach8(c30, c31, barOf(bars + 12)));
-  if (!v128.any_true(v128.or(any01, any23))) return false;
-  storeWide(sums, c00, c01);
-  storeWide(sums + 64, c10, c11);
-  storeWide(sums + 128, c20, c21);
-  storeWide(sums + 192, c30, c31);
-  return true;
-}
-
-/** A bar as 16 bits: those beyond either end are kept apart by `collect`, which compares all 32. */
-@inline
-function barOf(bar: usize): v128 {
-  return i16x8.splat(<i16>min(max(load<i32>(bar), i16.MIN_VALUE), i16.MAX_VALUE));
-}
-
-@inline
-function reach8(c0: v128, c1: v128, bar: v128): v128 {
-  return v128.or(i16x8.ge_s(c0, bar), i16x8.ge_s(c1, bar));
-}
-
-@inline
-function storeWide(to: usize, c0: v128, c1: v128): void {
-  v128.store(to, i32x4.extend_low_i16x8_s(c0));
-  v128.store(to, i32x4.extend_high_i16x8_s(c0), 16);
-  v128.store(to, i32x4.extend_low_i16x8_s(c1), 32);
-  v128.store(to, i32x4.extend_high_i16x8_s(c1), 48);
 }
 
 /** The k best of the candidates by their f32 scores, computed in the same order of sums as everywhere. */

@@ -55,6 +55,14 @@ export function searchBlock(
   scores: usize, slots: usize, listStride: i32, queries: usize, queryStride: i32, count: i32,
   keys: usize, width: i32, begin: i32, older: i32, newer: i32, k: i32, scratch: usize,
 ): void {
+  if (count < TILE_ROWS) {
+    for (let i = 0; i < count; i++) {
+      const list = (<usize>i * listStride) << 2, query = queries + ((<usize>i * queryStride) << 2);
+      scanOnce(scores + list, slots + list, query, keys, width, begin, older, k, 0, scratch);
+      scanOnce(scores + list, slots + list, query, keys, width, 0, newer, k, older, scratch);
+    }
+    return;
+  }
   const panels = scratch;
   const thresholds = panels + ((<usize>QUERY_BLOCK * width) << 2);
   const keyPanels = thresholds + (QUERY_BLOCK << 2);
@@ -88,6 +96,25 @@ function scanBlock(
         insertRow(scores + list, slots + list, thresholds + ((i + r) << 2), row, columns, slot + j, k, seen + j);
       }
     }
+  }
+}
+
+/** One query against `count` keys from `slot` on: keys are read straight from the ring, since packing would cost more. */
+function scanOnce(
+  scores: usize, slots: usize, query: usize, keys: usize, width: i32, slot: i32, count: i32, k: i32, seen: i32, tile: usize,
+): void {
+  const rowBytes = <usize>width << 2;
+  let key = keys + <usize>slot * rowBytes;
+  const threshold = tile + 32;
+  store<f32>(threshold, seen >= k ? load<f32>(scores + ((k - 1) << 2)) : -f32.MAX_VALUE);
+  const nothing = f32x4.splat(-Infinity);
+  for (let j = 0; j < count; j += 4, key += rowBytes << 2) {
+    const last = min(3, count - 1 - j);
+    const four = scoreFour(query, key, key + min(1, last) * rowBytes, key + min(2, last) * rowBytes, key + last * rowBytes, width);
+    if (!v128.any_true(f32x4.gt(four, v128.load32_splat(threshold)))) continue;
+    v128.store(tile, four);
+    v128.store(tile, nothing, 16);
+    insertRow(scores, slots, threshold, tile, last + 1, slot + j, k, seen + j);
   }
 }
 

@@ -60,8 +60,8 @@ export const configFields: Readonly<Record<keyof ModelConfig, Field>> = {
   memory_topk: integer(32, 1, 2 ** 16, "K, pairs that a query retrieves"),
   memory_combine: choice(["gate", "joint"], "how retrieved and local attention meet: a learned gate, or one softmax"),
   memory_search: choice(
-    ["exact", "bucketed"],
-    "how the K pairs are found: all keys compared, or the paper's approximation",
+    ["exact", "quantised", "bucketed"],
+    "how the K pairs are found; quantised is exact too, bucketed is the paper's approximation",
   ),
   memory_buckets: integer(4, 1, 64, "buckets for each of the K pairs in the bucketed search; 4 find 89 % of them"),
   memory_layer_position_bias: {
