@@ -50,12 +50,13 @@ export function readValues<O extends Options>(
   return Object.fromEntries(values);
 }
 
-/** The one argument that is no option; empty for a command that takes none. */
-export function readOperand({ operands }: Arguments, { name, operand }: CommandDescription): string {
-  const surplus = operands[operand === undefined ? 0 : 1];
+/** The arguments that are no options: one for each operand of the command, and of an operand with `…` perhaps more. */
+export function readOperands(given: Arguments, { name, operands = [] }: CommandDescription): readonly string[] {
+  const missing = operands[given.operands.length];
+  if (missing !== undefined) throw new InputError(`${name}: ${missing.replace("…", "")} must be given`);
+  const surplus = operands.at(-1)?.endsWith("…") ? undefined : given.operands[operands.length];
   if (surplus !== undefined) throw new InputError(`${name}: "${surplus}" is an argument too many; see ${name} --help`);
-  if (operand !== undefined && operands.length === 0) throw new InputError(`${name}: ${operand} must be given`);
-  return operands[0] ?? "";
+  return given.operands;
 }
 
 /** The advice that ends a message about something mistyped. */

@@ -3,7 +3,7 @@
  * description.
  */
 import process from "node:process";
-import { readOperand, readValues, splitArguments } from "./arguments.ts";
+import { readOperands, readValues, splitArguments } from "./arguments.ts";
 import { helpText } from "./help.ts";
 import type { Options, Values } from "./options.ts";
 
@@ -12,8 +12,8 @@ export interface CommandDescription<O extends Options = Options> {
   readonly name: string;
   /** What the command does, in a few words. */
   readonly summary: string;
-  /** What stands for the one argument that is no option, such as MODEL. */
-  readonly operand?: string;
+  /** What stands for the arguments that are no options, such as MODEL; the last may be one or more, such as `FILE…`. */
+  readonly operands?: readonly string[];
   readonly options: O;
   /** Printed by `--help` below the options. */
   readonly details?: () => string;
@@ -26,13 +26,10 @@ export interface Command {
   run(argv: readonly string[]): Promise<number>;
 }
 
-/**
- * The command of a description. `work` gets the values of the options and the operand, which is empty for a command that
- * takes none, and resolves to the exit code.
- */
+/** The command of a description. `work` gets the values of the options and the operands, and resolves to the exit code. */
 export function command<O extends Options>(
   description: CommandDescription<O>,
-  work: (values: Values<O>, operand: string) => Promise<number>,
+  work: (values: Values<O>, operands: readonly string[]) => Promise<number>,
 ): Command {
   const { name, summary } = description;
   const run = async (argv: readonly string[]) => {
@@ -41,7 +38,7 @@ export function command<O extends Options>(
       process.stdout.write(helpText(description));
       return 0;
     }
-    return work(readValues(given, description), readOperand(given, description));
+    return work(readValues(given, description), readOperands(given, description));
   };
   return { name, summary, run };
 }

@@ -16,7 +16,7 @@ export const evalCommand = command(
   {
     name: "memorizing eval",
     summary: "measures what memories of several sizes do to a model's perplexity",
-    operand: "MODEL",
+    operands: ["MODEL"],
     options: {
       data: required(texts("DIR|FILE", "documents: files, or directories of which every entry is a document")),
       memory: integers("memory sizes, 0 for none; 0 and the model's own unless given", 0, 2 ** 24),
@@ -27,7 +27,7 @@ export const evalCommand = command(
     },
     details: () => "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint.",
   },
-  async ({ data, memory, maxTokens, losses, threads, json }, directory) => {
+  async ({ data, memory, maxTokens, losses, threads, json }, [directory]) => {
     const { model, tokenizer } = loadModel(directory);
     const memorySizes = memory ?? defaultMemorySizes(model.config);
     const documents = tokenizeDocuments(data.flatMap(documentsAt), tokenizer);

@@ -12,7 +12,7 @@ export const generateCommand = command(
   {
     name: "memorizing generate",
     summary: "reads documents into a model's memory and lets it write on",
-    operand: "MODEL",
+    operands: ["MODEL"],
     options: {
       read: texts("FILE", "documents that are memorized first, one after the other"),
       prompt: text("TEXT", "what the model goes on from; the end of the last document unless given"),
@@ -22,7 +22,7 @@ export const generateCommand = command(
     },
     details: () => "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint.",
   },
-  async ({ read, prompt = "", memory, threads, ...options }, directory) => {
+  async ({ read, prompt = "", memory, threads, ...options }, [directory]) => {
     const { model, tokenizer } = loadModel(directory);
     const documents = documentsFromFiles(read).map((document) => tokenizer.encode(textOf(document)));
     await startThreads(threads);

@@ -3,11 +3,11 @@ import { formatTable } from "../report/table.ts";
 import type { CommandDescription } from "./command.ts";
 import { type Option, optionName } from "./options.ts";
 
-export function helpText({ name, summary, operand, options, details }: CommandDescription): string {
+export function helpText({ name, summary, operands = [], options, details }: CommandDescription): string {
   const entries = Object.entries(options);
   const written = entries.map(([key, option]) => usageOf(key, option));
   const mandatory = written.filter((_, index) => entries[index][1].required);
-  const usage = [name, operand, ...mandatory, "[options]"].filter((part) => part !== undefined).join(" ");
+  const usage = [name, ...operands, ...mandatory, "[options]"].join(" ");
   const rows = entries.map(([, { about }], index) => [written[index], about]);
   const list = formatTable([...rows, ["--help", "prints this"]], "left");
   const sections = [summary, `Usage: ${usage}`, `Options:\n${list}`, details?.()];
