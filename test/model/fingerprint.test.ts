@@ -1,0 +1,42 @@
+import * as assert from "uvu/assert";
+import type { ModelConfig } from "../../src/model/config.ts";
+import { fingerprint } from "../../src/model/fingerprint.ts";
+import { modelFromTensors, modelTensors } from "../../src/model/pretrained.ts";
+import { readSafetensors, writeSafetensors } from "../../src/model/safetensors.ts";
+import { Transformer } from "../../src/model/transformer.ts";
+import { heap } from "../../src/wasm/runtime.ts";
+import { suite } from "../harness.ts";
+import { tinyConfig } from "../tiny.ts";
+
+const test = suite("fingerprint");
+
+const of = (overrides: Partial<ModelConfig>, seed = 1) => fingerprint(new Transformer(tinyConfig(overrides), seed));
+const own = of({});
+
+test("a model that was saved and loaded has the same fingerprint", () => {
+  const model = new Transformer(tinyConfig(), 1);
+  const { tensors } = readSafetensors(writeSafetensors(modelTensors(model)), "test");
+  assert.is(fingerprint(modelFromTensors(tinyConfig(), tensors, "test")), own);
+});
+
+test("every weight counts, and what the weights mean", () => {
+  const model = new Transformer(tinyConfig(), 1);
+  for (const name of model.parameters.names()) {
+    const { ptr, size } = model.parameters.get(name);
+    const last = size - 1;
+    const before = heap.f32(ptr, size)[last];
+    heap.f32(ptr, size)[last] = before + 1;
+    assert.is.not(fingerprint(model), own, name);
+    heap.f32(ptr, size)[last] = before;
+  }
+  assert.is(fingerprint(model), own);
+  assert.is.not(of({ rms_norm_eps: 1e-5 }), own);
+  assert.is.not(of({ hidden_act: "gelu" }), own);
+  assert.is.not(of({ segment_length: 8 }), own);
+  assert.is.not(of({}, 2), own);
+});
+
+test("how large a memory is and how it is searched does not count", () => {
+  const overrides: Partial<ModelConfig> = { memory_size: 99, memory_topk: 2, memory_search: "bucketed", dropout: 0.1 };
+  assert.is(of({ ...overrides, memory_buckets: 2 }), own);
+});
