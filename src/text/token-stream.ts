@@ -22,3 +22,12 @@ export class TokenStream {
     return this.decoder.decode();
   }
 }
+
+/** The text of each token, as a stream gives it: a character that is spread over several belongs to the last of them. */
+export function tokenTexts(tokenizer: Tokenizer, ids: Int32Array): string[] {
+  const stream = new TokenStream(tokenizer);
+  const texts = Array.from(ids, (id) => stream.push(id));
+  const rest = stream.flush();
+  if (rest !== "") texts[texts.length - 1] += rest;
+  return texts;
+}

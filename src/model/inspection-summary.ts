@@ -1,0 +1,130 @@
+/**
+ * What an inspection adds up to (paper, section 4.6): which tokens gain from the memory, by what they are, how often they
+ * were seen before and how far back the memory went for them, and which documents it asked.
+ */
+import { type Word, wordKinds } from "../text/words.ts";
+import type { Inspection } from "./inspect.ts";
+
+/** Predictions that have something in common. */
+export interface TokenGroup {
+  readonly name: string;
+  readonly tokens: number;
+  /** Mean −ln p with memory and without. */
+  readonly nats: number;
+  readonly natsWithout: number;
+}
+
+export interface DocumentShare {
+  readonly document: string;
+  /** Its part of the weight of all that was retrieved, 0 to 1. */
+  readonly share: number;
+}
+
+export interface InspectionSummary {
+  /** All predictions. */
+  readonly all: TokenGroup;
+  /** By what kind of word the token belongs to. */
+  readonly kinds: readonly TokenGroup[];
+  /** By how often the token's word was there so far, this time included. */
+  readonly occurrences: readonly TokenGroup[];
+  /** By how many tokens back the pair lies that had the largest share, in powers of two. */
+  readonly distances: readonly TokenGroup[];
+  /** Every document that something was retrieved from, the one with the most first. */
+  readonly documents: readonly DocumentShare[];
+  /** Places of the tokens that gained, the one with the most first. */
+  readonly mostGained: readonly number[];
+}
+
+/** Where a token has no best pair. */
+const NOTHING = Number.NaN;
+
+type Range = readonly [from: number, to: number];
+
+const OCCURRENCES: readonly Range[] = [
+  [1, 1],
+  [2, 3],
+  [4, 10],
+  [11, 30],
+  [31, 100],
+  [101, Infinity],
+];
+const DISTANCES: readonly Range[] = Array.from({ length: 25 }, (_, power) => [2 ** power, 2 ** (power + 1) - 1]);
+
+/**
+ * @param words of each token the word that it belongs to, see text/words.ts
+ * @param gained how many tokens `mostGained` has at most
+ */
+export function summarize(inspection: Inspection, words: readonly Word[], gained: number): InspectionSummary {
+  const { ids, retrieved } = inspection;
+  const predicted = Array.from({ length: ids.length - 1 }, (_, i) => i + 1);
+  const group = (name: string, has: (token: number) => boolean) => groupOf(inspection, name, predicted.filter(has));
+  const byRange = (ranges: readonly Range[], of: (token: number) => number) =>
+    ranges.map(([from, to]) => group(rangeName(from, to), (token) => of(token) >= from && of(token) <= to));
+  const occurrences = occurrencesOf(words);
+  const best = Array.from(ids, (_, token) => retrieved.best(token)?.token ?? NOTHING);
+  const gain = (token: number) => gainOf(inspection, token);
+  return {
+    all: group("all", () => true),
+    kinds: wordKinds.map((kind) => group(kind, (token) => words[token].kind === kind)).filter(isFilled),
+    occurrences: byRange(OCCURRENCES, (token) => occurrences[token]).filter(isFilled),
+    distances: [
+      ...byRange(DISTANCES, (token) => (best[token] >= 0 ? distanceTo(token, best[token]) : NOTHING)),
+      group("read before", (token) => best[token] < 0),
+      group("nothing retrieved", (token) => Number.isNaN(best[token])),
+    ].filter(isFilled),
+    documents: documentShares(inspection),
+    mostGained: predicted
+      .filter((token) => gain(token) > 0)
+      .sort((a, b) => gain(b) - gain(a))
+      .slice(0, gained),
+  };
+}
+
+/** Nats that the memory saves in the prediction of one token; below 0 if it does harm. */
+export function gainOf({ nats, natsWithout }: Inspection, token: number): number {
+  return natsWithout[token] - nats[token];
+}
+
+/** From the token that asked, which stands just before the one to predict, back to the retrieved one, in tokens. */
+export function distanceTo(token: number, retrieved: number): number {
+  return token - 1 - retrieved;
+}
+
+function groupOf({ nats, natsWithout }: Inspection, name: string, tokens: readonly number[]): TokenGroup {
+  const mean = (losses: Float32Array) => tokens.reduce((sum, token) => sum + losses[token], 0) / tokens.length;
+  return { name, tokens: tokens.length, nats: mean(nats), natsWithout: mean(natsWithout) };
+}
+
+function isFilled({ tokens }: TokenGroup): boolean {
+  return tokens > 0;
+}
+
+/** `1`, `2–3`, `from 101` */
+function rangeName(from: number, to: number): string {
+  if (to === Infinity) return `from ${from}`;
+  return from === to ? String(from) : `${from}–${to}`;
+}
+
+/** Of each token how often its word was there by then; the tokens of one word share one number. */
+function occurrencesOf(words: readonly Word[]): number[] {
+  const seen = new Map<string, number>();
+  return words.map((word, token) => {
+    const before = seen.get(word.text) ?? 0;
+    const count = word === words[token - 1] ? before : before + 1;
+    seen.set(word.text, count);
+    return count;
+  });
+}
+
+function documentShares({ name, earlier, received }: Inspection): DocumentShare[] {
+  const weights = new Map<string, number>();
+  for (const [pair, weight] of received.entries()) {
+    const document = earlier.documents[earlier.columns.document[pair]] ?? name;
+    weights.set(document, (weights.get(document) ?? 0) + weight);
+  }
+  const total = received.reduce((sum, weight) => sum + weight, 0);
+  return [...weights]
+    .filter(([, weight]) => weight > 0)
+    .sort(([, a], [, b]) => b - a)
+    .map(([document, weight]) => ({ document, share: weight / total }));
+}

@@ -1,0 +1,55 @@
+/**
+ * The words of a text, told apart as a reader of prose, mathematics and programs does, and which of them a token belongs to:
+ * for statistics over tokens, whose own borders depend on the tokenizer. It is no parser; a word is what it looks like.
+ */
+
+export const wordKinds = [
+  "word",
+  "identifier",
+  "LaTeX command",
+  "number",
+  "punctuation",
+  "line break",
+  "space",
+] as const;
+export type WordKind = (typeof wordKinds)[number];
+
+export interface Word {
+  readonly text: string;
+  readonly kind: WordKind;
+}
+
+/** LaTeX commands, names with their digits and underscores, numbers, white space, and every other sign by itself. */
+const WORD =
+  /(?<command>\\\p{L}+)|(?<name>_*\p{L}[\p{L}\p{M}\p{N}]*(?:_+[\p{L}\p{M}\p{N}]+)*)|(?<number>\p{N}+(?:[.,]\p{N}+)*)|(?<space>\s+)|\S/gu;
+
+/** What nobody writes in prose: an underscore or a digit in a name, or a capital behind a small letter. */
+const IDENTIFIER = /[_\p{N}]|\p{Ll}\p{Lu}/u;
+
+/**
+ * For each token the word in which its first visible character lies, or the white space that it is.
+ * @param texts the tokens' texts, together the whole text; a token that ends no character has none
+ */
+export function wordsOfTokens(texts: readonly string[]): Word[] {
+  const words = [...texts.join("").matchAll(WORD)].map((match) => ({ ...wordOf(match), begin: match.index }));
+  let begin = 0;
+  let next = 1;
+  return texts.map((text) => {
+    const at = begin + Math.max(0, text.search(/\S/));
+    while (next < words.length && words[next].begin <= at) next++;
+    begin += text.length;
+    return words[next - 1] ?? { text: "", kind: "space" };
+  });
+}
+
+function wordOf({ 0: text, groups = {} }: RegExpMatchArray): Word {
+  return { text, kind: kindOf(text, groups) };
+}
+
+function kindOf(text: string, { command, name, number, space }: Partial<Record<string, string>>): WordKind {
+  if (command !== undefined) return "LaTeX command";
+  if (number !== undefined) return "number";
+  if (space !== undefined) return text.includes("\n") ? "line break" : "space";
+  if (name === undefined) return "punctuation";
+  return IDENTIFIER.test(text) ? "identifier" : "word";
+}
