@@ -3,9 +3,10 @@
  * so they are written as they come, beside the file, which appears when it is whole.
  */
 import { renameSync } from "node:fs";
+import { dirname } from "node:path";
 import { pid } from "node:process";
 import { InputError } from "../errors.ts";
-import { appendText, isDirectory, removeFile } from "../platform.ts";
+import { appendText, isDirectory, makeDirectory, removeFile } from "../platform.ts";
 import type { TokenLoss } from "../train/evaluate.ts";
 
 const LINES_A_WRITE = 4096;
@@ -18,6 +19,7 @@ export class LossesFile {
   /** @throws InputError if nothing can be written at `path` */
   constructor(path: string) {
     if (isDirectory(path)) throw new InputError(`cannot write ${path}: it is a directory, a file is needed`);
+    makeDirectory(dirname(path));
     this.path = path;
     this.temporary = `${path}.tmp-${pid}`;
     appendText(this.temporary, "");

@@ -1,9 +1,15 @@
 /** Plain-text tables, for terminals and log files: columns as wide as their widest cell, two spaces between them. */
 
-/** One line a row; `align` is the side on which cells stand. Rows may have fewer cells than others. */
-export function formatTable(rows: readonly (readonly string[])[], align: "left" | "right"): string {
+type Side = "left" | "right";
+
+/**
+ * One line a row; `align` is the side on which cells stand, or those of each column, of which the last counts for all that
+ * follow. Rows may have fewer cells than others.
+ */
+export function formatTable(rows: readonly (readonly string[])[], align: Side | readonly [Side, ...Side[]]): string {
+  const sides = typeof align === "string" ? [align] : align;
   const columns = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, i) => Math.max(0, ...rows.map((row) => row[i]?.length ?? 0)));
-  const pad = (cell: string, i: number) => (align === "left" ? cell.padEnd(widths[i]) : cell.padStart(widths[i]));
+  const pad = (cell: string, i: number) => ((sides[i] ?? sides.at(-1)) === "left" ? cell.padEnd(widths[i]) : cell.padStart(widths[i]));
   return rows.map((row) => `  ${row.map(pad).join("  ")}`.trimEnd()).join("\n");
 }
