@@ -1,0 +1,48 @@
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as assert from "uvu/assert";
+import { LossesFile } from "../../src/report/losses.ts";
+import { suite } from "../harness.ts";
+import { refusal } from "../refusal.ts";
+
+const test = suite("file of losses");
+
+let folder = "";
+const path = () => join(folder, "deep/losses.jsonl");
+
+test.before(() => {
+  folder = fs.mkdtempSync(join(tmpdir(), "losses-"));
+});
+test.after(() => fs.rmSync(folder, { recursive: true }));
+
+const loss = (index: number) => ({ document: "a", index, token: 65, memory: 0, nats: index / 3 });
+
+test("the file appears when it is whole, and not before", () => {
+  const file = new LossesFile(path());
+  for (let i = 0; i < 4097; i++) file.add(loss(i));
+  assert.not.ok(fs.existsSync(path()));
+  file.finish();
+  const lines = fs.readFileSync(path(), "utf8").trimEnd().split("\n");
+  assert.equal(
+    lines.map((line) => JSON.parse(line)),
+    Array.from({ length: 4097 }, (_, i) => loss(i)),
+  );
+  assert.equal(fs.readdirSync(join(folder, "deep")), ["losses.jsonl"]);
+});
+
+test("a discarded file leaves what was there", () => {
+  const before = fs.readFileSync(path(), "utf8");
+  const file = new LossesFile(path());
+  for (let i = 0; i < 5000; i++) file.add(loss(i));
+  file.discard();
+  assert.is(fs.readFileSync(path(), "utf8"), before);
+  assert.equal(fs.readdirSync(join(folder, "deep")), ["losses.jsonl"]);
+});
+
+test("a directory is refused at once", () => {
+  assert.is(
+    refusal(() => new LossesFile(folder)),
+    `cannot write ${folder}: it is a directory, a file is needed`,
+  );
+});
