@@ -13,54 +13,83 @@ export interface Excerpt {
   readonly after: string;
 }
 
+interface TextToken {
+  readonly text: string;
+  /** Number of its document among those that the memory held; −1 for the one that was inspected. */
+  readonly document: number;
+  readonly line: number;
+}
+
 export class InspectedText {
-  /** Text of each token of the document; see `tokenTexts`. */
-  readonly texts: readonly string[];
   private readonly inspection: Inspection;
-  private readonly earlierTexts: readonly string[];
-  /** Line of each token, from 1, where its document is known from the beginning, and 0 elsewhere; the earlier ones first. */
-  private readonly lines: Int32Array;
+  /** All that is known, oldest first; the inspected document begins at `begin`. */
+  private readonly tokens: readonly TextToken[];
+  private readonly begin: number;
 
   constructor(inspection: Inspection, tokenizer: Tokenizer) {
+    const { ids, earlier } = inspection;
+    const { token, document, index } = earlier.columns;
     this.inspection = inspection;
-    this.texts = tokenTexts(tokenizer, inspection.ids);
-    this.earlierTexts = tokenTexts(tokenizer, inspection.earlier.columns.token);
-    this.lines = this.countLines();
+    this.begin = token.length;
+    this.tokens = [
+      ...withLines(tokenTexts(tokenizer, token), document, index),
+      ...withLines(
+        tokenTexts(tokenizer, ids),
+        new Int32Array(ids.length).fill(-1),
+        ids.map((_, i) => i),
+      ),
+    ];
+  }
+
+  /** Text of each token of the document, together the whole; see `tokenTexts`. */
+  get texts(): string[] {
+    return this.tokens.slice(this.begin).map(({ text }) => text);
   }
 
   text(token: number): string {
-    return token < 0 ? (this.earlierTexts.at(token) ?? "") : this.texts[token];
+    return this.tokens[this.begin + token].text;
   }
 
-  /** The name of the document that a token is of. */
+  /** Line of the token's beginning, from 1; 0 if what was before it in its document is not known. */
+  line(token: number): number {
+    return this.tokens[this.begin + token].line;
+  }
+
+  /** Name of the document that a token is of. */
   document(token: number): string {
     const { name, earlier } = this.inspection;
-    return token < 0 ? earlier.documents[earlier.columns.document.at(token) ?? 0] : name;
+    return earlier.documents[this.tokens[this.begin + token].document] ?? name;
   }
 
   /** Where a token stands: `line 12`, or `notes.md, line 12` if it was read before. */
   place(token: number): string {
-    const line = this.lines[this.earlierTexts.length + token];
-    const byte = this.inspection.earlier.columns.begin.at(token);
-    const within = line > 0 ? `line ${line}` : `byte ${byte}`;
+    const line = this.line(token);
+    const within = line > 0 ? `line ${line}` : `byte ${this.inspection.earlier.columns.begin.at(token)}`;
     return token < 0 ? `${this.document(token)}, ${within}` : within;
   }
 
-  /** A token with up to `characters` on either side of its document's text. */
+  /** A token with at least `characters` of its document on either side, as far as they are known. */
   excerpt(token: number, characters: number): Excerpt {
+    const at = this.begin + token;
+    const { document, text } = this.tokens[at];
     let [before, after] = ["", ""];
-    for (let at = token - 1; before.length < characters && this.isSameDocument(at, token); at--) {
-      before = this.text(at) + before;
+    for (let i = at - 1; before.length < characters && this.tokens[i]?.document === document; i--) {
+      before = this.tokens[i].text + before;
     }
-    for (let at = token + 1; after.length < characters && this.isSameDocument(at, token); at++) {
-      after += this.text(at);
+    for (let i = at + 1; after.length < characters && this.tokens[i]?.document === document; i++) {
+      after += this.tokens[i].text;
     }
-    return { before: before.slice(-characters), token: this.text(token), after: after.slice(0, characters) };
+    return { before, token: text, after };
   }
+}
 
-  /** Whether there is a token at `place`, of the same document as `token`. */
-  private isSameDocument(place: number, token: number): boolean {
-    if (place < -this.earlierTexts.length || place >= this.texts.length) return false;
-    return this.document
-  }
+/** `documents` and `indices` say which document each text is of, and its place there. */
+function withLines(texts: readonly string[], documents: Int32Array, indices: Int32Array): TextToken[] {
+  let line = 0;
+  return texts.map((text, i) => {
+    if (indices[i] === 0) line = 1;
+    else if (documents[i] !== documents[i - 1]) line = 0;
+    else if (line > 0) line += texts[i - 1].split("\n").length - 1;
+    return { text, document: documents[i], line };
+  });
 }

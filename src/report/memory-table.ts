@@ -16,7 +16,7 @@ export function memoryTable({ tokens, bytes, results }: EvaluationResult): strin
 }
 
 /** `−4.2 %` */
-function percent(share: number): string {
+export function percent(share: number): string {
   const text = (100 * Math.abs(share)).toFixed(1);
   if (text === "0.0") return "0.0 %";
   return `${share < 0 ? "−" : "+"}${text} %`;

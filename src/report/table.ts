@@ -10,6 +10,7 @@ export function formatTable(rows: readonly (readonly string[])[], align: Side | 
   const sides = typeof align === "string" ? [align] : align;
   const columns = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, i) => Math.max(0, ...rows.map((row) => row[i]?.length ?? 0)));
-  const pad = (cell: string, i: number) => ((sides[i] ?? sides.at(-1)) === "left" ? cell.padEnd(widths[i]) : cell.padStart(widths[i]));
+  const pad = (cell: string, i: number) =>
+    (sides[i] ?? sides.at(-1)) === "left" ? cell.padEnd(widths[i]) : cell.padStart(widths[i]);
   return rows.map((row) => `  ${row.map(pad).join("  ")}`.trimEnd()).join("\n");
 }

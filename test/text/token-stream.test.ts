@@ -1,5 +1,5 @@
 import * as assert from "uvu/assert";
-import { TokenStream } from "../../src/text/token-stream.ts";
+import { TokenStream, tokenTexts } from "../../src/text/token-stream.ts";
 import { byteTokenizer } from "../../src/text/tokenizer.ts";
 import { suite } from "../harness.ts";
 
@@ -32,4 +32,11 @@ test("after the end the stream starts anew", () => {
   stream.push(0xf0);
   assert.is(stream.flush(), "\ufffd");
   assert.is(stream.push(0x61), "a");
+});
+
+test("the texts of tokens are the text together, whatever tokens share a character", () => {
+  const texts = (bytes: number[]) => tokenTexts(byteTokenizer(), Int32Array.from(bytes));
+  assert.equal(texts([...new TextEncoder().encode("aé😀")]), ["a", "", "é", "", "", "", "😀"]);
+  assert.equal(texts([0x61, 0xf0, 0x9f]), ["a", "", "\ufffd"]);
+  assert.equal(texts([]), []);
 });

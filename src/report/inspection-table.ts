@@ -1,0 +1,63 @@
+/** An inspection for the terminal: for which tokens the memory saves how much, and those that it helped most. */
+import type { Inspection } from "../model/inspect.ts";
+import { distanceTo, type InspectionSummary, type TokenGroup } from "../model/inspection-summary.ts";
+import type { Excerpt, InspectedText } from "./inspected-text.ts";
+import { percent } from "./memory-table.ts";
+import { wholeNumber } from "./progress.ts";
+import { formatTable } from "./table.ts";
+
+/** Characters of text that are shown on either side of a token. */
+const SURROUNDINGS = 30;
+
+export function inspectionTables(inspection: Inspection, summary: InspectionSummary, text: InspectedText): string {
+  const { all, kinds, occurrences, distances, documents, mostGained } = summary;
+  const header = ["", "tokens", "nats without", "with", "gain"];
+  const groups = (title: string, list: readonly TokenGroup[]) => [[title], ...list.map(groupRow)];
+  const rows = [
+    header,
+    ...groups("kind of word", kinds),
+    ...groups("the word is there for the … time", occurrences),
+    ...groups("tokens back to the best pair", distances),
+  ];
+  const shares = documents.map(({ document, share }) => [`  ${document}`, `${(100 * share).toFixed(1)} %`]);
+  const cases = mostGained.map((token) => caseLines(inspection, text, token));
+  return [
+    overview(inspection, all),
+    formatTable(rows, ["left", "right"]),
+    formatTable([["retrieved from"], ...shares], ["left", "right"]),
+    `  the tokens that gained most, and the pair with the largest share in each\n${cases.join("\n")}`,
+  ].join("\n\n");
+}
+
+function overview({ memorySize }: Inspection, { tokens, nats, natsWithout }: TokenGroup): string {
+  const [without, withMemory] = [Math.exp(natsWithout), Math.exp(nats)];
+  const change = percent(withMemory / without - 1);
+  const perplexities = `${without.toPrecision(4)} without memory, ${withMemory.toPrecision(4)} with ${wholeNumber(memorySize)} (${change})`;
+  return `  perplexity ${perplexities}, over the same ${wholeNumber(tokens)} tokens`;
+}
+
+function groupRow({ name, tokens, nats, natsWithout }: TokenGroup): string[] {
+  const gain = natsWithout - nats;
+  return [`  ${name}`, wholeNumber(tokens), natsWithout.toFixed(3), nats.toFixed(3), signed(gain)];
+}
+
+function signed(nats: number): string {
+  return `${nats < 0 ? "−" : "+"}${Math.abs(nats).toFixed(3)}`;
+}
+
+/** `line 12    …before [token] after…   0.1 % → 74.0 %`, and below it what was retrieved. */
+function caseLines({ nats, natsWithout, retrieved, heads }: Inspection, text: InspectedText, token: number): string {
+  const probabilities = [natsWithout, nats].map((losses) => `${(100 * Math.exp(-losses[token])).toFixed(1)} %`);
+  const line = `  ${text.place(token)}: ${excerptLine(text.excerpt(token, SURROUNDINGS))}  ${probabilities.join(" → ")}`;
+  const best = retrieved.best(token);
+  if (best === undefined) return line;
+  const { layer, head } = heads[best.head];
+  const back = best.token < 0 ? "" : `, ${wholeNumber(distanceTo(token, best.token))} tokens back`;
+  const source = `layer ${layer} head ${head}, ${text.place(best.token)}${back}, weight ${best.weight.toFixed(2)}`;
+  return `${line}\n    from ${source}: ${excerptLine(text.excerpt(best.token, SURROUNDINGS))}`;
+}
+
+/** `before [token] after` in one line, without characters that would move the cursor. */
+function excerptLine({ before, token, after }: Excerpt): string {
+  return `${before}[${token}]${after}`.replaceAll("\n", "⏎").replaceAll(/\p{Cc}/gu, "·");
+}

@@ -1,0 +1,57 @@
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as assert from "uvu/assert";
+import { Transformer } from "../../src/model/transformer.ts";
+import { byteTokenizer } from "../../src/text/tokenizer.ts";
+import { saveModel } from "../../src/train/checkpoint.ts";
+import { suite } from "../harness.ts";
+import { tinyConfig } from "../tiny.ts";
+import { memorizing } from "./child.ts";
+
+const test = suite("memorizing inspect");
+
+let folder = "";
+const at = (name: string) => join(folder, name);
+
+test.before(() => {
+  folder = fs.mkdtempSync(join(tmpdir(), "inspect-"));
+  saveModel(at("model"), new Transformer(tinyConfig(), 1), byteTokenizer());
+  saveModel(at("plain"), new Transformer(tinyConfig({ memory_layers: [] }), 1), byteTokenizer());
+  fs.writeFileSync(at("text.md"), "one fish, two fish\n".repeat(5));
+  fs.writeFileSync(at("a"), "a");
+});
+test.after(() => fs.rmSync(folder, { recursive: true }));
+
+test("prints tables for people", () => {
+  const { code, stdout, stderr } = memorizing("inspect", at("model"), at("text.md"), "--memory", "30");
+  assert.is(code, 0, stderr);
+  assert.match(stdout, "with 30 (");
+  assert.match(stdout, "the tokens that gained most");
+});
+
+test("prints every token as JSON", () => {
+  const { code, stdout } = memorizing(
+    "inspect",
+    at("model"),
+    at("text.md"),
+    "--json",
+    "--max-tokens",
+    "40",
+    "--top",
+    "3",
+  );
+  assert.is(code, 0);
+  const { tokens, memory } = JSON.parse(stdout);
+  assert.equal([tokens.length, memory], [41, 17]);
+  assert.is(tokens[40].retrieved.length, 3);
+});
+
+test("a document with nothing to predict, and a model without memory, are refused in one sentence", () => {
+  const short = memorizing("inspect", at("model"), at("a"));
+  assert.equal([short.code, short.stdout], [1, ""]);
+  assert.is(short.stderr, "a document of 1 tokens has nothing to predict or inspect\n");
+  const plain = memorizing("inspect", at("plain"), at("text.md"));
+  assert.equal([plain.code, plain.stdout], [1, ""]);
+  assert.match(plain.stderr, /^the model reads without a memory, so there is nothing to inspect\n$/);
+});

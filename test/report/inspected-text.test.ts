@@ -1,0 +1,61 @@
+import * as assert from "uvu/assert";
+import { readDocument } from "../../src/model/generate.ts";
+import { inspect } from "../../src/model/inspect.ts";
+import { Transformer } from "../../src/model/transformer.ts";
+import { InspectedText } from "../../src/report/inspected-text.ts";
+import { byteTokenizer } from "../../src/text/tokenizer.ts";
+import { suite } from "../harness.ts";
+import { tinyConfig } from "../tiny.ts";
+
+const test = suite("inspected text");
+
+const bytes = byteTokenizer();
+const model = new Transformer(tinyConfig(), 1);
+const mine = "one\ntwo é\n\nfour";
+
+/** The document "mine", read after others. */
+async function inspected(memorySize: number, earlier: Record<string, string> = {}): Promise<InspectedText> {
+  const state = model.newState({ rows: 1, memorySize, tokenizer: bytes });
+  for (const [name, text] of Object.entries(earlier)) await readDocument(model, state, bytes.encode(text), { name });
+  const inspection = await inspect(model, bytes, bytes.encode(mine), { state, name: "mine" });
+  state.release();
+  return new InspectedText(inspection, bytes);
+}
+
+test("the texts are the document's, and each token has its line", async () => {
+  const text = await inspected(50);
+  assert.is(text.texts.join(""), mine);
+  assert.is(text.text(9), "é", "a character belongs to its last token");
+  const lines = text.texts.map((_, token) => text.line(token));
+  assert.equal(lines, [1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 3, 4, 4, 4, 4]);
+  assert.is(text.place(5), "line 2");
+});
+
+test("what was read before has the names and lines of its own documents", async () => {
+  const text = await inspected(50, { "a.md": "x\ny", "b.md": "z" });
+  assert.equal(
+    [-4, -3, -2, -1, 0].map(
+      (token) => `${text.document(token)} ${JSON.stringify(text.text(token))} ${text.line(token)}`,
+    ),
+    ['a.md "x" 1', 'a.md "\\n" 1', 'a.md "y" 2', 'b.md "z" 1', 'mine "o" 1'],
+  );
+  assert.equal([text.place(-2), text.place(0)], ["a.md, line 2", "line 1"]);
+});
+
+test("where the beginning of a document has fallen out of the memory, the place is a byte", async () => {
+  const text = await inspected(4, { "a.md": "one\ntwo", "b.md": "z" });
+  assert.equal(
+    [-4, -1].map((token) => text.line(token)),
+    [0, 1],
+  );
+  assert.equal([text.place(-4), text.place(-1)], ["a.md, byte 4", "b.md, line 1"]);
+});
+
+test("an excerpt stays within its document and within what is known", async () => {
+  const text = await inspected(50, { "a.md": "ab", "b.md": "cde" });
+  assert.equal(text.excerpt(1, 3), { before: "o", token: "n", after: "e\nt" });
+  assert.equal(text.excerpt(0, 3), { before: "", token: "o", after: "ne\n" });
+  assert.equal(text.excerpt(-1, 9), { before: "cd", token: "e", after: "" });
+  assert.equal(text.excerpt(-5, 9), { before: "", token: "a", after: "b" });
+  assert.equal(text.excerpt(15, 2), { before: "ou", token: "r", after: "" });
+});
