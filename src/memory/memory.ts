@@ -54,6 +54,16 @@ export class KvMemory {
     return this.ring.size;
   }
 
+  /** H */
+  get heads(): number {
+    return this.ring.heads;
+  }
+
+  /** D */
+  get width(): number {
+    return this.ring.width;
+  }
+
   /** Slots of a row: M, and one segment more that is never visible. Pair n lies in slot n mod capacity. */
   get capacity(): number {
     return this.ring.capacity;

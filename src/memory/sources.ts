@@ -52,6 +52,11 @@ export class SourceLog {
     this.columns = columnsOf(capacity);
   }
 
+  /** Tokens that were read, which is what the memories were given once the document has ended. */
+  get appended(): number {
+    return this.written;
+  }
+
   /** Names of the documents, by number. */
   get documents(): readonly string[] {
     return this.names;
@@ -121,9 +126,7 @@ export class SourceLog {
     for (const field of sourceFields) {
       for (let n = 0; n < count; n++) columns[field][n] = this.columns[field][(from + n) % this.capacity];
     }
-    const firstDocument = count > 0 ? columns.document[0] : this.names.length;
-    for (let n = 0; n < count; n++) columns.document[n] -= firstDocument;
-    return { documents: this.names.slice(firstDocument), columns };
+    return newestSources({ documents: this.names, columns }, count);
   }
 
   /** Has the log hold these sources, of which the last is the last of `written`; of more than fit only the last stay. */
@@ -139,6 +142,31 @@ export class SourceLog {
       }
     }
   }
+}
+
+/** The `count` newest of the sources, without the documents of which none is left. */
+export function newestSources({ documents, columns }: SourceTable, count: number): SourceTable {
+  const newest = columnsOf(count);
+  if (count === 0) return { documents: [], columns: newest };
+  for (const field of sourceFields) newest[field].set(columns[field].subarray(-count));
+  const [firstDocument] = newest.document;
+  newest.document.forEach((document, n) => {
+    newest.document[n] = document - firstDocument;
+  });
+  return { documents: documents.slice(firstDocument), columns: newest };
+}
+
+/** The sources of `newer` after those of `older`. */
+export function joinSources(older: SourceTable, newer: SourceTable): SourceTable {
+  const split = older.columns.document.length;
+  const columns = columnsOf(split + newer.columns.document.length);
+  for (const field of sourceFields) {
+    columns[field].set(older.columns[field]);
+    columns[field].set(newer.columns[field], split);
+  }
+  const shift = older.documents.length;
+  for (let n = split; n < columns.document.length; n++) columns.document[n] += shift;
+  return { documents: [...older.documents, ...newer.documents], columns };
 }
 
 /** Room for `length` sources, all 0. */

@@ -1,0 +1,146 @@
+/**
+ * What one row of a state remembers, taken out as plain arrays: to be kept in a file (memory-file.ts), put into another state,
+ * cut down, joined with another. The pairs come with their sources, where those were noted.
+ */
+import { InputError } from "../errors.ts";
+import type { KvMemory } from "./memory.ts";
+import { joinSources, newestSources, type SourceLog, type SourceTable } from "./sources.ts";
+
+/** Pairs of one layer, [H, n, D] each, oldest first. */
+export interface Pairs {
+  readonly keys: Float32Array;
+  readonly values: Float32Array;
+}
+
+export interface MemorySnapshot {
+  /** What messages call it: the path of its file, if it comes from one. */
+  readonly name: string;
+  /** Fingerprint of the model that made the pairs; none if they have another origin. */
+  readonly model: string | undefined;
+  /** H */
+  readonly heads: number;
+  /** D */
+  readonly width: number;
+  /** M, the size of the memory that the pairs were taken from; it limits nothing. */
+  readonly size: number;
+  /** n, pairs of each layer and head. */
+  readonly length: number;
+  /** Pairs that were ever remembered, those that fell out included. */
+  readonly appended: number;
+  readonly layers: ReadonlyMap<number, Pairs>;
+  readonly sources: SourceTable | undefined;
+}
+
+/** The part of a ModelState that remembers. */
+export interface Remembering {
+  readonly memories: ReadonlyMap<number, KvMemory>;
+  readonly sources: readonly SourceLog[];
+}
+
+/** A copy of what row `row` remembers. Its document must have ended, or the last tokens would be missing: a plain Error. */
+export function takeSnapshot({ memories, sources }: Remembering, row: number, model?: string): MemorySnapshot {
+  const any = anyMemory(memories);
+  const { heads, width, size } = any;
+  const [length, appended, log] = [any.length(row), any.appended(row), sources.at(row)];
+  if (log !== undefined && log.appended !== appended) throw new Error("a snapshot was taken within a document");
+  const layers = new Map([...memories].map(([layer, memory]) => [layer, memory.contents(row)]));
+  return { name: "the memory", model, heads, width, size, length, appended, layers, sources: log?.copyOut(length) };
+}
+
+/**
+ * Has row `row` remember what `snapshot` does; of more pairs than fit, the newest. Into a memory of the same size it restores
+ * every slot, so that all goes on to the bit.
+ * @throws InputError if the snapshot is of other layers, heads or widths
+ */
+export function restoreSnapshot({ memories, sources }: Remembering, row: number, snapshot: MemorySnapshot): void {
+  requireSameShape(snapshot, memories);
+  for (const [layer, memory] of memories) {
+    memory.restore(row, snapshot.appended, snapshot.layers.get(layer) as Pairs);
+  }
+  const log = sources.at(row);
+  if (log === undefined) return;
+  if (snapshot.sources === undefined) throw new InputError(`${snapshot.name} does not say where its pairs come from`);
+  log.copyIn(snapshot.appended, snapshot.sources);
+}
+
+/**
+ * What all of the snapshots remember, one after the other, in a memory of `size` pairs; of more, the newest. A single one is
+ * resized.
+ * @throws InputError if they come from different models, or differ in layers, heads or widths
+ */
+export function mergeSnapshots(parts: readonly [MemorySnapshot, ...MemorySnapshot[]], size: number): MemorySnapshot {
+  const [first, ...others] = parts;
+  for (const other of others) requireSameOrigin(first, other);
+  const { heads } = first;
+  const length = Math.min(size, sum(parts.map((part) => part.length)));
+  const newest = (kind: keyof Pairs, layer: number) =>
+    newestPairs(
+      parts.map(({ layers }) => layers.get(layer)?.[kind] ?? new Float32Array()),
+      heads,
+      length * first.width,
+    );
+  const pairsOf = (layer: number): Pairs => ({ keys: newest("keys", layer), values: newest("values", layer) });
+  const sources = parts.flatMap(({ sources }) => sources ?? []);
+  return {
+    ...first,
+    size,
+    length,
+    appended: sum(parts.map(({ appended }) => appended)),
+    layers: new Map([...first.layers.keys()].map((layer) => [layer, pairsOf(layer)])),
+    sources: sources.length < parts.length ? undefined : newestSources(sources.reduce(joinSources), length),
+  };
+}
+
+/** Refuses a snapshot whose pairs are not those of the model with this fingerprint. */
+export function requireModel({ name, model }: MemorySnapshot, fingerprint: string): void {
+  if (model === fingerprint) return;
+  const origin = model === undefined ? "was made by no model" : `was made by the model ${model}`;
+  throw new InputError(`${name} ${origin}, this is the model ${fingerprint}; read the documents again with this one`);
+}
+
+function requireSameOrigin(a: MemorySnapshot, b: MemorySnapshot): void {
+  if (a.model !== b.model) {
+    const [ofA, ofB] = [a, b].map(({ name, model }) => `${name} was made by ${model ?? "no model"}`);
+    throw new InputError(`${ofA} and ${ofB}, so they cannot be merged; read the documents again with one model`);
+  }
+  if (shapeOf(a) !== shapeOf(b)) {
+    throw new InputError(`${b.name} has ${shapeOf(b)}, but ${a.name} has ${shapeOf(a)}, so they cannot be merged`);
+  }
+}
+
+function requireSameShape(snapshot: MemorySnapshot, memories: ReadonlyMap<number, KvMemory>): void {
+  const { heads, width } = anyMemory(memories);
+  const wanted = shapeOf({ heads, width, layers: memories });
+  if (shapeOf(snapshot) === wanted) return;
+  throw new InputError(`${snapshot.name} has ${shapeOf(snapshot)}, but ${wanted} should remember it`);
+}
+
+/** One of the memories, which are all alike. */
+function anyMemory(memories: ReadonlyMap<number, KvMemory>): KvMemory {
+  for (const memory of memories.values()) return memory;
+  throw new InputError("there is no memory: its size is 0, or the model has no memory layers");
+}
+
+/** `layers 2,5 with 4 heads of width 64` */
+function shapeOf({ heads, width, layers }: { heads: number; width: number; layers: ReadonlyMap<number, unknown> }) {
+  return `layers ${[...layers.keys()].join()} with ${heads} heads of width ${width}`;
+}
+
+/** Of arrays [H, n₁·D], [H, n₂·D], … the last `floats` of each head: [H, floats]. */
+function newestPairs(parts: readonly Float32Array[], heads: number, floats: number): Float32Array {
+  const newest = new Float32Array(heads * floats);
+  for (let head = 0; head < heads; head++) {
+    let left = floats;
+    for (const part of parts.toReversed()) {
+      const end = ((head + 1) * part.length) / heads;
+      const taken = Math.min(left, part.length / heads);
+      left -= taken;
+      newest.set(part.subarray(end - taken, end), head * floats + left);
+    }
+  }
+  return newest;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
