@@ -1,6 +1,6 @@
 /** `memorizing generate`: reads documents into a model's memory and lets it write on. */
 import process from "node:process";
-import { documentsFromFiles, textOf } from "../data/corpus.ts";
+import { documentsFromFiles, tokenizeDocuments } from "../data/corpus.ts";
 import { type GenerationOptions, generate, generationFields, readDocuments } from "../model/generate.ts";
 import { ProgressLine, tokenProgress } from "../report/progress.ts";
 import { loadModel } from "../train/checkpoint.ts";
@@ -24,7 +24,7 @@ export const generateCommand = command(
   },
   async ({ read, prompt = "", memory, threads, ...options }, [directory]) => {
     const { model, tokenizer } = loadModel(directory);
-    const documents = documentsFromFiles(read).map((document) => tokenizer.encode(textOf(document)));
+    const documents = tokenizeDocuments(documentsFromFiles(read), tokenizer);
     await startThreads(threads);
     const state = model.newState({ rows: 1, memorySize: memory });
     const progress = new ProgressLine(process.stderr);

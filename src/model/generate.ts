@@ -4,6 +4,7 @@
  */
 import { noGrad, step } from "../autodiff/tape.ts";
 import { breathe } from "../breathe.ts";
+import type { TokenizedDocument } from "../data/corpus.ts";
 import { Random } from "../random.ts";
 import { TokenStream } from "../text/token-stream.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
@@ -39,15 +40,16 @@ export interface ReadingOptions {
 
 /**
  * Reads a document into the memory and the context of `state`, which has one row. What it held before stays in the memory
- * but is context no more: so documents are read one after another.
+ * but is context no more: so documents are read one after another. `name` is for the sources, if the state notes them.
  */
 export async function readDocument(
   model: Transformer,
   state: ModelState,
   ids: Int32Array,
-  options: ReadingOptions = {},
+  { name = "", ...options }: ReadingOptions & { readonly name?: string } = {},
 ): Promise<void> {
   state.endDocument();
+  state.sources.at(0)?.openDocument(name);
   await read(model, state, ids, options);
 }
 
@@ -58,27 +60,28 @@ export async function readDocument(
 export async function readDocuments(
   model: Transformer,
   state: ModelState,
-  documents: readonly Int32Array[],
+  documents: readonly TokenizedDocument[],
   prompt: Int32Array,
   { onProgress, signal }: ReadingOptions = {},
 ): Promise<Int32Array> {
-  const total = documents.reduce((sum, { length }) => sum + length, 0);
+  const total = documents.reduce((sum, document) => sum + document.tokens().length, 0);
   let before = 0;
-  for (const [index, ids] of documents.entries()) {
+  for (const [index, { name, tokens }] of documents.entries()) {
     const leavesLast = prompt.length === 0 && index === documents.length - 1;
-    await readDocument(model, state, leavesLast ? ids.subarray(0, -1) : ids, {
+    await readDocument(model, state, leavesLast ? tokens().subarray(0, -1) : tokens(), {
+      name,
       onProgress: (done) => onProgress?.(before + done, total),
       signal,
     });
-    before += ids.length;
+    before += tokens().length;
   }
-  return prompt.length > 0 ? prompt : (documents.at(-1) ?? prompt).subarray(-1);
+  return prompt.length > 0 ? prompt : (documents.at(-1)?.tokens() ?? prompt).subarray(-1);
 }
 
 /**
  * Reads `prompt` in the context of `state`, which has one row, and writes on, one token at a time. An empty prompt is a line
  * break. The last token that is written is not read any more; to go on later, begin the next prompt with it. Ends early
- * at an abort.
+ * at an abort. If the state notes sources, what is written counts as a document of its own, called `(written)`.
  * @throws InputError for an option that cannot be, or a prompt that is not of the model's vocabulary
  */
 export async function* generate(
@@ -96,6 +99,7 @@ export async function* generate(
   let last = ids.subarray(-1);
   for (let left = options.tokens; left > 0 && !signal?.aborted; left--) {
     const logits = step(() => noGrad(() => model.forward({ ids: last }, state).toArray())); // [1, 1, V]
+    if (left === options.tokens) state.sources.at(0)?.openDocument("(written)");
     const id = sampleToken(logits, options, random);
     const text = stream.push(id);
     yield { id, text: left === 1 ? text + stream.flush() : text };

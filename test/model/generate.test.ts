@@ -13,7 +13,8 @@ const test = suite("generate");
 const tokenizer = byteTokenizer();
 /** Gates lean towards the memory, so that it matters. */
 const model = new Transformer(tinyConfig({ memory_gate_init: 1, xl_cache_length: 3 }), 1);
-const [first, second] = randomDocuments([25, 12]).map((document) => document.tokens());
+const documents = randomDocuments([25, 12]);
+const [first, second] = documents.map((document) => document.tokens());
 const none = new Int32Array();
 
 const newState = () => model.newState({ rows: 1 });
@@ -106,7 +107,7 @@ test("documents are in the memory but no longer context when the next is read", 
 test("a prompt continues the last document that was read", async () => {
   const prompt = Int32Array.of(1, 2, 3);
   const read = newState();
-  assert.is(await readDocuments(model, read, [second, first], prompt), prompt);
+  assert.is(await readDocuments(model, read, documents.toReversed(), prompt), prompt);
   const expected = newState();
   await readDocument(model, expected, second);
   await readDocument(model, expected, Int32Array.of(...first, ...prompt.subarray(0, 2)));
@@ -115,7 +116,7 @@ test("a prompt continues the last document that was read", async () => {
 
 test("an empty prompt goes on where the last document ends", async () => {
   const state = newState();
-  const start = await readDocuments(model, state, [second, first], none);
+  const start = await readDocuments(model, state, documents.toReversed(), none);
   assert.equal([...start], [first[24]]);
   const expected = newState();
   await readDocument(model, expected, second);
@@ -200,7 +201,7 @@ test("reading reports its progress, by document and over all", async () => {
   const seen: number[][] = [];
   const onProgress = (done: number, total: number) => seen.push([done, total]);
   await readDocument(model, newState(), second, { onProgress });
-  await readDocuments(model, newState(), [second, second], Int32Array.of(1), { onProgress });
+  await readDocuments(model, newState(), [documents[1], documents[1]], Int32Array.of(1), { onProgress });
   assert.equal(seen, [
     [7, 12],
     [12, 12],
@@ -225,4 +226,21 @@ test("options that cannot be are refused by name", async () => {
   assert.match(await refused({ temperature: -1 }), "generation: temperature must be a number from 0 to 1000");
   assert.match(await refused({ topK: 1.5 }), "generation: topK must be a whole number");
   assert.match(await refused({ tokens: Number.NaN }), "generation: tokens must be a whole number");
+});
+
+test("what is read and written is noted with its document, if the state notes sources", async () => {
+  const state = model.newState({ rows: 1, tokenizer, memorySize: 60 });
+  const start = await readDocuments(model, state, documents.toReversed(), none);
+  const written = await write(state, start, { tokens: 6 });
+  state.endDocument();
+  const { documents: names, columns } = state.sources[0].copyOut(12 + 25 + 5);
+  assert.equal(names, ["document 1", "document 0", "(written)"]);
+  assert.equal([...columns.token], [...second, ...first, ...written.slice(0, 5)]);
+  const places = [...Array(12).keys(), ...Array(25).keys(), ...Array(5).keys()];
+  assert.equal([...columns.index], places);
+  assert.equal([...columns.begin], places, "a token is a byte");
+  assert.equal(
+    [...columns.end],
+    places.map((place) => place + 1),
+  );
 });
