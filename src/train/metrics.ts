@@ -1,9 +1,13 @@
 /**
- * metrics.jsonl: one JSON line a step, beside the checkpoint. A run that resumes goes on after the step of its
- * checkpoint, so lines of later steps, which will be done again, are dropped first.
+ * metrics.jsonl: one JSON line a step and one an evaluation, beside the checkpoint. A run that resumes goes on after the
+ * step of its checkpoint, so lines of later steps, which will be done again, are dropped first.
  */
 import { appendText, exists, readText, writeFileAtomic } from "../platform.ts";
+import type { EvaluationResult } from "./evaluate.ts";
 import type { StepMetrics } from "./trainer.ts";
+
+/** What a step reported, or what the evaluation after it found. */
+export type MetricsLine = StepMetrics | { readonly step: number; readonly evaluation: EvaluationResult };
 
 function metricsPath(directory: string): string {
   return `${directory}/metrics.jsonl`;
@@ -19,8 +23,8 @@ export function startMetrics(directory: string, step: number): void {
   writeFileAtomic(path, kept.map((line) => `${line}\n`).join(""));
 }
 
-export function appendMetrics(directory: string, metrics: StepMetrics): void {
-  appendText(metricsPath(directory), `${JSON.stringify(metrics)}\n`);
+export function appendMetrics(directory: string, line: MetricsLine): void {
+  appendText(metricsPath(directory), `${JSON.stringify(line)}\n`);
 }
 
 /** NaN for a line that a crash has cut off. */

@@ -35,7 +35,9 @@ export async function runTraining(trainer: Trainer, run: TrainingRun): Promise<v
     run.onStep?.(metrics);
     await breathe();
     if (evaluation !== undefined && isDue(trainer, evaluateEvery)) {
-      run.onEvaluation?.(evaluate(trainer.model, evaluation.documents, tokenizer, evaluation), trainer.step);
+      const result = evaluate(trainer.model, evaluation.documents, tokenizer, evaluation);
+      if (directory !== undefined) appendMetrics(directory, { step: trainer.step, evaluation: result });
+      run.onEvaluation?.(result, trainer.step);
     }
     if (directory !== undefined && (trainer.done || signal?.aborted || isDue(trainer, checkpointEvery))) {
       saveCheckpoint(directory, trainer, tokenizer);

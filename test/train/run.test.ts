@@ -102,6 +102,24 @@ test("metrics.jsonl has one line a step, as the step was reported", async () => 
   assert.equal(metricsIn(directory), reported);
 });
 
+test("metrics.jsonl has a line for each evaluation, after that of its step", async () => {
+  const directory = newDirectory();
+  const evaluation = { documents, memorySizes: [0] };
+  const reported: unknown[] = [];
+  await runTraining(newTrainer({ steps: 3, evaluateEvery: 2 }), {
+    tokenizer,
+    directory,
+    evaluation,
+    onStep: (metrics) => reported.push(metrics),
+    onEvaluation: (result, step) => reported.push({ step, evaluation: result }),
+  });
+  assert.equal(metricsIn(directory), reported);
+  assert.equal(
+    metricsIn(directory).map(({ step }) => step),
+    [1, 2, 2, 3, 3],
+  );
+});
+
 test("a resumed run writes the lines after its checkpoint anew, a fresh run all of them", async () => {
   const directory = newDirectory();
   const whole = newTrainer({ steps: 6, checkpointEvery: 4 });
