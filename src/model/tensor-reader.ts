@@ -29,9 +29,16 @@ export class TensorReader {
     const tensor = this.take(name, shape);
     if (tensor.dtype !== "I64") return this.refuseDtype(name, tensor, "I64");
     const numbers = Array.from(tensor.data, Number);
-    const outside = numbers.find((number) => number < 0 || number > most);
-    if (outside === undefined) return numbers;
-    throw new InputError(`${this.source}: tensor ${quote(name)} holds ${outside}, which is not from 0 to ${most}`);
+    for (const number of numbers) this.checkRange(name, number, most);
+    return numbers;
+  }
+
+  /** The numbers of a tensor of 32-bit integers, each from 0 to `most`. */
+  indices(name: string, shape: readonly number[], most: number): Int32Array {
+    const tensor = this.take(name, shape);
+    if (tensor.dtype !== "I32") return this.refuseDtype(name, tensor, "I32");
+    for (const number of tensor.data) this.checkRange(name, number, most);
+    return tensor.data;
   }
 
   /** To be called when everything has been taken: refuses a tensor that is left. */
@@ -56,6 +63,11 @@ export class TensorReader {
     }
     this.taken.add(name);
     return tensor;
+  }
+
+  private checkRange(name: string, number: number, most: number): void {
+    if (number >= 0 && number <= most) return;
+    throw new InputError(`${this.source}: tensor ${quote(name)} holds ${number}, which is not from 0 to ${most}`);
   }
 
   private refuseDtype(name: string, { dtype }: StoredTensor, wanted: string): never {

@@ -1,0 +1,133 @@
+/**
+ * A snapshot of a memory as the bytes of a file, `NAME.memory.safetensors`, which any reader of safetensors can open.
+ *
+ * Tensors: `layers.2.keys` and `layers.2.values` [H, n, D] of each memory layer, oldest pair first; and where pairs come from,
+ * `sources.document|index|token|begin|end` [n]. The rest is in the metadata. A checksum covers every byte of the file but
+ * its own digits, so a file that was altered anywhere is refused. Nothing is opened here, nothing judged but the file itself.
+ */
+import { digest } from "../digest.ts";
+import { InputError } from "../errors.ts";
+import { type Field, integer, parseFields } from "../model/fields.ts";
+import { readSafetensors, type StoredTensor, writeSafetensors } from "../model/safetensors.ts";
+import { TensorReader } from "../model/tensor-reader.ts";
+import type { MemorySnapshot } from "./snapshot.ts";
+import { type SourceTable, sourceFields } from "./sources.ts";
+
+const FORMAT = "memorizing-memory";
+const VERSION = "1";
+
+/** How every file begins after eight bytes of header length; then come the digits of the checksum. */
+const BEGINNING = '{"__metadata__":{"checksum":"';
+const CHECKSUM_AT = 8 + BEGINNING.length;
+const CHECKSUM_DIGITS = 16;
+
+/** Sizes and layers, as the metadata have them under `shape`, in JSON. */
+interface Shape {
+  heads: number;
+  width: number;
+  size: number;
+  length: number;
+  appended: number;
+  layers: number[];
+}
+
+const shapeFields: Readonly<Record<keyof Shape, Field>> = {
+  heads: integer(1, 1, 2 ** 31, "H"),
+  width: integer(1, 1, 2 ** 31, "D"),
+  size: integer(1, 1, 2 ** 31, "M"),
+  length: integer(0, 0, 2 ** 31, "n, pairs of each layer and head"),
+  appended: integer(0, 0, Number.MAX_SAFE_INTEGER, "pairs that were ever remembered"),
+  layers: { kind: "integers", default: [], min: 0, max: 2 ** 31, about: "layers that remember" },
+};
+
+/** The file that holds `snapshot`. */
+export function encodeMemory(snapshot: MemorySnapshot): Uint8Array {
+  const { model, heads, width, size, length, appended, layers, sources } = snapshot;
+  const shape: Shape = { heads, width, size, length, appended, layers: [...layers.keys()] };
+  const bytes = writeSafetensors(tensorsOf(snapshot), {
+    checksum: "0".repeat(CHECKSUM_DIGITS), // to be replaced
+    format: FORMAT,
+    version: VERSION,
+    ...(model && { model }),
+    shape: JSON.stringify(shape),
+    ...(sources && { documents: JSON.stringify(sources.documents) }),
+  });
+  bytes.set(new TextEncoder().encode(checksumOf(bytes)), CHECKSUM_AT);
+  return bytes;
+}
+
+/**
+ * The snapshot in the file that messages call `name`. Its arrays may be views of `bytes`.
+ * @throws InputError for anything but the whole, unaltered file of a memory
+ */
+export function decodeMemory(bytes: Uint8Array, name: string): MemorySnapshot {
+  const { tensors, metadata } = readSafetensors(bytes, name);
+  checkFile(bytes, metadata, name);
+  const shape = parseFields(shapeFields, parsed(metadata.shape, name), name) as unknown as Shape;
+  const { heads, width, length, appended } = shape;
+  if (length > appended) throw new InputError(`${name} holds ${length} pairs, but only ${appended} were remembered`);
+  const reader = new TensorReader(tensors, name);
+  const pairs = (layer: number) => ({
+    keys: reader.floats(`layers.${layer}.keys`, [heads, length, width]),
+    values: reader.floats(`layers.${layer}.values`, [heads, length, width]),
+  });
+  const layers = new Map(shape.layers.map((layer) => [layer, pairs(layer)]));
+  const documents = metadata.documents === undefined ? undefined : parsed(metadata.documents, name);
+  const sources = documents === undefined ? undefined : sourcesIn(reader, length, documents);
+  reader.end();
+  return { ...shape, name, model: metadata.model, layers, sources };
+}
+
+function checkFile(bytes: Uint8Array, { format, version, checksum }: Record<string, string>, name: string): void {
+  if (format !== FORMAT) throw new InputError(`${name} is not a memory's file, as "memorizing read" writes them`);
+  if (version !== VERSION) {
+    throw new InputError(`${name} has version ${version} of its format, but only version ${VERSION} can be read`);
+  }
+  const beginning = new TextDecoder().decode(bytes.subarray(8, CHECKSUM_AT));
+  if (beginning === BEGINNING && checksum === checksumOf(bytes)) return;
+  throw new InputError(`${name} was altered after it had been written: its checksum does not fit; make it anew`);
+}
+
+function checksumOf(bytes: Uint8Array): string {
+  return digest([bytes.subarray(0, CHECKSUM_AT), bytes.subarray(CHECKSUM_AT + CHECKSUM_DIGITS)]);
+}
+
+function tensorsOf({ heads, width, length, layers, sources }: MemorySnapshot): Map<string, StoredTensor> {
+  const tensors = new Map<string, StoredTensor>();
+  const shape = [heads, length, width];
+  for (const [layer, { keys, values }] of layers) {
+    tensors.set(`layers.${layer}.keys`, { dtype: "F32", shape, data: keys });
+    tensors.set(`layers.${layer}.values`, { dtype: "F32", shape, data: values });
+  }
+  if (sources === undefined) return tensors;
+  for (const field of sourceFields) {
+    tensors.set(`sources.${field}`, { dtype: "I32", shape: [length], data: sources.columns[field] });
+  }
+  return tensors;
+}
+
+/** The sources of `length` pairs from the documents with these names, which come from the metadata. */
+function sourcesIn(reader: TensorReader, length: number, documents: unknown): SourceTable {
+  if (!Array.isArray(documents) || !documents.every((name) => typeof name === "string")) {
+    throw new InputError(`${reader.source}: documents in its metadata must be a list of names`);
+  }
+  const column = (field: string, most: number) => reader.indices(`sources.${field}`, [length], most);
+  const any = 2 ** 31 - 1;
+  const columns = {
+    document: column("document", documents.length - 1),
+    index: column("index", any),
+    token: column("token", any),
+    begin: column("begin", any),
+    end: column("end", any),
+  };
+  return { documents, columns };
+}
+
+function parsed(text: string, name: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new InputError(`${name}: its metadata are not as "memorizing read" writes them: ${error.message}`);
+  }
+}
