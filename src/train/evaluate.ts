@@ -7,6 +7,9 @@ import { noGrad, step } from "../autodiff/tape.ts";
 import { evaluationBatches } from "../data/batches.ts";
 import type { TokenizedDocument } from "../data/corpus.ts";
 import { InputError } from "../errors.ts";
+import { type MemorySnapshot, requireModel, restoreSnapshot } from "../memory/snapshot.ts";
+import { fingerprint } from "../model/fingerprint.ts";
+import type { ModelState } from "../model/state.ts";
 import type { Transformer } from "../model/transformer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { segmentOf } from "./segment.ts";
@@ -32,6 +35,8 @@ export interface EvaluateOptions {
   readonly maxTokens?: number;
   /** B, documents side by side; 1 unless given. Changes speed and memory, not the result. */
   readonly rows?: number;
+  /** What is remembered when a document begins; of more than a memory takes, the newest. Nothing, unless given. */
+  readonly known?: MemorySnapshot;
   readonly onToken?: (loss: TokenLoss) => void;
   /** Called after every segment: predictions made so far, and in all, over all memory sizes. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -57,22 +62,23 @@ export interface EvaluationResult {
 
 /**
  * Reads all documents once for each memory size, in the order of `memorySizes`.
- * @throws InputError if a size is impossible, or no document has anything to predict
+ * @throws InputError if a size is impossible, no document has anything to predict, or another model made what is `known`
  */
 export function evaluate(
   model: Transformer,
   documents: readonly TokenizedDocument[],
   tokenizer: Tokenizer,
-  { memorySizes, maxTokens = Infinity, rows = 1, onToken, onProgress }: EvaluateOptions,
+  { memorySizes, maxTokens = Infinity, rows = 1, known, onToken, onProgress }: EvaluateOptions,
 ): EvaluationResult {
   for (const size of memorySizes) checkMemorySize(model, size);
+  if (known !== undefined) requireModel(known, fingerprint(model));
   const targets = documents.map((document) => document.tokens().subarray(1, maxTokens + 1));
   const tokens = targets.reduce((sum, { length }) => sum + length, 0);
   const bytes = targets.reduce((sum, ids) => sum + bytesOf(ids, tokenizer), 0);
   let done = 0;
   const results = memorySizes.map((memory) => {
     let nats = 0;
-    for (const losses of tokenLosses(model, documents, { memory, maxTokens, rows })) {
+    for (const losses of tokenLosses(model, documents, { memory, maxTokens, rows, known })) {
       for (const loss of losses) {
         nats += loss.nats;
         onToken?.(loss);
@@ -89,14 +95,16 @@ export function evaluate(
 function* tokenLosses(
   model: Transformer,
   documents: readonly TokenizedDocument[],
-  { memory, maxTokens, rows }: { memory: number; maxTokens: number; rows: number },
+  { memory, maxTokens, rows, known }: { memory: number; maxTokens: number; rows: number; known?: MemorySnapshot },
 ): Generator<TokenLoss[]> {
   const segmentLength = model.config.segment_length;
   const state = model.newState({ rows, memorySize: memory });
   try {
     for (const batch of evaluationBatches(documents, { rows, segmentLength, maxTokens })) {
       const { ids, targets, starts, lengths } = segmentOf(batch, 0, rows);
-      const logits = () => model.forward({ ids, starts, lengths }, state); // [B, T, V]
+      state.begin(starts);
+      if (memory > 0 && known !== undefined) restoreWhere(starts, state, known);
+      const logits = () => model.forward({ ids, lengths }, state); // [B, T, V]
       const nats = step(() => noGrad(() => crossEntropy(logits(), targets).nats.toArray())); // [B·T]
       yield Array.from(nats.keys())
         .filter((place) => targets[place] !== MASKED)
@@ -110,6 +118,13 @@ function* tokenLosses(
   } finally {
     state.release();
   }
+}
+
+/** Has every row where a document begins remember what is known. */
+function restoreWhere(starts: Uint8Array, state: ModelState, known: MemorySnapshot): void {
+  starts.forEach((begins, row) => {
+    if (begins) restoreSnapshot(state, row, known);
+  });
 }
 
 function bytesOf(ids: Int32Array, tokenizer: Tokenizer): number {

@@ -2,7 +2,10 @@ import * as assert from "uvu/assert";
 import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
 import { noGrad, step } from "../../src/autodiff/tape.ts";
 import type { TokenizedDocument } from "../../src/data/corpus.ts";
+import { type MemorySnapshot, takeSnapshot } from "../../src/memory/snapshot.ts";
 import type { ModelConfig } from "../../src/model/config.ts";
+import { fingerprint } from "../../src/model/fingerprint.ts";
+import { readDocument } from "../../src/model/generate.ts";
 import { Transformer } from "../../src/model/transformer.ts";
 import { byteTokenizer } from "../../src/text/tokenizer.ts";
 import { type EvaluateOptions, evaluate, type TokenLoss } from "../../src/train/evaluate.ts";
@@ -155,5 +158,66 @@ test("what cannot be evaluated is refused", () => {
   assert.match(
     refusal(() => run({ memorySizes: [0] }, {}, [documentOf("a", [1])])),
     "nothing to predict",
+  );
+});
+
+/** What the model of `run` remembers of `length` tokens in a memory of `size`. */
+async function known(size: number, length: number, config: Partial<ModelConfig> = {}): Promise<MemorySnapshot> {
+  const model = new Transformer(tinyConfig({ memory_gate_init: 1, ...config }), 1);
+  const state = model.newState({ rows: 1, memorySize: size });
+  await readDocument(model, state, randomDocuments([length], 99)[0].tokens());
+  state.endDocument();
+  const snapshot = takeSnapshot(state, 0, fingerprint(model));
+  state.release();
+  model.parameters.release();
+  return snapshot;
+}
+
+test("every document begins with what is known, and only with that, in any order and with any number of rows", async () => {
+  const snapshot = await known(50, 44);
+  const options = { memorySizes: [17, 50, 90], known: snapshot };
+  const together = run(options);
+  assert.ok(run({ memorySizes: [17, 50, 90] }).results.every(({ nats }, i) => nats !== together.results[i].nats));
+  for (const document of documents.filter((document) => document.tokens().length > 1)) {
+    const alone = run(options, {}, [document]).losses;
+    assert.equal(
+      alone,
+      together.losses.filter((loss) => loss.document === document.name),
+    );
+  }
+  const inRows = run({ ...options, rows: 3 });
+  for (const [i, { memory }] of inRows.results.entries()) {
+    const of = (losses: readonly TokenLoss[]) => byPlace(losses.filter((loss) => loss.memory === memory));
+    assert.equal(of(inRows.losses), of(together.losses), `memory ${i}`);
+  }
+});
+
+test("without a memory, what is known changes nothing", async () => {
+  const snapshot = await known(50, 44);
+  assert.equal(run({ memorySizes: [0], known: snapshot }), run({ memorySizes: [0] }));
+});
+
+for (const memory_search of ["exact", "quantised"] as const) {
+  for (const knownTokens of [0, 12]) {
+    test(`a larger memory than that of training leaves the first losses as they are, knowing ${knownTokens}: ${memory_search}`, async () => {
+      const [text] = randomDocuments([120]);
+      const snapshot = await known(40, knownTokens, { memory_search });
+      const options = { memorySizes: [40, 320], known: snapshot };
+      const { losses } = run(options, { memory_search }, [text]);
+      const [trained, grown] = [40, 320].map((size) => losses.filter(({ memory }) => memory === size));
+      // Up to the segment that begins with 40 pairs or fewer in the memory.
+      const same = 7 * (Math.floor((40 - knownTokens) / 7) + 1);
+      const nats = (some: TokenLoss[]) => some.map((loss) => loss.nats);
+      assert.equal(nats(grown).slice(0, same), nats(trained).slice(0, same));
+      assert.not.equal(nats(grown).slice(same), nats(trained).slice(same));
+    });
+  }
+}
+
+test("what another model remembers is refused, naming both fingerprints", async () => {
+  const snapshot = { ...(await known(50, 44)), model: "0123456789abcdef", name: "notes.memory.safetensors" };
+  assert.match(
+    refusal(() => run({ memorySizes: [17], known: snapshot })),
+    /^notes\.memory\.safetensors was made by the model 0123456789abcdef, this is the model [0-9a-f]{16};/,
   );
 });
