@@ -20,10 +20,14 @@ export { modelFromTensors, modelTensors } from "./model/pretrained.ts";
 export { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "./model/safetensors.ts";
 export type { ModelState, StateOptions } from "./model/state.ts";
 export { type SegmentInput, Transformer } from "./model/transformer.ts";
+export { Reader, type ReaderOptions } from "./reader.ts";
 
 // Memories on their own.
 
 export { KvMemory, type MemoryShape, type SearchOptions } from "./memory/memory.ts";
+export { decodeMemory, encodeMemory } from "./memory/memory-file.ts";
+export { type MemorySnapshot, mergeSnapshots, type Pairs } from "./memory/snapshot.ts";
+export { type Source, SourceLog, type SourceTable } from "./memory/sources.ts";
 
 // Text, tokens, documents as rows of segments.
 

@@ -9,6 +9,7 @@ export {
   tokenizeDocuments,
 } from "./data/corpus.ts";
 export * from "./index.ts";
+export { readMemory, writeMemory } from "./memory/disk.ts";
 export { nodeThread } from "./platform-worker.ts";
 export {
   type Checkpoint,

@@ -1,0 +1,137 @@
+/**
+ * A model that reads: what most programs want of this library, behind one object. It has a model, its tokenizer and a memory;
+ * documents are read into it, text is generated and judged by what it knows, and all of that can be kept and put back.
+ *
+ * Each document, and each generated text with its prompt, enters the memory whole and is context no more. Nothing is
+ * computed here. While a reader lives, its model must not be trained.
+ */
+import type { KvMemory } from "./memory/memory.ts";
+import { type MemorySnapshot, requireModel, restoreSnapshot, takeSnapshot } from "./memory/snapshot.ts";
+import { fingerprint } from "./model/fingerprint.ts";
+import {
+  type GeneratedToken,
+  type GenerationOptions,
+  generate,
+  type ReadingOptions,
+  readDocument,
+} from "./model/generate.ts";
+import type { ModelState } from "./model/state.ts";
+import type { Transformer } from "./model/transformer.ts";
+import type { Tokenizer } from "./text/tokenizer.ts";
+import { evaluate } from "./train/evaluate.ts";
+
+export interface ReaderOptions {
+  /** M, pairs that a head remembers; the configuration's unless given. */
+  readonly memorySize?: number;
+}
+
+export class Reader {
+  readonly model: Transformer;
+  readonly tokenizer: Tokenizer;
+  /** One row, between two documents unless the reader is at work. */
+  private readonly state: ModelState;
+  private atWork = false;
+  private computedFingerprint: string | undefined;
+
+  constructor(model: Transformer, tokenizer: Tokenizer, { memorySize }: ReaderOptions = {}) {
+    this.model = model;
+    this.tokenizer = tokenizer;
+    this.state = model.newState({ rows: 1, memorySize, tokenizer });
+  }
+
+  /** M, how many tokens can be remembered; older ones are forgotten first. */
+  get memorySize(): number {
+    return this.memories.at(0)?.size ?? 0;
+  }
+
+  /** How many tokens are remembered. */
+  get remembered(): number {
+    return this.memories.at(0)?.length(0) ?? 0;
+  }
+
+  /** Bytes that the memories of all layers take. */
+  get memoryBytes(): number {
+    return this.memories.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** Memorizes a document, called `name` where it is cited. An abort ends it early, with what was read till then. */
+  async read(text: string, options: ReadingOptions & { readonly name?: string } = {}): Promise<void> {
+    this.beginWork();
+    try {
+      await readDocument(this.model, this.state, this.tokenizer.encode(text), options);
+    } finally {
+      this.endWork();
+    }
+  }
+
+  /** Goes on from `prompt`, token by token; options and their defaults are those of `generationFields`. Memorizes both. */
+  async *generate(
+    prompt: string,
+    options: Partial<GenerationOptions> & { readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<GeneratedToken, void> {
+    this.beginWork();
+    try {
+      this.state.sources.at(0)?.openDocument("(prompt)");
+      yield* generate(this.model, this.tokenizer, this.state, this.tokenizer.encode(prompt), options);
+    } finally {
+      this.endWork();
+    }
+  }
+
+  /**
+   * exp(mean −ln p) of the tokens of `text` after its first, predicted from what is remembered and from the text itself.
+   * Does not memorize the text: meanwhile there is a second memory of the same size.
+   * @throws InputError if the text has fewer than two tokens
+   */
+  perplexity(text: string): number {
+    const ids = this.tokenizer.encode(text);
+    const document = { name: "the text", tokens: () => ids };
+    const known = this.memorySize > 0 ? this.snapshot() : undefined;
+    return evaluate(this.model, [document], this.tokenizer, { memorySizes: [this.memorySize], known }).results[0]
+      .perplexity;
+  }
+
+  /** A copy of all that is remembered. Throws an InputError if the model, or this reader, has no memory. */
+  snapshot(): MemorySnapshot {
+    this.requireLeisure();
+    return takeSnapshot(this.state, 0, this.fingerprint);
+  }
+
+  /**
+   * Remembers what `snapshot` does instead; of more than fits, the newest.
+   * @throws InputError if another model made it
+   */
+  restore(snapshot: MemorySnapshot): void {
+    this.requireLeisure();
+    requireModel(snapshot, this.fingerprint);
+    restoreSnapshot(this.state, 0, snapshot);
+  }
+
+  /** Gives the memory back; the reader must not be used afterwards. The model stays. */
+  release(): void {
+    this.state.release();
+  }
+
+  private get memories(): KvMemory[] {
+    return [...this.state.memories.values()];
+  }
+
+  private get fingerprint(): string {
+    this.computedFingerprint ??= fingerprint(this.model);
+    return this.computedFingerprint;
+  }
+
+  private requireLeisure(): void {
+    if (this.atWork) throw new Error("a Reader does one thing at a time; await read() and finish generate() first");
+  }
+
+  private beginWork(): void {
+    this.requireLeisure();
+    this.atWork = true;
+  }
+
+  private endWork(): void {
+    this.state.endDocument();
+    this.atWork = false;
+  }
+}

@@ -1,0 +1,129 @@
+/** A reader: what it reads, writes and judges is what the model itself does, and survives being kept. */
+import * as assert from "uvu/assert";
+import { decodeMemory, encodeMemory } from "../src/memory/memory-file.ts";
+import { generate, readDocument } from "../src/model/generate.ts";
+import { Transformer } from "../src/model/transformer.ts";
+import { Reader } from "../src/reader.ts";
+import { byteTokenizer } from "../src/text/tokenizer.ts";
+import { evaluate } from "../src/train/evaluate.ts";
+import { suite } from "./harness.ts";
+import { refusal } from "./refusal.ts";
+import { documentOf, tinyConfig } from "./tiny.ts";
+
+const test = suite("reader");
+
+const tokenizer = byteTokenizer();
+/** Gates lean towards the memory, so that it matters. */
+const model = new Transformer(tinyConfig({ memory_gate_init: 2, memory_layers: [0, 1], xl_cache_length: 3 }), 1);
+const notes = ["one fish, two fish, red fish", "black fish, blue fish"];
+
+async function written(reader: Reader, prompt: string, options: Parameters<Reader["generate"]>[1]): Promise<string> {
+  let text = "";
+  for await (const piece of reader.generate(prompt, options)) text += piece.text;
+  return text;
+}
+
+async function readerOf(memorySize: number): Promise<Reader> {
+  const reader = new Reader(model, tokenizer, { memorySize });
+  for (const [n, text] of notes.entries()) await reader.read(text, { name: `note ${n}` });
+  return reader;
+}
+
+test("all that was read is remembered, several documents after each other, up to the memory's size", async () => {
+  assert.is((await readerOf(100)).remembered, notes.join("").length);
+  const reader = await readerOf(30);
+  assert.is(reader.remembered, 30);
+  const { sources, length } = reader.snapshot();
+  assert.is(length, 30);
+  assert.equal([...(sources?.documents ?? [])], ["note 0", "note 1"]);
+  assert.equal([...(sources?.columns.token ?? [])], [...tokenizer.encode(notes.join("")).slice(-30)]);
+});
+
+test("it writes what the model writes, and remembers prompt and text", async () => {
+  const reader = await readerOf(100);
+  const state = model.newState({ rows: 1, memorySize: 100 });
+  for (const text of notes) await readDocument(model, state, tokenizer.encode(text));
+  state.endDocument();
+  let expected = "";
+  const options = { tokens: 9, seed: 4 };
+  for await (const piece of generate(model, tokenizer, state, tokenizer.encode("old"), options)) expected += piece.text;
+  assert.is(await written(reader, "old", options), expected);
+  assert.is(reader.remembered, notes.join("").length + 3 + 8, "the last token that was written was not read any more");
+  assert.equal(reader.snapshot().sources?.documents.slice(2), ["(prompt)", "(written)"]);
+});
+
+for (const memory_search of ["exact", "quantised", "bucketed"] as const) {
+  for (const memorySize of [30, 100]) {
+    test(`what was kept and put back goes on to the bit: a memory of ${memorySize}, ${memory_search} search`, async () => {
+      const searching = new Transformer({ ...model.config, memory_search }, 1);
+      const [reader, other] = [0, 1].map(() => new Reader(searching, tokenizer, { memorySize }));
+      for (const text of notes) await reader.read(text);
+      other.restore(decodeMemory(encodeMemory(reader.snapshot()), "file"));
+      for (const prompt of ["a", "new fish"]) {
+        assert.is(other.perplexity(prompt.repeat(9)), reader.perplexity(prompt.repeat(9)));
+        assert.is(await written(other, prompt, { tokens: 20 }), await written(reader, prompt, { tokens: 20 }));
+      }
+      const [a, b] = [reader, other].map((each) => each.snapshot().layers);
+      assert.equal(a, b, "what both remember is equal to the bit");
+    });
+  }
+}
+
+test("perplexity is judged from what is remembered, and changes nothing", async () => {
+  const [reader, blank] = [await readerOf(50), new Reader(model, tokenizer, { memorySize: 50 })];
+  const text = "red fish, blue fish";
+  const before = reader.snapshot();
+  const perplexity = reader.perplexity(text);
+  assert.is(reader.perplexity(text), perplexity);
+  assert.equal(reader.snapshot(), before);
+  assert.is.not(blank.perplexity(text), perplexity);
+  const documents = [documentOf("text", tokenizer.encode(text))];
+  assert.is(blank.perplexity(text), evaluate(model, documents, tokenizer, { memorySizes: [50] }).results[0].perplexity);
+  const forgetful = new Reader(model, tokenizer, { memorySize: 0 });
+  assert.is(
+    forgetful.perplexity(text),
+    evaluate(model, documents, tokenizer, { memorySizes: [0] }).results[0].perplexity,
+  );
+});
+
+test("an abort ends reading and writing, with what was read till then in the memory", async () => {
+  const reader = new Reader(model, tokenizer, { memorySize: 1000 });
+  const abort = new AbortController();
+  await reader.read("fish ".repeat(100), {
+    signal: abort.signal,
+    onProgress: (done) => done >= 14 && abort.abort(),
+  });
+  assert.is(reader.remembered, 14);
+  const pieces: string[] = [];
+  const halt = new AbortController();
+  for await (const { text } of reader.generate("a", { signal: halt.signal })) {
+    if (pieces.push(text) === 5) halt.abort();
+  }
+  assert.is(pieces.length, 5);
+  assert.is(reader.remembered, 14 + 5);
+});
+
+test("one that is at work cannot be given other work", async () => {
+  const reader = new Reader(model, tokenizer);
+  const reading = reader.read("fish ".repeat(20));
+  assert.throws(() => reader.snapshot(), /one thing at a time/);
+  assert.throws(() => reader.perplexity("abc"), /one thing at a time/);
+  await reading;
+  for await (const _ of reader.generate("a", { tokens: 5 })) break;
+  assert.is(reader.snapshot().length, 17, "a loop that was left has ended the work");
+});
+
+test("what another model remembers is refused, naming both fingerprints", async () => {
+  const snapshot = (await readerOf(30)).snapshot();
+  const other = new Reader(new Transformer(model.config, 2), tokenizer);
+  const { model: ownFingerprint } = other.snapshot();
+  assert.is(
+    refusal(() => other.restore(snapshot)),
+    `the memory was made by the model ${snapshot.model}, this is the model ${ownFingerprint}; read the documents again with this one`,
+  );
+  const forgetful = new Reader(model, tokenizer, { memorySize: 0 });
+  assert.match(
+    refusal(() => forgetful.restore(snapshot)),
+    /^there is no memory/,
+  );
+});
