@@ -168,20 +168,6 @@ export function multiplyPanels(
 
 /** The 4×8 register tile: C[4, 8] (+)= A panel · B panel. `ldc` in bytes. */
 export function multiplyTile(c: usize, ldc: usize, a: usize, b: usize, k: i32, accumulate: bool): void {
-  computeTile(c, ldc, a, b, k, accumulate, 0);
-}
-
-/**
- * The tile of a search: scores [4, 8] = A panel · B panel. Returns whether any of them exceeds its row's threshold [4]; only
- * then they are stored.
- */
-export function scoreTile(scores: usize, a: usize, b: usize, k: i32, thresholds: usize): bool {
-  return computeTile(scores, TILE_COLUMNS << 2, a, b, k, false, thresholds);
-}
-
-/** Both tiles: with thresholds (or 0 for none), nothing is stored unless one is exceeded. */
-@inline
-function computeTile(c: usize, ldc: usize, a: usize, b: usize, k: i32, accumulate: bool, thresholds: usize): bool {
   let c00 = f32x4.splat(0), c01 = f32x4.splat(0);
   let c10 = f32x4.splat(0), c11 = f32x4.splat(0);
   let c20 = f32x4.splat(0), c21 = f32x4.splat(0);
@@ -205,23 +191,10 @@ function computeTile(c: usize, ldc: usize, a: usize, b: usize, k: i32, accumulat
     a += 16;
     b += 32;
   }
-  if (thresholds) {
-    const above01 = v128.or(above(c00, c01, thresholds), above(c10, c11, thresholds + 4));
-    const above23 = v128.or(above(c20, c21, thresholds + 8), above(c30, c31, thresholds + 12));
-    if (!v128.any_true(v128.or(above01, above23))) return false;
-  }
   storeRow(c, c00, c01, accumulate);
   storeRow(c + ldc, c10, c11, accumulate);
   storeRow(c + 2 * ldc, c20, c21, accumulate);
   storeRow(c + 3 * ldc, c30, c31, accumulate);
-  return true;
-}
-
-/** Lanes of a row that exceed its threshold. */
-@inline
-function above(x0: v128, x1: v128, threshold: usize): v128 {
-  const t = v128.load32_splat(threshold);
-  return v128.or(f32x4.gt(x0, t), f32x4.gt(x1, t));
 }
 
 @inline

@@ -2,15 +2,19 @@
  * Exact top-k by inner product: every query against every stored key, the k best kept in falling order of score.
  *
  * Keys lie as they were stored, one after the other; blocks of them are packed into panels on the fly, which costs a
- * percent or two of the product. A tile of 4 queries × 8 keys is computed just as in matmul.ts and compared
- * with each query's k-th best so far; only a tile in which some lane beats it is looked at one by one.
+ * percent or two of the product. The scores of four queries and one block are computed with the tile of matmul.ts and then
+ * filtered, row by row: only what beats a query's k-th best so far is looked at one by one. The first block has nothing to
+ * beat yet; there the k-th largest of 64 group maxima, which k keys are sure to reach, serves instead.
  * Equal scores: the older key wins, so a longer memory never changes what a shorter one returned among the same keys.
  */
-import { packPanels, scoreTile, TILE_COLUMNS, TILE_ROWS } from "./matmul";
+import { multiplyTile, packPanels, TILE_COLUMNS, TILE_ROWS } from "./matmul";
 import { madd } from "./simd";
 
-/** Keys packed at a time: 64 keys of 64 floats are 16 KB, half of an L1 cache. */
-const KEY_BLOCK: i32 = 64;
+/** Keys packed at a time, whose scores for four queries then stay in L1: 8 KB. */
+const KEY_BLOCK: i32 = 512;
+/** Groups of a block whose maxima seed the threshold: four lanes each of 16 vectors. */
+const SEED_VECTORS: i32 = 16;
+const SEED_GROUPS: i32 = SEED_VECTORS * 4;
 
 /** Queries that share one pass over the keys: enough that packing the keys costs little beside the products. */
 export const QUERY_BLOCK: i32 = 256;
@@ -22,7 +26,7 @@ export function topk_units(rows: i32, segment: i32, heads: i32): i32 {
 
 /** Bytes of scratch for queries of `width` floats. */
 export function topk_scratch_bytes(width: i32): i32 {
-  return (QUERY_BLOCK * (width + 1) + KEY_BLOCK * width + TILE_ROWS * TILE_COLUMNS) << 2;
+  return (QUERY_BLOCK * (width + 2) + KEY_BLOCK * (width + TILE_ROWS) + SEED_GROUPS) << 2;
 }
 
 /**
@@ -55,86 +59,127 @@ export function searchBlock(
   scores: usize, slots: usize, listStride: i32, queries: usize, queryStride: i32, count: i32,
   keys: usize, width: i32, begin: i32, older: i32, newer: i32, k: i32, scratch: usize,
 ): void {
-  if (count < TILE_ROWS) {
-    for (let i = 0; i < count; i++) {
-      const list = (<usize>i * listStride) << 2, query = queries + ((<usize>i * queryStride) << 2);
-      scanOnce(scores + list, slots + list, query, keys, width, begin, older, k, 0, scratch);
-      scanOnce(scores + list, slots + list, query, keys, width, 0, newer, k, older, scratch);
-    }
-    return;
-  }
   const panels = scratch;
-  const thresholds = panels + ((<usize>QUERY_BLOCK * width) << 2);
-  const keyPanels = thresholds + (QUERY_BLOCK << 2);
-  const tile = keyPanels + ((<usize>KEY_BLOCK * width) << 2);
-  packPanels(panels, queries, count, width, queryStride, 1, TILE_ROWS);
-  for (let i = 0; i < QUERY_BLOCK; i++) store<f32>(thresholds + (i << 2), i < count ? -f32.MAX_VALUE : f32.MAX_VALUE);
-  for (let j = 0; j < older; j += KEY_BLOCK) {
-    const block = min(KEY_BLOCK, older - j);
-    scanBlock(scores, slots, listStride, panels, thresholds, count, keys, begin + j, block, width, k, j, keyPanels, tile);
-  }
-  for (let j = 0; j < newer; j += KEY_BLOCK) {
-    const block = min(KEY_BLOCK, newer - j);
-    scanBlock(scores, slots, listStride, panels, thresholds, count, keys, j, block, width, k, older + j, keyPanels, tile);
+  const states = panels + ((<usize>QUERY_BLOCK * width) << 2);
+  const keyPanels = states + QUERY_BLOCK * STATE_BYTES;
+  const rows = keyPanels + ((<usize>KEY_BLOCK * width) << 2);
+  const packs = count >= TILE_ROWS;
+  if (packs) packPanels(panels, queries, count, width, queryStride, 1, TILE_ROWS);
+  for (let i = 0; i < count; i++) clearState(states + i * STATE_BYTES);
+  for (let j = 0, total = older + newer; j < total;) {
+    const block = min(KEY_BLOCK, j < older ? older - j : total - j);
+    const slot = j < older ? begin + j : j - older;
+    const from = keys + ((<usize>slot * width) << 2);
+    if (packs) {
+      packPanels(keyPanels, from, block, width, width, 1, TILE_COLUMNS);
+      scanBlock(scores, slots, listStride, panels, states, count, keyPanels, slot, block, width, k, rows);
+    } else {
+      scanDirectly(scores, slots, listStride, queries, queryStride, states, count, from, slot, block, width, k, rows);
+    }
+    j += block;
   }
 }
 
-/** All queries against keys [slot, slot + block). `seen`: keys scanned before these, over all blocks. */
+/** All queries, packed, against a packed block of keys. rows [4, KEY_BLOCK]: the scores of one tile of queries. */
 function scanBlock(
-  scores: usize, slots: usize, listStride: i32, panels: usize, thresholds: usize, count: i32,
-  keys: usize, slot: i32, block: i32, width: i32, k: i32, seen: i32, keyPanels: usize, tile: usize,
+  scores: usize, slots: usize, listStride: i32, panels: usize, states: usize, count: i32,
+  keyPanels: usize, slot: i32, block: i32, width: i32, k: i32, rows: usize,
 ): void {
-  packPanels(keyPanels, keys + ((<usize>slot * width) << 2), block, width, width, 1, TILE_COLUMNS);
   const panelBytes = <usize>(TILE_COLUMNS * width) << 2;
   for (let i = 0; i < count; i += TILE_ROWS, panels += <usize>(TILE_ROWS * width) << 2) {
     for (let j = 0, keyPanel = keyPanels; j < block; j += TILE_COLUMNS, keyPanel += panelBytes) {
-      if (!scoreTile(tile, panels, keyPanel, width, thresholds + (i << 2))) continue;
-      const rows = min(TILE_ROWS, count - i), columns = min(TILE_COLUMNS, block - j);
-      for (let r = 0; r < rows; r++) {
-        const list = (<usize>(i + r) * listStride) << 2;
-        const row = tile + ((r * TILE_COLUMNS) << 2);
-        insertRow(scores + list, slots + list, thresholds + ((i + r) << 2), row, columns, slot + j, k, seen + j);
-      }
+      multiplyTile(rows + (j << 2), KEY_BLOCK << 2, panels, keyPanel, width, false);
+    }
+    for (let r = 0, last = min(TILE_ROWS, count - i); r < last; r++) {
+      const list = (<usize>(i + r) * listStride) << 2;
+      keepBest(scores + list, slots + list, states + (i + r) * STATE_BYTES, rows + ((r * KEY_BLOCK) << 2), block, slot, k, rows);
     }
   }
 }
 
-/** One query against `count` keys from `slot` on: keys are read straight from the ring, since packing would cost more. */
-function scanOnce(
-  scores: usize, slots: usize, query: usize, keys: usize, width: i32, slot: i32, count: i32, k: i32, seen: i32, tile: usize,
+/** Few queries against a block of keys where they lie, since packing would cost more than the products. */
+function scanDirectly(
+  scores: usize, slots: usize, listStride: i32, queries: usize, queryStride: i32, states: usize, count: i32,
+  keys: usize, slot: i32, block: i32, width: i32, k: i32, row: usize,
 ): void {
-  const rowBytes = <usize>width << 2;
-  let key = keys + <usize>slot * rowBytes;
-  const threshold = tile + 32;
-  store<f32>(threshold, seen >= k ? load<f32>(scores + ((k - 1) << 2)) : -f32.MAX_VALUE);
-  const nothing = f32x4.splat(-Infinity);
-  for (let j = 0; j < count; j += 4, key += rowBytes << 2) {
-    const last = min(3, count - 1 - j);
-    const four = scoreFour(query, key, key + min(1, last) * rowBytes, key + min(2, last) * rowBytes, key + last * rowBytes, width);
-    if (!v128.any_true(f32x4.gt(four, v128.load32_splat(threshold)))) continue;
-    v128.store(tile, four);
-    v128.store(tile, nothing, 16);
-    insertRow(scores, slots, threshold, tile, last + 1, slot + j, k, seen + j);
+  const bytes = <usize>width << 2;
+  for (let i = 0; i < count; i++) {
+    const query = queries + ((<usize>i * queryStride) << 2);
+    for (let j = 0, key = keys; j < block; j += 4, key += bytes << 2) {
+      const last = min(3, block - 1 - j);
+      const four = scoreFour(query, key, key + min(1, last) * bytes, key + min(2, last) * bytes, key + last * bytes, width);
+      v128.store(row + (j << 2), four);
+    }
+    const list = (<usize>i * listStride) << 2;
+    keepBest(scores + list, slots + list, states + i * STATE_BYTES, row, block, slot, k, row);
   }
 }
 
-/** Inserts those of a query's new scores that beat its threshold into its list, and raises the threshold once that is full. */
-function insertRow(
-  scores: usize, slots: usize, threshold: usize, row: usize, columns: i32, slot: i32, k: i32, seen: i32,
-): void {
-  let least = load<f32>(threshold);
-  for (let half = 0; half < TILE_COLUMNS; half += 4) {
-    let beating = i32x4.bitmask(f32x4.gt(v128.load(row + (half << 2)), f32x4.splat(least)));
-    for (; beating; beating &= beating - 1) {
-      const j = half + ctz(beating);
-      if (j >= columns) break;
-      const score = load<f32>(row + (j << 2));
-      if (!(score > least)) continue; // raised by a neighbour
-      insertSorted(scores, slots, score, slot + j, min(seen + j, k - 1));
-      if (seen + j >= k - 1) least = load<f32>(scores + ((k - 1) << 2));
+/** What a query remembers from block to block: its k-th best score once its list is full (f32), and the list's size (i32). */
+const STATE_BYTES: usize = 8;
+
+function clearState(state: usize): void {
+  store<f32>(state, -f32.MAX_VALUE);
+  store<i32>(state, 0, 4);
+}
+
+/** Merges a query's scores of `n` keys, which lie in slots from `slot` on, into its list. `rows`: the buffer they are in. */
+function keepBest(scores: usize, slots: usize, state: usize, row: usize, n: i32, slot: i32, k: i32, rows: usize): void {
+  let size = load<i32>(state, 4);
+  let least = load<f32>(state);
+  let bar = least;
+  const seeded = size == 0 && k <= SEED_GROUPS && n >= SEED_GROUPS;
+  if (seeded) bar = seedOf(row, n, k, rows + ((TILE_ROWS * KEY_BLOCK) << 2));
+  for (let j = 0; j < n; j += 4) {
+    const four = v128.load(row + (j << 2));
+    let passing = i32x4.bitmask(seeded ? f32x4.ge(four, f32x4.splat(bar)) : f32x4.gt(four, f32x4.splat(least)));
+    if (j + 4 > n) passing &= (1 << (n - j)) - 1;
+    for (; passing; passing &= passing - 1) {
+      const at = j + ctz(passing);
+      const score = load<f32>(row + (at << 2));
+      if (size == k && !(score > least)) continue;
+      insertSorted(scores, slots, score, slot + at, min(size, k - 1));
+      size = min(size + 1, k);
+      if (size == k) least = load<f32>(scores + ((k - 1) << 2));
     }
   }
-  store<f32>(threshold, least);
+  store<f32>(state, least);
+  store<i32>(state, size, 4);
+}
+
+/** The k-th largest of 64 group maxima of a row: no more than the k-th largest score. `maxima`: SEED_GROUPS floats. */
+function seedOf(row: usize, n: i32, k: i32, maxima: usize): f32 {
+  const end = row + (<usize>(n & ~3) << 2);
+  for (let g = 0; g < SEED_VECTORS; g++) {
+    let most = f32x4.splat(-f32.MAX_VALUE);
+    for (let at = row + (g << 4); at < end; at += SEED_VECTORS << 4) most = f32x4.pmax(most, v128.load(at));
+    v128.store(maxima + (g << 4), most);
+  }
+  return kthLargest(maxima, SEED_GROUPS, k);
+}
+
+/** The k-th largest of n floats (quickselect; reorders them). */
+function kthLargest(x: usize, n: i32, k: i32): f32 {
+  let low = 0, high = n - 1;
+  const target = k - 1;
+  while (low < high) {
+    const pivot = load<f32>(x + ((low + high) >> 1 << 2));
+    let i = low, j = high;
+    while (i <= j) {
+      while (load<f32>(x + (i << 2)) > pivot) i++;
+      while (load<f32>(x + (j << 2)) < pivot) j--;
+      if (i > j) break;
+      const swapped = load<f32>(x + (i << 2));
+      store<f32>(x + (i << 2), load<f32>(x + (j << 2)));
+      store<f32>(x + (j << 2), swapped);
+      i++;
+      j--;
+    }
+    if (target <= j) high = j;
+    else if (target >= i) low = i;
+    else break;
+  }
+  return load<f32>(x + (target << 2));
 }
 
 /** Shifts smaller scores down from position `last` and puts (score, slot) behind all that are at least as large. */
