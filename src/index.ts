@@ -11,6 +11,7 @@ export {
   type GeneratedToken,
   type GenerationOptions,
   generate,
+  memorizeDocuments,
   type ReadingOptions,
   readDocument,
   readDocuments,

@@ -1,13 +1,14 @@
 /** `memorizing eval`: perplexity and bits per byte with memories of several sizes, over exactly the same tokens. */
 import process from "node:process";
-import { type Document, documentsFromFiles, documentsInDirectory, tokenizeDocuments } from "../data/corpus.ts";
-import { isDirectory } from "../platform.ts";
+import { tokenizeDocuments } from "../data/corpus.ts";
 import { LossesFile } from "../report/losses.ts";
 import { memoryTable } from "../report/memory-table.ts";
 import { ProgressLine, tokenProgress } from "../report/progress.ts";
 import { loadModel } from "../train/checkpoint.ts";
 import { type EvaluationResult, evaluate, type TokenLoss } from "../train/evaluate.ts";
 import { command } from "./command.ts";
+import { documentsAt } from "./documents.ts";
+import { loadOption, memoryAt } from "./memories.ts";
 import { defaultMemorySizes } from "./memory-sizes.ts";
 import { flag, integer, integers, required, text, texts } from "./options.ts";
 import { startThreads, threadsOption } from "./threads.ts";
@@ -19,7 +20,8 @@ export const evalCommand = command(
     operands: ["MODEL"],
     options: {
       data: required(texts("DIR|FILE", "documents: files, or directories of which every entry is a document")),
-      memory: integers("memory sizes, 0 for none; 0 and the model's own unless given", 0, 2 ** 24),
+      memory: integers("memory sizes, 0 for none; 0 and the model's own, or that of --load, unless given", 0, 2 ** 24),
+      load: loadOption("what every document begins with, unless the memory size is 0"),
       maxTokens: integer("tokens predicted in each document, from its beginning; all unless given", 1, 2 ** 40),
       losses: text("FILE", "gets a JSON line for each token and memory size: document, index, token, memory, nats"),
       threads: threadsOption,
@@ -27,25 +29,22 @@ export const evalCommand = command(
     },
     details: () => "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint.",
   },
-  async ({ data, memory, maxTokens, losses, threads, json }, [directory]) => {
+  async ({ data, memory, load, maxTokens, losses, threads, json }, [directory]) => {
     const { model, tokenizer } = loadModel(directory);
-    const memorySizes = memory ?? defaultMemorySizes(model.config);
-    const documents = tokenizeDocuments(data.flatMap(documentsAt), tokenizer);
+    const known = memoryAt(load, model);
+    const memorySizes = memory ?? (known === undefined ? defaultMemorySizes(model.config) : [0, known.size]);
+    const documents = tokenizeDocuments(documentsAt(data), tokenizer);
     await startThreads(threads);
     const progress = new ProgressLine(process.stderr);
     const onProgress = tokenProgress(progress, "evaluating");
     const result = withLosses(losses, (onToken) =>
-      evaluate(model, documents, tokenizer, { memorySizes, maxTokens, onToken, onProgress }),
+      evaluate(model, documents, tokenizer, { memorySizes, maxTokens, known, onToken, onProgress }),
     );
     progress.end();
     process.stdout.write(`${json ? JSON.stringify(summaryOf(result)) : memoryTable(result)}\n`);
     return 0;
   },
 );
-
-function documentsAt(path: string): Document[] {
-  return isDirectory(path) ? documentsInDirectory(path) : documentsFromFiles([path]);
-}
 
 /** Runs `work`, and has it write its losses to `path` if there is one. */
 function withLosses(

@@ -5,8 +5,10 @@ import { type GenerationOptions, generate, generationFields, readDocuments } fro
 import { ProgressLine, tokenProgress } from "../report/progress.ts";
 import { loadModel } from "../train/checkpoint.ts";
 import { command } from "./command.ts";
+import { loadOption, memoryAt, requireMemory, saveMemory, stateWith } from "./memories.ts";
 import { fieldOptions, givenOf, integer, text, texts } from "./options.ts";
 import { startThreads, threadsOption } from "./threads.ts";
+import { requireWritableFile } from "./writable.ts";
 
 export const generateCommand = command(
   {
@@ -14,26 +16,32 @@ export const generateCommand = command(
     summary: "reads documents into a model's memory and lets it write on",
     operands: ["MODEL"],
     options: {
+      load: loadOption("it comes before everything that is read"),
       read: texts("FILE", "documents that are memorized first, one after the other"),
       prompt: text("TEXT", "what the model goes on from; the end of the last document unless given"),
       ...fieldOptions<GenerationOptions>(generationFields),
-      memory: integer("memory size, 0 for none; the model's own unless given", 0, 2 ** 24),
+      memory: integer("memory size, 0 for none; the model's own, or that of --load, unless given", 0, 2 ** 24),
+      save: text("FILE", "gets the memory with all that was read and written"),
       threads: threadsOption,
     },
     details: () => "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint.",
   },
-  async ({ read, prompt = "", memory, threads, ...options }, [directory]) => {
+  async ({ load, read, prompt = "", memory, save, threads, ...options }, [directory]) => {
     const { model, tokenizer } = loadModel(directory);
     const documents = tokenizeDocuments(documentsFromFiles(read), tokenizer);
+    const state = stateWith(memoryAt(load, model), model, tokenizer, memory);
+    if (save !== undefined) requireMemory(state, directory);
+    if (save !== undefined) requireWritableFile(save);
     await startThreads(threads);
-    const state = model.newState({ rows: 1, memorySize: memory });
     const progress = new ProgressLine(process.stderr);
     const onProgress = tokenProgress(progress, "reading");
     const beginning = await readDocuments(model, state, documents, tokenizer.encode(prompt), { onProgress });
     progress.end();
+    if (prompt !== "" || documents.length === 0) state.sources.at(0)?.openDocument("(prompt)");
     const written = generate(model, tokenizer, state, beginning, givenOf(options));
     for await (const { text } of written) process.stdout.write(text);
     process.stdout.write("\n");
+    if (save !== undefined) saveMemory(save, state, model);
     return 0;
   },
 );

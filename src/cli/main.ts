@@ -16,12 +16,21 @@ import { evalCommand } from "./eval.ts";
 import { generateCommand } from "./generate.ts";
 import { inspectCommand } from "./inspect.ts";
 import { packageVersion } from "./package.ts";
+import { readCommand } from "./read.ts";
 import { stopThreads } from "./threads.ts";
 import { tokenizerTrainCommand } from "./tokenizer.ts";
 import { trainCommand } from "./train.ts";
 
 const PROGRAM = "memorizing";
-const commands = [tokenizerTrainCommand, trainCommand, evalCommand, generateCommand, inspectCommand, demoCommand];
+const commands = [
+  tokenizerTrainCommand,
+  trainCommand,
+  readCommand,
+  evalCommand,
+  generateCommand,
+  inspectCommand,
+  demoCommand,
+];
 
 async function main(argv: readonly string[]): Promise<number> {
   const [word = "--help"] = argv;

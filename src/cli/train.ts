@@ -8,14 +8,13 @@ import { type TrainingOptions, trainingFields } from "../train/options.ts";
 import { runTraining } from "../train/run.ts";
 import type { StepMetrics } from "../train/trainer.ts";
 import { command } from "./command.ts";
+import { INTERRUPTED, interruptible } from "./interruption.ts";
 import { defaultMemorySizes } from "./memory-sizes.ts";
 import { configHelp, configOptions } from "./model-config.ts";
 import { fieldOptions, flag, givenOf, integer, required, text } from "./options.ts";
 import { startThreads, threadsOption } from "./threads.ts";
-import { beginRun, type Run, requireWritable, resumeRun } from "./training-start.ts";
-
-/** What a shell makes of a program that Ctrl-C ended. */
-const INTERRUPTED = 130;
+import { beginRun, type Run, resumeRun } from "./training-start.ts";
+import { requireWritable } from "./writable.ts";
 
 const { warmupSteps, evaluateEvery, ...trainingOptions } = fieldOptions<TrainingOptions>(trainingFields);
 
@@ -73,30 +72,17 @@ async function train({ trainer, tokenizer }: Run, directory: string, evaluation:
   const { steps } = trainer.options;
   const progress = new ProgressLine(process.stderr);
   progress.note(`${wholeNumber(trainer.model.parameters.count)} parameters, steps ${trainer.step} to ${steps}`);
-  const interruption = new AbortController();
-  const interrupt = () => {
-    progress.note("finishing this step, then saving; Ctrl-C again ends at once and saves nothing");
-    interruption.abort();
-  };
-  process.once("SIGINT", interrupt); // once: a second Ctrl-C ends the program, as it always does
+  const warn = () => progress.note("finishing this step, then saving; Ctrl-C again ends at once and saves nothing");
   let last: StepMetrics | undefined;
-  try {
-    await runTraining(trainer, {
-      tokenizer,
-      directory,
-      evaluation,
-      signal: interruption.signal,
-      onStep: (metrics) => {
-        last = metrics;
-        progress.show(trainingLine(metrics, steps));
-      },
-      onEvaluation: (result, step) => progress.note(`step ${step}  ${evaluationLine(result)}`),
-    });
-  } finally {
-    process.off("SIGINT", interrupt);
-    progress.end();
-  }
-  const interrupted = interruption.signal.aborted;
+  const onStep = (metrics: StepMetrics) => {
+    last = metrics;
+    progress.show(trainingLine(metrics, steps));
+  };
+  const onEvaluation = (result: EvaluationResult, step: number) =>
+    progress.note(`step ${step}  ${evaluationLine(result)}`);
+  const interrupted = await interruptible(warn, (signal) =>
+    runTraining(trainer, { tokenizer, directory, evaluation, signal, onStep, onEvaluation }),
+  ).finally(() => progress.end());
   if (interrupted) progress.note(`interrupted after step ${trainer.step}, which is saved; --resume goes on from there`);
   return { last, interrupted };
 }

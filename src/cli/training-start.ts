@@ -1,10 +1,10 @@
-/** How a training run begins: afresh, or from the checkpoint in its directory. Nothing is written here but a trial file. */
+/** How a training run begins: afresh, or from the checkpoint in its directory. Nothing is written here. */
 import { documentsInDirectory, tokenizeDocuments } from "../data/corpus.ts";
 import { InputError } from "../errors.ts";
 import { readJson } from "../json-file.ts";
 import { preset } from "../model/presets.ts";
 import { Transformer } from "../model/transformer.ts";
-import { exists, makeDirectory, removeFile, writeFileAtomic } from "../platform.ts";
+import { exists } from "../platform.ts";
 import { byteTokenizer, type Tokenizer, tokenizerFromJson } from "../text/tokenizer.ts";
 import { loadCheckpoint } from "../train/checkpoint.ts";
 import type { TrainingOptions } from "../train/options.ts";
@@ -51,14 +51,6 @@ export function resumeRun(choice: RunChoice, options: Partial<TrainingOptions>):
   const trainer = new Trainer(model, documents, { ...record.options, ...options });
   trainer.load(record, tensors);
   return { trainer, tokenizer };
-}
-
-/** Makes `directory` and tries to write there, so that a run does not train for hours and then lose its checkpoint. */
-export function requireWritable(directory: string): void {
-  makeDirectory(directory);
-  const trial = `${directory}/.trial`;
-  writeFileAtomic(trial, "");
-  removeFile(trial);
 }
 
 function tokenizerAt(path: string): Tokenizer {

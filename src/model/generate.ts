@@ -53,6 +53,17 @@ export async function readDocument(
   await read(model, state, ids, options);
 }
 
+/** Reads the documents whole and ends the last one: all of them is in the memory then, as far as it is large enough. */
+export async function memorizeDocuments(
+  model: Transformer,
+  state: ModelState,
+  documents: readonly TokenizedDocument[],
+  options: ReadingOptions = {},
+): Promise<void> {
+  await readInOrder(model, state, documents, options);
+  state.endDocument();
+}
+
 /**
  * Reads the documents, and returns what `generate` is to go on from: the prompt, which continues the last document, or, if
  * the prompt is empty, that document's last token, which is then left unread.
@@ -62,20 +73,16 @@ export async function readDocuments(
   state: ModelState,
   documents: readonly TokenizedDocument[],
   prompt: Int32Array,
-  { onProgress, signal }: ReadingOptions = {},
+  options: ReadingOptions = {},
 ): Promise<Int32Array> {
-  const total = documents.reduce((sum, document) => sum + document.tokens().length, 0);
-  let before = 0;
-  for (const [index, { name, tokens }] of documents.entries()) {
-    const leavesLast = prompt.length === 0 && index === documents.length - 1;
-    await readDocument(model, state, leavesLast ? tokens().subarray(0, -1) : tokens(), {
-      name,
-      onProgress: (done) => onProgress?.(before + done, total),
-      signal,
-    });
-    before += tokens().length;
+  const last = documents.at(-1);
+  if (prompt.length > 0 || last === undefined) {
+    await readInOrder(model, state, documents, options);
+    return prompt;
   }
-  return prompt.length > 0 ? prompt : (documents.at(-1)?.tokens() ?? prompt).subarray(-1);
+  const cut = { name: last.name, tokens: () => last.tokens().subarray(0, -1) };
+  await readInOrder(model, state, [...documents.slice(0, -1), cut], options);
+  return last.tokens().subarray(-1);
 }
 
 /**
@@ -105,6 +112,22 @@ export async function* generate(
     yield { id, text: left === 1 ? text + stream.flush() : text };
     last = Int32Array.of(id);
     await breathe();
+  }
+}
+
+/** Reads one document after the other; progress counts the tokens of all. */
+async function readInOrder(
+  model: Transformer,
+  state: ModelState,
+  documents: readonly TokenizedDocument[],
+  { onProgress, signal }: ReadingOptions,
+): Promise<void> {
+  const total = documents.reduce((sum, document) => sum + document.tokens().length, 0);
+  let before = 0;
+  for (const { name, tokens } of documents) {
+    const onDocument = (done: number) => onProgress?.(before + done, total);
+    await readDocument(model, state, tokens(), { name, onProgress: onDocument, signal });
+    before += tokens().length;
   }
 }
 

@@ -1,0 +1,24 @@
+/** Ctrl-C in the midst of long work: the first one ends it in good order, a second one the program, as it always does. */
+import process from "node:process";
+
+/** What a shell makes of a program that Ctrl-C ended. */
+export const INTERRUPTED = 130;
+
+/** Runs `work`, whose signal Ctrl-C aborts; `onInterrupt` is called then. Resolves to whether that happened. */
+export async function interruptible(
+  onInterrupt: () => void,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<boolean> {
+  const interruption = new AbortController();
+  const interrupt = () => {
+    onInterrupt();
+    interruption.abort();
+  };
+  process.once("SIGINT", interrupt);
+  try {
+    await work(interruption.signal);
+  } finally {
+    process.off("SIGINT", interrupt);
+  }
+  return interruption.signal.aborted;
+}

@@ -1,0 +1,47 @@
+/** Memories as commands take and leave them: the file of `--load`, a state that begins with it, the file of `--save`. */
+import { InputError } from "../errors.ts";
+import { readMemory, writeMemory } from "../memory/disk.ts";
+import { type MemorySnapshot, requireModel, restoreSnapshot, takeSnapshot } from "../memory/snapshot.ts";
+import { fingerprint } from "../model/fingerprint.ts";
+import type { ModelState } from "../model/state.ts";
+import type { Transformer } from "../model/transformer.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import { type Option, text } from "./options.ts";
+
+export function loadOption(about: string): Option<string | undefined> {
+  return text("FILE", `memory that "memorizing read" saved; ${about}`);
+}
+
+/** The memory in the file of `--load`, if that was given, for `model`, which must have made it. */
+export function memoryAt(path: string | undefined, model: Transformer): MemorySnapshot | undefined {
+  if (path === undefined) return undefined;
+  const snapshot = readMemory(path);
+  requireModel(snapshot, fingerprint(model));
+  return snapshot;
+}
+
+/** A state of one row that notes sources and knows `known`; its memory has `size` pairs, or else as many as `known` had. */
+export function stateWith(
+  known: MemorySnapshot | undefined,
+  model: Transformer,
+  tokenizer: Tokenizer,
+  size: number | undefined,
+): ModelState {
+  const state = model.newState({ rows: 1, memorySize: size ?? known?.size, tokenizer });
+  if (known !== undefined && state.memories.size > 0) restoreSnapshot(state, 0, known);
+  return state;
+}
+
+/** Refuses a state that has nothing to save, before work is spent on it. */
+export function requireMemory(state: ModelState, directory: string): void {
+  if (state.memories.size > 0) return;
+  throw new InputError(`${directory} has no memory to save: it needs memory_layers, and a memory size above 0`);
+}
+
+/** Ends the document and writes what `state` remembers to `path`. */
+export function saveMemory(path: string, state: ModelState, model: Transformer): MemorySnapshot {
+  state.endDocument();
+  const snapshot = takeSnapshot(state, 0, fingerprint(model));
+  writeMemory(path, snapshot);
+  return snapshot;
+}

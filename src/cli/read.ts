@@ -1,0 +1,58 @@
+/** `memorizing read`: turns documents into a memory, which is kept in a file and known to the model from then on. */
+import process from "node:process";
+import { tokenizeDocuments } from "../data/corpus.ts";
+import { memorizeDocuments } from "../model/generate.ts";
+import { exists } from "../platform.ts";
+import { ProgressLine, tokenProgress, wholeNumber } from "../report/progress.ts";
+import { loadModel } from "../train/checkpoint.ts";
+import { command } from "./command.ts";
+import { documentsAt } from "./documents.ts";
+import { INTERRUPTED, interruptible } from "./interruption.ts";
+import { memoryAt, requireMemory, saveMemory, stateWith } from "./memories.ts";
+import { flag, integer, required, text } from "./options.ts";
+import { startThreads, threadsOption } from "./threads.ts";
+import { requireWritableFile } from "./writable.ts";
+
+export const readCommand = command(
+  {
+    name: "memorizing read",
+    summary: "reads documents into a memory and keeps it in a file",
+    operands: ["MODEL", "FILE…"],
+    options: {
+      save: required(
+        text("FILE", "where the memory goes, customarily NAME.memory.safetensors; one of that name is replaced"),
+      ),
+      append: flag("goes on with the memory that is in that file already"),
+      memory: integer("memory size; with --append the file's, else the model's own unless given", 1, 2 ** 24),
+      threads: threadsOption,
+      json: flag("prints the result as JSON"),
+    },
+    details: () =>
+      "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint.\n" +
+      "FILE is a document, or a directory of which every entry is one; they are read in the order given.",
+  },
+  async ({ save, append, memory, threads, json }, [directory, ...paths]) => {
+    const { model, tokenizer } = loadModel(directory);
+    const state = stateWith(memoryAt(append ? save : undefined, model), model, tokenizer, memory);
+    requireMemory(state, directory);
+    const documents = tokenizeDocuments(documentsAt(paths), tokenizer);
+    requireWritableFile(save);
+    await startThreads(threads);
+    const progress = new ProgressLine(process.stderr);
+    const onProgress = tokenProgress(progress, "reading");
+    const interrupted = await interruptible(
+      () => progress.end(),
+      (signal) => memorizeDocuments(model, state, documents, { onProgress, signal }),
+    ).finally(() => progress.end());
+    if (interrupted) {
+      progress.note(`interrupted; ${save} ${exists(save) ? "is as it was" : "was not written"}`);
+      return INTERRUPTED;
+    }
+    const { length, size, sources } = saveMemory(save, state, model);
+    const names = sources?.documents ?? [];
+    const result = { file: save, documents: names.length, tokens: length, memory: size };
+    const line = `${save}: ${wholeNumber(length)} tokens of ${names.length} documents, room for ${wholeNumber(size)}`;
+    process.stdout.write(`${json ? JSON.stringify(result) : line}\n`);
+    return 0;
+  },
+);
