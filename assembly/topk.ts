@@ -10,8 +10,8 @@
 import { multiplyTile, packPanels, TILE_COLUMNS, TILE_ROWS } from "./matmul";
 import { madd } from "./simd";
 
-/** Keys packed at a time, whose scores for four queries then stay in L1: 8 KB. */
-const KEY_BLOCK: i32 = 512;
+/** Keys packed at a time, whose scores for four queries then stay in L1: 4 KB. */
+const KEY_BLOCK: i32 = 256;
 /** Groups of a block whose maxima seed the threshold: four lanes each of 16 vectors. */
 const SEED_VECTORS: i32 = 16;
 const SEED_GROUPS: i32 = SEED_VECTORS * 4;
