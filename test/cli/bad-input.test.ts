@@ -76,7 +76,7 @@ test("an unknown configuration key is refused, with the nearest one", () => {
 
 test("a memory layer that the model does not have is refused", () => {
   assert.match(
-    train("good", "--preset", "tiny", "--set", "memory_layers=4"),
+    train("good", "--set", "num_hidden_layers=4", "memory_layers=4"),
     "memory_layers has layer 4, but num_hidden_layers is 4",
   );
 });
@@ -131,6 +131,25 @@ test("a directory that cannot be written is refused before training", () => {
 test("a file for losses that cannot be written is refused before the evaluation", () => {
   const sentence = refusalOf("eval", at("model"), "--data", at("good"), "--losses", at("file/losses.jsonl"));
   assert.is(sentence, `cannot make ${at("file")}: a file of that name is in the way`);
+});
+
+test("an evaluation that cannot be leaves no file of losses", () => {
+  saveModel(at("plain"), new Transformer(tinyConfig({ memory_layers: [] }), 1), byteTokenizer());
+  const losses = at("losses.jsonl");
+  const sentence = refusalOf("eval", at("plain"), "--data", at("good"), "--memory", "0,512", "--losses", losses);
+  assert.match(sentence, "the model has no memory layers, so a memory of 512 is impossible");
+});
+
+test("a configuration that is not JSON is refused in one line, even if it has several", () => {
+  fs.writeFileSync(at("broken.json"), '{\n  "hidden_size":\n}\n');
+  assert.match(train("good", "--config", at("broken.json")), `${at("broken.json")} is not valid JSON`);
+});
+
+test("evaluations without documents for them are refused", () => {
+  assert.is(
+    train("good", "--eval-every", "5"),
+    "--eval-every N and --eval-data DIR need each other; give both, or none",
+  );
 });
 
 test("an unknown command is refused, with the nearest one", () => {

@@ -7,6 +7,7 @@ import process from "node:process";
 import * as assert from "uvu/assert";
 import { documentsInDirectory, tokenizeDocuments } from "../../src/data/corpus.ts";
 import { generate, readDocuments } from "../../src/model/generate.ts";
+import { byteTokenizer } from "../../src/text/tokenizer.ts";
 import { loadModel } from "../../src/train/checkpoint.ts";
 import { suite } from "../harness.ts";
 import { documentOf } from "../tiny.ts";
@@ -20,6 +21,9 @@ const at = (name: string) => join(folder, name);
 /** A model of two layers with a memory of 17 in the second, so small that a step takes a millisecond. */
 const MODEL = ["hidden_size=12", "num_hidden_layers=2", "num_attention_heads=2", "head_dim=5", "intermediate_size=19"];
 const MEMORY = ["segment_length=7", "memory_layers=1", "memory_size=17", "memory_topk=4"];
+
+/** Not the default. */
+const RATE = ["--learning-rate", "0.004"];
 
 test.before(() => {
   folder = fs.mkdtempSync(join(tmpdir(), "commands-"));
@@ -79,7 +83,7 @@ test("tokenizer train writes a vocabulary of the size asked for", () => {
 
 test("train writes a checkpoint, metrics and evaluations, and keeps standard output for the result", () => {
   const evaluation = ["--eval-every", "3", "--eval-data", at("data"), "--eval-tokens", "9"];
-  const { stdout, stderr } = good(...trainingArguments("whole", "--steps", "5", ...evaluation));
+  const { stdout, stderr } = good(...trainingArguments("whole", "--steps", "5", ...RATE, ...evaluation));
   assert.is(stdout, `${at("whole")}: checkpoint of step 5\n`);
   assert.match(stderr, /step 3 {2}memory 0: perplexity [\d.]+ {2}memory 17: perplexity [\d.]+\n/);
   assert.match(
@@ -90,18 +94,25 @@ test("train writes a checkpoint, metrics and evaluations, and keeps standard out
   assert.is(JSON.parse(fs.readFileSync(at("whole/config.json"), "utf8")).vocab_size, 270);
 });
 
-test("a resumed run loses nothing: its losses are those of a run that never stopped", () => {
-  good(...trainingArguments("resumed", "--steps", "2"));
+test("a resumed run keeps its options and loses nothing: its losses are those of a run that never stopped", () => {
+  good(...trainingArguments("resumed", "--steps", "2", ...RATE));
   const { stdout } = good(...trainingArguments("resumed", "--steps", "5", "--resume", "--json"));
   const { directory, step, loss } = JSON.parse(stdout);
   assert.equal([directory, step, loss], [at("resumed"), 5, lossesIn("whole")[4]]);
   assert.equal(lossesIn("resumed"), lossesIn("whole"));
 });
 
-test("a resumed run is refused another configuration than it has", () => {
-  const { code, stderr } = memorizing(...trainingArguments("whole", "--resume", "--set", "memory_size=18"));
-  assert.is(code, 1);
-  assert.match(stderr, `the run in ${at("whole")} has memory_size=17, but memory_size=18 was asked for`);
+test("a resumed run is refused another configuration or tokenizer than it has", () => {
+  const refusal = (...args: string[]) => {
+    const { code, stdout, stderr } = memorizing(...trainingArguments("whole", "--resume", ...args));
+    assert.equal([code, stdout], [1, ""]);
+    return stderr;
+  };
+  const configuration = refusal("--set", "memory_size=18");
+  assert.match(configuration, `the run in ${at("whole")} has memory_size=17, but memory_size=18 was asked for`);
+  fs.writeFileSync(at("bytes.json"), JSON.stringify(byteTokenizer().toJSON()));
+  const tokenizer = refusal("--tokenizer", at("bytes.json"));
+  assert.match(tokenizer, `${at("bytes.json")} is not the tokenizer of the run in ${at("whole")}`);
 });
 
 test("eval prints one line of JSON, over the same tokens for every memory size, and each loss on request", () => {
