@@ -1,9 +1,15 @@
 import * as assert from "uvu/assert";
 import { noGrad, step } from "../../src/autodiff/tape.ts";
+import { tensor } from "../../src/autodiff/tensor.ts";
+import { readDocument } from "../../src/model/generate.ts";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "../../src/model/safetensors.ts";
 import type { ModelState } from "../../src/model/state.ts";
 import { TensorReader } from "../../src/model/tensor-reader.ts";
 import { Transformer } from "../../src/model/transformer.ts";
+import { Random } from "../../src/random.ts";
+import { trainBpe } from "../../src/text/bpe-trainer.ts";
+import { tokenizerFromJson } from "../../src/text/tokenizer.ts";
+import { heap } from "../../src/wasm/runtime.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 import { tinyConfig } from "../tiny.ts";
@@ -75,4 +81,60 @@ test("counts that cannot be are refused before they can do harm", () => {
   assert.is(edited("offset", 7n), 'saved: tensor "offset" holds 7, which is not from 0 to 6');
   assert.is(edited("first", -1n), 'saved: tensor "first" holds -1, which is not from 0 to 9');
   assert.match(edited("memories.1.row.0.appended", -5n), "holds -5, which is not from 0 to");
+});
+
+/** The keys [V, H·D] that the first layer makes of the tokens: they depend on nothing else. */
+async function firstLayerKeys(reading: Transformer): Promise<Float32Array> {
+  const { vocab_size: tokens, num_attention_heads: heads, head_dim: width } = reading.config;
+  const state = reading.newState({ rows: 1, memorySize: tokens });
+  await readDocument(
+    reading,
+    state,
+    Int32Array.from({ length: tokens }, (_, id) => id),
+  );
+  state.endDocument();
+  const keys = state.memories.get(0)?.contents(0).keys ?? new Float32Array(); // [H, V, D]
+  return Float32Array.from(keys, (_, i) => {
+    const [token, head, d] = [Math.floor(i / (heads * width)), Math.floor(i / width) % heads, i % width];
+    return keys[(head * tokens + token) * width + d];
+  });
+}
+
+test("the source of whatever slot a lookup returns is the token whose key lies there, and its bytes spell that token", async () => {
+  const random = new Random(3);
+  const word = () => ["fish ", "Ωmega ", "🐟", "naïve\n", "αβγ", "red ", "blue"][Math.floor(random.next() * 7)];
+  const documents = [900, 3, 1, 700].map((count) => Array.from({ length: count }, word).join(""));
+  const tokenizer = tokenizerFromJson(trainBpe(documents, { vocabSize: 280 }), "test");
+  const config = tinyConfig({ vocab_size: tokenizer.vocabSize, memory_layers: [0], head_dim: 9, memory_size: 1333 });
+  const reading = new Transformer(config, 1);
+  const keys = await firstLayerKeys(reading);
+  const state = reading.newState({ rows: 1, tokenizer });
+  for (const [n, text] of documents.entries()) {
+    await readDocument(reading, state, tokenizer.encode(text), { name: String(n) });
+  }
+  const [log] = state.sources;
+  const remembered = log.copyOut(1333).columns.token;
+  const tokens = Array.from({ length: 500 }, () => remembered[Math.floor(random.next() * 1333)]);
+  const queries = tokens.flatMap((token) => [...keys.subarray(token * 18, (token + 1) * 18)]);
+  const slots = step(() => {
+    const found = state.memories.get(0)?.lookup(tensor(queries, [1, 500, 18]), 50); // [1, T, H, 50]
+    assert.ok(found);
+    const scores = heap.f32(found.scores.ptr, 50_000);
+    return Array.from({ length: 1000 }, (_, list) => {
+      const equals = scores.subarray(list * 50, (list + 1) * 50).findIndex((score) => score < 0.99999);
+      const chosen = Math.floor(random.next() * (equals === -1 ? 50 : equals));
+      return heap.i32(found.slots, 50_000)[list * 50 + chosen];
+    });
+  });
+  assert.ok(new Set(slots).size > 300);
+  const bytes = documents.map((text) => new TextEncoder().encode(text));
+  const ids = documents.map((text) => tokenizer.encode(text));
+  for (const [i, slot] of slots.entries()) {
+    const source = log.at(slot);
+    assert.is(source.token, tokens[i >> 1], "the nearest key to a token's is its own");
+    const document = Number(log.documents[source.document]);
+    const spelled = bytes[document].subarray(source.begin, source.end);
+    assert.equal([...spelled], [...tokenizer.bytes(source.token)]);
+    assert.is(ids[document][source.index], source.token);
+  }
 });
