@@ -1,6 +1,6 @@
 /** `memorizing read`: turns documents into a memory, which is kept in a file and known to the model from then on. */
 import process from "node:process";
-import { tokenizeDocuments } from "../data/corpus.ts";
+import { type Document, tokenizeDocuments } from "../data/corpus.ts";
 import { memorizeDocuments } from "../model/generate.ts";
 import { exists } from "../platform.ts";
 import { ProgressLine, tokenProgress, wholeNumber } from "../report/progress.ts";
@@ -35,7 +35,7 @@ export const readCommand = command(
     const { model, tokenizer } = loadModel(directory);
     const state = stateWith(memoryAt(append ? save : undefined, model), model, tokenizer, memory);
     requireMemory(state, directory);
-    const documents = tokenizeDocuments(documentsAt(paths), tokenizer);
+    const documents = tokenizeDocuments(documentsAt(paths).map(namedByFile), tokenizer);
     requireWritableFile(save);
     await startThreads(threads);
     const progress = new ProgressLine(process.stderr);
@@ -49,10 +49,15 @@ export const readCommand = command(
       return INTERRUPTED;
     }
     const { length, size, sources } = saveMemory(save, state, model);
-    const names = sources?.documents ?? [];
-    const result = { file: save, documents: names.length, tokens: length, memory: size };
-    const line = `${save}: ${wholeNumber(length)} tokens of ${names.length} documents, room for ${wholeNumber(size)}`;
+    const count = sources?.documents.length;
+    const result = { file: save, documents: count, tokens: length, memory: size };
+    const line = `${save}: ${wholeNumber(length)} of at most ${wholeNumber(size)} tokens, documents: ${count}`;
     process.stdout.write(`${json ? JSON.stringify(result) : line}\n`);
     return 0;
   },
 );
+
+/** A document of one file by its path, so that it is found again where it is cited. */
+function namedByFile(document: Document): Document {
+  return document.files.length === 1 ? { ...document, name: document.files[0] } : document;
+}
