@@ -4,6 +4,7 @@
  */
 import { rmSync } from "node:fs";
 import process from "node:process";
+import { exists } from "../platform.ts";
 import { type Command, command } from "./command.ts";
 import { writeDemoCorpus } from "./demo-corpus.ts";
 import { evalCommand } from "./eval.ts";
@@ -27,7 +28,7 @@ export const demoCommand = command(
   { name: "memorizing demo", summary: "runs all of them once, on the sources in node_modules", options: {} },
   async () => {
     process.stdout.write(INTRODUCTION);
-    rmSync(DIRECTORY, { recursive: true, force: true });
+    if (exists(DIRECTORY)) rmSync(DIRECTORY, { recursive: true });
     const { training, heldOut, heldOutFiles } = writeDemoCorpus(
       `${packageDirectory()}/node_modules`,
       `${DIRECTORY}/text`,
