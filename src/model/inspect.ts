@@ -7,8 +7,10 @@ import { crossEntropy } from "../autodiff/ops/loss.ts";
 import { noGrad, step } from "../autodiff/tape.ts";
 import { breathe } from "../breathe.ts";
 import { InputError } from "../errors.ts";
+import { type MemorySnapshot, requireModel, restoreSnapshot } from "../memory/snapshot.ts";
 import type { SourceTable } from "../memory/sources.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { fingerprint } from "./fingerprint.ts";
 import { type MemoryHead, RetrievalWatch } from "./retrieval-watch.ts";
 import type { RetrievedPairs } from "./retrieved-pairs.ts";
 import type { ModelState } from "./state.ts";
@@ -42,51 +44,44 @@ export interface Inspection {
 export interface InspectOptions {
   /** The document's name, none unless given. */
   readonly name?: string;
-  /** M; the configuration's unless given. */
+  /** M; unless given, that of what is known already, or else the configuration's. */
   readonly memorySize?: number;
-  /**
-   * What was read before: a state with one row that notes sources. Afterwards it has read the document, too. A fresh one
-   * of `memorySize` unless given.
-   */
-  readonly state?: ModelState;
+  /** What the memory holds before the document; without it, nothing. It must say where its pairs come from. */
+  readonly known?: MemorySnapshot;
   /** Retrieved pairs that are kept for each token, those with the largest shares; 8 unless given. */
   readonly top?: number;
   /** Called after every segment: tokens read so far, and in all, both readings together. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** @throws InputError if the model has no memory, or the document nothing to predict */
+/** @throws InputError if the model has no memory, the document nothing to predict, or another model made what is known */
 export async function inspect(
   model: Transformer,
   tokenizer: Tokenizer,
   ids: Int32Array,
-  { name = "", memorySize, state: given, top = 8, onProgress }: InspectOptions = {},
+  { name = "", memorySize, known, top = 8, onProgress }: InspectOptions = {},
 ): Promise<Inspection> {
+  if (known !== undefined) requireModel(known, fingerprint(model));
   const predictions = ids.length - 1;
   if (predictions < 1) throw new InputError(`a document of ${ids.length} tokens has nothing to predict or inspect`);
-  const state = given ?? model.newState({ rows: 1, memorySize, tokenizer });
+  const state = model.newState({ rows: 1, memorySize: memorySize ?? known?.size, tokenizer });
   const forgetful = model.newState({ rows: 1, memorySize: 0 });
   try {
-    if (state.memories.size === 0)
-      throw new InputError("the model reads without a memory, so there is nothing to inspect");
-    state.endDocument();
-    const [log] = state.sources;
     const [memory] = state.memories.values(); // all remember the same tokens
-    const earlier = log.copyOut(memory.length(0));
-    log.openDocument(name);
+    if (memory === undefined) throw new InputError("the model reads without a memory, so there is nothing to inspect");
+    if (known !== undefined) restoreSnapshot(state, 0, known);
     const watch = new RetrievalWatch(model, state, ids.length, top);
     const nats = await predict(model, state, ids, (done) => onProgress?.(done, 2 * predictions), watch);
     const natsWithout = await predict(model, forgetful, ids, (done) =>
       onProgress?.(predictions + done, 2 * predictions),
     );
-    const { heads, gates, retrieved, received } = watch;
+    const { heads, gates, retrieved, earlier, received } = watch;
     return { name, ids, memorySize: memory.size, nats, natsWithout, heads, gates, retrieved, earlier, received };
   } finally {
     forgetful.release();
-    if (given === undefined) state.release();
+    state.release();
   }
 }
-
 /** −ln p of every token but the first [n], read a segment at a time. */
 async function predict(
   model: Transformer,

@@ -2,6 +2,7 @@
  * Writes down what the memory layers retrieve while a document is read: the observer behind inspect.ts. It turns slots of
  * a ring, which are used again and again, into places in the document.
  */
+import type { SourceLog, SourceTable } from "../memory/sources.ts";
 import type { Retrieval } from "../nn/self-attention.ts";
 import { heap } from "../wasm/runtime.ts";
 import { RetrievedPairs } from "./retrieved-pairs.ts";
@@ -19,23 +20,25 @@ export class RetrievalWatch {
   readonly heads: readonly MemoryHead[];
   readonly gates: Float32Array; // [n, heads]
   readonly retrieved: RetrievedPairs;
-  readonly received: Float64Array; // [remembered + n]
-  private readonly state: ModelState;
+  readonly received: Float64Array; // [earlier + n]
+  readonly earlier: SourceTable;
+  private readonly log: SourceLog;
   private readonly headsPerLayer: number;
   /** Pairs that a head remembers now, and those that it was ever given. */
   private readonly remembered: number;
   private readonly before: number;
 
   /** `state` has one row, which notes sources, and is about to read a document of n tokens; `top` as in `RetrievedPairs`. */
-  constructor({ config }: Transformer, state: ModelState, n: number, top: number) {
-    const [memory] = state.memories.values();
-    this.state = state;
+  constructor({ config }: Transformer, { memories, sources }: ModelState, n: number, top: number) {
+    const [memory] = memories.values();
+    this.log = sources[0];
     this.headsPerLayer = config.num_attention_heads;
-    this.heads = [...state.memories.keys()].flatMap((layer) =>
+    this.heads = [...memories.keys()].flatMap((layer) =>
       Array.from({ length: this.headsPerLayer }, (_, head) => ({ layer, head })),
     );
     this.remembered = memory.length(0);
     this.before = memory.appended(0);
+    this.earlier = this.log.copyOut(this.remembered);
     this.gates = new Float32Array(n * this.heads.length);
     this.retrieved = new RetrievedPairs(n, top);
     this.received = new Float64Array(this.remembered + n);
@@ -69,6 +72,6 @@ export class RetrievalWatch {
 
   /** The token whose pair is in `slot`, counted from the beginning of the document; below 0 if it was read before. */
   private tokenIn(slot: number): number {
-    return this.state.sources[0].serial(slot) - this.before;
+    return this.log.serial(slot) - this.before;
   }
 }

@@ -1,8 +1,8 @@
 import * as assert from "uvu/assert";
 import type { ModelConfig } from "../../src/model/config.ts";
-import { readDocument } from "../../src/model/generate.ts";
 import { type Inspection, type InspectOptions, inspect } from "../../src/model/inspect.ts";
 import { Transformer } from "../../src/model/transformer.ts";
+import { Reader } from "../../src/reader.ts";
 import { byteTokenizer } from "../../src/text/tokenizer.ts";
 import { evaluate } from "../../src/train/evaluate.ts";
 import { heap } from "../../src/wasm/runtime.ts";
@@ -21,6 +21,14 @@ const shallow = new Transformer(tinyConfig({ memory_layers: [0], memory_gate_ini
 
 function modelOf(config: Partial<ModelConfig>): Transformer {
   return new Transformer(tinyConfig({ memory_gate_init: 1, ...config }), 1);
+}
+
+/** The sentence with which an inspection is refused. */
+async function refused(model: Transformer, tokens: Int32Array, options?: InspectOptions): Promise<string> {
+  const error: unknown = await inspect(model, bytes, tokens, options).catch((thrown: unknown) => thrown);
+  return refusal(() => {
+    throw error;
+  });
 }
 
 /** Every kept pair of every token. */
@@ -114,9 +122,11 @@ test("several memory layers are all watched", async () => {
 });
 
 test("pairs of a document that was read before come with their source", async () => {
-  const state = shallow.newState({ rows: 1, memorySize: 60, tokenizer: bytes });
-  await readDocument(shallow, state, others);
-  const inspection = await inspect(shallow, bytes, ids, { state, name: "mine", top: 8 });
+  const reader = new Reader(shallow, bytes, { memorySize: 60 });
+  await reader.read(bytes.decode(others), { name: "others" });
+  const known = reader.snapshot();
+  reader.release();
+  const inspection = await inspect(shallow, bytes, ids, { known, name: "mine", top: 8 });
   const { earlier, received } = inspection;
   assert.is(earlier.columns.token.length, others.length);
   assert.is(received.length, others.length + ids.length);
@@ -132,8 +142,19 @@ test("pairs of a document that was read before come with their source", async ()
     pairs.some(({ token, predicted }) => token < 0 && predicted <= SEGMENT),
     "the first segment asks, too",
   );
-  assert.equal(state.sources[0].documents, ["", "mine"]);
-  state.release();
+  assert.equal([inspection.memorySize, inspection.name, earlier.documents], [60, "mine", ["others"]]);
+});
+
+test("what is known must come from the same model, and say where from", async () => {
+  const reader = new Reader(modelOf({ memory_layers: [0], attention_scale_init: 2 }), bytes);
+  await reader.read("text");
+  const known = reader.snapshot();
+  assert.match(await refused(shallow, ids, { known }), /^the memory was made by the model .*, this is the model/);
+  assert.match(
+    await refused(reader.model, ids, { known: { ...known, sources: undefined } }),
+    "the memory does not say where its pairs come from",
+  );
+  reader.release();
 });
 
 test("progress goes up to both readings, and everything taken is given back", async () => {
@@ -146,12 +167,6 @@ test("progress goes up to both readings, and everything taken is given back", as
 });
 
 test("what cannot be inspected is refused", async () => {
-  const refused = async (model: Transformer, tokens: Int32Array, options?: InspectOptions) => {
-    const error: unknown = await inspect(model, bytes, tokens, options).catch((thrown: unknown) => thrown);
-    return refusal(() => {
-      throw error;
-    });
-  };
   assert.match(await refused(shallow, ids.subarray(0, 1)), "a document of 1 tokens has nothing to predict or inspect");
   assert.match(await refused(shallow, ids, { memorySize: 0 }), "the model reads without a memory");
   assert.match(await refused(modelOf({ memory_layers: [] }), ids), "the model reads without a memory");

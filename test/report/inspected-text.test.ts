@@ -1,7 +1,7 @@
 import * as assert from "uvu/assert";
-import { readDocument } from "../../src/model/generate.ts";
 import { inspect } from "../../src/model/inspect.ts";
 import { Transformer } from "../../src/model/transformer.ts";
+import { Reader } from "../../src/reader.ts";
 import { InspectedText } from "../../src/report/inspected-text.ts";
 import { byteTokenizer } from "../../src/text/tokenizer.ts";
 import { suite } from "../harness.ts";
@@ -15,10 +15,10 @@ const mine = "one\ntwo é\n\nfour";
 
 /** The document "mine", read after others. */
 async function inspected(memorySize: number, earlier: Record<string, string> = {}): Promise<InspectedText> {
-  const state = model.newState({ rows: 1, memorySize, tokenizer: bytes });
-  for (const [name, text] of Object.entries(earlier)) await readDocument(model, state, bytes.encode(text), { name });
-  const inspection = await inspect(model, bytes, bytes.encode(mine), { state, name: "mine" });
-  state.release();
+  const reader = new Reader(model, bytes, { memorySize });
+  for (const [name, text] of Object.entries(earlier)) await reader.read(text, { name });
+  const inspection = await inspect(model, bytes, bytes.encode(mine), { known: reader.snapshot(), name: "mine" });
+  reader.release();
   return new InspectedText(inspection, bytes);
 }
 

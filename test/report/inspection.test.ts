@@ -1,8 +1,8 @@
 import * as assert from "uvu/assert";
-import { readDocument } from "../../src/model/generate.ts";
 import { inspect } from "../../src/model/inspect.ts";
 import { gainOf, summarize } from "../../src/model/inspection-summary.ts";
 import { Transformer } from "../../src/model/transformer.ts";
+import { Reader } from "../../src/reader.ts";
 import { InspectedText } from "../../src/report/inspected-text.ts";
 import { inspectionJson } from "../../src/report/inspection-json.ts";
 import { inspectionTables } from "../../src/report/inspection-table.ts";
@@ -17,10 +17,10 @@ const bytes = byteTokenizer();
 const model = new Transformer(tinyConfig({ memory_gate_init: 1 }), 1);
 
 async function inspected(document: string) {
-  const state = model.newState({ rows: 1, memorySize: 40, tokenizer: bytes });
-  await readDocument(model, state, bytes.encode("read before\n"), { name: "earlier.md" });
-  const inspection = await inspect(model, bytes, bytes.encode(document), { state, name: "mine.md" });
-  state.release();
+  const reader = new Reader(model, bytes, { memorySize: 40 });
+  await reader.read("read before\n", { name: "earlier.md" });
+  const inspection = await inspect(model, bytes, bytes.encode(document), { known: reader.snapshot(), name: "mine.md" });
+  reader.release();
   const text = new InspectedText(inspection, bytes);
   return { inspection, text, summary: summarize(inspection, wordsOfTokens(text.texts), 3) };
 }
