@@ -3,6 +3,8 @@ import process from "node:process";
 import { documentsFromFiles, textOf } from "../data/corpus.ts";
 import { inspect } from "../model/inspect.ts";
 import { summarize } from "../model/inspection-summary.ts";
+import { writeInspectionPage } from "../report/html/inspection-page.ts";
+import { MOST_PAIRS } from "../report/html/report-data.ts";
 import { InspectedText } from "../report/inspected-text.ts";
 import { inspectionJson } from "../report/inspection-json.ts";
 import { inspectionTables } from "../report/inspection-table.ts";
@@ -10,8 +12,10 @@ import { ProgressLine, tokenProgress } from "../report/progress.ts";
 import { wordsOfTokens } from "../text/words.ts";
 import { loadModel } from "../train/checkpoint.ts";
 import { command } from "./command.ts";
-import { flag, integer } from "./options.ts";
+import { loadOption, memoryAt } from "./memories.ts";
+import { flag, integer, text } from "./options.ts";
 import { startThreads, threadsOption } from "./threads.ts";
+import { requireWritableFile } from "./writable.ts";
 
 /** Tokens in the list of those that gained most. */
 const MOST_GAINED = 10;
@@ -22,27 +26,32 @@ export const inspectCommand = command(
     summary: "shows what a model retrieves while it reads a document, and what that helps",
     operands: ["MODEL", "FILE"],
     options: {
-      memory: integer("memory size; the model's own unless given", 1, 2 ** 24),
+      memory: integer("memory size; the model's own, or that of --load, unless given", 1, 2 ** 24),
+      load: loadOption("the document is read after it"),
       maxTokens: integer("tokens predicted, from the beginning; all unless given", 1, 2 ** 40),
-      top: integer("retrieved pairs kept for each token, those with the largest shares; 8 unless given", 1, 1024),
+      top: integer("retrieved pairs kept for each token, those with the largest shares; 8 unless given", 1, MOST_PAIRS),
+      html: text("FILE", "gets the report: one HTML page with everything, for a browser"),
       threads: threadsOption,
       json: flag("prints everything, token by token, as JSON"),
     },
     details: () => "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint.",
   },
-  async ({ memory, maxTokens = Number.POSITIVE_INFINITY, top, threads, json }, [directory, file]) => {
+  async ({ memory, load, maxTokens = Number.POSITIVE_INFINITY, top, html, threads, json }, [directory, file]) => {
     const { model, tokenizer } = loadModel(directory);
+    const known = memoryAt(load, model);
     const [document] = documentsFromFiles([file]);
     const ids = tokenizer.encode(textOf(document)).subarray(0, maxTokens + 1);
+    if (html !== undefined) requireWritableFile(html);
     await startThreads(threads);
     const progress = new ProgressLine(process.stderr);
     const onProgress = tokenProgress(progress, "reading");
-    const inspection = await inspect(model, tokenizer, ids, { name: file, memorySize: memory, top, onProgress });
+    const inspection = await inspect(model, tokenizer, ids, { name: file, memorySize: memory, known, top, onProgress });
     progress.end();
-    const text = new InspectedText(inspection, tokenizer);
-    const summary = summarize(inspection, wordsOfTokens(text.texts), MOST_GAINED);
-    if (json) for (const piece of inspectionJson(inspection, summary, text)) process.stdout.write(piece);
-    else process.stdout.write(`${inspectionTables(inspection, summary, text)}\n`);
+    const inspected = new InspectedText(inspection, tokenizer);
+    const summary = summarize(inspection, wordsOfTokens(inspected.texts), MOST_GAINED);
+    if (html !== undefined) writeInspectionPage(html, inspection, summary, inspected);
+    if (json) for (const piece of inspectionJson(inspection, summary, inspected)) process.stdout.write(piece);
+    else process.stdout.write(`${inspectionTables(inspection, summary, inspected)}\n`);
     return 0;
   },
 );

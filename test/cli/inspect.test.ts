@@ -47,6 +47,27 @@ test("prints every token as JSON", () => {
   assert.is(tokens[40].retrieved.length, 3);
 });
 
+test("a memory that was saved is there from the first token on", () => {
+  fs.writeFileSync(at("notes.md"), "red fish\n");
+  const save = at("notes.memory.safetensors");
+  assert.is(memorizing("read", at("model"), at("notes.md"), "--save", save).code, 0);
+  const { code, stdout } = memorizing("inspect", at("model"), at("text.md"), "--load", save, "--json");
+  assert.is(code, 0);
+  const [pair] = JSON.parse(stdout).tokens[1].retrieved;
+  assert.is(pair.document, at("notes.md"));
+  assert.ok(pair.index < 0 && pair.line >= 1);
+});
+
+test("writes a report beside the tables, all at once", () => {
+  const { code, stderr } = memorizing("inspect", at("model"), at("text.md"), "--html", at("new/report.html"));
+  assert.is(code, 0, stderr);
+  assert.equal(fs.readdirSync(at("new")), ["report.html"]);
+  assert.match(fs.readFileSync(at("new/report.html"), "utf8"), /^<!doctype html>[\s\S]*<\/html>\n$/);
+  const refused = memorizing("inspect", at("model"), at("text.md"), "--html", folder);
+  assert.equal([refused.code, refused.stdout], [1, ""]);
+  assert.is(refused.stderr, `cannot write ${folder}: it is a directory, a file is needed\n`);
+});
+
 test("a document with nothing to predict, and a model without memory, are refused in one sentence", () => {
   const short = memorizing("inspect", at("model"), at("a"));
   assert.equal([short.code, short.stdout], [1, ""]);

@@ -1,0 +1,134 @@
+/**
+ * Charts as inline SVG: axes with labels, and bars or lines. Colours and fonts come from the page's styles (styles.ts), so a
+ * chart is readable on light and on dark. Every mark has its numbers as a tooltip.
+ */
+import { escapeHtml } from "./page.ts";
+
+export interface ChartLabels {
+  readonly title: string;
+  readonly x: string;
+  readonly y: string;
+}
+
+export interface Bar {
+  readonly label: string;
+  readonly value: number;
+  /** What the tooltip says. */
+  readonly detail: string;
+}
+
+export interface Line {
+  readonly name: string;
+  /** Ascending in x. */
+  readonly points: readonly (readonly [x: number, y: number])[];
+}
+
+const WIDTH = 480;
+const HEIGHT = 290;
+const LEFT = 58;
+const RIGHT = 10;
+const TOP = 12;
+const BOTTOM = 100;
+const PLOT_WIDTH = WIDTH - LEFT - RIGHT;
+const PLOT_HEIGHT = HEIGHT - TOP - BOTTOM;
+
+/** Bars from zero up or down, evenly spaced. Of many bars only every `labelEvery`-th has its label. */
+export function barChart(labels: ChartLabels, bars: readonly Bar[], labelEvery = 1): string {
+  const values = bars.map(({ value }) => value);
+  const y = scaleOf(Math.min(0, ...values), Math.max(0, ...values), TOP + PLOT_HEIGHT, TOP);
+  const slot = PLOT_WIDTH / Math.max(1, bars.length);
+  const marks = bars.map(({ value, detail }, i) => {
+    const [top, bottom] = [y.at(Math.max(0, value)), y.at(Math.min(0, value))];
+    const box = `x="${fixed(LEFT + (i + 0.1) * slot)}" y="${fixed(top)}" width="${fixed(0.8 * slot)}"`;
+    const kind = value < 0 ? "harm" : "gain";
+    return `<rect class="${kind}" ${box} height="${fixed(bottom - top)}"><title>${escapeHtml(detail)}</title></rect>`;
+  });
+  const ticks = bars.flatMap(({ label }, i) =>
+    i % labelEvery === 0 ? [slantedLabel(LEFT + (i + 0.5) * slot, label)] : [],
+  );
+  return figure(labels, [...gridLines(y), ...marks, axisLine(y.at(0)), ...ticks]);
+}
+
+/** Lines over a continuous x, from the least to the greatest value. */
+export function lineChart(labels: ChartLabels, lines: readonly Line[]): string {
+  const points = lines.flatMap((line) => line.points);
+  const [xs, ys] = [points.map(([x]) => x), points.map(([, y]) => y)];
+  const x = scaleOf(Math.min(...xs), Math.max(...xs), LEFT, LEFT + PLOT_WIDTH);
+  const y = scaleOf(Math.min(...ys), Math.max(...ys), TOP + PLOT_HEIGHT, TOP);
+  const marks = lines.map(({ name, points }, i) => {
+    const path = points.map(([px, py]) => `${fixed(x.at(px))},${fixed(y.at(py))}`).join(" ");
+    return `<polyline class="line line-${i % LINE_STYLES}" points="${path}"><title>${escapeHtml(name)}</title></polyline>`;
+  });
+  const ticks = x.ticks.map((tick) => slantedLabel(x.at(tick), x.label(tick)));
+  const legend = lines.map(({ name }, i) => `<span class="key line-${i % LINE_STYLES}">${escapeHtml(name)}</span>`);
+  return figure(labels, [...gridLines(y), ...marks, axisLine(TOP + PLOT_HEIGHT), ...ticks], legend.join(" "));
+}
+
+/** Styles that lines take in turn. */
+const LINE_STYLES = 5;
+
+function figure({ title, x, y }: ChartLabels, marks: readonly string[], legend = ""): string {
+  const [middleX, middleY] = [LEFT + PLOT_WIDTH / 2, TOP + PLOT_HEIGHT / 2];
+  return `<figure class="chart">
+<figcaption>${escapeHtml(title)}</figcaption>
+<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escapeHtml(`${title}: ${y} by ${x}`)}">
+${marks.join("\n")}
+<text class="axis-label" x="${middleX}" y="${HEIGHT - 6}" text-anchor="middle">${escapeHtml(x)}</text>
+<text class="axis-label" transform="translate(13 ${middleY}) rotate(-90)" text-anchor="middle">${escapeHtml(y)}</text>
+</svg>
+${legend === "" ? "" : `<p class="legend">${legend}</p>\n`}</figure>`;
+}
+
+function gridLines({ ticks, at, label }: Scale): string[] {
+  return ticks.map((tick) => {
+    const y = fixed(at(tick));
+    const text = `<text class="tick" x="${LEFT - 6}" y="${y}" dy="0.32em" text-anchor="end">${label(tick)}</text>`;
+    return `<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y}" y2="${y}"/>${text}`;
+  });
+}
+
+function axisLine(y: number): string {
+  return `<line class="axis" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${fixed(y)}" y2="${fixed(y)}"/>`;
+}
+
+/** A label below the plot whose end is at `x`. */
+function slantedLabel(x: number, label: string): string {
+  const place = `translate(${fixed(x + 3)} ${TOP + PLOT_HEIGHT + 12}) rotate(-35)`;
+  return `<text class="tick" transform="${place}" text-anchor="end">${escapeHtml(label)}</text>`;
+}
+
+interface Scale {
+  at(value: number): number;
+  readonly ticks: readonly number[];
+  label(tick: number): string;
+}
+
+/** Maps values from `least` to `most`, rounded outwards to ticks, to coordinates from `begin` to `end`. */
+function scaleOf(least: number, most: number, begin: number, end: number): Scale {
+  const step = tickStep(most - least);
+  const [first, last] = [Math.floor(least / step), Math.max(Math.ceil(most / step), Math.floor(least / step) + 1)];
+  const at = (value: number) => begin + ((value / step - first) / (last - first)) * (end - begin);
+  const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  return {
+    at,
+    ticks: Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step),
+    label: (tick) => numberLabel(tick, digits),
+  };
+}
+
+function numberLabel(value: number, digits: number): string {
+  const fraction = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return value.toLocaleString("en-US", fraction).replace("-", "−");
+}
+
+/** 1, 2 or 5 times a power of ten, so that about five steps make up `range`. */
+function tickStep(range: number): number {
+  if (!(range > 0)) return 1;
+  const rough = range / 5;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  return power * ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10);
+}
+
+function fixed(coordinate: number): string {
+  return coordinate.toFixed(1);
+}

@@ -1,0 +1,106 @@
+/** The panel beside the text: all that is known of one token, and what was retrieved for its prediction. */
+import type { Excerpt } from "../../inspected-text.ts";
+import type { DecodedReport, PairOfReport } from "./decoded-report.ts";
+
+export class Panel {
+  private readonly report: DecodedReport;
+  private readonly root: HTMLElement;
+
+  constructor(report: DecodedReport, root: HTMLElement) {
+    this.report = report;
+    this.root = root;
+  }
+
+  show(token: number, pinned: boolean): void {
+    const pairs = this.report.pairs(token);
+    const nothing = this.node("p", "note", token === 0 ? "The first token is not predicted." : "The memory was empty.");
+    this.root.replaceChildren(
+      this.heading(token, pinned),
+      ...(token === 0 ? [] : [this.losses(token)]),
+      ...(pairs.length === 0 ? [nothing] : [this.gates(token), this.list(token, pairs)]),
+    );
+  }
+
+  private heading(token: number, pinned: boolean): HTMLElement {
+    const heading = this.node("h3");
+    const place = `token ${(token + 1).toLocaleString("en-US")}, ${this.report.place(token)}${pinned ? ", pinned" : ""}`;
+    heading.append(this.visible(this.report.textOf(token)), this.node("small", "", place));
+    return heading;
+  }
+
+  private losses(token: number): HTMLElement {
+    const { nats, natsWithout } = this.report;
+    const gain = this.report.gain(token);
+    const list = this.node("dl", "losses");
+    for (const [name, loss] of [
+      ["without memory", natsWithout[token]] as const,
+      ["with memory", nats[token]] as const,
+    ]) {
+      const probability = `${(100 * Math.exp(-loss)).toPrecision(3)} %`;
+      const value = this.node("dd", "", `${probability} `);
+      value.append(this.bar(Math.exp(-loss)), this.node("small", "", `${loss.toFixed(2)} nats`));
+      list.append(this.node("dt", "", name), value);
+    }
+    const verdict = `${gain < 0 ? "−" : "+"}${Math.abs(gain).toFixed(2)} nats`;
+    list.append(this.node("dt", "", "gain"), this.node("dd", gain < 0 ? "harm-text" : "gain-text", verdict));
+    return list;
+  }
+
+  private gates(token: number): HTMLElement {
+    const details = this.node("details");
+    const list = this.node("dl", "losses");
+    for (const [i, gate] of this.report.gates(token).entries()) {
+      const value = this.node("dd", "", `${gate.toFixed(2)} `);
+      value.append(this.bar(gate));
+      list.append(this.node("dt", "", this.report.heads[i]), value);
+    }
+    details.append(this.node("summary", "", "Gates: the memory's share in each head"), list);
+    return details;
+  }
+
+  private list(token: number, pairs: readonly PairOfReport[]): HTMLElement {
+    const list = this.node("ol", "pairs");
+    for (const pair of pairs) {
+      const item = this.node("li");
+      item.append(this.origin(token, pair), this.bar(pair.weight), this.quote(this.report.excerpt(pair.token, 90)));
+      list.append(item);
+    }
+    const section = this.node("section");
+    section.append(this.node("h4", "", "Retrieved, in context"), list);
+    return section;
+  }
+
+  /** `line 12, 345 tokens back · layer 2 head 1 · weight 0.31 · score 0.87`; a line of this document is a link. */
+  private origin(token: number, { head, token: of, weight, score }: PairOfReport): HTMLElement {
+    const origin = this.node("p", "origin");
+    const place = this.node(of < 0 ? "span" : "a", "", this.report.place(of));
+    if (place instanceof HTMLAnchorElement) place.href = `#t${of}`;
+    const back = of < 0 ? "" : `, ${(token - 1 - of).toLocaleString("en-US")} tokens back`;
+    origin.append(place, `${back} · ${head} · weight ${weight.toFixed(2)} · score ${score.toFixed(2)}`);
+    return origin;
+  }
+
+  private quote({ before, token, after }: Excerpt): HTMLElement {
+    const quote = this.node("blockquote");
+    quote.append(before, this.node("mark", "", token), after);
+    return quote;
+  }
+
+  private bar(part: number): HTMLElement {
+    const bar = this.node("span", "bar");
+    bar.style.setProperty("--part", part.toFixed(3));
+    return bar;
+  }
+
+  /** A token's text, with signs for white space. */
+  private visible(text: string): HTMLElement {
+    return this.node("code", "", text.replaceAll("\n", "⏎").replaceAll("\t", "⇥").replaceAll(" ", "␣"));
+  }
+
+  private node(name: string, className = "", text = ""): HTMLElement {
+    const element = document.createElement(name);
+    if (className !== "") element.className = className;
+    element.textContent = text;
+    return element;
+  }
+}

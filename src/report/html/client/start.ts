@@ -1,0 +1,56 @@
+/** Puts the page together: the text, the panel beside it, and which token the panel shows. */
+import { DecodedReport } from "./decoded-report.ts";
+import { Panel } from "./panel.ts";
+import { TextView } from "./text-view.ts";
+
+/** Elements of the page that the script fills; inspection-page.ts makes them. */
+export function startReport(): void {
+  const element = (id: string): HTMLElement => document.getElementById(id) as HTMLElement;
+  const report = new DecodedReport(JSON.parse(element("report-data").textContent ?? ""));
+  const text = new TextView(report, element("text"));
+  const panel = new Panel(report, element("panel"));
+  let shown = 0;
+  let pinned: number | undefined;
+
+  const show = (token: number) => {
+    shown = token;
+    panel.show(token, token === pinned);
+    text.mark("shown", [token]);
+    text.mark(
+      "retrieved",
+      report.pairs(token).map((pair) => pair.token),
+    );
+  };
+  const pin = (token: number | undefined) => {
+    pinned = token;
+    text.mark("pinned", token === undefined ? [] : [token]);
+    show(shown);
+  };
+  text.onVisit = (token) => {
+    if (pinned === undefined) show(token);
+  };
+  text.onPin = (token) => {
+    shown = token;
+    pin(token === pinned ? undefined : token);
+  };
+
+  const goToHash = () => {
+    const token = /^#t(\d+)$/.exec(location.hash)?.[1];
+    if (token !== undefined && Number(token) < report.length) text.goTo(Number(token));
+  };
+  /** A link in the panel leads to a retrieved token: what the panel shows stays. Other links choose what it shows. */
+  const follow = (link: HTMLAnchorElement) => {
+    pin(element("panel").contains(link) ? shown : undefined);
+    if (link.hash === location.hash) goToHash(); // no hashchange will come
+  };
+  document.addEventListener("click", ({ target }) => {
+    if (target instanceof HTMLAnchorElement) follow(target);
+  });
+  document.addEventListener("keydown", ({ key }) => {
+    if (key === "Escape") pin(undefined);
+  });
+  window.addEventListener("hashchange", goToHash);
+  show(0);
+  goToHash();
+  document.body.dataset.ready = "true";
+}

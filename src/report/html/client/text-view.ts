@@ -1,0 +1,180 @@
+/**
+ * The text in the page: parts of whole lines, plain at first, with a coloured element for each token from when they come
+ * near the window. One token is the current one; arrow keys move it.
+ */
+import type { DecodedReport } from "./decoded-report.ts";
+
+interface Part {
+  readonly first: number;
+  readonly end: number;
+  readonly element: HTMLElement;
+  painted: boolean;
+}
+
+export class TextView {
+  /** Told of the token that the pointer or the keyboard is on. */
+  onVisit: (token: number) => void = () => {};
+  /** Told of a token that was clicked, or on which Enter was pressed. */
+  onPin: (token: number) => void = () => {};
+  private readonly report: DecodedReport;
+  private readonly parts: readonly Part[];
+  /** The token that the Tab key leads to. */
+  private current = 0;
+  private marks: readonly [className: string, tokens: readonly number[]][] = [];
+
+  constructor(report: DecodedReport, root: HTMLElement) {
+    this.report = report;
+    this.parts = this.split(400);
+    root.replaceChildren(...this.parts.map(({ element }) => element));
+    const nearWindow = new IntersectionObserver(
+      (entries) => {
+        for (const { isIntersecting, target } of entries) {
+          if (isIntersecting) this.paint(this.parts[Number((target as HTMLElement).dataset.part)]);
+        }
+      },
+      { rootMargin: "100% 0px" },
+    );
+    for (const { element } of this.parts) nearWindow.observe(element);
+    root.addEventListener("pointerover", ({ target }) => this.withToken(target, (token) => this.onVisit(token)));
+    root.addEventListener("click", ({ target }) => this.withToken(target, (token) => this.click(token)));
+    root.addEventListener("focusin", ({ target }) => this.withToken(target, (token) => this.onVisit(token)));
+    root.addEventListener("keydown", (event) => this.press(event));
+    this.makeCurrent(0);
+  }
+
+  /** Scrolls to the token and puts the keyboard on it. */
+  goTo(token: number): void {
+    this.makeCurrent(token);
+    this.element(token).scrollIntoView({ block: "center" });
+    this.element(token).focus({ preventScroll: true });
+  }
+
+  /** Gives tokens a class, and takes it from those that had it. */
+  mark(className: string, tokens: readonly number[]): void {
+    const before = this.marks.find(([name]) => name === className)?.[1] ?? [];
+    this.marks = [...this.marks.filter(([name]) => name !== className), [className, tokens]];
+    for (const token of before) this.paintedElement(token)?.classList.remove(className);
+    for (const token of tokens) this.paintedElement(token)?.classList.add(className);
+  }
+
+  /** Parts of at least so many tokens that end with a line. */
+  private split(least: number): Part[] {
+    const { report } = this;
+    const parts: Part[] = [];
+    for (let first = 0; first < report.length; ) {
+      let end = Math.min(first + least, report.length);
+      while (end < report.length && !report.textOf(end - 1).endsWith("\n")) end++;
+      parts.push(this.part(first, end, parts.length));
+      first = end;
+    }
+    return parts;
+  }
+
+  private part(first: number, end: number, number: number): Part {
+    const element = document.createElement("div");
+    const lines = this.report.line(end - 1) - this.report.line(first) + 1;
+    element.dataset.part = String(number);
+    element.style.setProperty("--lines", String(lines));
+    element.textContent = this.report.text.slice(this.report.begin(first), this.report.end(end - 1));
+    return { first, end, element, painted: false };
+  }
+
+  private paint(part: Part): void {
+    if (part.painted) return;
+    part.painted = true;
+    const tokens = Array.from({ length: part.end - part.first }, (_, i) => part.first + i);
+    part.element.replaceChildren(...tokens.map((token) => this.paintedToken(token)));
+  }
+
+  private paintedToken(token: number): HTMLElement {
+    const element = document.createElement("span");
+    const level = this.report.level(token);
+    element.id = `t${token}`;
+    element.textContent = this.report.textOf(token);
+    if (level !== 0) element.className = level > 0 ? `gain-${level}` : `harm-${-level}`;
+    for (const [className, tokens] of this.marks) if (tokens.includes(token)) element.classList.add(className);
+    return element;
+  }
+
+  private partOf(token: number): Part | undefined {
+    return this.parts.find(({ first, end }) => first <= token && token < end);
+  }
+
+  private paintedElement(token: number): HTMLElement | undefined {
+    const part = this.partOf(token);
+    return part?.painted ? (part.element.children[token - part.first] as HTMLElement) : undefined;
+  }
+
+  private element(token: number): HTMLElement {
+    const part = this.partOf(token) ?? this.parts[0];
+    this.paint(part);
+    return part.element.children[token - part.first] as HTMLElement;
+  }
+
+  private withToken(target: EventTarget | null, use: (token: number) => void): void {
+    const id = target instanceof HTMLElement ? target.id : "";
+    if (/^t\d+$/.test(id)) use(Number(id.slice(1)));
+  }
+
+  private click(token: number): void {
+    this.makeCurrent(token);
+    this.element(token).focus({ preventScroll: true });
+    this.onPin(token);
+  }
+
+  private press(event: KeyboardEvent): void {
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    const moves: Partial<Record<string, () => number>> = {
+      ArrowRight: () => this.beside(this.current, 1),
+      ArrowLeft: () => this.beside(this.current, -1),
+      ArrowDown: () => this.inNextLine(1),
+      ArrowUp: () => this.inNextLine(-1),
+    };
+    const move = moves[event.key];
+    if (event.key === "Enter") this.onPin(this.current);
+    else if (move === undefined) return;
+    else this.moveTo(move());
+    event.preventDefault();
+  }
+
+  private moveTo(token: number): void {
+    this.makeCurrent(token);
+    this.element(token).focus({ preventScroll: true });
+    this.element(token).scrollIntoView({ block: "nearest" });
+  }
+
+  /** The nearest token in the direction that has characters of its own, or the same one where there is none. */
+  private beside(token: number, direction: 1 | -1): number {
+    for (let next = token + direction; next >= 0 && next < this.report.length; next += direction) {
+      if (this.report.textOf(next) !== "") return next;
+    }
+    return token;
+  }
+
+  /** The token below or above the current one, in the next line of text that has one. */
+  private inNextLine(direction: 1 | -1): number {
+    const from = this.element(this.current).getClientRects()[0];
+    const distance = (box: DOMRect) => Math.abs(box.left - from.left);
+    let best = this.current;
+    let bestBox: DOMRect | undefined;
+    for (let token = this.current, next = this.beside(token, direction); next !== token; ) {
+      token = next;
+      next = this.beside(token, direction);
+      const box = this.element(token).getClientRects()[0];
+      if (box === undefined || Math.abs(box.top - from.top) < from.height / 2) continue;
+      if (bestBox !== undefined && Math.abs(box.top - bestBox.top) > from.height / 2) break;
+      if (bestBox === undefined || distance(box) < distance(bestBox)) [best, bestBox] = [token, box];
+    }
+    return best;
+  }
+
+  private makeCurrent(token: number): void {
+    const before = this.element(this.current);
+    for (const name of ["tabindex", "role", "aria-label"]) before.removeAttribute(name);
+    this.current = token;
+    const element = this.element(token);
+    element.tabIndex = 0;
+    element.setAttribute("role", "button");
+    element.setAttribute("aria-label", `token ${token + 1}: ${JSON.stringify(this.report.textOf(token))}`);
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * The report of an inspection as one HTML file: the text coloured by what the memory saved for each token, a panel with what
+ * was retrieved for it, and charts. What happens in the page is in client/.
+ */
+import type { Inspection } from "../../model/inspect.ts";
+import { gainOf, type InspectionSummary, type TokenGroup } from "../../model/inspection-summary.ts";
+import { writeFileAtomic } from "../../platform.ts";
+import type { Excerpt, InspectedText } from "../inspected-text.ts";
+import { percent } from "../memory-table.ts";
+import { wholeNumber } from "../progress.ts";
+import { type Bar, barChart } from "./chart.ts";
+import { bytesOf, DecodedReport } from "./client/decoded-report.ts";
+import { Panel } from "./client/panel.ts";
+import { startReport } from "./client/start.ts";
+import { TextView } from "./client/text-view.ts";
+import { escapeHtml, htmlPage, jsonScript } from "./page.ts";
+import { reportData } from "./report-data.ts";
+import { styles } from "./styles.ts";
+
+/** What the page runs: the source texts of these, which refer to nothing but each other and the browser. */
+const script = `${[bytesOf, DecodedReport, TextView, Panel, startReport].join("\n")}\nstartReport();`;
+
+/** Bars along the document. */
+const STRETCHES = 80;
+const SURROUNDINGS = 28;
+
+/** Writes the report of an inspection to `path`. */
+export function writeInspectionPage(
+  path: string,
+  inspection: Inspection,
+  summary: InspectionSummary,
+  text: InspectedText,
+): void {
+  writeFileAtomic(path, inspectionPage(inspection, summary, text));
+}
+
+export function inspectionPage(inspection: Inspection, summary: InspectionSummary, text: InspectedText): string {
+  const body = [
+    header(inspection, summary.all),
+    "<main>",
+    `<div class="charts">${charts(inspection, summary).join("\n")}</div>`,
+    mostGained(inspection, summary, text),
+    documents(summary),
+    READING,
+    "</main>",
+    jsonScript("report-data", reportData(inspection, text)),
+  ];
+  return htmlPage({ title: `What a memory does for ${inspection.name}`, styles, body: body.join("\n"), script });
+}
+
+const READING = `<h2 id="reading">The text</h2>
+<p class="legend">Each token is coloured by the nats that the memory saves in its prediction:
+${["−4", "−2", "−1", "−0.3", "−0.1"].map((nats, i) => `<span class="swatch harm-${5 - i}">${nats}</span>`).join("")}<span
+class="swatch">0</span>${["0.1", "0.3", "1", "2", "4"].map((nats, i) => `<span class="swatch gain-${i + 1}">${nats}</span>`).join("")}.
+Point at a token, or go there with Tab and the arrow keys, to see what was retrieved for it; a click or Enter keeps it,
+Escape lets it go. Of what was retrieved one token is marked; what follows it there is what the memory suggests here.</p>
+<noscript><p>The text and what was retrieved for it are shown by a script, which this browser does not run.</p></noscript>
+<div class="reading">
+<div id="text" class="text" role="group" aria-label="The document, token by token"></div>
+<aside id="panel" aria-live="polite" aria-label="What was retrieved for the token"></aside>
+</div>`;
+
+function header({ name, memorySize }: Inspection, { tokens, nats, natsWithout }: TokenGroup): string {
+  const [without, withMemory] = [Math.exp(natsWithout), Math.exp(nats)];
+  const figures = [
+    ["tokens predicted", wholeNumber(tokens)],
+    ["pairs of memory", wholeNumber(memorySize)],
+    ["perplexity without memory", without.toPrecision(4)],
+    ["with memory", withMemory.toPrecision(4)],
+    ["change", percent(withMemory / without - 1)],
+  ];
+  const list = figures.map(([term, value]) => `<div><dt>${term}</dt><dd>${value}</dd></div>`).join("");
+  return `<header>
+<h1>What a memory does for ${escapeHtml(name)}</h1>
+<dl class="figures">${list}</dl>
+<p><a href="#reading">To the text</a></p>
+</header>`;
+}
+
+function charts(inspection: Inspection, { distances, occurrences, kinds }: InspectionSummary): string[] {
+  const y = "mean gain, nats a token";
+  const bars = (groups: readonly TokenGroup[]) => groups.map(groupBar);
+  return [
+    barChart({ title: "Gain along the document", x: "first token of a stretch", y }, stretches(inspection), 10),
+    barChart({ title: "Gain by distance", x: "tokens back to the pair with the largest share", y }, bars(distances)),
+    barChart({ title: "Gain by frequency", x: "how often the token's word was there so far", y }, bars(occurrences)),
+    barChart({ title: "Gain by kind of word", x: "what the token's word is", y }, bars(kinds)),
+  ];
+}
+
+function groupBar({ name, tokens, nats, natsWithout }: TokenGroup): Bar {
+  const value = natsWithout - nats;
+  return { label: name, value, detail: `${name}: ${value.toFixed(3)} nats, ${wholeNumber(tokens)} tokens` };
+}
+
+/** Mean gains of equal stretches of the document. */
+function stretches(inspection: Inspection): Bar[] {
+  const predictions = inspection.ids.length - 1;
+  const length = Math.ceil(predictions / STRETCHES);
+  return Array.from({ length: Math.ceil(predictions / length) }, (_, i) => {
+    const first = 1 + i * length;
+    const tokens = Array.from({ length: Math.min(length, predictions + 1 - first) }, (_, j) => first + j);
+    const value = tokens.reduce((sum, token) => sum + gainOf(inspection, token), 0) / tokens.length;
+    const label = wholeNumber(first);
+    return {
+      label,
+      value,
+      detail: `tokens ${label} to ${wholeNumber(first + tokens.length - 1)}: ${value.toFixed(3)} nats`,
+    };
+  });
+}
+
+function mostGained(inspection: Inspection, { mostGained }: InspectionSummary, text: InspectedText): string {
+  const { nats, natsWithout, retrieved } = inspection;
+  const probability = (loss: number) => `${(100 * Math.exp(-loss)).toFixed(1)} %`;
+  const rows = mostGained.map((token) => {
+    const best = retrieved.best(token);
+    const cells = [
+      cell(placeLink(text, token), "place"),
+      cell(excerptHtml(text.excerpt(token, SURROUNDINGS)), "excerpt"),
+      cell(`${probability(natsWithout[token])} → ${probability(nats[token])}`, "number"),
+      cell(best === undefined ? "" : placeLink(text, best.token), "place"),
+      cell(best === undefined ? "" : excerptHtml(text.excerpt(best.token, SURROUNDINGS)), "excerpt"),
+    ];
+    return `<tr>${cells.join("")}</tr>`;
+  });
+  const titles = ["token", "in context", "probability", "retrieved", "in context"].map((title) => `<th>${title}</th>`);
+  return `<h2>The tokens that gained most</h2>
+<div class="scroll" tabindex="0" role="region" aria-label="The tokens that gained most"><table>
+<thead><tr>${titles.join("")}</tr></thead>
+<tbody>${rows.join("\n")}</tbody>
+</table></div>`;
+}
+
+function documents({ documents }: InspectionSummary): string {
+  const rows = documents.map(({ document, share }) => {
+    return `<tr>${cell(escapeHtml(document))}${cell(`${(100 * share).toFixed(1)} %`, "number")}</tr>`;
+  });
+  return `<h2>Retrieved from</h2>
+<table><thead><tr><th>document</th><th class="number">share of the weight</th></tr></thead>
+<tbody>${rows.join("\n")}</tbody></table>`;
+}
+
+function cell(html: string, className?: string): string {
+  return className === undefined ? `<td>${html}</td>` : `<td class="${className}">${html}</td>`;
+}
+
+function placeLink(text: InspectedText, token: number): string {
+  const place = escapeHtml(text.place(token));
+  return token < 0 ? place : `<a href="#t${token}">${place}</a>`;
+}
+
+function excerptHtml({ before, token, after }: Excerpt): string {
+  const inLine = (part: string) => escapeHtml(part.replaceAll("\n", "⏎").replaceAll("\t", " "));
+  return `${inLine(before)}<mark>${inLine(token)}</mark>${inLine(after)}`;
+}

@@ -1,0 +1,54 @@
+/**
+ * A whole HTML page in one file that loads nothing: styles, data and script are inside. Whatever is shown may hold any
+ * characters, so everything that is put in goes through `escapeHtml` or `jsonScript`, and should something slip through all
+ * the same, the page's own policy lets no other script run and nothing be fetched.
+ */
+import { createHash } from "node:crypto";
+
+export interface Page {
+  readonly title: string;
+  readonly styles: string;
+  /** HTML. */
+  readonly body: string;
+  readonly script?: string;
+}
+
+export function htmlPage({ title, styles, body, script }: Page): string {
+  const policy = [
+    "default-src 'none'",
+    `style-src ${sourceHash(styles)}`,
+    `script-src ${script === undefined ? "'none'" : sourceHash(script)}`,
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join("; ");
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escapeHtml(title)}</title>
+<style>${styles}</style>
+</head>
+<body>
+${body}
+${script === undefined ? "" : `<script>${script}</script>\n`}</body>
+</html>
+`;
+}
+
+/** `text` as content of an element or of an attribute in double quotes. */
+export function escapeHtml(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+}
+
+/** An element with data for the page's script. No text in it can end it: JSON may write every `<` as an escape. */
+export function jsonScript(id: string, value: unknown): string {
+  const json = JSON.stringify(value).replaceAll("<", "\\u003c");
+  return `<script type="application/json" id="${escapeHtml(id)}">${json}</script>`;
+}
+
+/** How a Content-Security-Policy names an inline script or style. */
+function sourceHash(source: string): string {
+  return `'sha256-${createHash("sha256").update(source).digest("base64")}'`;
+}

@@ -1,0 +1,120 @@
+/**
+ * Styles of all pages. Gain is blue and harm orange, which every kind of colour blindness tells apart; harm in the text is
+ * dotted as well, for greyscale. Light or dark is what the reader's system says.
+ */
+export const styles = `
+:root {
+  color-scheme: light dark;
+  --paper: #fcfcfa; --raised: #ffffff; --ink: #1d2024; --faint: #5c636b; --rule: #d9dcdf;
+  --gain: 20 96 200; --harm: 214 110 10; --link: #0b57b5; --mark: #ffe27a; --mark-ink: #1d2024;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --paper: #15171a; --raised: #1d2024; --ink: #e7e9ec; --faint: #a2a9b1; --rule: #363b41;
+    --gain: 70 140 255; --harm: 240 130 40; --link: #8ab8ff; --mark: #6b5600; --mark-ink: #fff3c4;
+  }
+}
+* { box-sizing: border-box; }
+body {
+  margin: 0 auto; padding: 1.5rem; max-width: 90rem; background: var(--paper); color: var(--ink);
+  font: 1rem/1.5 system-ui, sans-serif;
+}
+h1 { font-size: 1.5rem; margin: 0 0 .25rem; overflow-wrap: anywhere; }
+h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
+a { color: var(--link); }
+small, .note, .origin, figcaption { color: var(--faint); }
+code, .text, blockquote, td.excerpt { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
+.gain-text { color: rgb(var(--gain)); font-weight: 600; }
+.harm-text { color: rgb(var(--harm)); font-weight: 600; }
+:focus-visible { outline: 2px solid var(--link); outline-offset: 1px; }
+
+.figures { display: flex; flex-wrap: wrap; gap: .5rem 2rem; margin: .75rem 0; }
+.figures div { display: flex; flex-direction: column-reverse; }
+.figures dt { color: var(--faint); font-size: .85rem; }
+.figures dd { margin: 0; font-size: 1.35rem; font-variant-numeric: tabular-nums; }
+
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(32rem, 100%), 1fr)); gap: 1rem; }
+.chart { margin: 0; padding: .75rem; background: var(--raised); border: 1px solid var(--rule); border-radius: 6px; }
+.chart svg { display: block; width: 100%; height: auto; }
+.chart figcaption { font-size: .9rem; font-weight: 600; color: var(--ink); }
+.chart text { fill: var(--faint); font: 11px system-ui, sans-serif; }
+.chart .axis-label { fill: var(--ink); font-size: 12px; }
+.grid { stroke: var(--rule); stroke-width: 1; }
+.axis { stroke: var(--faint); stroke-width: 1; }
+rect.gain { fill: rgb(var(--gain) / .8); }
+rect.harm { fill: rgb(var(--harm) / .85); }
+rect.gain:hover, rect.harm:hover { stroke: var(--ink); }
+.line { fill: none; stroke: currentColor; stroke-width: 2; }
+.line-0 { color: rgb(var(--gain)); }
+.line-1 { color: rgb(var(--harm)); stroke-dasharray: 7 3; }
+.line-2 { color: var(--ink); stroke-dasharray: 2 3; }
+.line-3 { color: var(--faint); stroke-dasharray: 10 3 2 3; }
+.line-4 { color: #9a6bd1; }
+.key { font-size: .85rem; margin-right: .75rem; }
+.key::before { content: "━ "; }
+
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .9rem; }
+th { text-align: left; font-weight: 600; }
+th, td { padding: .2rem .9rem .2rem 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.excerpt { white-space: pre; font-size: .8rem; }
+td.place { white-space: nowrap; }
+mark { background: var(--mark); color: var(--mark-ink); border-radius: 2px; }
+
+.legend { font-size: .85rem; margin: .25rem 0 .75rem; }
+.legend .swatch { padding: .1rem .35rem; font-family: ui-monospace, monospace; }
+.reading { display: grid; grid-template-columns: minmax(0, 1fr) minmax(20rem, 30rem); gap: 1.5rem; align-items: start; }
+.text {
+  white-space: pre-wrap; overflow-wrap: anywhere; font-size: .85rem; line-height: 1.6; tab-size: 4;
+  background: var(--raised); border: 1px solid var(--rule); border-radius: 6px; padding: 1rem;
+}
+.text > div { content-visibility: auto; contain-intrinsic-size: auto calc(var(--lines) * 1.36rem); }
+.text span { cursor: pointer; border-radius: 2px; scroll-margin: 20vh; }
+.gain-1 { background: rgb(var(--gain) / .10); }
+.gain-2 { background: rgb(var(--gain) / .20); }
+.gain-3 { background: rgb(var(--gain) / .32); }
+.gain-4 { background: rgb(var(--gain) / .45); }
+.gain-5 { background: rgb(var(--gain) / .60); }
+.harm-1 { background: rgb(var(--harm) / .10); }
+.harm-2 { background: rgb(var(--harm) / .20); }
+.harm-3 { background: rgb(var(--harm) / .32); }
+.harm-4 { background: rgb(var(--harm) / .45); }
+.harm-5 { background: rgb(var(--harm) / .58); }
+.harm-1, .harm-2, .harm-3, .harm-4, .harm-5 {
+  text-decoration: underline dotted rgb(var(--harm)); text-underline-offset: .2em;
+}
+.text .retrieved { background: var(--mark); color: var(--mark-ink); box-shadow: 0 0 0 1px var(--mark-ink); }
+.text .shown { box-shadow: 0 0 0 2px var(--ink); }
+.text .pinned { box-shadow: 0 0 0 3px var(--link); }
+
+#panel {
+  position: sticky; top: 1rem; max-height: calc(100vh - 2rem); overflow: auto; padding: 1rem;
+  background: var(--raised); border: 1px solid var(--rule); border-radius: 6px; font-size: .9rem;
+}
+#panel h3 { margin: 0 0 .5rem; font-size: 1.05rem; }
+#panel h3 code { padding: .1rem .4rem; border: 1px solid var(--rule); border-radius: 4px; overflow-wrap: anywhere; }
+#panel h3 small { display: block; margin-top: .3rem; font-weight: 400; }
+#panel h4 { margin: .75rem 0 .25rem; font-size: .95rem; }
+#panel p { margin: .25rem 0; }
+.losses { display: grid; grid-template-columns: auto 1fr; gap: .1rem .75rem; margin: 0 0 .5rem; }
+.losses dt { color: var(--faint); }
+.losses dd { margin: 0; font-variant-numeric: tabular-nums; }
+.bar { display: inline-block; width: 7rem; height: .55em; margin-right: .5rem; border-radius: 2px; background: var(--rule); }
+.bar::before {
+  content: ""; display: block; width: calc(var(--part) * 100%); min-width: 1px; height: 100%; border-radius: 2px;
+  background: rgb(var(--gain));
+}
+.pairs { margin: 0; padding: 0; list-style: none; }
+.pairs li { padding: .4rem 0; border-top: 1px solid var(--rule); }
+.pairs .bar { display: block; width: 100%; height: .3em; margin: .2rem 0; }
+.origin { font-size: .8rem; }
+blockquote { margin: 0; font-size: .78rem; white-space: pre-wrap; overflow-wrap: anywhere; }
+
+@media (max-width: 60rem) {
+  body { padding: .75rem; }
+  .reading { grid-template-columns: minmax(0, 1fr); }
+  #panel { position: fixed; inset: auto 0 0; top: auto; max-height: 40vh; border-radius: 6px 6px 0 0; z-index: 1; }
+  .text { margin-bottom: 40vh; }
+}
+`;

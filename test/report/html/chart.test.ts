@@ -1,0 +1,76 @@
+import * as assert from "uvu/assert";
+import { barChart, lineChart } from "../../../src/report/html/chart.ts";
+import { suite } from "../../harness.ts";
+
+const test = suite("charts");
+
+const labels = { title: "A <chart>", x: "what & why", y: "how much" };
+
+/** The numbers of an attribute in order. */
+function attributes(svg: string, element: string, name: string): number[] {
+  return [...svg.matchAll(new RegExp(`<${element} [^>]*?\\b${name}="([^"]*)"`, "g"))].map(([, value]) => Number(value));
+}
+
+function bars(values: number[]): string {
+  return barChart(
+    labels,
+    values.map((value, i) => ({ label: `bar ${i}`, value, detail: `"${value}"` })),
+  );
+}
+
+test("bars stand on zero, as high as their values say", () => {
+  const svg = bars([1, 2, -1]);
+  const [tops, heights] = [attributes(svg, "rect", "y"), attributes(svg, "rect", "height")];
+  const [zero] = [tops[0] + heights[0]];
+  assert.ok(Math.abs(tops[1] + heights[1] - zero) < 0.11);
+  assert.ok(Math.abs(tops[2] - zero) < 0.11, "below zero");
+  assert.ok(Math.abs(heights[1] - 2 * heights[0]) < 0.21);
+  assert.ok(Math.abs(heights[2] - heights[0]) < 0.21);
+  assert.equal(
+    [...svg.matchAll(/<rect class="(\w+)"/g)].map(([, kind]) => kind),
+    ["gain", "gain", "harm"],
+  );
+});
+
+test("ticks are round numbers that enclose the values", () => {
+  const ticks = (values: number[]) =>
+    [...bars(values).matchAll(/text-anchor="end">([^<b]*)</g)].map(([, text]) => text);
+  assert.equal(ticks([0.013, 0.041]), ["0.00", "0.01", "0.02", "0.03", "0.04", "0.05"]);
+  assert.equal(ticks([-730, 1210]), ["−1,000", "−500", "0", "500", "1,000", "1,500"]);
+  assert.equal(ticks([0, 0]), ["0", "1"]);
+});
+
+test("no values, and labels with signs of HTML, make a chart, too", () => {
+  assert.match(bars([]), 'aria-label="A &lt;chart&gt;: how much by what &amp; why"');
+  assert.match(bars([3]), "<title>&quot;3&quot;</title>");
+});
+
+test("of many bars only some have labels", () => {
+  const many = Array.from({ length: 30 }, (_, i) => ({ label: `bar ${i}`, value: i, detail: "" }));
+  assert.is(barChart(labels, many, 10).match(/>bar /g)?.length, 3);
+});
+
+test("lines go through their points, and are named", () => {
+  const svg = lineChart(labels, [
+    {
+      name: "step <1>",
+      points: [
+        [0, 0.5],
+        [10, 1],
+      ],
+    },
+    {
+      name: "step 2",
+      points: [
+        [0, 1],
+        [5, 0.75],
+        [10, 1],
+      ],
+    },
+  ]);
+  const [first, second] = [...svg.matchAll(/points="([^"]*)"/g)].map(([, points]) => points.split(" "));
+  assert.equal([first.length, second.length], [2, 3]);
+  assert.is(first[1], second[2], "the same point in both");
+  assert.not.equal(first[0], second[0]);
+  assert.match(svg, "step &lt;1&gt;</span>");
+});

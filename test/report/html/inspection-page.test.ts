@@ -1,0 +1,97 @@
+import * as assert from "uvu/assert";
+import { inspect } from "../../../src/model/inspect.ts";
+import { gainOf, summarize } from "../../../src/model/inspection-summary.ts";
+import { Transformer } from "../../../src/model/transformer.ts";
+import { Reader } from "../../../src/reader.ts";
+import { DecodedReport } from "../../../src/report/html/client/decoded-report.ts";
+import { inspectionPage } from "../../../src/report/html/inspection-page.ts";
+import { reportData } from "../../../src/report/html/report-data.ts";
+import { InspectedText } from "../../../src/report/inspected-text.ts";
+import { byteTokenizer } from "../../../src/text/tokenizer.ts";
+import { wordsOfTokens } from "../../../src/text/words.ts";
+import { suite } from "../../harness.ts";
+import { tinyConfig } from "../../tiny.ts";
+
+const test = suite("report page");
+
+const bytes = byteTokenizer();
+const model = new Transformer(tinyConfig({ memory_gate_init: 1 }), 1);
+/** What ends a script, a comment, an attribute or an element, and what HTML has a name for. */
+const hostile = `</script><script>document.title="owned"</script><!--\n<img src=x onerror=alert(1)> "quoted" &amp; 'é'\n`;
+
+async function inspected(document: string, name = "mine.md") {
+  const reader = new Reader(model, bytes, { memorySize: 60 });
+  await reader.read(hostile.slice(0, 30), { name: hostile });
+  const inspection = await inspect(model, bytes, bytes.encode(document), { known: reader.snapshot(), name });
+  reader.release();
+  const text = new InspectedText(inspection, bytes);
+  return { inspection, text, summary: summarize(inspection, wordsOfTokens(text.texts), 5) };
+}
+
+test("the browser knows of every token what the inspection found", async () => {
+  const { inspection, text } = await inspected(hostile);
+  const report = new DecodedReport(JSON.parse(JSON.stringify(reportData(inspection, text))));
+  assert.is(report.text, hostile);
+  assert.is(report.length, inspection.ids.length);
+  assert.equal(report.heads, ["layer 1 head 0", "layer 1 head 1"]);
+  for (let token = 0; token < report.length; token++) {
+    assert.is(report.textOf(token), text.text(token));
+    assert.is(report.place(token), text.place(token));
+    assert.is(report.gain(token), gainOf(inspection, token));
+    const expected = inspection.retrieved.list(token);
+    const pairs = report.pairs(token);
+    assert.equal(
+      pairs.map((pair) => pair.token),
+      expected.map((pair) => pair.token),
+    );
+    for (const [i, { head, token: of, weight, score }] of pairs.entries()) {
+      assert.is(head, `layer 1 head ${expected[i].head}`);
+      assert.ok(Math.abs(weight - expected[i].weight) < 1e-5 && Math.abs(score - expected[i].score) < 1e-4);
+      assert.equal([report.textOf(of), report.place(of)], [text.text(of), text.place(of)]);
+    }
+    for (const [head, gate] of report.gates(token).entries()) {
+      assert.ok(Math.abs(gate - inspection.gates[token * 2 + head]) < 1 / 255);
+    }
+  }
+});
+
+test("tokens that were read before bring their surroundings along", async () => {
+  const { inspection, text } = await inspected("abcdefgh");
+  const report = new DecodedReport(reportData(inspection, text));
+  const [pair] = report.pairs(1);
+  assert.ok(pair.token < 0);
+  const { before, token, after } = report.excerpt(pair.token, 0);
+  assert.is(before + token + after, hostile.slice(0, 30));
+  assert.equal(report.excerpt(3, 2), { before: "bc", token: "d", after: "ef" });
+});
+
+test("colours go by the gain, in both directions", () => {
+  const gains = [0, 0.09, 0.1, 0.5, 1, 3, 9, -0.09, -0.1, -9];
+  const report = Object.create(DecodedReport.prototype, { gain: { value: (token: number) => gains[token] } });
+  assert.equal(
+    gains.map((_, token) => report.level(token)),
+    [0, 0, 1, 2, 3, 4, 5, 0, -1, -5].map((level) => level || 0),
+  );
+});
+
+test("a page runs only its own script and loads nothing, whatever the documents hold", async () => {
+  const { inspection, text, summary } = await inspected(hostile.repeat(3), hostile);
+  const page = inspectionPage(inspection, summary, text);
+  assert.is(page.match(/<script/g)?.length, 2, "the data and the script");
+  assert.is(page.match(/<\/script/g)?.length, 2);
+  assert.not.match(page, "<img");
+  assert.not.match(page, /<!--/);
+  assert.match(
+    page,
+    /Content-Security-Policy" content="default-src 'none'; style-src 'sha256-[^']+'; script-src 'sha256-/,
+  );
+  assert.not.match(page.replace(/"report-data">.*/, ""), /\b(src|href)="(?!#)/, "no address but places in the page");
+});
+
+test("every chart names its axes", async () => {
+  const { inspection, text, summary } = await inspected("one two three, one two three");
+  const page = inspectionPage(inspection, summary, text);
+  const charts = [...page.matchAll(/<figure[\s\S]*?<\/figure>/g)].map(([chart]) => chart);
+  assert.is(charts.length, 4);
+  for (const chart of charts) assert.is(chart.match(/class="axis-label"/g)?.length, 2);
+});
