@@ -29,6 +29,7 @@ export { KvMemory, type MemoryShape, type SearchOptions } from "./memory/memory.
 export { decodeMemory, encodeMemory } from "./memory/memory-file.ts";
 export { type MemorySnapshot, mergeSnapshots, type Pairs } from "./memory/snapshot.ts";
 export { type Source, SourceLog, type SourceTable } from "./memory/sources.ts";
+export { type Found, VectorStore, type VectorStoreOptions } from "./memory/vector-store.ts";
 
 // Text, tokens, documents as rows of segments.
 

@@ -10,7 +10,7 @@ import { stepIntegers, stepTensor, type Tensor } from "../autodiff/tensor.ts";
 import { bucketedIndex } from "./bucketed.ts";
 import { exactIndex } from "./exact.ts";
 import { quantisedIndex } from "./quantised.ts";
-import { Ring } from "./ring.ts";
+import { pairInSlot, Ring } from "./ring.ts";
 import type { FallbackCount, KeyIndex } from "./search.ts";
 
 /** B rows of H heads that remember M pairs of D floats; `segment`: T, the most pairs that one step appends. */
@@ -87,6 +87,16 @@ export class KvMemory {
   /** Pairs that row `row` was ever given in its document, those that fell out included. */
   appended(row: number): number {
     return this.ring.appended(row);
+  }
+
+  /** Which pair of those ever appended to the row, counted from 0, lies in `slot`. */
+  serial(row: number, slot: number): number {
+    return pairInSlot(slot, this.appended(row), this.capacity);
+  }
+
+  /** A copy of the value [D] of one head in `slot`. */
+  value(row: number, head: number, slot: number): Float32Array {
+    return this.ring.value(row, head, slot);
   }
 
   /** Forgets everything in one row: its next document begins. */

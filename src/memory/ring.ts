@@ -15,6 +15,12 @@ export interface Span {
   readonly newer: number;
 }
 
+/** Which pair, counted from 0, lies in `slot` after `written` of them: negative if none does. */
+export function pairInSlot(slot: number, written: number, capacity: number): number {
+  const age = (((written - 1 - slot) % capacity) + capacity) % capacity; // 0 is the newest
+  return written - 1 - age;
+}
+
 export class Ring {
   readonly rows: number;
   readonly heads: number;
@@ -81,6 +87,12 @@ export class Ring {
     const begin = (this.written[row] - length) % this.capacity;
     const older = Math.min(length, this.capacity - begin);
     return { begin, older, newer: length - older };
+  }
+
+  /** A copy of the value [D] in a slot. */
+  value(row: number, head: number, slot: number): Float32Array {
+    const pair = (row * this.heads + head) * this.capacity + slot;
+    return heap.f32(this.values + pair * this.width * 4, this.width).slice();
   }
 
   /** A copy of the visible pairs of `keys` or `values`, [H, length, D], oldest first. */

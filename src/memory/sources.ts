@@ -5,6 +5,7 @@
  * integers, five a slot. It is written as tokens are read, a little ahead of the memories, which get them when their segment is
  * complete; what a memory can return, and what it returned in this step, is never overwritten by that. It reads no text.
  */
+import { pairInSlot } from "./ring.ts";
 
 /** The origin of one remembered token. */
 export interface Source {
@@ -100,8 +101,7 @@ export class SourceLog {
 
   /** How many tokens the row had read before the one in `slot`, whatever became of them. */
   serial(slot: number): number {
-    const newest = this.written - 1;
-    return newest - ((((newest - slot) % this.capacity) + this.capacity) % this.capacity);
+    return pairInSlot(slot, this.written, this.capacity);
   }
 
   /** Where the pair in `slot` comes from. Throws a RangeError for a slot that holds nothing. */

@@ -1,0 +1,133 @@
+/** A memory without a model: what is found, what is kept in a file, what is refused. */
+import * as assert from "uvu/assert";
+import { decodeMemory, encodeMemory } from "../../src/memory/memory-file.ts";
+import { VectorStore } from "../../src/memory/vector-store.ts";
+import { Random } from "../../src/random.ts";
+import { heap } from "../../src/wasm/runtime.ts";
+import { suite } from "../harness.ts";
+import { refusal } from "../refusal.ts";
+
+const test = suite("vector store");
+
+/** Vectors [count, D] of length 1. */
+function directions(count: number, width: number, seed: number): Float32Array {
+  const random = new Random(seed);
+  const vectors = Float32Array.from({ length: count * width }, () => random.normal());
+  for (let n = 0; n < count; n++) {
+    const vector = vectors.subarray(n * width, (n + 1) * width);
+    const length = Math.hypot(...vector);
+    vector.set(vector.map((x) => x / (length + 1e-6)));
+  }
+  return vectors;
+}
+
+for (const search of ["exact", "quantised"] as const) {
+  for (const [heads, width, size, topk] of [
+    [1, 1, 1, 1],
+    [1, 7, 100, 5],
+    [3, 16, 33, 40],
+    [2, 5, 64, 9],
+  ]) {
+    test(`${search} lookups return the nearest ${topk} of ${size}, with their numbers and values: ${heads} × ${width}`, () => {
+      const store = new VectorStore({ heads, width, size, search });
+      const appended = size + 29;
+      const keys = directions(appended * heads, width, 1);
+      const values = keys.map((x) => 3 * x + 1);
+      for (let n = 0; n < appended; ) {
+        const end = Math.min(appended, n + 1 + (n % 11));
+        store.append(
+          keys.subarray(n * heads * width, end * heads * width),
+          values.subarray(n * heads * width, end * heads * width),
+        );
+        n = end;
+      }
+      assert.equal([store.length, store.appended], [size, appended]);
+      const queries = directions(6 * heads, width, 2);
+      const found = store.lookup(queries, topk);
+      assert.is(found.k, Math.min(topk, size));
+      for (let list = 0; list < 6 * heads; list++) {
+        const head = list % heads;
+        const vector = (all: Float32Array, n: number) => all.subarray(n * width, (n + 1) * width);
+        const score = (n: number) =>
+          vector(keys, n * heads + head).reduce((sum, x, d) => sum + x * vector(queries, list)[d], 0);
+        const order = Array.from({ length: size }, (_, i) => appended - size + i).sort((a, b) => score(b) - score(a));
+        for (let i = 0; i < found.k; i++) {
+          const at = list * found.k + i;
+          if (width > 1) assert.is(found.serials[at], order[i]);
+          assert.ok(Math.abs(found.scores[at] - score(order[i])) < 1e-5);
+          assert.equal([...vector(found.values, at)], [...vector(values, found.serials[at] * heads + head)]);
+        }
+      }
+      store.release();
+    });
+  }
+}
+
+test("bucketed search finds most of the nearest", () => {
+  const store = new VectorStore({ width: 16, size: 2000, search: "bucketed" });
+  const exact = new VectorStore({ width: 16, size: 2000 });
+  const keys = directions(2000, 16, 5);
+  for (const each of [store, exact]) each.append(keys, keys);
+  const queries = directions(50, 16, 6);
+  const [some, all] = [store, exact].map((each) => each.lookup(queries, 10).serials);
+  const hits = some.filter((serial, i) =>
+    all.subarray(Math.floor(i / 10) * 10, Math.floor(i / 10) * 10 + 10).includes(serial),
+  );
+  assert.ok(hits.length > 0.8 * 500 && hits.length <= 500, `${hits.length} of 500`);
+});
+
+test("a store from a snapshot finds the same, under the same numbers, in a larger or smaller size as well", () => {
+  const keys = directions(50, 6, 3);
+  const queries = directions(4, 6, 4);
+  const store = new VectorStore({ width: 6, size: 31 });
+  store.append(keys, keys);
+  const found = store.lookup(queries, 31);
+  const kept = decodeMemory(encodeMemory(store.snapshot()), "file");
+  for (const search of ["exact", "quantised"] as const) {
+    assert.equal(VectorStore.from(kept, { search }).lookup(queries, 31), found);
+    assert.equal(VectorStore.from(kept, { search, size: 99 }).lookup(queries, 31), found);
+    const smaller = VectorStore.from(kept, { search, size: 10 });
+    assert.equal([...smaller.lookup(queries, 99).serials].sort().slice(0, 4), [40, 40, 40, 40]);
+    smaller.append(keys.subarray(0, 6), keys.subarray(0, 6));
+    assert.equal([smaller.length, smaller.appended], [10, 51]);
+    assert.equal([...smaller.lookup(keys.subarray(0, 6), 1).serials], [50]);
+  }
+});
+
+test("an empty store, no query, and no pair give nothing and cost nothing", () => {
+  const before = heap.bytesInUse;
+  const store = new VectorStore({ width: 6, size: 3 });
+  assert.equal(store.lookup(new Float32Array(12), 5), {
+    k: 0,
+    scores: new Float32Array(),
+    serials: new Float64Array(),
+    values: new Float32Array(),
+  });
+  store.append(new Float32Array(), new Float32Array());
+  assert.is(store.length, 0);
+  store.append(new Float32Array(6), new Float32Array(6));
+  assert.is(store.lookup(new Float32Array(), 5).scores.length, 0);
+  store.release();
+  assert.is(heap.bytesInUse, before);
+});
+
+test("what does not fit is refused", () => {
+  const store = new VectorStore({ heads: 2, width: 3, size: 4 });
+  const [whole, odd] = [new Float32Array(6), new Float32Array(7)];
+  assert.is(
+    refusal(() => store.append(odd, odd)),
+    "7 numbers are no whole keys of 2 heads of width 3",
+  );
+  assert.is(
+    refusal(() => store.append(whole, new Float32Array(12))),
+    "keys of 6 numbers need values of as many, not of 12",
+  );
+  assert.is(
+    refusal(() => store.lookup(odd, 1)),
+    "7 numbers are no whole queries of 2 heads of width 3",
+  );
+  assert.is(
+    refusal(() => new VectorStore({ width: 3, size: 0 })),
+    "a vector store's size must be a whole number from 1 on, not 0",
+  );
+});
