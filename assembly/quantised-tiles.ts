@@ -10,18 +10,39 @@ import { COMPONENT_BYTES, PANEL_KEYS, PANEL_QUERIES } from "./quantise";
 /** Panels that one query is multiplied with at a time: as many as registers hold. */
 export const PANELS_AT_ONCE: i32 = 4;
 
+/** Bytes of one query's sums with one panel, in either build: 16 of 16 bits or 8 of 32. */
+export const SUMS_BYTES: i32 = 32;
+
+/** Which of one query's sums reach `bar`: a bit for each key of the panel. */
+@inline
+export function reachingKeys(sums: usize, bar: i32): i32 {
+  const low = v128.load(sums), high = v128.load(sums, 16);
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    const b = i16x8.splat(<i16>min(max(bar, i16.MIN_VALUE), i16.MAX_VALUE));
+    return i16x8.bitmask(i16x8.ge_s(low, b)) | i16x8.bitmask(i16x8.ge_s(high, b)) << 8;
+  }
+  const b = i32x4.splat(bar);
+  return i32x4.bitmask(i32x4.ge_s(low, b)) | i32x4.bitmask(i32x4.ge_s(high, b)) << 4;
+}
+
+/** The sum of key `j` of the panel. */
+@inline
+export function sumOf(sums: usize, j: i32): i32 {
+  return ASC_FEATURE_RELAXED_SIMD ? <i32>load<i16>(sums + (j << 1)) : load<i32>(sums + (j << 2));
+}
+
 /**
- * Upper bounds, less the query's margin, of 4 queries × one panel of keys. Returns whether any reaches its query's bar; only
- * then they are stored in `sums`.
+ * Upper bounds, less the query's margin, of 4 queries × one panel of keys. Returns which queries have one that reaches their
+ * bar, a bit each; only if there are any are the sums stored, [4] of SUMS_BYTES.
  */
-export function scanTile(sums: usize, tile: usize, panel: usize, keyMargins: usize, padded: i32, starts: usize, bars: usize): bool {
+export function scanTile(sums: usize, tile: usize, panel: usize, keyMargins: usize, padded: i32, starts: usize, bars: usize): i32 {
   if (ASC_FEATURE_RELAXED_SIMD) return scanTile8(sums, tile, panel, keyMargins, padded, starts, bars);
   return scanTile16(sums, tile, panel, keyMargins, padded, starts, bars);
 }
 
 /** 4 queries × 8 keys, 16-bit components, 32-bit sums. */
 @inline
-function scanTile16(sums: usize, tile: usize, panel: usize, keyMargins: usize, padded: i32, starts: usize, bars: usize): bool {
+function scanTile16(sums: usize, tile: usize, panel: usize, keyMargins: usize, padded: i32, starts: usize, bars: usize): i32 {
   let c00 = i32x4.splat(0), c01 = i32x4.splat(0);
   let c10 = i32x4.splat(0), c11 = i32x4.splat(0);
   let c20 = i32x4.splat(0), c21 = i32x4.splat(0);
@@ -54,9 +75,20 @@ function scanTile16(sums: usize, tile: usize, panel: usize, keyMargins: usize, p
   c21 = i32x4.add(c21, m1);
   c30 = i32x4.add(c30, m0);
   c31 = i32x4.add(c31, m1);
-  const any01 = v128.or(reach16(c00, c01, v128.load32_splat(bars)), reach16(c10, c11, v128.load32_splat(bars, 4)));
-  const any23 = v128.or(reach16(c20, c21, v128.load32_splat(bars, 8)), reach16(c30, c31, v128.load32_splat(bars, 12)));
-  if (!v128.any_true(v128.or(any01, any23))) return false;
+  const r0 = reach16(c00, c01, v128.load32_splat(bars)), r1 = reach16(c10, c11, v128.load32_splat(bars, 4));
+  const r2 = reach16(c20, c21, v128.load32_splat(bars, 8)), r3 = reach16(c30, c31, v128.load32_splat(bars, 12));
+  if (!v128.any_true(v128.or(v128.or(r0, r1), v128.or(r2, r3)))) return 0;
+  storeSums(sums, c00, c01, c10, c11, c20, c21, c30, c31);
+  return rowsOf(r0, r1, r2, r3);
+}
+
+@inline
+function rowsOf(r0: v128, r1: v128, r2: v128, r3: v128): i32 {
+  return i32(v128.any_true(r0)) | i32(v128.any_true(r1)) << 1 | i32(v128.any_true(r2)) << 2 | i32(v128.any_true(r3)) << 3;
+}
+
+@inline
+function storeSums(sums: usize, c00: v128, c01: v128, c10: v128, c11: v128, c20: v128, c21: v128, c30: v128, c31: v128): void {
   v128.store(sums, c00);
   v128.store(sums, c01, 16);
   v128.store(sums, c10, 32);
@@ -65,7 +97,6 @@ function scanTile16(sums: usize, tile: usize, panel: usize, keyMargins: usize, p
   v128.store(sums, c21, 80);
   v128.store(sums, c30, 96);
   v128.store(sums, c31, 112);
-  return true;
 }
 
 @inline
@@ -75,7 +106,7 @@ function reach16(c0: v128, c1: v128, bar: v128): v128 {
 
 /** 4 queries × 16 keys, 8-bit components, 16-bit sums, which wrap on the way but fit in the end. */
 @inline
-function scanTile8(sums: usize, tile: usize, panel: usize, keyMargins: usize, padded: i32, starts: usize, bars: usize): bool {
+function scanTile8(sums: usize, tile: usize, panel: usize, keyMargins: usize, padded: i32, starts: usize, bars: usize): i32 {
   let c00 = v128.load16_splat(starts), c01 = c00;
   let c10 = v128.load16_splat(starts, 4), c11 = c10;
   let c20 = v128.load16_splat(starts, 8), c21 = c20;
@@ -108,14 +139,11 @@ function scanTile8(sums: usize, tile: usize, panel: usize, keyMargins: usize, pa
   c21 = i16x8.add_sat_s(c21, m1);
   c30 = i16x8.add_sat_s(c30, m0);
   c31 = i16x8.add_sat_s(c31, m1);
-  const any01 = v128.or(reach8(c00, c01, barOf(bars)), reach8(c10, c11, barOf(bars + 4)));
-  const any23 = v128.or(reach8(c20, c21, barOf(bars + 8)), reach8(c30, c31, barOf(bars + 12)));
-  if (!v128.any_true(v128.or(any01, any23))) return false;
-  storeWide(sums, c00, c01);
-  storeWide(sums + 64, c10, c11);
-  storeWide(sums + 128, c20, c21);
-  storeWide(sums + 192, c30, c31);
-  return true;
+  const r0 = reach8(c00, c01, barOf(bars)), r1 = reach8(c10, c11, barOf(bars + 4));
+  const r2 = reach8(c20, c21, barOf(bars + 8)), r3 = reach8(c30, c31, barOf(bars + 12));
+  if (!v128.any_true(v128.or(v128.or(r0, r1), v128.or(r2, r3)))) return 0;
+  storeSums(sums, c00, c01, c10, c11, c20, c21, c30, c31);
+  return rowsOf(r0, r1, r2, r3);
 }
 
 /** A bar as 16 bits: those beyond either end are kept apart by `collect`, which compares all 32. */
@@ -129,18 +157,10 @@ function reach8(c0: v128, c1: v128, bar: v128): v128 {
   return v128.or(i16x8.ge_s(c0, bar), i16x8.ge_s(c1, bar));
 }
 
-@inline
-function storeWide(to: usize, c0: v128, c1: v128): void {
-  v128.store(to, i32x4.extend_low_i16x8_s(c0));
-  v128.store(to, i32x4.extend_high_i16x8_s(c0), 16);
-  v128.store(to, i32x4.extend_low_i16x8_s(c1), 32);
-  v128.store(to, i32x4.extend_high_i16x8_s(c1), 48);
-}
-
-/** As scanTile, for one query and four panels of keys. */
+/** As scanTile, for one query and four panels of keys: a bit for each panel. */
 export function scanPanels(
   sums: usize, tile: usize, panel: usize, panelBytes: usize, keyMargins: usize, padded: i32, starts: usize, bars: usize,
-): bool {
+): i32 {
   let c0 = ASC_FEATURE_RELAXED_SIMD ? v128.load16_splat(starts) : i32x4.splat(0), c1 = c0;
   let c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0;
   const panel1 = panel + panelBytes, panel2 = panel1 + panelBytes, panel3 = panel2 + panelBytes;
@@ -157,14 +177,11 @@ export function scanPanels(
     c7 = multiplyAdd(c7, q, v128.load(panel3 + at, 16));
   }
   const bar = ASC_FEATURE_RELAXED_SIMD ? barOf(bars) : v128.load32_splat(bars);
-  const any0 = v128.or(
-    finishPanel(sums, c0, c1, keyMargins, bar), finishPanel(sums + (PANEL_KEYS << 2), c2, c3, keyMargins + 32, bar),
-  );
-  const any1 = v128.or(
-    finishPanel(sums + (2 * PANEL_KEYS << 2), c4, c5, keyMargins + 64, bar),
-    finishPanel(sums + (3 * PANEL_KEYS << 2), c6, c7, keyMargins + 96, bar),
-  );
-  return v128.any_true(v128.or(any0, any1));
+  const r0 = finishPanel(sums, c0, c1, keyMargins, bar);
+  const r1 = finishPanel(sums + SUMS_BYTES, c2, c3, keyMargins + 32, bar);
+  const r2 = finishPanel(sums + 2 * SUMS_BYTES, c4, c5, keyMargins + 64, bar);
+  const r3 = finishPanel(sums + 3 * SUMS_BYTES, c6, c7, keyMargins + 96, bar);
+  return v128.any_true(v128.or(v128.or(r0, r1), v128.or(r2, r3))) ? rowsOf(r0, r1, r2, r3) : 0;
 }
 
 /** c + q · keys, in the integers of the build. */
@@ -174,17 +191,13 @@ function multiplyAdd(c: v128, q: v128, keys: v128): v128 {
   return i32x4.add(c, i32x4.dot_i16x8_s(q, keys));
 }
 
-/** Adds the margins to one panel's sums, stores them as i32, and tells which reach the bar. */
+/** Adds the margins to one panel's sums, stores them, and tells which reach the bar. */
 @inline
 function finishPanel(sums: usize, c0: v128, c1: v128, keyMargins: usize, bar: v128): v128 {
   const m0 = v128.load(keyMargins), m1 = v128.load(keyMargins, 16);
-  if (ASC_FEATURE_RELAXED_SIMD) {
-    const x0 = i16x8.add_sat_s(c0, m0), x1 = i16x8.add_sat_s(c1, m1);
-    storeWide(sums, x0, x1);
-    return reach8(x0, x1, bar);
-  }
-  const x0 = i32x4.add(c0, m0), x1 = i32x4.add(c1, m1);
+  const x0 = ASC_FEATURE_RELAXED_SIMD ? i16x8.add_sat_s(c0, m0) : i32x4.add(c0, m0);
+  const x1 = ASC_FEATURE_RELAXED_SIMD ? i16x8.add_sat_s(c1, m1) : i32x4.add(c1, m1);
   v128.store(sums, x0);
   v128.store(sums, x1, 16);
-  return reach16(x0, x1, bar);
+  return ASC_FEATURE_RELAXED_SIMD ? reach8(x0, x1, bar) : reach16(x0, x1, bar);
 }

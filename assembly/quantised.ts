@@ -10,13 +10,13 @@ import {
 import {
   COMPONENT_BYTES, loadMargin, MARGIN_BYTES, PANEL_KEYS, PANEL_QUERIES, quantiseQuery, quantised_key_bytes, quantised_width,
 } from "./quantise";
-import { PANELS_AT_ONCE, scanPanels, scanTile } from "./quantised-tiles";
+import { PANELS_AT_ONCE, reachingKeys, scanPanels, scanTile, sumOf, SUMS_BYTES } from "./quantised-tiles";
 import { insertSorted, QUERY_BLOCK, scoreFour, searchBlock, topk_scratch_bytes } from "./topk";
 
 /** Keys scanned by all queries of a block before the next: small enough for L1, in whole panels. */
 const KEY_BLOCK: i32 = 128;
-/** Sums of one tile, of either shape. */
-const MOST_SUMS: i32 = max(PANEL_QUERIES, PANELS_AT_ONCE) * PANEL_KEYS;
+/** Bytes of the sums of one tile, of either shape. */
+const TILE_BYTES: i32 = max(PANEL_QUERIES, PANELS_AT_ONCE) * SUMS_BYTES;
 
 /** Up to which k a quantised lookup is meant. */
 export function quantised_most_topk(): i32 {
@@ -27,7 +27,7 @@ export function quantised_most_topk(): i32 {
 export function quantised_scratch_bytes(width: i32, k: i32): i32 {
   const padded = quantised_width(width);
   const tiles = QUERY_BLOCK * padded * COMPONENT_BYTES;
-  const numbers = (QUERY_BLOCK * 3 + MOST_SUMS + padded) << 2;
+  const numbers = ((QUERY_BLOCK * 3 + padded) << 2) + TILE_BYTES;
   const again = QUERY_BLOCK * (width + 2 * k) << 2;
   return tiles + numbers + QUERY_BLOCK * <i32>LIST_BYTES + again + topk_scratch_bytes(width) + 256;
 }
@@ -68,7 +68,7 @@ function searchQuantised(
   const margins = starts + (QUERY_BLOCK << 2);
   const bars = margins + (QUERY_BLOCK << 2);
   const sums = bars + (QUERY_BLOCK << 2);
-  const vector = sums + (MOST_SUMS << 2);
+  const vector = sums + TILE_BYTES;
   const lists = vector + (padded << 2);
   const again = lists + <usize>QUERY_BLOCK * LIST_BYTES;
   prepareQueries(tiles, starts, margins, bars, lists, queries, queryStride, count, width, vector);
@@ -129,8 +129,11 @@ function scanSlots(
       const tile = tiles + <usize>(i / PANEL_QUERIES * tileBytes);
       for (let slot = block; slot < end; slot += PANEL_KEYS) {
         const panel = panels + <usize>(slot / PANEL_KEYS) * panelBytes;
-        if (!scanTile(sums, tile, panel, keyMargins + slot * MARGIN_BYTES, padded, starts + (i << 2), bars + (i << 2))) continue;
-        collect(sums, lists + <usize>i * LIST_BYTES, min(PANEL_QUERIES, count - i), margins + (i << 2), bars + (i << 2), keyMargins, slot, low, end, k);
+        let rows = scanTile(sums, tile, panel, keyMargins + slot * MARGIN_BYTES, padded, starts + (i << 2), bars + (i << 2));
+        for (; rows; rows &= rows - 1) {
+          const r = ctz(rows), at = (i + r) << 2;
+          collect(sums + r * SUMS_BYTES, lists + <usize>(i + r) * LIST_BYTES, margins + at, bars + at, keyMargins, slot, low, end, k);
+        }
       }
     }
   }
@@ -145,44 +148,38 @@ function scanOnce(
   let slot = low & ~(PANEL_KEYS - 1);
   for (; slot + PANELS_AT_ONCE * PANEL_KEYS <= high; slot += PANELS_AT_ONCE * PANEL_KEYS) {
     const panel = panels + <usize>(slot / PANEL_KEYS) * panelBytes;
-    if (!scanPanels(sums, tile, panel, panelBytes, keyMargins + slot * MARGIN_BYTES, padded, starts, bars)) continue;
-    for (let n = 0; n < PANELS_AT_ONCE; n++) {
-      collect(sums + ((n * PANEL_KEYS) << 2), list, 1, margins, bars, keyMargins, slot + n * PANEL_KEYS, low, high, k);
+    let reaching = scanPanels(sums, tile, panel, panelBytes, keyMargins + slot * MARGIN_BYTES, padded, starts, bars);
+    for (; reaching; reaching &= reaching - 1) {
+      const n = ctz(reaching);
+      collect(sums + n * SUMS_BYTES, list, margins, bars, keyMargins, slot + n * PANEL_KEYS, low, high, k);
     }
   }
   for (; slot < high; slot += PANEL_KEYS) {
     const panel = panels + <usize>(slot / PANEL_KEYS) * panelBytes;
-    if (!scanTile(sums, tile, panel, keyMargins + slot * MARGIN_BYTES, padded, starts, bars)) continue;
-    collect(sums, list, 1, margins, bars, keyMargins, slot, low, high, k);
+    const reaches = scanTile(sums, tile, panel, keyMargins + slot * MARGIN_BYTES, padded, starts, bars) & 1;
+    if (reaches) collect(sums, list, margins, bars, keyMargins, slot, low, high, k);
   }
 }
 
-/** Adds those keys of a tile that reach their query's bar to its candidates. `sums`: upper bounds [queries][keys] (i32). */
+/** Adds those keys of a panel that reach a query's bar, and lie in slots [low, high), to its candidates. */
 function collect(
-  sums: usize, lists: usize, count: i32, margins: usize, bars: usize, keyMargins: usize, slot: i32, low: i32, high: i32, k: i32,
+  sums: usize, list: usize, margins: usize, bars: usize, keyMargins: usize, slot: i32, low: i32, high: i32, k: i32,
 ): void {
-  const from = max(0, low - slot), to = min(PANEL_KEYS, high - slot);
-  for (let i = 0; i < count; i++, lists += LIST_BYTES, margins += 4, bars += 4, sums += PANEL_KEYS << 2) {
-    let bar = load<i32>(bars);
-    if (bar == FAILED) continue;
-    const margin = load<i32>(margins);
-    for (let group = 0; group < PANEL_KEYS && bar != FAILED; group += 4) {
-      let reaching = i32x4.bitmask(i32x4.ge_s(v128.load(sums + (group << 2)), i32x4.splat(bar)));
-      for (; reaching; reaching &= reaching - 1) {
-        const j = group + ctz(reaching);
-        const sum = load<i32>(sums + (j << 2)); // the key's margin is in it, the query's is not
-        if (j < from || j >= to || sum < bar) continue;
-        const keyMargin = loadMargin(keyMargins, slot + j);
-        const reached = addCandidate(lists, sum + margin, sum - 2 * keyMargin - margin, slot + j, k);
-        if (reached == FAILED) {
-          bar = FAILED;
-          break;
-        }
-        if (reached != NO_BAR) bar = reached - margin;
-      }
-    }
-    store<i32>(bars, bar);
+  let bar = load<i32>(bars);
+  if (bar == FAILED) return;
+  const margin = load<i32>(margins);
+  let keys = reachingKeys(sums, bar);
+  if (slot < low) keys &= -1 << (low - slot);
+  if (high - slot < PANEL_KEYS) keys &= (1 << (high - slot)) - 1;
+  for (; keys; keys &= keys - 1) {
+    const j = ctz(keys);
+    const sum = sumOf(sums, j); // the key's margin is in it, the query's is not
+    if (sum < bar) continue;
+    const reached = addCandidate(list, sum + margin, sum - 2 * loadMargin(keyMargins, slot + j) - margin, slot + j, k);
+    if (reached != NO_BAR) bar = reached == FAILED ? FAILED : reached - margin;
+    if (bar == FAILED) break;
   }
+  store<i32>(bars, bar);
 }
 
 /** The k best of the candidates by their f32 scores, computed in the same order of sums as everywhere. */
