@@ -6,6 +6,7 @@ export { bucketed_scratch_bytes, topk_bucketed } from "./bucketed";
 export { dropout_backward, dropout_forward } from "./dropout";
 export { add, add_in_place, all_finite, scale, scale_in_place, zero } from "./elementwise";
 export { embedding_backward, embedding_forward } from "./embedding";
+export { packHalf as pack_half, unpackHalf as unpack_half } from "./half";
 export { cross_entropy_backward, cross_entropy_forward } from "./loss";
 export { matmul, matmul_scratch_bytes, matmul_units } from "./matmul";
 export { l2norm_backward, l2norm_forward, rmsnorm_backward, rmsnorm_forward } from "./norm";

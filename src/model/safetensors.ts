@@ -9,7 +9,7 @@
 import { InputError } from "../errors.ts";
 import { type HeaderEntry, parseHeader, quote } from "./safetensors-header.ts";
 
-/** How each dtype is held. F16 stays as its bits; decodeHalf makes numbers of them. */
+/** How each dtype is held. F16 stays as its bits; asFloats of wasm/half.ts makes numbers of them. */
 interface Arrays {
   F32: Float32Array;
   F16: Uint16Array;
@@ -71,16 +71,9 @@ export function writeSafetensors(
   return bytes;
 }
 
-/** Numbers from the bits of IEEE 754 half precision: 1 bit sign, 5 exponent, 10 fraction. */
-export function decodeHalf(bits: Uint16Array): Float32Array {
-  return Float32Array.from(bits, (half) => {
-    const sign = half & 0x8000 ? -1 : 1;
-    const exponent = (half >> 10) & 0x1f;
-    const fraction = half & 0x3ff;
-    if (exponent === 0) return sign * fraction * 2 ** -24; // zero and subnormal numbers
-    if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-    return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-  });
+/** The tensor of floats, or of the bits of half floats. */
+export function floatTensor(shape: readonly number[], data: Arrays["F32"] | Arrays["F16"]): StoredTensor {
+  return data instanceof Float32Array ? { dtype: "F32", shape, data } : { dtype: "F16", shape, data };
 }
 
 function headerLength(bytes: Uint8Array, source: string): number {

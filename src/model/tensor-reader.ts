@@ -3,7 +3,8 @@
  * another shape or another kind of number, or that nobody asked for. Used wherever a file must match a model exactly.
  */
 import { InputError } from "../errors.ts";
-import { decodeHalf, type StoredTensor } from "./safetensors.ts";
+import { asFloats, type StoredNumbers } from "../wasm/half.ts";
+import type { StoredTensor } from "./safetensors.ts";
 import { quote } from "./safetensors-header.ts";
 
 export class TensorReader {
@@ -19,9 +20,14 @@ export class TensorReader {
 
   /** The numbers of a tensor of 32-bit floats; half floats are widened. */
   floats(name: string, shape: readonly number[]): Float32Array {
+    return asFloats(this.numbers(name, shape));
+  }
+
+  /** The numbers of a tensor of 32-bit floats, or the bits of half floats, as the file has them. */
+  numbers(name: string, shape: readonly number[]): StoredNumbers {
     const tensor = this.take(name, shape);
-    if (tensor.dtype === "F16") return decodeHalf(tensor.data);
-    return tensor.dtype === "F32" ? tensor.data : this.refuseDtype(name, tensor, "F32 or F16");
+    if (tensor.dtype === "F32" || tensor.dtype === "F16") return tensor.data;
+    return this.refuseDtype(name, tensor, "F32 or F16");
   }
 
   /** The numbers of a tensor of 64-bit integers, each from 0 to `most`. */

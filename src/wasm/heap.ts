@@ -75,6 +75,11 @@ export class Heap {
     return new Int32Array(this.memory.buffer, address, length);
   }
 
+  /** A view of `length` 16-bit integers at `address`, good until the next allocation. */
+  u16(address: number, length: number): Uint16Array {
+    return new Uint16Array(this.memory.buffer, address, length);
+  }
+
   /** A view of `length` bytes at `address`, good until the next allocation. */
   u8(address: number, length: number): Uint8Array {
     return new Uint8Array(this.memory.buffer, address, length);

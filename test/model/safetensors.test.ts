@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { InputError } from "../../src/errors.ts";
-import { decodeHalf, readSafetensors, type StoredTensor, writeSafetensors } from "../../src/model/safetensors.ts";
+import { readSafetensors, type StoredTensor, writeSafetensors } from "../../src/model/safetensors.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("safetensors");
@@ -354,34 +354,6 @@ function readOrRefuse(bytes: Uint8Array): boolean {
   assert.is(total, bytes.length);
   return true;
 }
-
-test("half precision decodes to the numbers of the standard", () => {
-  const cases: [number, number][] = [
-    [0x0000, 0],
-    [0x8000, -0],
-    [0x0001, 2 ** -24],
-    [0x03ff, 1023 * 2 ** -24],
-    [0x0400, 2 ** -14],
-    [0x3555, 0.333251953125],
-    [0x3c00, 1],
-    [0xc000, -2],
-    [0x7bff, 65504],
-    [0x7c00, Number.POSITIVE_INFINITY],
-    [0xfc00, Number.NEGATIVE_INFINITY],
-    [0x7e00, Number.NaN],
-    [0xfc01, Number.NaN],
-  ];
-  const decoded = decodeHalf(Uint16Array.from(cases, ([bits]) => bits));
-  for (const [index, [bits, value]] of cases.entries()) {
-    assert.ok(Object.is(decoded[index], value), `${bits.toString(16)} is ${decoded[index]}, not ${value}`);
-  }
-});
-
-test("half precision decodes every bit pattern in order", () => {
-  const positive = decodeHalf(Uint16Array.from({ length: 0x7c01 }, (_, bits) => bits));
-  for (let bits = 1; bits < positive.length; bits++) assert.ok(positive[bits] > positive[bits - 1]);
-  assert.is(decodeHalf(new Uint16Array(0)).length, 0);
-});
 
 const python = ["/usr/bin/python3", "python3"].find(
   (command) => spawnSync(command, ["-c", "import safetensors.numpy"]).status === 0,

@@ -1,0 +1,51 @@
+/**
+ * Arrays of half floats, held as their bits, to and from arrays of floats. The kernels do the work, a piece at a time, so that
+ * large arrays need no second copy in the WebAssembly memory. How a memory keeps halves is memory/ring.ts's matter.
+ */
+import { heap, kernels } from "./runtime.ts";
+
+/** Numbers as a memory or a file stores them: floats, or the bits of halves. */
+export type StoredNumbers = Float32Array | Uint16Array;
+
+/** Numbers converted at a time. */
+const PIECE = 65_536;
+
+/** The same numbers as floats, exactly; floats are not copied. */
+export function asFloats(numbers: StoredNumbers): Float32Array {
+  if (numbers instanceof Float32Array) return numbers;
+  const floats = new Float32Array(numbers.length);
+  inPieces(numbers.length, (from, to, atFloats, atHalves) => {
+    heap.u16(atHalves, to - from).set(numbers.subarray(from, to));
+    kernels.unpack_half(atFloats, atHalves, to - from);
+    floats.set(heap.f32(atFloats, to - from), from);
+  });
+  return floats;
+}
+
+/**
+ * The nearest halves, of two equally near ones the even one; numbers beyond ±65504 become that, since an infinity would
+ * spoil every sum it enters. Halves are not copied.
+ */
+export function asHalves(numbers: StoredNumbers): Uint16Array {
+  if (numbers instanceof Uint16Array) return numbers;
+  const halves = new Uint16Array(numbers.length);
+  inPieces(numbers.length, (from, to, atFloats, atHalves) => {
+    heap.f32(atFloats, to - from).set(numbers.subarray(from, to));
+    kernels.pack_half(atHalves, atFloats, to - from);
+    halves.set(heap.u16(atHalves, to - from), from);
+  });
+  return halves;
+}
+
+/** Calls `convert` for [from, to) of [0, length), piece by piece, with addresses of room for a piece's floats and halves. */
+function inPieces(
+  length: number,
+  convert: (from: number, to: number, atFloats: number, atHalves: number) => void,
+): void {
+  const room = Math.min(PIECE, length);
+  const address = heap.allocate(room * 6);
+  for (let from = 0; from < length; from += room) {
+    convert(from, Math.min(length, from + room), address, address + room * 4);
+  }
+  heap.release(address);
+}
