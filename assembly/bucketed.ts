@@ -6,18 +6,19 @@
  * winners without a branch. Misses happen where two of the true k share a bucket. On a CPU thresholds (topk.ts) are faster;
  * this is here as the paper's method. Equal scores: the older key wins.
  */
+import { floatsAt, storedBytes } from "./half";
 import { multiplyTile, packPanels, TILE_COLUMNS, TILE_ROWS } from "./matmul";
 import { insertSorted, QUERY_BLOCK } from "./topk";
 
 /** Bytes of scratch for queries of `width` floats and `buckets` buckets. */
 export function bucketed_scratch_bytes(width: i32, buckets: i32): i32 {
-  return (QUERY_BLOCK * (width + 2 * buckets) + TILE_COLUMNS * width + TILE_ROWS * TILE_COLUMNS) << 2;
+  return (QUERY_BLOCK * (width + 2 * buckets) + 2 * TILE_COLUMNS * width + TILE_ROWS * TILE_COLUMNS) << 2;
 }
 
 /** As topk_exact, but approximate. `buckets`: L, a multiple of 8 and at least k. Units as topk_units counts them. */
 export function topk_bucketed(
   scores: usize, slots: usize, queries: usize, keys: usize, spans: usize,
-  segment: i32, heads: i32, width: i32, capacity: i32, k: i32, buckets: i32, from: i32, to: i32, scratch: usize,
+  segment: i32, heads: i32, width: i32, capacity: i32, half: bool, k: i32, buckets: i32, from: i32, to: i32, scratch: usize,
 ): void {
   const blocks = (segment + QUERY_BLOCK - 1) / QUERY_BLOCK;
   for (let unit = from; unit < to; unit++) {
@@ -28,7 +29,7 @@ export function topk_bucketed(
     searchBlock(
       scores + ((query * k) << 2), slots + ((query * k) << 2), heads * k,
       queries + ((query * width) << 2), heads * width, min(QUERY_BLOCK, segment - first),
-      keys + ((<usize>(row * heads + head) * capacity * width) << 2), width,
+      keys + storedBytes(<usize>(row * heads + head) * capacity * width, half), half, width,
       load<i32>(span), load<i32>(span + 4), load<i32>(span + 8), k, buckets, scratch,
     );
   }
@@ -37,18 +38,19 @@ export function topk_bucketed(
 /** A block of queries of one head: lists are `listStride` floats apart, queries `queryStride`. */
 function searchBlock(
   scores: usize, slots: usize, listStride: i32, queries: usize, queryStride: i32, count: i32,
-  keys: usize, width: i32, begin: i32, older: i32, newer: i32, k: i32, buckets: i32, scratch: usize,
+  keys: usize, half: bool, width: i32, begin: i32, older: i32, newer: i32, k: i32, buckets: i32, scratch: usize,
 ): void {
   const panels = scratch;
   const winners = panels + ((<usize>QUERY_BLOCK * width) << 2);
   const winnerSlots = winners + ((<usize>QUERY_BLOCK * buckets) << 2);
   const keyPanels = winnerSlots + ((<usize>QUERY_BLOCK * buckets) << 2);
-  const tile = keyPanels + ((<usize>TILE_COLUMNS * width) << 2);
+  const rows = keyPanels + ((<usize>TILE_COLUMNS * width) << 2);
+  const tile = rows + ((<usize>TILE_COLUMNS * width) << 2);
   packPanels(panels, queries, count, width, queryStride, 1, TILE_ROWS);
   clearWinners(winners, winnerSlots, QUERY_BLOCK * buckets);
   const total = older + newer;
   for (let j = 0; j < total; j += TILE_COLUMNS) {
-    packKeys(keyPanels, keys, begin, older, j, min(TILE_COLUMNS, total - j), width);
+    packKeys(keyPanels, keys, half, begin, older, j, min(TILE_COLUMNS, total - j), width, rows);
     for (let i = 0; i < count; i += TILE_ROWS) {
       multiplyTile(tile, TILE_COLUMNS << 2, panels + ((<usize>i * width) << 2), keyPanels, width, false);
       const at = <usize>(i * buckets + j % buckets) << 2;
@@ -67,15 +69,18 @@ function clearWinners(winners: usize, winnerSlots: usize, n: i32): void {
   for (let i = 0; i < n; i += 4) v128.store(winners + (i << 2), f32x4.splat(-f32.MAX_VALUE));
 }
 
-/** One panel of the keys numbered [j, j + columns) by age; the ring's seam may lie between them. */
-function packKeys(panel: usize, keys: usize, begin: i32, older: i32, j: i32, columns: i32, width: i32): void {
+/** One panel of the keys numbered [j, j + columns) by age; the ring's seam may lie between them. `rows`: room for them. */
+function packKeys(
+  panel: usize, keys: usize, half: bool, begin: i32, older: i32, j: i32, columns: i32, width: i32, rows: usize,
+): void {
   if (j + columns <= older || j >= older) {
     const slot = j < older ? begin + j : j - older;
-    return packPanels(panel, keys + ((<usize>slot * width) << 2), columns, width, width, 1, TILE_COLUMNS);
+    const block = floatsAt(keys, <usize>slot * width, columns * width, half, rows);
+    return packPanels(panel, block, columns, width, width, 1, TILE_COLUMNS);
   }
   for (let c = 0; c < columns; c++) {
     const slot = j + c < older ? begin + j + c : j + c - older;
-    const key = keys + ((<usize>slot * width) << 2);
+    const key = floatsAt(keys, <usize>slot * width, width, half, rows);
     for (let d = 0; d < width; d++) {
       store<f32>(panel + ((d * TILE_COLUMNS + c) << 2), load<f32>(key + (d << 2)));
     }

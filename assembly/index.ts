@@ -12,7 +12,7 @@ export { matmul, matmul_scratch_bytes, matmul_units } from "./matmul";
 export { l2norm_backward, l2norm_forward, rmsnorm_backward, rmsnorm_forward } from "./norm";
 export { adamw, sum_squares } from "./optimizer";
 export { position_bias_backward, position_bias_forward } from "./position-bias";
-export { quantise_keys, quantised_key_bytes, quantised_width } from "./quantise";
+export { quantise_keys, quantised_panel_bytes, quantised_panel_keys, quantised_width } from "./quantise";
 export { quantised_most_topk, quantised_scratch_bytes, topk_quantised } from "./quantised";
 export { blend_backward, blend_forward, retrieved_backward, retrieved_forward, sum_over_queries } from "./retrieved";
 export { ring_append } from "./ring";

@@ -12,6 +12,7 @@
  * while outlying components, which would be cut off, are spread over all. The plain build has 16-bit integers and 32-bit
  * sums and needs no rotation. This file packs; quantised.ts scans.
  */
+import { floatsAt, storedBytes } from "./half";
 import { dot } from "./norm";
 
 /** Keys side by side in a panel: what one tile of a scan covers. */
@@ -29,8 +30,8 @@ const MOST_KEY: i32 = ASC_FEATURE_RELAXED_SIMD ? 63 : 32767;
 const MOST_QUERY: i32 = ASC_FEATURE_RELAXED_SIMD ? 127 : 32767;
 /** Added to 8-bit keys, since the dot instruction wants its second operand in 0…127. */
 const KEY_OFFSET: i32 = 64;
-/** Lengths up to this count as unit length: the rounding of a normalisation is below it. */
-const UNIT: f32 = 1.0001;
+/** Lengths up to this count as unit length: the rounding of a normalisation and then of halves, (1 + 2⁻¹¹)², is below it. */
+const UNIT: f32 = 1.0011;
 /** What f32 sums of unit vectors may lose for each component, with room to spare. */
 const F32_ERROR: f32 = 1.2e-7;
 
@@ -55,29 +56,39 @@ export function quantised_width(width: i32): i32 {
   return padded;
 }
 
-/** Bytes of one head's rounded keys and their margins. `capacity` is rounded up to whole panels. */
-export function quantised_key_bytes(capacity: i32, width: i32): i32 {
-  const padded = (capacity + PANEL_KEYS - 1) / PANEL_KEYS * PANEL_KEYS;
-  return padded * (quantised_width(width) * COMPONENT_BYTES + MARGIN_BYTES);
+/** Keys that share a panel. */
+export function quantised_panel_keys(): i32 {
+  return PANEL_KEYS;
+}
+
+/** Bytes of one panel of rounded keys and of their margins. */
+export function quantised_panel_bytes(width: i32): i32 {
+  return PANEL_KEYS * (quantised_width(width) * COMPONENT_BYTES + MARGIN_BYTES);
+}
+
+/** Bytes of one head's rounded keys and their margins, in whole panels. */
+export function quantisedHeadBytes(capacity: i32, width: i32): usize {
+  return <usize>((capacity + PANEL_KEYS - 1) / PANEL_KEYS) * quantised_panel_bytes(width);
 }
 
 /**
- * Rounds the keys of slots slot, slot + 1, … (modulo `capacity`) of every head of one row: keys [H, capacity, D] →
+ * Rounds the keys of slots slot, slot + 1, … (modulo `capacity`) of every head of one row: keys [H, capacity, D] as stored →
  * panels [H][capacity / PANEL_KEYS][width / 2][PANEL_KEYS][2] and, behind each head's panels, margins (i16 or i32) [capacity].
  * Returns false if a key is longer than 1, for which the bounds would not hold. `scratch`: quantised_width floats.
  */
 export function quantise_keys(
-  panels: usize, keys: usize, slot: i32, count: i32, heads: i32, width: i32, capacity: i32, scratch: usize,
+  panels: usize, keys: usize, slot: i32, count: i32, heads: i32, width: i32, capacity: i32, half: bool, scratch: usize,
 ): bool {
   const padded = quantised_width(width);
-  const headBytes = <usize>quantised_key_bytes(capacity, width);
+  const headBytes = quantisedHeadBytes(capacity, width);
   const margins = headBytes - <usize>((capacity + PANEL_KEYS - 1) / PANEL_KEYS * PANEL_KEYS * MARGIN_BYTES);
+  const ringBytes = storedBytes(<usize>capacity * width, half);
   const largestQuery: f32 = queryScale(padded) * UNIT + mostRounding(padded);
   let bounded = true;
-  for (let head = 0; head < heads; head++, panels += headBytes, keys += (<usize>capacity * width) << 2) {
+  for (let head = 0; head < heads; head++, panels += headBytes, keys += ringBytes) {
     let at = slot;
     for (let n = 0; n < count; n++) {
-      const key = keys + ((<usize>at * width) << 2);
+      const key = floatsAt(keys, <usize>at * width, width, half, scratch);
       if (!(dot(key, key, width) <= UNIT)) bounded = false;
       rotate(scratch, key, width, padded);
       const residual = storeKey(panels, at, scratch, padded);
@@ -161,7 +172,7 @@ function roundWithin(x: f32, least: i32, most: i32): i32 {
 
 /**
  * y = x, padded with zeros; in the relaxed build rotated: y = H (± x) / √padded, with H the Hadamard matrix and signs from a
- * fixed hash of the component's number.
+ * fixed hash of the component's number. y may be x.
  */
 function rotate(y: usize, x: usize, width: i32, padded: i32): void {
   if (!ASC_FEATURE_RELAXED_SIMD) {

@@ -7,8 +7,9 @@
 import {
   addCandidate, clearCandidates, FAILED, finishCandidates, LIST_BYTES, MOST_TOPK, NO_BAR, sizeOf, slotsOf, uppersOf,
 } from "./candidates";
+import { floatsAt, storedBytes } from "./half";
 import {
-  COMPONENT_BYTES, loadMargin, MARGIN_BYTES, PANEL_KEYS, PANEL_QUERIES, quantiseQuery, quantised_key_bytes, quantised_width,
+  COMPONENT_BYTES, loadMargin, MARGIN_BYTES, PANEL_KEYS, PANEL_QUERIES, quantised_width, quantisedHeadBytes, quantiseQuery,
 } from "./quantise";
 import { PANELS_AT_ONCE, reachingKeys, scanPanels, scanTile, sumOf, SUMS_BYTES } from "./quantised-tiles";
 import { insertSorted, QUERY_BLOCK, scoreFour, searchBlock, topk_scratch_bytes } from "./topk";
@@ -37,11 +38,11 @@ export function quantised_scratch_bytes(width: i32, k: i32): i32 {
  */
 export function topk_quantised(
   scores: usize, slots: usize, queries: usize, keys: usize, spans: usize,
-  segment: i32, heads: i32, width: i32, capacity: i32, k: i32, panels: usize, failures: usize,
+  segment: i32, heads: i32, width: i32, capacity: i32, half: bool, k: i32, panels: usize, failures: usize,
   from: i32, to: i32, scratch: usize,
 ): void {
   const blocks = (segment + QUERY_BLOCK - 1) / QUERY_BLOCK;
-  const headBytes = <usize>quantised_key_bytes(capacity, width);
+  const headBytes = quantisedHeadBytes(capacity, width);
   for (let unit = from; unit < to; unit++) {
     const head = unit / blocks % heads, row = unit / blocks / heads;
     const first = unit % blocks * QUERY_BLOCK;
@@ -50,8 +51,8 @@ export function topk_quantised(
     const failed = searchQuantised(
       scores + ((query * k) << 2), slots + ((query * k) << 2), heads * k,
       queries + ((query * width) << 2), heads * width, min(QUERY_BLOCK, segment - first),
-      keys + ((<usize>(row * heads + head) * capacity * width) << 2), panels + <usize>(row * heads + head) * headBytes,
-      width, capacity, load<i32>(span), load<i32>(span + 4), load<i32>(span + 8), k, scratch,
+      keys + storedBytes(<usize>(row * heads + head) * capacity * width, half), half,
+      panels + <usize>(row * heads + head) * headBytes, width, capacity, load<i32>(span), load<i32>(span + 4), load<i32>(span + 8), k, scratch,
     );
     store<i32>(failures + (unit << 2), failed);
   }
@@ -60,7 +61,7 @@ export function topk_quantised(
 /** A block of queries of one head; returns how many of them had to fall back to f32. */
 function searchQuantised(
   scores: usize, slots: usize, listStride: i32, queries: usize, queryStride: i32, count: i32,
-  keys: usize, panels: usize, width: i32, capacity: i32, begin: i32, older: i32, newer: i32, k: i32, scratch: usize,
+  keys: usize, half: bool, panels: usize, width: i32, capacity: i32, begin: i32, older: i32, newer: i32, k: i32, scratch: usize,
 ): i32 {
   const padded = quantised_width(width);
   const tiles = scratch;
@@ -84,10 +85,10 @@ function searchQuantised(
     }
     finishCandidates(list);
     const found = (<usize>i * listStride) << 2;
-    rescore(scores + found, slots + found, queries + ((<usize>i * queryStride) << 2), keys, width, list, k);
+    rescore(scores + found, slots + found, queries + ((<usize>i * queryStride) << 2), keys, half, width, list, k, tiles);
   }
   if (failed > 0) {
-    searchAgain(scores, slots, listStride, count, bars, again, failed, keys, width, begin, older, newer, k);
+    searchAgain(scores, slots, listStride, count, bars, again, failed, keys, half, width, begin, older, newer, k);
   }
   return failed;
 }
@@ -182,17 +183,23 @@ function collect(
   store<i32>(bars, bar);
 }
 
-/** The k best of the candidates by their f32 scores, computed in the same order of sums as everywhere. */
-function rescore(scores: usize, slots: usize, query: usize, keys: usize, width: i32, list: usize, k: i32): void {
+/**
+ * The k best of the candidates by their f32 scores, computed in the same order of sums as everywhere. `room`: 4 · width
+ * floats; the tiles, no longer needed, are larger.
+ */
+function rescore(
+  scores: usize, slots: usize, query: usize, keys: usize, half: bool, width: i32, list: usize, k: i32, room: usize,
+): void {
   const size = sizeOf(list);
   const candidates = slotsOf(list);
   const exact = uppersOf(list); // the bounds have done their work
+  const last = size - 1, rowBytes = <usize>width << 2;
   for (let i = 0; i < size; i += 4) {
-    const last = size - 1;
-    v128.store(exact + (i << 2), scoreFour(
-      query, keyAt(keys, candidates, i, width), keyAt(keys, candidates, min(i + 1, last), width),
-      keyAt(keys, candidates, min(i + 2, last), width), keyAt(keys, candidates, min(i + 3, last), width), width,
-    ));
+    const k0 = keyAt(keys, half, candidates, i, width, room);
+    const k1 = keyAt(keys, half, candidates, min(i + 1, last), width, room + rowBytes);
+    const k2 = keyAt(keys, half, candidates, min(i + 2, last), width, room + 2 * rowBytes);
+    const k3 = keyAt(keys, half, candidates, min(i + 3, last), width, room + 3 * rowBytes);
+    v128.store(exact + (i << 2), scoreFour(query, k0, k1, k2, k3, width));
   }
   for (let i = 0; i < size; i++) {
     const score = load<f32>(exact + (i << 2));
@@ -202,19 +209,19 @@ function rescore(scores: usize, slots: usize, query: usize, keys: usize, width: 
 }
 
 @inline
-function keyAt(keys: usize, candidates: usize, i: i32, width: i32): usize {
-  return keys + ((<usize>load<i32>(candidates + (i << 2)) * width) << 2);
+function keyAt(keys: usize, half: bool, candidates: usize, i: i32, width: i32, room: usize): usize {
+  return floatsAt(keys, <usize>load<i32>(candidates + (i << 2)) * width, width, half, room);
 }
 
 /** Searches the failed queries, gathered in `again`, in f32, and puts their lists into place. */
 function searchAgain(
   scores: usize, slots: usize, listStride: i32, count: i32, bars: usize, again: usize, failed: i32,
-  keys: usize, width: i32, begin: i32, older: i32, newer: i32, k: i32,
+  keys: usize, half: bool, width: i32, begin: i32, older: i32, newer: i32, k: i32,
 ): void {
   const foundScores = again + ((<usize>QUERY_BLOCK * width) << 2);
   const foundSlots = foundScores + ((<usize>QUERY_BLOCK * k) << 2);
   const scratch = foundSlots + ((<usize>QUERY_BLOCK * k) << 2);
-  searchBlock(foundScores, foundSlots, k, again, width, failed, keys, width, begin, older, newer, k, scratch);
+  searchBlock(foundScores, foundSlots, k, again, width, failed, keys, half, width, begin, older, newer, k, scratch);
   const bytes = <usize>min(k, older + newer) << 2;
   for (let i = 0, n = 0; i < count; i++) {
     if (load<i32>(bars + (i << 2)) != FAILED) continue;

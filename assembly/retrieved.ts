@@ -1,23 +1,25 @@
 /**
  * Attention over pairs retrieved from the memory, and the blend of its result with local attention (paper, section 3.1).
  *
- * Retrieved keys and values are read in place from the ring: no copy is gathered, and no gradient reaches them. Rows of the
- * batch whose memory is empty retrieve nothing and keep the local result bit for bit.
+ * Retrieved keys and values are read in place from the ring, which may hold halves: no copy is gathered, and no gradient
+ * reaches them. Rows of the batch whose memory is empty retrieve nothing and keep the local result bit for bit.
  */
-import { exp1 } from "./simd";
+import { floatsAt, storedBytes } from "./half";
 import { dot } from "./norm";
+import { exp1 } from "./simd";
 import { addScaled } from "./vectors";
 
 /**
  * out [B, T, H, D] = Σ_k r_k ṽ_k with r = softmax(s · scores), s = |scale of the head|; weights [B, T, H, K] keeps r, and
  * lse [B, T, H] the logsumexp. scores, slots [B, T, H, K] come from the lookup; counts [B] (i32) says how many of the K are
  * valid in a row of the batch; values [B, H, capacity, D] is the ring. Queries [from, to) of the B·T are computed.
+ * `scratch`: D floats.
  */
 export function retrieved_forward(
   out: usize, weights: usize, lse: usize, scores: usize, slots: usize, counts: usize, values: usize, scale: usize,
-  segment: i32, heads: i32, width: i32, topk: i32, capacity: i32, from: i32, to: i32,
+  segment: i32, heads: i32, width: i32, topk: i32, capacity: i32, half: bool, from: i32, to: i32, scratch: usize,
 ): void {
-  const ringBytes = (<usize>capacity * width) << 2;
+  const ringBytes = storedBytes(<usize>capacity * width, half);
   for (let query = from; query < to; query++) {
     const row = query / segment;
     const count = load<i32>(counts + (row << 2));
@@ -30,7 +32,7 @@ export function retrieved_forward(
       const ring = values + <usize>(row * heads + head) * ringBytes;
       for (let k = 0; k < count; k++) {
         const slot = load<i32>(slots + ((at * topk + k) << 2));
-        addScaled(to, ring + ((<usize>slot * width) << 2), load<f32>(r + (k << 2)), width);
+        addScaled(to, floatsAt(ring, <usize>slot * width, width, half, scratch), load<f32>(r + (k << 2)), width);
       }
     }
   }
@@ -53,14 +55,14 @@ function softmaxOfScores(r: usize, scores: usize, count: i32, s: f32): f32 {
 
 /**
  * With dr_k = dout · ṽ_k and dt = r (dr − Σ r dr + dlse): dq += s Σ dt k̃, dscale += sign(scale) Σ dt · score. `dlse` may be
- * 0. Stored pairs get no gradient. dscale [queries, H] is per query; sum_scale_gradient adds it up.
+ * 0. Stored pairs get no gradient. dscale [queries, H] is per query; sum_over_queries adds it up. `scratch`: D floats.
  */
 export function retrieved_backward(
   dq: usize, dscale: usize, dout: usize, dlse: usize, weights: usize, scores: usize, slots: usize, counts: usize,
   keys: usize, values: usize, scale: usize,
-  segment: i32, heads: i32, width: i32, topk: i32, capacity: i32, from: i32, to: i32,
+  segment: i32, heads: i32, width: i32, topk: i32, capacity: i32, half: bool, from: i32, to: i32, scratch: usize,
 ): void {
-  const ringBytes = (<usize>capacity * width) << 2;
+  const ringBytes = storedBytes(<usize>capacity * width, half);
   for (let query = from; query < to; query++) {
     const row = query / segment;
     const count = load<i32>(counts + (row << 2));
@@ -72,16 +74,19 @@ export function retrieved_backward(
       let pull: f32 = 0;
       for (let k = 0; k < count; k++) {
         const slot = load<i32>(slots + list + (k << 2));
-        pull += load<f32>(weights + list + (k << 2)) * dot(dy, values + ring + ((<usize>slot * width) << 2), width);
+        const value = floatsAt(values + ring, <usize>slot * width, width, half, scratch);
+        pull += load<f32>(weights + list + (k << 2)) * dot(dy, value, width);
       }
       if (dlse) pull -= load<f32>(dlse + (at << 2));
       const s = load<f32>(scale + (head << 2));
       let scaleSum: f32 = 0;
       for (let k = 0; k < count; k++) {
-        const offset = ring + ((<usize>load<i32>(slots + list + (k << 2)) * width) << 2);
-        const dt: f32 = load<f32>(weights + list + (k << 2)) * (dot(dy, values + offset, width) - pull);
+        const pair = <usize>load<i32>(slots + list + (k << 2)) * width;
+        const value = floatsAt(values + ring, pair, width, half, scratch);
+        const dt: f32 = load<f32>(weights + list + (k << 2)) * (dot(dy, value, width) - pull);
         scaleSum += dt * load<f32>(scores + list + (k << 2));
-        addScaled(dq + ((at * width) << 2), keys + offset, dt * abs(s), width);
+        const key = floatsAt(keys + ring, pair, width, half, scratch);
+        addScaled(dq + ((at * width) << 2), key, dt * abs(s), width);
       }
       store<f32>(dscale + (at << 2), s > 0 ? scaleSum : s < 0 ? -scaleSum : 0);
     }

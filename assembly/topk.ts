@@ -1,12 +1,14 @@
 /**
  * Exact top-k by inner product: every query against every stored key, the k best kept in falling order of score.
  *
- * Keys lie as they were stored, one after the other; blocks of them are packed into panels on the fly, which costs a
- * percent or two of the product. The scores of four queries and one block are computed with the tile of matmul.ts and then
- * filtered, row by row: only what beats a query's k-th best so far is looked at one by one. The first block has nothing to
- * beat yet; there the k-th largest of 64 group maxima, which k keys are sure to reach, serves instead.
+ * Keys lie as they were stored, one after the other; blocks of them are packed into panels on the fly (and widened, if
+ * they are halves), which costs a percent or two of the product. The scores of four queries and one block are computed with
+ * the tile of matmul.ts and then filtered, row by row: only what beats a query's k-th best so far is looked at one by one.
+ * The first block has nothing to beat yet; there the k-th largest of 64 group maxima, which k keys are sure to reach, serves
+ * instead.
  * Equal scores: the older key wins, so a longer memory never changes what a shorter one returned among the same keys.
  */
+import { floatsAt, storedBytes } from "./half";
 import { multiplyTile, packPanels, TILE_COLUMNS, TILE_ROWS } from "./matmul";
 import { madd } from "./simd";
 
@@ -26,18 +28,18 @@ export function topk_units(rows: i32, segment: i32, heads: i32): i32 {
 
 /** Bytes of scratch for queries of `width` floats. */
 export function topk_scratch_bytes(width: i32): i32 {
-  return (QUERY_BLOCK * (width + 2) + KEY_BLOCK * (width + TILE_ROWS) + SEED_GROUPS) << 2;
+  return (QUERY_BLOCK * (width + 2) + KEY_BLOCK * (2 * width + TILE_ROWS) + SEED_GROUPS) << 2;
 }
 
 /**
  * For each query of [B, T, H] its k best keys of the same row and head: scores and slots (i32), both [B, T, H, k], in falling
- * order; with fewer than k keys the rest of a list is left alone. queries [B, T, H, D]; keys [B, H, capacity, D]; spans
- * [B, 3] (i32): begin, older, newer, which says that a row's keys lie in slots [begin, begin + older) and then, newer, in
- * [0, newer). Units [from, to) of topk_units are computed.
+ * order; with fewer than k keys the rest of a list is left alone. queries [B, T, H, D]; keys [B, H, capacity, D], floats or
+ * halves; spans [B, 3] (i32): begin, older, newer, which says that a row's keys lie in slots [begin, begin + older) and
+ * then, newer, in [0, newer). Units [from, to) of topk_units are computed.
  */
 export function topk_exact(
   scores: usize, slots: usize, queries: usize, keys: usize, spans: usize,
-  segment: i32, heads: i32, width: i32, capacity: i32, k: i32, from: i32, to: i32, scratch: usize,
+  segment: i32, heads: i32, width: i32, capacity: i32, half: bool, k: i32, from: i32, to: i32, scratch: usize,
 ): void {
   const blocks = (segment + QUERY_BLOCK - 1) / QUERY_BLOCK;
   for (let unit = from; unit < to; unit++) {
@@ -48,7 +50,7 @@ export function topk_exact(
     searchBlock(
       scores + ((query * k) << 2), slots + ((query * k) << 2), heads * k,
       queries + ((query * width) << 2), heads * width, min(QUERY_BLOCK, segment - first),
-      keys + ((<usize>(row * heads + head) * capacity * width) << 2), width,
+      keys + storedBytes(<usize>(row * heads + head) * capacity * width, half), half, width,
       load<i32>(span), load<i32>(span + 4), load<i32>(span + 8), k, scratch,
     );
   }
@@ -57,19 +59,20 @@ export function topk_exact(
 /** A block of queries of one head: lists are `listStride` floats apart, queries `queryStride`. */
 export function searchBlock(
   scores: usize, slots: usize, listStride: i32, queries: usize, queryStride: i32, count: i32,
-  keys: usize, width: i32, begin: i32, older: i32, newer: i32, k: i32, scratch: usize,
+  keys: usize, half: bool, width: i32, begin: i32, older: i32, newer: i32, k: i32, scratch: usize,
 ): void {
   const panels = scratch;
   const states = panels + ((<usize>QUERY_BLOCK * width) << 2);
   const keyPanels = states + QUERY_BLOCK * STATE_BYTES;
-  const rows = keyPanels + ((<usize>KEY_BLOCK * width) << 2);
+  const widened = keyPanels + ((<usize>KEY_BLOCK * width) << 2);
+  const rows = widened + ((<usize>KEY_BLOCK * width) << 2);
   const packs = count >= TILE_ROWS;
   if (packs) packPanels(panels, queries, count, width, queryStride, 1, TILE_ROWS);
   for (let i = 0; i < count; i++) clearState(states + i * STATE_BYTES);
   for (let j = 0, total = older + newer; j < total;) {
     const block = min(KEY_BLOCK, j < older ? older - j : total - j);
     const slot = j < older ? begin + j : j - older;
-    const from = keys + ((<usize>slot * width) << 2);
+    const from = floatsAt(keys, <usize>slot * width, block * width, half, widened);
     if (packs) {
       packPanels(keyPanels, from, block, width, width, 1, TILE_COLUMNS);
       scanBlock(scores, slots, listStride, panels, states, count, keyPanels, slot, block, width, k, rows);

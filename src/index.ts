@@ -25,9 +25,17 @@ export { Reader, type ReaderOptions } from "./reader.ts";
 
 // Memories on their own.
 
-export { KvMemory, type MemoryShape, type SearchOptions } from "./memory/memory.ts";
+export { memoryBytes } from "./memory/bytes.ts";
+export {
+  KvMemory,
+  type MemoryContents,
+  type MemoryDtype,
+  type MemoryOptions,
+  type MemoryShape,
+  type SearchOptions,
+} from "./memory/memory.ts";
 export { decodeMemory, encodeMemory } from "./memory/memory-file.ts";
-export { type MemorySnapshot, mergeSnapshots, type Pairs } from "./memory/snapshot.ts";
+export { type MemorySnapshot, mergeSnapshots } from "./memory/snapshot.ts";
 export { type Source, SourceLog, type SourceTable } from "./memory/sources.ts";
 export { type Found, VectorStore, type VectorStoreOptions } from "./memory/vector-store.ts";
 

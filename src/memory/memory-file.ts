@@ -1,14 +1,15 @@
 /**
  * A snapshot of a memory as the bytes of a file, `NAME.memory.safetensors`, which any reader of safetensors can open.
  *
- * Tensors: `layers.2.keys` and `layers.2.values` [H, n, D] of each memory layer, oldest pair first; and where pairs come from,
- * `sources.document|index|token|begin|end` [n]. The rest is in the metadata. A checksum covers every byte of the file but
- * its own digits, so a file that was altered anywhere is refused. Nothing is opened here, nothing judged but the file itself.
+ * Tensors: `layers.2.keys` and `layers.2.values` [H, n, D] of each memory layer, F32 or F16 as they were kept, oldest pair
+ * first; and where pairs come from, `sources.document|index|token|begin|end` [n]. The rest is in the metadata. A checksum
+ * covers every byte of the file but its own digits, so a file that was altered anywhere is refused. Nothing is opened here,
+ * nothing judged but the file itself.
  */
 import { digest } from "../digest.ts";
 import { InputError } from "../errors.ts";
 import { type Field, integer, parseFields } from "../model/fields.ts";
-import { readSafetensors, type StoredTensor, writeSafetensors } from "../model/safetensors.ts";
+import { floatTensor, readSafetensors, type StoredTensor, writeSafetensors } from "../model/safetensors.ts";
 import { TensorReader } from "../model/tensor-reader.ts";
 import type { MemorySnapshot } from "./snapshot.ts";
 import { type SourceTable, sourceFields } from "./sources.ts";
@@ -68,8 +69,8 @@ export function decodeMemory(bytes: Uint8Array, name: string): MemorySnapshot {
   if (length > appended) throw new InputError(`${name} holds ${length} pairs, but only ${appended} were remembered`);
   const reader = new TensorReader(tensors, name);
   const pairs = (layer: number) => ({
-    keys: reader.floats(`layers.${layer}.keys`, [heads, length, width]),
-    values: reader.floats(`layers.${layer}.values`, [heads, length, width]),
+    keys: reader.numbers(`layers.${layer}.keys`, [heads, length, width]),
+    values: reader.numbers(`layers.${layer}.values`, [heads, length, width]),
   });
   const layers = new Map(shape.layers.map((layer) => [layer, pairs(layer)]));
   const documents = metadata.documents === undefined ? undefined : parsed(metadata.documents, name);
@@ -96,8 +97,8 @@ function tensorsOf({ heads, width, length, layers, sources }: MemorySnapshot): M
   const tensors = new Map<string, StoredTensor>();
   const shape = [heads, length, width];
   for (const [layer, { keys, values }] of layers) {
-    tensors.set(`layers.${layer}.keys`, { dtype: "F32", shape, data: keys });
-    tensors.set(`layers.${layer}.values`, { dtype: "F32", shape, data: values });
+    tensors.set(`layers.${layer}.keys`, floatTensor(shape, keys));
+    tensors.set(`layers.${layer}.values`, floatTensor(shape, values));
   }
   if (sources === undefined) return tensors;
   for (const field of sourceFields) {

@@ -7,7 +7,9 @@
 import type { Neighbours } from "../autodiff/ops/retrieval.ts";
 import { note } from "../autodiff/tape.ts";
 import { stepIntegers, stepTensor, type Tensor } from "../autodiff/tensor.ts";
+import type { StoredNumbers } from "../wasm/half.ts";
 import { bucketedIndex } from "./bucketed.ts";
+import { requireRoom } from "./bytes.ts";
 import { exactIndex } from "./exact.ts";
 import { quantisedIndex } from "./quantised.ts";
 import { pairInSlot, Ring } from "./ring.ts";
@@ -29,6 +31,21 @@ export interface SearchOptions {
   readonly bucketsPerNeighbour: number;
 }
 
+/** How numbers are kept: float16 takes half the bytes; keys and values are then rounded to 11 significant bits. */
+export type MemoryDtype = "float32" | "float16";
+
+export interface MemoryOptions extends SearchOptions {
+  readonly dtype: MemoryDtype;
+}
+
+/** What a row remembers, [H, length, D] each, oldest first, as it is stored: floats, or the bits of halves. */
+export interface MemoryContents {
+  readonly keys: StoredNumbers;
+  readonly values: StoredNumbers;
+}
+
+const defaults: MemoryOptions = { kind: "exact", bucketsPerNeighbour: 4, dtype: "float32" };
+
 function makeIndex(ring: Ring, { kind, bucketsPerNeighbour }: SearchOptions): KeyIndex {
   switch (kind) {
     case "exact":
@@ -44,9 +61,12 @@ export class KvMemory {
   private readonly ring: Ring;
   private readonly index: KeyIndex;
 
-  constructor(shape: MemoryShape, search: Partial<SearchOptions> = {}) {
-    this.ring = new Ring(shape);
-    this.index = makeIndex(this.ring, { kind: "exact", bucketsPerNeighbour: 4, ...search });
+  /** @throws InputError if it cannot fit into what is left of the WebAssembly memory; `memoryBytes` tells what it takes */
+  constructor(shape: MemoryShape, options: Partial<MemoryOptions> = {}) {
+    requireRoom(shape, options);
+    const chosen = { ...defaults, ...options };
+    this.ring = new Ring(shape, chosen.dtype);
+    this.index = makeIndex(this.ring, chosen);
   }
 
   /** M, pairs that a head remembers; older ones fall out first. */
@@ -116,7 +136,7 @@ export class KvMemory {
    * all of them where fewer are stored; of equal ones the older first. Good until the step ends.
    */
   lookup(queries: Tensor, topk: number): Neighbours {
-    const { rows, heads, capacity, keys, values } = this.ring;
+    const { rows, heads, capacity, half, keys, values } = this.ring;
     const [batch, segment] = queries.shape;
     if (batch !== rows) throw new Error(`memory lookup: queries of ${batch} rows, but the memory has ${rows}`);
     const scores = stepTensor([rows, segment, heads, topk]);
@@ -124,19 +144,20 @@ export class KvMemory {
     this.index.search({ scores: scores.ptr, slots, queries, topk });
     note("memory lookup", [scores]);
     const counts = Int32Array.from({ length: rows }, (_, row) => Math.min(topk, this.length(row)));
-    return { scores, slots, counts, topk, keys, values, capacity };
+    return { scores, slots, counts, topk, keys, values, capacity, half };
   }
 
-  /** A copy of what one row remembers, [H, length, D] each, oldest first. */
-  contents(row: number): { keys: Float32Array; values: Float32Array } {
+  /** A copy of what one row remembers. */
+  contents(row: number): MemoryContents {
     return { keys: this.ring.copyOut(row, this.ring.keys), values: this.ring.copyOut(row, this.ring.values) };
   }
 
   /**
    * Puts a row back to where it had `contents` and had been given `appended` pairs; lookups are then the same to the bit.
-   * Contents of a smaller memory leave room for more, of those of a larger one the newest stay.
+   * Contents of a smaller memory leave room for more, of those of a larger one the newest stay; those of another dtype are
+   * converted.
    */
-  restore(row: number, appended: number, { keys, values }: { keys: Float32Array; values: Float32Array }): void {
+  restore(row: number, appended: number, { keys, values }: MemoryContents): void {
     this.ring.copyIn(row, appended, keys, values);
     this.index.reset(row);
     this.index.appended(row, this.length(row));

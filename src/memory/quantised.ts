@@ -8,8 +8,19 @@ import { parallelWithScratch } from "../wasm/parallel.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
 import { scratch } from "../wasm/scratch.ts";
 import { exactIndex } from "./exact.ts";
-import type { Ring } from "./ring.ts";
+import type { MemoryShape } from "./memory.ts";
+import { capacityOf, type Ring } from "./ring.ts";
 import { type FallbackCount, type KeyIndex, type SearchJob, searchArguments, searchUnits } from "./search.ts";
+
+/** Bytes of one row's rounded keys and margins. */
+function rowBytes(heads: number, width: number, capacity: number): number {
+  return heads * Math.ceil(capacity / kernels.quantised_panel_keys()) * kernels.quantised_panel_bytes(width);
+}
+
+/** Bytes that the index of a memory of this shape takes. */
+export function quantisedIndexBytes(shape: MemoryShape): number {
+  return shape.rows * rowBytes(shape.heads, shape.width, capacityOf(shape));
+}
 
 class QuantisedIndex implements KeyIndex {
   readonly bytes: number;
@@ -31,20 +42,21 @@ class QuantisedIndex implements KeyIndex {
   }
 
   private get rowBytes(): number {
-    return this.ring.heads * kernels.quantised_key_bytes(this.ring.capacity, this.ring.width);
+    return rowBytes(this.ring.heads, this.ring.width, this.ring.capacity);
   }
 
   appended(row: number, count: number): void {
-    const { heads, width, capacity, keys } = this.ring;
+    const { heads, width, capacity, half, keys } = this.ring;
     const kept = Math.min(count, capacity);
     const bounded = kernels.quantise_keys(
       this.panels + row * this.rowBytes,
-      keys + row * heads * capacity * width * 4,
+      keys + row * this.ring.rowBytes,
       this.ring.slotOfNewest(row, kept),
       kept,
       heads,
       width,
       capacity,
+      half,
       scratch(kernels.quantised_width(width) * 4),
     );
     if (!bounded) this.unbounded[row] = 1;

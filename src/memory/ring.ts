@@ -3,10 +3,12 @@
  *
  * A ring has room for more than the M pairs that are visible: one segment more, which takes what is appended after a lookup,
  * so that the backward pass still reads the very pairs that the lookup returned. M need not be a multiple of
- * anything. This file stores and forgets; it does not search.
+ * anything. Numbers are kept as floats or rounded to half floats, which whoever reads them has to know. This file stores and
+ * forgets; it does not search.
  */
+import { asFloats, asHalves, type StoredNumbers } from "../wasm/half.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
-import type { MemoryShape } from "./memory.ts";
+import type { MemoryDtype, MemoryShape } from "./memory.ts";
 
 /** The visible slots of a row in order of age: [begin, begin + older), then [0, newer). */
 export interface Span {
@@ -21,12 +23,26 @@ export function pairInSlot(slot: number, written: number, capacity: number): num
   return written - 1 - age;
 }
 
+/** Slots of a row and head: those of the visible pairs and one segment of slack. */
+export function capacityOf({ size, segment }: MemoryShape): number {
+  return size + segment;
+}
+
+/** Bytes of all keys and values. */
+export function ringBytes(shape: MemoryShape, dtype: MemoryDtype = "float32"): number {
+  return 2 * shape.rows * shape.heads * capacityOf(shape) * shape.width * (dtype === "float16" ? 2 : 4);
+}
+
 export class Ring {
   readonly rows: number;
   readonly heads: number;
   readonly width: number;
   readonly size: number;
   readonly capacity: number;
+  /** Whether keys and values are kept as halves. */
+  readonly half: boolean;
+  /** Bytes of all keys and values. */
+  readonly bytes: number;
   /** Addresses of [B, H, capacity, D]. */
   readonly keys: number;
   readonly values: number;
@@ -35,20 +51,24 @@ export class Ring {
   /** Number of the first pair that each row has known since then: 0, unless the row was put back with fewer pairs. */
   private readonly first: Float64Array;
 
-  constructor({ rows, heads, width, size, segment }: MemoryShape) {
+  constructor(shape: MemoryShape, dtype: MemoryDtype) {
+    const { rows, heads, width, size } = shape;
     this.rows = rows;
     this.heads = heads;
     this.width = width;
     this.size = size;
-    this.capacity = size + segment;
+    this.capacity = capacityOf(shape);
+    this.half = dtype === "float16";
+    this.bytes = ringBytes(shape, dtype);
     this.written = new Float64Array(rows);
     this.first = new Float64Array(rows);
     this.keys = heap.allocate(this.bytes / 2);
     this.values = heap.allocate(this.bytes / 2);
   }
 
-  get bytes(): number {
-    return 2 * this.rows * this.heads * this.capacity * this.width * 4;
+  /** Bytes of the keys, or of the values, of one row. */
+  get rowBytes(): number {
+    return this.bytes / 2 / this.rows;
   }
 
   length(row: number): number {
@@ -64,14 +84,14 @@ export class Ring {
     this.first[row] = 0;
   }
 
-  /** keys, values: addresses of [count, H, D]. More than fit leave only the last ones. */
+  /** keys, values: addresses of [count, H, D] floats. More than fit leave only the last ones. */
   append(row: number, keys: number, values: number, count: number): void {
     const pairBytes = this.heads * this.width * 4;
     const skipped = Math.max(0, count - this.capacity);
     const kept = count - skipped;
     const slot = (this.written[row] + skipped) % this.capacity;
-    const ring = row * this.capacity * pairBytes;
-    const shape = [kept, this.heads, this.width, this.capacity, slot] as const;
+    const ring = row * this.rowBytes;
+    const shape = [kept, this.heads, this.width, this.capacity, this.half, slot] as const;
     kernels.ring_append(this.keys + ring, keys + skipped * pairBytes, ...shape);
     kernels.ring_append(this.values + ring, values + skipped * pairBytes, ...shape);
     this.written[row] += count;
@@ -89,15 +109,15 @@ export class Ring {
     return { begin, older, newer: length - older };
   }
 
-  /** A copy of the value [D] in a slot. */
+  /** A copy of the value [D] in a slot, as floats. */
   value(row: number, head: number, slot: number): Float32Array {
-    const pair = (row * this.heads + head) * this.capacity + slot;
-    return heap.f32(this.values + pair * this.width * 4, this.width).slice();
+    return asFloats(this.slots(this.values, row, head, slot, 1).slice());
   }
 
-  /** A copy of the visible pairs of `keys` or `values`, [H, length, D], oldest first. */
-  copyOut(row: number, from: number): Float32Array {
-    const copy = new Float32Array(this.heads * this.length(row) * this.width);
+  /** A copy of the visible pairs of `keys` or `values`, [H, length, D], oldest first, as they are stored. */
+  copyOut(row: number, from: number): StoredNumbers {
+    const numbers = this.heads * this.length(row) * this.width;
+    const copy = this.half ? new Uint16Array(numbers) : new Float32Array(numbers);
     let at = 0;
     for (const run of this.runs(row, from).flat()) {
       copy.set(run, at);
@@ -110,13 +130,14 @@ export class Ring {
    * Has the row hold pairs [H, n, D], as `copyOut` gives them, of which the last is the last of `written`. Of more than fit
    * only the last stay; those of a ring of the same size come to lie in the slots where they lay.
    */
-  copyIn(row: number, written: number, keys: Float32Array, values: Float32Array): void {
-    const given = keys.length / this.heads; // n·D
+  copyIn(row: number, written: number, keys: StoredNumbers, values: StoredNumbers): void {
+    const headNumbers = keys.length / this.heads; // n·D
     this.written[row] = written;
-    this.first[row] = written - given / this.width;
-    for (const [to, pairs] of [[this.keys, keys] as const, [this.values, values] as const]) {
+    this.first[row] = written - headNumbers / this.width;
+    for (const [to, given] of [[this.keys, keys] as const, [this.values, values] as const]) {
+      const pairs = this.half ? asHalves(given) : asFloats(given);
       for (const [head, [older, newer]] of this.runs(row, to).entries()) {
-        const end = (head + 1) * given;
+        const end = (head + 1) * headNumbers;
         older.set(pairs.subarray(end - newer.length - older.length, end - newer.length));
         newer.set(pairs.subarray(end - newer.length, end));
       }
@@ -124,13 +145,19 @@ export class Ring {
   }
 
   /** Views of the visible slots of `keys` or `values`, of each head the older run and the newer; good until the next allocation. */
-  private runs(row: number, of: number): [older: Float32Array, newer: Float32Array][] {
+  private runs(row: number, of: number): [older: StoredNumbers, newer: StoredNumbers][] {
     const { begin, older, newer } = this.span(row);
-    const floats = this.capacity * this.width;
-    return Array.from({ length: this.heads }, (_, head) => {
-      const slots = heap.f32(of + (row * this.heads + head) * floats * 4, floats);
-      return [slots.subarray(begin * this.width, (begin + older) * this.width), slots.subarray(0, newer * this.width)];
-    });
+    return Array.from({ length: this.heads }, (_, head) => [
+      this.slots(of, row, head, begin, older),
+      this.slots(of, row, head, 0, newer),
+    ]);
+  }
+
+  /** A view of `count` slots from `begin` on, [count, D]; good until the next allocation. */
+  private slots(of: number, row: number, head: number, begin: number, count: number): StoredNumbers {
+    const first = ((row * this.heads + head) * this.capacity + begin) * this.width;
+    const numbers = count * this.width;
+    return this.half ? heap.u16(of + first * 2, numbers) : heap.f32(of + first * 4, numbers);
   }
 
   release(): void {

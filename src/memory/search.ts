@@ -45,11 +45,11 @@ export function scanIndex(search: (job: SearchJob) => void): KeyIndex {
 
 /** The arguments that all search kernels begin with. */
 export function searchArguments(ring: Ring, { scores, slots, queries, topk }: SearchJob) {
-  const { rows, heads, width, capacity, keys } = ring;
+  const { rows, heads, width, capacity, half, keys } = ring;
   const spans = Array.from({ length: rows }, (_, row) => ring.span(row)); // [B, 3]
   const spansAddress = stepIntegers(spans.flatMap(({ begin, older, newer }) => [begin, older, newer]));
   const segment = queries.shape[1];
-  return [scores, slots, queries.ptr, keys, spansAddress, segment, heads, width, capacity, topk] as const;
+  return [scores, slots, queries.ptr, keys, spansAddress, segment, heads, width, capacity, half, topk] as const;
 }
 
 /** Units of work that search kernels share out among threads. */

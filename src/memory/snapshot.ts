@@ -3,14 +3,9 @@
  * cut down, joined with another. The pairs come with their sources, where those were noted.
  */
 import { InputError } from "../errors.ts";
-import type { KvMemory } from "./memory.ts";
+import { asFloats, type StoredNumbers } from "../wasm/half.ts";
+import type { KvMemory, MemoryContents } from "./memory.ts";
 import { joinSources, newestSources, type SourceLog, type SourceTable } from "./sources.ts";
-
-/** Pairs of one layer, [H, n, D] each, oldest first. */
-export interface Pairs {
-  readonly keys: Float32Array;
-  readonly values: Float32Array;
-}
 
 export interface MemorySnapshot {
   /** What messages call it: the path of its file, if it comes from one. */
@@ -27,7 +22,7 @@ export interface MemorySnapshot {
   readonly length: number;
   /** Pairs that were ever remembered, those that fell out included. */
   readonly appended: number;
-  readonly layers: ReadonlyMap<number, Pairs>;
+  readonly layers: ReadonlyMap<number, MemoryContents>;
   readonly sources: SourceTable | undefined;
 }
 
@@ -55,7 +50,7 @@ export function takeSnapshot({ memories, sources }: Remembering, row: number, mo
 export function restoreSnapshot({ memories, sources }: Remembering, row: number, snapshot: MemorySnapshot): void {
   requireSameShape(snapshot, memories);
   for (const [layer, memory] of memories) {
-    memory.restore(row, snapshot.appended, snapshot.layers.get(layer) as Pairs);
+    memory.restore(row, snapshot.appended, snapshot.layers.get(layer) as MemoryContents);
   }
   const log = sources.at(row);
   if (log === undefined) return;
@@ -65,7 +60,7 @@ export function restoreSnapshot({ memories, sources }: Remembering, row: number,
 
 /**
  * What all of the snapshots remember, one after the other, in a memory of `size` pairs; of more, the newest. A single one is
- * resized.
+ * resized. Halves stay halves if all are.
  * @throws InputError if they come from different models, or differ in layers, heads or widths
  */
 export function mergeSnapshots(parts: readonly [MemorySnapshot, ...MemorySnapshot[]], size: number): MemorySnapshot {
@@ -73,13 +68,13 @@ export function mergeSnapshots(parts: readonly [MemorySnapshot, ...MemorySnapsho
   for (const other of others) requireSameOrigin(first, other);
   const { heads } = first;
   const length = Math.min(size, sum(parts.map((part) => part.length)));
-  const newest = (kind: keyof Pairs, layer: number) =>
+  const newest = (kind: keyof MemoryContents, layer: number) =>
     newestPairs(
       parts.map(({ layers }) => layers.get(layer)?.[kind] ?? new Float32Array()),
       heads,
       length * first.width,
     );
-  const pairsOf = (layer: number): Pairs => ({ keys: newest("keys", layer), values: newest("values", layer) });
+  const pairsOf = (layer: number): MemoryContents => ({ keys: newest("keys", layer), values: newest("values", layer) });
   const sources = parts.flatMap(({ sources }) => sources ?? []);
   return {
     ...first,
@@ -126,16 +121,18 @@ function shapeOf({ heads, width, layers }: { heads: number; width: number; layer
   return `layers ${[...layers.keys()].join()} with ${heads} heads of width ${width}`;
 }
 
-/** Of arrays [H, n₁·D], [H, n₂·D], … the last `floats` of each head: [H, floats]. */
-function newestPairs(parts: readonly Float32Array[], heads: number, floats: number): Float32Array {
-  const newest = new Float32Array(heads * floats);
+/** Of arrays [H, n₁·D], [H, n₂·D], … the last `numbers` of each head: [H, numbers]. */
+function newestPairs(given: readonly StoredNumbers[], heads: number, numbers: number): StoredNumbers {
+  const halves = given.every((part) => part instanceof Uint16Array);
+  const parts = halves ? given : given.map(asFloats);
+  const newest = halves ? new Uint16Array(heads * numbers) : new Float32Array(heads * numbers);
   for (let head = 0; head < heads; head++) {
-    let left = floats;
+    let left = numbers;
     for (const part of parts.toReversed()) {
       const end = ((head + 1) * part.length) / heads;
       const taken = Math.min(left, part.length / heads);
       left -= taken;
-      newest.set(part.subarray(end - taken, end), head * floats + left);
+      newest.set(part.subarray(end - taken, end), head * numbers + left);
     }
   }
   return newest;

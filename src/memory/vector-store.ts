@@ -6,7 +6,7 @@ import { step } from "../autodiff/tape.ts";
 import { tensor } from "../autodiff/tensor.ts";
 import { InputError } from "../errors.ts";
 import { heap } from "../wasm/runtime.ts";
-import { KvMemory, type SearchOptions } from "./memory.ts";
+import { KvMemory, type MemoryDtype, type SearchOptions } from "./memory.ts";
 import { type MemorySnapshot, restoreSnapshot, takeSnapshot } from "./snapshot.ts";
 
 export interface VectorStoreOptions {
@@ -18,6 +18,8 @@ export interface VectorStoreOptions {
   readonly heads?: number;
   /** How the nearest are found; exact unless given. Quantised search is fast for keys no longer than 1. */
   readonly search?: SearchOptions["kind"];
+  /** How numbers are kept; float32 unless given. float16 takes half the bytes. */
+  readonly dtype?: MemoryDtype;
 }
 
 /** What a lookup found: lists of k pairs, or as many as there are, for each query and head [n, H, k]. */
@@ -37,7 +39,7 @@ export class VectorStore {
   readonly size: number;
   private readonly memory: KvMemory;
 
-  constructor({ width, size, heads = 1, search = "exact" }: VectorStoreOptions) {
+  constructor({ width, size, heads = 1, search = "exact", dtype = "float32" }: VectorStoreOptions) {
     for (const [name, count] of Object.entries({ width, size, heads })) {
       if (!Number.isSafeInteger(count) || count < 1) {
         throw new InputError(`a vector store's ${name} must be a whole number from 1 on, not ${count}`);
@@ -46,7 +48,7 @@ export class VectorStore {
     this.heads = heads;
     this.width = width;
     this.size = size;
-    this.memory = new KvMemory({ rows: 1, heads, width, size, segment: 0 }, { kind: search });
+    this.memory = new KvMemory({ rows: 1, heads, width, size, segment: 0 }, { kind: search, dtype });
   }
 
   /** A store that holds what `snapshot` does, with room for `size` pairs, as many as it had unless given. */
@@ -103,7 +105,7 @@ export class VectorStore {
     if (lists * k === 0) return { k, scores: new Float32Array(), serials: new Float64Array(), values };
     return step(() => {
       const found = this.memory.lookup(tensor(queries, [1, count, heads * width]), k);
-      const slots = heap.i32(found.slots, lists * k);
+      const slots = heap.i32(found.slots, lists * k).slice();
       for (const [i, slot] of slots.entries()) {
         values.set(this.memory.value(0, Math.floor(i / k) % heads, slot), i * width);
       }

@@ -23,6 +23,7 @@ export interface ModelConfig {
   xl_cache_length: number;
   memory_layers: number[];
   memory_size: number;
+  memory_dtype: "float32" | "float16";
   memory_topk: number;
   memory_combine: "gate" | "joint";
   memory_search: "exact" | "quantised" | "bucketed";
@@ -57,6 +58,7 @@ export const configFields: Readonly<Record<keyof ModelConfig, Field>> = {
     about: "layers with a memory, counted from 0; [] is none, [8] is the paper's 9th of 12",
   },
   memory_size: integer(8192, 0, 2 ** 24, "M, (key, value) pairs that a head remembers; 0 is the model without memory"),
+  memory_dtype: choice(["float32", "float16"], "how remembered pairs are kept; float16 takes half the bytes"),
   memory_topk: integer(32, 1, 2 ** 16, "K, pairs that a query retrieves"),
   memory_combine: choice(["gate", "joint"], "how retrieved and local attention meet: a learned gate, or one softmax"),
   memory_search: choice(

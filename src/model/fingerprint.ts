@@ -11,6 +11,7 @@ import type { Transformer } from "./transformer.ts";
 const REPLACEABLE: readonly (keyof ModelConfig)[] = [
   "dropout",
   "memory_size",
+  "memory_dtype",
   "memory_topk",
   "memory_search",
   "memory_buckets",

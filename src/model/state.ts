@@ -7,11 +7,12 @@
  */
 import type { AttentionContext } from "../autodiff/ops/attention.ts";
 import { persistentTensor, type Tensor } from "../autodiff/tensor.ts";
+import { requireRoom } from "../memory/bytes.ts";
 import { KvMemory } from "../memory/memory.ts";
 import { SourceLog, type TokenBytes } from "../memory/sources.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
 import type { ModelConfig } from "./config.ts";
-import type { StoredTensor } from "./safetensors.ts";
+import { floatTensor, type StoredTensor } from "./safetensors.ts";
 import type { TensorReader } from "./tensor-reader.ts";
 
 interface LayerPairs {
@@ -49,16 +50,17 @@ export class ModelState {
     this.rows = rows;
     this.cacheLength = config.xl_cache_length;
     this.first = new Int32Array(rows).fill(this.cacheLength);
+    const remembering = memorySize > 0 ? config.memory_layers : [];
+    const memoryShape = { rows, heads, width, size: memorySize, segment };
+    const { memory_search: kind, memory_buckets: bucketsPerNeighbour, memory_dtype: dtype } = config;
+    const options = { kind, bucketsPerNeighbour, dtype };
+    requireRoom(memoryShape, options, remembering.length);
+    this.memories = new Map(remembering.map((layer) => [layer, new KvMemory(memoryShape, options)]));
     const shape = [rows, this.capacity, heads * width];
     this.layers = Array.from({ length: config.num_hidden_layers }, () => ({
       keys: persistentTensor(shape),
       values: persistentTensor(shape),
     }));
-    const search = { kind: config.memory_search, bucketsPerNeighbour: config.memory_buckets };
-    const remembering = memorySize > 0 ? config.memory_layers : [];
-    this.memories = new Map(
-      remembering.map((layer) => [layer, new KvMemory({ rows, heads, width, size: memorySize, segment }, search)]),
-    );
     const [memory] = this.memories.values(); // all have the same slots
     const logged = remembering.length > 0 ? rows : 0;
     this.sources =
@@ -162,13 +164,13 @@ export class ModelState {
       [`${prefix}first`, integers(this.first)],
     ]);
     for (const [name, view] of this.contexts(prefix)) {
-      saved.set(name, floats([view.length / (heads * width), heads * width], view.slice()));
+      saved.set(name, floatTensor([view.length / (heads * width), heads * width], view.slice()));
     }
     for (const [name, memory, row] of this.memoryRows(prefix)) {
       const { keys, values } = memory.contents(row);
       const shape = [heads, memory.length(row), width];
       saved.set(`${name}.appended`, integers([memory.appended(row)]));
-      saved.set(`${name}.keys`, floats(shape, keys)).set(`${name}.values`, floats(shape, values));
+      saved.set(`${name}.keys`, floatTensor(shape, keys)).set(`${name}.values`, floatTensor(shape, values));
     }
     return saved;
   }
@@ -184,7 +186,7 @@ export class ModelState {
     for (const [name, memory, row] of this.memoryRows(prefix)) {
       const [appended] = reader.integers(`${name}.appended`, [1], Number.MAX_SAFE_INTEGER);
       const shape = [heads, Math.min(appended, memory.size), width];
-      const contents = { keys: reader.floats(`${name}.keys`, shape), values: reader.floats(`${name}.values`, shape) };
+      const contents = { keys: reader.numbers(`${name}.keys`, shape), values: reader.numbers(`${name}.values`, shape) };
       memory.restore(row, appended, contents);
     }
   }
@@ -222,8 +224,4 @@ export class ModelState {
 
 function integers(numbers: ArrayLike<number>): StoredTensor {
   return { dtype: "I64", shape: [numbers.length], data: BigInt64Array.from(numbers, BigInt) };
-}
-
-function floats(shape: readonly number[], data: Float32Array): StoredTensor {
-  return { dtype: "F32", shape, data };
 }

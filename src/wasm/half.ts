@@ -10,7 +10,7 @@ export type StoredNumbers = Float32Array | Uint16Array;
 /** Numbers converted at a time. */
 const PIECE = 65_536;
 
-/** The same numbers as floats, exactly; floats are not copied. */
+/** The same numbers as floats, exactly; floats are not copied. Halves must not be a view of the heap, which may grow here. */
 export function asFloats(numbers: StoredNumbers): Float32Array {
   if (numbers instanceof Float32Array) return numbers;
   const floats = new Float32Array(numbers.length);
@@ -24,7 +24,7 @@ export function asFloats(numbers: StoredNumbers): Float32Array {
 
 /**
  * The nearest halves, of two equally near ones the even one; numbers beyond ±65504 become that, since an infinity would
- * spoil every sum it enters. Halves are not copied.
+ * spoil every sum it enters. Halves are not copied. Floats must not be a view of the heap, which may grow here.
  */
 export function asHalves(numbers: StoredNumbers): Uint16Array {
   if (numbers instanceof Uint16Array) return numbers;

@@ -3,8 +3,9 @@ import * as assert from "uvu/assert";
 import { blend, retrievedAttention } from "../../src/autodiff/ops/retrieval.ts";
 import { step } from "../../src/autodiff/tape.ts";
 import { parameter, type Tensor } from "../../src/autodiff/tensor.ts";
-import { KvMemory } from "../../src/memory/memory.ts";
+import { KvMemory, type MemoryDtype } from "../../src/memory/memory.ts";
 import { Random } from "../../src/random.ts";
+import { asFloats } from "../../src/wasm/half.ts";
 import { heap } from "../../src/wasm/runtime.ts";
 import { checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
@@ -13,9 +14,9 @@ import { memoryAttention } from "../oracle/attention.ts";
 const test = suite("retrieval ops");
 
 /** A memory with `lengths[row]` random pairs a row. */
-function filledMemory(rows: number, heads: number, width: number, lengths: number[]): KvMemory {
+function filledMemory(rows: number, heads: number, width: number, lengths: number[], dtype: MemoryDtype): KvMemory {
   const random = new Random(7);
-  const memory = new KvMemory({ rows, heads, width, size: 24, segment: 5 });
+  const memory = new KvMemory({ rows, heads, width, size: 24, segment: 5 }, { dtype });
   for (let row = 0; row < rows; row++) {
     const floats = lengths[row] * heads * width;
     const [keys, values] = [heap.allocate(floats * 4), heap.allocate(floats * 4)];
@@ -29,8 +30,12 @@ function filledMemory(rows: number, heads: number, width: number, lengths: numbe
   return memory;
 }
 
+/** The pairs as they are stored, rounded where they are kept as halves. */
 function storedPairs(memory: KvMemory, rows: number) {
-  return Array.from({ length: rows }, (_, row) => ({ ...memory.contents(row), length: memory.length(row) }));
+  return Array.from({ length: rows }, (_, row) => {
+    const { keys, values } = memory.contents(row);
+    return { keys: asFloats(keys), values: asFloats(values), length: memory.length(row) };
+  });
 }
 
 // rows, heads, width, segment, topk, stored pairs of each row
@@ -43,16 +48,18 @@ const cases: [number, number, number, number, number, number[]][] = [
 
 for (const [rows, heads, width, segment, topk, lengths] of cases) {
   const shape = { rows, heads, width, segment, topk };
-  for (const part of ["out", "lse"] as const) {
-    test(`attention over retrieved pairs, ${part}: ${rows} rows, ${heads} heads of ${width}, top ${topk} of ${lengths}`, () => {
-      const memory = filledMemory(rows, heads, width, lengths);
-      checkOp({
-        shapes: [[rows, segment, heads * width], [heads]],
-        op: (q: Tensor, scale: Tensor) => retrievedAttention(q, scale, memory.lookup(q, topk))[part],
-        oracle: (q, scale) => memoryAttention(shape, storedPairs(memory, rows), q, scale)[part],
+  for (const dtype of ["float32", "float16"] as const) {
+    for (const part of ["out", "lse"] as const) {
+      test(`attention over retrieved ${dtype} pairs, ${part}: ${rows} rows, ${heads} heads of ${width}, top ${topk} of ${lengths}`, () => {
+        const memory = filledMemory(rows, heads, width, lengths, dtype);
+        checkOp({
+          shapes: [[rows, segment, heads * width], [heads]],
+          op: (q: Tensor, scale: Tensor) => retrievedAttention(q, scale, memory.lookup(q, topk))[part],
+          oracle: (q, scale) => memoryAttention(shape, storedPairs(memory, rows), q, scale)[part],
+        });
+        memory.release();
       });
-      memory.release();
-    });
+    }
   }
 }
 

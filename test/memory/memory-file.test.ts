@@ -1,10 +1,12 @@
 /** A memory's file: nothing is lost, nothing damaged is taken. */
 import * as assert from "uvu/assert";
 import { digest } from "../../src/digest.ts";
+import type { MemoryContents } from "../../src/memory/memory.ts";
 import { decodeMemory, encodeMemory } from "../../src/memory/memory-file.ts";
 import type { MemorySnapshot } from "../../src/memory/snapshot.ts";
 import { readSafetensors, writeSafetensors } from "../../src/model/safetensors.ts";
 import { Random } from "../../src/random.ts";
+import { asHalves } from "../../src/wasm/half.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 
@@ -40,6 +42,15 @@ for (const length of [0, 1, 7]) {
     }
   });
 }
+
+test("pairs that were kept as halves are so in the file", () => {
+  const floats = snapshotOf(5);
+  const halved = ({ keys, values }: MemoryContents) => ({ keys: asHalves(keys), values: asHalves(values) });
+  const layers = new Map([...floats.layers].map(([layer, pairs]) => [layer, halved(pairs)]));
+  const bytes = encodeMemory({ ...floats, layers });
+  assert.equal(decodeMemory(bytes, "file"), { ...floats, layers });
+  assert.is(readSafetensors(bytes, "file").tensors.get("layers.11.values")?.dtype, "F16");
+});
 
 test("pairs of unknown origin come back without sources", () => {
   const snapshot: MemorySnapshot = { ...snapshotOf(5), sources: undefined };

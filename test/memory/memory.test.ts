@@ -2,7 +2,7 @@
 import * as assert from "uvu/assert";
 import { step } from "../../src/autodiff/tape.ts";
 import { tensor } from "../../src/autodiff/tensor.ts";
-import { KvMemory } from "../../src/memory/memory.ts";
+import { KvMemory, type MemoryContents } from "../../src/memory/memory.ts";
 import { Random } from "../../src/random.ts";
 import { heap } from "../../src/wasm/runtime.ts";
 import { suite } from "../harness.ts";
@@ -173,7 +173,7 @@ for (const [size, other, appended] of [
     const pairs = counting(0, appended, heads, width);
     append(from, 1, pairs, pairs, appended);
     to.restore(1, from.appended(1), from.contents(1));
-    const numbers = ({ keys }: { keys: Float32Array }) => [...keys].filter((_, i) => i % width === 0);
+    const numbers = ({ keys }: MemoryContents) => [...keys].filter((_, i) => i % width === 0);
     for (let next = appended; next <= appended + 2 * other; next++) {
       const kept = Math.min(other, Math.min(appended, size) + next - appended);
       assert.is(to.length(1), kept);

@@ -1,6 +1,6 @@
 /** Snapshots: resized and merged, they keep the newest pairs in order, each with its own source. */
 import * as assert from "uvu/assert";
-import { KvMemory } from "../../src/memory/memory.ts";
+import { KvMemory, type MemoryContents } from "../../src/memory/memory.ts";
 import {
   type MemorySnapshot,
   mergeSnapshots,
@@ -9,6 +9,7 @@ import {
   takeSnapshot,
 } from "../../src/memory/snapshot.ts";
 import { SourceLog } from "../../src/memory/sources.ts";
+import { asFloats, asHalves, type StoredNumbers } from "../../src/wasm/half.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 
@@ -78,6 +79,21 @@ for (const size of [1, 2, 8, 9, 10, 11, 30]) {
     assert.is(documents.length, new Set(names).size, "documents of which nothing is left are not kept");
   });
 }
+
+test("merged halves stay halves, and with floats become floats", () => {
+  const [floats, halves] = [snapshotOf("a", 100, 5), snapshotOf("b", 200, 6)];
+  const halved = ({ keys, values }: MemoryContents) => ({ keys: asHalves(keys), values: asHalves(values) });
+  const layers = new Map([...halves.layers].map(([layer, pairs]) => [layer, halved(pairs)]));
+  const rounded = { ...halves, layers };
+  const kept = (snapshot: MemorySnapshot) => snapshot.layers.get(4)?.keys as StoredNumbers;
+  const one = kept(mergeSnapshots([rounded, rounded], 9));
+  assert.instance(one, Uint16Array);
+  const mixed = kept(mergeSnapshots([rounded, floats], 9));
+  assert.instance(mixed, Float32Array);
+  const last = (numbers: StoredNumbers, n: number) => [...asFloats(numbers).slice(-n * width)];
+  assert.equal(last(one, 3), last(kept(rounded), 3));
+  assert.equal(last(mixed, 9), [...last(kept(rounded), 4), ...last(kept(floats), 5)]);
+});
 
 test("an empty memory merges with any", () => {
   const [empty, other] = [snapshotOf("a", 0, 0), snapshotOf("b", 7, 3)];

@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import { decodeMemory, encodeMemory } from "../../src/memory/memory-file.ts";
 import { VectorStore } from "../../src/memory/vector-store.ts";
 import { Random } from "../../src/random.ts";
+import { asFloats, asHalves } from "../../src/wasm/half.ts";
 import { heap } from "../../src/wasm/runtime.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
@@ -74,6 +75,28 @@ test("bucketed search finds most of the nearest", () => {
     all.subarray(Math.floor(i / 10) * 10, Math.floor(i / 10) * 10 + 10).includes(serial),
   );
   assert.ok(hits.length > 0.8 * 500 && hits.length <= 500, `${hits.length} of 500`);
+});
+
+test("a store of half floats finds what one of the rounded numbers finds, in half the bytes, and is kept as such", () => {
+  const [heads, width, size] = [2, 5, 33];
+  const halves = new VectorStore({ heads, width, size, dtype: "float16" });
+  const floats = new VectorStore({ heads, width, size });
+  const keys = directions(50 * heads, width, 1);
+  const values = keys.map((x) => 3 * x + 1);
+  const rounded = (numbers: Float32Array) => asFloats(asHalves(numbers));
+  halves.append(keys, values);
+  floats.append(rounded(keys), rounded(values));
+  assert.is(halves.bytes * 2, floats.bytes);
+  const queries = directions(7 * heads, width, 2);
+  const expected = floats.lookup(queries, 6);
+  assert.equal(halves.lookup(queries, 6), expected);
+  const snapshot = decodeMemory(encodeMemory(halves.snapshot()), "file");
+  assert.instance(snapshot.layers.get(0)?.keys, Uint16Array);
+  const again = [VectorStore.from(snapshot), VectorStore.from(snapshot, { dtype: "float16" })];
+  for (const store of [...again, halves, floats]) {
+    assert.equal(store.lookup(queries, 6), expected);
+    store.release();
+  }
 });
 
 test("a store from a snapshot finds the same, under the same numbers, in a larger or smaller size as well", () => {

@@ -42,6 +42,7 @@ test("the defaults are the documented ones", () => {
     xl_cache_length: 0,
     memory_layers: [2],
     memory_size: 8192,
+    memory_dtype: "float32",
     memory_topk: 32,
     memory_combine: "gate",
     memory_search: "exact",

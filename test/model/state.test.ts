@@ -50,6 +50,25 @@ for (const [place, last] of [
   });
 }
 
+test("a memory of half floats is saved as such and goes on to the bit, and one of either kind takes the other's", () => {
+  const halves = new Transformer({ ...model.config, memory_dtype: "float16" }, 1);
+  const [original, copy, wide] = [halves.newState({ rows }), halves.newState({ rows }), model.newState({ rows })];
+  for (const first of [1, 2, 3, 4]) read(original, 7, first);
+  const saved = original.save();
+  assert.is(saved.get("memories.1.row.0.keys")?.dtype, "F16");
+  copy.load(stored(original));
+  wide.load(stored(original));
+  assert.is(wide.save().get("memories.1.row.0.keys")?.dtype, "F32");
+  const narrow = halves.newState({ rows });
+  narrow.load(stored(wide));
+  assert.equal(narrow.save(), saved);
+  for (let segment = 0; segment < 4; segment++) {
+    const logits = read(original, 7, segment);
+    assert.equal(read(copy, 7, segment), logits, `segment ${segment}`);
+    if (segment === 0) assert.equal(read(wide, 7, segment), logits, "the same pairs, of floats");
+  }
+});
+
 test("a fresh state can be saved and loaded", () => {
   const [original, copy] = [model.newState({ rows }), model.newState({ rows })];
   read(copy, 5, 1);
@@ -68,6 +87,21 @@ test("a state of other rows, another cache or a larger memory is refused by tens
     refused(model.newState({ rows, memorySize: 18 })),
     'saved: tensor "memories.0.row.0.keys" has shape [2,17,5], it should be [2,18,5]',
   );
+});
+
+test("memories that cannot fit together are refused before anything is allocated", () => {
+  const before = heap.bytesInUse;
+  const { head_dim, num_attention_heads, segment_length } = model.config;
+  const memorySize = Math.floor(2 ** 31 / (2 * rows * num_attention_heads * head_dim * 4)); // 2 GiB each, in both layers
+  const needed = (dtypeBytes: number) =>
+    2 * 2 * rows * num_attention_heads * head_dim * dtypeBytes * (memorySize + segment_length);
+  const sentence = refusal(() => model.newState({ rows, memorySize }));
+  assert.match(
+    sentence,
+    `a memory_size of ${memorySize} needs ${needed(4)} bytes, but ${heap.bytesAvailable} are left`,
+  );
+  assert.match(sentence, `lower memory_size, or set memory_dtype to float16, which needs ${needed(2)} bytes`);
+  assert.is(heap.bytesInUse, before);
 });
 
 test("counts that cannot be are refused before they can do harm", () => {

@@ -93,6 +93,7 @@ const variants: [string, Partial<ModelConfig>, Partial<TrainingOptions>][] = [
     { memory_layers: [0, 1], memory_combine: "joint" },
     { gradientAccumulation: 2 },
   ],
+  ["with a memory of half floats", { memory_dtype: "float16" }, {}],
   ["with bucketed search", { memory_search: "bucketed", memory_topk: 2 }, {}],
   ["with Adafactor and the rsqrt schedule", {}, { optimizer: "adafactor", schedule: "rsqrt", learningRate: 0.05 }],
   ["without a memory", { memory_layers: [] }, {}],

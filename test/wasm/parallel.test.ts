@@ -45,6 +45,11 @@ const cases: [string, object, number][] = [
     3,
   ],
   [
+    "a memory of half floats",
+    { hidden_size: 14, num_attention_heads: 2, head_dim: 7, segment_length: 13, memory_dtype: "float16" },
+    2,
+  ],
+  [
     "one head",
     { hidden_size: 8, num_attention_heads: 1, head_dim: 8, intermediate_size: 7, segment_length: 3, memory_size: 4 },
     1,

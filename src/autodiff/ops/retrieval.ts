@@ -2,7 +2,7 @@
  * The memory layer's two ops (paper, section 3.1): attention over the pairs that a lookup retrieved, and the blend of its
  * result with local attention. The lookup itself is not an op: no gradient flows through the choice of neighbours.
  */
-import { parallel } from "../../wasm/parallel.ts";
+import { parallel, parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { record, recordMany } from "../tape.ts";
 import { gradient, stepIntegers, stepTensor, type Tensor } from "../tensor.ts";
@@ -20,6 +20,8 @@ export interface Neighbours {
   readonly keys: number;
   readonly values: number;
   readonly capacity: number;
+  /** Whether the rings hold halves. */
+  readonly half: boolean;
 }
 
 /**
@@ -27,7 +29,7 @@ export interface Neighbours {
  * [B, T, H, K] and lse [B, T, H]. Gradients reach q and scale; stored keys and values get none.
  */
 export function retrievedAttention(q: Tensor, scale: Tensor, neighbours: Neighbours) {
-  const { scores, slots, topk, keys, values, capacity } = neighbours;
+  const { scores, slots, topk, keys, values, capacity, half } = neighbours;
   const [rows, segment, width] = q.shape;
   const heads = scale.size;
   const queries = rows * segment;
@@ -35,10 +37,12 @@ export function retrievedAttention(q: Tensor, scale: Tensor, neighbours: Neighbo
   const out = stepTensor(q.shape);
   const lse = stepTensor([rows, segment, heads]);
   const weights = stepTensor(scores.shape);
-  const shape = [segment, heads, width / heads, topk, capacity] as const;
-  parallel(
+  const shape = [segment, heads, width / heads, topk, capacity, half] as const;
+  const scratchBytes = (width / heads) * 4;
+  parallelWithScratch(
     "retrieved_forward",
     queries,
+    scratchBytes,
     out.ptr,
     weights.ptr,
     lse.ptr,
@@ -51,9 +55,10 @@ export function retrievedAttention(q: Tensor, scale: Tensor, neighbours: Neighbo
   );
   recordMany("retrieved attention", [out, lse], [q, scale], () => {
     const dscale = stepTensor([queries, heads]);
-    parallel(
+    parallelWithScratch(
       "retrieved_backward",
       queries,
+      scratchBytes,
       gradient(q),
       dscale.ptr,
       gradient(out),

@@ -1,0 +1,27 @@
+/** What a memory costs in bytes, told before anything is allocated, and the refusal of one that cannot fit. */
+import { InputError } from "../errors.ts";
+import { heap } from "../wasm/runtime.ts";
+import type { MemoryOptions, MemoryShape } from "./memory.ts";
+import { quantisedIndexBytes } from "./quantised.ts";
+import { ringBytes } from "./ring.ts";
+
+/** Bytes of WebAssembly memory that a KvMemory of this shape takes: its `bytes`. */
+export function memoryBytes(shape: MemoryShape, { kind, dtype }: Partial<MemoryOptions> = {}): number {
+  return ringBytes(shape, dtype) + (kind === "quantised" ? quantisedIndexBytes(shape) : 0);
+}
+
+/** @throws InputError if `count` memories of this shape are more than what is left of the WebAssembly memory */
+export function requireRoom(shape: MemoryShape, options: Partial<MemoryOptions>, count = 1): void {
+  const needed = count * memoryBytes(shape, options);
+  const available = heap.bytesAvailable;
+  if (needed <= available) return;
+  const halved = count * memoryBytes(shape, { ...options, dtype: "float16" });
+  const advice =
+    needed > halved
+      ? `lower memory_size, or set memory_dtype to float16, which needs ${halved} bytes`
+      : "lower memory_size";
+  const limit = "the 4 GiB that one WebAssembly memory can hold";
+  throw new InputError(
+    `a memory_size of ${shape.size} needs ${needed} bytes, but ${available} are left of ${limit}; ${advice}`,
+  );
+}
