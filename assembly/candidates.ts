@@ -4,19 +4,19 @@
  * Each key comes with an upper and a lower bound of its score, as integers. A histogram of the lower bounds yields the bar: a
  * value that at least k keys are sure to reach. A key whose upper bound is below it is out. The bar rises with each candidate
  * for the price of a few instructions, so lists stay short; one that fills up all the same has failed. Candidates stay in
- * the order of the scan. Layout of a list: size, edge, reached (i32 each), histogram (u8), uppers (i32), slots (i32).
+ * the order of the scan. Layout of a list: size, edge, reached (i32 each), histogram (u8), then upper bound and slot of each
+ * candidate side by side (i32), so that adding one touches as few cache lines as can be.
  */
 
 /** Candidates that a list can hold. */
-const CAPACITY: i32 = 768;
+const CAPACITY: i32 = 512;
 /** No k beyond this: a count of the histogram is a byte. */
 export const MOST_TOPK: i32 = 192;
-const BINS: i32 = 512;
+const BINS: i32 = 256;
 const HISTOGRAM: usize = 16;
-const UPPERS: usize = HISTOGRAM + BINS;
-const SLOTS: usize = UPPERS + (<usize>CAPACITY << 2);
+const PAIRS: usize = HISTOGRAM + BINS;
 /** Bytes of one list. */
-export const LIST_BYTES: usize = SLOTS + (<usize>CAPACITY << 2);
+export const LIST_BYTES: usize = PAIRS + (<usize>CAPACITY << 3);
 
 /** The bar of an empty list: everything reaches it. */
 export const NO_BAR: i32 = i32.MIN_VALUE;
@@ -25,34 +25,30 @@ export const FAILED: i32 = i32.MAX_VALUE;
 
 /** Scores lie within ±2^SCORE_BITS; a bin is that range over BINS wide. */
 const SCORE_BITS: i32 = ASC_FEATURE_RELAXED_SIMD ? 15 : 30;
-const BIN_BITS: i32 = SCORE_BITS + 1 - 9;
+const BIN_BITS: i32 = SCORE_BITS + 1 - 8;
 
 @inline
 export function sizeOf(list: usize): i32 {
   return load<i32>(list);
 }
 
-/** Address of the upper bounds, which nobody needs any more once the scan is over. */
+/** The slot of candidate `i`. */
 @inline
-export function uppersOf(list: usize): usize {
-  return list + UPPERS;
-}
-
-@inline
-export function slotsOf(list: usize): usize {
-  return list + SLOTS;
+export function slotOf(list: usize, i: i32): i32 {
+  return load<i32>(list + PAIRS + (i << 3), 4);
 }
 
 export function clearCandidates(list: usize): void {
-  memory.fill(list, 0, UPPERS);
+  memory.fill(list, 0, PAIRS);
 }
 
 /** Adds a candidate. Returns the new bar, or FAILED when the bounds leave more candidates than a list holds. */
 @inline
 export function addCandidate(list: usize, upper: i32, lower: i32, slot: i32, k: i32): i32 {
-  const size = load<i32>(list), at = size << 2;
-  store<i32>(list + UPPERS + at, upper);
-  store<i32>(list + SLOTS + at, slot);
+  const size = load<i32>(list);
+  const pair = list + PAIRS + (size << 3);
+  store<i32>(pair, upper);
+  store<i32>(pair, slot, 4);
   store<i32>(list, size + 1);
   const bar = raiseBar(list, lower, k);
   if (size + 1 < CAPACITY) return bar;
@@ -90,10 +86,9 @@ function dropBelow(list: usize, bar: i32): void {
   const size = load<i32>(list);
   let kept = 0;
   for (let i = 0; i < size; i++) {
-    const upper = load<i32>(list + UPPERS + (i << 2));
-    if (upper < bar) continue;
-    store<i32>(list + UPPERS + (kept << 2), upper);
-    store<i32>(list + SLOTS + (kept << 2), load<i32>(list + SLOTS + (i << 2)));
+    const pair = list + PAIRS + (i << 3);
+    if (load<i32>(pair) < bar) continue;
+    store<i64>(list + PAIRS + (kept << 3), load<i64>(pair));
     kept++;
   }
   store<i32>(list, kept);

@@ -5,7 +5,7 @@
  * rounding cannot tell apart), that query is searched in f32 after all and counted as a fall-back.
  */
 import {
-  addCandidate, clearCandidates, FAILED, finishCandidates, LIST_BYTES, MOST_TOPK, NO_BAR, sizeOf, slotsOf, uppersOf,
+  addCandidate, clearCandidates, FAILED, finishCandidates, LIST_BYTES, MOST_TOPK, NO_BAR, sizeOf, slotOf,
 } from "./candidates";
 import { floatsAt, storedBytes } from "./half";
 import {
@@ -14,6 +14,8 @@ import {
 import { PANELS_AT_ONCE, reachingKeys, scanPanels, scanTile, sumOf, SUMS_BYTES } from "./quantised-tiles";
 import { insertSorted, QUERY_BLOCK, scoreFour, searchBlock, topk_scratch_bytes } from "./topk";
 
+/** Queries scanned together: their lists of candidates, half a megabyte, stay in L2. */
+const SCAN_QUERIES: i32 = 128;
 /** Keys scanned by all queries of a block before the next: small enough for L1, in whole panels. */
 const KEY_BLOCK: i32 = 128;
 /** Bytes of the sums of one tile, of either shape. */
@@ -27,10 +29,10 @@ export function quantised_most_topk(): i32 {
 /** Bytes of scratch for queries of `width` floats and `k` neighbours. */
 export function quantised_scratch_bytes(width: i32, k: i32): i32 {
   const padded = quantised_width(width);
-  const tiles = QUERY_BLOCK * padded * COMPONENT_BYTES;
-  const numbers = ((QUERY_BLOCK * 3 + padded) << 2) + TILE_BYTES;
-  const again = QUERY_BLOCK * (width + 2 * k) << 2;
-  return tiles + numbers + QUERY_BLOCK * <i32>LIST_BYTES + again + topk_scratch_bytes(width) + 256;
+  const tiles = SCAN_QUERIES * padded * COMPONENT_BYTES;
+  const numbers = ((SCAN_QUERIES * 3 + padded) << 2) + TILE_BYTES;
+  const again = SCAN_QUERIES * (width + 2 * k) << 2;
+  return tiles + numbers + SCAN_QUERIES * <i32>LIST_BYTES + again + topk_scratch_bytes(width) + 256;
 }
 
 /**
@@ -45,15 +47,18 @@ export function topk_quantised(
   const headBytes = quantisedHeadBytes(capacity, width);
   for (let unit = from; unit < to; unit++) {
     const head = unit / blocks % heads, row = unit / blocks / heads;
-    const first = unit % blocks * QUERY_BLOCK;
-    const query = (<usize>row * segment + first) * heads + head;
     const span = spans + row * 12;
-    const failed = searchQuantised(
-      scores + ((query * k) << 2), slots + ((query * k) << 2), heads * k,
-      queries + ((query * width) << 2), heads * width, min(QUERY_BLOCK, segment - first),
-      keys + storedBytes(<usize>(row * heads + head) * capacity * width, half), half,
-      panels + <usize>(row * heads + head) * headBytes, width, capacity, load<i32>(span), load<i32>(span + 4), load<i32>(span + 8), k, scratch,
-    );
+    let failed = 0;
+    let first = unit % blocks * QUERY_BLOCK;
+    for (const end = min(first + QUERY_BLOCK, segment); first < end; first += SCAN_QUERIES) {
+      const query = (<usize>row * segment + first) * heads + head;
+      failed += searchQuantised(
+        scores + ((query * k) << 2), slots + ((query * k) << 2), heads * k,
+        queries + ((query * width) << 2), heads * width, min(SCAN_QUERIES, end - first),
+        keys + storedBytes(<usize>(row * heads + head) * capacity * width, half), half,
+        panels + <usize>(row * heads + head) * headBytes, width, capacity, load<i32>(span), load<i32>(span + 4), load<i32>(span + 8), k, scratch,
+      );
+    }
     store<i32>(failures + (unit << 2), failed);
   }
 }
@@ -65,13 +70,13 @@ function searchQuantised(
 ): i32 {
   const padded = quantised_width(width);
   const tiles = scratch;
-  const starts = tiles + QUERY_BLOCK * padded * COMPONENT_BYTES;
-  const margins = starts + (QUERY_BLOCK << 2);
-  const bars = margins + (QUERY_BLOCK << 2);
-  const sums = bars + (QUERY_BLOCK << 2);
+  const starts = tiles + SCAN_QUERIES * padded * COMPONENT_BYTES;
+  const margins = starts + (SCAN_QUERIES << 2);
+  const bars = margins + (SCAN_QUERIES << 2);
+  const sums = bars + (SCAN_QUERIES << 2);
   const vector = sums + TILE_BYTES;
   const lists = vector + (padded << 2);
-  const again = lists + <usize>QUERY_BLOCK * LIST_BYTES;
+  const again = lists + <usize>SCAN_QUERIES * LIST_BYTES;
   prepareQueries(tiles, starts, margins, bars, lists, queries, queryStride, count, width, vector);
   scanSlots(tiles, starts, margins, bars, lists, count, panels, padded, capacity, begin, begin + older, k, sums);
   scanSlots(tiles, starts, margins, bars, lists, count, panels, padded, capacity, 0, newer, k, sums);
@@ -85,7 +90,7 @@ function searchQuantised(
     }
     finishCandidates(list);
     const found = (<usize>i * listStride) << 2;
-    rescore(scores + found, slots + found, queries + ((<usize>i * queryStride) << 2), keys, half, width, list, k, tiles);
+    rescore(scores + found, slots + found, queries + ((<usize>i * queryStride) << 2), keys, half, width, list, k, tiles, sums);
   }
   if (failed > 0) {
     searchAgain(scores, slots, listStride, count, bars, again, failed, keys, half, width, begin, older, newer, k);
@@ -100,7 +105,7 @@ function prepareQueries(
 ): void {
   const tileBytes = PANEL_QUERIES * quantised_width(width) * COMPONENT_BYTES;
   memory.fill(tiles, 0, <usize>(tileBytes * ((count + PANEL_QUERIES - 1) / PANEL_QUERIES)));
-  for (let i = 0; i < QUERY_BLOCK; i++) {
+  for (let i = 0; i < SCAN_QUERIES; i++) {
     let usable = false;
     if (i < count) {
       usable = quantiseQuery(
@@ -188,29 +193,26 @@ function collect(
  * floats; the tiles, no longer needed, are larger.
  */
 function rescore(
-  scores: usize, slots: usize, query: usize, keys: usize, half: bool, width: i32, list: usize, k: i32, room: usize,
+  scores: usize, slots: usize, query: usize, keys: usize, half: bool, width: i32, list: usize, k: i32, room: usize, four: usize,
 ): void {
-  const size = sizeOf(list);
-  const candidates = slotsOf(list);
-  const exact = uppersOf(list); // the bounds have done their work
-  const last = size - 1, rowBytes = <usize>width << 2;
-  for (let i = 0; i < size; i += 4) {
-    const k0 = keyAt(keys, half, candidates, i, width, room);
-    const k1 = keyAt(keys, half, candidates, min(i + 1, last), width, room + rowBytes);
-    const k2 = keyAt(keys, half, candidates, min(i + 2, last), width, room + 2 * rowBytes);
-    const k3 = keyAt(keys, half, candidates, min(i + 3, last), width, room + 3 * rowBytes);
-    v128.store(exact + (i << 2), scoreFour(query, k0, k1, k2, k3, width));
-  }
+  const size = sizeOf(list), last = size - 1, rowBytes = <usize>width << 2;
   for (let i = 0; i < size; i++) {
-    const score = load<f32>(exact + (i << 2));
+    if ((i & 3) == 0) {
+      const k0 = keyAt(keys, half, list, i, width, room);
+      const k1 = keyAt(keys, half, list, min(i + 1, last), width, room + rowBytes);
+      const k2 = keyAt(keys, half, list, min(i + 2, last), width, room + 2 * rowBytes);
+      const k3 = keyAt(keys, half, list, min(i + 3, last), width, room + 3 * rowBytes);
+      v128.store(four, scoreFour(query, k0, k1, k2, k3, width));
+    }
+    const score = load<f32>(four + ((i & 3) << 2));
     if (i >= k && !(score > load<f32>(scores + ((k - 1) << 2)))) continue;
-    insertSorted(scores, slots, score, load<i32>(candidates + (i << 2)), min(i, k - 1));
+    insertSorted(scores, slots, score, slotOf(list, i), min(i, k - 1));
   }
 }
 
 @inline
-function keyAt(keys: usize, half: bool, candidates: usize, i: i32, width: i32, room: usize): usize {
-  return floatsAt(keys, <usize>load<i32>(candidates + (i << 2)) * width, width, half, room);
+function keyAt(keys: usize, half: bool, list: usize, i: i32, width: i32, room: usize): usize {
+  return floatsAt(keys, <usize>slotOf(list, i) * width, width, half, room);
 }
 
 /** Searches the failed queries, gathered in `again`, in f32, and puts their lists into place. */
@@ -218,9 +220,9 @@ function searchAgain(
   scores: usize, slots: usize, listStride: i32, count: i32, bars: usize, again: usize, failed: i32,
   keys: usize, half: bool, width: i32, begin: i32, older: i32, newer: i32, k: i32,
 ): void {
-  const foundScores = again + ((<usize>QUERY_BLOCK * width) << 2);
-  const foundSlots = foundScores + ((<usize>QUERY_BLOCK * k) << 2);
-  const scratch = foundSlots + ((<usize>QUERY_BLOCK * k) << 2);
+  const foundScores = again + ((<usize>SCAN_QUERIES * width) << 2);
+  const foundSlots = foundScores + ((<usize>SCAN_QUERIES * k) << 2);
+  const scratch = foundSlots + ((<usize>SCAN_QUERIES * k) << 2);
   searchBlock(foundScores, foundSlots, k, again, width, failed, keys, half, width, begin, older, newer, k, scratch);
   const bytes = <usize>min(k, older + newer) << 2;
   for (let i = 0, n = 0; i < count; i++) {
