@@ -52,8 +52,8 @@ function loadModel(file: Golden): Transformer {
 /** Inputs, targets and starts of segment `s`. */
 function segment({ config, tensors }: Golden, s: number) {
   const length = config.segment_length;
-  const tokens = tensors.get("tokens")?.data as Int32Array;
-  const starts = (tensors.get("starts")?.data as Uint8Array).subarray(s * ROWS, (s + 1) * ROWS);
+  const tokens = tensors.get("tokens")!.data as Int32Array;
+  const starts = (tensors.get("starts")!.data as Uint8Array).subarray(s * ROWS, (s + 1) * ROWS);
   const ids = new Int32Array(ROWS * length);
   const targets = new Int32Array(ROWS * length);
   for (let row = 0; row < ROWS; row++) {
@@ -128,7 +128,10 @@ function checkAdam(variant: GoldenVariant): void {
         return loss.item();
       });
       const expected = file.f32("adam.losses")[pass * SEGMENTS + s];
-      assert.ok(Math.abs(loss - expected) < 1e-3, `step ${pass * SEGMENTS + s}: loss ${loss}, the reference has ${expected}`);
+      assert.ok(
+        Math.abs(loss - expected) < 1e-3,
+        `step ${pass * SEGMENTS + s}: loss ${loss}, the reference has ${expected}`,
+      );
       optimizer.step(3e-3);
       model.parameters.zeroGradients();
     }
