@@ -27,10 +27,11 @@ export interface TrainingRun {
 /** Trains until the trainer's last step or an abort; there is a checkpoint at the end in either case. */
 export async function runTraining(trainer: Trainer, run: TrainingRun): Promise<void> {
   const { directory, evaluation, signal, tokenizer } = run;
-  const { evaluateEvery, checkpointEvery } = trainer.options;
+  const { evaluateEvery, checkpointEvery, stalenessEvery } = trainer.options;
   if (directory !== undefined) startMetrics(directory, trainer.step);
   while (!trainer.done && !signal?.aborted) {
-    const metrics = trainer.trainStep();
+    const stepMetrics = trainer.trainStep();
+    const metrics = isDue(trainer, stalenessEvery) ? { ...stepMetrics, keyCosines: trainer.keyCosines() } : stepMetrics;
     if (directory !== undefined) appendMetrics(directory, metrics);
     run.onStep?.(metrics);
     await breathe();

@@ -21,6 +21,7 @@ import { adafactor, adamW, clipGradients, type Optimizer } from "./optimizers.ts
 import { parseTrainingOptions, type TrainingOptions } from "./options.ts";
 import { constant, cosine, rsqrt, type Schedule } from "./schedules.ts";
 import { segmentOf } from "./segment.ts";
+import { keyCosines } from "./staleness.ts";
 import type { TrainerRecord } from "./trainer-record.ts";
 
 /** What one step reports. */
@@ -46,6 +47,8 @@ export interface StepMetrics {
   readonly seconds: number;
   /** What the remaining steps will take, if they are like the ones before. */
   readonly secondsLeft: number;
+  /** Every `stalenessEvery` steps: cosine between remembered and present keys by age in segments, see staleness.ts. */
+  readonly keyCosines?: readonly number[];
 }
 
 export class Trainer {
@@ -53,6 +56,7 @@ export class Trainer {
   readonly options: TrainingOptions;
   /** Contexts and memories, one state for the rows of each batch whose gradients a step sums. */
   private readonly states: readonly ModelState[];
+  private readonly documents: readonly TokenizedDocument[];
   private readonly batches: TrainingBatches;
   private readonly optimizer: Optimizer;
   private readonly schedule: Schedule;
@@ -69,6 +73,7 @@ export class Trainer {
     this.options = parseTrainingOptions(options, "training options");
     const { batchSize, gradientAccumulation, seed } = this.options;
     const rows = batchSize * gradientAccumulation;
+    this.documents = documents;
     this.batches = new TrainingBatches(documents, { rows, segmentLength: model.config.segment_length, seed });
     this.states = Array.from({ length: gradientAccumulation }, () => model.newState({ rows: batchSize }));
     this.optimizer = makeOptimizer(model, this.options);
@@ -114,6 +119,16 @@ export class Trainer {
       seconds: this.seconds,
       secondsLeft: (this.seconds / this.step) * Math.max(0, this.options.steps - this.step),
     };
+  }
+
+  /** How far the keys in the memories are from what the present weights make, by age; see staleness.ts. Changes nothing. */
+  keyCosines(): number[] {
+    const [state] = this.states; // the rows of other batches are as old
+    const { places } = this.batches.state();
+    const readings = places.slice(0, state.rows).map((place) => {
+      return place === null ? undefined : { tokens: this.documents[place.document].tokens(), end: place.offset };
+    });
+    return keyCosines(this.model, state, readings);
   }
 
   /** Forward and backward of the rows of state `index`. Returns their share of the mean loss over all `tokens` of the step. */

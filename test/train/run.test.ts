@@ -146,3 +146,10 @@ test("a resumed run writes the lines after its checkpoint anew, a fresh run all 
     [1, 2],
   );
 });
+
+test("staleness is measured every so many steps, and at the end", async () => {
+  const directory = newDirectory();
+  await events({ steps: 5, stalenessEvery: 2 }, { directory });
+  const measured = metricsIn(directory).map(({ keyCosines }) => keyCosines !== undefined);
+  assert.equal(measured, [false, true, false, true, true]);
+});

@@ -1,0 +1,83 @@
+/**
+ * How stale a training memory is. Its keys were made by the weights of earlier steps and are not made anew when those change
+ * (paper, section 3.2); the question is how far the same tokens' keys have moved since. A row's last segments are read again
+ * with today's weights into memories of their own, and the keys in both compared.
+ */
+import { noGrad, step } from "../autodiff/tape.ts";
+import type { KvMemory } from "../memory/memory.ts";
+import type { ModelConfig } from "../model/config.ts";
+import type { ModelState } from "../model/state.ts";
+import type { Transformer } from "../model/transformer.ts";
+import { asFloats } from "../wasm/half.ts";
+
+/** What a row has read: the first `end` tokens of a document, in whole segments. */
+export interface RowReading {
+  readonly tokens: Int32Array;
+  readonly end: number;
+}
+
+/**
+ * Mean cosine between remembered keys and the same tokens' keys under the model's present weights, by age: entry a − 1 is that
+ * of what was read a segments ago, over all rows, layers and heads. Of several memory layers the upper ones also saw what
+ * the lower ones retrieved then, and not only the weights make the difference.
+ * @param readings what each row of `state` has read; undefined for a row between two documents, which is left out
+ */
+export function keyCosines(
+  model: Transformer,
+  state: ModelState,
+  readings: readonly (RowReading | undefined)[],
+): number[] {
+  const sums: number[] = [];
+  const counts: number[] = [];
+  const today = readAgain(model, state, readings);
+  for (const [layer, memory] of state.memories) {
+    const memoryToday = today.memories.get(layer) as KvMemory;
+    for (const row of readings.keys()) {
+      if (readings[row] === undefined) continue;
+      const length = memory.length(row);
+      const [before, now] = [memory, memoryToday].map((of) => asFloats(of.contents(row).keys)); // [H, length, D]
+      for (const [pair, cosine] of cosines(before, now, memory.width).entries()) {
+        const age = Math.floor((length - 1 - (pair % length)) / model.config.segment_length);
+        sums[age] = (sums[age] ?? 0) + cosine;
+        counts[age] = (counts[age] ?? 0) + 1;
+      }
+    }
+  }
+  today.release();
+  return sums.map((sum, age) => sum / counts[age]);
+}
+
+/** A new state whose rows have read, with the present weights, as much as the memories of `state` remember. */
+function readAgain(model: Transformer, state: ModelState, readings: readonly (RowReading | undefined)[]): ModelState {
+  const { segment_length: segment } = model.config;
+  const [memory] = state.memories.values();
+  const today = model.newState({ rows: state.rows, memorySize: memory?.size ?? 0 });
+  const oldest = Math.ceil((memory?.size ?? 0) / segment) + contextSegments(model.config);
+  const longest = Math.max(0, ...readings.map((reading) => (reading?.end ?? 0) / segment));
+  for (let age = Math.min(oldest, longest); age > 0; age--) {
+    const ids = new Int32Array(state.rows * segment);
+    const lengths = new Int32Array(state.rows);
+    const starts = new Uint8Array(state.rows);
+    for (const [row, reading] of readings.entries()) {
+      const begin = (reading?.end ?? 0) - age * segment;
+      if (begin <= 0) starts[row] = 1;
+      if (reading === undefined || begin < 0) continue;
+      ids.set(reading.tokens.subarray(begin, begin + segment), row * segment);
+      lengths[row] = segment;
+    }
+    step(() => noGrad(() => void model.hidden({ ids, starts, lengths }, today)));
+  }
+  return today;
+}
+
+/** How many segments before a token go into its keys: through each layer below the memory the cache reaches further back. */
+function contextSegments({ memory_layers, xl_cache_length, segment_length }: ModelConfig): number {
+  return Math.max(0, ...memory_layers) * Math.ceil(xl_cache_length / segment_length);
+}
+
+/** Of each vector of width `width` in `a` the inner product with that in `b`; keys have length 1. */
+function cosines(a: Float32Array, b: Float32Array, width: number): Float64Array {
+  const products = new Float64Array(a.length / width);
+  for (let i = 0; i < a.length; i++) products[Math.floor(i / width)] += a[i] * b[i];
+  return products;
+}
