@@ -17,6 +17,7 @@ const differences = {
     memory_layers: [1],
     memory_size: 4096,
     memory_combine: "joint",
+    memory_search: "quantised",
     attention_scale_init: 10,
   },
   /** The defaults: 4 layers of 256, for an evening on a laptop. */
