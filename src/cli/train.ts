@@ -2,8 +2,10 @@
 import process from "node:process";
 import { documentsInDirectory, type TokenizedDocument, tokenizeDocuments } from "../data/corpus.ts";
 import { InputError } from "../errors.ts";
+import { writeStalenessPage } from "../report/html/staleness-page.ts";
 import { ProgressLine, trainingLine, wholeNumber } from "../report/progress.ts";
 import type { EvaluateOptions, EvaluationResult } from "../train/evaluate.ts";
+import { readMetrics } from "../train/metrics.ts";
 import { type TrainingOptions, trainingFields } from "../train/options.ts";
 import { runTraining } from "../train/run.ts";
 import type { StepMetrics } from "../train/trainer.ts";
@@ -48,6 +50,7 @@ export const trainCommand = command(description, async (values) => {
   await startThreads(threads);
   const { last, interrupted } = await train(run, out, evaluation);
   const { step, options: final } = run.trainer;
+  if (final.stalenessEvery > 0) writeStalenessPage(`${out}/staleness.html`, out, readMetrics(out));
   const text = last === undefined ? `step ${step} of ${final.steps} is done already` : `checkpoint of step ${step}`;
   process.stdout.write(json ? `${JSON.stringify({ directory: out, step, ...last })}\n` : `${out}: ${text}\n`);
   return interrupted ? INTERRUPTED : 0;

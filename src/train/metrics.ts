@@ -27,6 +27,12 @@ export function appendMetrics(directory: string, line: MetricsLine): void {
   appendText(metricsPath(directory), `${JSON.stringify(line)}\n`);
 }
 
+/** All lines so far, the oldest first, but not one that a crash has cut off. */
+export function readMetrics(directory: string): MetricsLine[] {
+  const lines = readText(metricsPath(directory)).split("\n");
+  return lines.filter((line) => !Number.isNaN(stepOf(line))).map((line) => JSON.parse(line));
+}
+
 /** NaN for a line that a crash has cut off. */
 function stepOf(line: string): number {
   try {

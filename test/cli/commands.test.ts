@@ -94,6 +94,15 @@ test("train writes a checkpoint, metrics and evaluations, and keeps standard out
   assert.is(JSON.parse(fs.readFileSync(at("whole/config.json"), "utf8")).vocab_size, 270);
 });
 
+test("train measures how stale the memories are, and charts it", () => {
+  good(...trainingArguments("stale", "--steps", "5", ...RATE, "--staleness-every", "2"));
+  const lines = fs.readFileSync(at("stale/metrics.jsonl"), "utf8").trimEnd().split("\n");
+  const measured = lines.filter((line) => Array.isArray(JSON.parse(line).keyCosines));
+  assert.is(measured.length, 3, "steps 2, 4 and 5");
+  assert.match(fs.readFileSync(at("stale/staleness.html"), "utf8"), "Staleness of the memories");
+  assert.not.ok(fs.existsSync(at("whole/staleness.html")));
+});
+
 test("a resumed run keeps its options and loses nothing: its losses are those of a run that never stopped", () => {
   good(...trainingArguments("resumed", "--steps", "2", ...RATE));
   const { stdout } = good(...trainingArguments("resumed", "--steps", "5", "--resume", "--json"));
