@@ -23,19 +23,19 @@ export interface Line {
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 
-const WIDTH = 480;
-const HEIGHT = 290;
+/** In units that are pixels where a chart has its full width. */
+const WIDTH = 640;
 const LEFT = 58;
 const RIGHT = 10;
 const TOP = 12;
-const BOTTOM = 100;
 const PLOT_WIDTH = WIDTH - LEFT - RIGHT;
-const PLOT_HEIGHT = HEIGHT - TOP - BOTTOM;
+const PLOT_HEIGHT = 160;
+const PLOT_END = TOP + PLOT_HEIGHT;
 
 /** Bars from zero up or down, evenly spaced. Of many bars only every `labelEvery`-th has its label. */
 export function barChart(labels: ChartLabels, bars: readonly Bar[], labelEvery = 1): string {
   const values = bars.map(({ value }) => value);
-  const y = scaleOf(Math.min(0, ...values), Math.max(0, ...values), TOP + PLOT_HEIGHT, TOP);
+  const y = scaleOf(Math.min(0, ...values), Math.max(0, ...values), PLOT_END, TOP);
   const slot = PLOT_WIDTH / Math.max(1, bars.length);
   const marks = bars.map(({ value, detail }, i) => {
     const [top, bottom] = [y.at(Math.max(0, value)), y.at(Math.min(0, value))];
@@ -43,10 +43,9 @@ export function barChart(labels: ChartLabels, bars: readonly Bar[], labelEvery =
     const kind = value < 0 ? "harm" : "gain";
     return `<rect class="${kind}" ${box} height="${fixed(bottom - top)}"><title>${escapeHtml(detail)}</title></rect>`;
   });
-  const ticks = bars.flatMap(({ label }, i) =>
-    i % labelEvery === 0 ? [slantedLabel(LEFT + (i + 0.5) * slot, label)] : [],
-  );
-  return figure(labels, [...gridLines(y), ...marks, axisLine(y.at(0)), ...ticks]);
+  const ticks = bars.map(({ label }, i) => ({ at: LEFT + (i + 0.5) * slot, label }));
+  const shown = ticks.filter((_, i) => i % labelEvery === 0);
+  return figure(labels, [...gridLines(y), ...marks, axisLine(y.at(0))], shown);
 }
 
 /** Lines over a continuous x, from the least to the greatest value. */
@@ -54,26 +53,34 @@ export function lineChart(labels: ChartLabels, lines: readonly Line[]): string {
   const points = lines.flatMap((line) => line.points);
   const [xs, ys] = [points.map(([x]) => x), points.map(([, y]) => y)];
   const x = scaleOf(Math.min(...xs), Math.max(...xs), LEFT, LEFT + PLOT_WIDTH);
-  const y = scaleOf(Math.min(...ys), Math.max(...ys), TOP + PLOT_HEIGHT, TOP);
+  const y = scaleOf(Math.min(...ys), Math.max(...ys), PLOT_END, TOP);
   const marks = lines.map(({ name, points }, i) => {
     const path = points.map(([px, py]) => `${fixed(x.at(px))},${fixed(y.at(py))}`).join(" ");
     return `<polyline class="line line-${i % LINE_STYLES}" points="${path}"><title>${escapeHtml(name)}</title></polyline>`;
   });
-  const ticks = x.ticks.map((tick) => slantedLabel(x.at(tick), x.label(tick)));
+  const ticks = x.ticks.map((tick) => ({ at: x.at(tick), label: x.label(tick) }));
   const legend = lines.map(({ name }, i) => `<span class="key line-${i % LINE_STYLES}">${escapeHtml(name)}</span>`);
-  return figure(labels, [...gridLines(y), ...marks, axisLine(TOP + PLOT_HEIGHT), ...ticks], legend.join(" "));
+  return figure(labels, [...gridLines(y), ...marks, axisLine(PLOT_END)], ticks, legend.join(" "));
 }
 
 /** Styles that lines take in turn. */
 const LINE_STYLES = 5;
 
-function figure({ title, x, y }: ChartLabels, marks: readonly string[], legend = ""): string {
+/** A label below the plot, whose end is at x = `at`. */
+interface Tick {
+  readonly at: number;
+  readonly label: string;
+}
+
+function figure({ title, x, y }: ChartLabels, marks: readonly string[], ticks: readonly Tick[], legend = ""): string {
   const [middleX, middleY] = [LEFT + PLOT_WIDTH / 2, TOP + PLOT_HEIGHT / 2];
+  const longest = Math.max(0, ...ticks.map(({ label }) => label.length));
+  const height = PLOT_END + 44 + 3.6 * longest; // slanted labels, then that of the axis
   return `<figure class="chart">
 <figcaption>${escapeHtml(title)}</figcaption>
-<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escapeHtml(`${title}: ${y} by ${x}`)}">
-${marks.join("\n")}
-<text class="axis-label" x="${middleX}" y="${HEIGHT - 6}" text-anchor="middle">${escapeHtml(x)}</text>
+<svg viewBox="0 0 ${WIDTH} ${fixed(height)}" role="img" aria-label="${escapeHtml(`${title}: ${y} by ${x}`)}">
+${[...marks, ...ticks.map(slantedLabel)].join("\n")}
+<text class="axis-label" x="${middleX}" y="${fixed(height - 8)}" text-anchor="middle">${escapeHtml(x)}</text>
 <text class="axis-label" transform="translate(13 ${middleY}) rotate(-90)" text-anchor="middle">${escapeHtml(y)}</text>
 </svg>
 ${legend === "" ? "" : `<p class="legend">${legend}</p>\n`}</figure>`;
@@ -91,9 +98,8 @@ function axisLine(y: number): string {
   return `<line class="axis" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${fixed(y)}" y2="${fixed(y)}"/>`;
 }
 
-/** A label below the plot whose end is at `x`. */
-function slantedLabel(x: number, label: string): string {
-  const place = `translate(${fixed(x + 3)} ${TOP + PLOT_HEIGHT + 12}) rotate(-35)`;
+function slantedLabel({ at, label }: Tick): string {
+  const place = `translate(${fixed(at + 3)} ${PLOT_END + 14}) rotate(-35)`;
   return `<text class="tick" transform="${place}" text-anchor="end">${escapeHtml(label)}</text>`;
 }
 

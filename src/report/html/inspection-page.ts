@@ -39,6 +39,7 @@ export function inspectionPage(inspection: Inspection, summary: InspectionSummar
     header(inspection, summary.all),
     "<main>",
     `<div class="charts">${charts(inspection, summary).join("\n")}</div>`,
+    `<p class="note">Groups of less than a thousandth of the tokens are not drawn: their means are chance.</p>`,
     mostGained(inspection, summary, text),
     documents(summary),
     READING,
@@ -57,7 +58,8 @@ Escape lets it go. Of what was retrieved one token is marked; what follows it th
 <noscript><p>The text and what was retrieved for it are shown by a script, which this browser does not run.</p></noscript>
 <div class="reading">
 <div id="text" class="text" role="group" aria-label="The document, token by token"></div>
-<aside id="panel" aria-live="polite" aria-label="What was retrieved for the token"></aside>
+<aside id="panel" aria-live="polite" aria-label="What was retrieved for the token"><p class="note">Here stands what was
+retrieved for the token that you point at.</p></aside>
 </div>`;
 
 function header({ name, memorySize }: Inspection, { tokens, nats, natsWithout }: TokenGroup): string {
@@ -77,9 +79,10 @@ function header({ name, memorySize }: Inspection, { tokens, nats, natsWithout }:
 </header>`;
 }
 
-function charts(inspection: Inspection, { distances, occurrences, kinds }: InspectionSummary): string[] {
+function charts(inspection: Inspection, { all, distances, occurrences, kinds }: InspectionSummary): string[] {
   const y = "mean gain, nats a token";
-  const bars = (groups: readonly TokenGroup[]) => groups.map(groupBar);
+  const bars = (groups: readonly TokenGroup[]) =>
+    groups.filter(({ tokens }) => tokens >= all.tokens / 1000).map(groupBar);
   return [
     barChart({ title: "Gain along the document", x: "first token of a stretch", y }, stretches(inspection), 10),
     barChart({ title: "Gain by distance", x: "tokens back to the pair with the largest share", y }, bars(distances)),
@@ -134,7 +137,7 @@ function mostGained(inspection: Inspection, { mostGained }: InspectionSummary, t
 
 function documents({ documents }: InspectionSummary): string {
   const rows = documents.map(({ document, share }) => {
-    return `<tr>${cell(escapeHtml(document))}${cell(`${(100 * share).toFixed(1)} %`, "number")}</tr>`;
+    return `<tr>${cell(escapeHtml(document), "name")}${cell(`${(100 * share).toFixed(1)} %`, "number")}</tr>`;
   });
   return `<h2>Retrieved from</h2>
 <table><thead><tr><th>document</th><th class="number">share of the weight</th></tr></thead>

@@ -37,8 +37,8 @@ code, .text, blockquote, td.excerpt { font-family: ui-monospace, "DejaVu Sans Mo
 .chart { margin: 0; padding: .75rem; background: var(--raised); border: 1px solid var(--rule); border-radius: 6px; }
 .chart svg { display: block; width: 100%; height: auto; }
 .chart figcaption { font-size: .9rem; font-weight: 600; color: var(--ink); }
-.chart text { fill: var(--faint); font: 11px system-ui, sans-serif; }
-.chart .axis-label { fill: var(--ink); font-size: 12px; }
+.chart text { fill: var(--faint); font: 12px system-ui, sans-serif; }
+.chart .axis-label { fill: var(--ink); }
 .grid { stroke: var(--rule); stroke-width: 1; }
 .axis { stroke: var(--faint); stroke-width: 1; }
 rect.gain { fill: rgb(var(--gain) / .8); }
@@ -60,11 +60,12 @@ th, td { padding: .2rem .9rem .2rem 0; border-bottom: 1px solid var(--rule); ver
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.excerpt { white-space: pre; font-size: .8rem; }
 td.place { white-space: nowrap; }
+td.name { overflow-wrap: anywhere; }
 mark { background: var(--mark); color: var(--mark-ink); border-radius: 2px; }
 
 .legend { font-size: .85rem; margin: .25rem 0 .75rem; }
 .legend .swatch { padding: .1rem .35rem; font-family: ui-monospace, monospace; }
-.reading { display: grid; grid-template-columns: minmax(0, 1fr) minmax(20rem, 30rem); gap: 1.5rem; align-items: start; }
+.reading { display: grid; grid-template-columns: minmax(0, 1fr) minmax(20rem, 32rem); gap: 1.5rem; align-items: start; }
 .text {
   white-space: pre-wrap; overflow-wrap: anywhere; font-size: .85rem; line-height: 1.6; tab-size: 4;
   background: var(--raised); border: 1px solid var(--rule); border-radius: 6px; padding: 1rem;

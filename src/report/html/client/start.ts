@@ -9,7 +9,7 @@ export function startReport(): void {
   const report = new DecodedReport(JSON.parse(element("report-data").textContent ?? ""));
   const text = new TextView(report, element("text"));
   const panel = new Panel(report, element("panel"));
-  let shown = 0;
+  let shown: number | undefined;
   let pinned: number | undefined;
 
   const show = (token: number) => {
@@ -24,7 +24,7 @@ export function startReport(): void {
   const pin = (token: number | undefined) => {
     pinned = token;
     text.mark("pinned", token === undefined ? [] : [token]);
-    show(shown);
+    if (shown !== undefined) show(shown);
   };
   text.onVisit = (token) => {
     if (pinned === undefined) show(token);
@@ -39,18 +39,18 @@ export function startReport(): void {
     if (token !== undefined && Number(token) < report.length) text.goTo(Number(token));
   };
   /** A link in the panel leads to a retrieved token: what the panel shows stays. Other links choose what it shows. */
-  const follow = (link: HTMLAnchorElement) => {
+  document.addEventListener("click", (event) => {
+    const link = event.target;
+    if (!(link instanceof HTMLAnchorElement) || !link.hash.startsWith("#t")) return;
+    event.preventDefault(); // the browser would not follow a link that the next line takes out of the page
     pin(element("panel").contains(link) ? shown : undefined);
-    if (link.hash === location.hash) goToHash(); // no hashchange will come
-  };
-  document.addEventListener("click", ({ target }) => {
-    if (target instanceof HTMLAnchorElement) follow(target);
+    if (link.hash === location.hash) goToHash();
+    else location.hash = link.hash;
   });
   document.addEventListener("keydown", ({ key }) => {
     if (key === "Escape") pin(undefined);
   });
   window.addEventListener("hashchange", goToHash);
-  show(0);
   goToHash();
   document.body.dataset.ready = "true";
 }
