@@ -16,8 +16,11 @@ export {
   readDocument,
   readDocuments,
 } from "./model/generate.ts";
+export { type Inspection, type InspectOptions, inspect } from "./model/inspect.ts";
+export { type InspectionSummary, summarize, type TokenGroup } from "./model/inspection-summary.ts";
 export { preset, presetNames } from "./model/presets.ts";
 export { modelFromTensors, modelTensors } from "./model/pretrained.ts";
+export type { RetrievedPair, RetrievedPairs } from "./model/retrieved-pairs.ts";
 export { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "./model/safetensors.ts";
 export type { ModelState, StateOptions } from "./model/state.ts";
 export { type SegmentInput, Transformer } from "./model/transformer.ts";
@@ -44,8 +47,9 @@ export { type Found, VectorStore, type VectorStoreOptions } from "./memory/vecto
 export { type Batch, evaluationBatches, TrainingBatches } from "./data/batches.ts";
 export type { TokenizedDocument } from "./data/corpus.ts";
 export { trainBpe } from "./text/bpe-trainer.ts";
-export { TokenStream } from "./text/token-stream.ts";
+export { TokenStream, tokenTexts } from "./text/token-stream.ts";
 export { byteTokenizer, type Tokenizer, tokenizerFromJson } from "./text/tokenizer.ts";
+export { type Word, type WordKind, wordsOfTokens } from "./text/words.ts";
 
 // Training and evaluation.
 

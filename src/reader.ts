@@ -15,6 +15,7 @@ import {
   type ReadingOptions,
   readDocument,
 } from "./model/generate.ts";
+import { type Inspection, type InspectOptions, inspect } from "./model/inspect.ts";
 import type { ModelState } from "./model/state.ts";
 import type { Transformer } from "./model/transformer.ts";
 import type { Tokenizer } from "./text/tokenizer.ts";
@@ -89,6 +90,15 @@ export class Reader {
     const known = this.memorySize > 0 ? this.snapshot() : undefined;
     return evaluate(this.model, [document], this.tokenizer, { memorySizes: [this.memorySize], known }).results[0]
       .perplexity;
+  }
+
+  /**
+   * Reads `text` with what is remembered and without, and tells of each token what was retrieved and what that helped; see
+   * `summarize`, too. Does not memorize the text: meanwhile there is a second memory of the same size.
+   * @throws InputError if the text has fewer than two tokens, or the model, or this reader, has no memory
+   */
+  async inspect(text: string, options: Omit<InspectOptions, "memorySize" | "known"> = {}): Promise<Inspection> {
+    return inspect(this.model, this.tokenizer, this.tokenizer.encode(text), { ...options, known: this.snapshot() });
   }
 
   /** A copy of all that is remembered. Throws an InputError if the model, or this reader, has no memory. */

@@ -2,9 +2,12 @@
 import * as assert from "uvu/assert";
 import { decodeMemory, encodeMemory } from "../src/memory/memory-file.ts";
 import { generate, readDocument } from "../src/model/generate.ts";
+import { summarize } from "../src/model/inspection-summary.ts";
 import { Transformer } from "../src/model/transformer.ts";
 import { Reader } from "../src/reader.ts";
+import { tokenTexts } from "../src/text/token-stream.ts";
 import { byteTokenizer } from "../src/text/tokenizer.ts";
+import { wordsOfTokens } from "../src/text/words.ts";
 import { evaluate } from "../src/train/evaluate.ts";
 import { suite } from "./harness.ts";
 import { refusal } from "./refusal.ts";
@@ -101,6 +104,18 @@ test("an abort ends reading and writing, with what was read till then in the mem
   }
   assert.is(pieces.length, 5);
   assert.is(reader.remembered, 14 + 5);
+});
+
+test("inspecting a text tells what was retrieved from what was read, and memorizes nothing", async () => {
+  const reader = await readerOf(60);
+  const inspection = await reader.inspect("red fish, blue fish", { name: "the text", top: 2 });
+  assert.equal([inspection.name, inspection.memorySize, inspection.retrieved.top], ["the text", 60, 2]);
+  assert.equal([...inspection.earlier.documents], ["note 0", "note 1"]);
+  const loss = inspection.nats.reduce((sum, nats) => sum + nats, 0) / (inspection.ids.length - 1);
+  assert.ok(Math.abs(Math.exp(loss) / reader.perplexity("red fish, blue fish") - 1) < 1e-5);
+  const { documents } = summarize(inspection, wordsOfTokens(tokenTexts(tokenizer, inspection.ids)), 3);
+  assert.is(documents.length, 3);
+  assert.is(reader.remembered, notes.join("").length);
 });
 
 test("one that is at work cannot be given other work", async () => {
