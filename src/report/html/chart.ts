@@ -25,7 +25,7 @@ export interface Line {
 
 /** In units that are pixels where a chart has its full width. */
 const WIDTH = 640;
-const LEFT = 58;
+const LEFT = 70;
 const RIGHT = 10;
 const TOP = 12;
 const PLOT_WIDTH = WIDTH - LEFT - RIGHT;

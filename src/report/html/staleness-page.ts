@@ -24,7 +24,7 @@ export function writeStalenessPage(path: string, name: string, metrics: readonly
 
 function stalenessPage(name: string, measured: readonly Measurement[]): string {
   const title = `Staleness of the memories of ${name}`;
-  const y = "mean cosine of a remembered key and today's";
+  const y = "mean cosine with today's key";
   const byAge = spread(measured).map(({ step, keyCosines }) => ({
     name: `step ${step}`,
     points: keyCosines.map((cosine, age) => [age + 1, cosine] as const),

@@ -116,6 +116,7 @@ blockquote { margin: 0; font-size: .78rem; white-space: pre-wrap; overflow-wrap:
   body { padding: .75rem; }
   .reading { grid-template-columns: minmax(0, 1fr); }
   #panel { position: fixed; inset: auto 0 0; top: auto; max-height: 40vh; border-radius: 6px 6px 0 0; z-index: 1; }
+  #panel:has(> .note:only-child) { display: none; }
   .text { margin-bottom: 40vh; }
 }
 `;
