@@ -131,7 +131,7 @@ export class TextView {
       ArrowUp: () => this.inNextLine(-1),
     };
     const move = moves[event.key];
-    if (event.key === "Enter") this.onPin(this.current);
+    if (event.key === "Enter" || event.key === " ") this.onPin(this.current);
     else if (move === undefined) return;
     else this.moveTo(move());
     event.preventDefault();
