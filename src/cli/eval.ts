@@ -10,6 +10,7 @@ import { command } from "./command.ts";
 import { documentsAt } from "./documents.ts";
 import { loadOption, memoryAt } from "./memories.ts";
 import { defaultMemorySizes } from "./memory-sizes.ts";
+import { setOption } from "./model-config.ts";
 import { flag, integer, integers, required, text, texts } from "./options.ts";
 import { startThreads, threadsOption } from "./threads.ts";
 
@@ -24,13 +25,14 @@ export const evalCommand = command(
       load: loadOption("what every document begins with, unless the memory size is 0"),
       maxTokens: integer("tokens predicted in each document, from its beginning; all unless given", 1, 2 ** 40),
       losses: text("FILE", "gets a JSON line for each token and memory size: document, index, token, memory, nats"),
+      set: setOption,
       threads: threadsOption,
       json: flag("prints the result as JSON"),
     },
     details: () => "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint.",
   },
-  async ({ data, memory, load, maxTokens, losses, threads, json }, [directory]) => {
-    const { model, tokenizer } = loadModel(directory);
+  async ({ data, memory, load, maxTokens, losses, set, threads, json }, [directory]) => {
+    const { model, tokenizer } = loadModel(directory, set);
     const known = memoryAt(load, model);
     const memorySizes = memory ?? (known === undefined ? defaultMemorySizes(model.config) : [0, known.size]);
     const documents = tokenizeDocuments(documentsAt(data), tokenizer);

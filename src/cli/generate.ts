@@ -6,6 +6,7 @@ import { ProgressLine, tokenProgress } from "../report/progress.ts";
 import { loadModel } from "../train/checkpoint.ts";
 import { command } from "./command.ts";
 import { loadOption, memoryAt, requireMemory, saveMemory, stateWith } from "./memories.ts";
+import { setOption } from "./model-config.ts";
 import { fieldOptions, givenOf, integer, text, texts } from "./options.ts";
 import { startThreads, threadsOption } from "./threads.ts";
 import { requireWritableFile } from "./writable.ts";
@@ -22,12 +23,13 @@ export const generateCommand = command(
       ...fieldOptions<GenerationOptions>(generationFields),
       memory: integer("memory size, 0 for none; the model's own, or that of --load, unless given", 0, 2 ** 24),
       save: text("FILE", "gets the memory with all that was read and written"),
+      set: setOption,
       threads: threadsOption,
     },
     details: () => "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint.",
   },
-  async ({ load, read, prompt = "", memory, save, threads, ...options }, [directory]) => {
-    const { model, tokenizer } = loadModel(directory);
+  async ({ load, read, prompt = "", memory, save, set, threads, ...options }, [directory]) => {
+    const { model, tokenizer } = loadModel(directory, set);
     const documents = tokenizeDocuments(documentsFromFiles(read), tokenizer);
     const state = stateWith(memoryAt(load, model), model, tokenizer, memory);
     if (save !== undefined) requireMemory(state, directory);

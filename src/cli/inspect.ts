@@ -13,6 +13,7 @@ import { wordsOfTokens } from "../text/words.ts";
 import { loadModel } from "../train/checkpoint.ts";
 import { command } from "./command.ts";
 import { loadOption, memoryAt } from "./memories.ts";
+import { setOption } from "./model-config.ts";
 import { flag, integer, text } from "./options.ts";
 import { startThreads, threadsOption } from "./threads.ts";
 import { requireWritableFile } from "./writable.ts";
@@ -31,13 +32,14 @@ export const inspectCommand = command(
       maxTokens: integer("tokens predicted, from the beginning; all unless given", 1, 2 ** 40),
       top: integer("retrieved pairs kept for each token, those with the largest shares; 8 unless given", 1, MOST_PAIRS),
       html: text("FILE", "gets the report: one HTML page with everything, for a browser"),
+      set: setOption,
       threads: threadsOption,
       json: flag("prints everything, token by token, as JSON"),
     },
     details: () => "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint.",
   },
-  async ({ memory, load, maxTokens = Number.POSITIVE_INFINITY, top, html, threads, json }, [directory, file]) => {
-    const { model, tokenizer } = loadModel(directory);
+  async ({ memory, load, maxTokens = Number.POSITIVE_INFINITY, top, html, set, threads, json }, [directory, file]) => {
+    const { model, tokenizer } = loadModel(directory, set);
     const known = memoryAt(load, model);
     const [document] = documentsFromFiles([file]);
     const ids = tokenizer.encode(textOf(document)).subarray(0, maxTokens + 1);

@@ -72,3 +72,9 @@ export function configHelp(): string {
   });
   return `Keys of the configuration, and what they are in the preset ${DEFAULT_PRESET}:\n${formatTable(rows, "left")}`;
 }
+
+/** `--set` of the commands that use a trained model: what its weights do not depend on may be chosen anew. */
+export const setOption = texts(
+  "key=value",
+  "replaces keys of the configuration that leave the weights as they are, such as memory_search or memory_dtype",
+);

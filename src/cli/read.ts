@@ -9,6 +9,7 @@ import { command } from "./command.ts";
 import { documentsAt } from "./documents.ts";
 import { INTERRUPTED, interruptible } from "./interruption.ts";
 import { memoryAt, requireMemory, saveMemory, stateWith } from "./memories.ts";
+import { setOption } from "./model-config.ts";
 import { flag, integer, required, text } from "./options.ts";
 import { startThreads, threadsOption } from "./threads.ts";
 import { requireWritableFile } from "./writable.ts";
@@ -24,6 +25,7 @@ export const readCommand = command(
       ),
       append: flag("goes on with the memory that is in that file already"),
       memory: integer("memory size; with --append the file's, else the model's own unless given", 1, 2 ** 24),
+      set: setOption,
       threads: threadsOption,
       json: flag("prints the result as JSON"),
     },
@@ -31,8 +33,8 @@ export const readCommand = command(
       "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint.\n" +
       "FILE is a document, or a directory of which every entry is one; they are read in the order given.",
   },
-  async ({ save, append, memory, threads, json }, [directory, ...paths]) => {
-    const { model, tokenizer } = loadModel(directory);
+  async ({ save, append, memory, set, threads, json }, [directory, ...paths]) => {
+    const { model, tokenizer } = loadModel(directory, set);
     const state = stateWith(memoryAt(append ? save : undefined, model), model, tokenizer, memory);
     requireMemory(state, directory);
     const documents = tokenizeDocuments(documentsAt(paths).map(namedByFile), tokenizer);

@@ -8,7 +8,7 @@
  */
 import { InputError } from "../errors.ts";
 import { jsonText, readJson } from "../json-file.ts";
-import { type ModelConfig, parseConfig } from "../model/config.ts";
+import { applyOverrides, type ModelConfig, parseConfig } from "../model/config.ts";
 import { modelFromTensors, modelTensors } from "../model/pretrained.ts";
 import { readSafetensors, type SafetensorsFile, writeSafetensors } from "../model/safetensors.ts";
 import { TensorReader } from "../model/tensor-reader.ts";
@@ -44,10 +44,14 @@ export function saveModel(directory: string, model: Transformer, tokenizer: Toke
   writeFilesAtomic(modelFiles(directory, model, tokenizer, {}));
 }
 
-/** @throws InputError if a file is missing or damaged, or does not fit the others */
-export function loadModel(directory: string): Pretrained {
+/**
+ * A model and its tokenizer. `overrides` (key=value) replace keys of the configuration that the weights do not depend on.
+ * @throws InputError if a file is missing or damaged, or does not fit the others
+ */
+export function loadModel(directory: string, overrides: readonly string[] = []): Pretrained {
   const { config, weights, tokenizer } = readModelFiles(directory);
-  return { model: modelFromTensors(config, weights.tensors, pathsIn(directory).model), tokenizer };
+  const model = modelFromTensors(applyOverrides(config, overrides), weights.tensors, pathsIn(directory).model);
+  return { model, tokenizer };
 }
 
 /** Writes all of `trainer`, its model and `tokenizer` into `directory`, which is made if it is missing. */

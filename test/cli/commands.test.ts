@@ -153,6 +153,17 @@ test("eval prints one line of JSON, over the same tokens for every memory size, 
   assert.equal([first.document, first.index, first.token], ["fish.txt", 1, documents[0].tokens()[1]]);
 });
 
+test("eval takes another search and another number format for the memory, and nothing that would change the weights", () => {
+  const evaluated = (...set: string[]) => good("eval", at("whole"), "--data", at("data"), "--json", ...set).stdout;
+  const plain = JSON.parse(evaluated()).results[1].perplexity;
+  assert.is(JSON.parse(evaluated("--set", "memory_search=quantised")).results[1].perplexity, plain);
+  const half = JSON.parse(evaluated("--set", "memory_dtype=float16")).results[1].perplexity;
+  assert.ok(half !== plain && Math.abs(half / plain - 1) < 1e-3);
+  const { code, stderr } = memorizing("eval", at("whole"), "--data", at("data"), "--set", "hidden_size=5");
+  assert.is(code, 1);
+  assert.match(stderr, "has shape");
+});
+
 test("eval prints a table for people, of files as well, and counts --max-tokens in each document", () => {
   const { stdout } = good("eval", at("whole"), "--data", at("data/fish.txt"), at("data"), "--max-tokens", "5");
   const [header, without, withMemory, note] = stdout.split("\n");
