@@ -131,18 +131,25 @@ function announce(kernel: number, args: readonly Argument[], units: number, room
 
 /** A kernel's part never takes this long; a thread that is silent for it has died. */
 const SILENCE_MS = 60_000;
+const NAP_MS = 1000;
 
-/** Spins for a moment, since threads finish together, and then sleeps: on a busy machine a spin would keep the others out. */
+/**
+ * Spins for a moment, since threads finish together, and then sleeps: on a busy machine a spin would keep the others out. Time
+ * in which this very process was paused counts as a nap at most, so a laptop may sleep in the middle of a step.
+ */
 function waitForAll(): void {
-  for (let spin = 0; spin < SPINS && Atomics.load(control, CONTROL.pending) > 0; spin++);
-  const deadline = performance.now() + SILENCE_MS;
-  let pending = Atomics.load(control, CONTROL.pending);
-  while (pending > 0) {
-    if (canSleep) Atomics.wait(control, CONTROL.pending, pending, SILENCE_MS);
-    if (performance.now() > deadline)
-      throw new Error("a worker thread has died: it did not finish its part of a kernel");
-    pending = Atomics.load(control, CONTROL.pending);
+  let silent = 0;
+  for (;;) {
+    for (let spin = 0; spin < SPINS; spin++) if (Atomics.load(control, CONTROL.pending) === 0) return failIfFailed();
+    const before = performance.now();
+    const pending = Atomics.load(control, CONTROL.pending);
+    if (canSleep && pending > 0) Atomics.wait(control, CONTROL.pending, pending, NAP_MS);
+    silent += Math.min(performance.now() - before, NAP_MS);
+    if (silent > SILENCE_MS) throw new Error("a worker thread has died: it did not finish its part of a kernel");
   }
+}
+
+function failIfFailed(): void {
   if (Atomics.load(control, CONTROL.failed) !== 0) {
     throw new Error(`worker thread ${control[CONTROL.failed]} failed in ${kernelNames[control[CONTROL.kernel]]}`);
   }
