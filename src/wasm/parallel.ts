@@ -140,8 +140,8 @@ const NAP_MS = 1000;
 function waitForAll(): void {
   let silent = 0;
   for (;;) {
-    for (let spin = 0; spin < SPINS; spin++) if (Atomics.load(control, CONTROL.pending) === 0) return failIfFailed();
     const before = performance.now();
+    for (let spin = 0; spin < SPINS; spin++) if (Atomics.load(control, CONTROL.pending) === 0) return failIfFailed();
     const pending = Atomics.load(control, CONTROL.pending);
     if (canSleep && pending > 0) Atomics.wait(control, CONTROL.pending, pending, NAP_MS);
     silent += Math.min(performance.now() - before, NAP_MS);
