@@ -139,18 +139,21 @@ const NAP_MS = 1000;
  */
 function waitForAll(): void {
   let silent = 0;
-  for (;;) {
+  while (!spinUntilDone()) {
     const before = performance.now();
-    for (let spin = 0; spin < SPINS; spin++) if (Atomics.load(control, CONTROL.pending) === 0) return failIfFailed();
     const pending = Atomics.load(control, CONTROL.pending);
     if (canSleep && pending > 0) Atomics.wait(control, CONTROL.pending, pending, NAP_MS);
+    else spinUntilDone();
     silent += Math.min(performance.now() - before, NAP_MS);
     if (silent > SILENCE_MS) throw new Error("a worker thread has died: it did not finish its part of a kernel");
   }
-}
-
-function failIfFailed(): void {
   if (Atomics.load(control, CONTROL.failed) !== 0) {
     throw new Error(`worker thread ${control[CONTROL.failed]} failed in ${kernelNames[control[CONTROL.kernel]]}`);
   }
+}
+
+/** Whether all threads finished their parts within a moment of watching. */
+function spinUntilDone(): boolean {
+  for (let spin = 0; spin < SPINS; spin++) if (Atomics.load(control, CONTROL.pending) === 0) return true;
+  return false;
 }
