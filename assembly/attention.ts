@@ -83,7 +83,10 @@ export function attention_forward(
       const high = past + i + rows;
       const p = probabilities ? probabilities + ((<usize>(unit * segment + i) * length) << 2) : scores;
       packPanels(packed, q + segmentAt + ((<usize>i * stride) << 2), rows, width, stride, 1, TILE_ROWS);
-      multiplyPanels(p + (low << 2), length, packed, width, panelsK + ((<usize>low * width) << 2), width, rows, high - low, width, false, tile);
+      multiplyPanels(
+        p + (low << 2), length, packed, width, panelsK + ((<usize>low * width) << 2), width,
+        rows, high - low, width, false, tile,
+      );
       for (let r = 0; r < rows; r++) {
         const position = past + i + r;
         const logsumexp = softmaxBiasedRow(
@@ -116,7 +119,8 @@ function attendOne(
 /**
  * With P the softmax, dP = dout · vᵀ and dlogit = s · P ∘ (dP − rowsum(P ∘ dP) + dlse):
  *   dq += dlogit · k,  dk += dlogitᵀ · q,  dv += Pᵀ · dout   (dk, dv [B, T, H, D]: the segment's own pairs only; the past
- *   gets no gradient),  dbias [B·H, past + T] = Σ dlogit by distance (reversed as bias is),  dscale [B·H] = Σ dlogit · (q·k) / s.
+ *   gets no gradient),  dbias [B·H, past + T] = Σ dlogit by distance (reversed as bias is),
+ *   dscale [B·H] = Σ dlogit · (q·k) / s.
  * `dlse` may be 0. dbias and dscale are per unit, so that threads never add to the same place; reduce_position_bias sums them.
  */
 export function attention_backward(
@@ -153,7 +157,10 @@ export function attention_backward(
       const p = probabilities + ((<usize>(unit * segment + i) * length) << 2);
       // dP [rows, high − low]
       packPanels(packed, dout + blockAt, rows, width, stride, 1, TILE_ROWS);
-      multiplyPanels(dlogits + (low << 2), length, packed, width, panelsV + ((<usize>low * width) << 2), width, rows, high - low, width, false, tile);
+      multiplyPanels(
+        dlogits + (low << 2), length, packed, width, panelsV + ((<usize>low * width) << 2), width,
+        rows, high - low, width, false, tile,
+      );
       for (let r = 0; r < rows; r++) {
         const position = past + i + r;
         const at = blockAt + ((<usize>r * stride) << 2);
@@ -166,7 +173,10 @@ export function attention_backward(
       }
       // dq += dlogits · k, kept apart for a moment to take Σ q · dq
       packPanels(packed, dlogits + (low << 2), rows, high - low, length, 1, TILE_ROWS);
-      multiplyPanels(dqBlock, width, packed, high - low, panelsK + ((<usize>low * TILE_COLUMNS) << 2), length, rows, width, high - low, false, tile);
+      multiplyPanels(
+        dqBlock, width, packed, high - low, panelsK + ((<usize>low * TILE_COLUMNS) << 2), length,
+        rows, width, high - low, false, tile,
+      );
       for (let r = 0; r < rows; r++) {
         const at = blockAt + ((<usize>r * stride) << 2);
         const dqRow = dqBlock + ((<usize>r * width) << 2);

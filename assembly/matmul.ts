@@ -43,10 +43,14 @@ export function matmul(
     vectorTimesRows(c + (<usize>j << 2), a, b + ((<usize>j * csb) << 2), csb, min(n, to * TILE_COLUMNS) - j, k, accumulate);
   } else if (n >= m) {
     const j = from * TILE_COLUMNS;
-    product(c + (<usize>j << 2), ldc, a, rsa, csa, b + ((<usize>j * csb) << 2), rsb, csb, m, min(n, to * TILE_COLUMNS) - j, k, accumulate, scratch);
+    const columns = min(n, to * TILE_COLUMNS) - j;
+    const part = b + ((<usize>j * csb) << 2);
+    product(c + (<usize>j << 2), ldc, a, rsa, csa, part, rsb, csb, m, columns, k, accumulate, scratch);
   } else {
     const i = from * TILE_ROWS;
-    product(c + ((<usize>i * ldc) << 2), ldc, a + ((<usize>i * rsa) << 2), rsa, csa, b, rsb, csb, min(m, to * TILE_ROWS) - i, n, k, accumulate, scratch);
+    const rows = min(m, to * TILE_ROWS) - i;
+    const part = a + ((<usize>i * rsa) << 2);
+    product(c + ((<usize>i * ldc) << 2), ldc, part, rsa, csa, b, rsb, csb, rows, n, k, accumulate, scratch);
   }
 }
 

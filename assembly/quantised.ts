@@ -56,7 +56,8 @@ export function topk_quantised(
         scores + ((query * k) << 2), slots + ((query * k) << 2), heads * k,
         queries + ((query * width) << 2), heads * width, min(SCAN_QUERIES, end - first),
         keys + storedBytes(<usize>(row * heads + head) * capacity * width, half), half,
-        panels + <usize>(row * heads + head) * headBytes, width, capacity, load<i32>(span), load<i32>(span + 4), load<i32>(span + 8), k, scratch,
+        panels + <usize>(row * heads + head) * headBytes, width, capacity,
+        load<i32>(span), load<i32>(span + 4), load<i32>(span + 8), k, scratch,
       );
     }
     store<i32>(failures + (unit << 2), failed);
