@@ -7,6 +7,11 @@ export { dropout_backward, dropout_forward } from "./dropout";
 export { add, add_in_place, all_finite, scale, scale_in_place, zero } from "./elementwise";
 export { embedding_backward, embedding_forward } from "./embedding";
 export { packHalf as pack_half, unpackHalf as unpack_half } from "./half";
+export { inverted_scratch_bytes, inverted_units, topk_inverted } from "./inverted";
+export {
+  kmeans_assign, kmeans_assign_scratch_bytes, kmeans_assign_units, kmeans_move, kmeans_move_scratch_bytes, kmeans_start,
+} from "./kmeans";
+export { lists_append, lists_bytes, lists_clear, lists_drop, lists_layout } from "./lists";
 export { cross_entropy_backward, cross_entropy_forward } from "./loss";
 export { matmul, matmul_scratch_bytes, matmul_units } from "./matmul";
 export { l2norm_backward, l2norm_forward, rmsnorm_backward, rmsnorm_forward } from "./norm";

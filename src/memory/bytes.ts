@@ -1,13 +1,25 @@
 /** What a memory costs in bytes, told before anything is allocated, and the refusal of one that cannot fit. */
 import { InputError } from "../errors.ts";
 import { heap } from "../wasm/runtime.ts";
+import { invertedIndexBytes } from "./inverted.ts";
 import type { MemoryOptions, MemoryShape } from "./memory.ts";
 import { quantisedIndexBytes } from "./quantised.ts";
 import { ringBytes } from "./ring.ts";
 
 /** Bytes of WebAssembly memory that a KvMemory of this shape takes: its `bytes`. */
-export function memoryBytes(shape: MemoryShape, { kind, dtype }: Partial<MemoryOptions> = {}): number {
-  return ringBytes(shape, dtype) + (kind === "quantised" ? quantisedIndexBytes(shape) : 0);
+export function memoryBytes(shape: MemoryShape, options: Partial<MemoryOptions> = {}): number {
+  return ringBytes(shape, options.dtype) + indexBytes(shape, options);
+}
+
+function indexBytes(shape: MemoryShape, { kind, lists }: Partial<MemoryOptions>): number {
+  switch (kind) {
+    case "quantised":
+      return quantisedIndexBytes(shape);
+    case "inverted":
+      return invertedIndexBytes(shape, lists);
+    default:
+      return 0;
+  }
 }
 
 /** @throws InputError if `count` memories of this shape are more than what is left of the WebAssembly memory */

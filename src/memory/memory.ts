@@ -11,6 +11,7 @@ import type { StoredNumbers } from "../wasm/half.ts";
 import { bucketedIndex } from "./bucketed.ts";
 import { requireRoom } from "./bytes.ts";
 import { exactIndex } from "./exact.ts";
+import { invertedIndex } from "./inverted.ts";
 import { quantisedIndex } from "./quantised.ts";
 import { pairInSlot, Ring } from "./ring.ts";
 import type { FallbackCount, KeyIndex } from "./search.ts";
@@ -26,9 +27,12 @@ export interface MemoryShape {
 
 /** How a memory is searched, in the words of `config.json`. */
 export interface SearchOptions {
-  readonly kind: "exact" | "quantised" | "bucketed";
+  readonly kind: "exact" | "quantised" | "bucketed" | "inverted";
   /** Of `bucketed`: buckets for each of the K neighbours. */
   readonly bucketsPerNeighbour: number;
+  /** Of `inverted`: lists of a head, 0 for automatic, and how many of them a query looks into. */
+  readonly lists: number;
+  readonly probes: number;
 }
 
 /** How numbers are kept: float16 takes half the bytes; keys and values are then rounded to 11 significant bits. */
@@ -44,9 +48,9 @@ export interface MemoryContents {
   readonly values: StoredNumbers;
 }
 
-const defaults: MemoryOptions = { kind: "exact", bucketsPerNeighbour: 4, dtype: "float32" };
+const defaults: MemoryOptions = { kind: "exact", bucketsPerNeighbour: 4, lists: 0, probes: 32, dtype: "float32" };
 
-function makeIndex(ring: Ring, { kind, bucketsPerNeighbour }: SearchOptions): KeyIndex {
+function makeIndex(ring: Ring, { kind, bucketsPerNeighbour, lists, probes }: SearchOptions): KeyIndex {
   switch (kind) {
     case "exact":
       return exactIndex(ring);
@@ -54,6 +58,8 @@ function makeIndex(ring: Ring, { kind, bucketsPerNeighbour }: SearchOptions): Ke
       return quantisedIndex(ring);
     case "bucketed":
       return bucketedIndex(ring, bucketsPerNeighbour);
+    case "inverted":
+      return invertedIndex(ring, lists, probes);
   }
 }
 

@@ -43,13 +43,17 @@ export function scanIndex(search: (job: SearchJob) => void): KeyIndex {
   return { bytes: 0, search, appended() {}, reset() {}, release() {} };
 }
 
-/** The arguments that all search kernels begin with. */
+/** Address of the spans of all rows, i32 [B, 3]: begin, older, newer. */
+export function stepSpans(ring: Ring): number {
+  const spans = Array.from({ length: ring.rows }, (_, row) => ring.span(row));
+  return stepIntegers(spans.flatMap(({ begin, older, newer }) => [begin, older, newer]));
+}
+
+/** The arguments that all kernels which scan the ring begin with. */
 export function searchArguments(ring: Ring, { scores, slots, queries, topk }: SearchJob) {
-  const { rows, heads, width, capacity, half, keys } = ring;
-  const spans = Array.from({ length: rows }, (_, row) => ring.span(row)); // [B, 3]
-  const spansAddress = stepIntegers(spans.flatMap(({ begin, older, newer }) => [begin, older, newer]));
+  const { heads, width, capacity, half, keys } = ring;
   const segment = queries.shape[1];
-  return [scores, slots, queries.ptr, keys, spansAddress, segment, heads, width, capacity, half, topk] as const;
+  return [scores, slots, queries.ptr, keys, stepSpans(ring), segment, heads, width, capacity, half, topk] as const;
 }
 
 /** Units of work that search kernels share out among threads. */

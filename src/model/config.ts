@@ -26,8 +26,10 @@ export interface ModelConfig {
   memory_dtype: "float32" | "float16";
   memory_topk: number;
   memory_combine: "gate" | "joint";
-  memory_search: "exact" | "quantised" | "bucketed";
+  memory_search: "exact" | "quantised" | "bucketed" | "inverted";
   memory_buckets: number;
+  memory_lists: number;
+  memory_probes: number;
   memory_layer_position_bias: boolean;
   attention_scale_init: number;
   memory_gate_init: number;
@@ -62,10 +64,12 @@ export const configFields: Readonly<Record<keyof ModelConfig, Field>> = {
   memory_topk: integer(32, 1, 2 ** 16, "K, pairs that a query retrieves"),
   memory_combine: choice(["gate", "joint"], "how retrieved and local attention meet: a learned gate, or one softmax"),
   memory_search: choice(
-    ["exact", "quantised", "bucketed"],
-    "how the K pairs are found; quantised is exact too, bucketed is the paper's approximation",
+    ["exact", "quantised", "bucketed", "inverted"],
+    "how the K pairs are found; quantised is exact too, bucketed and inverted are approximate",
   ),
   memory_buckets: integer(4, 1, 64, "buckets for each of the K pairs in the bucketed search; 4 find 89 % of them"),
+  memory_lists: integer(0, 0, 2 ** 16 - 1, "lists of a head in the inverted search; 0 is twice the square root of M"),
+  memory_probes: integer(32, 1, 2 ** 16 - 1, "lists that a query looks into in the inverted search"),
   memory_layer_position_bias: {
     kind: "boolean",
     default: true,

@@ -15,6 +15,8 @@ const REPLACEABLE: readonly (keyof ModelConfig)[] = [
   "memory_topk",
   "memory_search",
   "memory_buckets",
+  "memory_lists",
+  "memory_probes",
   "attention_scale_init",
   "memory_gate_init",
 ];

@@ -53,7 +53,8 @@ export class ModelState {
     const remembering = memorySize > 0 ? config.memory_layers : [];
     const memoryShape = { rows, heads, width, size: memorySize, segment };
     const { memory_search: kind, memory_buckets: bucketsPerNeighbour, memory_dtype: dtype } = config;
-    const options = { kind, bucketsPerNeighbour, dtype };
+    const { memory_lists: lists, memory_probes: probes } = config;
+    const options = { kind, bucketsPerNeighbour, lists, probes, dtype };
     requireRoom(memoryShape, options, remembering.length);
     this.memories = new Map(remembering.map((layer) => [layer, new KvMemory(memoryShape, options)]));
     const shape = [rows, this.capacity, heads * width];

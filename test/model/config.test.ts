@@ -47,6 +47,8 @@ test("the defaults are the documented ones", () => {
     memory_combine: "gate",
     memory_search: "exact",
     memory_buckets: 4,
+    memory_lists: 0,
+    memory_probes: 32,
     memory_layer_position_bias: true,
     attention_scale_init: 8,
     memory_gate_init: 0,
