@@ -1,16 +1,10 @@
 /** JSON files: configurations, tokenizers, the trainer's state. What must stand in one is known to whoever asks for it. */
-import { InputError } from "./errors.ts";
+import { parseJson } from "./json.ts";
 import { readText } from "./platform.ts";
 
 /** The parsed content of the file; throws an InputError that names the file if it cannot be read or is not JSON. */
 export function readJson(path: string): unknown {
-  const text = readText(path);
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new InputError(`${path} is not valid JSON: ${error.message}`);
-  }
+  return parseJson(readText(path), `${path} is not valid JSON`);
 }
 
 /** `value` as the text of a JSON file for people: indented, with a line break at the end. */

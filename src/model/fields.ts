@@ -132,8 +132,13 @@ function parseValue(text: string, field: Field): unknown {
   }
 }
 
-/** The value as it would stand in JSON, cut to a length that fits a message. */
+/** The value as it would stand in JSON, cut to a length that fits a message, and of what is nested only what it is. */
 function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  const text = Array.isArray(value) ? `[${value.slice(0, 60).map(showItem)}]` : showItem(value);
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
+
+function showItem(value: unknown): string {
+  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "[…]" : "{…}";
+  return typeof value === "string" ? JSON.stringify(value.slice(0, 60)) : String(value);
 }

@@ -7,7 +7,8 @@
  * more than the file's own size justifies. It opens no files and knows nothing of models.
  */
 import { InputError } from "../errors.ts";
-import { type HeaderEntry, parseHeader, quote } from "./safetensors-header.ts";
+import { quote } from "../json-scanner.ts";
+import { type HeaderEntry, parseHeader } from "./safetensors-header.ts";
 
 /** How each dtype is held. F16 stays as its bits; asFloats of wasm/half.ts makes numbers of them. */
 interface Arrays {
