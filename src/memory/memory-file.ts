@@ -8,6 +8,7 @@
  */
 import { digest } from "../digest.ts";
 import { InputError } from "../errors.ts";
+import { parseJson } from "../json.ts";
 import { type Field, integer, parseFields } from "../model/fields.ts";
 import { floatTensor, readSafetensors, type StoredTensor, writeSafetensors } from "../model/safetensors.ts";
 import { TensorReader } from "../model/tensor-reader.ts";
@@ -33,12 +34,12 @@ interface Shape {
 }
 
 const shapeFields: Readonly<Record<keyof Shape, Field>> = {
-  heads: integer(1, 1, 2 ** 31, "H"),
-  width: integer(1, 1, 2 ** 31, "D"),
+  heads: integer(1, 1, 2 ** 16, "H"),
+  width: integer(1, 1, 2 ** 20, "D"),
   size: integer(1, 1, 2 ** 31, "M"),
   length: integer(0, 0, 2 ** 31, "n, pairs of each layer and head"),
-  appended: integer(0, 0, Number.MAX_SAFE_INTEGER, "pairs that were ever remembered"),
-  layers: { kind: "integers", default: [], min: 0, max: 2 ** 31, about: "layers that remember" },
+  appended: integer(0, 0, 2 ** 48, "pairs that were ever remembered"),
+  layers: { kind: "integers", default: [], min: 0, max: 2 ** 16, about: "layers that remember" },
 };
 
 /** The file that holds `snapshot`. */
@@ -72,6 +73,8 @@ export function decodeMemory(bytes: Uint8Array, name: string): MemorySnapshot {
     keys: reader.numbers(`layers.${layer}.keys`, [heads, length, width]),
     values: reader.numbers(`layers.${layer}.values`, [heads, length, width]),
   });
+  const repeated = shape.layers.find((layer, index) => layer === shape.layers[index + 1]);
+  if (repeated !== undefined) throw new InputError(`${name}: layers in its metadata names layer ${repeated} twice`);
   const layers = new Map(shape.layers.map((layer) => [layer, pairs(layer)]));
   const documents = metadata.documents === undefined ? undefined : parsed(metadata.documents, name);
   const sources = documents === undefined ? undefined : sourcesIn(reader, length, documents);
@@ -121,14 +124,16 @@ function sourcesIn(reader: TensorReader, length: number, documents: unknown): So
     begin: column("begin", any),
     end: column("end", any),
   };
+  requireOrder(columns, reader.source);
   return { documents, columns };
 }
 
-function parsed(text: string, name: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new InputError(`${name}: its metadata are not as "memorizing read" writes them: ${error.message}`);
-  }
+/** Documents must come one after the other, and no token's text end before it begins. */
+function requireOrder({ document, begin, end }: SourceTable["columns"], name: string): void {
+  const place = document.findIndex((number, n) => number < (document[n - 1] ?? 0) || end[n] < begin[n]);
+  if (place >= 0) throw new InputError(`${name}: the source of pair ${place} cannot come after the one before it`);
+}
+
+function parsed(text: string | undefined, name: string): unknown {
+  return parseJson(text ?? "", `${name}: its metadata are not as "memorizing read" writes them`);
 }

@@ -93,6 +93,13 @@ export function requireModel({ name, model }: MemorySnapshot, fingerprint: strin
   throw new InputError(`${name} ${origin}, this is the model ${fingerprint}; read the documents again with this one`);
 }
 
+/** Refuses a snapshot that names a token which a vocabulary of `vocabSize` does not have. */
+export function requireTokens({ name, sources }: MemorySnapshot, vocabSize: number): void {
+  const strange = sources?.columns.token.find((token) => token >= vocabSize);
+  if (strange === undefined) return;
+  throw new InputError(`${name} remembers the token ${strange}, but the tokenizer has only 0 to ${vocabSize - 1}`);
+}
+
 function requireSameOrigin(a: MemorySnapshot, b: MemorySnapshot): void {
   if (a.model !== b.model) {
     const [ofA, ofB] = [a, b].map(({ name, model }) => `${name} was made by ${model ?? "no model"}`);

@@ -7,7 +7,7 @@ import { crossEntropy } from "../autodiff/ops/loss.ts";
 import { noGrad, step } from "../autodiff/tape.ts";
 import { breathe } from "../breathe.ts";
 import { InputError } from "../errors.ts";
-import { type MemorySnapshot, requireModel, restoreSnapshot } from "../memory/snapshot.ts";
+import { type MemorySnapshot, requireModel, requireTokens, restoreSnapshot } from "../memory/snapshot.ts";
 import type { SourceTable } from "../memory/sources.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { fingerprint } from "./fingerprint.ts";
@@ -61,7 +61,10 @@ export async function inspect(
   ids: Int32Array,
   { name = "", memorySize, known, top = 8, onProgress }: InspectOptions = {},
 ): Promise<Inspection> {
-  if (known !== undefined) requireModel(known, fingerprint(model));
+  if (known !== undefined) {
+    requireModel(known, fingerprint(model));
+    requireTokens(known, tokenizer.vocabSize);
+  }
   const predictions = ids.length - 1;
   if (predictions < 1) throw new InputError(`a document of ${ids.length} tokens has nothing to predict or inspect`);
   const state = model.newState({ rows: 1, memorySize: memorySize ?? known?.size, tokenizer });

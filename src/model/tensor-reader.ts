@@ -1,11 +1,15 @@
 /**
  * Takes tensors out of a safetensors file by name and shape, and refuses what does not fit: a tensor that is missing, has
- * another shape or another kind of number, or that nobody asked for. Used wherever a file must match a model exactly.
+ * another shape or another kind of number, holds a NaN or an infinity, or that nobody asked for. Used wherever a file must
+ * match a model exactly.
  */
 import { InputError } from "../errors.ts";
+import { quote } from "../json-scanner.ts";
 import { asFloats, type StoredNumbers } from "../wasm/half.ts";
 import type { StoredTensor } from "./safetensors.ts";
-import { quote } from "./safetensors-header.ts";
+
+/** The bits of a half's exponent, all set in a NaN or an infinity. */
+const HALF_EXPONENT = 0x7c00;
 
 export class TensorReader {
   /** The file, as messages name it. */
@@ -26,8 +30,10 @@ export class TensorReader {
   /** The numbers of a tensor of 32-bit floats, or the bits of half floats, as the file has them. */
   numbers(name: string, shape: readonly number[]): StoredNumbers {
     const tensor = this.take(name, shape);
-    if (tensor.dtype === "F32" || tensor.dtype === "F16") return tensor.data;
-    return this.refuseDtype(name, tensor, "F32 or F16");
+    if (tensor.dtype !== "F32" && tensor.dtype !== "F16") return this.refuseDtype(name, tensor, "F32 or F16");
+    const place = firstNotFinite(tensor.data);
+    if (place < 0) return tensor.data;
+    throw new InputError(`${this.source}: element ${place} of tensor ${quote(name)} is not a finite number`);
   }
 
   /** The numbers of a tensor of 64-bit integers, each from 0 to `most`. */
@@ -79,4 +85,14 @@ export class TensorReader {
   private refuseDtype(name: string, { dtype }: StoredTensor, wanted: string): never {
     throw new InputError(`${this.source}: tensor ${quote(name)} has dtype ${dtype}, it should be ${wanted}`);
   }
+}
+
+/** Which of the numbers is the first NaN or infinity, −1 if none is. */
+function firstNotFinite(numbers: StoredNumbers): number {
+  const halves = numbers instanceof Uint16Array;
+  for (let i = 0; i < numbers.length; i++) {
+    const finite = halves ? (numbers[i] & HALF_EXPONENT) !== HALF_EXPONENT : Number.isFinite(numbers[i]);
+    if (!finite) return i;
+  }
+  return -1;
 }

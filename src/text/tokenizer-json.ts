@@ -5,7 +5,11 @@
  * Encoding itself is in tokenizer.ts.
  */
 import { InputError } from "../errors.ts";
+import { quote } from "../json-scanner.ts";
 import { BYTE_SYMBOLS, bytesOfToken } from "./byte-level.ts";
+
+/** Characters of a pattern to split by; real ones have some hundred. */
+const LONGEST_PATTERN = 10_000;
 
 /** What is used of a tokenizer.json; all other keys are kept as they are. */
 export interface TokenizerJson {
@@ -68,7 +72,7 @@ function checked(json: unknown): TokenizerJson {
   demand(json.normalizer == null, "its normalizer alters text and must be null");
   demandLosslessSplit(pre_tokenizer);
   const checkedModel = checkModel(model);
-  demandHarmlessAddedTokens(added_tokens, checkedModel.vocab);
+  demandHarmlessAddedTokens(added_tokens, checkedModel);
   demandDenseIds(checkedModel.vocab, added_tokens);
   return { ...json, normalizer: null, pre_tokenizer, added_tokens, model: checkedModel };
 }
@@ -80,24 +84,31 @@ function demandLosslessSplit(value: unknown): asserts value is Step {
   const steps: unknown[] = type === "Sequence" && Array.isArray(pretokenizers) ? pretokenizers : [value];
   const last = steps.at(-1);
   demand(isStep(last) && last.type === "ByteLevel", 'its pre_tokenizer must be "ByteLevel" or end in it');
-  demand(last.add_prefix_space !== true, "add_prefix_space of its pre_tokenizer must be false");
+  demand(isOff(last.add_prefix_space), "add_prefix_space of its pre_tokenizer must be false");
+  demand(isOff(last.use_regex) || last.use_regex === true, "use_regex of its pre_tokenizer must be true or false");
   for (const step of steps.slice(0, -1)) {
     demand(isStep(step) && onlySplits(step), "its pre_tokenizer has a step that may remove or alter text");
   }
 }
 
-function onlySplits(step: Step): boolean {
-  const { type, pattern, behavior, invert } = step;
+/** Of the behaviours that lose nothing, the library splits in one way, "Isolated"; the others would give other tokens. */
+function onlySplits({ type, pattern, behavior, invert }: Step): boolean {
   if (type !== "Split") return type === "Digits";
-  const hasPattern = isObject(pattern) && (typeof pattern.Regex === "string" || typeof pattern.String === "string");
-  return hasPattern && behavior !== "Removed" && invert !== true;
+  return isPattern(pattern) && behavior === "Isolated" && isOff(invert);
+}
+
+function isPattern(pattern: unknown): boolean {
+  if (!isObject(pattern)) return false;
+  const [given, ...more] = [pattern.Regex, pattern.String].filter((text) => text !== undefined);
+  return typeof given === "string" && given.length <= LONGEST_PATTERN && more.length === 0;
 }
 
 function checkModel(model: Record<string, unknown>): Model {
   const { vocab, merges } = model;
-  for (const key of ["continuing_subword_prefix", "end_of_word_suffix"]) {
+  for (const key of ["continuing_subword_prefix", "continuing_subword_suffix", "end_of_word_suffix"]) {
     demand((model[key] ?? "") === "", `model.${key} must be null`);
   }
+  demand(isOff(model.fuse_unk) || model.unk_token == null, "model.fuse_unk with an unk_token would drop text");
   demandByteVocabulary(vocab);
   demandMerges(merges, vocab);
   return { ...model, vocab, merges };
@@ -106,7 +117,7 @@ function checkModel(model: Record<string, unknown>): Model {
 function demandByteVocabulary(vocab: unknown): asserts vocab is Model["vocab"] {
   demand(isObject(vocab), "model.vocab must map tokens to ids");
   for (const [token, id] of Object.entries(vocab)) {
-    demand(Number.isInteger(id), `the id of the token "${token}" must be an integer`);
+    demand(Number.isInteger(id), `the id of the token ${quote(token)} must be an integer`);
   }
   const missing = BYTE_SYMBOLS.findIndex((symbol) => !Object.hasOwn(vocab, symbol));
   demand(missing < 0, `model.vocab must have a token for every byte, but byte ${missing} has none`);
@@ -115,23 +126,35 @@ function demandByteVocabulary(vocab: unknown): asserts vocab is Model["vocab"] {
 function demandMerges(merges: unknown, vocab: Model["vocab"]): asserts merges is Model["merges"] {
   demand(Array.isArray(merges), "model.merges must be a list");
   for (const [index, merge] of merges.entries()) {
+    demand(typeof merge === typeof merges[0], "model.merges must be all pairs, or all strings");
     const pair: unknown = typeof merge === "string" ? merge.split(" ") : merge;
-    demand(Array.isArray(pair) && pair.length === 2, `model.merges[${index}] must be a pair of tokens`);
+    demand(isPair(pair), `model.merges[${index}] must be a pair of tokens`);
     for (const token of [...pair, pair.join("")]) {
-      const known = typeof token === "string" && Object.hasOwn(vocab, token);
-      demand(known, `model.merges[${index}] needs "${token}", which model.vocab does not have`);
+      demand(
+        Object.hasOwn(vocab, token),
+        `model.merges[${index}] needs ${quote(token)}, which model.vocab does not have`,
+      );
     }
   }
 }
 
-function demandHarmlessAddedTokens(added: unknown, vocab: Model["vocab"]): asserts added is AddedToken[] {
+function isPair(value: unknown): value is [string, string] {
+  return Array.isArray(value) && value.length === 2 && value.every((token) => typeof token === "string");
+}
+
+function demandHarmlessAddedTokens(added: unknown, model: Model): asserts added is AddedToken[] {
   demand(Array.isArray(added), "added_tokens must be a list");
   for (const [index, token] of added.entries()) {
     demand(isAddedToken(token), `added_tokens[${index}] must have an id and a content`);
     const { content, lstrip, rstrip } = token;
-    demand(lstrip !== true && rstrip !== true, `the added token "${content}" swallows spaces (lstrip or rstrip)`);
-    const hides = Object.hasOwn(vocab, content) && !standsForItself(content);
-    demand(!hides, `the added token "${content}" hides a token of model.vocab that stands for other bytes`);
+    const named = `the added token ${quote(content)}`;
+    demand(isOff(lstrip) && isOff(rstrip), `${named} swallows spaces (lstrip or rstrip)`);
+    // With ignore_merges a whole word of the text may be taken for a token.
+    const mistakable = Object.hasOwn(model.vocab, content) || !isOff(model.ignore_merges);
+    demand(
+      !mistakable || standsForItself(content),
+      `${named} hides a token of model.vocab that stands for other bytes`,
+    );
   }
 }
 
@@ -147,13 +170,19 @@ function demandDenseIds(vocab: Model["vocab"], added: readonly AddedToken[]): vo
   const entries = [...Object.entries(vocab), ...added.map(({ content, id }): [string, number] => [content, id])];
   for (const [token, id] of entries) {
     const other = byId.get(id) ?? token;
-    demand(other === token, `the tokens "${other}" and "${token}" have the same id ${id}`);
-    demand(addedContents.has(token) || bytesOfToken(token) !== undefined, `the token "${token}" is not byte-level`);
+    demand(other === token, `the tokens ${quote(other)} and ${quote(token)} have the same id ${id}`);
+    const ofBytes = addedContents.has(token) || bytesOfToken(token) !== undefined;
+    demand(ofBytes, `the token ${quote(token)} is not byte-level`);
     byId.set(id, token);
   }
   for (let id = 0; id < byId.size; id++) {
     demand(byId.has(id), `ids must run from 0 to ${byId.size - 1} without a hole, but ${id} is missing`);
   }
+}
+
+/** Whether a switch is off. What is neither true nor false would be on to some readers, and off to others. */
+function isOff(value: unknown): boolean {
+  return value === undefined || value === null || value === false;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -5,6 +5,7 @@ import {
   type MemorySnapshot,
   mergeSnapshots,
   requireModel,
+  requireTokens,
   restoreSnapshot,
   takeSnapshot,
 } from "../../src/memory/snapshot.ts";
@@ -133,6 +134,11 @@ test("what does not fit is refused by name, with what would fit", () => {
   assert.is(
     refusal(() => requireModel(a, "n")),
     "a was made by the model m, this is the model n; read the documents again with this one",
+  );
+  requireTokens(a, 3);
+  assert.is(
+    refusal(() => requireTokens(a, 2)),
+    "a remembers the token 2, but the tokenizer has only 0 to 1",
   );
   assert.is(
     refusal(() => mergeSnapshots([a, { ...b, model: "n" }], 9)),
