@@ -53,14 +53,44 @@ export function writeFileAtomic(path: string, content: Uint8Array | string): voi
  * none. They are renamed one after the other, in the order given; a crash in between leaves new files and old ones.
  */
 export function writeFilesAtomic(files: ReadonlyMap<string, Uint8Array | string>): void {
-  const temporary = (path: string) => `${path}.tmp-${pid}`;
+  const paths = [...files.keys()];
   try {
-    for (const [path, content] of files) attempt("write", path, () => writeSynced(temporary(path), content));
-    for (const path of files.keys()) attempt("write", path, () => fs.renameSync(temporary(path), path));
+    for (const [path, content] of files) attempt("write", path, () => writeSynced(temporaryName(path), content));
+    for (const path of paths) attempt("write", path, () => fs.renameSync(temporaryName(path), path));
   } catch (error) {
-    for (const path of files.keys()) if (fs.existsSync(temporary(path))) fs.rmSync(temporary(path));
+    for (const path of paths) if (fs.existsSync(temporaryName(path))) fs.rmSync(temporaryName(path));
     throw error;
   }
+  for (const directory of new Set(paths.map((path) => dirname(path)))) syncDirectory(directory);
+}
+
+/** What a file or directory is called while this process writes it. Whatever bears such a name was never finished. */
+export function temporaryName(path: string): string {
+  return `${path}.tmp-${pid}`;
+}
+
+/** Gives a file, or a directory with all that is in it, another name. A file of that name is replaced, a directory is not. */
+export function rename(from: string, to: string): void {
+  attempt("write", to, () => fs.renameSync(from, to));
+  syncDirectory(dirname(to));
+}
+
+/** Gives the file a second name, unless there is something of that name: false. Where there are no links, `to` is a copy. */
+export function linkFile(from: string, to: string): boolean {
+  return attempt("write", to, () => {
+    try {
+      linkOrCopy(from, to);
+      return true;
+    } catch (error) {
+      if (codeOf(error) === "EEXIST") return false;
+      throw error;
+    }
+  });
+}
+
+/** Has what was added to the file outlive a power cut. */
+export function syncFile(path: string): void {
+  attempt("write", path, () => withFile(path, "r+", (file) => fs.fsyncSync(file)));
 }
 
 /** Adds `text` at the end of the file, which is made if it is missing, as is its parent directory. */
@@ -99,7 +129,12 @@ export function removeFile(path: string): void {
   attempt("remove", path, () => fs.rmSync(path, { force: true }));
 }
 
-function withFile<T>(path: string, flags: "r" | "w", use: (file: number) => T): T {
+/** Removes a file, or a directory with all that is in it; one that does not exist is fine. */
+export function removeTree(path: string): void {
+  attempt("remove", path, () => fs.rmSync(path, { recursive: true, force: true }));
+}
+
+function withFile<T>(path: string, flags: "r" | "r+" | "w", use: (file: number) => T): T {
   const file = fs.openSync(path, flags);
   try {
     return use(file);
@@ -135,15 +170,38 @@ function writeAll(file: number, bytes: Uint8Array): void {
   }
 }
 
+function linkOrCopy(from: string, to: string): void {
+  try {
+    fs.linkSync(from, to);
+  } catch (error) {
+    if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(codeOf(error) ?? "")) throw error;
+    fs.copyFileSync(from, to, fs.constants.COPYFILE_EXCL);
+  }
+}
+
+/** Has new names in the directory outlive a power cut, on file systems that can promise it. */
+function syncDirectory(path: string): void {
+  try {
+    withFile(path, "r", (file) => fs.fsyncSync(file));
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
+  }
+}
+
 /** Runs one operation and turns what the system refuses into an InputError; any other error passes untouched. */
 function attempt<T>(verb: string, path: string, operation: () => T): T {
   try {
     return operation();
   } catch (error) {
-    if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") throw error;
-    const reason = REASONS[error.code] ?? error.message;
-    throw new InputError(`cannot ${verb} ${path}: ${reason}`);
+    const code = codeOf(error);
+    if (code === undefined) throw error;
+    throw new InputError(`cannot ${verb} ${path}: ${REASONS[code] ?? (error as Error).message}`);
   }
+}
+
+/** What the system calls the reason of its refusal; undefined for any other error. */
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
 const REASONS: Record<string, string> = {

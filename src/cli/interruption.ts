@@ -4,17 +4,22 @@ import process from "node:process";
 /** What a shell makes of a program that Ctrl-C ended. */
 export const INTERRUPTED = 130;
 
-/** Runs `work`, whose signal Ctrl-C aborts; `onInterrupt` is called then. Resolves to whether that happened. */
+/**
+ * Runs `work`, whose signal Ctrl-C aborts; `onInterrupt` is called then. Resolves to whether that happened. A second Ctrl-C
+ * ends the program at once, if need be in the middle of a step; two that came within one step do when it is over.
+ */
 export async function interruptible(
   onInterrupt: () => void,
   work: (signal: AbortSignal) => Promise<void>,
 ): Promise<boolean> {
   const interruption = new AbortController();
   const interrupt = () => {
+    if (interruption.signal.aborted) process.exit(INTERRUPTED);
     onInterrupt();
     interruption.abort();
+    setTimeout(() => process.off("SIGINT", interrupt), 0); // from then on the system itself ends the program
   };
-  process.once("SIGINT", interrupt);
+  process.on("SIGINT", interrupt);
   try {
     await work(interruption.signal);
   } finally {

@@ -2,6 +2,7 @@
 import process from "node:process";
 import { documentsInDirectory, type TokenizedDocument, tokenizeDocuments } from "../data/corpus.ts";
 import { InputError } from "../errors.ts";
+import { withLock } from "../platform-lock.ts";
 import { writeStalenessPage } from "../report/html/staleness-page.ts";
 import { ProgressLine, trainingLine, wholeNumber } from "../report/progress.ts";
 import type { EvaluateOptions, EvaluationResult } from "../train/evaluate.ts";
@@ -13,10 +14,9 @@ import { command } from "./command.ts";
 import { INTERRUPTED, interruptible } from "./interruption.ts";
 import { defaultMemorySizes } from "./memory-sizes.ts";
 import { configHelp, configOptions } from "./model-config.ts";
-import { fieldOptions, flag, givenOf, integer, required, text } from "./options.ts";
+import { fieldOptions, flag, givenOf, integer, required, text, type Values } from "./options.ts";
 import { startThreads, threadsOption } from "./threads.ts";
 import { beginRun, type Run, resumeRun } from "./training-start.ts";
-import { requireWritable } from "./writable.ts";
 
 const { warmupSteps, evaluateEvery, ...trainingOptions } = fieldOptions<TrainingOptions>(trainingFields);
 
@@ -25,7 +25,7 @@ const description = {
   summary: "trains a model on a directory of documents",
   options: {
     data: required(text("DIR", "documents to learn from: every file is one, and every sub-directory")),
-    out: required(text("DIR", "where the checkpoint and metrics.jsonl go")),
+    out: required(text("DIR", "where the model, checkpoints and metrics.jsonl go")),
     ...configOptions,
     tokenizer: text("FILE", "tokenizer.json; text is read as bytes unless given"),
     ...trainingOptions,
@@ -40,13 +40,14 @@ const description = {
   details: configHelp,
 };
 
-export const trainCommand = command(description, async (values) => {
+export const trainCommand = command(description, (values) => withLock(values.out, () => trainWith(values)));
+
+async function trainWith(values: Values<typeof description.options>): Promise<number> {
   const { data, out, preset, config, set, tokenizer, evalData, evalTokens, resume, threads, json, ...rest } = values;
   const { warmup, evalEvery, ...plain } = rest;
   const options = givenOf({ ...plain, warmupSteps: warmup, evaluateEvery: evalEvery });
   const run = (resume ? resumeRun : beginRun)({ data, out, preset, config, set, tokenizer }, options);
   const evaluation = evaluationOf(run, evalData, evalTokens);
-  requireWritable(out);
   await startThreads(threads);
   const { last, interrupted } = await train(run, out, evaluation);
   const { step, options: final } = run.trainer;
@@ -54,7 +55,7 @@ export const trainCommand = command(description, async (values) => {
   const text = last === undefined ? `step ${step} of ${final.steps} is done already` : `checkpoint of step ${step}`;
   process.stdout.write(json ? `${JSON.stringify({ directory: out, step, ...last })}\n` : `${out}: ${text}\n`);
   return interrupted ? INTERRUPTED : 0;
-});
+}
 
 type Evaluation = EvaluateOptions & { readonly documents: readonly TokenizedDocument[] };
 
@@ -71,9 +72,10 @@ function evaluationOf({ trainer, tokenizer }: Run, data: string | undefined, max
 }
 
 /** Trains to the end or to Ctrl-C. Resolves to what the last step reported, if there was one. */
-async function train({ trainer, tokenizer }: Run, directory: string, evaluation: Evaluation | undefined) {
+async function train({ trainer, tokenizer, warning }: Run, directory: string, evaluation: Evaluation | undefined) {
   const { steps } = trainer.options;
   const progress = new ProgressLine(process.stderr);
+  if (warning !== undefined) progress.note(`warning: ${warning}`);
   progress.note(`${wholeNumber(trainer.model.parameters.count)} parameters, steps ${trainer.step} to ${steps}`);
   const warn = () => progress.note("finishing this step, then saving; Ctrl-C again ends at once and saves nothing");
   let last: StepMetrics | undefined;

@@ -1,20 +1,19 @@
-/** How a training run begins: afresh, or from the checkpoint in its directory. Nothing is written here. */
+/** How a training run begins: afresh, or from the newest whole checkpoint in its directory. Nothing is written here. */
 import { documentsInDirectory, tokenizeDocuments } from "../data/corpus.ts";
 import { InputError } from "../errors.ts";
 import { readJson } from "../json-file.ts";
 import { preset } from "../model/presets.ts";
 import { Transformer } from "../model/transformer.ts";
-import { exists } from "../platform.ts";
 import { byteTokenizer, type Tokenizer, tokenizerFromJson } from "../text/tokenizer.ts";
-import { loadCheckpoint } from "../train/checkpoint.ts";
 import type { TrainingOptions } from "../train/options.ts";
+import { holdsRun, newestCheckpoint } from "../train/run-directory.ts";
 import { Trainer } from "../train/trainer.ts";
 import { type ConfigChoice, chosenConfig, DEFAULT_PRESET, requireSameConfig } from "./model-config.ts";
 
 export interface RunChoice extends ConfigChoice {
   /** Directory of the training documents. */
   readonly data: string;
-  /** Directory of the checkpoint. */
+  /** Directory of the run. */
   readonly out: string;
   /** A tokenizer.json. */
   readonly tokenizer?: string;
@@ -23,12 +22,14 @@ export interface RunChoice extends ConfigChoice {
 export interface Run {
   readonly trainer: Trainer;
   readonly tokenizer: Tokenizer;
+  /** What the user should know about the beginning. */
+  readonly warning?: string;
 }
 
 /** @throws InputError if there is a checkpoint already, which would be lost */
 export function beginRun(choice: RunChoice, options: Partial<TrainingOptions>): Run {
   const { data, out, tokenizer: path } = choice;
-  if (["trainer.json", "model.safetensors", "config.json"].some((name) => exists(`${out}/${name}`))) {
+  if (holdsRun(out)) {
     throw new InputError(`${out} holds a model already; give --resume to go on with it, or another --out`);
   }
   const tokenizer = path === undefined ? byteTokenizer() : tokenizerAt(path);
@@ -41,7 +42,7 @@ export function beginRun(choice: RunChoice, options: Partial<TrainingOptions>): 
 /** Goes on where the run in `out` was saved. Options that are not given are as they were; the model cannot change. */
 export function resumeRun(choice: RunChoice, options: Partial<TrainingOptions>): Run {
   const { data, out, tokenizer: path } = choice;
-  const { model, tokenizer, record, tensors } = loadCheckpoint(out);
+  const { model, tokenizer, record, tensors, directory, refusals } = newestCheckpoint(out);
   if (path !== undefined && JSON.stringify(tokenizerAt(path).toJSON()) !== JSON.stringify(tokenizer.toJSON())) {
     throw new InputError(`${path} is not the tokenizer of the run in ${out}; a resumed run keeps its tokenizer`);
   }
@@ -50,7 +51,8 @@ export function resumeRun(choice: RunChoice, options: Partial<TrainingOptions>):
   const documents = tokenizeDocuments(documentsInDirectory(data), tokenizer);
   const trainer = new Trainer(model, documents, { ...record.options, ...options });
   trainer.load(record, tensors);
-  return { trainer, tokenizer };
+  const warning = refusals.length > 0 ? `${refusals.join("; ")}; going on from ${directory} instead` : undefined;
+  return { trainer, tokenizer, warning };
 }
 
 function tokenizerAt(path: string): Tokenizer {

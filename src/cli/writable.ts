@@ -3,16 +3,11 @@ import { dirname } from "node:path";
 import { InputError } from "../errors.ts";
 import { isDirectory, makeDirectory, removeFile, writeFileAtomic } from "../platform.ts";
 
-/** Makes `directory` if it is missing, and tries to write there. */
-export function requireWritable(directory: string): void {
-  makeDirectory(directory);
-  const trial = `${directory}/.trial`;
-  writeFileAtomic(trial, "");
-  removeFile(trial);
-}
-
-/** The same for a file, which may exist; it is not touched. */
+/** Tries to write beside the file, which may exist and is not touched; its directory is made if it is missing. */
 export function requireWritableFile(path: string): void {
   if (isDirectory(path)) throw new InputError(`cannot write ${path}: it is a directory, a file is needed`);
-  requireWritable(dirname(path));
+  makeDirectory(dirname(path));
+  const trial = `${dirname(path)}/.trial`;
+  writeFileAtomic(trial, "");
+  removeFile(trial);
 }

@@ -3,8 +3,8 @@
  *
  * A model is `config.json`, `model.safetensors` and `tokenizer.json`. A checkpoint is a model, plus `trainer.safetensors`
  * (moments, contexts, memories) and `trainer.json` (step, options, generators, place in the data): with these a run
- * resumes to the bit. The three files that change from step to step each name theirs, so that a mix of two checkpoints,
- * which a crash in the midst of the renaming can leave, is refused. What stands in the files is known elsewhere.
+ * resumes to the bit. The three files that change from step to step each name theirs, so that a mix of two checkpoints is
+ * refused, and checksums.json vouches for all of them. What stands in the files is known elsewhere.
  */
 import { InputError } from "../errors.ts";
 import { jsonText, readJson } from "../json-file.ts";
@@ -15,6 +15,7 @@ import { TensorReader } from "../model/tensor-reader.ts";
 import type { Transformer } from "../model/transformer.ts";
 import { readFile, writeFilesAtomic } from "../platform.ts";
 import { type Tokenizer, tokenizerFromJson } from "../text/tokenizer.ts";
+import { requireChecksums, withChecksums } from "./checksums.ts";
 import type { Trainer } from "./trainer.ts";
 import { parseTrainerRecord, type TrainerRecord } from "./trainer-record.ts";
 
@@ -29,14 +30,19 @@ export interface Checkpoint extends Pretrained {
   readonly tensors: TensorReader;
 }
 
-function pathsIn(directory: string) {
-  return {
-    config: `${directory}/config.json`,
-    model: `${directory}/model.safetensors`,
-    tokenizer: `${directory}/tokenizer.json`,
-    trainer: `${directory}/trainer.safetensors`,
-    record: `${directory}/trainer.json`,
-  };
+/** What its files are called in a checkpoint; a model has the first three. */
+const names = {
+  config: "config.json",
+  model: "model.safetensors",
+  tokenizer: "tokenizer.json",
+  trainer: "trainer.safetensors",
+  record: "trainer.json",
+};
+
+function pathsIn(directory: string): typeof names {
+  const { config, model, tokenizer, trainer, record } = names;
+  const at = (name: string) => `${directory}/${name}`;
+  return { config: at(config), model: at(model), tokenizer: at(tokenizer), trainer: at(trainer), record: at(record) };
 }
 
 /** Writes `model` and `tokenizer` into `directory`, which is made if it is missing. */
@@ -61,11 +67,12 @@ export function saveCheckpoint(directory: string, trainer: Trainer, tokenizer: T
   const step = { step: String(record.step) };
   const files = modelFiles(directory, trainer.model, tokenizer, step);
   files.set(paths.trainer, writeSafetensors(tensors, step)).set(paths.record, jsonText(record));
-  writeFilesAtomic(files);
+  writeFilesAtomic(withChecksums(directory, files));
 }
 
 /** @throws InputError if a file is missing or damaged, does not fit the others or is from another step than they are */
 export function loadCheckpoint(directory: string): Checkpoint {
+  requireChecksums(directory, Object.values(names));
   const paths = pathsIn(directory);
   const record = parseTrainerRecord(readJson(paths.record), paths.record);
   const trainer = readSafetensors(readFile(paths.trainer), paths.trainer);

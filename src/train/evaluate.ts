@@ -68,15 +68,26 @@ export function evaluate(
   model: Transformer,
   documents: readonly TokenizedDocument[],
   tokenizer: Tokenizer,
-  { memorySizes, maxTokens = Infinity, rows = 1, known, onToken, onProgress }: EvaluateOptions,
+  options: EvaluateOptions,
 ): EvaluationResult {
+  return [...evaluationInSteps(model, documents, tokenizer, options)].at(-1) as EvaluationResult;
+}
+
+/** `evaluate` for whoever has other things to do in between, or may lose interest: undefined after every segment, then the result. */
+export function* evaluationInSteps(
+  model: Transformer,
+  documents: readonly TokenizedDocument[],
+  tokenizer: Tokenizer,
+  { memorySizes, maxTokens = Infinity, rows = 1, known, onToken, onProgress }: EvaluateOptions,
+): Generator<EvaluationResult | undefined> {
   for (const size of memorySizes) checkMemorySize(model, size);
   if (known !== undefined) requireModel(known, fingerprint(model));
   const targets = documents.map((document) => document.tokens().subarray(1, maxTokens + 1));
   const tokens = targets.reduce((sum, { length }) => sum + length, 0);
   const bytes = targets.reduce((sum, ids) => sum + bytesOf(ids, tokenizer), 0);
+  const results: MemoryResult[] = [];
   let done = 0;
-  const results = memorySizes.map((memory) => {
+  for (const memory of memorySizes) {
     let nats = 0;
     for (const losses of tokenLosses(model, documents, { memory, maxTokens, rows, known })) {
       for (const loss of losses) {
@@ -85,10 +96,11 @@ export function evaluate(
       }
       done += losses.length;
       onProgress?.(done, tokens * memorySizes.length);
+      yield undefined;
     }
-    return { memory, perplexity: Math.exp(nats / tokens), bits_per_byte: nats / Math.LN2 / bytes, nats };
-  });
-  return { tokens, bytes, results };
+    results.push({ memory, perplexity: Math.exp(nats / tokens), bits_per_byte: nats / Math.LN2 / bytes, nats });
+  }
+  yield { tokens, bytes, results };
 }
 
 /** All predictions with one memory size, those of a batch at a time. */

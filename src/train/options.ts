@@ -20,6 +20,7 @@ export interface TrainingOptions {
   eps: number;
   evaluateEvery: number;
   checkpointEvery: number;
+  keep: number;
   stalenessEvery: number;
   seed: number;
 }
@@ -66,6 +67,7 @@ export const trainingFields: Readonly<Record<keyof TrainingOptions, Field>> = {
   eps: { kind: "number", default: 1e-8, above: 0, max: 1, about: "added to AdamW's denominator" },
   evaluateEvery: integer(0, 0, MANY, "steps from one evaluation to the next; 0: none"),
   checkpointEvery: integer(0, 0, MANY, "steps from one checkpoint to the next; 0: only one, at the end"),
+  keep: integer(1, 0, MANY, "older checkpoints that stay beside the newest"),
   stalenessEvery: integer(0, 0, MANY, "steps from one measurement of the memories' staleness to the next; 0: none"),
   seed: integer(0, 0, Number.MAX_SAFE_INTEGER, "decides the order of the documents and the dropout"),
 };

@@ -1,13 +1,20 @@
 /**
  * A whole training run: steps until the end, with a line of metrics each, and every so often an evaluation and a
- * checkpoint. Printing is left to the callbacks.
+ * checkpoint. Printing is left to the callbacks, the lock of the directory to the caller.
+ *
+ * An evaluation of a step comes before its checkpoint, unless the run was asked to end: then the checkpoint comes first, and
+ * the run that resumes owes the evaluation. Either way metrics.jsonl is in the end what it is without interruptions.
  */
 import { breathe } from "../breathe.ts";
 import type { TokenizedDocument } from "../data/corpus.ts";
+import { InputError } from "../errors.ts";
+import { makeDirectory } from "../platform.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { saveCheckpoint } from "./checkpoint.ts";
-import { type EvaluateOptions, type EvaluationResult, evaluate } from "./evaluate.ts";
-import { appendMetrics, startMetrics } from "./metrics.ts";
+import { OutOfMemoryError } from "../wasm/heap.ts";
+import { saveModel } from "./checkpoint.ts";
+import { type EvaluateOptions, type EvaluationResult, evaluationInSteps } from "./evaluate.ts";
+import { appendMetrics, type MetricsLine, startMetrics, syncMetrics } from "./metrics.ts";
+import { removeUnfinished, saveToRun } from "./run-directory.ts";
 import type { StepMetrics, Trainer } from "./trainer.ts";
 
 export interface TrainingRun {
@@ -16,34 +23,74 @@ export interface TrainingRun {
   readonly directory?: string;
   /** What is evaluated every `evaluateEvery` steps and at the end. */
   readonly evaluation?: EvaluateOptions & { readonly documents: readonly TokenizedDocument[] };
-  /** Ends the run after the current step, with a checkpoint. */
+  /** Ends the run after the current step, or in the midst of an evaluation, with a checkpoint. */
   readonly signal?: AbortSignal;
   readonly onStep?: (metrics: StepMetrics) => void;
   readonly onEvaluation?: (result: EvaluationResult, step: number) => void;
-  /** The directory, and the step that it now holds. */
+  /** The directory, and the step that its newest checkpoint holds. */
   readonly onCheckpoint?: (directory: string, step: number) => void;
 }
 
-/** Trains until the trainer's last step or an abort; there is a checkpoint at the end in either case. */
+/**
+ * Trains until the trainer's last step or an abort; there is a checkpoint at the end in either case.
+ * @throws InputError that names the last checkpoint, when training cannot go on
+ */
 export async function runTraining(trainer: Trainer, run: TrainingRun): Promise<void> {
-  const { directory, evaluation, signal, tokenizer } = run;
-  const { evaluateEvery, checkpointEvery, stalenessEvery } = trainer.options;
-  if (directory !== undefined) startMetrics(directory, trainer.step);
-  while (!trainer.done && !signal?.aborted) {
-    const stepMetrics = trainer.trainStep();
-    const metrics = isDue(trainer, stalenessEvery) ? { ...stepMetrics, keyCosines: trainer.keyCosines() } : stepMetrics;
-    if (directory !== undefined) appendMetrics(directory, metrics);
-    run.onStep?.(metrics);
+  const { directory, signal } = run;
+  let saved = trainer.step;
+  try {
+    if (owesEvaluation(trainer, run, prepareDirectory(trainer, run))) await evaluateNow(trainer, run);
+    while (!trainer.done && !signal?.aborted) {
+      trainNow(trainer, run);
+      await breathe();
+      if (isDue(trainer, trainer.options.evaluateEvery) && !signal?.aborted) await evaluateNow(trainer, run);
+      if (directory === undefined) continue;
+      if (!trainer.done && !signal?.aborted && !isDue(trainer, trainer.options.checkpointEvery)) continue;
+      syncMetrics(directory);
+      saveToRun(directory, trainer, run.tokenizer);
+      saved = trainer.step;
+      run.onCheckpoint?.(directory, saved);
+    }
+  } catch (error) {
+    if (!(error instanceof InputError || error instanceof OutOfMemoryError)) throw error;
+    const rest = saved === 0 ? "nothing was saved before" : `the last checkpoint is of step ${saved}`;
+    throw new InputError(`${error.message}; ${rest}`);
+  }
+}
+
+/** Returns the lines of metrics so far. */
+function prepareDirectory(trainer: Trainer, { directory, tokenizer }: TrainingRun): MetricsLine[] {
+  if (directory === undefined) return [];
+  makeDirectory(directory);
+  removeUnfinished(directory);
+  if (trainer.step > 0) saveModel(directory, trainer.model, tokenizer); // it may be of another step than the checkpoint
+  return startMetrics(directory, trainer.step);
+}
+
+/** Whether the run stopped, or was killed, between a step that was saved and its evaluation. */
+function owesEvaluation(trainer: Trainer, { directory }: TrainingRun, lines: readonly MetricsLine[]): boolean {
+  if (directory === undefined || trainer.step === 0 || !isDue(trainer, trainer.options.evaluateEvery)) return false;
+  return !lines.some((line) => line.step === trainer.step && "evaluation" in line);
+}
+
+function trainNow(trainer: Trainer, { directory, onStep }: TrainingRun): void {
+  const stepMetrics = trainer.trainStep();
+  const measures = isDue(trainer, trainer.options.stalenessEvery);
+  const metrics = measures ? { ...stepMetrics, keyCosines: trainer.keyCosines() } : stepMetrics;
+  if (directory !== undefined) appendMetrics(directory, metrics);
+  onStep?.(metrics);
+}
+
+/** Nothing comes of it if the run is asked to end meanwhile. */
+async function evaluateNow(trainer: Trainer, run: TrainingRun): Promise<void> {
+  const { directory, evaluation, signal, tokenizer, onEvaluation } = run;
+  if (evaluation === undefined) return;
+  for (const result of evaluationInSteps(trainer.model, evaluation.documents, tokenizer, evaluation)) {
     await breathe();
-    if (evaluation !== undefined && isDue(trainer, evaluateEvery)) {
-      const result = evaluate(trainer.model, evaluation.documents, tokenizer, evaluation);
-      if (directory !== undefined) appendMetrics(directory, { step: trainer.step, evaluation: result });
-      run.onEvaluation?.(result, trainer.step);
-    }
-    if (directory !== undefined && (trainer.done || signal?.aborted || isDue(trainer, checkpointEvery))) {
-      saveCheckpoint(directory, trainer, tokenizer);
-      run.onCheckpoint?.(directory, trainer.step);
-    }
+    if (signal?.aborted) return;
+    if (result === undefined) continue;
+    if (directory !== undefined) appendMetrics(directory, { step: trainer.step, evaluation: result });
+    onEvaluation?.(result, trainer.step);
   }
 }
 

@@ -9,6 +9,7 @@ import { documentsInDirectory, tokenizeDocuments } from "../../src/data/corpus.t
 import { generate, readDocuments } from "../../src/model/generate.ts";
 import { byteTokenizer } from "../../src/text/tokenizer.ts";
 import { loadModel } from "../../src/train/checkpoint.ts";
+import { newestCheckpoint } from "../../src/train/run-directory.ts";
 import { suite } from "../harness.ts";
 import { documentOf } from "../tiny.ts";
 import { commandLine, memorizing, type Outcome } from "./child.ts";
@@ -212,7 +213,7 @@ test("Ctrl-C in training finishes the step, saves it and says so", async () => {
   process.kill(child.pid!, "SIGINT"); // not child.kill, after which Deno reports no exit code
   const [code] = await once(child, "close");
   assert.is(code, 130, stderr);
-  const { step } = JSON.parse(fs.readFileSync(at("stopped/trainer.json"), "utf8"));
+  const { step } = newestCheckpoint(at("stopped")).record;
   assert.match(stderr, `interrupted after step ${step}, which is saved; --resume goes on from there\n`);
   assert.is(lossesIn("stopped").length, step);
 });

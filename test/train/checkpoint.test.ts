@@ -1,6 +1,6 @@
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import * as assert from "uvu/assert";
 import type { ModelConfig } from "../../src/model/config.ts";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "../../src/model/safetensors.ts";
@@ -37,6 +37,11 @@ function checkpointDirectory(): string {
   return directory;
 }
 
+/** Whoever edits a file by hand deletes what vouched for it. */
+function withdrawChecksums(path: string) {
+  fs.rmSync(join(dirname(path), "checksums.json"), { force: true });
+}
+
 /** Changes the tensors, or the metadata, of a file. */
 function editTensors(
   path: string,
@@ -44,12 +49,14 @@ function editTensors(
 ) {
   const { tensors, metadata } = readSafetensors(new Uint8Array(fs.readFileSync(path)), path);
   edit(tensors, metadata);
+  withdrawChecksums(path);
   fs.writeFileSync(path, writeSafetensors(tensors, metadata));
 }
 
 function editJson(path: string, edit: (json: Record<string, unknown>) => void) {
   const json = JSON.parse(fs.readFileSync(path, "utf8"));
   edit(json);
+  withdrawChecksums(path);
   fs.writeFileSync(path, JSON.stringify(json));
 }
 
@@ -128,7 +135,7 @@ for (const [variant, config, options] of variants) {
   });
 }
 
-test("a checkpoint is five files, each of which replaces its predecessor", () => {
+test("a checkpoint is five files and their checksums, each of which replaces its predecessor", () => {
   const directory = newDirectory();
   const trainer = new Trainer(new Transformer(tinyConfig(), 1), documents, { batchSize: 3 });
   for (const step of [1, 2]) {
@@ -137,6 +144,7 @@ test("a checkpoint is five files, each of which replaces its predecessor", () =>
     assert.is(loadCheckpoint(directory).record.step, step);
   }
   assert.equal(fs.readdirSync(directory).sort(), [
+    "checksums.json",
     "config.json",
     "model.safetensors",
     "tokenizer.json",
@@ -172,6 +180,31 @@ test("a truncated file is named, wherever it was cut", () => {
       assert.ok(refusal(() => loadCheckpoint(directory)).startsWith(path), `${name} cut to ${length} bytes`);
     }
   }
+});
+
+test("a single changed bit of any file is noticed, and the file named", () => {
+  for (const name of ["config.json", "model.safetensors", "tokenizer.json", "trainer.json", "trainer.safetensors"]) {
+    const directory = checkpointDirectory();
+    const path = join(directory, name);
+    const bytes = fs.readFileSync(path);
+    bytes[bytes.length - 3] ^= 2;
+    fs.writeFileSync(path, bytes);
+    const sentence = refusal(() => loadCheckpoint(directory));
+    assert.is(sentence, `${path} is damaged: its content has changed since ${directory}/checksums.json was written`);
+  }
+});
+
+test("checksums that are damaged themselves are named", () => {
+  const directory = checkpointDirectory();
+  const path = `${directory}/checksums.json`;
+  const text = fs.readFileSync(path, "utf8");
+  const refusalOf = (content: string) => {
+    fs.writeFileSync(path, content);
+    return refusal(() => loadCheckpoint(directory));
+  };
+  assert.match(refusalOf(text.slice(0, 9)), `${path} is not valid JSON`);
+  assert.match(refusalOf(text.replace("config.json", "confog.json")), `since ${path} was written`);
+  for (const content of ["null", "{}", "[]", "7"]) assert.match(refusalOf(content), `since ${path} was written`);
 });
 
 test("a tensor that is missing, surplus, of another shape or kind is named with what it should be", () => {
@@ -251,6 +284,7 @@ test("files of different checkpoints are refused", () => {
   }
   const directory = checkpointDirectory();
   saveModel(directory, loadModel(directory).model, tokenizer);
+  withdrawChecksums(join(directory, "any"));
   assert.match(
     refusal(() => loadCheckpoint(directory)),
     "model.safetensors is of no step but",

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { Transformer } from "../../src/model/transformer.ts";
 import { byteTokenizer } from "../../src/text/tokenizer.ts";
-import { loadCheckpoint } from "../../src/train/checkpoint.ts";
 import type { TrainingOptions } from "../../src/train/options.ts";
 import { runTraining, type TrainingRun } from "../../src/train/run.ts";
+import { newestCheckpoint } from "../../src/train/run-directory.ts";
 import { type StepMetrics, Trainer } from "../../src/train/trainer.ts";
 import { suite } from "../harness.ts";
 import { randomDocuments, tinyConfig } from "../tiny.ts";
@@ -36,7 +36,7 @@ async function events(options: Partial<TrainingOptions>, run: Partial<TrainingRu
     tokenizer,
     onStep: ({ step }) => told.push(`step ${step}`),
     onEvaluation: (result, step) => told.push(`evaluation at ${step}: ${result.results.length} sizes`),
-    onCheckpoint: (directory, step) => told.push(`checkpoint at ${step}: ${loadCheckpoint(directory).record.step}`),
+    onCheckpoint: (directory, step) => told.push(`checkpoint at ${step}: ${newestCheckpoint(directory).record.step}`),
     ...run,
   });
   return told;
@@ -83,7 +83,7 @@ test("an abort ends the run after its step, with a checkpoint", async () => {
     signal: abort.signal,
     onStep: ({ step }) => step === 4 && abort.abort(),
   });
-  assert.is(loadCheckpoint(directory).record.step, 4);
+  assert.is(newestCheckpoint(directory).record.step, 4);
   assert.is(metricsIn(directory).length, 4);
   assert.equal(await events({ steps: 9 }, { signal: abort.signal }), []);
 });
@@ -131,7 +131,7 @@ test("a resumed run writes the lines after its checkpoint anew, a fresh run all 
   fs.appendFileSync(join(directory, "metrics.jsonl"), '{"step":7,"lo');
   assert.is(fs.readFileSync(join(directory, "metrics.jsonl"), "utf8").split("\n").length, 7);
 
-  const { model, record, tensors } = loadCheckpoint(directory);
+  const { model, record, tensors } = newestCheckpoint(directory);
   const resumed = new Trainer(model, documents, record.options);
   resumed.load(record, tensors);
   await runTraining(resumed, { tokenizer, directory });

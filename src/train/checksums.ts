@@ -1,0 +1,47 @@
+/**
+ * checksums.json: length and checksum of every file of a checkpoint, written with them, so that damage of any kind is noticed
+ * before anything in them is believed. Whoever edits such a file by hand deletes checksums.json. It finds accidents, not
+ * forgeries.
+ */
+import { digest } from "../digest.ts";
+import { InputError } from "../errors.ts";
+import { jsonText, readJson } from "../json-file.ts";
+import { exists, readFile } from "../platform.ts";
+
+const NAME = "checksums.json";
+
+/** What `checksumsOf` notes of a file. */
+interface Checksum {
+  readonly bytes: number;
+  readonly checksum: string;
+}
+
+/** `files`, by path and all in `directory`, and one more, which vouches for them. */
+export function withChecksums(
+  directory: string,
+  files: ReadonlyMap<string, Uint8Array | string>,
+): Map<string, Uint8Array | string> {
+  const noted = [...files].map(([path, content]) => [path.slice(directory.length + 1), checksumOf(content)]);
+  return new Map(files).set(`${directory}/${NAME}`, jsonText(Object.fromEntries(noted)));
+}
+
+/**
+ * @param names the files in `directory` that checksums.json must vouch for; without it nothing is known, and nothing refused
+ * @throws InputError that names the first file that is missing or not as it was written
+ */
+export function requireChecksums(directory: string, names: readonly string[]): void {
+  const path = `${directory}/${NAME}`;
+  if (!exists(path)) return;
+  const noted = Object(readJson(path));
+  for (const name of names) {
+    const [found, wanted] = [checksumOf(readFile(`${directory}/${name}`)), Object(noted[name])];
+    if (found.bytes === wanted.bytes && found.checksum === wanted.checksum) continue;
+    const damage = found.bytes === wanted.bytes ? "its content has changed" : `it has ${found.bytes} bytes`;
+    throw new InputError(`${directory}/${name} is damaged: ${damage} since ${path} was written`);
+  }
+}
+
+function checksumOf(content: Uint8Array | string): Checksum {
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+  return { bytes: bytes.length, checksum: digest([bytes]) };
+}

@@ -1,0 +1,107 @@
+/**
+ * The directory of a training run: at its top the newest model, with Hugging Face's file names, and below it numbered
+ * checkpoints, `checkpoint-1200`, each whole by itself.
+ *
+ * A checkpoint is written under another name and renamed when it is complete, so one that bears its name was complete once;
+ * should it be damaged later, the one before it is taken. Whoever writes here holds the lock of the directory.
+ */
+import { InputError } from "../errors.ts";
+import { exists, isDirectory, listDirectory, removeTree, rename, temporaryName } from "../platform.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import { type Checkpoint, loadCheckpoint, saveCheckpoint, saveModel } from "./checkpoint.ts";
+import type { Trainer } from "./trainer.ts";
+
+/** What only a process that was killed leaves behind. */
+const UNFINISHED =
+  /^(checkpoint-\d+(\.old)?|config\.json|tokenizer\.json|model\.safetensors|metrics\.jsonl|training\.lock)\.tmp-\d+$/;
+
+export interface FoundCheckpoint extends Checkpoint {
+  /** Where it was. */
+  readonly directory: string;
+  /** Why newer ones could not be used, newest first. */
+  readonly refusals: readonly string[];
+}
+
+/** Writes all of `trainer` as the newest checkpoint in `run`, and keeps as many older ones as its options say. */
+export function saveToRun(run: string, trainer: Trainer, tokenizer: Tokenizer): void {
+  const directory = checkpointName(run, trainer.step);
+  const beside = temporaryName(directory);
+  try {
+    saveCheckpoint(beside, trainer, tokenizer);
+    discard(directory); // of the same step: a damaged one, for which an earlier one was taken
+    rename(beside, directory);
+  } finally {
+    removeTree(beside);
+  }
+  saveModel(run, trainer.model, tokenizer);
+  discardSuperfluous(run, trainer.step, trainer.options.keep);
+}
+
+/**
+ * The newest checkpoint in `run` that is whole. `run` may also be a checkpoint itself, as saveCheckpoint writes them.
+ * @throws InputError if there is none
+ */
+export function newestCheckpoint(run: string): FoundCheckpoint {
+  const directories = savedSteps(run).map((step) => checkpointName(run, step));
+  if (exists(`${run}/trainer.json`)) directories.push(run);
+  if (directories.length === 0) {
+    throw new InputError(`${run} holds no checkpoint to go on from; leave --resume out to begin a run there`);
+  }
+  const refusals: string[] = [];
+  for (const directory of directories) {
+    try {
+      return { ...loadCheckpoint(directory), directory, refusals };
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      refusals.push(error.message);
+    }
+  }
+  const [newest] = refusals;
+  if (directories.length === 1) throw new InputError(newest);
+  throw new InputError(`none of the ${directories.length} checkpoints in ${run} can be used; of the newest, ${newest}`);
+}
+
+/** Whether there is a model or a checkpoint, whole or not, which a new run would replace. */
+export function holdsRun(run: string): boolean {
+  return (
+    ["trainer.json", "model.safetensors", "config.json"].some((name) => exists(`${run}/${name}`)) ||
+    savedSteps(run).length > 0
+  );
+}
+
+/** Removes what a process left unfinished when it was killed. */
+export function removeUnfinished(run: string): void {
+  for (const { name } of listDirectory(run)) if (UNFINISHED.test(name)) removeTree(`${run}/${name}`);
+}
+
+/** Of the checkpoints, the `keep` before the one of `step` stay. Those of later steps are of a past that was given up. */
+function discardSuperfluous(run: string, step: number, keep: number): void {
+  const steps = savedSteps(run);
+  const kept = steps.filter((saved) => saved <= step).slice(0, keep + 1);
+  for (const saved of steps) if (!kept.includes(saved)) discard(checkpointName(run, saved));
+}
+
+/** Removes a checkpoint so that at no moment a part of it bears its name. */
+function discard(directory: string): void {
+  if (!exists(directory)) return;
+  const beside = temporaryName(`${directory}.old`);
+  rename(directory, beside);
+  removeTree(beside);
+}
+
+/** Steps of the checkpoints in `run`, the newest first. */
+function savedSteps(run: string): number[] {
+  if (!isDirectory(run)) return [];
+  const steps = listDirectory(run).map(({ name, kind }) => (kind === "directory" ? stepIn(name) : undefined));
+  return steps.filter((step) => step !== undefined).sort((a, b) => b - a);
+}
+
+function checkpointName(run: string, step: number): string {
+  return `${run}/checkpoint-${step}`;
+}
+
+/** The step of a checkpoint of this name; undefined for any other name. */
+function stepIn(name: string): number | undefined {
+  const [, digits] = /^checkpoint-(\d+)$/.exec(name) ?? [];
+  return digits === undefined ? undefined : Number(digits);
+}

@@ -1,0 +1,162 @@
+/** The directory of a run: which checkpoints stay, what is taken when the newest is damaged, what a crash leaves. */
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as assert from "uvu/assert";
+import { Transformer } from "../../src/model/transformer.ts";
+import { byteTokenizer } from "../../src/text/tokenizer.ts";
+import { loadModel, saveCheckpoint } from "../../src/train/checkpoint.ts";
+import type { TrainingOptions } from "../../src/train/options.ts";
+import { runTraining } from "../../src/train/run.ts";
+import { holdsRun, newestCheckpoint, removeUnfinished, saveToRun } from "../../src/train/run-directory.ts";
+import { Trainer } from "../../src/train/trainer.ts";
+import { suite } from "../harness.ts";
+import { refusal } from "../refusal.ts";
+import { randomDocuments, tinyConfig } from "../tiny.ts";
+
+const test = suite("run directory");
+
+const documents = randomDocuments([40, 23, 9]);
+const tokenizer = byteTokenizer();
+const FILES = ["config.json", "model.safetensors", "tokenizer.json", "trainer.json", "trainer.safetensors"];
+let folder = "";
+let count = 0;
+
+test.before(() => {
+  folder = fs.mkdtempSync(join(tmpdir(), "run-directory-"));
+});
+test.after(() => fs.rmSync(folder, { recursive: true }));
+
+function newTrainer(options: Partial<TrainingOptions>): Trainer {
+  return new Trainer(new Transformer(tinyConfig(), 1), documents, { batchSize: 2, ...options });
+}
+
+/** The directory of a run that saved after each of `steps` steps. */
+function runOf(steps: number, keep: number): string {
+  const directory = join(folder, `${count++}`);
+  const trainer = newTrainer({ keep });
+  for (let step = 0; step < steps; step++) {
+    trainer.trainStep();
+    saveToRun(directory, trainer, tokenizer);
+  }
+  return directory;
+}
+
+const checkpointsIn = (directory: string) => fs.readdirSync(directory).filter((name) => name.startsWith("checkpoint"));
+
+test("the newest checkpoint and as many older ones as were asked for stay, beside the newest model", () => {
+  const names = (keep: number) => checkpointsIn(runOf(12, keep)).sort();
+  assert.equal(names(0), ["checkpoint-12"]);
+  assert.equal(names(1), ["checkpoint-11", "checkpoint-12"]);
+  assert.equal(names(4), ["checkpoint-10", "checkpoint-11", "checkpoint-12", "checkpoint-8", "checkpoint-9"]);
+  assert.is(names(99).length, 12);
+  const directory = runOf(2, 1);
+  assert.equal(
+    fs.readdirSync(directory).filter((name) => !name.startsWith("checkpoint")),
+    FILES.slice(0, 3),
+  );
+  const path = "model.safetensors";
+  const [top, newest] = [directory, `${directory}/checkpoint-2`].map((at) => loadModel(at).model.parameters);
+  for (const name of top.names()) assert.equal(top.get(name).toArray(), newest.get(name).toArray(), path);
+});
+
+test("the newest is found by number, not by name", () => {
+  const { record, directory, refusals } = newestCheckpoint(runOf(12, 99));
+  assert.equal([record.step, directory.split("/").at(-1), refusals.length], [12, "checkpoint-12", 0]);
+});
+
+for (const name of [...FILES, "checksums.json"]) {
+  test(`a damaged or missing ${name} of the newest leads to the one before`, () => {
+    const damages: [string, (path: string) => void][] = [
+      ["cut", (path) => fs.truncateSync(path, Math.floor(fs.statSync(path).size / 2))],
+      ["empty", (path) => fs.truncateSync(path, 0)],
+      ["zeroed", (path) => fs.writeFileSync(path, new Uint8Array(fs.statSync(path).size))],
+      ["missing", (path) => fs.rmSync(path)],
+    ];
+    for (const [damage, inflict] of damages) {
+      if (damage === "missing" && name === "checksums.json") continue; // deleted on purpose: nothing else is damaged
+      const run = runOf(3, 1);
+      inflict(`${run}/checkpoint-3/${name}`);
+      const { record, directory, refusals } = newestCheckpoint(run);
+      assert.equal([record.step, directory], [2, `${run}/checkpoint-2`], damage);
+      assert.is(refusals.length, 1);
+      assert.match(refusals[0], `${run}/checkpoint-3/${name}`);
+    }
+  });
+}
+
+test("if none can be used, one sentence says so and why", () => {
+  const run = runOf(3, 2);
+  for (const step of [1, 2, 3]) fs.rmSync(`${run}/checkpoint-${step}/trainer.json`);
+  const reason = `cannot read ${run}/checkpoint-3/trainer.json: no such file or directory`;
+  assert.is(
+    refusal(() => newestCheckpoint(run)),
+    `none of the 3 checkpoints in ${run} can be used; of the newest, ${reason}`,
+  );
+  const single = runOf(1, 0);
+  fs.rmSync(`${single}/checkpoint-1/trainer.json`);
+  assert.match(
+    refusal(() => newestCheckpoint(single)),
+    /^cannot read [^;]*$/,
+  );
+});
+
+test("a directory that is a checkpoint itself can be gone on from", () => {
+  const directory = join(folder, `${count++}`);
+  const trainer = newTrainer({});
+  trainer.trainStep();
+  saveCheckpoint(directory, trainer, tokenizer);
+  assert.equal([newestCheckpoint(directory).record.step, holdsRun(directory)], [1, true]);
+});
+
+test("a run that went on from an older checkpoint replaces the damaged one and gives up later ones", async () => {
+  const run = runOf(5, 9);
+  for (const step of [3, 5]) fs.truncateSync(`${run}/checkpoint-${step}/trainer.safetensors`, 99);
+  fs.rmSync(`${run}/checkpoint-4/config.json`);
+  const { model, record, tensors, refusals } = newestCheckpoint(run);
+  assert.equal([record.step, refusals.length], [2, 3]);
+  const trainer = new Trainer(model, documents, { ...record.options, steps: 3 });
+  trainer.load(record, tensors);
+  await runTraining(trainer, { tokenizer, directory: run });
+  assert.equal(checkpointsIn(run), ["checkpoint-1", "checkpoint-2", "checkpoint-3"]);
+  assert.is(newestCheckpoint(run).record.step, 3);
+});
+
+test("what a killed process left unfinished is removed, and nothing else", () => {
+  const run = runOf(2, 1);
+  const before = fs.readdirSync(run);
+  const left = ["checkpoint-3.tmp-77", "checkpoint-1.old.tmp-8"].map((name) => join(run, name));
+  for (const path of left) fs.cpSync(`${run}/checkpoint-2`, path, { recursive: true });
+  for (const name of ["model.safetensors.tmp-77", "metrics.jsonl.tmp-1", "training.lock.tmp-3"]) {
+    fs.writeFileSync(join(run, name), "");
+  }
+  const others = ["checkpoint-3.tmp-x", "notes.memory.safetensors.tmp-5", "checkpoint-x"];
+  for (const name of others) fs.writeFileSync(join(run, name), "");
+  removeUnfinished(run);
+  assert.equal(fs.readdirSync(run).sort(), [...before, ...others].sort());
+});
+
+test("a run that was killed before it could replace the model at the top makes up for it", async () => {
+  const run = runOf(3, 1);
+  fs.cpSync(`${run}/checkpoint-2/model.safetensors`, `${run}/model.safetensors`);
+  const { model, record, tensors } = newestCheckpoint(run);
+  const trainer = new Trainer(model, documents, { ...record.options, steps: 3 });
+  trainer.load(record, tensors);
+  await runTraining(trainer, { tokenizer, directory: run }); // it is done already
+  const name = "model.norm.weight";
+  assert.equal(loadModel(run).model.parameters.get(name).toArray(), model.parameters.get(name).toArray());
+});
+
+test("a save that fails leaves the checkpoints as they were, and the error names the last one", async () => {
+  const run = runOf(2, 1);
+  const { model, record, tensors } = newestCheckpoint(run);
+  const trainer = new Trainer(model, documents, { ...record.options, steps: 3 });
+  trainer.load(record, tensors);
+  fs.mkdirSync(`${run}/checkpoint-3.tmp-${process.pid}/model.safetensors/x`, { recursive: true });
+  const onStep = () => fs.mkdirSync(`${run}/checkpoint-3.tmp-${process.pid}/model.safetensors/x`, { recursive: true });
+  let message = "";
+  await runTraining(trainer, { tokenizer, directory: run, onStep }).catch((error) => (message = error.message));
+  assert.match(message, /model\.safetensors: .*; the last checkpoint is of step 2$/);
+  assert.equal(checkpointsIn(run), ["checkpoint-1", "checkpoint-2"]);
+  assert.is(newestCheckpoint(run).record.step, 2);
+});
