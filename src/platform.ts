@@ -6,32 +6,48 @@
  * that names the path. This is not a place for formats: callers parse what they read.
  */
 import * as fs from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, isAbsolute, relative, sep } from "node:path";
 import { pid } from "node:process";
 import { InputError } from "./errors.ts";
 
 export interface DirectoryEntry {
   name: string;
-  /** Links are followed: a link to a directory is one. */
-  isDirectory: boolean;
+  /** Links are not followed. What is none of these is a pipe, a socket or a device. */
+  kind: "file" | "directory" | "link" | "other";
 }
 
 /** One read or write call of the system moves at most 2 GiB - 1 bytes; longer files are moved in pieces of this size. */
 const PIECE = 2 ** 30;
 
-/** The whole file. Lengths beyond 2 GiB are fine, and so are pipes and devices, whose length is not known before. */
-export function readFile(path: string): Uint8Array {
-  return attempt("read", path, () =>
-    withFile(path, "r", (file) => {
+/** The most that is taken of what does not say how long it is; a device may go on for ever. */
+const MOST_OF_UNKNOWN = 2 ** 30;
+
+/** Beyond this V8 has no strings. */
+const MOST_OF_TEXT = 2 ** 29 - 64;
+
+/**
+ * The whole file. Lengths beyond 2 GiB are fine, and so are the pipes of a shell, whose length is not known before. A named
+ * pipe is refused, since opening one waits until somebody writes to it; so is a file of more than `most` bytes.
+ */
+export function readFile(path: string, most = Infinity): Uint8Array {
+  return attempt("read", path, () => {
+    if (isNamedPipe(path)) throw new InputError(`${path} is a named pipe, a file is needed`);
+    return withFile(path, "r", (file) => {
       const { size } = fs.fstatSync(file);
-      return size > 0 ? readKnownSize(file, size) : new Uint8Array(fs.readFileSync(file));
-    }),
-  );
+      if (size > most) throw new InputError(`${path} has ${size} bytes, more than the ${most} that can be read`);
+      return size > 0 ? readKnownSize(file, size, path) : readUnknownSize(file, path);
+    });
+  });
+}
+
+/** The bytes of a file that is to be a text, of which not all would fit into a string. */
+export function readTextBytes(path: string): Uint8Array {
+  return readFile(path, MOST_OF_TEXT);
 }
 
 /** The whole file as UTF-8 text, without a byte order mark. Bytes that are not UTF-8 are refused, never replaced. */
 export function readText(path: string): string {
-  const bytes = readFile(path);
+  const bytes = readTextBytes(path);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (error) {
@@ -103,8 +119,18 @@ export function appendText(path: string, text: string): void {
 
 /** What the directory holds, sorted by name (code units, so the order is the same on every machine). */
 export function listDirectory(path: string): DirectoryEntry[] {
-  const names = attempt("list", path, () => fs.readdirSync(path)).sort();
-  return names.map((name) => ({ name, isDirectory: isDirectory(join(path, name)) }));
+  const entries = attempt("list", path, () => fs.readdirSync(path, { withFileTypes: true }));
+  return entries.map((entry) => ({ name: entry.name, kind: kindOf(entry) })).sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Whether a link leads to a file within the directory, however many links are on the way. */
+export function leadsToFileIn(link: string, directory: string): boolean {
+  const target = attempt("follow", link, () => fs.realpathSync(link));
+  const way = relative(
+    attempt("follow", directory, () => fs.realpathSync(directory)),
+    target,
+  );
+  return !isAbsolute(way) && way.split(sep)[0] !== ".." && fs.statSync(target).isFile();
 }
 
 /** Whether there is anything at `path`; a link to nothing is nothing. */
@@ -144,8 +170,8 @@ function withFile<T>(path: string, flags: "r" | "r+" | "w", use: (file: number) 
 }
 
 /** Up to `size` bytes, fewer if the file has been cut meanwhile. */
-function readKnownSize(file: number, size: number): Uint8Array {
-  const bytes = new Uint8Array(size);
+function readKnownSize(file: number, size: number, path: string): Uint8Array {
+  const bytes = roomFor(size, path);
   let filled = 0;
   while (filled < size) {
     const count = fs.readSync(file, bytes, filled, Math.min(PIECE, size - filled), null);
@@ -153,6 +179,47 @@ function readKnownSize(file: number, size: number): Uint8Array {
     filled += count;
   }
   return bytes.subarray(0, filled);
+}
+
+function roomFor(size: number, path: string): Uint8Array {
+  try {
+    return new Uint8Array(size);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new InputError(`${path} has ${size} bytes, more than the memory of this program can hold`);
+  }
+}
+
+/** All that a pipe or a device gives. */
+function readUnknownSize(file: number, path: string): Uint8Array {
+  let bytes = new Uint8Array(2 ** 16);
+  for (let filled = 0; ; ) {
+    const count = fs.readSync(file, bytes, filled, bytes.length - filled, null);
+    if (count === 0) return bytes.subarray(0, filled);
+    filled += count;
+    if (filled > MOST_OF_UNKNOWN) throw new InputError(`${path} does not end within ${MOST_OF_UNKNOWN} bytes`);
+    if (filled < bytes.length) continue;
+    const larger = new Uint8Array(bytes.length * 2);
+    larger.set(bytes);
+    bytes = larger;
+  }
+}
+
+/** One with a name of its own; those that a shell makes for `<(command)` have none, and somebody who writes to them. */
+function isNamedPipe(path: string): boolean {
+  if (!fs.statSync(path).isFIFO()) return false;
+  try {
+    return fs.statSync(fs.realpathSync(path)).isFIFO();
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
+    return false;
+  }
+}
+
+function kindOf(entry: fs.Dirent): DirectoryEntry["kind"] {
+  if (entry.isSymbolicLink()) return "link";
+  if (entry.isDirectory()) return "directory";
+  return entry.isFile() ? "file" : "other";
 }
 
 function writeSynced(path: string, content: Uint8Array | string): void {

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -68,7 +69,7 @@ test("writing makes missing directories, replaces what was there and leaves noth
   platform.writeFileAtomic(path, "a longer first version");
   platform.writeFileAtomic(path, "second");
   assert.is(platform.readText(path), "second");
-  assert.equal(platform.listDirectory(join(folder, "new", "deep")), [{ name: "file", isDirectory: false }]);
+  assert.equal(platform.listDirectory(join(folder, "new", "deep")), [{ name: "file", kind: "file" }]);
 });
 
 test("whoever has the old file open keeps reading the old content", () => {
@@ -85,7 +86,7 @@ test("a write that fails leaves neither a temporary file nor a change", () => {
   platform.makeDirectory(join(path, "inside"));
   refuses(() => platform.writeFileAtomic(path, "x"), `cannot write ${path}: it is a directory, a file is needed`);
   assert.not.ok(platform.listDirectory(folder).some(({ name }) => name.includes(".tmp-")));
-  assert.equal(platform.listDirectory(path), [{ name: "inside", isDirectory: true }]);
+  assert.equal(platform.listDirectory(path), [{ name: "inside", kind: "directory" }]);
 });
 
 test("of files that belong together none is changed when one cannot be written", () => {
@@ -115,7 +116,7 @@ test("text is appended to a file, which is made with its directory when it is mi
   assert.is(platform.readText(path), "1\nä\n");
 });
 
-test("a directory is listed in the order of code units, with links followed", () => {
+test("a directory is listed in the order of code units, with links as links", () => {
   const path = join(folder, "listing");
   for (const name of ["b", "a10", "a9", "B", "é"]) platform.writeFileAtomic(join(path, name), "");
   platform.makeDirectory(join(path, "c"));
@@ -126,10 +127,10 @@ test("a directory is listed in the order of code units, with links followed", ()
     listing.map(({ name }) => name),
     ["B", "a10", "a9", "b", "c", "d-link", "e-dangling", "é"],
   );
-  assert.equal(
-    listing.filter((entry) => entry.isDirectory).map(({ name }) => name),
-    ["c", "d-link"],
-  );
+  const namesOf = (wanted: string) => listing.filter(({ kind }) => kind === wanted).map(({ name }) => name);
+  assert.equal(namesOf("directory"), ["c"]);
+  assert.equal(namesOf("link"), ["d-link", "e-dangling"]);
+  assert.equal(namesOf("other"), []);
 });
 
 test("an empty directory is an empty list", () => {
@@ -192,6 +193,39 @@ test.unless(fs.existsSync("/dev/full") ? "" : "no /dev/full here", "a full disk 
 test.unless(fs.existsSync("/proc/version") ? "" : "no /proc here", "a file that hides its size is read whole", () => {
   assert.is(fs.statSync("/proc/version").size, 0);
   assert.is(platform.readText("/proc/version"), fs.readFileSync("/proc/version", "utf8"));
+});
+
+const noPipes = spawnSync("mkfifo", ["--version"]).status === 0 ? "" : "no mkfifo here";
+
+test.unless(noPipes, "a named pipe is refused instead of waited for, behind a link, too", () => {
+  const [pipe, link] = [join(folder, "pipe"), join(folder, "link-to-pipe")];
+  assert.is(spawnSync("mkfifo", [pipe]).status, 0);
+  fs.symlinkSync(pipe, link);
+  for (const path of [pipe, link]) refuses(() => platform.readFile(path), `${path} is a named pipe, a file is needed`);
+});
+
+test("a text that no string could hold is refused before it is read", () => {
+  const path = join(folder, "huge");
+  fs.writeFileSync(path, "");
+  fs.truncateSync(path, 2 ** 29); // takes no space on the disk
+  refuses(() => platform.readText(path), `${path} has 536870912 bytes, more than the 536870848 that can be read`);
+  fs.rmSync(path);
+});
+
+test("a link is known to lead to a file within a directory, or not to", () => {
+  const [inner, outer] = [join(folder, "inner"), join(folder, "inner-not")];
+  for (const path of [inner, outer]) platform.writeFileAtomic(join(path, "file"), "");
+  const links = { "../inner/file": true, file: true, "chain-file": true, "../inner-not/file": false, ".": false };
+  fs.symlinkSync("file", join(inner, "chain-file"));
+  for (const [target, expected] of Object.entries(links)) {
+    const link = join(inner, "link");
+    fs.symlinkSync(target, link);
+    assert.is(platform.leadsToFileIn(link, inner), expected, target);
+    fs.rmSync(link);
+  }
+  fs.symlinkSync("circle", join(inner, "circle"));
+  const sentence = `cannot follow ${join(inner, "circle")}: too many symbolic links lead to it`;
+  refuses(() => platform.leadsToFileIn(join(inner, "circle"), inner), sentence);
 });
 
 test("mistakes of the program are not blamed on the user", () => {

@@ -2,11 +2,12 @@
  * Documents: which files make one up, their text, and their tokens.
  *
  * In a directory every file is one document, and every sub-directory is one document too, all its files one after the
- * other, as the paper treats a repository (section 4.1). Hidden files are not looked at. Order is by name, so it is the
- * same on every machine; shuffling, and cutting into segments, is left to batches.ts.
+ * other, as the paper treats a repository (section 4.1). Hidden files are not looked at. A link is followed to a file in the
+ * same directory and nowhere else: nothing is read that the user did not name, and nothing in circles. Order is by name, so
+ * it is the same on every machine; shuffling, and cutting into segments, is left to batches.ts.
  */
 import { InputError } from "../errors.ts";
-import { listDirectory } from "../platform.ts";
+import { type DirectoryEntry, leadsToFileIn, listDirectory } from "../platform.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { readTextFile } from "./text-file.ts";
 
@@ -33,28 +34,37 @@ export interface DirectoryOptions {
  * @throws InputError if the directory is missing, or holds no document
  */
 export function documentsInDirectory(directory: string, { extensions }: DirectoryOptions = {}): Document[] {
-  const wanted = (path: string) => extensions === undefined || extensions.some((ending) => path.endsWith(ending));
+  const wanted = ({ path }: Entry) => extensions === undefined || extensions.some((ending) => path.endsWith(ending));
   const documents = visibleEntries(directory)
-    .map(({ name, path, isDirectory }) => ({ name, files: (isDirectory ? filesBelow(path) : [path]).filter(wanted) }))
-    .filter(({ files }) => files.length > 0);
+    .map((entry) => ({ name: entry.name, entries: filesIn(entry).filter(wanted) }))
+    .filter(({ entries }) => entries.length > 0);
   if (documents.length === 0) {
     const kind = extensions === undefined ? "file" : `file ending in ${extensions.join(", ")}`;
     throw new InputError(`the directory ${directory} holds no ${kind}; it must have text files, one a document`);
   }
-  for (const document of documents) textOf(document);
-  return documents;
+  for (const entry of documents.flatMap(({ entries }) => entries)) requireFile(entry, directory);
+  return checked(documents.map(({ name, entries }) => ({ name, files: entries.map(({ path }) => path) })));
 }
 
 /** The files as documents, one each, in the order given. Every file is read once, as in `documentsInDirectory`. */
 export function documentsFromFiles(paths: readonly string[]): Document[] {
-  const documents = paths.map((path) => ({ name: path, files: [path] }));
+  return checked(paths.map((path) => ({ name: path, files: [path] })));
+}
+
+/** The documents, each read once, for the sake of its errors. */
+function checked(documents: Document[]): Document[] {
   for (const document of documents) textOf(document);
   return documents;
 }
 
 /** The text of a document, read anew at every call. */
-export function textOf(document: Document): string {
-  return document.files.map(readTextFile).join("");
+export function textOf({ name, files }: Document): string {
+  try {
+    return files.map(readTextFile).join("");
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new InputError(`the files of the document ${name} are too long to be one text; make it several documents`);
+  }
 }
 
 /** The documents' tokens, made when they are first asked for. */
@@ -65,22 +75,27 @@ export function tokenizeDocuments(documents: readonly Document[], tokenizer: Tok
   });
 }
 
-interface Entry {
-  name: string;
+interface Entry extends DirectoryEntry {
   path: string;
-  isDirectory: boolean;
 }
 
 /** What a directory holds, by name, without what begins with a dot. */
 function visibleEntries(directory: string): Entry[] {
   return listDirectory(directory)
     .filter(({ name }) => !name.startsWith("."))
-    .map(({ name, isDirectory }) => ({ name, path: `${directory.replace(/\/+$/, "")}/${name}`, isDirectory }));
+    .map((entry) => ({ ...entry, path: `${directory.replace(/\/+$/, "")}/${entry.name}` }));
 }
 
-/** Every visible file at any depth, sorted by path. */
-function filesBelow(directory: string): string[] {
-  return visibleEntries(directory)
-    .flatMap(({ path, isDirectory }) => (isDirectory ? filesBelow(path) : [path]))
-    .sort();
+/** The entry itself, or every visible one that is no directory at any depth below it, sorted by path. */
+function filesIn(entry: Entry): Entry[] {
+  if (entry.kind !== "directory") return [entry];
+  const files = visibleEntries(entry.path).flatMap(filesIn);
+  return files.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+function requireFile({ path, kind }: Entry, directory: string): void {
+  if (kind === "file") return;
+  if (kind !== "link") throw new InputError(`${path} is a pipe, a socket or a device; a text file is needed`);
+  if (leadsToFileIn(path, directory)) return;
+  throw new InputError(`${path} is a link, but not to a file in ${directory}; put the file itself there, or name it`);
 }

@@ -4,11 +4,11 @@
  * refusals (no such file, no permission) come from platform.ts.
  */
 import { InputError } from "../errors.ts";
-import { readFile } from "../platform.ts";
+import { readTextBytes } from "../platform.ts";
 
 /** The whole file; throws an InputError for a binary file (one with a zero byte) and for bytes that are not UTF-8. */
 export function readTextFile(path: string): string {
-  const bytes = readFile(path);
+  const bytes = readTextBytes(path);
   const zero = bytes.indexOf(0);
   if (zero >= 0) throw new InputError(`${path} is a binary file (byte ${zero} is zero), a text file is needed`);
   const invalid = invalidUtf8Offset(bytes);

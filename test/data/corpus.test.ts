@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -139,6 +140,58 @@ test("a directory without documents is refused, saying what was looked for", () 
   assert.match(
     refusal(() => documentsInDirectory(others, { extensions: [".ts", ".md"] })),
     /holds no file ending in \.ts, \.md;/,
+  );
+});
+
+test("a link to a file in the directory is that file, at any depth", () => {
+  const directory = directoryOf({ a: "1", "repo/b": "2" });
+  fs.symlinkSync("../a", join(directory, "repo", "c"));
+  assert.equal(textsIn(directory), [
+    ["a", "1"],
+    ["repo", "21"],
+  ]);
+  const other = join(folder, "link-to-directory");
+  fs.symlinkSync(directory, other);
+  assert.equal(textsIn(other), textsIn(directory), "the directory itself may be named by a link");
+});
+
+test("a link that leads out of the directory, to a directory or nowhere is refused by name", () => {
+  const secret = join(directoryOf({ secret: "not to be read" }), "secret");
+  for (const target of [secret, ".", "..", "nowhere", "link", "/", "/dev/zero", "repo"]) {
+    const directory = directoryOf({ a: "1", "repo/b": "2" });
+    fs.symlinkSync(target, join(directory, "link"));
+    assert.match(
+      refusal(() => documentsInDirectory(directory)),
+      join(directory, "link"),
+    );
+  }
+});
+
+test("circles of links, however many, are refused at once", () => {
+  const directory = directoryOf({ "repo/a": "1" });
+  for (let i = 0; i < 9; i++) fs.symlinkSync("..", join(directory, "repo", `circle ${i}`));
+  const begin = performance.now();
+  assert.match(
+    refusal(() => documentsInDirectory(directory)),
+    "is a link, but not to a file in",
+  );
+  assert.ok(performance.now() - begin < 1000);
+});
+
+const noPipes = spawnSync("mkfifo", ["--version"]).status === 0 ? "" : "no mkfifo here";
+
+test.unless(noPipes, "a named pipe among the files is refused by name, not waited for", () => {
+  const directory = directoryOf({ a: "1" });
+  const pipe = join(directory, "pipe");
+  spawnSync("mkfifo", [pipe]);
+  const sentence = `${pipe} is a pipe, a socket or a device; a text file is needed`;
+  assert.is(
+    refusal(() => documentsInDirectory(directory)),
+    sentence,
+  );
+  assert.is(
+    refusal(() => documentsFromFiles([pipe])),
+    `${pipe} is a named pipe, a file is needed`,
   );
 });
 
