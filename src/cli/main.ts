@@ -11,8 +11,10 @@ import { formatTable } from "../report/table.ts";
 import { OutOfMemoryError } from "../wasm/heap.ts";
 import { build } from "../wasm/runtime.ts";
 import type { Command } from "./command.ts";
+import { corpusCodeCommand, corpusProofsCommand } from "./corpus.ts";
 import { demoCommand } from "./demo.ts";
 import { evalCommand } from "./eval.ts";
+import { experimentCommand } from "./experiment.ts";
 import { generateCommand } from "./generate.ts";
 import { inspectCommand } from "./inspect.ts";
 import { packageVersion } from "./package.ts";
@@ -29,6 +31,9 @@ const commands = [
   evalCommand,
   generateCommand,
   inspectCommand,
+  corpusCodeCommand,
+  corpusProofsCommand,
+  experimentCommand,
   demoCommand,
 ];
 

@@ -48,15 +48,23 @@ export function barChart(labels: ChartLabels, bars: readonly Bar[], labelEvery =
   return figure(labels, [...gridLines(y), ...marks, axisLine(y.at(0))], shown);
 }
 
-/** Lines over a continuous x, from the least to the greatest value. */
-export function lineChart(labels: ChartLabels, lines: readonly Line[]): string {
+/** Lines over a continuous x, from the least to the greatest value; `octaves`: every doubling of x takes as much room. */
+export function lineChart(labels: ChartLabels, lines: readonly Line[], octaves = false): string {
   const points = lines.flatMap((line) => line.points);
   const [xs, ys] = [points.map(([x]) => x), points.map(([, y]) => y)];
-  const x = scaleOf(Math.min(...xs), Math.max(...xs), LEFT, LEFT + PLOT_WIDTH);
+  const xScale = octaves ? octaveScale : scaleOf;
+  const x = xScale(Math.min(...xs), Math.max(...xs), LEFT, LEFT + PLOT_WIDTH);
   const y = scaleOf(Math.min(...ys), Math.max(...ys), PLOT_END, TOP);
   const marks = lines.map(({ name, points }, i) => {
     const path = points.map(([px, py]) => `${fixed(x.at(px))},${fixed(y.at(py))}`).join(" ");
-    return `<polyline class="line line-${i % LINE_STYLES}" points="${path}"><title>${escapeHtml(name)}</title></polyline>`;
+    const line = `<polyline class="line line-${i % LINE_STYLES}" points="${path}"><title>${escapeHtml(name)}</title></polyline>`;
+    if (points.length > MOST_DOTS) return line;
+    const dots = points.map(([px, py]) => {
+      const detail = `${name}: ${px.toLocaleString("en-US")}, ${py.toPrecision(4)}`;
+      const place = `cx="${fixed(x.at(px))}" cy="${fixed(y.at(py))}"`;
+      return `<circle class="dot line-${i % LINE_STYLES}" ${place} r="3"><title>${escapeHtml(detail)}</title></circle>`;
+    });
+    return [line, ...dots].join("");
   });
   const ticks = x.ticks.map((tick) => ({ at: x.at(tick), label: x.label(tick) }));
   const legend = lines.map(({ name }, i) => `<span class="key line-${i % LINE_STYLES}">${escapeHtml(name)}</span>`);
@@ -64,7 +72,10 @@ export function lineChart(labels: ChartLabels, lines: readonly Line[]): string {
 }
 
 /** Styles that lines take in turn. */
-const LINE_STYLES = 5;
+const LINE_STYLES = 8;
+
+/** Lines of more points than this have no marks on them. */
+const MOST_DOTS = 40;
 
 /** A label below the plot, whose end is at x = `at`. */
 interface Tick {
@@ -119,6 +130,17 @@ function scaleOf(least: number, most: number, begin: number, end: number): Scale
     at,
     ticks: Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step),
     label: (tick) => numberLabel(tick, digits),
+  };
+}
+
+/** The same for values above 0 by their logarithms, with ticks at powers of two. */
+function octaveScale(least: number, most: number, begin: number, end: number): Scale {
+  const [first, last] = [Math.log2(least), Math.max(Math.log2(most), Math.log2(least) + 1)];
+  const octaves = Math.floor(last + 1e-9) - Math.ceil(first - 1e-9) + 1;
+  return {
+    at: (value) => begin + ((Math.log2(value) - first) / (last - first)) * (end - begin),
+    ticks: Array.from({ length: octaves }, (_, i) => 2 ** (Math.ceil(first - 1e-9) + i)),
+    label: (tick) => numberLabel(tick, 0),
   };
 }
 

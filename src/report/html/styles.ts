@@ -50,8 +50,22 @@ rect.gain:hover, rect.harm:hover { stroke: var(--ink); }
 .line-2 { color: var(--ink); stroke-dasharray: 2 3; }
 .line-3 { color: var(--faint); stroke-dasharray: 10 3 2 3; }
 .line-4 { color: #9a6bd1; }
+.line-5 { color: #1a9a86; stroke-dasharray: 4 2; }
+.line-6 { color: #c2467f; stroke-dasharray: 12 4; }
+.line-7 { color: #9a8420; stroke-dasharray: 1 4; }
+.dot { fill: currentColor; stroke: none; }
 .key { font-size: .85rem; margin-right: .75rem; }
 .key::before { content: "━ "; }
+
+.findings { padding: 0; list-style: none; }
+.verdict { display: inline-block; min-width: 4rem; font-weight: 600; }
+.verdict.holds { color: rgb(var(--gain)); }
+.verdict.missed { color: rgb(var(--harm)); }
+.facts { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: 0; font-size: .9rem; }
+.facts div { display: contents; }
+.facts dt { color: var(--faint); }
+.facts dd { margin: 0; overflow-wrap: anywhere; }
+pre { overflow-x: auto; font-size: .8rem; }
 
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .9rem; }

@@ -1,0 +1,87 @@
+/** `memorizing corpus code` and `memorizing corpus proofs`: corpora for experiments, made of what is installed on the machine. */
+import { spawnSync } from "node:child_process";
+import process from "node:process";
+import { InputError } from "../errors.ts";
+import { exists, isDirectory } from "../platform.ts";
+import { wholeNumber } from "../report/progress.ts";
+import { formatTable } from "../report/table.ts";
+import { type Command, command } from "./command.ts";
+import { gatherCorpus, type SourceKind, splits } from "./gather-corpus.ts";
+import { flag, required, text } from "./options.ts";
+
+/** Without tests, and without what are tables rather than programs. */
+const PYTHON: SourceKind = {
+  endings: [".py"],
+  skipped: ["dist-packages", "encodings", "idlelib", "lib-dynload", "pydoc_data", "site-packages", "test", "tests"],
+  depth: 1,
+};
+
+/** Agda, Coq, HOL Light, Isabelle, Lean and Metamath. */
+const PROOFS: SourceKind = {
+  endings: [".agda", ".lagda", ".v", ".hl", ".thy", ".lean", ".mm"],
+  skipped: [],
+  depth: 2,
+};
+
+/** Where Debian's packages put the proofs that they have. */
+const PROOF_DIRECTORIES = ["/usr/share/metamath/databases", "/usr/share/agda-stdlib"];
+
+export const corpusCodeCommand = corpusCommand(
+  "code",
+  "makes a corpus of the Python standard library",
+  "sources; the standard library of python3 unless given",
+  PYTHON,
+  pythonLibrary,
+);
+
+export const corpusProofsCommand = corpusCommand(
+  "proofs",
+  "makes a corpus of formal mathematics",
+  `proofs; the first of ${PROOF_DIRECTORIES.join(", ")} that is there, unless given`,
+  PROOFS,
+  installedProofs,
+);
+
+/** The corpus of code that experiments use unless they are given another; nothing is done if `out` holds one. */
+export function ensureCodeCorpus(out: string): void {
+  if (!exists(`${out}/test`)) gatherCorpus(pythonLibrary(), out, PYTHON);
+}
+
+function corpusCommand(word: string, summary: string, from: string, kind: SourceKind, find: () => string): Command {
+  const options = {
+    out: required(text("DIR", "where the directories train, valid and test go")),
+    from: text("DIR", from),
+    json: flag("prints the result as JSON"),
+  };
+  const details = () =>
+    "A document is a folder of sources, or a file that stands alone; long ones are parted, short ones left out.\n" +
+    "Names decide which are held out, so the same sources always make the same corpus.";
+  return command({ name: `memorizing corpus ${word}`, summary, options, details }, async (values) => {
+    const { out, from = find(), json } = values;
+    if (exists(`${out}/train`)) throw new InputError(`${out} holds a corpus already; give another --out`);
+    const sizes = gatherCorpus(from, out, kind);
+    const rows = splits.map((name) => [
+      `${out}/${name}`,
+      wholeNumber(sizes[name].documents),
+      wholeNumber(sizes[name].characters),
+    ]);
+    const table = formatTable([["", "documents", "characters"], ...rows], ["left", "right"]);
+    process.stdout.write(`${json ? JSON.stringify({ from, ...sizes }) : table}\n`);
+    return 0;
+  });
+}
+
+/** Where python3 keeps its standard library. */
+function pythonLibrary(): string {
+  const program = 'import sysconfig; print(sysconfig.get_path("stdlib"))';
+  const { status, stdout } = spawnSync("python3", ["-c", program], { encoding: "utf8" });
+  if (status === 0) return stdout.trim();
+  throw new InputError("there is no python3 whose standard library could be read; name a directory of sources instead");
+}
+
+function installedProofs(): string {
+  const found = PROOF_DIRECTORIES.find(isDirectory);
+  if (found !== undefined) return found;
+  const advice = "install metamath-databases or agda-stdlib with apt-get, or give --from DIR";
+  throw new InputError(`no proofs are installed (${PROOF_DIRECTORIES.join(", ")}); ${advice}`);
+}

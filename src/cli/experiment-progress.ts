@@ -1,0 +1,75 @@
+/** The progress of an experiment in one line: which cell of how many, what it does, how fast, and how long all of it will take. */
+import type { RunSettings } from "../experiments/cell-recipe.ts";
+import { expectedSeconds } from "../experiments/cost.ts";
+import type { Cell, Experiment } from "../experiments/experiment.ts";
+import type { ExperimentRun } from "../experiments/run.ts";
+import { duration, type ProgressLine, wholeNumber } from "../report/progress.ts";
+import type { StepMetrics } from "../train/trainer.ts";
+
+export class ExperimentProgress {
+  private readonly line: ProgressLine;
+  private readonly settings: RunSettings;
+  /** Every cell of every corpus. */
+  private readonly cells: readonly Cell[];
+  private title = "";
+  private index = 0;
+  private began = performance.now();
+  /** Expected seconds of the cells that this run has done, and what they took. */
+  private expected = 0;
+  private took = 0;
+
+  constructor(line: ProgressLine, { cells }: Experiment, settings: RunSettings, corpora: number) {
+    this.line = line;
+    this.settings = settings;
+    this.cells = new Array(corpora).fill(cells).flat();
+  }
+
+  get callbacks(): Pick<ExperimentRun, "onCell" | "onStep" | "onEvaluation"> {
+    return {
+      onCell: (corpus, cell, index, finished) => this.begin(corpus, cell, index, finished),
+      onStep: (metrics, steps) => this.training(metrics, steps),
+      onEvaluation: (done, total) => this.evaluating(done, total),
+    };
+  }
+
+  private begin(corpus: string, cell: Cell, index: number, finished: boolean): void {
+    this.finishLast(index);
+    this.title = `cell ${index + 1} of ${this.cells.length}  ${corpus}/${cell.name}`;
+    this.index = index;
+    this.began = performance.now();
+    if (finished) this.line.note(`${this.title}  done already`);
+    else this.line.note(this.title);
+    if (finished) this.expected -= this.secondsOf(cell); // it will count as done at once
+  }
+
+  /** Notes how long the cell before the `index`-th took, if there was one. */
+  private finishLast(index: number): void {
+    if (index === 0) return;
+    this.expected += this.secondsOf(this.cells[index - 1]);
+    this.took += (performance.now() - this.began) / 1000;
+  }
+
+  private training({ step, loss, tokensPerSecond, secondsLeft }: StepMetrics, steps: number): void {
+    const rate = `${wholeNumber(tokensPerSecond)} tokens/s`;
+    this.show(`step ${step}/${steps}  loss ${loss.toFixed(3)}  ${rate}`, secondsLeft);
+  }
+
+  private evaluating(done: number, total: number): void {
+    this.show(`evaluating ${Math.floor((100 * done) / total)} %`, 0);
+  }
+
+  private show(work: string, secondsLeft: number): void {
+    const later = this.cells.slice(this.index + 1).reduce((sum, cell) => sum + this.secondsOf(cell), 0);
+    const left = secondsLeft + later * this.correction;
+    this.line.show(`${this.title}  ${work}  ${duration(left)} left`);
+  }
+
+  /** How much longer cells take than expected, as far as this run knows. */
+  private get correction(): number {
+    return this.expected > 0 ? this.took / this.expected : 1;
+  }
+
+  private secondsOf(cell: Cell): number {
+    return expectedSeconds(cell, this.settings);
+  }
+}

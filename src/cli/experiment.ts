@@ -1,0 +1,149 @@
+/** `memorizing experiment`: runs one of the paper's experiments in small, or goes on with it, and writes its report. */
+import { availableParallelism, cpus } from "node:os";
+import process from "node:process";
+import { InputError } from "../errors.ts";
+import type { RunSettings } from "../experiments/cell-recipe.ts";
+import { corpusName } from "../experiments/corpus.ts";
+import { expectedHours, expectedSeconds } from "../experiments/cost.ts";
+import type { Experiment } from "../experiments/experiment.ts";
+import { experiments } from "../experiments/list.ts";
+import { BUDGET } from "../experiments/recipe.ts";
+import { runExperiment } from "../experiments/run.ts";
+import { nearest } from "../model/nearest.ts";
+import { withLock } from "../platform-lock.ts";
+import { duration, ProgressLine, wholeNumber } from "../report/progress.ts";
+import { formatTable } from "../report/table.ts";
+import { build } from "../wasm/runtime.ts";
+import { command } from "./command.ts";
+import { ensureCodeCorpus } from "./corpus.ts";
+import { ExperimentProgress } from "./experiment-progress.ts";
+import { INTERRUPTED, interruptible } from "./interruption.ts";
+import { flag, integer, text, texts } from "./options.ts";
+import { startThreads, threadsOption } from "./threads.ts";
+
+const OUT = "runs/experiments";
+
+export const experimentCommand = command(
+  {
+    name: "memorizing experiment",
+    summary: "reruns one of the paper's experiments in small",
+    operands: ["NAME"],
+    options: {
+      corpus: texts(
+        "DIR",
+        "directories with train, valid and test; the Python standard library of this machine unless given",
+      ),
+      out: text("DIR", `where models, results and the report go [${OUT}]`),
+      budget: integer(`training tokens of a cell [${BUDGET}]`, 1, 2 ** 40),
+      evalTokens: integer("tokens evaluated in each document, from its beginning; see below unless given", 1, 2 ** 40),
+      seed: integer("decides first weights and the order of the documents [0]", 0, 2 ** 32),
+      set: texts("key=value", "replaces keys of the configuration in all cells that do not set them themselves"),
+      list: flag("lists the cells with their expected time, and runs nothing"),
+      threads: threadsOption,
+    },
+    details: () => `${experimentList()}\n\n${RESUMING}`,
+  },
+  async (values, [name]) => {
+    const experiment = experimentCalled(name);
+    const { out = OUT, budget = BUDGET, evalTokens = experiment.evalTokens, seed = 0, threads } = values;
+    const settings: RunSettings = { budget, evalTokens, seed, overrides: values.set };
+    if (values.list) {
+      process.stdout.write(`${cellList(experiment, settings)}\n`);
+      return 0;
+    }
+    await startThreads(threads);
+    return withLock(out, () => runInto(out, experiment, settings, values));
+  },
+);
+
+interface Machine {
+  readonly corpus: readonly string[];
+  readonly threads?: number;
+}
+
+/** Runs the experiment, shows how it goes on, and resolves to the exit code. */
+async function runInto(
+  out: string,
+  experiment: Experiment,
+  settings: RunSettings,
+  { corpus, threads }: Machine,
+): Promise<number> {
+  const corpora = corpus.length > 0 ? distinct(corpus) : [defaultCorpus(out)];
+  const progress = new ProgressLine(process.stderr);
+  const shown = new ExperimentProgress(progress, experiment, settings, corpora.length);
+  const facts = factsOf(experiment, settings, corpora, threads);
+  const warn = () => progress.note("finishing this step, then saving; Ctrl-C again ends at once and saves nothing");
+  const interrupted = await interruptible(warn, async (signal) => {
+    await runExperiment(experiment, { settings, corpora, out, facts, signal, ...shown.callbacks });
+  }).finally(() => progress.end());
+  if (interrupted) progress.note("interrupted; the same command goes on from there");
+  else process.stdout.write(`${out}/${experiment.name}: index.html, table.md and results.json\n`);
+  return interrupted ? INTERRUPTED : 0;
+}
+
+const RESUMING = `A cell is a model that is trained and measured. What is finished is not computed again, and what was interrupted goes on:
+give the same command. Experiments share models, so later ones take less than is said here.`;
+
+function experimentCalled(name: string): Experiment {
+  const found = experiments.find((experiment) => experiment.name === name);
+  if (found !== undefined) return found;
+  const names = experiments.map((experiment) => experiment.name);
+  const guess = nearest(name, names);
+  const advice = guess === undefined ? `the experiments are ${names.join(", ")}` : `did you mean ${guess}?`;
+  throw new InputError(`memorizing experiment: unknown experiment "${name}"; ${advice}`);
+}
+
+function experimentList(): string {
+  const rows = experiments.map((experiment) => {
+    const { name, cells, evalTokens, summary } = experiment;
+    const hours = expectedHours(experiment, { budget: BUDGET, evalTokens, seed: 0, overrides: [] });
+    return [name, hours.toFixed(1), String(cells.length), wholeNumber(evalTokens), summary];
+  });
+  const header = ["NAME", "hours", "cells", "--eval-tokens", ""];
+  const table = formatTable([header, ...rows], ["left", "right", "right", "right", "left"]);
+  return `Experiments, and hours for one corpus of the size of a megabyte or two a split, on two cores:\n${table}`;
+}
+
+function cellList(experiment: Experiment, settings: RunSettings): string {
+  const rows = experiment.cells.map((cell) => {
+    const { name, label, from = "", memorySizes } = cell;
+    return [name, duration(expectedSeconds(cell, settings)), memorySizes.join(","), from, label];
+  });
+  const table = formatTable(
+    [["cell", "time", "memory", "from", ""], ...rows],
+    ["left", "right", "right", "left", "left"],
+  );
+  return `${table}\n${experiment.title}: ${expectedHours(experiment, settings).toFixed(1)} hours for each corpus`;
+}
+
+/** Refuses two corpora of one name: their results would share a directory. */
+function distinct(corpora: readonly string[]): readonly string[] {
+  const names = corpora.map(corpusName);
+  const repeated = names.find((name, i) => names.indexOf(name) < i);
+  if (repeated === undefined) return corpora;
+  throw new InputError(`two corpora are called ${repeated}; the last part of a corpus' path names it, and must differ`);
+}
+
+/** The corpus that every machine with Python has; gathered once. */
+function defaultCorpus(out: string): string {
+  const directory = `${out}/corpora/code`;
+  ensureCodeCorpus(directory);
+  return directory;
+}
+
+function factsOf(
+  { name }: Experiment,
+  { budget, evalTokens, seed, overrides }: RunSettings,
+  corpora: readonly string[],
+  threads = availableParallelism(),
+): readonly (readonly [string, string])[] {
+  const set = overrides.length > 0 ? ` --set ${overrides.join(" ")}` : "";
+  const options = `--budget ${budget} --eval-tokens ${evalTokens} --seed ${seed}${set}`;
+  return [
+    ["command", `memorizing experiment ${name} --corpus ${corpora.join(" ")} ${options}`],
+    ["training tokens a cell", wholeNumber(budget)],
+    ["tokens evaluated in each document", wholeNumber(evalTokens)],
+    ["seed", String(seed)],
+    ["machine", `${cpus()[0]?.model ?? "unknown processor"}, ${threads} threads, ${build} kernels`],
+  ];
+}

@@ -1,0 +1,45 @@
+/** The results of an experiment, as its report asks for them: by corpus and cell, where they are there already. */
+import type { CellResult, Measurements } from "./experiment.ts";
+
+export class Results {
+  /** Names, in the order in which they were given. */
+  readonly corpora: readonly string[];
+  /** Training tokens of a cell. */
+  readonly budget: number;
+  private readonly cells: readonly CellResult[];
+
+  constructor(corpora: readonly string[], budget: number, cells: readonly CellResult[]) {
+    this.corpora = corpora;
+    this.budget = budget;
+    this.cells = cells;
+  }
+
+  cell(corpus: string, name: string): CellResult | undefined {
+    return this.cells.find((result) => result.corpus === corpus && result.cell === name);
+  }
+
+  /** A cell on whichever corpus it was measured. */
+  anywhere(name: string): CellResult | undefined {
+    return this.cells.find((result) => result.cell === name);
+  }
+
+  /** Test perplexity with a memory of `memory`; unless given, with the last size that the cell was evaluated with. */
+  perplexity(corpus: string, name: string, memory?: number): number | undefined {
+    const results = this.cell(corpus, name)?.evaluation.results ?? [];
+    return (memory === undefined ? results.at(-1) : results.find((result) => result.memory === memory))?.perplexity;
+  }
+
+  /** How much lower or higher the perplexity of one cell is than that of another: −0.2 is 20 % lower. */
+  change(corpus: string, name: string, reference: string): number | undefined {
+    const [ours, theirs] = [this.perplexity(corpus, name), this.perplexity(corpus, reference)];
+    return ours === undefined || theirs === undefined ? undefined : ours / theirs - 1;
+  }
+
+  number(corpus: string, name: string, key: string): number | undefined {
+    return this.measurements(corpus, name).numbers?.[key];
+  }
+
+  measurements(corpus: string, name: string): Measurements {
+    return this.cell(corpus, name)?.measurements ?? {};
+  }
+}

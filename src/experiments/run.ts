@@ -1,0 +1,82 @@
+/**
+ * Runs the cells of an experiment on its corpora, one after the other. What is finished stays as it is, what is half trained
+ * goes on, and after every cell the report is written anew, so that it always shows what is known.
+ *
+ * Below the output directory: `models/CORPUS/CELL` are models, shared by all experiments; `NAME/CORPUS/CELL.json` is what one
+ * experiment measured; `NAME/results.json`, `table.md` and `index.html` are its report.
+ */
+import { jsonText } from "../json-file.ts";
+import { writeFilesAtomic } from "../platform.ts";
+import { type ExperimentReport, markdownReport } from "../report/experiment-report.ts";
+import { experimentPage } from "../report/html/experiment-page.ts";
+import type { StepMetrics } from "../train/trainer.ts";
+import type { RunSettings } from "./cell-recipe.ts";
+import { corpusName, openCorpus, requireSplits } from "./corpus.ts";
+import type { Cell, CellResult, Experiment } from "./experiment.ts";
+import { VOCABULARY } from "./recipe.ts";
+import { Results } from "./results.ts";
+import { type CellRun, finishedResult, runCell } from "./run-cell.ts";
+
+export interface ExperimentRun {
+  readonly settings: RunSettings;
+  /** Directories of corpora. */
+  readonly corpora: readonly string[];
+  readonly out: string;
+  /** What the report says of how it came about, such as the command and the machine. */
+  readonly facts: ExperimentReport["facts"];
+  readonly signal?: AbortSignal;
+  /** A cell begins, the `index`-th from 0; `finished` if its result is there already. */
+  readonly onCell?: (corpus: string, cell: Cell, index: number, finished: boolean) => void;
+  readonly onStep?: (metrics: StepMetrics, steps: number) => void;
+  /** Predictions of an evaluation made so far, and in all. */
+  readonly onEvaluation?: (done: number, total: number) => void;
+}
+
+/**
+ * Resolves to whether all cells are done; they are not if `signal` ended the run.
+ * @throws InputError if a corpus lacks a split, or models in the output directory were trained otherwise
+ */
+export async function runExperiment(experiment: Experiment, run: ExperimentRun): Promise<boolean> {
+  const { corpora, out, settings, signal, onStep, onEvaluation } = run;
+  for (const directory of corpora) requireSplits(directory);
+  const done: CellResult[] = [];
+  for (const [place, directory] of corpora.entries()) {
+    const models = `${out}/models/${corpusName(directory)}`;
+    const results = `${out}/${experiment.name}/${corpusName(directory)}`;
+    const corpus = openCorpus(directory, `${models}/tokenizer.json`, VOCABULARY);
+    for (const [index, cell] of experiment.cells.entries()) {
+      const cellRun: CellRun = { cell, corpus, settings, models, results, signal, onStep, onEvaluation };
+      const known = finishedResult(cellRun);
+      run.onCell?.(corpus.name, cell, place * experiment.cells.length + index, known !== undefined);
+      const result = known ?? (await runCell(cellRun));
+      if (result === undefined) return false;
+      done.push(result);
+      writeReport(experiment, run, done);
+    }
+  }
+  return true;
+}
+
+function writeReport(
+  experiment: Experiment,
+  { corpora, out, settings, facts }: ExperimentRun,
+  done: CellResult[],
+): void {
+  const { name, title, paper } = experiment;
+  const results = new Results(corpora.map(corpusName), settings.budget, done);
+  const seconds = done.reduce((sum, cell) => sum + cell.trainingSeconds + cell.measuringSeconds, 0);
+  const hours: [string, string] = ["hours", (seconds / 3600).toFixed(2)];
+  const cells: [string, string] = ["cells", `${done.length} of ${corpora.length * experiment.cells.length}`];
+  const report = { title, paper, facts: [...facts, cells, hours], ...experiment.report(results) };
+  const directory = `${out}/${name}`;
+  writeFilesAtomic(
+    new Map([
+      [
+        `${directory}/results.json`,
+        jsonText({ experiment: name, facts: Object.fromEntries(report.facts), cells: done }),
+      ],
+      [`${directory}/table.md`, markdownReport(report)],
+      [`${directory}/index.html`, experimentPage(report)],
+    ]),
+  );
+}

@@ -1,0 +1,54 @@
+/** The report of an experiment as a page: findings, tables, and charts for light and dark. No script. */
+import {
+  type ExperimentReport,
+  type Finding,
+  type ReportChart,
+  type ReportTable,
+  verdict,
+} from "../experiment-report.ts";
+import { barChart, lineChart } from "./chart.ts";
+import { escapeHtml, htmlPage } from "./page.ts";
+import { styles } from "./styles.ts";
+
+export function experimentPage(report: ExperimentReport): string {
+  const { title, question, paper, facts, findings, parts } = report;
+  const list = facts.map(([term, value]) => `<div><dt>${escapeHtml(term)}</dt><dd>${escapeHtml(value)}</dd></div>`);
+  const charts = parts.filter((part): part is ReportChart => part.kind === "lines" || part.kind === "bars");
+  const others = parts.flatMap((part) => {
+    if (part.kind === "table") return [table(part)];
+    return part.kind === "text" ? [`<h2>${escapeHtml(part.title)}</h2>\n<pre>${escapeHtml(part.text)}</pre>`] : [];
+  });
+  const body = [
+    `<h1>${escapeHtml(title)}</h1>`,
+    `<p>${escapeHtml(question)}</p>`,
+    `<p class="note">${escapeHtml(paper)}</p>`,
+    `<ul class="findings">${findings.map(item).join("\n")}</ul>`,
+    `<div class="charts">${charts.map(chart).join("\n")}</div>`,
+    ...others,
+    `<h2>How it was done</h2>\n<dl class="facts">${list.join("")}</dl>`,
+  ];
+  return htmlPage({ title, styles, body: body.join("\n") });
+}
+
+function item(finding: Finding): string {
+  const [word] = verdict(finding).split(" ");
+  const text = `${escapeHtml(finding.claim)} <small>${escapeHtml(finding.found)}</small>`;
+  return `<li><span class="verdict ${word}">${verdict(finding)}</span> ${text}</li>`;
+}
+
+function chart(part: ReportChart): string {
+  if (part.kind === "bars") return barChart(part.labels, part.bars, part.labelEvery);
+  return lineChart(part.labels, part.lines, part.octaves);
+}
+
+function table({ title, header, rows, note }: ReportTable): string {
+  const cell = (tag: string) => (text: string, i: number) =>
+    `<${tag}${i === 0 ? "" : ` class="number"`}>${escapeHtml(text)}</${tag}>`;
+  const line = (tag: string, cells: readonly string[]) => `<tr>${cells.map(cell(tag)).join("")}</tr>`;
+  return `<h2>${escapeHtml(title)}</h2>
+<div class="scroll"><table>
+<thead>${line("th", header)}</thead>
+<tbody>
+${rows.map((row) => line("td", row)).join("\n")}
+</tbody></table></div>${note === undefined ? "" : `\n<p class="note">${escapeHtml(note)}</p>`}`;
+}
