@@ -5,10 +5,10 @@ import * as fs from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
 import { InputError } from "../src/errors.ts";
 import { withLock } from "../src/platform-lock.ts";
+import { scriptLine } from "./cli/child.ts";
 import { suite } from "./harness.ts";
 
 const test = suite("lock");
@@ -118,15 +118,14 @@ test("a process that died while it removed a dead one's lock is in nobody's way"
 });
 
 test("of processes that come at once to a dead one's lock exactly one gets it", async () => {
-  const extension = import.meta.url.slice(import.meta.url.lastIndexOf("."));
-  const program = fileURLToPath(new URL(`./lock-contender${extension}`, import.meta.url));
-  const runner = process.versions.deno === undefined ? [program] : ["run", "-A", program];
   const { host, start } = await ownLock();
   for (let round = 0; round < 2; round++) {
     const directory = lockedBy({ pid: await deadPid(), host, start });
     const at = String(Date.now() + 400);
     const contenders = Array.from({ length: 5 }, async () => {
-      const child = spawn(process.execPath, [...runner, directory, at], { stdio: ["ignore", "pipe", "inherit"] });
+      const child = spawn(...scriptLine("test/lock-contender", [directory, at]), {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
       let said = "";
       child.stdout.on("data", (text) => (said += text));
       await once(child, "close");

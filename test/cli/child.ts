@@ -5,12 +5,17 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 
 const extension = extname(new URL(import.meta.url).pathname); // .ts under Deno, .js compiled
-const program = fileURLToPath(new URL(`../../src/cli/main${extension}`, import.meta.url));
-const runner = process.versions.deno === undefined ? [program] : ["run", "-A", program];
+const runner = process.versions.deno === undefined ? [] : ["run", "-A"];
+
+/** Command and arguments that start a script of this project, such as `test/cli/stubborn`, in the runtime of the tests. */
+export function scriptLine(script: string, args: readonly string[]): [string, string[]] {
+  const path = fileURLToPath(new URL(`../../${script}${extension}`, import.meta.url));
+  return [process.execPath, [...runner, path, ...args]];
+}
 
 /** Command and arguments that start the program. */
 export function commandLine(args: readonly string[]): [string, string[]] {
-  return [process.execPath, [...runner, ...args]];
+  return scriptLine("src/cli/main", args);
 }
 
 export interface Outcome {

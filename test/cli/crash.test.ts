@@ -1,0 +1,114 @@
+/** Trainings that are killed, interrupted, damaged or started twice. The long version is `npm run test:crash`. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import * as assert from "uvu/assert";
+import { Random } from "../../src/random.ts";
+import { newestCheckpoint } from "../../src/train/run-directory.ts";
+import { suite } from "../harness.ts";
+import { differences, trainingArguments, trainToEnd, trainUnderFire } from "../reliability/crash-training.ts";
+import { commandLine, memorizing, scriptLine } from "./child.ts";
+
+const test = suite("crash");
+
+let folder = "";
+const at = (name: string) => join(folder, name);
+
+test.before(() => {
+  folder = fs.mkdtempSync(join(tmpdir(), "crash-test-"));
+});
+test.after(() => fs.rmSync(folder, { recursive: true }));
+
+const trainingIn = (out: string, steps: number) => trainingArguments(folder, at(out), steps);
+
+/** A process that runs the program, once `isReady`. */
+async function started(args: readonly string[], isReady: () => boolean): Promise<ChildProcess> {
+  const child = spawn(...commandLine(args));
+  let said = "";
+  child.stderr.on("data", (text) => (said += text));
+  while (child.exitCode === null && !isReady()) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.is(child.exitCode, null, said);
+  return child;
+}
+
+const metricsIn = (out: string) => {
+  const path = at(`${out}/metrics.jsonl`);
+  return fs.existsSync(path) ? fs.readFileSync(path, "utf8") : "";
+};
+
+test("a training that was killed three times ends as one that never was: weights, moments, memories, metrics", async () => {
+  await trainToEnd(trainingIn("whole", 30));
+  await trainUnderFire(trainingIn("killed", 30), 3, new Random(7), 900);
+  await trainToEnd(trainingIn("killed", 30));
+  assert.equal(differences(at("whole"), at("killed")), []);
+});
+
+test("a damaged newest checkpoint costs a line of warning and the steps since the one before, and no more", () => {
+  fs.cpSync(at("whole"), at("damaged"), { recursive: true });
+  const newest = at("damaged/checkpoint-30");
+  fs.truncateSync(`${newest}/trainer.safetensors`, 500);
+  const { code, stderr } = memorizing(...trainingIn("damaged", 30), "--resume");
+  assert.is(code, 0, stderr);
+  const warnings = stderr.split("\n").filter((line) => line.includes("warning"));
+  assert.is(warnings.length, 1);
+  assert.match(warnings[0], `warning: ${newest}/trainer.safetensors is damaged: it has 500 bytes since`);
+  assert.match(warnings[0], `going on from ${at("damaged/checkpoint-27")} instead`);
+  assert.equal(differences(at("whole"), at("damaged")), []);
+});
+
+test("a second training in the same directory is refused, and the first goes on", async () => {
+  const args = trainingIn("shared", 1_000_000);
+  const first = await started(args, () => fs.existsSync(at("shared/checkpoint-3")));
+  const { code, stdout, stderr } = memorizing(...args, "--resume");
+  const advice = "is training there; wait for its end or stop it first";
+  assert.equal([code, stdout, stderr], [1, "", `${at("shared")} is in use: process ${first.pid} ${advice}\n`]);
+  assert.is(first.exitCode, null);
+  process.kill(first.pid!, "SIGINT");
+  assert.is((await once(first, "close"))[0], 130);
+  assert.not.ok(fs.existsSync(at("shared/training.lock")));
+});
+
+/** A training whose evaluations take for ever, in the first of them. */
+async function evaluating(out: string): Promise<ChildProcess> {
+  fs.mkdirSync(at("long"), { recursive: true });
+  fs.writeFileSync(at("long/text.txt"), "a long way to go, ".repeat(20_000));
+  const args = trainingIn(out, 8);
+  args[args.indexOf("--eval-data") + 1] = at("long");
+  return started(args, () => metricsIn(out).includes('{"step":4,'));
+}
+
+test("Ctrl-C in an evaluation saves and stops within two seconds; the resumed run makes up for the evaluation", async () => {
+  const child = await evaluating("evaluating");
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const start = performance.now();
+  process.kill(child.pid!, "SIGINT");
+  assert.is((await once(child, "close"))[0], 130);
+  assert.ok(performance.now() - start < 2000);
+  assert.is(newestCheckpoint(at("evaluating")).record.step, 4);
+  assert.is(memorizing(...trainingIn("evaluating", 8), "--resume").code, 0);
+  await trainToEnd(trainingIn("not-stopped", 8));
+  const others = differences(at("not-stopped"), at("evaluating")).filter((name) => !/checkpoint-[34]/.test(name));
+  assert.equal(others, []);
+});
+
+for (const [how, sign] of [
+  ["waiting", "interrupted"],
+  ["computing", "computing"],
+]) {
+  test(`a second Ctrl-C ends a program that goes on ${how} after the first`, async () => {
+    const child = spawn(...scriptLine("test/cli/stubborn", [how]));
+    let said = "";
+    child.stdout.on("data", (text) => (said += text));
+    for (const awaited of ["begun", sign]) {
+      while (!said.endsWith(awaited)) await new Promise((resolve) => setTimeout(resolve, 5));
+      process.kill(child.pid!, "SIGINT");
+    }
+    const start = performance.now();
+    const [code, signal] = await once(child, "close");
+    assert.ok(code === 130 || signal === "SIGINT", `${code} ${signal}`);
+    assert.ok(performance.now() - start < 2000);
+  });
+}
