@@ -1,9 +1,8 @@
 /** Table 4: what a model gains from seeing further, by a longer segment, a Transformer-XL cache or a memory. */
 import type { ReportChart, ReportTable } from "../report/experiment-report.ts";
-import type { Line } from "../report/html/chart.ts";
 import type { Cell, Experiment } from "./experiment.ts";
 import { EVAL_TOKENS, plain, recipeTraining, withMemory, withXl, XL_CACHE, xl } from "./recipe.ts";
-import { lowerBy, perplexityTable } from "./reporting.ts";
+import { drawn, lineOf, lowerBy, perplexityTable, perplexityText } from "./reporting.ts";
 import type { Results } from "./results.ts";
 
 const SIZES = [512, 2048, 8192, 32768];
@@ -84,19 +83,14 @@ function perplexityWithoutMemory(results: Results): ReportTable {
     header: ["model", ...results.corpora],
     rows: remembering.map(({ name, label }) => [
       label,
-      ...results.corpora.map((corpus) => results.perplexity(corpus, name, 0)?.toPrecision(4) ?? "–"),
+      ...results.corpora.map((corpus) => perplexityText(results.perplexity(corpus, name, 0))),
     ]),
   };
 }
 
 function chart(results: Results, corpus: string): ReportChart {
-  const line = (name: string, sizes: readonly number[], cellAt: (size: number) => string): Line => ({
-    name,
-    points: sizes.flatMap((size) => {
-      const perplexity = results.perplexity(corpus, cellAt(size));
-      return perplexity === undefined ? [] : [[size, perplexity] as const];
-    }),
-  });
+  const line = (name: string, sizes: readonly number[], cellAt: (size: number) => string) =>
+    lineOf(name, sizes, (size) => results.perplexity(corpus, cellAt(size)));
   return {
     kind: "lines",
     octaves: true,
@@ -105,14 +99,14 @@ function chart(results: Results, corpus: string): ReportChart {
       x: "memory M in training and evaluation, tokens",
       y: "perplexity",
     },
-    lines: [
+    lines: drawn([
       line("plain", SIZES, () => "plain"),
       line("XL cache", SIZES, () => "xl"),
       line("memory, joint", SIZES, (size) => `joint-${size}`),
       line("memory, gate", SIZES, (size) => `gate-${size}`),
       line("memory + XL, joint", XL_SIZES, (size) => `joint-${size}-xl`),
       line("memory + XL, gate", XL_SIZES, (size) => `gate-${size}-xl`),
-    ].filter(({ points }) => points.length > 0),
+    ]),
   };
 }
 

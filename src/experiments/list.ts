@@ -1,5 +1,8 @@
 /** All experiments, in the order in which `--help` names them. */
 import { context } from "./context.ts";
 import type { Experiment } from "./experiment.ts";
+import { growth } from "./growth.ts";
+import { retrofit } from "./retrofit.ts";
+import { scale } from "./scale.ts";
 
-export const experiments: readonly Experiment[] = [context];
+export const experiments: readonly Experiment[] = [context, growth, scale, retrofit];

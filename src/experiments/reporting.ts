@@ -1,5 +1,6 @@
 /** What reports of experiments have in common: numbers as text, tables of cells, and the claim that one cell beats another. */
 import type { Finding, ReportTable } from "../report/experiment-report.ts";
+import type { Line } from "../report/html/chart.ts";
 import { percent } from "../report/memory-table.ts";
 import { wholeNumber } from "../report/progress.ts";
 import type { Cell } from "./experiment.ts";
@@ -39,10 +40,37 @@ export function perplexityTable(
 /** That the perplexity of `name` is lower than that of `reference` by `least` at least (0.2 is 20 %). */
 export function lowerBy(results: Results, corpus: string, name: string, reference: string, least: number): Finding {
   const change = results.change(corpus, name, reference);
-  const margin = least > 0 ? ` by at least ${100 * least} %` : "";
+  const margin = least > 0 ? ` by at least ${Math.round(100 * least)} %` : "";
   return {
     claim: `${corpus}: ${name} is below ${reference}${margin}`,
     found: percentText(change),
     holds: change === undefined ? undefined : change <= -least && change < 0,
   };
+}
+
+/** Several rows of perplexities for one corpus: a column a memory size, and – where a cell was not evaluated with that. */
+export function sizeTable(title: string, results: Results, corpus: string, cells: readonly Cell[]): ReportTable {
+  const sizes = [...new Set(cells.flatMap(({ memorySizes }) => memorySizes))].sort((a, b) => a - b);
+  return {
+    kind: "table",
+    title,
+    header: ["model", ...sizes.map((size) => (size === 0 ? "no memory" : wholeNumber(size)))],
+    rows: cells.map(({ name, label }) => {
+      return [label, ...sizes.map((size) => perplexityText(results.perplexity(corpus, name, size)))];
+    }),
+  };
+}
+
+/** A line through what is known of `y` at each x; nothing is drawn where y is undefined. */
+export function lineOf(name: string, xs: readonly number[], y: (x: number) => number | undefined): Line {
+  const points = xs.flatMap((x) => {
+    const value = y(x);
+    return value === undefined ? [] : [[x, value] as const];
+  });
+  return { name, points };
+}
+
+/** Only lines that have something to show. */
+export function drawn(lines: readonly Line[]): Line[] {
+  return lines.filter(({ points }) => points.length > 0);
 }

@@ -34,7 +34,7 @@ code, .text, blockquote, td.excerpt { font-family: ui-monospace, "DejaVu Sans Mo
 .figures dd { margin: 0; font-size: 1.35rem; font-variant-numeric: tabular-nums; }
 
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(32rem, 100%), 1fr)); gap: 1rem; }
-.chart { margin: 0; padding: .75rem; background: var(--raised); border: 1px solid var(--rule); border-radius: 6px; }
+.chart { margin: 0; max-width: 56rem; padding: .75rem; background: var(--raised); border: 1px solid var(--rule); border-radius: 6px; }
 .chart svg { display: block; width: 100%; height: auto; }
 .chart figcaption { font-size: .9rem; font-weight: 600; color: var(--ink); }
 .chart text { fill: var(--faint); font: 12px system-ui, sans-serif; }

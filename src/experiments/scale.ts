@@ -1,0 +1,125 @@
+/** Figure 1: how much larger a model without memory must be to predict as well as one with. */
+import type { Finding, ReportTable } from "../report/experiment-report.ts";
+import { wholeNumber } from "../report/progress.ts";
+import type { Cell, Experiment } from "./experiment.ts";
+import { EVAL_TOKENS, MEMORY, plain, recipeTraining, withMemory, withXl, xl } from "./recipe.ts";
+import { drawn, perplexityTable, perplexityText, UNKNOWN } from "./reporting.ts";
+import type { Results } from "./results.ts";
+
+/** C of the recipe, and those of a smaller and a larger model; heads stay 64 wide, and F is 4 C. */
+const WIDTH = 128;
+const WIDTHS = [64, WIDTH, 256];
+
+/** The four kinds of models, at the width of the recipe. */
+const kinds = { plain, xl, memory: withMemory(MEMORY), both: withXl(withMemory(MEMORY)) };
+type Kind = keyof typeof kinds;
+
+/** `cell` with another width; a wider model takes a lower rate, as the square root of its width. */
+function ofWidth(cell: Cell, width: number): Cell {
+  if (width === WIDTH) return cell;
+  const sizes = { hidden_size: width, num_attention_heads: width / 64, intermediate_size: 4 * width };
+  const learningRate = (recipeTraining.learningRate ?? 1e-3) * Math.sqrt(WIDTH / width);
+  return {
+    ...cell,
+    name: `${cell.name}-c${width}`,
+    label: `${cell.label}, C ${width}`,
+    config: { ...cell.config, ...sizes },
+    training: { learningRate },
+  };
+}
+
+const cells: readonly Cell[] = WIDTHS.flatMap((width) => Object.values(kinds).map((cell) => ofWidth(cell, width)));
+
+export const scale: Experiment = {
+  name: "scale",
+  summary: "three model sizes with and without memory",
+  title: "How many times larger must a model without memory be?",
+  paper: "The paper's Figure 1: a memory of 8K gives what a model five times as large gives.",
+  cells,
+  evalTokens: EVAL_TOKENS,
+  report: (results) => ({
+    question:
+      "Models of three sizes, each with and without memory, on equally many tokens: where between the plain models does one " +
+      "with memory stand?",
+    findings: results.corpora.flatMap((corpus) => findings(results, corpus)),
+    parts: [
+      perplexityTable("Test perplexity", results, cells, "plain"),
+      ...results.corpora.map((corpus) => equivalents(results, corpus)),
+      ...results.corpora.map((corpus) => chart(results, corpus)),
+    ],
+  }),
+};
+
+type Point = readonly [parameters: number, perplexity: number];
+
+/** Parameters and perplexity of one kind of model, the smallest first. */
+function curve(results: Results, corpus: string, kind: Kind): Point[] {
+  return WIDTHS.flatMap((width) => {
+    const { name } = ofWidth(kinds[kind], width);
+    const [cell, perplexity] = [results.cell(corpus, name), results.perplexity(corpus, name)];
+    return cell === undefined || perplexity === undefined ? [] : [[cell.parameters, perplexity] as const];
+  });
+}
+
+/**
+ * Parameters of a model on `points` whose perplexity is `perplexity`: a straight line from point to point in logarithms, and
+ * beyond the last one that of the last two. Undefined without two points, or where a larger model is not better.
+ */
+export function parametersFor(points: readonly Point[], perplexity: number): number | undefined {
+  const next = points.findIndex(([, other], i) => i > 0 && other <= perplexity);
+  const end = next < 0 ? points.length - 1 : next;
+  if (end < 1) return undefined;
+  const [[size, high], [larger, low]] = [points[end - 1], points[end]];
+  if (low >= high) return undefined;
+  const way = Math.log(high / perplexity) / Math.log(high / low);
+  return size * (larger / size) ** way;
+}
+
+const pairs: readonly (readonly [Kind, Kind])[] = [
+  ["memory", "plain"],
+  ["both", "xl"],
+];
+
+function equivalents(results: Results, corpus: string): ReportTable {
+  const rows = pairs.flatMap(([kind, reference]) => {
+    const references = curve(results, corpus, reference);
+    return curve(results, corpus, kind).map(([parameters, perplexity]) => {
+      const needed = parametersFor(references, perplexity);
+      const beyond = perplexity < (references.at(-1)?.[1] ?? 0) ? " (extrapolated)" : "";
+      const size = needed === undefined ? UNKNOWN : `${wholeNumber(needed)}${beyond}`;
+      const times = needed === undefined ? UNKNOWN : `${(needed / parameters).toFixed(1)} times`;
+      return [
+        `${kinds[kind].label} against ${reference}`,
+        wholeNumber(parameters),
+        perplexityText(perplexity),
+        size,
+        times,
+      ];
+    });
+  });
+  const header = ["model", "parameters", "perplexity", "parameters without memory", "larger"];
+  return { kind: "table", title: `Equally good on ${corpus}`, header, rows };
+}
+
+function findings(results: Results, corpus: string): Finding[] {
+  return pairs.map(([kind, reference]) => {
+    const curves = [curve(results, corpus, kind), curve(results, corpus, reference)];
+    const complete = curves.every(({ length }) => length === WIDTHS.length);
+    const [ours, theirs] = curves;
+    return {
+      claim: `${corpus}: memory helps ${reference} models of every size`,
+      found: ours
+        .map(([, perplexity], i) => `${perplexityText(perplexity)} for ${perplexityText(theirs[i]?.[1])}`)
+        .join(", "),
+      holds: complete ? ours.every(([, perplexity], i) => perplexity < theirs[i][1]) : undefined,
+    };
+  });
+}
+
+function chart(results: Results, corpus: string) {
+  const labels = { title: `Test perplexity on ${corpus}`, x: "parameters", y: "perplexity" };
+  const lines = Object.entries(kinds).map(([kind, { label }]) => {
+    return { name: label, points: curve(results, corpus, kind as Kind) };
+  });
+  return { kind: "lines", octaves: true, labels, lines: drawn(lines) } as const;
+}
