@@ -53,6 +53,7 @@ export { type Word, type WordKind, wordsOfTokens } from "./text/words.ts";
 
 // Training and evaluation.
 
+export { type TrainingBytes, trainingBytes } from "./train/bytes.ts";
 export { type EvaluateOptions, type EvaluationResult, evaluate, type TokenLoss } from "./train/evaluate.ts";
 export { adafactor, adamW, clipGradients, type Optimizer } from "./train/optimizers.ts";
 export { type TrainingOptions, trainingFields } from "./train/options.ts";
@@ -74,5 +75,5 @@ export { parameter, Tensor, tensor } from "./autodiff/tensor.ts";
 
 export { Random } from "./random.ts";
 export { OutOfMemoryError } from "./wasm/heap.ts";
-export { type Thread, threadCount, useThreads, webThread } from "./wasm/parallel.ts";
+export { type Thread, ThreadDeathError, threadCount, useThreads, webThread } from "./wasm/parallel.ts";
 export { build, heap } from "./wasm/runtime.ts";

@@ -10,6 +10,7 @@ export {
 } from "./data/corpus.ts";
 export * from "./index.ts";
 export { readMemory, writeMemory } from "./memory/disk.ts";
+export { withLock } from "./platform-lock.ts";
 export { nodeThread } from "./platform-worker.ts";
 export {
   type Checkpoint,
@@ -20,3 +21,4 @@ export {
   saveModel,
 } from "./train/checkpoint.ts";
 export { runTraining, type TrainingRun } from "./train/run.ts";
+export { type FoundCheckpoint, newestCheckpoint } from "./train/run-directory.ts";

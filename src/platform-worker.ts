@@ -16,12 +16,17 @@ export function nodeThread(): Thread {
     start: (message) =>
       new Promise((resolve, reject) => {
         worker.once("error", reject);
+        worker.once("exit", (code) => reject(new Error(`a worker ended with exit code ${code} before it was ready`)));
         worker.once("message", () => {
           worker.unref();
           resolve();
         });
         worker.postMessage(message);
       }),
+    onEnd: (report) => {
+      worker.once("error", (error) => report(error.message));
+      worker.once("exit", (code) => report(`it ended with exit code ${code}`));
+    },
     terminate: () => void worker.terminate(),
   };
 }

@@ -9,6 +9,7 @@ import { InputError } from "../errors.ts";
 import { nearest } from "../model/nearest.ts";
 import { formatTable } from "../report/table.ts";
 import { OutOfMemoryError } from "../wasm/heap.ts";
+import { ThreadDeathError } from "../wasm/parallel.ts";
 import { build } from "../wasm/runtime.ts";
 import type { Command } from "./command.ts";
 import { corpusCodeCommand, corpusProofsCommand } from "./corpus.ts";
@@ -88,7 +89,7 @@ function runtime(): string {
 
 /** Errors whose message says all that a user needs. */
 function isPlain(error: unknown): error is Error {
-  return error instanceof InputError || error instanceof OutOfMemoryError || error instanceof NotFiniteError;
+  return [InputError, OutOfMemoryError, NotFiniteError, ThreadDeathError].some((kind) => error instanceof kind);
 }
 
 /** One line for what the user has to know, the stack trace of what is a bug. */

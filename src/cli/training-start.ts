@@ -5,6 +5,7 @@ import { readJson } from "../json-file.ts";
 import { preset } from "../model/presets.ts";
 import { Transformer } from "../model/transformer.ts";
 import { byteTokenizer, type Tokenizer, tokenizerFromJson } from "../text/tokenizer.ts";
+import { requireTrainingRoom } from "../train/bytes.ts";
 import type { TrainingOptions } from "../train/options.ts";
 import { holdsRun, newestCheckpoint } from "../train/run-directory.ts";
 import { Trainer } from "../train/trainer.ts";
@@ -35,6 +36,7 @@ export function beginRun(choice: RunChoice, options: Partial<TrainingOptions>): 
   const tokenizer = path === undefined ? byteTokenizer() : tokenizerAt(path);
   const vocabulary = { size: tokenizer.vocabSize, source: path ?? "the byte tokenizer (there is no --tokenizer)" };
   const config = chosenConfig(choice, preset(DEFAULT_PRESET), vocabulary);
+  requireTrainingRoom(config, options);
   const documents = tokenizeDocuments(documentsInDirectory(data), tokenizer);
   return { trainer: new Trainer(new Transformer(config, options.seed), documents, options), tokenizer };
 }

@@ -11,6 +11,7 @@ import { InputError } from "../errors.ts";
 import { makeDirectory } from "../platform.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { OutOfMemoryError } from "../wasm/heap.ts";
+import { ThreadDeathError } from "../wasm/parallel.ts";
 import { saveModel } from "./checkpoint.ts";
 import { type EvaluateOptions, type EvaluationResult, evaluationInSteps } from "./evaluate.ts";
 import { appendMetrics, type MetricsLine, startMetrics, syncMetrics } from "./metrics.ts";
@@ -52,9 +53,10 @@ export async function runTraining(trainer: Trainer, run: TrainingRun): Promise<v
       run.onCheckpoint?.(directory, saved);
     }
   } catch (error) {
-    if (!(error instanceof InputError || error instanceof OutOfMemoryError)) throw error;
+    if (![InputError, OutOfMemoryError, ThreadDeathError].some((kind) => error instanceof kind)) throw error;
+    const { message } = error as Error;
     const rest = saved === 0 ? "nothing was saved before" : `the last checkpoint is of step ${saved}`;
-    throw new InputError(`${error.message}; ${rest}`);
+    throw new InputError(`${message}; ${rest}`);
   }
 }
 

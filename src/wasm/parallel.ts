@@ -10,7 +10,7 @@
 import type { Kernels } from "./kernels.generated.ts";
 import { kernels, memory, module } from "./runtime.ts";
 import { scratch } from "./scratch.ts";
-import { CONTROL, CONTROL_INTS, MOST_ARGUMENTS, SPINS, shareOf, type ThreadStart } from "./thread.ts";
+import { CONTROL, MOST_ARGUMENTS, SPINS, shareOf, type ThreadStart } from "./thread.ts";
 
 type Argument = number | boolean;
 /** The arguments of a parallel kernel before (from, to). */
@@ -24,7 +24,14 @@ type ScratchArguments<F> = F extends (...args: [...infer A extends Argument[], n
 export interface Thread {
   /** Sends the start message; resolves when the thread has its kernels and waits for work. */
   start(message: ThreadStart): Promise<void>;
+  /** `report` is told the reason when the thread has ended, whatever ended it. */
+  onEnd(report: (reason: string) => void): void;
   terminate(): void;
+}
+
+/** Thrown by the first kernel after the death of a thread, and by one that waits for it; names it. */
+export class ThreadDeathError extends Error {
+  override name = "ThreadDeathError";
 }
 
 const kernelNames = Object.keys(kernels) as (keyof Kernels)[];
@@ -34,6 +41,7 @@ const kernelIndex = new Map(kernelNames.map((name, index) => [name, index]));
 const canSleep = !("document" in globalThis);
 
 let threads: Thread[] = [];
+let death: ThreadDeathError | undefined;
 let control: Int32Array = new Int32Array(0);
 let argumentsBlock: Float64Array = new Float64Array(0);
 
@@ -53,6 +61,12 @@ export function webThread(): Thread {
         worker.onerror = (event) => reject(new Error(`a worker could not start: ${event.message}`));
         worker.postMessage(message);
       }),
+    onEnd: (report) => {
+      worker.onerror = (event) => {
+        event.preventDefault(); // Deno would end the program
+        report(event.message);
+      };
+    },
     terminate: () => worker.terminate(),
   };
 }
@@ -63,15 +77,25 @@ export function webThread(): Thread {
  */
 export async function useThreads(count: number, spawn: () => Thread = webThread): Promise<void> {
   for (const thread of threads.splice(0)) thread.terminate();
+  death = undefined;
   if (count <= 1 || typeof SharedArrayBuffer === "undefined") return;
-  control = new Int32Array(new SharedArrayBuffer(CONTROL_INTS * 4));
+  control = new Int32Array(new SharedArrayBuffer((CONTROL.taken + count) * 4));
   argumentsBlock = new Float64Array(new SharedArrayBuffer(MOST_ARGUMENTS * 8));
   const started = Array.from({ length: count - 1 }, async (_, i) => {
     const thread = spawn();
     await thread.start({ module, memory, control, argumentsBlock, kernelNames, index: i + 1, count });
+    thread.onEnd((reason) => {
+      if (threads.includes(thread)) death = deathOf(i + 1, reason);
+    });
     return thread;
   });
   threads = await Promise.all(started);
+}
+
+function deathOf(index: number, reason: string): ThreadDeathError {
+  return new ThreadDeathError(
+    `worker thread ${index} of ${threadCount()} has died: ${reason}; start the program again`,
+  );
 }
 
 /** kernel(…args, from, to) over [0, units), on all threads. */
@@ -111,6 +135,7 @@ function run(kernel: keyof Kernels, units: number, scratchBytes: number, args: r
     call(...args, 0, units, room);
     return;
   }
+  if (death !== undefined) throw death;
   announce(kernelIndex.get(kernel) as number, args, units, room, stride);
   call(...args, ...shareOf(units, 0, count), room);
   waitForAll();
@@ -129,6 +154,8 @@ function announce(kernel: number, args: readonly Argument[], units: number, room
   Atomics.notify(control, CONTROL.job);
 }
 
+/** A thread that has not taken its part for so long has died; it is awake, or woken, when a job is announced. */
+const SLUGGISHNESS_MS = 3000;
 /** A kernel's part never takes this long; a thread that is silent for it has died. */
 const SILENCE_MS = 60_000;
 const NAP_MS = 1000;
@@ -145,10 +172,20 @@ function waitForAll(): void {
     if (canSleep && pending > 0) Atomics.wait(control, CONTROL.pending, pending, NAP_MS);
     else spinUntilDone();
     silent += Math.min(performance.now() - before, NAP_MS);
-    if (silent > SILENCE_MS) throw new Error("a worker thread has died: it did not finish its part of a kernel");
+    if (silent > SLUGGISHNESS_MS) requireTaken();
+    if (silent > SILENCE_MS)
+      throw new ThreadDeathError("a worker thread has died: it did not end its part of a kernel");
   }
   if (Atomics.load(control, CONTROL.failed) !== 0) {
     throw new Error(`worker thread ${control[CONTROL.failed]} failed in ${kernelNames[control[CONTROL.kernel]]}`);
+  }
+}
+
+/** @throws ThreadDeathError if a thread has not even begun */
+function requireTaken(): void {
+  const job = Atomics.load(control, CONTROL.job);
+  for (let index = 1; index < threadCount(); index++) {
+    if (Atomics.load(control, CONTROL.taken + index) !== job) throw deathOf(index, "it does not wake up");
   }
 }
 

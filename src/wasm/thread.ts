@@ -20,8 +20,9 @@ export const CONTROL = {
   scratchStride: 6,
   /** Index of a thread whose kernel threw, or 0. */
   failed: 7,
+  /** From here on, a place for each thread: the job that it took last. */
+  taken: 8,
 } as const;
-export const CONTROL_INTS = 16;
 /** No kernel has more parameters. */
 export const MOST_ARGUMENTS = 64;
 
@@ -42,13 +43,14 @@ type AnyKernel = (...args: number[]) => void;
 /** About a tenth of a millisecond: longer than the gap between two ops, shorter than it costs to be woken twice. */
 export const SPINS = 20_000;
 
-function runForever(start: ThreadStart, kernels: Record<string, AnyKernel>): never {
+/** `seen`: the number of the last job before the thread's first. */
+function runForever(start: ThreadStart, kernels: Record<string, AnyKernel>, seen: number): never {
   const { control, argumentsBlock, kernelNames, index, count } = start;
-  let seen = 0;
   for (;;) {
     for (let spin = 0; spin < SPINS && Atomics.load(control, CONTROL.job) === seen; spin++);
     while (Atomics.load(control, CONTROL.job) === seen) Atomics.wait(control, CONTROL.job, seen);
-    seen++;
+    seen = (seen + 1) | 0; // as the number of the job, which is an i32, goes on
+    Atomics.store(control, CONTROL.taken + index, seen);
     const units = control[CONTROL.units];
     const [from, to] = shareOf(units, index, count);
     const room = (control[CONTROL.scratch] >>> 0) + index * control[CONTROL.scratchStride];
@@ -70,6 +72,7 @@ export function shareOf(units: number, index: number, count: number): [from: num
 /** Starts the thread; `ready` is called when it can take work, just before it stops listening to anything else. */
 export async function runThread(start: ThreadStart, ready: () => void): Promise<never> {
   const { exports } = await WebAssembly.instantiate(start.module, { env: { memory: start.memory } });
+  const seen = Atomics.load(start.control, CONTROL.job);
   ready();
-  return runForever(start, exports as Record<string, AnyKernel>);
+  return runForever(start, exports as Record<string, AnyKernel>, seen);
 }

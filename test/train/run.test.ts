@@ -8,6 +8,8 @@ import type { TrainingOptions } from "../../src/train/options.ts";
 import { runTraining, type TrainingRun } from "../../src/train/run.ts";
 import { newestCheckpoint } from "../../src/train/run-directory.ts";
 import { type StepMetrics, Trainer } from "../../src/train/trainer.ts";
+import { OutOfMemoryError } from "../../src/wasm/heap.ts";
+import { heap } from "../../src/wasm/runtime.ts";
 import { suite } from "../harness.ts";
 import { randomDocuments, tinyConfig } from "../tiny.ts";
 
@@ -152,4 +154,58 @@ test("staleness is measured every so many steps, and at the end", async () => {
   await events({ steps: 5, stalenessEvery: 2 }, { directory });
   const measured = metricsIn(directory).map(({ keyCosines }) => keyCosines !== undefined);
   assert.equal(measured, [false, true, false, true, true]);
+});
+
+test("running out of memory in the middle is an error that names the last checkpoint, which stays", async () => {
+  const directory = newDirectory();
+  const { allocate } = heap;
+  const onStep = ({ step }: StepMetrics) => {
+    const fail = () => {
+      throw new OutOfMemoryError("no memory is left");
+    };
+    if (step === 3) heap.allocate = fail;
+  };
+  const evaluation = { documents, memorySizes: [17] };
+  let message = "";
+  await runTraining(newTrainer({ steps: 9, checkpointEvery: 2, evaluateEvery: 3 }), {
+    tokenizer,
+    directory,
+    evaluation,
+    onStep,
+  })
+    .catch((error) => (message = `${error.name}: ${error.message}`))
+    .finally(() => (heap.allocate = allocate));
+  assert.is(message, "InputError: no memory is left; the last checkpoint is of step 2");
+  assert.is(newestCheckpoint(directory).record.step, 2);
+});
+
+test("an error in the beginning says that there is no checkpoint", async () => {
+  const trainer = new Trainer(new Transformer(tinyConfig(), 1), documents, {
+    learningRate: 1000,
+    clipNorm: 0,
+    steps: 99,
+  });
+  let message = "";
+  await runTraining(trainer, { tokenizer, directory: newDirectory() }).catch((error) => (message = error.message));
+  assert.match(message, /^training stopped in step \d+: .* is not finite .*; nothing was saved before$/);
+});
+
+test("an evaluation that was interrupted is made up for by the run that resumes", async () => {
+  const evaluation = { documents, memorySizes: [0, 17] };
+  const options = { steps: 6, evaluateEvery: 2 };
+  const whole = newDirectory();
+  await runTraining(newTrainer(options), { tokenizer, directory: whole, evaluation });
+
+  const stopped = newDirectory();
+  const abort = new AbortController();
+  const onStep = ({ step }: StepMetrics) => step === 4 && abort.abort();
+  await runTraining(newTrainer(options), { tokenizer, directory: stopped, evaluation, onStep, signal: abort.signal });
+  assert.equal([newestCheckpoint(stopped).record.step, metricsIn(stopped).at(-1)?.step], [4, 4]);
+  const { model, record, tensors } = newestCheckpoint(stopped);
+  const resumed = new Trainer(model, documents, record.options);
+  resumed.load(record, tensors);
+  await runTraining(resumed, { tokenizer, directory: stopped, evaluation });
+  const timeless = (directory: string) =>
+    metricsIn(directory).map((line) => ({ ...line, seconds: 0, secondsLeft: 0, tokensPerSecond: 0 }));
+  assert.equal(timeless(stopped), timeless(whole));
 });

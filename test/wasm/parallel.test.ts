@@ -6,7 +6,9 @@ import { type ModelConfig, parseConfig } from "../../src/model/config.ts";
 import { Transformer } from "../../src/model/transformer.ts";
 import { nodeThread } from "../../src/platform-worker.ts";
 import { Random } from "../../src/random.ts";
-import { threadCount, useThreads } from "../../src/wasm/parallel.ts";
+import { parallelElements, type Thread, ThreadDeathError, threadCount, useThreads } from "../../src/wasm/parallel.ts";
+import { heap } from "../../src/wasm/runtime.ts";
+import { CONTROL, type ThreadStart } from "../../src/wasm/thread.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("threads");
@@ -62,6 +64,84 @@ for (const [title, differences, rows] of cases) {
     const expected = await run(config, rows, 1);
     for (const threads of [2, 3]) assert.equal(await run(config, rows, threads), expected, `${threads} threads`);
   });
+}
+
+/** Doubles `length` floats on all threads, and returns whether every one came out right. */
+function doubles(length: number): boolean {
+  const [from, to] = [heap.allocate(length * 4), heap.allocate(length * 4)];
+  try {
+    const numbers = Float32Array.from({ length }, (_, i) => i);
+    heap.f32(from, length).set(numbers);
+    parallelElements("add", length, to, from, from);
+    return heap.f32(to, length).every((value, i) => value === 2 * i);
+  } finally {
+    heap.release(from);
+    heap.release(to);
+  }
+}
+const MANY = 50_000;
+
+/** A thread that the test can reach. */
+function exposed(spawned: Thread[], tell: (message: ThreadStart) => void = () => {}): () => Thread {
+  return () => {
+    const thread = nodeThread();
+    spawned.push(thread);
+    const start = (message: ThreadStart) => {
+      tell(message);
+      return thread.start(message);
+    };
+    return { ...thread, start };
+  };
+}
+
+test("the next kernel after a thread's death is refused, and names the thread", async () => {
+  const spawned: Thread[] = [];
+  await useThreads(3, exposed(spawned));
+  assert.ok(doubles(MANY));
+  spawned[1].terminate();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const start = performance.now();
+  const death = thrownBy(() => doubles(MANY));
+  assert.instance(death, ThreadDeathError);
+  assert.is(death.message, "worker thread 2 of 3 has died: it ended with exit code 1; start the program again");
+  assert.ok(performance.now() - start < 100);
+  await useThreads(2, nodeThread);
+  assert.ok(doubles(MANY), "new threads make good");
+});
+
+test("a thread that dies while nobody can be told is noticed by the kernel that waits for it", async () => {
+  const spawned: Thread[] = [];
+  await useThreads(2, exposed(spawned));
+  spawned[0].terminate();
+  for (const end = performance.now() + 100; performance.now() < end; ); // no event is handled meanwhile
+  const death = thrownBy(() => doubles(MANY));
+  assert.instance(death, ThreadDeathError);
+  const reason = "(it does not wake up|it ended with exit code 1)"; // Deno is told by terminate itself
+  assert.match(death.message, new RegExp(`^worker thread 1 of 2 has died: ${reason}; start the program again$`));
+});
+
+test("threads that end because they are no longer wanted have not died", async () => {
+  await useThreads(3, nodeThread);
+  await useThreads(2, nodeThread);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  assert.ok(doubles(MANY));
+});
+
+test("jobs are told apart beyond the largest i32", async () => {
+  await useThreads(
+    2,
+    exposed([], ({ control }) => void Atomics.store(control, CONTROL.job, 2 ** 31 - 3)),
+  );
+  for (let job = 0; job < 7; job++) assert.ok(doubles(MANY), `job ${job}`);
+});
+
+function thrownBy(action: () => unknown): Error {
+  try {
+    action();
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error("nothing was thrown");
 }
 
 test.after(() => useThreads(1));

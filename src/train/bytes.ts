@@ -1,0 +1,111 @@
+/**
+ * What a training takes of the WebAssembly memory, told before anything is allocated, and the refusal of one that cannot fit.
+ *
+ * Parameters, moments, contexts and memories are counted to the float; a step's activations are the sum of what the ops of
+ * one forward and backward pass make, to within a few per cent. Scratch space of kernels is not counted.
+ */
+import { sizeOf } from "../autodiff/tensor.ts";
+import { InputError } from "../errors.ts";
+import { memoryBytes } from "../memory/bytes.ts";
+import type { ModelConfig } from "../model/config.ts";
+import { parameterShapes } from "../model/parameters.ts";
+import { heap } from "../wasm/runtime.ts";
+import { parseTrainingOptions, type TrainingOptions } from "./options.ts";
+
+/** Bytes by what they are for. */
+export interface TrainingBytes {
+  /** Values, gradients and the optimizer's moments. */
+  readonly parameters: number;
+  /** Everything that one batch's forward and backward pass makes. */
+  readonly activations: number;
+  /** Contexts and memories, those of an evaluation or a measurement of staleness included. */
+  readonly memories: number;
+}
+
+const FLOAT = 4;
+/** The arena's first chunk; each further one doubles it. */
+const LEAST_ARENA = 2 ** 20;
+
+/** What a training with these options takes; options that are left out have their default. */
+export function trainingBytes(config: ModelConfig, given: Partial<TrainingOptions> = {}): TrainingBytes {
+  const options = parseTrainingOptions(given, "training options");
+  const { batchSize, gradientAccumulation, evaluateEvery, stalenessEvery } = options;
+  const states = gradientAccumulation + (evaluateEvery > 0 || stalenessEvery > 0 ? 1 : 0);
+  return {
+    parameters: parameterBytes(config, options),
+    activations: 2 ** Math.ceil(Math.log2(Math.max(LEAST_ARENA, activationBytes(config, batchSize)))),
+    memories: states * stateBytes(config, batchSize),
+  };
+}
+
+/** Gradients take as much as values, AdamW's moments twice that, Adafactor's a number a row and a column. */
+function parameterBytes(config: ModelConfig, { optimizer }: TrainingOptions): number {
+  const shapes = [...parameterShapes(config).values()];
+  const count = shapes.reduce((sum, shape) => sum + sizeOf(shape), 0);
+  const sums = shapes.reduce((sum, shape) => sum + shape.reduce((a, b) => a + b, 0), 0);
+  return FLOAT * (2 * count + (optimizer === "adamw" ? 2 * count : sums));
+}
+
+/** Contexts and memories of one batch, as ModelState allocates them. */
+function stateBytes(config: ModelConfig, rows: number): number {
+  const { num_attention_heads: heads, head_dim: width, segment_length: segment, memory_size: size } = config;
+  const { memory_search: kind, memory_lists: lists, memory_dtype: dtype } = config;
+  const contexts = 2 * config.num_hidden_layers * rows * (config.xl_cache_length + segment) * heads * width * FLOAT;
+  if (size === 0) return contexts;
+  const memory = memoryBytes({ rows, heads, width, size, segment }, { kind, lists, dtype });
+  return contexts + config.memory_layers.length * memory;
+}
+
+/** What a training step of `rows` rows puts into the arena: results and their gradients, op by op. */
+export function activationBytes(config: ModelConfig, rows: number): number {
+  const { hidden_size: width, num_attention_heads: heads, head_dim, segment_length: segment } = config;
+  const tokens = rows * segment;
+  const [residual, attended] = [tokens * width, tokens * heads * head_dim]; // [B, T, C] and [B, T, H·D]
+  const length = config.xl_cache_length + segment;
+  const dropped = config.dropout > 0 ? 2 * residual : 0;
+  const attention =
+    2 * (3 + 2 + 1) * attended + // q, k, v; q̂, k̂; the result
+    rows * heads * length * (segment + 2) + // probabilities, the bias by distance and its gradient
+    4 * tokens * heads;
+  const feedForward = 2 * 2 * tokens * config.intermediate_size;
+  const block = attention + feedForward + 2 * 6 * residual + 2 * dropped; // two norms, two projections, two sums
+  const memory = 4 * attended + 3 * tokens * heads * config.memory_topk + 8 * tokens * heads;
+  const ends = 2 * 3 * residual + dropped + 2 * tokens * config.vocab_size;
+  return FLOAT * (config.num_hidden_layers * block + config.memory_layers.length * memory + ends);
+}
+
+/** @throws InputError with the bytes and the key that would lower them most, if they are more than what is left */
+export function requireTrainingRoom(config: ModelConfig, options: Partial<TrainingOptions> = {}): void {
+  const bytes = trainingBytes(config, options);
+  const needed = sum(bytes);
+  if (needed <= heap.bytesAvailable) return;
+  const parts = `parameters ${bytes.parameters}, activations ${bytes.activations}, memories ${bytes.memories}`;
+  const limit = `${heap.bytesAvailable} are left of the 4 GiB that one WebAssembly memory can hold`;
+  throw new InputError(
+    `this training needs ${needed} bytes (${parts}), but ${limit}; ${advice(config, options, bytes)}`,
+  );
+}
+
+function sum({ parameters, activations, memories }: TrainingBytes): number {
+  return parameters + activations + memories;
+}
+
+/** What to lower, for the largest part, and the power of two below its value that would do, if one does. */
+function advice(config: ModelConfig, options: Partial<TrainingOptions>, bytes: TrainingBytes): string {
+  const { batchSize } = parseTrainingOptions(options, "training options");
+  const key = largestKey(bytes, batchSize);
+  const value = key === "batchSize" ? batchSize : config[key];
+  for (let lower = 2 ** Math.floor(Math.log2(value - 1)); lower >= 1; lower /= 2) {
+    const [lowered, chosen] =
+      key === "batchSize" ? [config, { ...options, [key]: lower }] : [{ ...config, [key]: lower }, options];
+    if (sum(trainingBytes(lowered, chosen)) <= heap.bytesAvailable)
+      return `lower ${key}, which is ${value}: ${lower} would do`;
+  }
+  return `lower ${key}, which is ${value}, and more`;
+}
+
+function largestKey({ parameters, activations, memories }: TrainingBytes, batchSize: number) {
+  if (memories >= Math.max(parameters, activations)) return "memory_size";
+  if (parameters >= activations) return "hidden_size";
+  return batchSize > 1 ? "batchSize" : "segment_length";
+}

@@ -1,0 +1,108 @@
+/** What a training takes is told beforehand, and it takes that. */
+import * as assert from "uvu/assert";
+import { arena } from "../../src/autodiff/arena.ts";
+import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
+import { backward, step } from "../../src/autodiff/tape.ts";
+import { type ModelConfig, parseConfig } from "../../src/model/config.ts";
+import { preset } from "../../src/model/presets.ts";
+import { Transformer } from "../../src/model/transformer.ts";
+import { activationBytes, requireTrainingRoom, trainingBytes } from "../../src/train/bytes.ts";
+import type { TrainingOptions } from "../../src/train/options.ts";
+import { Trainer } from "../../src/train/trainer.ts";
+import { heap } from "../../src/wasm/runtime.ts";
+import { suite } from "../harness.ts";
+import { refusal } from "../refusal.ts";
+import { randomDocuments, tinyConfig } from "../tiny.ts";
+
+const test = suite("training bytes");
+
+/** Large enough that the rounding of each tensor to a cache line does not count. */
+const config = (overrides: Partial<ModelConfig> = {}): ModelConfig => {
+  const small = { vocab_size: 300, hidden_size: 96, num_hidden_layers: 3, num_attention_heads: 3, head_dim: 29 };
+  const rest = { intermediate_size: 210, segment_length: 48, memory_layers: [1], memory_size: 150, memory_topk: 9 };
+  return parseConfig({ ...small, ...rest, ...overrides }, "test");
+};
+
+/** Bytes in the arena at the end of a step that retrieves from its memories. */
+function usedActivations(config: ModelConfig, rows: number): number {
+  const model = new Transformer(config, 1);
+  const state = model.newState({ rows });
+  const ids = new Int32Array(rows * config.segment_length).fill(7);
+  let used = 0;
+  for (let segment = 0; segment < 3; segment++) {
+    step(() => {
+      backward(crossEntropy(model.forward({ ids, dropoutKey: 1 }, state), ids).loss);
+      used = arena.bytesUsed;
+    });
+  }
+  state.release();
+  model.parameters.release();
+  return used;
+}
+
+const variants: [string, Partial<ModelConfig>][] = [
+  ["a memory", {}],
+  ["no memory", { memory_layers: [] }],
+  ["two joint memories of many neighbours", { memory_layers: [0, 2], memory_combine: "joint", memory_topk: 64 }],
+  ["a cache", { xl_cache_length: 90 }],
+  ["dropout", { dropout: 0.1 }],
+  ["a large vocabulary", { vocab_size: 5000 }],
+  ["a wide feed-forward", { intermediate_size: 900, hidden_act: "gelu" }],
+];
+for (const [variant, overrides] of variants) {
+  for (const rows of [1, 5]) {
+    test(`the activations of ${rows} rows are told to within 5 per cent: ${variant}`, () => {
+      const [told, used] = [activationBytes(config(overrides), rows), usedActivations(config(overrides), rows)];
+      assert.ok(Math.abs(told / used - 1) < 0.05, `told ${told}, used ${used}`);
+    });
+  }
+}
+
+const options: [string, Partial<TrainingOptions>][] = [
+  ["AdamW", {}],
+  ["Adafactor", { optimizer: "adafactor" }],
+  ["accumulation", { gradientAccumulation: 3 }],
+];
+for (const [variant, given] of options) {
+  test(`what parameters, moments and memories take is told to within 2 per cent: ${variant}`, () => {
+    const before = heap.bytesInUse;
+    const chosen = { batchSize: 2, ...given };
+    const model = new Transformer(config(), 1);
+    const trainer = new Trainer(model, randomDocuments([100, 90, 80, 70, 60, 50]), chosen);
+    const used = heap.bytesInUse - before;
+    const { parameters, memories } = trainingBytes(config(), chosen);
+    assert.ok(Math.abs((parameters + memories) / used - 1) < 0.02, `told ${parameters + memories}, used ${used}`);
+    trainer.release();
+    model.parameters.release();
+    assert.is(heap.bytesInUse, before);
+  });
+}
+
+test("an evaluation needs memories of its own, while it lasts", () => {
+  const [without, withOne] = [0, 5].map((evaluateEvery) => trainingBytes(tinyConfig(), { evaluateEvery }).memories);
+  assert.is(withOne, 2 * without);
+});
+
+test("what cannot fit is refused with the bytes and the key of the largest part, before anything is allocated", () => {
+  const before = heap.bytesInUse;
+  const base = preset("small");
+  const refused = (config: ModelConfig, options: Partial<TrainingOptions>) =>
+    refusal(() => requireTrainingRoom(config, options));
+  const batch = refused(base, { batchSize: 4096 });
+  assert.match(
+    batch,
+    /^this training needs \d+ bytes \(parameters \d+, activations \d+, memories \d+\), but \d+ are left/,
+  );
+  assert.match(batch, /; lower batchSize, which is 4096: \d+ would do$/);
+  const [, fits] = /: (\d+) would do/.exec(batch) ?? [];
+  requireTrainingRoom(base, { batchSize: Number(fits) });
+  assert.match(refused({ ...base, memory_size: 2 ** 24 }, {}), /lower memory_size, which is 16777216: \d+ would do$/);
+  assert.match(refused({ ...base, hidden_size: 2 ** 16 }, { batchSize: 1 }), /lower hidden_size, which is 65536: \d+/);
+  assert.match(refused({ ...base, segment_length: 2 ** 16, memory_size: 9 }, { batchSize: 1 }), "lower segment_length");
+  assert.match(refused({ ...base, memory_size: 2 ** 24, hidden_size: 2 ** 16 }, {}), /, and more$/);
+  assert.is(heap.bytesInUse, before);
+});
+
+test("every preset fits with its own batch of one", () => {
+  for (const name of ["tiny", "small", "base"]) requireTrainingRoom(preset(name), { batchSize: 1 });
+});
