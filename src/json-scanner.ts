@@ -7,6 +7,10 @@ import { InputError } from "./errors.ts";
 
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const WHITE_SPACE = " \n\r\t";
+const SPACE = 0x20;
+const QUOTATION_MARK = 0x22;
+const BACKSLASH = 0x5c;
+const FIRST_SURROGATE = 0xd800;
 const HALF_A_PAIR = /\p{Surrogate}/u;
 
 /** A name as a message shows it: quoted, control characters escaped, cut if it is long. */
@@ -43,7 +47,7 @@ export class JsonScanner {
 
   /** The next character that is no white space, "" at the end. */
   peek(): string {
-    while (this.#at < this.#text.length && WHITE_SPACE.includes(this.#text[this.#at])) this.#at++;
+    while (this.#text.charCodeAt(this.#at) <= SPACE && WHITE_SPACE.includes(this.#text[this.#at])) this.#at++;
     return this.#text.charAt(this.#at);
   }
 
@@ -66,10 +70,16 @@ export class JsonScanner {
 
   string(what: string): string {
     if (this.peek() !== '"') this.refuseHere(what, "must be a string");
-    const end = this.#endOfString();
-    const text = end < 0 ? undefined : parsedString(this.#text.slice(this.#at, end));
+    const start = this.#at + 1;
+    const end = this.#skipPlain(start);
+    if (this.#text[end] === '"') {
+      this.#at = end + 1;
+      return this.#text.slice(start, end);
+    }
+    const after = this.#endOfString(end);
+    const text = parsedString(this.#text.slice(this.#at, after));
     if (text === undefined) return this.refuseHere(what, "must be a string of JSON");
-    this.#at = end;
+    this.#at = after;
     return text;
   }
 
@@ -105,13 +115,23 @@ export class JsonScanner {
     return true;
   }
 
-  /** The place after the quotation mark that ends the string which begins here; −1 if it does not end. */
-  #endOfString(): number {
-    for (let at = this.#at + 1; at < this.#text.length; at++) {
-      if (this.#text[at] === '"') return at + 1;
-      if (this.#text[at] === "\\") at++;
+  /** Where the characters end that stand for themselves in a string and are no part of a surrogate pair. */
+  #skipPlain(from: number): number {
+    for (let at = from; ; at++) {
+      const code = this.#text.charCodeAt(at);
+      const plain = code >= SPACE && code < FIRST_SURROGATE && code !== QUOTATION_MARK && code !== BACKSLASH;
+      if (!plain) return at;
     }
-    return -1;
+  }
+
+  /** The place after the quotation mark that ends a string, in the midst of which `from` is; the end if there is none. */
+  #endOfString(from: number): number {
+    for (let at = from; at < this.#text.length; at++) {
+      const code = this.#text.charCodeAt(at);
+      if (code === QUOTATION_MARK) return at + 1;
+      if (code === BACKSLASH) at++;
+    }
+    return this.#text.length;
   }
 }
 

@@ -34,7 +34,7 @@ export function tokenizerFromJson(json: unknown, source: string): Tokenizer {
   } catch (error) {
     // The library compiles the patterns of the file.
     if (!(error instanceof SyntaxError)) throw error;
-    throw new InputError(`${source} is not a usable tokenizer: ${error.message}`);
+    throw new InputError(`${source} is not a usable tokenizer: ${error.message.slice(0, 150).replaceAll(/\s/g, " ")}`);
   }
 }
 

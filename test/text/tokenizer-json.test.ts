@@ -65,9 +65,26 @@ const damaged: [title: string, json: unknown, names: RegExp][] = [
   ["a split that drops its matches", sequence({ ...split, behavior: "Removed" }, byteLevel), /remove or alter/],
   ["a split that keeps only matches", sequence({ ...split, invert: true }, byteLevel), /remove or alter/],
   ["a split without pattern", sequence({ ...split, pattern: {} }, byteLevel), /remove or alter/],
+  ["a split that drops its matches in small letters", sequence({ ...split, behavior: "removed" }, byteLevel), /remove/],
+  ["a split that is not done here", sequence({ ...split, behavior: "MergedWithNext" }, byteLevel), /remove or alter/],
+  ["a split inverted by a number", sequence({ ...split, invert: 1 }, byteLevel), /remove or alter/],
+  ["a split by two patterns", sequence({ ...split, pattern: { String: " ", Regex: 5 } }, byteLevel), /remove or alter/],
+  ["an endless pattern", sequence({ ...split, pattern: { Regex: "\\p{".repeat(1e5) } }, byteLevel), /remove or alter/],
+  [
+    "a prefix space by a text",
+    { ...good, pre_tokenizer: { ...byteLevel, add_prefix_space: "no" } },
+    /add_prefix_space/,
+  ],
+  ["words that are neither on nor off", { ...good, pre_tokenizer: { ...byteLevel, use_regex: 0 } }, /use_regex/],
   ["a malformed pattern", sequence({ ...split, pattern: { Regex: "(" } }, byteLevel), /[Rr]egular expression|[Gg]roup/],
   ["a word suffix", { ...good, model: { ...model, end_of_word_suffix: "</w>" } }, /end_of_word_suffix/],
   ["a subword prefix", { ...good, model: { ...model, continuing_subword_prefix: "##" } }, /continuing_subword_prefix/],
+  [
+    "a suffix within words",
+    { ...good, model: { ...model, continuing_subword_suffix: "@" } },
+    /continuing_subword_suffix/,
+  ],
+  ["a fused unknown", { ...good, model: { ...model, fuse_unk: true, unk_token: "a" } }, /fuse_unk/],
   ["no vocabulary", { ...good, model: { ...model, vocab: undefined } }, /model\.vocab/],
   ["a byte missing", { ...good, model: { ...model, vocab: vocabWithoutA } }, /byte 97 has none/],
   ["an id that is no integer", { ...good, model: { ...model, vocab: { ...model.vocab, a: "97" } } }, /"a"/],
@@ -80,10 +97,20 @@ const damaged: [title: string, json: unknown, names: RegExp][] = [
   ["a merge of numbers", { ...good, model: { ...model, merges: [[1, 2]] } }, /merges\[0\]/],
   ["a merge into no token", { ...good, model: { ...model, merges: ["a b"] } }, /merges\[0\] needs "ab"/],
   ["a merge of no token", { ...good, model: { ...model, merges: ["th e"] } }, /merges\[0\] needs "th"/],
+  ["merges of both forms", { ...good, model: { ...model, merges: ["h e", ["t", "he"]] } }, /all pairs, or all strings/],
+  ["a merge of lists", { ...good, model: { ...model, merges: [[["h"], "e"]] } }, /merges\[0\] must be a pair/],
+  ["a merge without a text", { ...good, model: { ...model, merges: [[{ toString: 1 }, "e"]] } }, /merges\[0\] must be/],
+  ["an endless token", { ...good, model: { ...model, merges: [`${"x".repeat(1e6)} e`] } }, /needs "xxx.{1,90}"/],
   ["added tokens that are no list", { ...good, added_tokens: {} }, /added_tokens/],
   ["an added token without id", added({ content: "<s>" }), /added_tokens\[0\]/],
   ["an empty added token", added({ id: 258, content: "" }), /added_tokens\[0\]/],
   ["an added token that strips", added({ id: 258, content: "<s>", lstrip: true }), /"<s>" swallows/],
+  ["an added token that strips by a number", added({ id: 258, content: "<s>", rstrip: 1 }), /"<s>" swallows/],
+  [
+    "an added token that is a word in symbols",
+    { ...added({ id: 258, content: "Ġhe" }), model: { ...model, ignore_merges: true } },
+    /"Ġhe" hides/,
+  ],
   ["an added token that hides a space", added({ id: 258, content: "Ġ" }), /"Ġ" hides/],
   ["an added token beyond a hole", added({ id: 259, content: "<s>" }), /258 is missing/],
 ];
@@ -94,5 +121,6 @@ for (const [title, json, names] of damaged) {
     assert.match(sentence, /^dir\/tokenizer\.json is not a usable tokenizer: /);
     assert.match(sentence, names);
     assert.not.match(sentence, /\n/);
+    assert.ok(sentence.length < 300);
   });
 }
