@@ -9,6 +9,7 @@
 import { digest } from "../digest.ts";
 import { InputError } from "../errors.ts";
 import { parseJson } from "../json.ts";
+import { quote } from "../json-scanner.ts";
 import { type Field, integer, parseFields } from "../model/fields.ts";
 import { floatTensor, readSafetensors, type StoredTensor, writeSafetensors } from "../model/safetensors.ts";
 import { TensorReader } from "../model/tensor-reader.ts";
@@ -82,11 +83,15 @@ export function decodeMemory(bytes: Uint8Array, name: string): MemorySnapshot {
   return { ...shape, name, model: metadata.model, layers, sources };
 }
 
-function checkFile(bytes: Uint8Array, { format, version, checksum }: Record<string, string>, name: string): void {
+function checkFile(bytes: Uint8Array, metadata: Record<string, string>, name: string): void {
+  const { format, version, checksum, model = "" } = metadata;
   if (format !== FORMAT) throw new InputError(`${name} is not a memory's file, as "memorizing read" writes them`);
   if (version !== VERSION) {
-    throw new InputError(`${name} has version ${version} of its format, but only version ${VERSION} can be read`);
+    throw new InputError(
+      `${name} has version ${quote(String(version))} of its format, but only version ${VERSION} can be read`,
+    );
   }
+  if (!/^\w{0,64}$/.test(model)) throw new InputError(`${name}: ${quote(model)} is no fingerprint of a model`);
   const beginning = new TextDecoder().decode(bytes.subarray(8, CHECKSUM_AT));
   if (beginning === BEGINNING && checksum === checksumOf(bytes)) return;
   throw new InputError(`${name} was altered after it had been written: its checksum does not fit; make it anew`);

@@ -79,7 +79,7 @@ export function loadCheckpoint(directory: string): Checkpoint {
   const { config, weights, tokenizer } = readModelFiles(directory);
   for (const [path, { metadata }] of [[paths.trainer, trainer] as const, [paths.model, weights] as const]) {
     if (metadata.step === String(record.step)) continue;
-    const found = metadata.step === undefined ? "of no step" : `of step ${metadata.step}`;
+    const found = /^\d{1,16}$/.test(metadata.step ?? "") ? `of step ${metadata.step}` : "of no step";
     throw new InputError(`${path} is ${found} but ${paths.record} of step ${record.step}: they are no one checkpoint`);
   }
   const model = modelFromTensors(config, weights.tensors, paths.model);

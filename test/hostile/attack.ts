@@ -51,7 +51,8 @@ export function sentenceOf(reader: Reader, path: string): string | undefined {
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     const { message } = error;
-    assert.ok(message.includes(path) && message.length < LONGEST_SENTENCE, `not a sentence with the name: ${message}`);
+    const short = message.length < LONGEST_SENTENCE;
+    assert.ok(short && message.includes(path), `no sentence with the name: ${message.slice(0, 2 * LONGEST_SENTENCE)}`);
     assert.not.match(message, /[\n\r]/);
     return message;
   }

@@ -45,7 +45,7 @@ function main(): void {
   });
   worker.on("exit", () => {
     clearInterval(watch);
-    rmSync(directory, { recursive: true });
+    rmSync(directory, { recursive: true, force: true });
   });
 }
 

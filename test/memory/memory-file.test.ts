@@ -115,7 +115,7 @@ test("another safetensors file and one of a later version are refused as what th
   );
   assert.is(
     refusal(() => decodeMemory(writeSafetensors(new Map(), { format: "memorizing-memory", version: "2" }), "new")),
-    "new has version 2 of its format, but only version 1 can be read",
+    'new has version "2" of its format, but only version 1 can be read',
   );
 });
 
@@ -142,6 +142,7 @@ test("a forged file whose parts contradict each other is refused, too", () => {
   assert.match(reshaped({ appended: -1 }), /^f: appended must be a whole number from 0/);
   assert.is(reshaped({ appended: 2 }), "f holds 3 pairs, but only 2 were remembered");
   assert.match(refused({ shape: "{" }), /^f: its metadata are not as "memorizing read" writes them/);
+  assert.is(refused({ model: "x\n" }), 'f: "x\\n" is no fingerprint of a model');
   assert.is(refused({ documents: "[1]" }), "f: documents in its metadata must be a list of names");
   assert.match(refused({ documents: '["a"]' }), /^f: tensor "sources.document" holds [123], which is not from 0 to 0$/);
   const negative = (snapshot: MemorySnapshot) => snapshot.sources?.columns.begin.fill(-7);
