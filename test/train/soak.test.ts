@@ -1,0 +1,33 @@
+/** The soak in small; the long one is `npm run test:soak`. */
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as assert from "uvu/assert";
+import { heap } from "../../src/wasm/runtime.ts";
+import { suite } from "../harness.ts";
+import { growth, type Reading, soakGeneration, soakTraining } from "../reliability/soak-run.ts";
+
+const test = suite("soak");
+
+let folder = "";
+test.before(() => {
+  folder = fs.mkdtempSync(join(tmpdir(), "soak-test-"));
+});
+test.after(() => fs.rmSync(folder, { recursive: true }));
+
+function requireFlat(readings: readonly Reading[]): void {
+  assert.is(readings.length, 10);
+  assert.equal([growth(readings, "wasm"), growth(readings, "allocated")], [0, 0]);
+}
+
+test("a training takes no more of the WebAssembly memory as it goes on, and leaves nothing in it", async () => {
+  const before = heap.bytesInUse;
+  requireFlat(await soakTraining(200, folder));
+  const once = heap.bytesInUse - before; // what kernels keep as scratch
+  await soakTraining(100, folder);
+  assert.is(heap.bytesInUse - before, once);
+});
+
+test("a generation takes no more of the WebAssembly memory as it goes on", async () => {
+  requireFlat(await soakGeneration(1500));
+});
