@@ -1,8 +1,11 @@
 /** All experiments, in the order in which `--help` names them. */
+import { ablations } from "./ablations.ts";
+import { baselines } from "./baselines.ts";
 import { context } from "./context.ts";
 import type { Experiment } from "./experiment.ts";
 import { growth } from "./growth.ts";
 import { retrofit } from "./retrofit.ts";
 import { scale } from "./scale.ts";
+import { tokens } from "./tokens.ts";
 
-export const experiments: readonly Experiment[] = [context, growth, scale, retrofit];
+export const experiments: readonly Experiment[] = [context, growth, scale, retrofit, ablations, baselines, tokens];

@@ -1,0 +1,184 @@
+/** The paper's ablations (section 4.5), and some of its own: one thing changed at a time, all else as in the best model. */
+import type { ModelConfig } from "../model/config.ts";
+import type { Finding, ReportTable } from "../report/experiment-report.ts";
+import type { TrainingOptions } from "../train/options.ts";
+import type { Cell, Experiment } from "./experiment.ts";
+import { recall } from "./recall.ts";
+import { EVAL_TOKENS, MEMORY, withMemory, withXl, xl } from "./recipe.ts";
+import { percentText, perplexityTable, perplexityText, UNKNOWN } from "./reporting.ts";
+import type { Results } from "./results.ts";
+
+const base = withXl(withMemory(MEMORY));
+const gate = withXl(withMemory(MEMORY, "gate"));
+
+/** `cell` with some keys of its configuration or its training replaced. */
+function vary(
+  cell: Cell,
+  name: string,
+  label: string,
+  config: Partial<ModelConfig>,
+  training: Partial<TrainingOptions> = {},
+): Cell {
+  return { ...cell, name: `${cell.name}-${name}`, label, config: { ...cell.config, ...config }, training };
+}
+
+const architecture: readonly Cell[] = [
+  base,
+  ...[0, 1, 3].map((layer) => {
+    return vary(base, `layer-${layer}`, `memory in layer ${layer + 1} of 4, not 3`, { memory_layers: [layer] });
+  }),
+  vary(base, "layers-1-2", "memory in layers 2 and 3", { memory_layers: [1, 2] }),
+  vary(base, "layers-all", "memory in all layers", { memory_layers: [0, 1, 2, 3] }),
+  ...[4, 8, 16, 64, 128].map((k) => vary(base, `k-${k}`, `K ${k}, not 32`, { memory_topk: k })),
+  ...[1, 4, 20].map((init) => {
+    return vary(base, `scale-${init}`, `attention scale begins at ${init}, not 10`, { attention_scale_init: init });
+  }),
+  vary(base, "rate-1", "attention scales and biases at the common rate, not 5 times", {}, { attentionRate: 1 }),
+  vary(base, "no-bias", "no position bias in the memory layer", { memory_layer_position_bias: false }),
+  vary(base, "heads-32", "4 heads of 32, not 2 of 64", { num_attention_heads: 4, head_dim: 32 }),
+  vary(base, "float16", "memory kept as float16", { memory_dtype: "float16" }),
+  gate,
+  ...[-2, 2].map((init) => vary(gate, `init-${init}`, `gate begins at ${init}, not 0`, { memory_gate_init: init })),
+  ...[1, 20].map((rate) => {
+    return vary(gate, `rate-${rate}`, `gate at ${rate} times the rate, not 5`, {}, { attentionRate: rate });
+  }),
+];
+
+function seeded(cell: Cell): Cell[] {
+  return [1, 2].map((seedOffset) => {
+    return {
+      ...cell,
+      name: `${cell.name}-seed-${seedOffset}`,
+      label: `${cell.label}, seed + ${seedOffset}`,
+      seedOffset,
+    };
+  });
+}
+
+const seeds: readonly Cell[] = [base, ...seeded(base), xl, ...seeded(xl)];
+
+/** The model whose memory is searched otherwise; its own search is exact. */
+const large = { ...withXl(withMemory(8192)), memorySizes: [8192] };
+
+function searched(name: string, label: string, config: Partial<ModelConfig>): Cell {
+  return {
+    name: `search-${name}`,
+    label,
+    config: { ...large.config, ...config },
+    share: 0,
+    from: large.name,
+    memorySizes: large.memorySizes,
+    measure: recall,
+  };
+}
+
+const exact = searched("exact", "exact", { memory_search: "exact" });
+const searches: readonly Cell[] = [
+  exact,
+  searched("quantised", "quantised", { memory_search: "quantised" }),
+  ...[1, 2, 4, 8].map((buckets) => {
+    const config = { memory_search: "bucketed", memory_buckets: buckets } as const;
+    return searched(`bucketed-${buckets}`, `bucketed, ${buckets} K buckets`, config);
+  }),
+  ...[4, 8, 16, 32, 64].map((probes) => {
+    const config = { memory_search: "inverted", memory_probes: probes } as const;
+    return searched(`inverted-${probes}`, `inverted, ${probes} probes`, config);
+  }),
+];
+
+const distinct = new Map([...architecture, ...seeds, large, ...searches].map((cell) => [cell.name, cell]));
+
+export const ablations: Experiment = {
+  name: "ablations",
+  summary: "layer, K, gate or joint, scale, bias, search, storage, seeds",
+  title: "What matters, and what does not",
+  paper:
+    "The paper, section 4.5: memory in layer 3, 6, 9 or 12 of 12 gives 2.40, 2.36, 2.37, 2.43; K of 32, 128, 256 gives 2.38, " +
+    "2.37, 2.37; more memory layers gain nothing; 90 % recall is as good as exact search.",
+  cells: [...distinct.values()],
+  evalTokens: EVAL_TOKENS,
+  report: (results) => ({
+    question: `One thing at a time is changed in a model with a memory of ${MEMORY} and an XL cache: what does that cost or gain?`,
+    findings: results.corpora.flatMap((corpus) => [searchFinding(results, corpus), seedFinding(results, corpus)]),
+    parts: [
+      perplexityTable("One thing changed", results, architecture, base.name),
+      perplexityTable("Seeds", results, seeds, xl.name),
+      ...results.corpora.map((corpus) => searchTable(results, corpus)),
+      ...results.corpora.map((corpus) => changesChart(results, corpus)),
+      ...results.corpora.map((corpus) => recallChart(results, corpus)),
+    ],
+  }),
+};
+
+function searchTable(results: Results, corpus: string): ReportTable {
+  const rows = searches.map(({ name, label }) => {
+    const found = results.number(corpus, name, "recall");
+    return [
+      label,
+      found === undefined ? UNKNOWN : `${(100 * found).toFixed(1)} %`,
+      perplexityText(results.perplexity(corpus, name)),
+      percentText(results.change(corpus, name, exact.name)),
+    ];
+  });
+  const note = "Recall: the share of the K best keys that were found, over lookups in a memory of more than K.";
+  return {
+    kind: "table",
+    title: `Search on ${corpus}`,
+    header: ["search", "recall", "perplexity", "against exact"],
+    rows,
+    note,
+  };
+}
+
+/** Searches that find at least 90 % of the pairs cost less than half a percent of perplexity. */
+function searchFinding(results: Results, corpus: string): Finding {
+  const good = searches.filter(({ name }) => (results.number(corpus, name, "recall") ?? 0) >= 0.9);
+  const changes = good.map(({ name }) => results.change(corpus, name, exact.name) ?? 0);
+  const complete = searches.every(({ name }) => results.cell(corpus, name) !== undefined);
+  return {
+    claim: `${corpus}: searches with a recall of 90 % or more cost less than 0.5 % of perplexity`,
+    found: `${good.length} such searches, at worst ${percentText(complete ? Math.max(...changes) : undefined)}`,
+    holds: complete ? changes.every((change) => change < 0.005) : undefined,
+  };
+}
+
+/** The seeds of a model differ by less than the memory gains. */
+function seedFinding(results: Results, corpus: string): Finding {
+  const perplexities = (cell: Cell) =>
+    [cell, ...seeded(cell)].map(({ name }) => results.perplexity(corpus, name) ?? Number.NaN);
+  const [ours, theirs] = [perplexities(base), perplexities(xl)];
+  const spread = Math.max(...ours) - Math.min(...ours);
+  const gain = Math.min(...theirs) - Math.max(...ours);
+  const known = [...ours, ...theirs].every((perplexity) => !Number.isNaN(perplexity));
+  return {
+    claim: `${corpus}: three seeds of ${base.name} differ by less than its gain over ${xl.name}`,
+    found: known ? `they differ by ${spread.toFixed(3)}, the gain is at least ${gain.toFixed(3)}` : UNKNOWN,
+    holds: known ? spread < gain : undefined,
+  };
+}
+
+function changesChart(results: Results, corpus: string) {
+  const labels = { title: `One thing changed, on ${corpus}`, x: "change", y: "perplexity, percent against the base" };
+  const bars = architecture.flatMap(({ name, label }) => {
+    const change = results.change(corpus, name, base.name);
+    if (change === undefined || name === base.name) return [];
+    return [
+      { label: name.replace(`${base.name}-`, ""), value: 100 * change, detail: `${label}: ${percentText(change)}` },
+    ];
+  });
+  return { kind: "bars", labels, bars } as const;
+}
+
+function recallChart(results: Results, corpus: string) {
+  const labels = { title: `Recall and perplexity on ${corpus}`, x: "recall, percent", y: "perplexity" };
+  const lines = ["bucketed", "inverted"].map((kind) => {
+    const points = searches
+      .filter(({ name }) => name.startsWith(`search-${kind}`) || name === exact.name)
+      .flatMap(({ name }) => {
+        const [found, perplexity] = [results.number(corpus, name, "recall"), results.perplexity(corpus, name)];
+        return found === undefined || perplexity === undefined ? [] : [[100 * found, perplexity] as const];
+      });
+    return { name: kind, points: points.toSorted(([a], [b]) => a - b) };
+  });
+  return { kind: "lines", labels, lines: lines.filter(({ points }) => points.length > 0) } as const;
+}
