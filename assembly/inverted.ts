@@ -7,8 +7,9 @@
  * number wins. A result depends on its query and the lists alone, to the bit, not on the queries beside it. How lists come
  * about is lists.ts's and kmeans.ts's matter.
  */
+import { listsOf } from "./kmeans";
 import {
-  capacityOf, centroidsOf, CHUNK, entryOf, firstChunkOf, goneOf, lengthOf, listsOf, nextChunk, panelsOf, slotsOf, widthOf,
+  capacityOf, CHUNK, clusteringOf, entryOf, firstChunkOf, goneOf, lengthOf, nextChunk, panelsOf, slotsOf, widthOf,
 } from "./lists";
 import { multiplyTile, packPanels, TILE_COLUMNS, TILE_ROWS } from "./matmul";
 import { findProbes, groupByList, probesScratchBytes } from "./probes";
@@ -60,7 +61,7 @@ function searchLists(
   scores: usize, slots: usize, resultStride: i32, queries: usize, queryStride: i32, count: i32,
   index: usize, begin: i32, stored: i32, k: i32, mostProbes: i32, scratch: usize,
 ): void {
-  const lists = listsOf(index), probes = min(mostProbes, lists), wanted = min(k, stored);
+  const lists = listsOf(clusteringOf(index)), probes = min(mostProbes, lists), wanted = min(k, stored);
   const probed = scratch;
   const members = probed + (<usize>(count * probes) << 2);
   const starts = members + (<usize>(count * probes) << 2);

@@ -1,33 +1,74 @@
 /**
- * Centroids of a ring's keys, by a few passes of spherical k-means: a key belongs to the centroid with which it has the largest
+ * Clusterings of a ring's keys, by a few passes of spherical k-means: a key belongs to the centroid with which it has the largest
  * inner product, and a centroid is the direction of the sum of its keys.
  *
  * Assigning keys is the search for their one nearest centroid, so topk.ts does it with k = 1. Nothing is drawn at random: the
- * same keys give the same centroids, bit for bit, on any number of threads. The kernels take all heads of one row: their
- * indices (lists.ts), `stride` bytes apart, and keys [H, capacity, D], floats or halves. "Keys slot, step, count" are those in
- * the `count` slots slot, slot + step, … modulo the capacity. How often keys are assigned, and which, is the caller's matter.
+ * same keys give the same centroids, bit for bit, on any number of threads, however the work is cut into calls. When keys
+ * are assigned, and which, is the caller's matter (src/memory/row-lists.ts); what lists are made of them, that of lists.ts.
+ *
+ * A clustering is a block of memory: a header, the centroids, and for each slot of the ring the nearest of them. The kernels take
+ * those of all heads of one row, `stride` bytes apart, and keys [H, capacity, D], floats or halves. "Keys slot, step, count" are
+ * those in the `count` slots slot, slot + step, … modulo the capacity.
  */
 import { floatsAt } from "./half";
-import { capacityOf, centroidsOf, listOf, listsOf, widthOf } from "./lists";
 import { dot } from "./norm";
 import { QUERY_BLOCK, searchBlock, topk_scratch_bytes } from "./topk";
 import { addTo } from "./vectors";
 
+/** Fields of the header (i32): D, slots of the ring, lists in use, offset of the nearest lists in bytes. */
+const WIDTH: usize = 0;
+const CAPACITY: usize = 4;
+const LISTS: usize = 8;
+const NEAREST: usize = 12;
+const HEADER_BYTES: i32 = 64;
+
+/** Bytes of a clustering of a ring of `capacity` slots into up to `most` lists. */
+export function kmeans_bytes(width: i32, capacity: i32, most: i32): f64 {
+  return <f64>((HEADER_BYTES + (<i64>most * width << 2) + (<i64>capacity << 1) + 63) & ~63);
+}
+
+/** Writes the header of a clustering; it has no lists yet. */
+export function kmeans_layout(clustering: usize, width: i32, capacity: i32, most: i32): void {
+  store<i32>(clustering, width, WIDTH);
+  store<i32>(clustering, capacity, CAPACITY);
+  store<i32>(clustering, 0, LISTS);
+  store<i32>(clustering, HEADER_BYTES + (most * width << 2), NEAREST);
+}
+
+/** How many lists are in use. */
+@inline
+export function listsOf(clustering: usize): i32 {
+  return load<i32>(clustering, LISTS);
+}
+
+/** The centroids, [lists, D]. */
+@inline
+export function centroidsOf(clustering: usize): usize {
+  return clustering + HEADER_BYTES;
+}
+
+/** Where the list nearest to the key in `slot` is noted (u16). */
+@inline
+export function nearestTo(clustering: usize, slot: i32): usize {
+  return clustering + load<i32>(clustering, NEAREST) + (slot << 1);
+}
+
 /**
- * Starts with keys at even distances among the `count` keys from `slot` on; centroids must be 0 before. Heads [from, to) are
- * computed. `scratch`: D floats.
+ * Begins anew with `lists` lists around keys at even distances among the `count` keys from `slot` on; without keys the centroids are
+ * 0. Heads [from, to) are computed. `scratch`: D floats.
  */
 export function kmeans_start(
-  indices: usize, stride: usize, keys: usize, half: bool, slot: i32, count: i32, from: i32, to: i32, scratch: usize,
+  clusterings: usize, stride: usize, keys: usize, half: bool, lists: i32, slot: i32, count: i32, from: i32, to: i32, scratch: usize,
 ): void {
-  const width = widthOf(indices), capacity = capacityOf(indices);
+  const width = load<i32>(clusterings, WIDTH), capacity = load<i32>(clusterings, CAPACITY);
   for (let head = from; head < to; head++) {
-    const index = indices + head * stride;
-    const lists = listsOf(index);
-    for (let list = 0; list < lists; list++) {
+    const clustering = clusterings + head * stride, centroids = centroidsOf(clustering);
+    store<i32>(clustering, lists, LISTS);
+    memory.fill(centroids, 0, <usize>(lists * width) << 2);
+    for (let list = 0; count > 0 && list < lists; list++) {
       const at = <i32>((<i64>list * count / lists + slot) % capacity);
       const key = floatsAt(keys, <usize>(head * capacity + at) * width, width, half, scratch);
-      setDirection(centroidsOf(index) + ((<usize>list * width) << 2), key, width);
+      setDirection(centroids + ((<usize>list * width) << 2), key, width);
     }
   }
 }
@@ -51,9 +92,9 @@ export function kmeans_assign_scratch_bytes(width: i32): i32 {
 
 /** Notes the nearest list of each of the keys slot, step, count. Units [from, to) of kmeans_assign_units are computed. */
 export function kmeans_assign(
-  indices: usize, stride: usize, keys: usize, half: bool, slot: i32, step: i32, count: i32, from: i32, to: i32, scratch: usize,
+  clusterings: usize, stride: usize, keys: usize, half: bool, slot: i32, step: i32, count: i32, from: i32, to: i32, scratch: usize,
 ): void {
-  const width = widthOf(indices), capacity = capacityOf(indices);
+  const width = load<i32>(clusterings, WIDTH), capacity = load<i32>(clusterings, CAPACITY);
   const bytes = <usize>width << 2;
   const scores = scratch + QUERY_BLOCK * bytes;
   const nearest = scores + (QUERY_BLOCK << 2);
@@ -61,7 +102,7 @@ export function kmeans_assign(
   const blocks = (count + QUERY_BLOCK - 1) / QUERY_BLOCK;
   for (let unit = from; unit < to; unit++) {
     const head = unit / blocks, first = unit % blocks * QUERY_BLOCK;
-    const index = indices + head * stride;
+    const clustering = clusterings + head * stride;
     const n = min(QUERY_BLOCK, count - first);
     const start = <i32>((<i64>first * step + slot) % capacity);
     for (let i = 0, at = start; i < n; i++, at = (at + step) % capacity) {
@@ -69,9 +110,11 @@ export function kmeans_assign(
       if (!half) memory.copy(room, key, bytes);
     }
     memory.fill(nearest, 0, QUERY_BLOCK << 2); // list 0 takes keys that are not numbers
-    searchBlock(scores, nearest, 1, scratch, width, n, centroidsOf(index), false, width, 0, listsOf(index), 0, 1, work);
+    searchBlock(
+      scores, nearest, 1, scratch, width, n, centroidsOf(clustering), false, width, 0, listsOf(clustering), 0, 1, work,
+    );
     for (let i = 0, at = start; i < n; i++, at = (at + step) % capacity) {
-      store<u16>(listOf(index, at), <u16>load<i32>(nearest + (i << 2)));
+      store<u16>(nearestTo(clustering, at), <u16>load<i32>(nearest + (i << 2)));
     }
   }
 }
@@ -86,18 +129,18 @@ export function kmeans_move_scratch_bytes(width: i32, most: i32): i32 {
  * Heads [from, to) are computed.
  */
 export function kmeans_move(
-  indices: usize, stride: usize, keys: usize, half: bool, slot: i32, step: i32, count: i32, from: i32, to: i32, scratch: usize,
+  clusterings: usize, stride: usize, keys: usize, half: bool, slot: i32, step: i32, count: i32, from: i32, to: i32, scratch: usize,
 ): void {
-  const width = widthOf(indices), capacity = capacityOf(indices);
+  const width = load<i32>(clusterings, WIDTH), capacity = load<i32>(clusterings, CAPACITY);
   const bytes = <usize>width << 2;
   const sums = scratch + bytes;
   for (let head = from; head < to; head++) {
-    const index = indices + head * stride;
-    const lists = listsOf(index), centroids = centroidsOf(index);
+    const clustering = clusterings + head * stride;
+    const lists = listsOf(clustering), centroids = centroidsOf(clustering);
     memory.fill(sums, 0, <usize>lists * bytes);
     for (let i = 0, at = slot; i < count; i++, at = (at + step) % capacity) {
       const key = floatsAt(keys, <usize>(head * capacity + at) * width, width, half, scratch);
-      addTo(sums + load<u16>(listOf(index, at)) * bytes, key, width);
+      addTo(sums + load<u16>(nearestTo(clustering, at)) * bytes, key, width);
     }
     for (let list = 0; list < lists; list++) setDirection(centroids + list * bytes, sums + list * bytes, width);
   }

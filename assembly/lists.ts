@@ -4,27 +4,26 @@
  * A list is a chain of chunks, oldest key first, and a chunk holds copies of 32 keys in the layout that the 4×8 tile reads.
  * A ring forgets its oldest key first, which is therefore the first of its list: a key enters at the end of one chain and
  * leaves at the beginning of another, and a chunk whose keys have all left is free for any list. Which list a key belongs
- * to is kmeans.ts's matter, how lists are searched inverted.ts's.
+ * to says the clustering that the lists were made of (kmeans.ts); how they are searched is inverted.ts's matter.
  *
- * All of it is one block of memory, the head's "index": a header, the centroids, and the parts whose offsets the header gives.
+ * All of it is one block of memory, the head's "index": a header, and the parts whose offsets the header gives.
  */
 import { floatsAt } from "./half";
+import { listsOf, nearestTo } from "./kmeans";
 import { TILE_COLUMNS } from "./matmul";
 
 /** Keys of a chunk. Longer chunks are read faster and leave more room unused, up to two chunks a list. */
 export const CHUNK: i32 = 32;
 
-/** Fields of the header (i32): D, slots of the ring, chunks, lists in use, first free chunk; then offsets in bytes. */
+/** Fields of the header (i32): D, slots of the ring, chunks, first free chunk; then offsets in bytes, the clustering's too. */
 const WIDTH: usize = 0;
 const CAPACITY: usize = 4;
 const ROOM: usize = 8;
-const LISTS: usize = 12;
-const FREE: usize = 16;
-const ENTRIES: usize = 20;
-const NEXT: usize = 24;
-const SLOTS: usize = 28;
-const LIST_OF: usize = 32;
-const CHUNKS: usize = 36;
+const FREE: usize = 12;
+const CLUSTERING: usize = 16;
+const NEXT: usize = 20;
+const SLOTS: usize = 24;
+const CHUNKS: usize = 28;
 const HEADER_BYTES: i32 = 64;
 
 /** Fields of a list's entry (i32): its first chunk, how many of that chunk's keys have left, its last chunk, its length. */
@@ -40,42 +39,36 @@ function roomFor(size: i32, most: i32): i32 {
 }
 
 /** Offset of the chunks, behind all other parts. */
-function chunksOffset(width: i32, capacity: i32, room: i32, most: i32): i64 {
-  const numbers = <i64>most * (width + ENTRY_BYTES / 4) + room * (1 + CHUNK) + (capacity + 1) / 2;
-  return (HEADER_BYTES + (numbers << 2) + 63) & ~63;
+function chunksOffset(room: i32, most: i32): i64 {
+  return (HEADER_BYTES + <i64>most * ENTRY_BYTES + (<i64>room * (1 + CHUNK) << 2) + 63) & ~63;
 }
 
-/** Bytes of one head's index over a ring of `capacity` slots, `size` of them visible, with up to `most` lists. */
-export function lists_bytes(width: i32, capacity: i32, size: i32, most: i32): f64 {
+/** Bytes of one head's index over a ring of which `size` slots are visible, with up to `most` lists. */
+export function lists_bytes(width: i32, size: i32, most: i32): f64 {
   const room = roomFor(size, most);
-  return <f64>(chunksOffset(width, capacity, room, most) + (<i64>(room * CHUNK) * width << 2));
+  return <f64>((chunksOffset(room, most) + (<i64>(room * CHUNK) * width << 2) + 63) & ~63);
 }
 
 /** Writes the header of a head's index. Before its first use it must be cleared. */
 export function lists_layout(index: usize, width: i32, capacity: i32, size: i32, most: i32): void {
   const room = roomFor(size, most);
-  const entries = HEADER_BYTES + (most * width << 2);
-  const next = entries + most * ENTRY_BYTES;
-  const slots = next + (room << 2);
+  const next = HEADER_BYTES + most * ENTRY_BYTES;
   store<i32>(index, width, WIDTH);
   store<i32>(index, capacity, CAPACITY);
   store<i32>(index, room, ROOM);
-  store<i32>(index, entries, ENTRIES);
   store<i32>(index, next, NEXT);
-  store<i32>(index, slots, SLOTS);
-  store<i32>(index, slots + (room * CHUNK << 2), LIST_OF);
-  store<i32>(index, <i32>chunksOffset(width, capacity, room, most), CHUNKS);
+  store<i32>(index, next + (room << 2), SLOTS);
+  store<i32>(index, <i32>chunksOffset(room, most), CHUNKS);
 }
 
-/** Gives each of `heads` indices, `stride` bytes apart, `lists` empty lists whose centroids are 0. */
-export function lists_clear(indices: usize, stride: usize, heads: i32, lists: i32): void {
+/** Gives each of `heads` indices, `stride` bytes apart, empty lists, those of the clustering that lies `offset` bytes behind it. */
+export function lists_clear(indices: usize, stride: usize, heads: i32, offset: i32): void {
   for (let head = 0, index = indices; head < heads; head++, index += stride) {
     const room = load<i32>(index, ROOM);
     for (let chunk = 0; chunk < room; chunk++) setNextChunk(index, chunk, chunk + 1);
     store<i32>(index, 0, FREE);
-    store<i32>(index, lists, LISTS);
-    memory.fill(entryOf(index, 0), 0, <usize>(lists * ENTRY_BYTES));
-    memory.fill(centroidsOf(index), 0, <usize>(lists * widthOf(index)) << 2);
+    store<i32>(index, offset, CLUSTERING);
+    memory.fill(entryOf(index, 0), 0, <usize>(listsOf(clusteringOf(index)) * ENTRY_BYTES));
   }
 }
 
@@ -89,27 +82,15 @@ export function capacityOf(index: usize): i32 {
   return load<i32>(index, CAPACITY);
 }
 
-/** How many lists are in use. */
+/** The clustering that the lists were made of. */
 @inline
-export function listsOf(index: usize): i32 {
-  return load<i32>(index, LISTS);
-}
-
-/** The centroids, [lists, D]. */
-@inline
-export function centroidsOf(index: usize): usize {
-  return index + HEADER_BYTES;
-}
-
-/** Where the list of the key in `slot` is noted (u16). */
-@inline
-export function listOf(index: usize, slot: i32): usize {
-  return index + load<i32>(index, LIST_OF) + (slot << 1);
+export function clusteringOf(index: usize): usize {
+  return index + load<i32>(index, CLUSTERING);
 }
 
 @inline
 export function entryOf(index: usize, list: i32): usize {
-  return index + load<i32>(index, ENTRIES) + list * ENTRY_BYTES;
+  return index + HEADER_BYTES + list * ENTRY_BYTES;
 }
 
 @inline
@@ -151,7 +132,7 @@ export function slotsOf(index: usize, chunk: i32): usize {
 }
 
 /**
- * Copies the keys in slots slot, slot + 1, … modulo the capacity to the ends of the lists that `listOf` notes. keys
+ * Copies the keys in slots slot, slot + 1, … modulo the capacity to the ends of the lists that are noted for them. keys
  * [H, capacity, D], floats or halves; indices [H], `stride` bytes apart. Heads [from, to) are done. `scratch`: D floats.
  */
 export function lists_append(
@@ -159,10 +140,10 @@ export function lists_append(
 ): void {
   const width = widthOf(indices), capacity = capacityOf(indices);
   for (let head = from; head < to; head++) {
-    const index = indices + head * stride;
+    const index = indices + head * stride, clustering = clusteringOf(index);
     for (let i = 0, at = slot; i < count; i++) {
       const key = floatsAt(keys, <usize>(head * capacity + at) * width, width, half, scratch);
-      append(index, entryOf(index, load<u16>(listOf(index, at))), at, key, width);
+      append(index, entryOf(index, load<u16>(nearestTo(clustering, at))), at, key, width);
       if (++at == capacity) at = 0;
     }
   }
@@ -192,9 +173,9 @@ function startChunk(index: usize, entry: usize): void {
 /** Takes the keys in slots slot, slot + 1, …, which must be the oldest ones, out of the lists of `heads` indices. */
 export function lists_drop(indices: usize, stride: usize, heads: i32, slot: i32, count: i32): void {
   for (let head = 0, index = indices; head < heads; head++, index += stride) {
-    const capacity = capacityOf(index);
+    const capacity = capacityOf(index), clustering = clusteringOf(index);
     for (let i = 0, at = slot; i < count; i++) {
-      dropFirst(index, entryOf(index, load<u16>(listOf(index, at))));
+      dropFirst(index, entryOf(index, load<u16>(nearestTo(clustering, at))));
       if (++at == capacity) at = 0;
     }
   }

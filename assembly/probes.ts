@@ -5,7 +5,8 @@
  * last. They are found by bisection over the bits of the scores: counting how many reach a bar takes no branches, keeping a
  * sorted list of the best takes thousands. Keys are not looked at here; that is inverted.ts's matter.
  */
-import { centroidsOf, entryOf, lengthOf, listsOf, widthOf } from "./lists";
+import { centroidsOf, listsOf } from "./kmeans";
+import { clusteringOf, entryOf, lengthOf, widthOf } from "./lists";
 import { multiplyPanels, packPanels, TILE_COLUMNS, TILE_ROWS } from "./matmul";
 import { scoreFour } from "./topk";
 
@@ -22,7 +23,7 @@ export function probesScratchBytes(width: i32, most: i32): i32 {
 export function findProbes(
   probed: usize, queries: usize, queryStride: i32, count: i32, index: usize, probes: i32, scratch: usize,
 ): void {
-  const lists = listsOf(index), width = widthOf(index), centroids = centroidsOf(index);
+  const lists = listsOf(clusteringOf(index)), centroids = centroidsOf(clusteringOf(index)), width = widthOf(index);
   const columns = (lists + TILE_COLUMNS - 1) & ~(TILE_COLUMNS - 1);
   const empty = scratch + ((<usize>columns * BLOCK) << 2);
   const panels = empty + (<usize>columns << 2);

@@ -247,6 +247,78 @@ for (const [title, size, written] of [
   }
 }
 
+test("a memory that grows into a larger one finds what exact search finds, and the same to the bit if it is put back", () => {
+  const random = new Random(12);
+  const shape = { rows: 1, heads: 2, width: 5, segment: 9 };
+  const options = { kind: "inverted", lists: 6, probes: 6 } as const;
+  const small = new KvMemory({ ...shape, size: 130 }, options);
+  append(small, normals(random, 2 * 333, 5));
+  const [exact, larger] = pair({ ...shape, size: 400 }, options);
+  const again = new KvMemory({ ...shape, size: 400 }, { ...options, probes: 2 });
+  const before = new KvMemory({ ...shape, size: 400 }, { ...options, probes: 2 });
+  for (const memory of [exact, larger, before]) memory.restore(0, 333, small.contents(0));
+  for (let round = 0; round < 60; round++) {
+    const keys = normals(random, 2 * 9, 5);
+    for (const memory of [exact, larger, before]) append(memory, keys);
+    again.restore(0, before.appended(0), before.contents(0));
+    const q = normals(random, 2 * 4, 5);
+    assert.equal(lookup(larger, q, 8), lookup(exact, q, 8), `round ${round}`);
+    assert.equal(lookup(again, q, 8), lookup(before, q, 8), `round ${round}, put back`);
+  }
+  release(small, exact, larger, again, before);
+});
+
+test("how many keys come at a time makes no difference", () => {
+  const random = new Random(13);
+  const [width, size] = [6, 210];
+  const keys = kinds.clustered(random, 900, width);
+  const shape = { rows: 1, heads: 1, width, size, segment: 40 };
+  const memories = [1, 2, 3, 4, 31, 900].map((part) => {
+    const memory = new KvMemory(shape, { kind: "inverted", lists: 9, probes: 2 });
+    for (let at = 0; at < 900; at += part) append(memory, keys.subarray(at * width, (at + part) * width));
+    return memory;
+  });
+  const q = normals(random, 12, width);
+  const [one, ...others] = memories.map((memory) => {
+    const found = lookup(memory, q, 5);
+    return { ...found, serials: [...found.slots].map((slot) => memory.serial(0, slot)) };
+  });
+  for (const other of others) assert.equal(other, one);
+  release(...memories);
+});
+
+test("a query finds the same whatever others stand beside it", () => {
+  const random = new Random(14);
+  const memory = new KvMemory(
+    { rows: 1, heads: 1, width: 10, size: 300, segment: 9 },
+    { kind: "inverted", lists: 12, probes: 2 },
+  );
+  append(memory, normals(random, 444, 10));
+  const q = normals(random, 70, 10);
+  const together = lookup(memory, q, 6);
+  for (let i = 0; i < 70; i++) {
+    const alone = lookup(memory, q.slice(10 * i, 10 * i + 10), 6);
+    assert.equal(alone.slots, together.slots.slice(6 * i, 6 * i + 6));
+    assert.equal(alone.scores, together.scores.slice(6 * i, 6 * i + 6));
+  }
+  release(memory);
+});
+
+test("an empty memory and one of few keys, fewer than lists or neighbours, are searched like any", () => {
+  const random = new Random(15);
+  for (const size of [1, 2, 3, 4, 5, 7, 8, 9, 31, 32, 33]) {
+    const [exact, inverted] = pair({ size, width: 3, segment: 2 }, { lists: 40, probes: 40 });
+    for (let written = 0; written <= 3 * size; written++) {
+      const q = normals(random, 5, 3);
+      assert.equal(lookup(inverted, q, 6), lookup(exact, q, 6), `${written} keys into ${size}`);
+      const key = normals(random, 1, 3);
+      append(exact, key);
+      append(inverted, key);
+    }
+    release(exact, inverted);
+  }
+});
+
 test("half floats find what exact search over half floats finds", () => {
   const random = new Random(9);
   const [exact, inverted] = pair({ heads: 2, width: 7, size: 300 }, { lists: 11, probes: 11, dtype: "float16" });
