@@ -1,9 +1,11 @@
 /** `memorizing eval`: perplexity and bits per byte with memories of several sizes, over exactly the same tokens. */
 import process from "node:process";
 import { tokenizeDocuments } from "../data/corpus.ts";
+import { InputError } from "../errors.ts";
 import { LossesFile } from "../report/losses.ts";
 import { memoryTable } from "../report/memory-table.ts";
 import { ProgressLine, tokenProgress } from "../report/progress.ts";
+import { recallTable } from "../report/recall-table.ts";
 import { loadModel } from "../train/checkpoint.ts";
 import { type EvaluationResult, evaluate, type TokenLoss } from "../train/evaluate.ts";
 import { command } from "./command.ts";
@@ -24,6 +26,7 @@ export const evalCommand = command(
       memory: integers("memory sizes, 0 for none; 0 and the model's own, or that of --load, unless given", 0, 2 ** 24),
       load: loadOption("what every document begins with, unless the memory size is 0"),
       maxTokens: integer("tokens predicted in each document, from its beginning; all unless given", 1, 2 ** 40),
+      recall: flag("measures which share of the exact nearest neighbours the memory search finds, layer by layer"),
       losses: text("FILE", "gets a JSON line for each token and memory size: document, index, token, memory, nats"),
       set: setOption,
       threads: threadsOption,
@@ -31,19 +34,23 @@ export const evalCommand = command(
     },
     details: () => "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint.",
   },
-  async ({ data, memory, load, maxTokens, losses, set, threads, json }, [directory]) => {
+  async ({ data, memory, load, maxTokens, recall, losses, set, threads, json }, [directory]) => {
     const { model, tokenizer } = loadModel(directory, set);
     const known = memoryAt(load, model);
     const memorySizes = memory ?? (known === undefined ? defaultMemorySizes(model.config) : [0, known.size]);
+    if (recall && Math.max(...memorySizes) === 0) {
+      throw new InputError(`--recall needs a memory to search, but ${directory} is evaluated without one`);
+    }
     const documents = tokenizeDocuments(documentsAt(data), tokenizer);
     await startThreads(threads);
     const progress = new ProgressLine(process.stderr);
     const onProgress = tokenProgress(progress, "evaluating");
     const result = withLosses(losses, (onToken) =>
-      evaluate(model, documents, tokenizer, { memorySizes, maxTokens, known, onToken, onProgress }),
+      evaluate(model, documents, tokenizer, { memorySizes, maxTokens, known, recall, onToken, onProgress }),
     );
     progress.end();
-    process.stdout.write(`${json ? JSON.stringify(summaryOf(result)) : memoryTable(result)}\n`);
+    const tables = [memoryTable(result), ...(recall ? [recallTable(result)] : [])];
+    process.stdout.write(`${json ? JSON.stringify(summaryOf(result)) : tables.join("\n\n")}\n`);
     return 0;
   },
 );
@@ -67,6 +74,6 @@ function withLosses(
 
 /** What `--json` prints. */
 function summaryOf({ tokens, bytes, results }: EvaluationResult) {
-  const rows = results.map(({ memory, perplexity, bits_per_byte }) => ({ memory, perplexity, bits_per_byte }));
+  const rows = results.map(({ nats: _, ...row }) => row);
   return { tokens, bytes, results: rows };
 }

@@ -66,6 +66,7 @@ function makeIndex(ring: Ring, { kind, bucketsPerNeighbour, lists, probes }: Sea
 export class KvMemory {
   private readonly ring: Ring;
   private readonly index: KeyIndex;
+  private readonly oracle: KeyIndex;
 
   /** @throws InputError if it cannot fit into what is left of the WebAssembly memory; `memoryBytes` tells what it takes */
   constructor(shape: MemoryShape, options: Partial<MemoryOptions> = {}) {
@@ -73,6 +74,7 @@ export class KvMemory {
     const chosen = { ...defaults, ...options };
     this.ring = new Ring(shape, chosen.dtype);
     this.index = makeIndex(this.ring, chosen);
+    this.oracle = exactIndex(this.ring);
   }
 
   /** M, pairs that a head remembers; older ones fall out first. */
@@ -142,12 +144,21 @@ export class KvMemory {
    * all of them where fewer are stored; of equal ones the older first. Good until the step ends.
    */
   lookup(queries: Tensor, topk: number): Neighbours {
+    return this.search(this.index, queries, topk);
+  }
+
+  /** What `lookup` would return if the search were exact. */
+  lookupExactly(queries: Tensor, topk: number): Neighbours {
+    return this.search(this.oracle, queries, topk);
+  }
+
+  private search(index: KeyIndex, queries: Tensor, topk: number): Neighbours {
     const { rows, heads, capacity, half, keys, values } = this.ring;
     const [batch, segment] = queries.shape;
     if (batch !== rows) throw new Error(`memory lookup: queries of ${batch} rows, but the memory has ${rows}`);
     const scores = stepTensor([rows, segment, heads, topk]);
     const slots = stepIntegers(new Int32Array(scores.size));
-    this.index.search({ scores: scores.ptr, slots, queries, topk });
+    index.search({ scores: scores.ptr, slots, queries, topk });
     note("memory lookup", [scores]);
     const counts = Int32Array.from({ length: rows }, (_, row) => Math.min(topk, this.length(row)));
     return { scores, slots, counts, topk, keys, values, capacity, half };

@@ -24,6 +24,8 @@ export interface SelfAttentionWeights {
 
 /** What a memory layer retrieved in a forward pass, and what it made of it; to be read before the step ends. */
 export interface Retrieval {
+  /** q̂, [B, T, H·D]. */
+  readonly queries: Tensor;
   readonly neighbours: Neighbours;
   /** Softmax of the K scores, [B, T, H, K]; defined for as many of the K as the row retrieved. */
   readonly weights: Tensor;
@@ -56,6 +58,6 @@ export function selfAttention(
   if (neighbours.counts.every((count) => count === 0)) return linear(local.out, weights.o);
   const retrieved = retrievedAttention(q, scale, neighbours);
   const blended = blend(local, retrieved, gate, neighbours.counts);
-  access.observe?.({ neighbours, weights: retrieved.weights, gates: blended.gates });
+  access.observe?.({ queries: q, neighbours, weights: retrieved.weights, gates: blended.gates });
   return linear(blended.out, weights.o);
 }

@@ -12,6 +12,7 @@ import { fingerprint } from "../model/fingerprint.ts";
 import type { ModelState } from "../model/state.ts";
 import type { Transformer } from "../model/transformer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { type LayerRecall, RecallMeter } from "./recall.ts";
 import { segmentOf } from "./segment.ts";
 
 /** One prediction. */
@@ -37,6 +38,8 @@ export interface EvaluateOptions {
   readonly rows?: number;
   /** What is remembered when a document begins; of more than a memory takes, the newest. Nothing, unless given. */
   readonly known?: MemorySnapshot;
+  /** Whether every search is compared with an exact one. */
+  readonly recall?: boolean;
   readonly onToken?: (loss: TokenLoss) => void;
   /** Called after every segment: predictions made so far, and in all, over all memory sizes. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -50,6 +53,8 @@ export interface MemoryResult {
   readonly bits_per_byte: number;
   /** Σ nats over all tokens. */
   readonly nats: number;
+  /** How good the searches were, by memory layer; if that was asked for, and none of a memory of 0. */
+  readonly recall?: readonly LayerRecall[];
 }
 
 export interface EvaluationResult {
@@ -78,7 +83,7 @@ export function* evaluationInSteps(
   model: Transformer,
   documents: readonly TokenizedDocument[],
   tokenizer: Tokenizer,
-  { memorySizes, maxTokens = Infinity, rows = 1, known, onToken, onProgress }: EvaluateOptions,
+  { memorySizes, maxTokens = Infinity, rows = 1, known, recall = false, onToken, onProgress }: EvaluateOptions,
 ): Generator<EvaluationResult | undefined> {
   for (const size of memorySizes) checkMemorySize(model, size);
   if (known !== undefined) requireModel(known, fingerprint(model));
@@ -89,7 +94,8 @@ export function* evaluationInSteps(
   let done = 0;
   for (const memory of memorySizes) {
     let nats = 0;
-    for (const losses of tokenLosses(model, documents, { memory, maxTokens, rows, known })) {
+    const meter = recall && memory > 0 ? new RecallMeter() : undefined;
+    for (const losses of tokenLosses(model, documents, { memory, maxTokens, rows, known, meter })) {
       for (const loss of losses) {
         nats += loss.nats;
         onToken?.(loss);
@@ -98,16 +104,23 @@ export function* evaluationInSteps(
       onProgress?.(done, tokens * memorySizes.length);
       yield undefined;
     }
-    results.push({ memory, perplexity: Math.exp(nats / tokens), bits_per_byte: nats / Math.LN2 / bytes, nats });
+    const rates = { perplexity: Math.exp(nats / tokens), bits_per_byte: nats / Math.LN2 / bytes };
+    results.push({ memory, ...rates, nats, ...(meter && { recall: meter.results() }) });
   }
   yield { tokens, bytes, results };
+}
+
+/** One reading of the documents; `meter` sees every search. */
+interface Reading extends Required<Pick<EvaluateOptions, "maxTokens" | "rows">>, Pick<EvaluateOptions, "known"> {
+  readonly memory: number;
+  readonly meter: RecallMeter | undefined;
 }
 
 /** All predictions with one memory size, those of a batch at a time. */
 function* tokenLosses(
   model: Transformer,
   documents: readonly TokenizedDocument[],
-  { memory, maxTokens, rows, known }: { memory: number; maxTokens: number; rows: number; known?: MemorySnapshot },
+  { memory, maxTokens, rows, known, meter }: Reading,
 ): Generator<TokenLoss[]> {
   const segmentLength = model.config.segment_length;
   const state = model.newState({ rows, memorySize: memory });
@@ -116,7 +129,8 @@ function* tokenLosses(
       const { ids, targets, starts, lengths } = segmentOf(batch, 0, rows);
       state.begin(starts);
       if (memory > 0 && known !== undefined) restoreWhere(starts, state, known);
-      const logits = () => model.forward({ ids, lengths }, state); // [B, T, V]
+      const observe = meter?.watch(state, lengths);
+      const logits = () => model.forward({ ids, lengths, observe }, state); // [B, T, V]
       const nats = step(() => noGrad(() => crossEntropy(logits(), targets).nats.toArray())); // [B·T]
       yield Array.from(nats.keys())
         .filter((place) => targets[place] !== MASKED)

@@ -165,6 +165,18 @@ test("eval takes another search and another number format for the memory, and no
   assert.match(stderr, "has shape");
 });
 
+test("eval --recall measures the search that was chosen, and refuses to where there is none", () => {
+  const evaluated = (...more: string[]) => good("eval", at("whole"), "--data", at("data"), "--recall", ...more).stdout;
+  const [, { recall }] = JSON.parse(evaluated("--json", "--set", "memory_search=quantised")).results;
+  assert.equal(Object.keys(recall[0]), ["layer", "queries", "recall", "fallbacks"]);
+  assert.is(recall[0].recall, 1);
+  assert.match(evaluated(), /memory {2}layer {2}queries {4}recall\n +17 {6}1 +\d+ {2}100\.00 %\n$/);
+  assert.match(evaluated("--set", "memory_search=quantised"), /recall {2}fall-backs\n.* 100\.00 % +\d\.\d\d %\n$/);
+  const { code, stderr } = memorizing("eval", at("whole"), "--data", at("data"), "--recall", "--memory", "0");
+  assert.is(code, 1);
+  assert.match(stderr, "--recall needs a memory to search");
+});
+
 test("eval prints a table for people, of files as well, and counts --max-tokens in each document", () => {
   const { stdout } = good("eval", at("whole"), "--data", at("data/fish.txt"), at("data"), "--max-tokens", "5");
   const [header, without, withMemory, note] = stdout.split("\n");

@@ -1,0 +1,76 @@
+/**
+ * How good a model's memory search is on its own queries and keys: the share of the exact nearest neighbours that it finds,
+ * and how often the quantised search, which always finds them, had to fall back to a scan in f32. It watches forward
+ * passes and repeats each lookup exactly; what the model computes stays the same.
+ */
+import type { Neighbours } from "../autodiff/ops/retrieval.ts";
+import type { KvMemory } from "../memory/memory.ts";
+import type { ModelState } from "../model/state.ts";
+import type { SegmentInput } from "../model/transformer.ts";
+import { heap } from "../wasm/runtime.ts";
+
+/** Of one memory layer, over all its heads. Queries of an empty memory do not count. */
+export interface LayerRecall {
+  readonly layer: number;
+  readonly queries: number;
+  /** Found neighbours that are among the K nearest ÷ neighbours, of all queries together; 1 without any. */
+  readonly recall: number;
+  /** The share of queries that fell back; of a quantised search only. */
+  readonly fallbacks?: number;
+}
+
+/** Sums over the queries of one layer. */
+interface Tally {
+  queries: number;
+  neighbours: number;
+  found: number;
+  /** As `KvMemory.fallbackCount` counts them, padding included. */
+  searched: number;
+  fallbacks: number;
+}
+
+export class RecallMeter {
+  private readonly tallies = new Map<number, Tally>();
+
+  /** What a forward pass of `state` must be observed by; of row b only the first lengths[b] tokens count. */
+  watch(state: ModelState, lengths: ArrayLike<number>): SegmentInput["observe"] {
+    const before = new Map([...state.memories].map(([layer, { fallbackCount }]) => [layer, { ...fallbackCount }]));
+    return (layer, { queries, neighbours }) => {
+      const memory = state.memories.get(layer) as KvMemory;
+      const tally = this.tallyOf(layer);
+      const { queries: searched = 0, fallbacks = 0 } = before.get(layer) ?? {};
+      tally.searched += (memory.fallbackCount?.queries ?? 0) - searched;
+      tally.fallbacks += (memory.fallbackCount?.fallbacks ?? 0) - fallbacks;
+      compare(tally, neighbours, memory.lookupExactly(queries, neighbours.topk), lengths);
+    };
+  }
+
+  results(): LayerRecall[] {
+    return [...this.tallies].map(([layer, { queries, neighbours, found, searched, fallbacks }]) => {
+      const recall = neighbours > 0 ? found / neighbours : 1;
+      return { layer, queries, recall, ...(searched > 0 && { fallbacks: fallbacks / searched }) };
+    });
+  }
+
+  private tallyOf(layer: number): Tally {
+    const tally = this.tallies.get(layer) ?? { queries: 0, neighbours: 0, found: 0, searched: 0, fallbacks: 0 };
+    this.tallies.set(layer, tally);
+    return tally;
+  }
+}
+
+/** Adds up how many of the `exact` neighbours were found, among those of tokens that are no padding. */
+function compare(tally: Tally, found: Neighbours, exact: Neighbours, lengths: ArrayLike<number>): void {
+  const [, segment, heads, topk] = found.scores.shape;
+  const [some, wanted] = [found, exact].map(({ slots, scores }) => heap.i32(slots, scores.size)); // [B, T, H, K]
+  for (const [row, count] of exact.counts.entries()) {
+    if (count === 0) continue;
+    for (let query = 0; query < lengths[row] * heads; query++) {
+      const at = (row * segment * heads + query) * topk;
+      const nearest = new Set(wanted.subarray(at, at + count));
+      for (const slot of some.subarray(at, at + count)) if (nearest.has(slot)) tally.found++;
+      tally.neighbours += count;
+      tally.queries++;
+    }
+  }
+}
