@@ -13,6 +13,8 @@ import { gradient, type Tensor, tensor } from "./tensor.ts";
 export interface TapeEntry {
   readonly op: string;
   readonly outputs: readonly Tensor[];
+  /** What `backward` gives gradients to. */
+  readonly inputs: readonly Tensor[];
   readonly backward: (() => void) | undefined;
   readonly forwardMs: number;
   backwardMs: number;
@@ -75,19 +77,24 @@ export function record(op: string, output: Tensor, inputs: Tensor[], backward: (
 export function recordMany(op: string, outputs: Tensor[], inputs: Tensor[], backward: () => void): Tensor[] {
   const flows = needsGrad(...inputs);
   for (const output of outputs) output.requiresGrad = flows;
-  push(op, outputs, flows ? backward : undefined);
+  push(op, outputs, inputs, flows ? backward : undefined);
   return outputs;
 }
 
 /** Puts work without a gradient, such as a memory lookup, on the tape, so that the profile is whole. */
 export function note(op: string, outputs: Tensor[] = []): void {
-  push(op, outputs, undefined);
+  push(op, outputs, [], undefined);
 }
 
-function push(op: string, outputs: readonly Tensor[], backward: (() => void) | undefined): void {
+function push(
+  op: string,
+  outputs: readonly Tensor[],
+  inputs: readonly Tensor[],
+  backward: (() => void) | undefined,
+): void {
   if (!running) throw new Error(`${op}: tensors are made inside step(), where their memory is reclaimed`);
   const now = performance.now();
-  entries.push({ op, outputs, backward, forwardMs: now - lastMark, backwardMs: 0 });
+  entries.push({ op, outputs, inputs, backward, forwardMs: now - lastMark, backwardMs: 0 });
   lastMark = now;
 }
 
@@ -117,19 +124,32 @@ export function tape(): readonly TapeEntry[] {
 
 /**
  * Finds who is to blame for a NaN or an infinity: the first op on the tape whose output holds one, or else the first in
- * backward order whose output's gradient does. Throws NotFiniteError; returns if all is finite.
+ * backward order that made a gradient that does. Throws NotFiniteError; returns if all is finite.
  */
 export function assertFiniteTape(): void {
   for (const { op, outputs } of entries) {
     if (!outputs.every(isFiniteTensor))
       throw new NotFiniteError(`the output of ${op} is not finite (${shapes(outputs)})`);
   }
-  for (let i = entries.length - 1; i >= 0; i--) {
-    const { op, outputs } = entries[i];
-    if (!outputs.every((output) => output.grad === undefined || isFiniteTensor(output.grad))) {
+  for (const { op, outputs, inputs } of entries.toReversed()) {
+    if (!outputs.every(hasFiniteGradient))
       throw new NotFiniteError(`the gradient that reached ${op} is not finite (${shapes(outputs)})`);
-    }
+    const spoilt = inputs.find((input) => !hasFiniteGradient(input));
+    if (spoilt !== undefined)
+      throw new NotFiniteError(
+        `the backward of ${usersOf(spoilt)} made a gradient that is not finite ([${spoilt.shape}])`,
+      );
   }
+}
+
+/** The ops that a tensor is an input of, each of which adds to its gradient: `linear`, `embedding or linear`. */
+function usersOf(tensor: Tensor): string {
+  const users = entries.filter(({ inputs, backward }) => backward !== undefined && inputs.includes(tensor));
+  return [...new Set(users.map(({ op }) => op))].join(" or ");
+}
+
+function hasFiniteGradient({ grad }: Tensor): boolean {
+  return grad === undefined || isFiniteTensor(grad);
 }
 
 function isFiniteTensor(x: Tensor): boolean {

@@ -92,7 +92,8 @@ export class Trainer {
 
   /**
    * Reads the next segment of every row and moves the parameters once.
-   * @throws InputError that names step and op when a number is no longer finite; the parameters are then as they were
+   * @throws InputError that names step and op when a number is no longer finite. The parameters are then as they were, unless
+   * their very update is to blame, and the trainer of no more use.
    */
   trainStep(): StepMetrics {
     const start = performance.now();
@@ -104,6 +105,7 @@ export class Trainer {
     const gradientNorm = clipGradients(this.model.parameters.blocks, this.options.clipNorm || Infinity);
     const learningRate = this.options.learningRate * this.schedule(this.step + 1);
     this.optimizer.step(learningRate);
+    this.requireFiniteParameters();
     const seconds = (performance.now() - start) / 1000;
     this.seconds += seconds;
     return {
@@ -151,6 +153,14 @@ export class Trainer {
     if (gradients && Number.isFinite(loss)) return;
     const advice = "try a lower learning rate or a longer warm-up";
     throw new InputError(`training stopped in step ${this.step + 1}: ${this.blame()}; ${advice}`);
+  }
+
+  /** After the update, so that no checkpoint ever holds a parameter that is not finite. */
+  private requireFiniteParameters(): void {
+    const spoilt = this.model.parameters.blocks.find(({ values, size }) => !kernels.all_finite(values, size));
+    if (spoilt === undefined) return;
+    const culprit = `the update of the ${spoilt.group} made a parameter that is not finite`;
+    throw new InputError(`training stopped in step ${this.step}: ${culprit}; try a lower learning rate`);
   }
 
   private blame(): string {

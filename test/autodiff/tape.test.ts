@@ -193,6 +193,18 @@ test("assertFiniteTape names the first op whose output is not finite, forward be
     "the gradient that reached relu is not finite ([2,2])",
   );
   x.grad!.fill(0);
+  const zeros = parameter([2, 2]);
+  assert.is(
+    blame(() => backward(scale(scale(zeros, 1e30), 1e30), [1, 1, 1, 1])),
+    "the backward of scale made a gradient that is not finite ([2,2])",
+  );
+  x.grad!.fill(0);
+  assert.is(
+    blame(() => backward(add(relu(x), scale(x, 1)), [3e38, 1, 1, 1])),
+    "the backward of relu or scale made a gradient that is not finite ([2,2])",
+    "an input of two ops, whose gradients overflow together",
+  );
+  x.grad!.fill(0);
 });
 
 test("item and set refuse the wrong size", () => {

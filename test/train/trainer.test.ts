@@ -188,6 +188,38 @@ test("a number that is not finite ends the training with a sentence that names s
   assert.is(trainer.trainStep().step, 2);
 });
 
+test("a gradient that overflows is told by the op that made it", () => {
+  const model = new Transformer(tinyConfig(), 1);
+  const trainer = new Trainer(model, documents, { batchSize: 2 });
+  const [up, down] = ["up_proj", "down_proj"].map((name) => model.parameters.get(`model.layers.0.mlp.${name}.weight`));
+  up.set(up.toArray().map((_, i) => (i % 12 === 0 ? 1e37 : 0))); // what it makes is finite, and nulled by the next
+  down.fill(0);
+  model.parameters.get("model.norm.weight").fill(1e4);
+  assert.is(
+    refusal(() => trainer.trainStep()),
+    "training stopped in step 1: the backward of linear made a gradient that is not finite ([12,19]); " +
+      "try a lower learning rate or a longer warm-up",
+  );
+});
+
+test("an update that leaves the finite numbers ends the training, before a checkpoint could hold it", () => {
+  const model = new Transformer(tinyConfig(), 1);
+  const options = {
+    batchSize: 2,
+    learningRate: 1000,
+    weightDecay: 1000,
+    warmupSteps: 0,
+    schedule: "constant",
+  } as const;
+  const trainer = new Trainer(model, documents, options);
+  model.parameters.get("model.layers.0.mlp.up_proj.weight").fill(1e33);
+  model.parameters.get("model.layers.0.mlp.down_proj.weight").fill(0);
+  assert.is(
+    refusal(() => trainer.trainStep()),
+    "training stopped in step 1: the update of the matrices made a parameter that is not finite; try a lower learning rate",
+  );
+});
+
 test("options that cannot be are refused by name", () => {
   const model = new Transformer(tinyConfig(), 1);
   const refused = (options: object) => refusal(() => new Trainer(model, documents, options));
