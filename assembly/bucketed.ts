@@ -6,13 +6,15 @@
  * winners without a branch. Misses happen where two of the true k share a bucket. On a CPU thresholds (topk.ts) are faster;
  * this is here as the paper's method. Equal scores: the older key wins.
  */
+import { bestBytes, clearBest, copyBest, insertBest, leastOfBest } from "./best";
 import { floatsAt, storedBytes } from "./half";
 import { multiplyTile, packPanels, TILE_COLUMNS, TILE_ROWS } from "./matmul";
-import { insertSorted, QUERY_BLOCK } from "./topk";
+import { QUERY_BLOCK } from "./topk";
 
-/** Bytes of scratch for queries of `width` floats and `buckets` buckets. */
-export function bucketed_scratch_bytes(width: i32, buckets: i32): i32 {
-  return (QUERY_BLOCK * (width + 2 * buckets) + 2 * TILE_COLUMNS * width + TILE_ROWS * TILE_COLUMNS) << 2;
+/** Bytes of scratch for queries of `width` floats, `buckets` buckets and `k` neighbours. */
+export function bucketed_scratch_bytes(width: i32, buckets: i32, k: i32): i32 {
+  const floats = QUERY_BLOCK * (width + 2 * buckets) + 2 * TILE_COLUMNS * width + TILE_ROWS * TILE_COLUMNS;
+  return (floats << 2) + bestBytes(k);
 }
 
 /** As topk_exact, but approximate. `buckets`: L, a multiple of 8 and at least k. Units as topk_units counts them. */
@@ -46,6 +48,7 @@ function searchBlock(
   const keyPanels = winnerSlots + ((<usize>QUERY_BLOCK * buckets) << 2);
   const rows = keyPanels + ((<usize>TILE_COLUMNS * width) << 2);
   const tile = rows + ((<usize>TILE_COLUMNS * width) << 2);
+  const list = tile + ((TILE_ROWS * TILE_COLUMNS) << 2);
   packPanels(panels, queries, count, width, queryStride, 1, TILE_ROWS);
   clearWinners(winners, winnerSlots, QUERY_BLOCK * buckets);
   const total = older + newer;
@@ -58,9 +61,9 @@ function searchBlock(
     }
   }
   for (let i = 0; i < count; i++) {
-    const list = (<usize>i * listStride) << 2, at = (<usize>i * buckets) << 2;
-    bestWinners(scores + list, slots + list, winners + at, winnerSlots + at, min(buckets, total), k);
-    toSlots(slots + list, min(k, min(buckets, total)), begin, older);
+    const to = (<usize>i * listStride) << 2, at = (<usize>i * buckets) << 2;
+    bestWinners(scores + to, slots + to, winners + at, winnerSlots + at, min(buckets, total), k, list);
+    toSlots(slots + to, min(k, min(buckets, total)), begin, older);
   }
 }
 
@@ -110,12 +113,13 @@ function challenge(winners: usize, winnerSlots: usize, score: v128, number: v128
 }
 
 /** The k best of `count` winners, sorted; of equal scores the one in the lower bucket first. */
-function bestWinners(scores: usize, numbers: usize, winners: usize, winnerSlots: usize, count: i32, k: i32): void {
+function bestWinners(scores: usize, numbers: usize, winners: usize, winnerSlots: usize, count: i32, k: i32, list: usize): void {
+  clearBest(list, k);
   for (let bucket = 0; bucket < count; bucket++) {
     const score = load<f32>(winners + (bucket << 2));
-    if (bucket >= k && !(score > load<f32>(scores + ((k - 1) << 2)))) continue;
-    insertSorted(scores, numbers, score, load<i32>(winnerSlots + (bucket << 2)), min(bucket, k - 1));
+    if (score > leastOfBest(list, k)) insertBest(list, k, score, load<i32>(winnerSlots + (bucket << 2)));
   }
+  copyBest(scores, numbers, list, k, min(k, count));
 }
 
 /** Turns numbers by age into slots of the ring. */

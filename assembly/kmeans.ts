@@ -87,7 +87,7 @@ export function kmeans_assign_units(heads: i32, count: i32): i32 {
 
 /** Bytes of scratch for `kmeans_assign`. */
 export function kmeans_assign_scratch_bytes(width: i32): i32 {
-  return (QUERY_BLOCK * (width + 2) << 2) + topk_scratch_bytes(width);
+  return (QUERY_BLOCK * (width + 2) << 2) + topk_scratch_bytes(width, 1);
 }
 
 /** Notes the nearest list of each of the keys slot, step, count. Units [from, to) of kmeans_assign_units are computed. */

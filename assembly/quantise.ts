@@ -12,6 +12,7 @@
  * while outlying components, which would be cut off, are spread over all. The plain build has 16-bit integers and 32-bit
  * sums and needs no rotation. This file packs; quantised.ts scans.
  */
+import { Contest } from "./contenders";
 import { floatsAt, storedBytes } from "./half";
 import { dot } from "./norm";
 
@@ -105,12 +106,6 @@ function storeMargin(margins: usize, slot: i32, margin: i32): void {
   else store<i32>(margins + (slot << 2), margin);
 }
 
-/** The margin of the key in `slot`: its sum with any query is off by no more than this and the query's margin. */
-@inline
-export function loadMargin(margins: usize, slot: i32): i32 {
-  return ASC_FEATURE_RELAXED_SIMD ? <i32>load<i16>(margins + (slot << 1)) : load<i32>(margins + (slot << 2));
-}
-
 /** Writes one rounded key into its panel; returns the norm of the residual. */
 function storeKey(panels: usize, slot: i32, x: usize, padded: i32): f32 {
   const panelBytes = <usize>(PANEL_KEYS * padded * COMPONENT_BYTES);
@@ -129,13 +124,12 @@ function storeKey(panels: usize, slot: i32, x: usize, padded: i32): f32 {
 }
 
 /**
- * Rounds one query into lane `lane` of its tile, [width / 2][PANEL_QUERIES][2], scaled to unit length. Stores the start of
- * its sums, which takes the offset of 8-bit keys away, at `start` (i32), and its margin at `margin` (i32). Returns false for
- * a query of length 0. `scratch`: quantised_width floats.
+ * Rounds the query of a contest into lane `lane` of its tile, [width / 2][PANEL_QUERIES][2], scaled to unit length. Stores the
+ * start of its sums, which takes the offset of 8-bit keys away, at `start` (i32), and the contest's units and margin. Returns
+ * false for a query of length 0. `scratch`: quantised_width floats.
  */
-export function quantiseQuery(
-  tile: usize, lane: i32, start: usize, margin: usize, query: usize, width: i32, scratch: usize,
-): bool {
+export function quantiseQuery(tile: usize, lane: i32, start: usize, contest: Contest, width: i32, scratch: usize): bool {
+  const query = contest.query;
   const padded = quantised_width(width);
   const norm: f32 = sqrt<f32>(dot(query, query, width));
   rotate(scratch, query, width, padded);
@@ -155,7 +149,8 @@ export function quantiseQuery(
   }
   store<i32>(start, ASC_FEATURE_RELAXED_SIMD ? -KEY_OFFSET * sum : 0);
   const rounding: f32 = queryUnits * KEY_SCALE * F32_ERROR * <f32>(padded + 16);
-  store<i32>(margin, <i32>ceil<f32>(sqrt<f32>(squares) * (KEY_SCALE * UNIT) + rounding) + 1);
+  contest.margin = <i32>ceil<f32>(sqrt<f32>(squares) * (KEY_SCALE * UNIT) + rounding) + 1;
+  contest.units = <f64>scale * <f64>KEY_SCALE;
   return norm > 0 && norm <= f32.MAX_VALUE;
 }
 

@@ -18,17 +18,11 @@ export const SUMS_BYTES: i32 = 32;
 export function reachingKeys(sums: usize, bar: i32): i32 {
   const low = v128.load(sums), high = v128.load(sums, 16);
   if (ASC_FEATURE_RELAXED_SIMD) {
-    const b = i16x8.splat(<i16>min(max(bar, i16.MIN_VALUE), i16.MAX_VALUE));
+    const b = i16x8.splat(<i16>bar);
     return i16x8.bitmask(i16x8.ge_s(low, b)) | i16x8.bitmask(i16x8.ge_s(high, b)) << 8;
   }
   const b = i32x4.splat(bar);
   return i32x4.bitmask(i32x4.ge_s(low, b)) | i32x4.bitmask(i32x4.ge_s(high, b)) << 4;
-}
-
-/** The sum of key `j` of the panel. */
-@inline
-export function sumOf(sums: usize, j: i32): i32 {
-  return ASC_FEATURE_RELAXED_SIMD ? <i32>load<i16>(sums + (j << 1)) : load<i32>(sums + (j << 2));
 }
 
 /**
@@ -139,17 +133,11 @@ function scanTile8(sums: usize, tile: usize, panel: usize, keyMargins: usize, pa
   c21 = i16x8.add_sat_s(c21, m1);
   c30 = i16x8.add_sat_s(c30, m0);
   c31 = i16x8.add_sat_s(c31, m1);
-  const r0 = reach8(c00, c01, barOf(bars)), r1 = reach8(c10, c11, barOf(bars + 4));
-  const r2 = reach8(c20, c21, barOf(bars + 8)), r3 = reach8(c30, c31, barOf(bars + 12));
+  const r0 = reach8(c00, c01, v128.load16_splat(bars)), r1 = reach8(c10, c11, v128.load16_splat(bars, 4));
+  const r2 = reach8(c20, c21, v128.load16_splat(bars, 8)), r3 = reach8(c30, c31, v128.load16_splat(bars, 12));
   if (!v128.any_true(v128.or(v128.or(r0, r1), v128.or(r2, r3)))) return 0;
   storeSums(sums, c00, c01, c10, c11, c20, c21, c30, c31);
   return rowsOf(r0, r1, r2, r3);
-}
-
-/** A bar as 16 bits: those beyond either end are kept apart by `collect`, which compares all 32. */
-@inline
-function barOf(bar: usize): v128 {
-  return i16x8.splat(<i16>min(max(load<i32>(bar), i16.MIN_VALUE), i16.MAX_VALUE));
 }
 
 @inline
@@ -176,7 +164,7 @@ export function scanPanels(
     c6 = multiplyAdd(c6, q, v128.load(panel3 + at));
     c7 = multiplyAdd(c7, q, v128.load(panel3 + at, 16));
   }
-  const bar = ASC_FEATURE_RELAXED_SIMD ? barOf(bars) : v128.load32_splat(bars);
+  const bar = ASC_FEATURE_RELAXED_SIMD ? v128.load16_splat(bars) : v128.load32_splat(bars);
   const r0 = finishPanel(sums, c0, c1, keyMargins, bar);
   const r1 = finishPanel(sums + SUMS_BYTES, c2, c3, keyMargins + 32, bar);
   const r2 = finishPanel(sums + 2 * SUMS_BYTES, c4, c5, keyMargins + 64, bar);

@@ -1,21 +1,20 @@
 /**
- * Exact top-k by way of a quantised scan: all keys are scored as small integers, those whose score might still belong to the
- * k best are kept as candidates, and the candidates are scored again in f32. The bounds of quantise.ts make this a proof, not
- * a guess: what is returned equals topk.ts to the bit. Where a query's candidates do not fit their list (many keys that
- * rounding cannot tell apart), that query is searched in f32 after all and counted as a fall-back.
+ * Exact top-k by way of a quantised scan: all keys are scored as small integers, and those whose score might still belong to
+ * the k best are scored again in f32 while the scan goes on. The bounds of quantise.ts make this a proof, not a guess: what
+ * is returned equals topk.ts to the bit. A query that the bounds do not help (many keys that rounding cannot tell apart, or
+ * no length) is searched in f32 after all and counted as a fall-back.
  */
+import { bestBytes, copyBest } from "./best";
+import { addContender, Contest, CONTEST_BYTES, MOST_BAR, NO_BAR, openContest, settle } from "./contenders";
+import { storedBytes } from "./half";
 import {
-  addCandidate, clearCandidates, FAILED, finishCandidates, LIST_BYTES, MOST_TOPK, NO_BAR, sizeOf, slotOf,
-} from "./candidates";
-import { floatsAt, storedBytes } from "./half";
-import {
-  COMPONENT_BYTES, loadMargin, MARGIN_BYTES, PANEL_KEYS, PANEL_QUERIES, quantised_width, quantisedHeadBytes, quantiseQuery,
+  COMPONENT_BYTES, MARGIN_BYTES, PANEL_KEYS, PANEL_QUERIES, quantised_width, quantisedHeadBytes, quantiseQuery,
 } from "./quantise";
-import { PANELS_AT_ONCE, reachingKeys, scanPanels, scanTile, sumOf, SUMS_BYTES } from "./quantised-tiles";
-import { insertSorted, QUERY_BLOCK, scoreFour, searchBlock, topk_scratch_bytes } from "./topk";
+import { PANELS_AT_ONCE, reachingKeys, scanPanels, scanTile, SUMS_BYTES } from "./quantised-tiles";
+import { QUERY_BLOCK, searchBlock, topk_scratch_bytes } from "./topk";
 
-/** Queries scanned together: their lists of candidates, half a megabyte, stay in L2. */
-const SCAN_QUERIES: i32 = 128;
+/** No k beyond this: nearly every key would be scored in f32. */
+const MOST_TOPK: i32 = 192;
 /** Keys scanned by all queries of a block before the next: small enough for L1, in whole panels. */
 const KEY_BLOCK: i32 = 128;
 /** Bytes of the sums of one tile, of either shape. */
@@ -29,10 +28,17 @@ export function quantised_most_topk(): i32 {
 /** Bytes of scratch for queries of `width` floats and `k` neighbours. */
 export function quantised_scratch_bytes(width: i32, k: i32): i32 {
   const padded = quantised_width(width);
-  const tiles = SCAN_QUERIES * padded * COMPONENT_BYTES;
-  const numbers = ((SCAN_QUERIES * 3 + padded) << 2) + TILE_BYTES;
-  const again = SCAN_QUERIES * (width + 2 * k) << 2;
-  return tiles + numbers + SCAN_QUERIES * <i32>LIST_BYTES + again + topk_scratch_bytes(width) + 256;
+  const tiles = QUERY_BLOCK * padded * COMPONENT_BYTES;
+  const numbers = ((QUERY_BLOCK * 2 + roomFloats(padded, width)) << 2) + TILE_BYTES;
+  const contests = QUERY_BLOCK * (<i32>CONTEST_BYTES + bestBytes(k));
+  const again = QUERY_BLOCK * (width + 2 * k) << 2;
+  return tiles + numbers + contests + again + topk_scratch_bytes(width, k);
+}
+
+/** Floats of room for rounding one query, and for scoring eight keys. */
+@inline
+function roomFloats(padded: i32, width: i32): i32 {
+  return max(padded, 8 + 8 * width);
 }
 
 /**
@@ -48,18 +54,15 @@ export function topk_quantised(
   for (let unit = from; unit < to; unit++) {
     const head = unit / blocks % heads, row = unit / blocks / heads;
     const span = spans + row * 12;
-    let failed = 0;
-    let first = unit % blocks * QUERY_BLOCK;
-    for (const end = min(first + QUERY_BLOCK, segment); first < end; first += SCAN_QUERIES) {
-      const query = (<usize>row * segment + first) * heads + head;
-      failed += searchQuantised(
-        scores + ((query * k) << 2), slots + ((query * k) << 2), heads * k,
-        queries + ((query * width) << 2), heads * width, min(SCAN_QUERIES, end - first),
-        keys + storedBytes(<usize>(row * heads + head) * capacity * width, half), half,
-        panels + <usize>(row * heads + head) * headBytes, width, capacity,
-        load<i32>(span), load<i32>(span + 4), load<i32>(span + 8), k, scratch,
-      );
-    }
+    const first = unit % blocks * QUERY_BLOCK;
+    const query = (<usize>row * segment + first) * heads + head;
+    const failed = searchQuantised(
+      scores + ((query * k) << 2), slots + ((query * k) << 2), heads * k,
+      queries + ((query * width) << 2), heads * width, min(QUERY_BLOCK, segment - first),
+      keys + storedBytes(<usize>(row * heads + head) * capacity * width, half), half,
+      panels + <usize>(row * heads + head) * headBytes, width, capacity,
+      load<i32>(span), load<i32>(span + 4), load<i32>(span + 8), k, scratch,
+    );
     store<i32>(failures + (unit << 2), failed);
   }
 }
@@ -70,164 +73,137 @@ function searchQuantised(
   keys: usize, half: bool, panels: usize, width: i32, capacity: i32, begin: i32, older: i32, newer: i32, k: i32, scratch: usize,
 ): i32 {
   const padded = quantised_width(width);
-  const tiles = scratch;
-  const starts = tiles + SCAN_QUERIES * padded * COMPONENT_BYTES;
-  const margins = starts + (SCAN_QUERIES << 2);
-  const bars = margins + (SCAN_QUERIES << 2);
-  const sums = bars + (SCAN_QUERIES << 2);
-  const vector = sums + TILE_BYTES;
-  const lists = vector + (padded << 2);
-  const again = lists + <usize>SCAN_QUERIES * LIST_BYTES;
-  prepareQueries(tiles, starts, margins, bars, lists, queries, queryStride, count, width, vector);
-  scanSlots(tiles, starts, margins, bars, lists, count, panels, padded, capacity, begin, begin + older, k, sums);
-  scanSlots(tiles, starts, margins, bars, lists, count, panels, padded, capacity, 0, newer, k, sums);
+  const contests = scratch;
+  const lists = contests + QUERY_BLOCK * CONTEST_BYTES;
+  const tiles = lists + QUERY_BLOCK * bestBytes(k);
+  const starts = tiles + QUERY_BLOCK * padded * COMPONENT_BYTES;
+  const bars = starts + (QUERY_BLOCK << 2);
+  const sums = bars + (QUERY_BLOCK << 2);
+  const room = sums + TILE_BYTES;
+  const again = room + (roomFloats(padded, width) << 2);
+  for (let i = 0; i < count; i++) {
+    const query = queries + ((<usize>i * queryStride) << 2);
+    openContest(contestAt(contests, i), query, lists + i * bestBytes(k), k, older + newer);
+  }
+  prepareQueries(tiles, starts, bars, contests, count, width, room);
+  scanSlots(tiles, starts, bars, contests, count, panels, padded, capacity, begin, begin + older, keys, half, width, k, sums, room);
+  scanSlots(tiles, starts, bars, contests, count, panels, padded, capacity, 0, newer, keys, half, width, k, sums, room);
   let failed = 0;
   for (let i = 0; i < count; i++) {
-    const list = lists + <usize>i * LIST_BYTES;
-    if (load<i32>(bars + (i << 2)) == FAILED) {
-      memory.copy(again + ((<usize>failed * width) << 2), queries + ((<usize>i * queryStride) << 2), <usize>width << 2);
+    const contest = contestAt(contests, i);
+    settle(contest, keys, half, width, k, room);
+    const to = (<usize>i * listStride) << 2;
+    if (contest.patience >= 0) {
+      copyBest(scores + to, slots + to, contest.list, k, min(k, older + newer));
+    } else {
+      memory.copy(again + ((<usize>failed * width) << 2), contest.query, <usize>width << 2);
       failed++;
-      continue;
     }
-    finishCandidates(list);
-    const found = (<usize>i * listStride) << 2;
-    rescore(scores + found, slots + found, queries + ((<usize>i * queryStride) << 2), keys, half, width, list, k, tiles, sums);
   }
   if (failed > 0) {
-    searchAgain(scores, slots, listStride, count, bars, again, failed, keys, half, width, begin, older, newer, k);
+    searchAgain(scores, slots, listStride, contests, count, again, failed, keys, half, width, begin, older, newer, k);
   }
   return failed;
 }
 
-/** Rounds all queries of a block into tiles and empties their lists; lanes without a query get a bar that nothing reaches. */
+@inline
+function contestAt(contests: usize, i: i32): Contest {
+  return changetype<Contest>(contests + <usize>i * CONTEST_BYTES);
+}
+
+/** Rounds all queries of a block into tiles; lanes without a query, or with one that cannot be rounded, get the highest bar. */
 function prepareQueries(
-  tiles: usize, starts: usize, margins: usize, bars: usize, lists: usize,
-  queries: usize, queryStride: i32, count: i32, width: i32, scratch: usize,
+  tiles: usize, starts: usize, bars: usize, contests: usize, count: i32, width: i32, room: usize,
 ): void {
   const tileBytes = PANEL_QUERIES * quantised_width(width) * COMPONENT_BYTES;
   memory.fill(tiles, 0, <usize>(tileBytes * ((count + PANEL_QUERIES - 1) / PANEL_QUERIES)));
-  for (let i = 0; i < SCAN_QUERIES; i++) {
-    let usable = false;
-    if (i < count) {
-      usable = quantiseQuery(
-        tiles + <usize>(i / PANEL_QUERIES * tileBytes), i % PANEL_QUERIES, starts + (i << 2), margins + (i << 2),
-        queries + ((<usize>i * queryStride) << 2), width, scratch,
-      );
-      clearCandidates(lists + <usize>i * LIST_BYTES);
-    }
-    store<i32>(bars + (i << 2), usable ? NO_BAR : FAILED);
+  for (let i = 0; i < QUERY_BLOCK; i++) {
+    const contest = contestAt(contests, i);
+    const tile = tiles + <usize>(i / PANEL_QUERIES * tileBytes);
+    const usable = i < count && quantiseQuery(tile, i % PANEL_QUERIES, starts + (i << 2), contest, width, room);
+    if (!usable) contest.patience = -1;
+    store<i32>(bars + (i << 2), usable ? NO_BAR : MOST_BAR);
   }
 }
 
 /** All queries of a block against the keys of slots [low, high), which need not be whole panels. */
 function scanSlots(
-  tiles: usize, starts: usize, margins: usize, bars: usize, lists: usize, count: i32,
-  panels: usize, padded: i32, capacity: i32, low: i32, high: i32, k: i32, sums: usize,
+  tiles: usize, starts: usize, bars: usize, contests: usize, count: i32, panels: usize, padded: i32, capacity: i32,
+  low: i32, high: i32, keys: usize, half: bool, width: i32, k: i32, sums: usize, room: usize,
 ): void {
   const tileBytes = PANEL_QUERIES * padded * COMPONENT_BYTES;
   const panelBytes = PANEL_KEYS * padded * COMPONENT_BYTES;
-  const keyMargins = panels + <usize>((capacity + PANEL_KEYS - 1) / PANEL_KEYS) * panelBytes;
+  const margins = panels + <usize>((capacity + PANEL_KEYS - 1) / PANEL_KEYS) * panelBytes;
   if (count == 1) {
-    return scanOnce(tiles, starts, margins, bars, lists, panels, keyMargins, padded, low, high, k, sums);
+    return scanOnce(tiles, starts, bars, contestAt(contests, 0), panels, margins, padded, low, high, keys, half, width, k, sums, room);
   }
   for (let block = low & ~(PANEL_KEYS - 1); block < high; block += KEY_BLOCK) {
     const end = min(high, block + KEY_BLOCK);
     for (let i = 0; i < count; i += PANEL_QUERIES) {
-      const tile = tiles + <usize>(i / PANEL_QUERIES * tileBytes);
+      const tile = tiles + <usize>(i / PANEL_QUERIES * tileBytes), start = starts + (i << 2), bar = bars + (i << 2);
       for (let slot = block; slot < end; slot += PANEL_KEYS) {
         const panel = panels + <usize>(slot / PANEL_KEYS) * panelBytes;
-        let rows = scanTile(sums, tile, panel, keyMargins + slot * MARGIN_BYTES, padded, starts + (i << 2), bars + (i << 2));
+        let rows = scanTile(sums, tile, panel, margins + slot * MARGIN_BYTES, padded, start, bar);
         for (; rows; rows &= rows - 1) {
-          const r = ctz(rows), at = (i + r) << 2;
-          collect(sums + r * SUMS_BYTES, lists + <usize>(i + r) * LIST_BYTES, margins + at, bars + at, keyMargins, slot, low, end, k);
+          const r = ctz(rows);
+          collect(sums + r * SUMS_BYTES, contestAt(contests, i + r), bar + (r << 2), slot, low, end, keys, half, width, k, room);
         }
       }
     }
   }
 }
 
-/** One query against the keys of slots [low, high). The last panels of a ring may be computed twice; they are kept once. */
+/** One query against the keys of slots [low, high), four panels at a time. */
 function scanOnce(
-  tile: usize, starts: usize, margins: usize, bars: usize, list: usize,
-  panels: usize, keyMargins: usize, padded: i32, low: i32, high: i32, k: i32, sums: usize,
+  tile: usize, starts: usize, bars: usize, contest: Contest, panels: usize, margins: usize, padded: i32,
+  low: i32, high: i32, keys: usize, half: bool, width: i32, k: i32, sums: usize, room: usize,
 ): void {
   const panelBytes = PANEL_KEYS * padded * COMPONENT_BYTES;
   let slot = low & ~(PANEL_KEYS - 1);
   for (; slot + PANELS_AT_ONCE * PANEL_KEYS <= high; slot += PANELS_AT_ONCE * PANEL_KEYS) {
     const panel = panels + <usize>(slot / PANEL_KEYS) * panelBytes;
-    let reaching = scanPanels(sums, tile, panel, panelBytes, keyMargins + slot * MARGIN_BYTES, padded, starts, bars);
+    let reaching = scanPanels(sums, tile, panel, panelBytes, margins + slot * MARGIN_BYTES, padded, starts, bars);
     for (; reaching; reaching &= reaching - 1) {
       const n = ctz(reaching);
-      collect(sums + n * SUMS_BYTES, list, margins, bars, keyMargins, slot + n * PANEL_KEYS, low, high, k);
+      collect(sums + n * SUMS_BYTES, contest, bars, slot + n * PANEL_KEYS, low, high, keys, half, width, k, room);
     }
   }
   for (; slot < high; slot += PANEL_KEYS) {
     const panel = panels + <usize>(slot / PANEL_KEYS) * panelBytes;
-    const reaches = scanTile(sums, tile, panel, keyMargins + slot * MARGIN_BYTES, padded, starts, bars) & 1;
-    if (reaches) collect(sums, list, margins, bars, keyMargins, slot, low, high, k);
+    const reaches = scanTile(sums, tile, panel, margins + slot * MARGIN_BYTES, padded, starts, bars) & 1;
+    if (reaches) collect(sums, contest, bars, slot, low, high, keys, half, width, k, room);
   }
 }
 
-/** Adds those keys of a panel that reach a query's bar, and lie in slots [low, high), to its candidates. */
+/** Takes those keys of a panel that reach the bar, and lie in slots [low, high), into a contest. */
 function collect(
-  sums: usize, list: usize, margins: usize, bars: usize, keyMargins: usize, slot: i32, low: i32, high: i32, k: i32,
+  sums: usize, contest: Contest, bar: usize, slot: i32, low: i32, high: i32, keys: usize, half: bool, width: i32, k: i32, room: usize,
 ): void {
-  let bar = load<i32>(bars);
-  if (bar == FAILED) return;
-  const margin = load<i32>(margins);
-  let keys = reachingKeys(sums, bar);
-  if (slot < low) keys &= -1 << (low - slot);
-  if (high - slot < PANEL_KEYS) keys &= (1 << (high - slot)) - 1;
-  for (; keys; keys &= keys - 1) {
-    const j = ctz(keys);
-    const sum = sumOf(sums, j); // the key's margin is in it, the query's is not
-    if (sum < bar) continue;
-    const reached = addCandidate(list, sum + margin, sum - 2 * loadMargin(keyMargins, slot + j) - margin, slot + j, k);
-    if (reached != NO_BAR) bar = reached == FAILED ? FAILED : reached - margin;
-    if (bar == FAILED) break;
-  }
-  store<i32>(bars, bar);
-}
-
-/**
- * The k best of the candidates by their f32 scores, computed in the same order of sums as everywhere. `room`: 4 · width
- * floats; the tiles, no longer needed, are larger.
- */
-function rescore(
-  scores: usize, slots: usize, query: usize, keys: usize, half: bool, width: i32, list: usize, k: i32, room: usize, four: usize,
-): void {
-  const size = sizeOf(list), last = size - 1, rowBytes = <usize>width << 2;
-  for (let i = 0; i < size; i++) {
-    if ((i & 3) == 0) {
-      const k0 = keyAt(keys, half, list, i, width, room);
-      const k1 = keyAt(keys, half, list, min(i + 1, last), width, room + rowBytes);
-      const k2 = keyAt(keys, half, list, min(i + 2, last), width, room + 2 * rowBytes);
-      const k3 = keyAt(keys, half, list, min(i + 3, last), width, room + 3 * rowBytes);
-      v128.store(four, scoreFour(query, k0, k1, k2, k3, width));
-    }
-    const score = load<f32>(four + ((i & 3) << 2));
-    if (i >= k && !(score > load<f32>(scores + ((k - 1) << 2)))) continue;
-    insertSorted(scores, slots, score, slotOf(list, i), min(i, k - 1));
+  if (contest.patience < 0) return;
+  let reaching = reachingKeys(sums, load<i32>(bar));
+  if (slot < low) reaching &= -1 << (low - slot);
+  if (high - slot < PANEL_KEYS) reaching &= (1 << (high - slot)) - 1;
+  while (reaching) {
+    const settles = addContender(contest, slot + ctz(reaching));
+    reaching &= reaching - 1;
+    if (!settles) continue;
+    store<i32>(bar, settle(contest, keys, half, width, k, room));
+    reaching &= reachingKeys(sums, load<i32>(bar));
   }
 }
 
-@inline
-function keyAt(keys: usize, half: bool, list: usize, i: i32, width: i32, room: usize): usize {
-  return floatsAt(keys, <usize>slotOf(list, i) * width, width, half, room);
-}
-
-/** Searches the failed queries, gathered in `again`, in f32, and puts their lists into place. */
+/** Searches the queries that were given up, gathered in `again`, in f32, and puts their lists into place. */
 function searchAgain(
-  scores: usize, slots: usize, listStride: i32, count: i32, bars: usize, again: usize, failed: i32,
+  scores: usize, slots: usize, listStride: i32, contests: usize, count: i32, again: usize, failed: i32,
   keys: usize, half: bool, width: i32, begin: i32, older: i32, newer: i32, k: i32,
 ): void {
-  const foundScores = again + ((<usize>SCAN_QUERIES * width) << 2);
-  const foundSlots = foundScores + ((<usize>SCAN_QUERIES * k) << 2);
-  const scratch = foundSlots + ((<usize>SCAN_QUERIES * k) << 2);
+  const foundScores = again + ((<usize>QUERY_BLOCK * width) << 2);
+  const foundSlots = foundScores + ((<usize>QUERY_BLOCK * k) << 2);
+  const scratch = foundSlots + ((<usize>QUERY_BLOCK * k) << 2);
   searchBlock(foundScores, foundSlots, k, again, width, failed, keys, half, width, begin, older, newer, k, scratch);
   const bytes = <usize>min(k, older + newer) << 2;
   for (let i = 0, n = 0; i < count; i++) {
-    if (load<i32>(bars + (i << 2)) != FAILED) continue;
+    if (contestAt(contests, i).patience >= 0) continue;
     memory.copy(scores + ((<usize>i * listStride) << 2), foundScores + ((<usize>n * k) << 2), bytes);
     memory.copy(slots + ((<usize>i * listStride) << 2), foundSlots + ((<usize>n * k) << 2), bytes);
     n++;

@@ -2,21 +2,17 @@
  * Exact top-k by inner product: every query against every stored key, the k best kept in falling order of score.
  *
  * Keys lie as they were stored, one after the other; blocks of them are packed into panels on the fly (and widened, if
- * they are halves), which costs a percent or two of the product. The scores of four queries and one block are computed with
- * the tile of matmul.ts and then filtered, row by row: only what beats a query's k-th best so far is looked at one by one.
- * The first block has nothing to beat yet; there the k-th largest of 64 group maxima, which k keys are sure to reach, serves
- * instead.
+ * they are halves), which costs a few percent of the product. The scores of four queries and eight keys come from the tile of
+ * matmul.ts and are compared with each query's k-th best so far while they are at hand; only what is above goes further.
  * Equal scores: the older key wins, so a longer memory never changes what a shorter one returned among the same keys.
  */
+import { bestBytes, clearBest, copyBest, insertBest, leastOfBest } from "./best";
 import { floatsAt, storedBytes } from "./half";
 import { multiplyTile, packPanels, TILE_COLUMNS, TILE_ROWS } from "./matmul";
-import { madd } from "./simd";
+import { addProducts, madd } from "./simd";
 
-/** Keys packed at a time, whose scores for four queries then stay in L1: 4 KB. */
+/** Keys packed at a time; all queries of a block meet them before the next. */
 const KEY_BLOCK: i32 = 256;
-/** Groups of a block whose maxima seed the threshold: four lanes each of 16 vectors. */
-const SEED_VECTORS: i32 = 16;
-const SEED_GROUPS: i32 = SEED_VECTORS * 4;
 
 /** Queries that share one pass over the keys: enough that packing the keys costs little beside the products. */
 export const QUERY_BLOCK: i32 = 256;
@@ -26,9 +22,10 @@ export function topk_units(rows: i32, segment: i32, heads: i32): i32 {
   return rows * heads * ((segment + QUERY_BLOCK - 1) / QUERY_BLOCK);
 }
 
-/** Bytes of scratch for queries of `width` floats. */
-export function topk_scratch_bytes(width: i32): i32 {
-  return (QUERY_BLOCK * (width + 2) + KEY_BLOCK * (2 * width + TILE_ROWS) + SEED_GROUPS) << 2;
+/** Bytes of scratch for queries of `width` floats and `k` neighbours. */
+export function topk_scratch_bytes(width: i32, k: i32): i32 {
+  const floats = QUERY_BLOCK * (width + 1) + KEY_BLOCK * 2 * width + TILE_ROWS * TILE_COLUMNS;
+  return (floats << 2) + QUERY_BLOCK * bestBytes(k);
 }
 
 /**
@@ -62,139 +59,90 @@ export function searchBlock(
   keys: usize, half: bool, width: i32, begin: i32, older: i32, newer: i32, k: i32, scratch: usize,
 ): void {
   const panels = scratch;
-  const states = panels + ((<usize>QUERY_BLOCK * width) << 2);
-  const keyPanels = states + QUERY_BLOCK * STATE_BYTES;
+  const lists = panels + ((<usize>QUERY_BLOCK * width) << 2);
+  const bars = lists + QUERY_BLOCK * bestBytes(k);
+  const keyPanels = bars + (QUERY_BLOCK << 2);
   const widened = keyPanels + ((<usize>KEY_BLOCK * width) << 2);
-  const rows = widened + ((<usize>KEY_BLOCK * width) << 2);
-  const packs = count >= TILE_ROWS;
+  const tile = widened + ((<usize>KEY_BLOCK * width) << 2);
+  const packs = count >= TILE_ROWS, total = older + newer;
   if (packs) packPanels(panels, queries, count, width, queryStride, 1, TILE_ROWS);
-  for (let i = 0; i < count; i++) clearState(states + i * STATE_BYTES);
-  for (let j = 0, total = older + newer; j < total;) {
+  for (let i = 0; i < count; i++) clearBest(lists + i * bestBytes(k), k);
+  for (let i = 0; i < QUERY_BLOCK; i++) store<f32>(bars + (i << 2), i < count ? -Infinity : Infinity);
+  for (let j = 0; j < total;) {
     const block = min(KEY_BLOCK, j < older ? older - j : total - j);
     const slot = j < older ? begin + j : j - older;
     const from = floatsAt(keys, <usize>slot * width, block * width, half, widened);
     if (packs) {
       packPanels(keyPanels, from, block, width, width, 1, TILE_COLUMNS);
-      scanBlock(scores, slots, listStride, panels, states, count, keyPanels, slot, block, width, k, rows);
+      scanPacked(lists, bars, panels, count, keyPanels, slot, block, width, k, tile);
     } else {
-      scanDirectly(scores, slots, listStride, queries, queryStride, states, count, from, slot, block, width, k, rows);
+      scanDirectly(lists, bars, queries, queryStride, count, from, slot, block, width, k, tile);
     }
     j += block;
   }
+  for (let i = 0; i < count; i++) {
+    const to = (<usize>i * listStride) << 2;
+    copyBest(scores + to, slots + to, lists + i * bestBytes(k), k, min(k, total));
+  }
 }
 
-/** All queries, packed, against a packed block of keys. rows [4, KEY_BLOCK]: the scores of one tile of queries. */
-function scanBlock(
-  scores: usize, slots: usize, listStride: i32, panels: usize, states: usize, count: i32,
-  keyPanels: usize, slot: i32, block: i32, width: i32, k: i32, rows: usize,
+/** All queries, packed, against a packed block of keys. */
+function scanPacked(
+  lists: usize, bars: usize, panels: usize, count: i32, keyPanels: usize, slot: i32, block: i32, width: i32, k: i32, tile: usize,
 ): void {
   const panelBytes = <usize>(TILE_COLUMNS * width) << 2;
   for (let i = 0; i < count; i += TILE_ROWS, panels += <usize>(TILE_ROWS * width) << 2) {
     for (let j = 0, keyPanel = keyPanels; j < block; j += TILE_COLUMNS, keyPanel += panelBytes) {
-      multiplyTile(rows + (j << 2), KEY_BLOCK << 2, panels, keyPanel, width, false);
-    }
-    for (let r = 0, last = min(TILE_ROWS, count - i); r < last; r++) {
-      const list = (<usize>(i + r) * listStride) << 2;
-      keepBest(scores + list, slots + list, states + (i + r) * STATE_BYTES, rows + ((r * KEY_BLOCK) << 2), block, slot, k, rows);
+      multiplyTile(tile, TILE_COLUMNS << 2, panels, keyPanel, width, false);
+      for (let rows = rowsAbove(tile, bars + (i << 2)); rows; rows &= rows - 1) {
+        const r = ctz(rows), query = i + r;
+        keepBest(lists + query * bestBytes(k), bars + (query << 2), tile + r * (TILE_COLUMNS << 2), min(TILE_COLUMNS, block - j), slot + j, k);
+      }
     }
   }
+}
+
+/** Which of four rows of eight scores have one above their bar: a bit each. */
+@inline
+function rowsAbove(tile: usize, bars: usize): i32 {
+  const r0 = rowAbove(tile, bars), r1 = rowAbove(tile + 32, bars + 4);
+  const r2 = rowAbove(tile + 64, bars + 8), r3 = rowAbove(tile + 96, bars + 12);
+  if (!v128.any_true(v128.or(v128.or(r0, r1), v128.or(r2, r3)))) return 0;
+  return i32(v128.any_true(r0)) | i32(v128.any_true(r1)) << 1 | i32(v128.any_true(r2)) << 2 | i32(v128.any_true(r3)) << 3;
+}
+
+@inline
+function rowAbove(row: usize, bars: usize): v128 {
+  const bar = v128.load32_splat(bars);
+  return v128.or(f32x4.gt(v128.load(row), bar), f32x4.gt(v128.load(row, 16), bar));
 }
 
 /** Few queries against a block of keys where they lie, since packing would cost more than the products. */
 function scanDirectly(
-  scores: usize, slots: usize, listStride: i32, queries: usize, queryStride: i32, states: usize, count: i32,
+  lists: usize, bars: usize, queries: usize, queryStride: i32, count: i32,
   keys: usize, slot: i32, block: i32, width: i32, k: i32, row: usize,
 ): void {
   const bytes = <usize>width << 2;
   for (let i = 0; i < count; i++) {
-    const query = queries + ((<usize>i * queryStride) << 2);
+    const query = queries + ((<usize>i * queryStride) << 2), bar = bars + (i << 2);
     for (let j = 0, key = keys; j < block; j += 4, key += bytes << 2) {
       const last = min(3, block - 1 - j);
       const four = scoreFour(query, key, key + min(1, last) * bytes, key + min(2, last) * bytes, key + last * bytes, width);
-      v128.store(row + (j << 2), four);
-    }
-    const list = (<usize>i * listStride) << 2;
-    keepBest(scores + list, slots + list, states + i * STATE_BYTES, row, block, slot, k, row);
-  }
-}
-
-/** What a query remembers from block to block: its k-th best score once its list is full (f32), and the list's size (i32). */
-const STATE_BYTES: usize = 8;
-
-function clearState(state: usize): void {
-  store<f32>(state, -f32.MAX_VALUE);
-  store<i32>(state, 0, 4);
-}
-
-/** Merges a query's scores of `n` keys, which lie in slots from `slot` on, into its list. `rows`: the buffer they are in. */
-function keepBest(scores: usize, slots: usize, state: usize, row: usize, n: i32, slot: i32, k: i32, rows: usize): void {
-  let size = load<i32>(state, 4);
-  let least = load<f32>(state);
-  let bar = least;
-  const seeded = size == 0 && k <= SEED_GROUPS && n >= SEED_GROUPS;
-  if (seeded) bar = seedOf(row, n, k, rows + ((TILE_ROWS * KEY_BLOCK) << 2));
-  for (let j = 0; j < n; j += 4) {
-    const four = v128.load(row + (j << 2));
-    let passing = i32x4.bitmask(seeded ? f32x4.ge(four, f32x4.splat(bar)) : f32x4.gt(four, f32x4.splat(least)));
-    if (j + 4 > n) passing &= (1 << (n - j)) - 1;
-    for (; passing; passing &= passing - 1) {
-      const at = j + ctz(passing);
-      const score = load<f32>(row + (at << 2));
-      if (size == k && !(score > least)) continue;
-      insertSorted(scores, slots, score, slot + at, min(size, k - 1));
-      size = min(size + 1, k);
-      if (size == k) least = load<f32>(scores + ((k - 1) << 2));
+      if (!v128.any_true(f32x4.gt(four, v128.load32_splat(bar)))) continue;
+      v128.store(row, four);
+      keepBest(lists + i * bestBytes(k), bar, row, last + 1, slot + j, k);
     }
   }
-  store<f32>(state, least);
-  store<i32>(state, size, 4);
 }
 
-/** The k-th largest of 64 group maxima of a row: no more than the k-th largest score. `maxima`: SEED_GROUPS floats. */
-function seedOf(row: usize, n: i32, k: i32, maxima: usize): f32 {
-  const end = row + (<usize>(n & ~3) << 2);
-  for (let g = 0; g < SEED_VECTORS; g++) {
-    let most = f32x4.splat(-f32.MAX_VALUE);
-    for (let at = row + (g << 4); at < end; at += SEED_VECTORS << 4) most = f32x4.pmax(most, v128.load(at));
-    v128.store(maxima + (g << 4), most);
+/** Takes what is above the bar among a query's scores of `n` keys, in slots from `slot` on, into its list. */
+function keepBest(list: usize, bar: usize, row: usize, n: i32, slot: i32, k: i32): void {
+  for (let j = 0; j < n; j++) {
+    const score = load<f32>(row + (j << 2));
+    if (!(score > load<f32>(bar))) continue;
+    insertBest(list, k, score, slot + j);
+    store<f32>(bar, leastOfBest(list, k));
   }
-  return kthLargest(maxima, SEED_GROUPS, k);
-}
-
-/** The k-th largest of n floats (quickselect; reorders them). */
-function kthLargest(x: usize, n: i32, k: i32): f32 {
-  let low = 0, high = n - 1;
-  const target = k - 1;
-  while (low < high) {
-    const pivot = load<f32>(x + ((low + high) >> 1 << 2));
-    let i = low, j = high;
-    while (i <= j) {
-      while (load<f32>(x + (i << 2)) > pivot) i++;
-      while (load<f32>(x + (j << 2)) < pivot) j--;
-      if (i > j) break;
-      const swapped = load<f32>(x + (i << 2));
-      store<f32>(x + (i << 2), load<f32>(x + (j << 2)));
-      store<f32>(x + (j << 2), swapped);
-      i++;
-      j--;
-    }
-    if (target <= j) high = j;
-    else if (target >= i) low = i;
-    else break;
-  }
-  return load<f32>(x + (target << 2));
-}
-
-/** Shifts smaller scores down from position `last` and puts (score, slot) behind all that are at least as large. */
-export function insertSorted(scores: usize, slots: usize, score: f32, slot: i32, last: i32): void {
-  let at = last;
-  while (at > 0 && load<f32>(scores + ((at - 1) << 2)) < score) {
-    store<f32>(scores + (at << 2), load<f32>(scores + ((at - 1) << 2)));
-    store<i32>(slots + (at << 2), load<i32>(slots + ((at - 1) << 2)));
-    at--;
-  }
-  store<f32>(scores + (at << 2), score);
-  store<i32>(slots + (at << 2), slot);
 }
 
 /**
@@ -205,13 +153,7 @@ export function scoreFour(query: usize, k0: usize, k1: usize, k2: usize, k3: usi
   let sum = f32x4.splat(0);
   let d = 0;
   for (; d + 4 <= width; d += 4, query += 16, k0 += 16, k1 += 16, k2 += 16, k3 += 16) {
-    const r0 = v128.load(k0), r1 = v128.load(k1), r2 = v128.load(k2), r3 = v128.load(k3);
-    const low01 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5), low23 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
-    const high01 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7), high23 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
-    sum = madd(v128.load32_splat(query), v128.shuffle<f64>(low01, low23, 0, 2), sum);
-    sum = madd(v128.load32_splat(query, 4), v128.shuffle<f64>(low01, low23, 1, 3), sum);
-    sum = madd(v128.load32_splat(query, 8), v128.shuffle<f64>(high01, high23, 0, 2), sum);
-    sum = madd(v128.load32_splat(query, 12), v128.shuffle<f64>(high01, high23, 1, 3), sum);
+    sum = addProducts(sum, v128.load(query), v128.load(k0), v128.load(k1), v128.load(k2), v128.load(k3));
   }
   for (; d < width; d++, query += 4, k0 += 4, k1 += 4, k2 += 4, k3 += 4) {
     sum = madd(v128.load32_splat(query), f32x4(load<f32>(k0), load<f32>(k1), load<f32>(k2), load<f32>(k3)), sum);

@@ -24,7 +24,7 @@ export function expectedRecall(topk: number, buckets: number): number {
 export function bucketedIndex(ring: Ring, perNeighbour: number): KeyIndex {
   return scanIndex((job) => {
     const buckets = bucketsFor(job.topk, perNeighbour);
-    const scratchBytes = kernels.bucketed_scratch_bytes(ring.width, buckets);
+    const scratchBytes = kernels.bucketed_scratch_bytes(ring.width, buckets, job.topk);
     const search = searchArguments(ring, job);
     parallelWithScratch("topk_bucketed", searchUnits(ring, job), scratchBytes, ...search, buckets);
   });

@@ -6,8 +6,8 @@ import { type KeyIndex, scanIndex, searchArguments, searchUnits } from "./search
 
 /** Of equal scores the older key comes first. */
 export function exactIndex(ring: Ring): KeyIndex {
-  const scratchBytes = kernels.topk_scratch_bytes(ring.width);
-  return scanIndex((job) =>
-    parallelWithScratch("topk_exact", searchUnits(ring, job), scratchBytes, ...searchArguments(ring, job)),
-  );
+  return scanIndex((job) => {
+    const scratchBytes = kernels.topk_scratch_bytes(ring.width, job.topk);
+    parallelWithScratch("topk_exact", searchUnits(ring, job), scratchBytes, ...searchArguments(ring, job));
+  });
 }
