@@ -51,6 +51,7 @@ function readScalar(scan: JsonScanner): number | boolean | null {
   if (scan.word("null")) return null;
   if (scan.word("true")) return true;
   if (scan.word("false")) return false;
+  if (!/[-\d]/.test(scan.peek())) scan.refuseHere("a value", "must come next");
   const digits = scan.number("a value");
   const value = Number(digits);
   if (!Number.isFinite(value)) scan.refuse(`the number ${digits.slice(0, 20)} is too large`);

@@ -59,7 +59,7 @@ test("what is no JSON is refused with its place", () => {
   }
   assert.is(
     refused('{"a": 1,\n "b": tru}'),
-    'x.json is no JSON: a value must be a number, but at character 15 there is "tru}"',
+    'x.json is no JSON: a value must come next, but at character 15 there is "tru}"',
   );
 });
 

@@ -52,7 +52,7 @@ function textSeed(text: string): Parts {
 }
 
 /** A safetensors file's header and data. */
-function partsOf(file: Uint8Array): Parts {
+export function partsOf(file: Uint8Array): Parts {
   const end = 8 + Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
   return { text: file.subarray(8, end), rest: file.subarray(end) };
 }
