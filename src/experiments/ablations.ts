@@ -3,7 +3,6 @@ import type { ModelConfig } from "../model/config.ts";
 import type { Finding, ReportTable } from "../report/experiment-report.ts";
 import type { TrainingOptions } from "../train/options.ts";
 import type { Cell, Experiment } from "./experiment.ts";
-import { recall } from "./recall.ts";
 import { EVAL_TOKENS, MEMORY, withMemory, withXl, xl } from "./recipe.ts";
 import { percentText, perplexityTable, perplexityText, UNKNOWN } from "./reporting.ts";
 import type { Results } from "./results.ts";
@@ -68,7 +67,7 @@ function searched(name: string, label: string, config: Partial<ModelConfig>): Ce
     share: 0,
     from: large.name,
     memorySizes: large.memorySizes,
-    measure: recall,
+    recall: true,
   };
 }
 
@@ -112,7 +111,7 @@ export const ablations: Experiment = {
 
 function searchTable(results: Results, corpus: string): ReportTable {
   const rows = searches.map(({ name, label }) => {
-    const found = results.number(corpus, name, "recall");
+    const found = results.recall(corpus, name);
     return [
       label,
       found === undefined ? UNKNOWN : `${(100 * found).toFixed(1)} %`,
@@ -120,7 +119,7 @@ function searchTable(results: Results, corpus: string): ReportTable {
       percentText(results.change(corpus, name, exact.name)),
     ];
   });
-  const note = "Recall: the share of the K best keys that were found, over lookups in a memory of more than K.";
+  const note = "Recall: the share of the exact K nearest keys that were found, over all lookups of the evaluation.";
   return {
     kind: "table",
     title: `Search on ${corpus}`,
@@ -132,7 +131,7 @@ function searchTable(results: Results, corpus: string): ReportTable {
 
 /** Searches that find at least 90 % of the pairs cost less than half a percent of perplexity. */
 function searchFinding(results: Results, corpus: string): Finding {
-  const good = searches.filter(({ name }) => (results.number(corpus, name, "recall") ?? 0) >= 0.9);
+  const good = searches.filter(({ name }) => (results.recall(corpus, name) ?? 0) >= 0.9);
   const changes = good.map(({ name }) => results.change(corpus, name, exact.name) ?? 0);
   const complete = searches.every(({ name }) => results.cell(corpus, name) !== undefined);
   return {
@@ -175,7 +174,7 @@ function recallChart(results: Results, corpus: string) {
     const points = searches
       .filter(({ name }) => name.startsWith(`search-${kind}`) || name === exact.name)
       .flatMap(({ name }) => {
-        const [found, perplexity] = [results.number(corpus, name, "recall"), results.perplexity(corpus, name)];
+        const [found, perplexity] = [results.recall(corpus, name), results.perplexity(corpus, name)];
         return found === undefined || perplexity === undefined ? [] : [[100 * found, perplexity] as const];
       });
     return { name: kind, points: points.toSorted(([a], [b]) => a - b) };

@@ -2,34 +2,58 @@
  * What a cell will cost, as good as one can say beforehand: arithmetic over the rate at which two cores of a laptop do it.
  * For the list of experiments and the time that is left; a run corrects it by what its cells really took.
  */
+import type { ModelConfig } from "../model/config.ts";
 import { cellRecipe, type RunSettings } from "./cell-recipe.ts";
 import type { Cell, Experiment } from "./experiment.ts";
 import { VOCABULARY } from "./recipe.ts";
 
-/** Multiply-and-adds a second: of the model's products in training and evaluation, and of a memory's exact search. */
-const TRAINING_RATE = 8e9;
-const EVALUATION_RATE = 8e9;
-const SEARCH_RATE = 20e9;
+/** Multiply-and-adds a second: of the model's products, and of a quantised search. */
+const COMPUTE_RATE = 24e9;
+const SEARCH_RATE = 24e9;
 
-/** Tokens in the test documents that are long enough to be evaluated, taken to be this many documents. */
+/** Seconds for a token in a memory layer, whatever the memory's size: selection, attention to K pairs, and its backward. */
+const LOOKUP = { training: 47e-6, evaluation: 11e-6 };
+
+/** Documents of a test split that are long enough to be evaluated as far as asked for, and tokens of one in training. */
 const TEST_DOCUMENTS = 9;
+const DOCUMENT_TOKENS = 100_000;
 
-/** Seconds that training and measuring `cell` take. */
+/** Seconds that training `cell` and evaluating it take; other measurements are not counted. */
 export function expectedSeconds(cell: Cell, settings: RunSettings): number {
   const { config, options } = cellRecipe(cell, settings, VOCABULARY);
-  const { hidden_size: width, num_hidden_layers: layers, num_attention_heads: heads, head_dim } = config;
-  const inner = heads * head_dim;
-  const block = 4 * width * inner + 2 * width * config.intermediate_size;
-  const local = 2 * inner * (config.segment_length + config.xl_cache_length);
-  const model = layers * (block + local) + width * config.vocab_size; // a token
-  const search = (size: number) => config.memory_layers.length * inner * size;
   const training = options.steps * options.batchSize * config.segment_length;
-  const perTraining = (3 * model) / TRAINING_RATE + search(config.memory_size) / SEARCH_RATE;
   const courses = options.evaluateEvery > 0 ? Math.ceil(options.steps / options.evaluateEvery) : 0;
-  const sizes = [...cell.memorySizes, ...new Array(courses).fill(cell.memorySizes.at(-1) ?? 0)];
-  const evaluating = TEST_DOCUMENTS * settings.evalTokens;
-  const perEvaluation = sizes.reduce((sum, size) => sum + model / EVALUATION_RATE + search(size) / SEARCH_RATE, 0);
-  return training * perTraining + evaluating * perEvaluation;
+  const sizes = [...cell.memorySizes, ...new Array<number>(courses).fill(cell.memorySizes.at(-1) ?? 0)];
+  const evaluations = sizes.map((size) => evaluationSeconds(config, size, settings.evalTokens));
+  return training * trainingSeconds(config) + evaluations.reduce((sum, seconds) => sum + seconds, 0);
+}
+
+/** For a token. */
+function trainingSeconds(config: ModelConfig): number {
+  const { memory_size: size } = config;
+  return (3 * modelProducts(config)) / COMPUTE_RATE + lookupSeconds(config, size, DOCUMENT_TOKENS, LOOKUP.training);
+}
+
+/** For the whole test split. */
+function evaluationSeconds(config: ModelConfig, size: number, evalTokens: number): number {
+  const lookup = lookupSeconds(config, size, evalTokens, LOOKUP.evaluation);
+  return TEST_DOCUMENTS * evalTokens * (modelProducts(config) / COMPUTE_RATE + lookup);
+}
+
+/** Multiply-and-adds of a token's way through the model, its memory aside. */
+function modelProducts({ hidden_size: width, intermediate_size, vocab_size, ...config }: ModelConfig): number {
+  const inner = config.num_attention_heads * config.head_dim;
+  const projections = 4 * width * inner + 2 * width * intermediate_size;
+  const local = 2 * inner * (config.segment_length + config.xl_cache_length);
+  return config.num_hidden_layers * (projections + local) + width * vocab_size;
+}
+
+/** For a token of documents of `length` tokens, in which a memory of `size` fills up. */
+function lookupSeconds(config: ModelConfig, size: number, length: number, constant: number): number {
+  if (size === 0) return 0;
+  const stored = size < length ? size - size ** 2 / (2 * length) : length / 2;
+  const search = (config.num_attention_heads * config.head_dim * stored) / SEARCH_RATE;
+  return config.memory_layers.length * (constant + search);
 }
 
 /** Hours that all cells of the experiment take on one corpus. */

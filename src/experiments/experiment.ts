@@ -33,6 +33,8 @@ export interface Cell {
   readonly courseEvaluations?: number;
   /** M, the memories that it is evaluated with, ascending; the last is the one that tables show. */
   readonly memorySizes: readonly number[];
+  /** Whether the evaluation also tells what share of the exact neighbours the memory's search finds. */
+  readonly recall?: boolean;
   /** What is measured besides. */
   readonly measure?: (trained: TrainedCell) => Promise<Measurements>;
 }

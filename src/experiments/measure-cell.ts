@@ -35,7 +35,8 @@ export async function measureCell(
 
 async function evaluateCell(measuring: CellMeasuring): Promise<EvaluationResult | undefined> {
   const { cell, model, corpus, evalTokens, signal, onProgress } = measuring;
-  const options = { memorySizes: cell.memorySizes, maxTokens: evalTokens, rows: rowsFor(corpus), onProgress };
+  const { memorySizes, recall } = cell;
+  const options = { memorySizes, maxTokens: evalTokens, rows: rowsFor(corpus), recall, onProgress };
   for (const result of evaluationInSteps(model, corpus.test, corpus.tokenizer, options)) {
     if (result !== undefined) return result;
     await breathe();

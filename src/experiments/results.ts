@@ -35,6 +35,12 @@ export class Results {
     return ours === undefined || theirs === undefined ? undefined : ours / theirs - 1;
   }
 
+  /** The share of the exact neighbours that the cell's search found, over all its memory layers. */
+  recall(corpus: string, name: string): number | undefined {
+    const layers = this.cell(corpus, name)?.evaluation.results.at(-1)?.recall;
+    return layers && layers.reduce((sum, { recall }) => sum + recall, 0) / layers.length;
+  }
+
   number(corpus: string, name: string, key: string): number | undefined {
     return this.measurements(corpus, name).numbers?.[key];
   }
