@@ -42,7 +42,7 @@ function cellOptions(cell: Cell, { budget, seed }: RunSettings, segmentLength: n
   const options = parseTrainingOptions({ ...recipeTraining, ...cell.training }, `the cell ${cell.name}`);
   const paid = Math.round((share * budget) / (options.batchSize * segmentLength));
   const steps = share > 0 ? Math.max(1, paid) : 0;
-  const every = (times: number) => (times > 0 ? Math.max(1, Math.ceil(steps / times)) : 0);
+  const every = (times: number) => (times > 0 ? Math.ceil(steps / times) : 0);
   return {
     ...options,
     steps,

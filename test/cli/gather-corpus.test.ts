@@ -1,0 +1,76 @@
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import * as assert from "uvu/assert";
+import { type CorpusSizes, gatherCorpus } from "../../src/cli/gather-corpus.ts";
+import { suite } from "../harness.ts";
+import { refusal } from "../refusal.ts";
+
+const test = suite("gathered corpus");
+
+let folder = "";
+const at = (name: string) => join(folder, name);
+
+test.before(() => {
+  folder = fs.mkdtempSync(join(tmpdir(), "gather-"));
+});
+test.after(() => fs.rmSync(folder, { recursive: true }));
+
+const kind = { endings: [".py"], skipped: ["test"], depth: 1 };
+const lengths = { least: 100, heldOut: 300, most: 700 };
+
+/** A file of `characters` characters in lines of ten. */
+function write(root: string, path: string, characters: number): void {
+  fs.mkdirSync(dirname(at(`${root}/${path}`)), { recursive: true });
+  const line = `${path.slice(0, 9).padEnd(9, ".")}\n`;
+  fs.writeFileSync(at(`${root}/${path}`), line.repeat(Math.ceil(characters / 10)).slice(0, characters));
+}
+
+function documentsIn(directory: string): Record<string, number> {
+  const files = ["train", "valid", "test"].flatMap((split) => {
+    return fs.readdirSync(join(directory, split)).map((name) => join(directory, split, name));
+  });
+  return Object.fromEntries(files.map((path) => [path.slice(directory.length + 1), fs.statSync(path).size]));
+}
+
+function gather(root: string, out: string): CorpusSizes {
+  return gatherCorpus(at(root), at(out), kind, lengths);
+}
+
+test("folders and large files become documents, parted where too long, and left out where too short", () => {
+  write("library", "email/a.py", 90);
+  write("library", "email/deep/b.py", 260);
+  write("library", "email/readme.txt", 500);
+  write("library", "test/c.py", 500);
+  write("library", "large.py", 1600);
+  write("library", "middle.py", 150);
+  write("library", "tiny.py", 99);
+  for (const name of ["x", "y", "z"]) write("library", `${name}.py`, 400);
+  const sizes = gather("library", "out");
+  const names = Object.keys(documentsIn(at("out"))).map((path) => path.split("/")[1]);
+  const expected = ["email.py", "large-01.py", "large-02.py", "large-03.py", "middle.py", "x.py", "y.py", "z.py"];
+  assert.equal(names.sort(), expected);
+  assert.equal(
+    Object.values(sizes).map(({ documents }) => documents),
+    [6, 1, 1],
+  );
+  const characters = Object.values(sizes).reduce((sum, split) => sum + split.characters, 0);
+  assert.is(characters, 350 + 1600 + 150 + 3 * 400, "nothing is lost or doubled");
+});
+
+test("only long documents are held out, and names alone decide which", () => {
+  gather("library", "again");
+  assert.equal(documentsIn(at("again")), documentsIn(at("out")));
+  const held = Object.entries(documentsIn(at("out"))).filter(([path]) => !path.startsWith("train"));
+  for (const [path, size] of held) assert.ok(size >= lengths.heldOut, path);
+});
+
+test("too few documents are refused, saying how many there are", () => {
+  write("small", "one.py", 400);
+  write("small", "two.py", 120);
+  assert.match(
+    refusal(() => gather("small", "nothing")),
+    `${at("small")} has 2 documents of at least 100 characters`,
+  );
+  assert.not.ok(fs.existsSync(at("nothing")));
+});

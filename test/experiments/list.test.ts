@@ -1,0 +1,144 @@
+import * as assert from "uvu/assert";
+import { cellRecipe } from "../../src/experiments/cell-recipe.ts";
+import { expectedHours } from "../../src/experiments/cost.ts";
+import type { CellResult, Experiment } from "../../src/experiments/experiment.ts";
+import { experiments } from "../../src/experiments/list.ts";
+import { BUDGET, VOCABULARY } from "../../src/experiments/recipe.ts";
+import { Results } from "../../src/experiments/results.ts";
+import { markdownReport } from "../../src/report/experiment-report.ts";
+import { experimentPage } from "../../src/report/html/experiment-page.ts";
+import { suite } from "../harness.ts";
+
+const test = suite("experiments");
+
+const settings = { budget: BUDGET, seed: 0, evalTokens: 1000, overrides: [] };
+
+test("there are the seven of the paper and its kin", () => {
+  const names = experiments.map(({ name }) => name);
+  assert.equal(names, ["context", "growth", "scale", "retrofit", "ablations", "baselines", "tokens"]);
+});
+
+test("a cell begins with the weights of one that stands before it, and names are those of directories", () => {
+  for (const { name, cells } of experiments) {
+    const known = new Set<string>();
+    for (const cell of cells) {
+      assert.match(cell.name, /^[a-z0-9-]+$/);
+      assert.not.ok(known.has(cell.name), `${name} has ${cell.name} twice`);
+      if (cell.from !== undefined) assert.ok(known.has(cell.from), `${cell.name} comes before ${cell.from}`);
+      if (cell.share === 0) assert.ok(cell.from, `${cell.name} has no weights`);
+      known.add(cell.name);
+      assert.equal(
+        [...cell.memorySizes].sort((a, b) => a - b),
+        cell.memorySizes,
+      );
+    }
+  }
+});
+
+test("cells of one name are the same model in every experiment", () => {
+  const recipes = new Map<string, string>();
+  for (const { cells } of experiments) {
+    for (const cell of cells) {
+      const recipe = JSON.stringify(cellRecipe(cell, settings, VOCABULARY));
+      assert.is(recipes.get(cell.name) ?? recipe, recipe, cell.name);
+      recipes.set(cell.name, recipe);
+    }
+  }
+});
+
+test("all models of the context experiment are equally large and learn from equally many tokens", () => {
+  for (const cell of experiments[0].cells) {
+    const { config, options } = cellRecipe(cell, settings, VOCABULARY);
+    assert.is(options.steps, 977, cell.name);
+    assert.is(options.batchSize * config.segment_length, 2048, cell.name);
+    assert.is(config.hidden_size, 128);
+  }
+});
+
+test("a small budget has a short warm-up, a share of it fewer steps, and a share of 0 none", () => {
+  const cell = { name: "a", label: "a", memorySizes: [0] };
+  const steps = (share: number, budget: number) => {
+    const { options } = cellRecipe({ ...cell, share }, { ...settings, budget }, VOCABULARY);
+    return [options.steps, options.warmupSteps];
+  };
+  assert.equal(steps(1, 2048 * 31), [31, 4]);
+  assert.equal(steps(0.5, 2048 * 31), [16, 2]);
+  assert.equal(steps(1, 2048 * 5000), [5000, 100]);
+  assert.equal(steps(0.001, 2048), [1, 1]);
+  assert.equal(steps(0, 2048 * 31), [0, 0]);
+});
+
+test("what a run replaces in the recipe gives way to what a cell is about", () => {
+  const cell = { name: "a", label: "a", memorySizes: [0], config: { memory_topk: 7 } };
+  const overrides = ["memory_topk=5", "hidden_size=24"];
+  const { config } = cellRecipe(cell, { ...settings, overrides }, VOCABULARY);
+  assert.equal([config.memory_topk, config.hidden_size], [7, 24]);
+});
+
+test("expected hours grow with the budget and with the memory", () => {
+  const [context] = experiments;
+  const hours = expectedHours(context, settings);
+  assert.ok(hours > 0.5 && hours < 10, `${hours}`);
+  assert.ok(expectedHours(context, { ...settings, budget: 2 * BUDGET }) > 1.8 * hours);
+  const last = (size: number) => context.cells.filter(({ name }) => name === `joint-${size}`);
+  assert.ok(
+    expectedHours({ ...context, cells: last(32768) }, settings) >
+      expectedHours({ ...context, cells: last(512) }, settings),
+  );
+});
+
+/** A result for every cell, the better the later it stands. */
+function results(experiment: Experiment): CellResult[] {
+  return experiment.cells.map(({ name, memorySizes }, i) => ({
+    cell: name,
+    corpus: "math",
+    recipe: {},
+    parameters: 1000 * (i + 1),
+    steps: 100,
+    trainingTokens: 1e6,
+    trainingSeconds: 60,
+    measuringSeconds: 1,
+    evaluation: {
+      tokens: 1e4,
+      bytes: 3e4,
+      results: memorySizes.map((memory, j) => {
+        const perplexity = 9 - 0.1 * i - 0.01 * j;
+        return { memory, perplexity, bits_per_byte: 1, nats: 2e4, recall: [{ layer: 2, queries: 10, recall: 0.95 }] };
+      }),
+    },
+    course: [5, 10, 20].map((step) => ({ step, perplexity: 9 - 0.2 * step })),
+    measurements: {
+      numbers: { changed: 0, compared: 512, "cache.perplexity": 8.9, "knn.perplexity": 8.95, "cache.lambda": 0.1 },
+      groups: { frequency: [{ name: "rare", tokens: 9, nats: 1, natsWithout: 2 }] },
+      texts: { "a <title>": "a | text" },
+    },
+  }));
+}
+
+for (const experiment of experiments) {
+  test(`the report of ${experiment.name} reads well with all results, with one, and with none`, () => {
+    for (const known of [results(experiment), results(experiment).slice(0, 1), []]) {
+      const body = experiment.report(new Results(["math", "books"], BUDGET, known));
+      const report = { title: experiment.title, paper: experiment.paper, facts: [], ...body };
+      for (const text of [markdownReport(report), experimentPage(report)]) {
+        assert.not.match(text, /NaN|undefined|Infinity|\[object/);
+      }
+      const missing = body.findings.filter(({ claim, holds }) => claim.startsWith("books") && holds !== undefined);
+      assert.equal(missing, [], "nothing is claimed of what was not measured");
+    }
+  });
+}
+
+test("the context report tells what is missed and what holds", () => {
+  const [context] = experiments;
+  const { findings } = context.report(new Results(["math"], BUDGET, results(context)));
+  assert.equal(
+    findings.map(({ claim, found, holds }) => [claim, found, holds]),
+    [
+      ["math: xl is below plain", "−2.2 %", true],
+      ["math: joint-2048 is below plain", "−4.6 %", true],
+      ["math: gate-32768-xl is below plain by at least 20 %", "−17.9 %", false],
+      ["math: gate-32768-xl is below xl by at least 7 %", "−16.0 %", true],
+    ],
+  );
+});
