@@ -4,6 +4,7 @@
  * Its state is four integers that a checkpoint can keep, so a resumed run draws the same numbers. Dropout has a generator
  * of its own, counter-based, inside the kernels. Not for cryptography.
  */
+import { cos, log } from "./portable-math.ts";
 
 /** The whole state of a generator, as JSON can keep it. */
 export type RandomState = readonly [number, number, number, number];
@@ -48,7 +49,7 @@ export class Random {
 
   /** Normal, mean 0 and variance 1 (Box and Muller; one of the pair is dropped, so that the state stays four integers). */
   normal(): number {
-    const radius = Math.sqrt(-2 * Math.log(1 - this.next()));
-    return radius * Math.cos(2 * Math.PI * this.next());
+    const radius = Math.sqrt(-2 * log(1 - this.next()));
+    return radius * cos(2 * Math.PI * this.next());
   }
 }

@@ -2,6 +2,7 @@
  * Choosing the next token from its logits: temperature, top-k, top-p (nucleus sampling, Holtzman et al. 2020).
  * It is one row of logits a token, so plain TypeScript is quick enough.
  */
+import { exp } from "../portable-math.ts";
 import type { Random } from "../random.ts";
 import { type Field, integer } from "./fields.ts";
 
@@ -40,7 +41,7 @@ export function sampleToken(
   const ids = Array.from(logits.keys());
   if (topK > 0 || topP < 1) ids.sort((a, b) => logits[b] - logits[a]);
   if (topK > 0) ids.splice(topK);
-  const weights = ids.map((id) => Math.exp((logits[id] - logits[likeliest]) / temperature));
+  const weights = ids.map((id) => exp((logits[id] - logits[likeliest]) / temperature));
   if (topP < 1) weights.splice(countToReach(topP * sum(weights), weights));
   const drawn = countToReach(random.next() * sum(weights), weights) - 1;
   return ids[drawn];

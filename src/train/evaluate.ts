@@ -11,6 +11,7 @@ import { type MemorySnapshot, requireModel, restoreSnapshot } from "../memory/sn
 import { fingerprint } from "../model/fingerprint.ts";
 import type { ModelState } from "../model/state.ts";
 import type { Transformer } from "../model/transformer.ts";
+import { exp } from "../portable-math.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type LayerRecall, RecallMeter } from "./recall.ts";
 import { segmentOf } from "./segment.ts";
@@ -104,7 +105,7 @@ export function* evaluationInSteps(
       onProgress?.(done, tokens * memorySizes.length);
       yield undefined;
     }
-    const rates = { perplexity: Math.exp(nats / tokens), bits_per_byte: nats / Math.LN2 / bytes };
+    const rates = { perplexity: exp(nats / tokens), bits_per_byte: nats / Math.LN2 / bytes };
     results.push({ memory, ...rates, nats, ...(meter && { recall: meter.results() }) });
   }
   yield { tokens, bytes, results };

@@ -6,6 +6,7 @@
  */
 import { gradient, persistentTensor, type Tensor } from "../autodiff/tensor.ts";
 import type { ParameterBlock } from "../model/parameters.ts";
+import { exp, log, power } from "../portable-math.ts";
 import { parallelElements } from "../wasm/parallel.ts";
 import { kernels } from "../wasm/runtime.ts";
 import { scratch } from "../wasm/scratch.ts";
@@ -45,8 +46,8 @@ export function adamW(blocks: readonly AdamBlock[], options: AdamOptions = {}): 
     steps: 0,
     step(lr) {
       this.steps++;
-      const correction1 = 1 - beta1 ** this.steps;
-      const correction2 = 1 - beta2 ** this.steps;
+      const correction1 = 1 - power(beta1, this.steps);
+      const correction2 = 1 - power(beta2, this.steps);
       for (const { values, gradients, m, v, size, lrScale, weightDecay } of trained) {
         const rate = lr * lrScale;
         const rates = [rate, beta1, beta2, eps, weightDecay, correction1, correction2] as const;
@@ -90,7 +91,7 @@ export function adafactor(parameters: readonly AdafactorParameter[]): Optimizer 
     steps: 0,
     step(lr) {
       this.steps++;
-      const decay = 1 - this.steps ** DECAY_EXPONENT;
+      const decay = 1 - exp(DECAY_EXPONENT * log(this.steps));
       for (const update of updates) update.step(lr, decay);
     },
     state() {

@@ -1,6 +1,7 @@
 /**
  * Learning-rate schedules: pure functions from the step to a factor of the configured rate. Steps count from 1.
  */
+import { cos } from "../portable-math.ts";
 
 /** Factor at `step` (1, 2, …), in (0, 1]. */
 export type Schedule = (step: number) => number;
@@ -29,6 +30,6 @@ export function cosine(steps: number, warmup = 0, final = 0.1): Schedule {
   return (step) => {
     if (step < warmup) return warmUp(step, warmup);
     const progress = Math.min(1, (step - warmup) / Math.max(1, steps - warmup));
-    return final + (1 - final) * 0.5 * (1 + Math.cos(Math.PI * progress));
+    return final + (1 - final) * 0.5 * (1 + cos(Math.PI * progress));
   };
 }

@@ -15,6 +15,7 @@ import type { StoredTensor } from "../model/safetensors.ts";
 import type { ModelState } from "../model/state.ts";
 import type { TensorReader } from "../model/tensor-reader.ts";
 import type { Transformer } from "../model/transformer.ts";
+import { exp } from "../portable-math.ts";
 import { Random } from "../random.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
 import { adafactor, adamW, clipGradients, type Optimizer } from "./optimizers.ts";
@@ -111,7 +112,7 @@ export class Trainer {
     return {
       step: this.step,
       loss,
-      perplexity: Math.exp(loss),
+      perplexity: exp(loss),
       tokens,
       tokensPerSecond: tokens / seconds,
       learningRate,
@@ -244,5 +245,5 @@ function makeSchedule({ schedule, steps, warmupSteps }: TrainingOptions): Schedu
 }
 
 function meanSigmoid(values: Float32Array): number {
-  return values.reduce((sum, value) => sum + 1 / (1 + Math.exp(-value)), 0) / values.length;
+  return values.reduce((sum, value) => sum + 1 / (1 + exp(-value)), 0) / values.length;
 }
