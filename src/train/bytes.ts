@@ -79,11 +79,17 @@ export function requireTrainingRoom(config: ModelConfig, options: Partial<Traini
   const bytes = trainingBytes(config, options);
   const needed = sum(bytes);
   if (needed <= heap.bytesAvailable) return;
-  const parts = `parameters ${bytes.parameters}, activations ${bytes.activations}, memories ${bytes.memories}`;
-  const limit = `${heap.bytesAvailable} are left of the 4 GiB that one WebAssembly memory can hold`;
+  const { parameters, activations, memories } = bytes;
+  const parts = `parameters ${mib(parameters)}, activations ${mib(activations)}, memories ${mib(memories)}`;
+  const limit = `${mib(heap.bytesAvailable)} are left of the 4 GiB that one WebAssembly memory can hold`;
   throw new InputError(
-    `this training needs ${needed} bytes (${parts}), but ${limit}; ${advice(config, options, bytes)}`,
+    `this training needs ${mib(needed)} MiB (${parts}), but ${limit}; ${advice(config, options, bytes)}`,
   );
+}
+
+/** `4,095` */
+function mib(bytes: number): string {
+  return Math.round(bytes / 2 ** 20).toLocaleString("en");
 }
 
 function sum({ parameters, activations, memories }: TrainingBytes): number {
