@@ -14,7 +14,9 @@ export class ExperimentProgress {
   private title = "";
   private index = 0;
   private began = performance.now();
-  /** Expected seconds of the cells that this run has done, and what they took. */
+  /** The cell that is computed, if it is not done already. */
+  private running: Cell | undefined;
+  /** Expected seconds of the cells that this run has computed, and what they took. */
   private expected = 0;
   private took = 0;
 
@@ -33,19 +35,18 @@ export class ExperimentProgress {
   }
 
   private begin(corpus: string, cell: Cell, index: number, finished: boolean): void {
-    this.finishLast(index);
+    this.finishLast();
     this.title = `cell ${index + 1} of ${this.cells.length}  ${corpus}/${cell.name}`;
     this.index = index;
     this.began = performance.now();
-    if (finished) this.line.note(`${this.title}  done already`);
-    else this.line.note(this.title);
-    if (finished) this.expected -= this.secondsOf(cell); // it will count as done at once
+    this.running = finished ? undefined : cell;
+    this.line.note(finished ? `${this.title}  done already` : this.title);
   }
 
-  /** Notes how long the cell before the `index`-th took, if there was one. */
-  private finishLast(index: number): void {
-    if (index === 0) return;
-    this.expected += this.secondsOf(this.cells[index - 1]);
+  /** Notes how long the cell before took, if it was computed. */
+  private finishLast(): void {
+    if (this.running === undefined) return;
+    this.expected += this.secondsOf(this.running);
     this.took += (performance.now() - this.began) / 1000;
   }
 

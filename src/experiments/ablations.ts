@@ -157,12 +157,12 @@ function seedFinding(results: Results, corpus: string): Finding {
 }
 
 function changesChart(results: Results, corpus: string) {
-  const labels = { title: `One thing changed, on ${corpus}`, x: "change", y: "perplexity, percent against the base" };
+  const labels = { title: `One thing changed, on ${corpus}`, x: "what was changed", y: "gain in perplexity, %" };
   const bars = architecture.flatMap(({ name, label }) => {
     const change = results.change(corpus, name, base.name);
     if (change === undefined || name === base.name) return [];
     return [
-      { label: name.replace(`${base.name}-`, ""), value: 100 * change, detail: `${label}: ${percentText(change)}` },
+      { label: name.replace(`${base.name}-`, ""), value: -100 * change, detail: `${label}: ${percentText(change)}` },
     ];
   });
   return { kind: "bars", labels, bars } as const;

@@ -1,5 +1,6 @@
 /** What simpler ways of looking back do, alone and on top of a memory: neural cache, kNN-LM; and attention to all of a memory. */
 import type { ReportTable } from "../report/experiment-report.ts";
+import type { Bar } from "../report/html/chart.ts";
 import type { Cell, Experiment, Measurements, TrainedCell } from "./experiment.ts";
 import { mixture } from "./interpolation.ts";
 import { knnLm } from "./knn-lm.ts";
@@ -10,7 +11,6 @@ import type { Results } from "./results.ts";
 
 /** By the prefix of their numbers in a result. The cache sees as far back as the memory. */
 const methods = { cache: neuralCache(MEMORY), knn: knnLm };
-type Method = keyof typeof methods;
 
 async function withCopying(trained: TrainedCell): Promise<Measurements> {
   const numbers: Record<string, number> = {};
@@ -99,18 +99,21 @@ function denseTable(results: Results, corpus: string): ReportTable {
   return { kind: "table", title: `Attention to the whole memory on ${corpus}`, header, rows };
 }
 
+/** Bars of what each way gains over the plain model alone. */
 function chart(results: Results, corpus: string) {
-  const labels = { title: `Test perplexity on ${corpus}`, x: "model", y: "perplexity" };
-  const bars = models.flatMap(({ name, label }) => {
-    const values: [string, number | undefined][] = [
-      [name, results.perplexity(corpus, name)],
-      ...(Object.keys(methods) as Method[]).map((prefix): [string, number | undefined] => {
-        return [`${name} + ${methods[prefix].name}`, results.number(corpus, name, `${prefix}.perplexity`)];
-      }),
-    ];
-    return values.flatMap(([bar, value]) => {
-      return value === undefined ? [] : [{ label: bar, value, detail: `${label}, ${bar}: ${perplexityText(value)}` }];
-    });
-  });
+  const labels = { title: `Gain over the plain model on ${corpus}`, x: "model", y: "gain in perplexity, %" };
+  const reference = results.perplexity(corpus, plain.name);
+  const bars = models.flatMap(({ name }) => [
+    ...barOf(name, results.perplexity(corpus, name), reference),
+    ...Object.entries(methods).flatMap(([prefix, method]) => {
+      return barOf(`${name} + ${method.name}`, results.number(corpus, name, `${prefix}.perplexity`), reference);
+    }),
+  ]);
   return { kind: "bars", labels, bars } as const;
+}
+
+function barOf(label: string, perplexity: number | undefined, reference: number | undefined): Bar[] {
+  if (perplexity === undefined || reference === undefined) return [];
+  const detail = `${label}: ${perplexityText(perplexity)}`;
+  return [{ label, value: 100 * (1 - perplexity / reference), detail }];
 }

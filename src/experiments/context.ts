@@ -1,8 +1,8 @@
 /** Table 4: what a model gains from seeing further, by a longer segment, a Transformer-XL cache or a memory. */
-import type { ReportChart, ReportTable } from "../report/experiment-report.ts";
+import type { Finding, ReportChart, ReportTable } from "../report/experiment-report.ts";
 import type { Cell, Experiment } from "./experiment.ts";
 import { EVAL_TOKENS, plain, recipeTraining, withMemory, withXl, XL_CACHE, xl } from "./recipe.ts";
-import { drawn, lineOf, lowerBy, perplexityTable, perplexityText } from "./reporting.ts";
+import { drawn, lineOf, lowerBy, perplexityTable, perplexityText, UNKNOWN } from "./reporting.ts";
 import type { Results } from "./results.ts";
 
 const SIZES = [512, 2048, 8192, 32768];
@@ -56,22 +56,36 @@ export const context: Experiment = {
   }),
 };
 
-function findings(results: Results, corpus: string) {
-  const best = bestMemory(results, corpus);
+function findings(results: Results, corpus: string): Finding[] {
+  const best = lowest(results, corpus, cells.filter(hasBoth)).name;
   const [belowPlain, belowXl] = EXPECTED[corpus] ?? [0, 0];
   return [
     lowerBy(results, corpus, "xl", "plain", 0),
     lowerBy(results, corpus, "joint-2048", "plain", 0),
     lowerBy(results, corpus, best, "plain", belowPlain),
     lowerBy(results, corpus, best, "xl", belowXl),
+    bestOfAll(results, corpus),
   ];
 }
 
-/** The cell with memory and XL cache whose perplexity is the lowest. */
-function bestMemory(results: Results, corpus: string): string {
-  const both = cells.filter(({ config = {} }) => config.xl_cache_length === XL_CACHE && (config.memory_size ?? 0) > 0);
+function bestOfAll(results: Results, corpus: string): Finding {
+  const best = lowest(results, corpus, cells);
+  const complete = cells.every(({ name }) => results.cell(corpus, name) !== undefined);
+  return {
+    claim: `${corpus}: of all, one with memory and XL cache is the best`,
+    found: complete ? `${best.name}, ${perplexityText(results.perplexity(corpus, best.name))}` : UNKNOWN,
+    holds: complete ? hasBoth(best) : undefined,
+  };
+}
+
+function hasBoth({ config = {} }: Cell): boolean {
+  return config.xl_cache_length === XL_CACHE && (config.memory_size ?? 0) > 0;
+}
+
+/** The cell whose perplexity is the lowest; the first, if nothing is known. */
+function lowest(results: Results, corpus: string, among: readonly Cell[]): Cell {
   const perplexity = ({ name }: Cell) => results.perplexity(corpus, name) ?? Number.POSITIVE_INFINITY;
-  return both.reduce((best, cell) => (perplexity(cell) < perplexity(best) ? cell : best)).name;
+  return among.reduce((best, cell) => (perplexity(cell) < perplexity(best) ? cell : best));
 }
 
 /** How much of each model's skill is in the memory: the same models with the memory switched off. */

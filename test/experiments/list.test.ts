@@ -139,6 +139,7 @@ test("the context report tells what is missed and what holds", () => {
       ["math: joint-2048 is below plain", "−4.6 %", true],
       ["math: gate-32768-xl is below plain by at least 20 %", "−17.9 %", false],
       ["math: gate-32768-xl is below xl by at least 7 %", "−16.0 %", true],
+      ["math: of all, one with memory and XL cache is the best", "gate-32768-xl, 7.390", true],
     ],
   );
 });
