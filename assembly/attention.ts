@@ -11,7 +11,7 @@
  * Retrieved pairs are not here but in retrieved.ts.
  */
 import { packPanels, multiplyPanels, TILE_COLUMNS, TILE_ROWS } from "./matmul";
-import { dot } from "./norm";
+import { dot } from "./vectors";
 import { softmaxBiasedRow, softmaxGradientRow } from "./attention-rows";
 import { addScaled, addTo } from "./vectors";
 

@@ -11,7 +11,7 @@
  * those in the `count` slots slot, slot + step, … modulo the capacity.
  */
 import { floatsAt } from "./half";
-import { dot } from "./norm";
+import { dot } from "./vectors";
 import { QUERY_BLOCK, searchBlock, topk_scratch_bytes } from "./topk";
 import { addTo } from "./vectors";
 

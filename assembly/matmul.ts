@@ -6,7 +6,8 @@
  * unrolled: eight accumulators, two B vectors and one A value are what fits V8's fifteen SIMD registers.
  * No softmax, no bias, no activation here; attention.ts and topk.ts reuse the panels.
  */
-import { madd, sumLanes } from "./simd";
+import { madd } from "./simd";
+import { dot } from "./vectors";
 
 /** Rows of A in a panel and columns of B in a panel: the register tile. */
 export const TILE_ROWS: i32 = 4;
@@ -222,39 +223,13 @@ function copyTile(c: usize, ldc: i32, tile: usize, rows: i32, columns: i32, accu
   }
 }
 
-/** y[n] (+)= B[n, k] · x[k], rows of B `ldb` floats apart: one-row products (generation) read the weights just once. */
+/**
+ * y[n] (+)= B[n, k] · x[k], rows of B `ldb` floats apart: one-row products (generation) read the weights just once, and in
+ * the order they lie in. Four rows side by side would share the loads of x, but beyond L2 they stream at a third of the rate.
+ */
 function vectorTimesRows(y: usize, x: usize, b: usize, ldb: i32, n: i32, k: i32, accumulate: bool): void {
-  const rowBytes = <usize>ldb << 2;
-  let j = 0;
-  for (; j + 4 <= n; j += 4, b += rowBytes << 2) {
-    const sums = dotFour(x, b, b + rowBytes, b + 2 * rowBytes, b + 3 * rowBytes, k);
-    const to = y + (j << 2);
-    v128.store(to, accumulate ? f32x4.add(v128.load(to), sums) : sums);
+  for (const end = y + (<usize>n << 2); y < end; y += 4, b += <usize>ldb << 2) {
+    const sum = dot(x, b, k);
+    store<f32>(y, accumulate ? load<f32>(y) + sum : sum);
   }
-  for (; j < n; j++, b += rowBytes) {
-    const to = y + (j << 2);
-    const sum = f32x4.extract_lane(dotFour(x, b, b, b, b, k), 0);
-    store<f32>(to, accumulate ? load<f32>(to) + sum : sum);
-  }
-}
-
-/** Four inner products with the same vector, one a lane. */
-@inline
-function dotFour(x: usize, b0: usize, b1: usize, b2: usize, b3: usize, k: i32): v128 {
-  let s0 = f32x4.splat(0), s1 = f32x4.splat(0), s2 = f32x4.splat(0), s3 = f32x4.splat(0);
-  let p: usize = 0;
-  const vectorEnd = <usize>(k & ~3) << 2;
-  for (; p < vectorEnd; p += 16) {
-    const xp = v128.load(x + p);
-    s0 = madd(xp, v128.load(b0 + p), s0);
-    s1 = madd(xp, v128.load(b1 + p), s1);
-    s2 = madd(xp, v128.load(b2 + p), s2);
-    s3 = madd(xp, v128.load(b3 + p), s3);
-  }
-  let sums = f32x4(sumLanes(s0), sumLanes(s1), sumLanes(s2), sumLanes(s3));
-  for (const end = <usize>k << 2; p < end; p += 4) {
-    const column = f32x4(load<f32>(b0 + p), load<f32>(b1 + p), load<f32>(b2 + p), load<f32>(b3 + p));
-    sums = madd(v128.load32_splat(x + p), column, sums);
-  }
-  return sums;
 }

@@ -4,6 +4,7 @@
  */
 import { scale } from "./elementwise";
 import { loadPartial, madd, storePartial, sumLanes } from "./simd";
+import { dot } from "./vectors";
 
 /** y = x · rstd · scale with rstd = rsqrt(mean(x²) + eps), for rows [from, to) of `width` floats. Keeps rstd [rows]. */
 export function rmsnorm_forward(
@@ -18,24 +19,6 @@ export function rmsnorm_forward(
     store<f32>(rstd, r);
     scaleRow(y, x, scale, r, width);
   }
-}
-
-/** Σ a·b over `n` floats. */
-export function dot(a: usize, b: usize, n: i32): f32 {
-  let sum0 = f32x4.splat(0), sum1 = f32x4.splat(0);
-  const tail = n & 3;
-  let end = a + (<usize>(n & ~7) << 2);
-  for (; a < end; a += 32, b += 32) {
-    sum0 = madd(v128.load(a), v128.load(b), sum0);
-    sum1 = madd(v128.load(a, 16), v128.load(b, 16), sum1);
-  }
-  if (n & 4) {
-    sum0 = madd(v128.load(a), v128.load(b), sum0);
-    a += 16;
-    b += 16;
-  }
-  if (tail) sum1 = madd(loadPartial(a, tail, 0), loadPartial(b, tail, 0), sum1);
-  return sumLanes(f32x4.add(sum0, sum1));
 }
 
 /** y = (x · factor) · scale, one row. */

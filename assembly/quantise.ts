@@ -14,7 +14,7 @@
  */
 import { Contest } from "./contenders";
 import { floatsAt, storedBytes } from "./half";
-import { dot } from "./norm";
+import { dot } from "./vectors";
 
 /** Keys side by side in a panel: what one tile of a scan covers. */
 export const PANEL_KEYS: i32 = ASC_FEATURE_RELAXED_SIMD ? 16 : 8;

@@ -1,14 +1,11 @@
 /**
  * The inner loops of a quantised scan: integer products of queries with panels of keys, plus the keys' margins, compared with
- * each query's bar while they are in registers. Two shapes: four queries and one panel, or one query and four panels.
+ * each query's bar while they are in registers. Two shapes: four queries or one, and a panel.
  *
  * Layouts are those of quantise.ts. A sum here is an upper bound of the score less the query's margin; the bars are shifted
  * likewise. What reaches a bar is left to quantised.ts.
  */
 import { COMPONENT_BYTES, PANEL_KEYS, PANEL_QUERIES } from "./quantise";
-
-/** Panels that one query is multiplied with at a time: as many as registers hold. */
-export const PANELS_AT_ONCE: i32 = 4;
 
 /** Bytes of one query's sums with one panel, in either build: 16 of 16 bits or 8 of 32. */
 export const SUMS_BYTES: i32 = 32;
@@ -145,31 +142,24 @@ function reach8(c0: v128, c1: v128, bar: v128): v128 {
   return v128.or(i16x8.ge_s(c0, bar), i16x8.ge_s(c1, bar));
 }
 
-/** As scanTile, for one query and four panels of keys: a bit for each panel. */
-export function scanPanels(
-  sums: usize, tile: usize, panel: usize, panelBytes: usize, keyMargins: usize, padded: i32, starts: usize, bars: usize,
-): i32 {
+/** As scanTile, for the first query of a tile alone: whether one of its sums reaches the bar. Sums are stored in any case. */
+export function scanPanel(
+  sums: usize, tile: usize, panel: usize, keyMargins: usize, padded: i32, starts: usize, bars: usize,
+): bool {
   let c0 = ASC_FEATURE_RELAXED_SIMD ? v128.load16_splat(starts) : i32x4.splat(0), c1 = c0;
-  let c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0;
-  const panel1 = panel + panelBytes, panel2 = panel1 + panelBytes, panel3 = panel2 + panelBytes;
-  const end = <usize>padded << 4;
-  for (let at: usize = 0; at < end; at += 32, tile += PANEL_QUERIES * 2 * COMPONENT_BYTES) {
+  const end = panel + <usize>padded * PANEL_KEYS * COMPONENT_BYTES;
+  for (; panel < end; panel += 32, tile += PANEL_QUERIES * 2 * COMPONENT_BYTES) {
     const q = ASC_FEATURE_RELAXED_SIMD ? v128.load16_splat(tile) : v128.load32_splat(tile);
-    c0 = multiplyAdd(c0, q, v128.load(panel + at));
-    c1 = multiplyAdd(c1, q, v128.load(panel + at, 16));
-    c2 = multiplyAdd(c2, q, v128.load(panel1 + at));
-    c3 = multiplyAdd(c3, q, v128.load(panel1 + at, 16));
-    c4 = multiplyAdd(c4, q, v128.load(panel2 + at));
-    c5 = multiplyAdd(c5, q, v128.load(panel2 + at, 16));
-    c6 = multiplyAdd(c6, q, v128.load(panel3 + at));
-    c7 = multiplyAdd(c7, q, v128.load(panel3 + at, 16));
+    c0 = multiplyAdd(c0, q, v128.load(panel));
+    c1 = multiplyAdd(c1, q, v128.load(panel, 16));
   }
-  const bar = ASC_FEATURE_RELAXED_SIMD ? v128.load16_splat(bars) : v128.load32_splat(bars);
-  const r0 = finishPanel(sums, c0, c1, keyMargins, bar);
-  const r1 = finishPanel(sums + SUMS_BYTES, c2, c3, keyMargins + 32, bar);
-  const r2 = finishPanel(sums + 2 * SUMS_BYTES, c4, c5, keyMargins + 64, bar);
-  const r3 = finishPanel(sums + 3 * SUMS_BYTES, c6, c7, keyMargins + 96, bar);
-  return v128.any_true(v128.or(v128.or(r0, r1), v128.or(r2, r3))) ? rowsOf(r0, r1, r2, r3) : 0;
+  const m0 = v128.load(keyMargins), m1 = v128.load(keyMargins, 16);
+  c0 = ASC_FEATURE_RELAXED_SIMD ? i16x8.add_sat_s(c0, m0) : i32x4.add(c0, m0);
+  c1 = ASC_FEATURE_RELAXED_SIMD ? i16x8.add_sat_s(c1, m1) : i32x4.add(c1, m1);
+  v128.store(sums, c0);
+  v128.store(sums, c1, 16);
+  if (ASC_FEATURE_RELAXED_SIMD) return v128.any_true(reach8(c0, c1, v128.load16_splat(bars)));
+  return v128.any_true(reach16(c0, c1, v128.load32_splat(bars)));
 }
 
 /** c + q · keys, in the integers of the build. */
@@ -177,15 +167,4 @@ export function scanPanels(
 function multiplyAdd(c: v128, q: v128, keys: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return i16x8.add(c, i16x8.relaxed_dot_i8x16_i7x16_s(q, keys));
   return i32x4.add(c, i32x4.dot_i16x8_s(q, keys));
-}
-
-/** Adds the margins to one panel's sums, stores them, and tells which reach the bar. */
-@inline
-function finishPanel(sums: usize, c0: v128, c1: v128, keyMargins: usize, bar: v128): v128 {
-  const m0 = v128.load(keyMargins), m1 = v128.load(keyMargins, 16);
-  const x0 = ASC_FEATURE_RELAXED_SIMD ? i16x8.add_sat_s(c0, m0) : i32x4.add(c0, m0);
-  const x1 = ASC_FEATURE_RELAXED_SIMD ? i16x8.add_sat_s(c1, m1) : i32x4.add(c1, m1);
-  v128.store(sums, x0);
-  v128.store(sums, x1, 16);
-  return ASC_FEATURE_RELAXED_SIMD ? reach8(x0, x1, bar) : reach16(x0, x1, bar);
 }

@@ -10,15 +10,15 @@ import { storedBytes } from "./half";
 import {
   COMPONENT_BYTES, MARGIN_BYTES, PANEL_KEYS, PANEL_QUERIES, quantised_width, quantisedHeadBytes, quantiseQuery,
 } from "./quantise";
-import { PANELS_AT_ONCE, reachingKeys, scanPanels, scanTile, SUMS_BYTES } from "./quantised-tiles";
+import { reachingKeys, scanPanel, scanTile, SUMS_BYTES } from "./quantised-tiles";
 import { QUERY_BLOCK, searchBlock, topk_scratch_bytes } from "./topk";
 
 /** No k beyond this: nearly every key would be scored in f32. */
 const MOST_TOPK: i32 = 192;
 /** Keys scanned by all queries of a block before the next: small enough for L1, in whole panels. */
 const KEY_BLOCK: i32 = 128;
-/** Bytes of the sums of one tile, of either shape. */
-const TILE_BYTES: i32 = max(PANEL_QUERIES, PANELS_AT_ONCE) * SUMS_BYTES;
+/** Bytes of the sums of one tile. */
+const TILE_BYTES: i32 = PANEL_QUERIES * SUMS_BYTES;
 
 /** Up to which k a quantised lookup is meant. */
 export function quantised_most_topk(): i32 {
@@ -153,24 +153,15 @@ function scanSlots(
   }
 }
 
-/** One query against the keys of slots [low, high), four panels at a time. */
+/** One query against the keys of slots [low, high), in the order they lie in. */
 function scanOnce(
   tile: usize, starts: usize, bars: usize, contest: Contest, panels: usize, margins: usize, padded: i32,
   low: i32, high: i32, keys: usize, half: bool, width: i32, k: i32, sums: usize, room: usize,
 ): void {
   const panelBytes = PANEL_KEYS * padded * COMPONENT_BYTES;
-  let slot = low & ~(PANEL_KEYS - 1);
-  for (; slot + PANELS_AT_ONCE * PANEL_KEYS <= high; slot += PANELS_AT_ONCE * PANEL_KEYS) {
+  for (let slot = low & ~(PANEL_KEYS - 1); slot < high; slot += PANEL_KEYS) {
     const panel = panels + <usize>(slot / PANEL_KEYS) * panelBytes;
-    let reaching = scanPanels(sums, tile, panel, panelBytes, margins + slot * MARGIN_BYTES, padded, starts, bars);
-    for (; reaching; reaching &= reaching - 1) {
-      const n = ctz(reaching);
-      collect(sums + n * SUMS_BYTES, contest, bars, slot + n * PANEL_KEYS, low, high, keys, half, width, k, room);
-    }
-  }
-  for (; slot < high; slot += PANEL_KEYS) {
-    const panel = panels + <usize>(slot / PANEL_KEYS) * panelBytes;
-    const reaches = scanTile(sums, tile, panel, margins + slot * MARGIN_BYTES, padded, starts, bars) & 1;
+    const reaches = scanPanel(sums, tile, panel, margins + slot * MARGIN_BYTES, padded, starts, bars);
     if (reaches) collect(sums, contest, bars, slot, low, high, keys, half, width, k, room);
   }
 }

@@ -5,9 +5,8 @@
  * reaches them. Rows of the batch whose memory is empty retrieve nothing and keep the local result bit for bit.
  */
 import { floatsAt, storedBytes } from "./half";
-import { dot } from "./norm";
 import { exp1 } from "./simd";
-import { addScaled } from "./vectors";
+import { addScaled, dot } from "./vectors";
 
 /**
  * out [B, T, H, D] = Σ_k r_k ṽ_k with r = softmax(s · scores), s = |scale of the head|; weights [B, T, H, K] keeps r, and

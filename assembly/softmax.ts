@@ -3,7 +3,7 @@
  * No mask, bias or temperature: an element is masked by being −∞.
  */
 import { scale_in_place } from "./elementwise";
-import { dot } from "./norm";
+import { dot } from "./vectors";
 import {
   EXP_C2, EXP_C3, EXP_C4, EXP_C5, expWith, hidden, LEAST_EXPONENT, LN2_HIGH, LN2_LOW, loadPartial, LOG2E, madd, maxLanes,
   ROUND_TO_EXPONENT, storePartial, sumLanes,

@@ -1,7 +1,7 @@
 /**
  * Short loops over one or two vectors, which other kernels and JavaScript share.
  */
-import { loadPartial, madd, storePartial } from "./simd";
+import { loadPartial, madd, storePartial, sumLanes } from "./simd";
 
 /** y += x over `n` floats. */
 export function addTo(y: usize, x: usize, n: i32): void {
@@ -18,6 +18,21 @@ export function addScaled(y: usize, x: usize, factor: f32, n: i32): void {
   for (; y < end; y += 16, x += 16) v128.store(y, madd(v128.load(x), f, v128.load(y)));
   const tail = n & 3;
   if (tail) storePartial(y, madd(loadPartial(x, tail, 0), f, loadPartial(y, tail, 0)), tail);
+}
+
+/** Σ a·b over `n` floats. */
+export function dot(a: usize, b: usize, n: i32): f32 {
+  let sum0 = f32x4.splat(0), sum1 = sum0, sum2 = sum0, sum3 = sum0;
+  for (const end = a + (<usize>(n & ~15) << 2); a < end; a += 64, b += 64) {
+    sum0 = madd(v128.load(a), v128.load(b), sum0);
+    sum1 = madd(v128.load(a, 16), v128.load(b, 16), sum1);
+    sum2 = madd(v128.load(a, 32), v128.load(b, 32), sum2);
+    sum3 = madd(v128.load(a, 48), v128.load(b, 48), sum3);
+  }
+  for (const end = a + (<usize>(n & 12) << 2); a < end; a += 16, b += 16) sum0 = madd(v128.load(a), v128.load(b), sum0);
+  const tail = n & 3;
+  if (tail) sum1 = madd(loadPartial(a, tail, 0), loadPartial(b, tail, 0), sum1);
+  return sumLanes(f32x4.add(f32x4.add(sum0, sum1), f32x4.add(sum2, sum3)));
 }
 
 /** Copies `bytes` bytes; the two ranges may overlap. */
