@@ -18,14 +18,15 @@ const LOOKUP = { training: 47e-6, evaluation: 11e-6 };
 const TEST_DOCUMENTS = 9;
 const DOCUMENT_TOKENS = 100_000;
 
-/** Seconds that training `cell` and evaluating it take; other measurements are not counted. */
+/** Seconds that training and measuring `cell` take. */
 export function expectedSeconds(cell: Cell, settings: RunSettings): number {
   const { config, options } = cellRecipe(cell, settings, VOCABULARY);
   const training = options.steps * options.batchSize * config.segment_length;
   const courses = options.evaluateEvery > 0 ? Math.ceil(options.steps / options.evaluateEvery) : 0;
   const sizes = [...cell.memorySizes, ...new Array<number>(courses).fill(cell.memorySizes.at(-1) ?? 0)];
   const evaluations = sizes.map((size) => evaluationSeconds(config, size, settings.evalTokens));
-  return training * trainingSeconds(config) + evaluations.reduce((sum, seconds) => sum + seconds, 0);
+  const measuring = ((cell.measuringSeconds ?? 0) / 1000) * TEST_DOCUMENTS * settings.evalTokens;
+  return training * trainingSeconds(config) + evaluations.reduce((sum, seconds) => sum + seconds, measuring);
 }
 
 /** For a token. */

@@ -37,6 +37,8 @@ export interface Cell {
   readonly recall?: boolean;
   /** What is measured besides. */
   readonly measure?: (trained: TrainedCell) => Promise<Measurements>;
+  /** Seconds that this takes for a thousand test tokens, where it is much. */
+  readonly measuringSeconds?: number;
 }
 
 /** A cell's model, and what there is to measure it on. */

@@ -1,0 +1,85 @@
+import * as assert from "uvu/assert";
+import { type ExperimentReport, markdownReport } from "../../src/report/experiment-report.ts";
+import { experimentPage } from "../../src/report/html/experiment-page.ts";
+import { suite } from "../harness.ts";
+
+const test = suite("experiment report");
+
+const report: ExperimentReport = {
+  title: "Fish & <chips>",
+  question: "Which fish?",
+  paper: "Table 0.",
+  facts: [["command", 'fish --set "a=<b>"']],
+  findings: [
+    { claim: "red is fast", found: "3 m/s", holds: true },
+    { claim: "blue is faster", found: "2 m/s", holds: false },
+    { claim: "old is slow", found: "–", holds: undefined },
+  ],
+  parts: [
+    { kind: "table", title: "Speeds", header: ["fish", "m/s"], rows: [["a|b", "3"]], note: "Of <two> fish." },
+    {
+      kind: "lines",
+      octaves: true,
+      labels: { title: "Growth", x: "size", y: "speed" },
+      lines: [
+        {
+          name: "red",
+          points: [
+            [512, 3],
+            [2048, 2],
+          ],
+        },
+      ],
+    },
+    { kind: "bars", labels: { title: "All", x: "fish", y: "speed" }, bars: [{ label: "red", value: 3, detail: "3" }] },
+    { kind: "text", title: "Printed", text: "one\n  two <three>" },
+  ],
+};
+
+test("as Markdown it has findings, tables and listings", () => {
+  const expected = `# Fish & <chips>
+
+Which fish?
+
+Table 0.
+
+- command: fish --set "a=<b>"
+
+- holds: red is fast (3 m/s)
+- missed: blue is faster (2 m/s)
+- not measured yet: old is slow (–)
+
+## Speeds
+
+| fish | m/s |
+|---|---:|
+| a\\|b | 3 |
+
+Of <two> fish.
+
+## Printed
+
+    one
+      two <three>
+`;
+  assert.is(markdownReport(report), expected);
+});
+
+test("as a page it has everything, escaped, and draws doublings equally wide", () => {
+  const page = experimentPage(report);
+  assert.match(page, "<title>Fish &amp; &lt;chips&gt;</title>");
+  assert.match(page, '<span class="verdict missed">missed</span> blue is faster <small>2 m/s</small>');
+  assert.match(page, '<td>a|b</td><td class="number">3</td>');
+  assert.match(page, "Of &lt;two&gt; fish.");
+  assert.match(page, "<pre>one\n  two &lt;three&gt;</pre>");
+  assert.match(page, "<dd>fish --set &quot;a=&lt;b&gt;&quot;</dd>");
+  assert.match(page, "<title>red: 2,048, 2.000</title>");
+  const ticks = [...page.matchAll(/translate\(([\d.]+) [\d.]+\) rotate\(-35\)" text-anchor="end">([\d,]+)</g)];
+  assert.equal(
+    ticks.map(([, , label]) => label),
+    ["512", "1,024", "2,048"],
+  );
+  const [first, second, third] = ticks.map(([, x]) => Number(x));
+  assert.ok(Math.abs(third - second - (second - first)) < 0.2);
+  assert.not.match(page, "<script");
+});
