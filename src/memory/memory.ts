@@ -6,7 +6,7 @@
  */
 import type { Neighbours } from "../autodiff/ops/retrieval.ts";
 import { note } from "../autodiff/tape.ts";
-import { stepIntegers, stepTensor, type Tensor } from "../autodiff/tensor.ts";
+import { stepIntegers, stepZeros, type Tensor } from "../autodiff/tensor.ts";
 import type { StoredNumbers } from "../wasm/half.ts";
 import { bucketedIndex } from "./bucketed.ts";
 import { requireRoom } from "./bytes.ts";
@@ -156,7 +156,7 @@ export class KvMemory {
     const { rows, heads, capacity, half, keys, values } = this.ring;
     const [batch, segment] = queries.shape;
     if (batch !== rows) throw new Error(`memory lookup: queries of ${batch} rows, but the memory has ${rows}`);
-    const scores = stepTensor([rows, segment, heads, topk]);
+    const scores = stepZeros([rows, segment, heads, topk]); // beyond what is stored they stay 0
     const slots = stepIntegers(new Int32Array(scores.size));
     index.search({ scores: scores.ptr, slots, queries, topk });
     note("memory lookup", [scores]);
