@@ -2,8 +2,8 @@
  * A training that is killed again and again, and one that never was: they must end the same, to the bit. Used by the command
  * `npm run test:crash` and, with few kills, by the suite.
  *
- * The killing is SIGKILL, which no process can answer. A third of the kills wait for a checkpoint that is being written, a
- * third for an evaluation, the rest come at any time, the program's start and its reading of a checkpoint included.
+ * The killing is SIGKILL, which no process can answer. Of four kills one waits for a checkpoint that is being written, one for
+ * an evaluation, one for a step, and one comes at any time, the program's start and its reading of a checkpoint included.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -13,20 +13,20 @@ import type { Random } from "../../src/random.ts";
 import { commandLine } from "../cli/child.ts";
 
 /** Where kills found the training. */
-export type KillPlace =
-  | "the start or the reading of a checkpoint"
-  | "a step"
-  | "an evaluation"
-  | "a checkpoint's writing";
+export type KillPlace = (typeof KILL_PLACES)[number];
 export type KillCounts = Record<KillPlace, number>;
-const KILL_PLACES: KillPlace[] = [
-  "the start or the reading of a checkpoint",
-  "a step",
-  "an evaluation",
-  "a checkpoint's writing",
-];
-/** What successive kills wait for; undefined: nothing. */
-const WANTED = [undefined, "a checkpoint's writing", undefined, "an evaluation"] as const;
+const THE_START = "the start or the reading of a checkpoint";
+const KILL_PLACES = [THE_START, "a step", "an evaluation", "a checkpoint's writing"] as const;
+/** What successive kills wait for. */
+const WANTED = ["any place", "a checkpoint's writing", "a step", "an evaluation"] as const;
+/** A few steps of the training. */
+const MOMENT_MS = 60;
+
+/** A process that trains. */
+interface Life {
+  readonly isOver: () => boolean;
+  readonly place: () => KillPlace;
+}
 
 const EVALUATE_EVERY = 4;
 
@@ -64,29 +64,24 @@ export async function trainToEnd(args: readonly string[]): Promise<void> {
   if (code !== 0) throw new Error(`the training ended with exit code ${code}: ${life.said()}`);
 }
 
-/**
- * Kills the training until it was killed `kills` times or has come to its end, resuming each time; does not finish it.
- * @param budgetMs how long a training may live if no better moment comes; more than it takes to start and save once
- */
-export async function trainUnderFire(
-  args: readonly string[],
-  kills: number,
-  random: Random,
-  budgetMs: number,
-): Promise<KillCounts> {
+/** Kills the training until it was killed `kills` times or has come to its end, resuming each time; does not finish it. */
+export async function trainUnderFire(args: readonly string[], kills: number, random: Random): Promise<KillCounts> {
   const out = args[args.indexOf("--out") + 1];
   const counts = Object.fromEntries(KILL_PLACES.map((place) => [place, 0])) as KillCounts;
+  let startMs = 500; // as the last start took
   for (let killed = 0; killed < kills; killed++) {
     const before = metricsIn(out);
     const { child, said } = begin(args);
     const closed = once(child, "close");
-    const place = () => placeOf(out, child.pid as number, before);
-    await rightMoment(child, WANTED[killed % WANTED.length], place, random, budgetMs);
+    const life = { isOver: () => child.exitCode !== null, place: () => placeOf(out, child.pid as number, before) };
+    const wanted = WANTED[killed % WANTED.length];
+    if (wanted === "any place") await pause(random.next() * 2 * startMs);
+    else startMs = await rightMoment(life, wanted, random);
     child.kill("SIGKILL");
     const [code] = await closed;
     if (code === 0) return counts; // it was faster
     if (code !== null) throw new Error(`the training ended with exit code ${code}: ${said()}`);
-    counts[place()]++;
+    counts[life.place()]++;
   }
   return counts;
 }
@@ -102,22 +97,15 @@ function begin(args: readonly string[]): { child: ChildProcess; said: () => stri
   return { child, said: () => text };
 }
 
-/** Resolves when the training is, after some time, at the wanted place; or, wherever it is, at the end of its budget. */
-async function rightMoment(
-  child: ChildProcess,
-  wanted: KillPlace | undefined,
-  place: () => KillPlace,
-  random: Random,
-  budgetMs: number,
-): Promise<void> {
+/** Waits until the life has begun, a moment more, and then for the wanted place. Resolves to how long the beginning took. */
+async function rightMoment(life: Life, wanted: KillPlace, random: Random): Promise<number> {
   const start = performance.now();
-  const [soonest, latest] = [
-    (random.next() * budgetMs) / 2,
-    wanted === undefined ? random.next() * budgetMs : budgetMs,
-  ];
-  const age = () => performance.now() - start;
-  while (child.exitCode === null && age() < latest && (age() < soonest || place() !== wanted)) await pause(1);
-  if (wanted !== undefined) await pause(random.next() * 5);
+  while (!life.isOver() && life.place() === THE_START) await pause(1);
+  const startMs = performance.now() - start;
+  await pause(random.next() * MOMENT_MS);
+  while (!life.isOver() && life.place() !== wanted) await pause(1);
+  await pause(random.next() * 5);
+  return startMs;
 }
 
 function pause(ms: number): Promise<void> {
@@ -129,7 +117,7 @@ function placeOf(out: string, pid: number, before: string): KillPlace {
   const beside = new RegExp(`^(checkpoint-\\d+|model\\.safetensors)\\.tmp-${pid}$`);
   if (namesIn(out).some((name) => beside.test(name))) return "a checkpoint's writing";
   const now = metricsIn(out);
-  if (now === before) return "the start or the reading of a checkpoint";
+  if (now === before) return THE_START;
   const last = linesOf(now).at(-1);
   const awaitsEvaluation = last !== undefined && !("evaluation" in last) && Number(last.step) % EVALUATE_EVERY === 0;
   return awaitsEvaluation ? "an evaluation" : "a step";

@@ -29,7 +29,7 @@ const argumentsFor = (name: string) =>
 
 const start = performance.now();
 await trainToEnd(argumentsFor("whole"));
-const counts = await trainUnderFire(argumentsFor("killed"), kills, random, 1500);
+const counts = await trainUnderFire(argumentsFor("killed"), kills, random);
 await trainToEnd(argumentsFor("killed"));
 report(counts, differences(join(folder, "whole"), join(folder, "killed")));
 fs.rmSync(folder, { recursive: true });
