@@ -54,7 +54,7 @@ function softmaxOfScores(r: usize, scores: usize, count: i32, s: f32): f32 {
 
 /**
  * With dr_k = dout · ṽ_k and dt = r (dr − Σ r dr + dlse): dq += s Σ dt k̃, dscale += sign(scale) Σ dt · score. `dlse` may be
- * 0. Stored pairs get no gradient. dscale [queries, H] is per query; sum_over_queries adds it up. `scratch`: D floats.
+ * 0. Stored pairs get no gradient. dscale [queries, H] is per query; sum_over_queries adds it up. `scratch`: D + K floats.
  */
 export function retrieved_backward(
   dq: usize, dscale: usize, dout: usize, dlse: usize, weights: usize, scores: usize, slots: usize, counts: usize,
@@ -70,21 +70,22 @@ export function retrieved_backward(
       const list = (at * topk) << 2;
       const ring = <usize>(row * heads + head) * ringBytes;
       const dy = dout + ((at * width) << 2);
+      const dr = scratch + (width << 2);
       let pull: f32 = 0;
       for (let k = 0; k < count; k++) {
         const slot = load<i32>(slots + list + (k << 2));
-        const value = floatsAt(values + ring, <usize>slot * width, width, half, scratch);
-        pull += load<f32>(weights + list + (k << 2)) * dot(dy, value, width);
+        const product = dot(dy, floatsAt(values + ring, <usize>slot * width, width, half, scratch), width);
+        store<f32>(dr + (k << 2), product);
+        pull += load<f32>(weights + list + (k << 2)) * product;
       }
       if (dlse) pull -= load<f32>(dlse + (at << 2));
       const s = load<f32>(scale + (head << 2));
       let scaleSum: f32 = 0;
       for (let k = 0; k < count; k++) {
-        const pair = <usize>load<i32>(slots + list + (k << 2)) * width;
-        const value = floatsAt(values + ring, pair, width, half, scratch);
-        const dt: f32 = load<f32>(weights + list + (k << 2)) * (dot(dy, value, width) - pull);
+        const slot = load<i32>(slots + list + (k << 2));
+        const dt: f32 = load<f32>(weights + list + (k << 2)) * (load<f32>(dr + (k << 2)) - pull);
         scaleSum += dt * load<f32>(scores + list + (k << 2));
-        const key = floatsAt(keys + ring, pair, width, half, scratch);
+        const key = floatsAt(keys + ring, <usize>slot * width, width, half, scratch);
         addScaled(dq + ((at * width) << 2), key, dt * abs(s), width);
       }
       store<f32>(dscale + (at << 2), s > 0 ? scaleSum : s < 0 ? -scaleSum : 0);

@@ -38,7 +38,7 @@ export function retrievedAttention(q: Tensor, scale: Tensor, neighbours: Neighbo
   const lse = stepTensor([rows, segment, heads]);
   const weights = stepTensor(scores.shape);
   const shape = [segment, heads, width / heads, topk, capacity, half] as const;
-  const scratchBytes = (width / heads) * 4;
+  const scratchBytes = (width / heads + topk) * 4;
   parallelWithScratch(
     "retrieved_forward",
     queries,
