@@ -100,7 +100,13 @@ function onlySplits({ type, pattern, behavior, invert }: Step): boolean {
 function isPattern(pattern: unknown): boolean {
   if (!isObject(pattern)) return false;
   const [given, ...more] = [pattern.Regex, pattern.String].filter((text) => text !== undefined);
-  return typeof given === "string" && given.length <= LONGEST_PATTERN && more.length === 0;
+  return typeof given === "string" && given.length <= LONGEST_PATTERN && more.length === 0 && !isExplosive(given);
+}
+
+/** Whether a group is repeated or referred to, on which an engine that goes back can spend a lifetime: `(a+)+`. */
+function isExplosive(pattern: string): boolean {
+  const withoutCharacters = pattern.replaceAll(/\\[^1-9k]|\[\^?\]?(?:\\.|[^\]\\])*\]/gs, "");
+  return /\)[*+{]|\\[1-9k]/.test(withoutCharacters);
 }
 
 function checkModel(model: Record<string, unknown>): Model {

@@ -30,6 +30,18 @@ test("merges may be pairs as in newer files", () => {
   assert.equal(tokenizer.encode("the he"), Int32Array.of(257, 32, 256));
 });
 
+test("the patterns of well-known tokenizers are read", () => {
+  const patterns = [
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+    "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{M}]*[\\p{Ll}\\p{M}]+(?i:'s|'t)?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s+",
+    "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[()*]+[\\r\\n]*|\\)+",
+  ];
+  for (const Regex of patterns) {
+    const tokenizer = tokenizerFromJson(sequence({ ...split, pattern: { Regex } }, byteLevel), "t");
+    assert.is(tokenizer.decode(tokenizer.encode("the (he's) 1234\n\n  )) x")), "the (he's) 1234\n\n  )) x");
+  }
+});
+
 test("keys that are not used here are kept when it is written again", () => {
   const json = { ...good, truncation: { max_length: 5 }, extra: 1 };
   assert.equal(tokenizerFromJson(json, "t").toJSON(), json);
@@ -76,6 +88,9 @@ const damaged: [title: string, json: unknown, names: RegExp][] = [
     /add_prefix_space/,
   ],
   ["words that are neither on nor off", { ...good, pre_tokenizer: { ...byteLevel, use_regex: 0 } }, /use_regex/],
+  ["a repeated group", sequence({ ...split, pattern: { Regex: "(?:a|a\\)|[(])+b" } }, byteLevel), /remove or alter/],
+  ["a counted group", sequence({ ...split, pattern: { Regex: "(a+){9}" } }, byteLevel), /remove or alter/],
+  ["a reference to a group", sequence({ ...split, pattern: { Regex: "(a*)\\1" } }, byteLevel), /remove or alter/],
   ["a malformed pattern", sequence({ ...split, pattern: { Regex: "(" } }, byteLevel), /[Rr]egular expression|[Gg]roup/],
   ["a word suffix", { ...good, model: { ...model, end_of_word_suffix: "</w>" } }, /end_of_word_suffix/],
   ["a subword prefix", { ...good, model: { ...model, continuing_subword_prefix: "##" } }, /continuing_subword_prefix/],
