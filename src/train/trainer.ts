@@ -187,12 +187,20 @@ export class Trainer {
     return fills.reduce((sum, fill) => sum + fill, 0) / Math.max(1, fills.length);
   }
 
-  /** All that must be kept to go on later, besides the parameters. */
+  /**
+   * All that must be kept to go on later, besides the parameters.
+   * @throws InputError if a moment is not finite, which only gradients beyond 10¹⁹ that are not clipped can bring about
+   */
   save(): { record: TrainerRecord; tensors: Map<string, StoredTensor> } {
     const { step, seconds, options } = this;
     const record = { step, seconds, options, random: this.random.state(), batches: this.batches.state() };
     const tensors = new Map(this.states.flatMap((state, index) => [...state.save(`state.${index}.`)]));
     for (const [name, { shape, ptr, size }] of this.optimizer.state()) {
+      if (!kernels.all_finite(ptr, size)) {
+        throw new InputError(
+          `training stopped in step ${step}: the optimizer's ${name} is not finite; clip the gradients`,
+        );
+      }
       tensors.set(`optimizer.${name}`, { dtype: "F32", shape, data: heap.f32(ptr, size).slice() });
     }
     return { record, tensors };

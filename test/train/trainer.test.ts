@@ -220,6 +220,18 @@ test("an update that leaves the finite numbers ends the training, before a check
   );
 });
 
+test("a moment that overflowed is not saved, as it could not be loaded again", () => {
+  const model = new Transformer(tinyConfig(), 1);
+  const trainer = new Trainer(model, documents, { batchSize: 2, clipNorm: 0, learningRate: 1e-9 });
+  model.parameters.get("model.layers.0.mlp.up_proj.weight").fill(1e30);
+  model.parameters.get("model.layers.0.mlp.down_proj.weight").fill(0);
+  trainer.trainStep();
+  assert.is(
+    refusal(() => trainer.save()),
+    "training stopped in step 1: the optimizer's matrices.v is not finite; clip the gradients",
+  );
+});
+
 test("options that cannot be are refused by name", () => {
   const model = new Transformer(tinyConfig(), 1);
   const refused = (options: object) => refusal(() => new Trainer(model, documents, options));
