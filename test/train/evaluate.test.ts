@@ -7,6 +7,7 @@ import type { ModelConfig } from "../../src/model/config.ts";
 import { fingerprint } from "../../src/model/fingerprint.ts";
 import { readDocument } from "../../src/model/generate.ts";
 import { Transformer } from "../../src/model/transformer.ts";
+import { exp } from "../../src/portable-math.ts";
 import { byteTokenizer } from "../../src/text/tokenizer.ts";
 import { type EvaluateOptions, evaluate, type TokenLoss } from "../../src/train/evaluate.ts";
 import { heap } from "../../src/wasm/runtime.ts";
@@ -69,7 +70,7 @@ test("perplexity is of the mean over all tokens, bits per byte over all bytes", 
   assert.equal(result.results, [
     {
       memory: 17,
-      perplexity: Math.exp(nats / predicted),
+      perplexity: exp(nats / predicted),
       bits_per_byte: nats / Math.LN2 / result.bytes,
       nats,
     },
