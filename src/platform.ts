@@ -35,12 +35,12 @@ export function readFile(path: string, most = Infinity): Uint8Array {
     return withFile(path, "r", (file) => {
       const { size } = fs.fstatSync(file);
       if (size > most) throw new InputError(`${path} has ${size} bytes, more than the ${most} that can be read`);
-      return size > 0 ? readKnownSize(file, size, path) : readUnknownSize(file, path);
+      return size > 0 ? readKnownSize(file, size, path) : readUnknownSize(file, Math.min(most, MOST_OF_UNKNOWN), path);
     });
   });
 }
 
-/** The bytes of a file that is to be a text, of which not all would fit into a string. */
+/** The bytes of a file that is to be a text; more than a string can hold are refused. */
 export function readTextBytes(path: string): Uint8Array {
   return readFile(path, MOST_OF_TEXT);
 }
@@ -190,14 +190,14 @@ function roomFor(size: number, path: string): Uint8Array {
   }
 }
 
-/** All that a pipe or a device gives. */
-function readUnknownSize(file: number, path: string): Uint8Array {
+/** All that a pipe or a device gives, if that is not more than `most` bytes. */
+function readUnknownSize(file: number, most: number, path: string): Uint8Array {
   let bytes = new Uint8Array(2 ** 16);
   for (let filled = 0; ; ) {
     const count = fs.readSync(file, bytes, filled, bytes.length - filled, null);
     if (count === 0) return bytes.subarray(0, filled);
     filled += count;
-    if (filled > MOST_OF_UNKNOWN) throw new InputError(`${path} does not end within ${MOST_OF_UNKNOWN} bytes`);
+    if (filled > most) throw new InputError(`${path} does not end within ${most} bytes`);
     if (filled < bytes.length) continue;
     const larger = new Uint8Array(bytes.length * 2);
     larger.set(bytes);

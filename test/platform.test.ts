@@ -212,6 +212,14 @@ test("a text that no string could hold is refused before it is read", () => {
   fs.rmSync(path);
 });
 
+test.unless(
+  fs.existsSync("/dev/zero") ? "" : "no /dev/zero here",
+  "a device without an end is left after a while",
+  () => {
+    refuses(() => platform.readFile("/dev/zero", 100_000), "/dev/zero does not end within 100000 bytes");
+  },
+);
+
 test("a link is known to lead to a file within a directory, or not to", () => {
   const [inner, outer] = [join(folder, "inner"), join(folder, "inner-not")];
   for (const path of [inner, outer]) platform.writeFileAtomic(join(path, "file"), "");
