@@ -10,7 +10,7 @@ export { packHalf as pack_half, unpackHalf as unpack_half } from "./half";
 export { inverted_scratch_bytes, inverted_units, topk_inverted } from "./inverted";
 export {
   kmeans_assign, kmeans_assign_scratch_bytes, kmeans_assign_units, kmeans_bytes, kmeans_layout, kmeans_move,
-  kmeans_move_scratch_bytes, kmeans_start,
+  kmeans_start,
 } from "./kmeans";
 export { lists_append, lists_bytes, lists_clear, lists_drop, lists_layout } from "./lists";
 export { cross_entropy_backward, cross_entropy_forward } from "./loss";

@@ -1,12 +1,13 @@
 /**
- * Clusterings of a ring's keys, by a few passes of spherical k-means: a key belongs to the centroid with which it has the largest
- * inner product, and a centroid is the direction of the sum of its keys.
+ * Clusterings of a ring's keys, by spherical k-means: a key belongs to the centroid with which it has the largest inner product, and
+ * a centroid is the direction of the sum of its keys, of which those seen earlier may count less.
  *
  * Assigning keys is the search for their one nearest centroid, so topk.ts does it with k = 1. Nothing is drawn at random: the
  * same keys give the same centroids, bit for bit, on any number of threads, however the work is cut into calls. When keys
  * are assigned, and which, is the caller's matter (src/memory/row-lists.ts); what lists are made of them, that of lists.ts.
  *
- * A clustering is a block of memory: a header, the centroids, and for each slot of the ring the nearest of them. The kernels take
+ * A clustering is a block of memory: a header, the centroids, the sums that these are the directions of, and for each
+ * slot of the ring the nearest centroid. The kernels take
  * those of all heads of one row, `stride` bytes apart, and keys [H, capacity, D], floats or halves. "Keys slot, step, count" are
  * those in the `count` slots slot, slot + step, … modulo the capacity.
  */
@@ -15,16 +16,17 @@ import { dot } from "./vectors";
 import { QUERY_BLOCK, searchBlock, topk_scratch_bytes } from "./topk";
 import { addTo } from "./vectors";
 
-/** Fields of the header (i32): D, slots of the ring, lists in use, offset of the nearest lists in bytes. */
+/** Fields of the header (i32): D, slots of the ring, lists in use; offsets in bytes of the sums and of the nearest lists. */
 const WIDTH: usize = 0;
 const CAPACITY: usize = 4;
 const LISTS: usize = 8;
-const NEAREST: usize = 12;
+const SUMS: usize = 12;
+const NEAREST: usize = 16;
 const HEADER_BYTES: i32 = 64;
 
 /** Bytes of a clustering of a ring of `capacity` slots into up to `most` lists. */
 export function kmeans_bytes(width: i32, capacity: i32, most: i32): f64 {
-  return <f64>((HEADER_BYTES + (<i64>most * width << 2) + (<i64>capacity << 1) + 63) & ~63);
+  return <f64>((HEADER_BYTES + (<i64>most * width << 3) + (<i64>capacity << 1) + 63) & ~63);
 }
 
 /** Writes the header of a clustering; it has no lists yet. */
@@ -32,7 +34,8 @@ export function kmeans_layout(clustering: usize, width: i32, capacity: i32, most
   store<i32>(clustering, width, WIDTH);
   store<i32>(clustering, capacity, CAPACITY);
   store<i32>(clustering, 0, LISTS);
-  store<i32>(clustering, HEADER_BYTES + (most * width << 2), NEAREST);
+  store<i32>(clustering, HEADER_BYTES + (most * width << 2), SUMS);
+  store<i32>(clustering, HEADER_BYTES + (most * width << 3), NEAREST);
 }
 
 /** How many lists are in use. */
@@ -45,6 +48,12 @@ export function listsOf(clustering: usize): i32 {
 @inline
 export function centroidsOf(clustering: usize): usize {
   return clustering + HEADER_BYTES;
+}
+
+/** Sums of keys, [lists, D], of which the centroids are the directions. */
+@inline
+function sumsOf(clustering: usize): usize {
+  return clustering + load<i32>(clustering, SUMS);
 }
 
 /** Where the list nearest to the key in `slot` is noted (u16). */
@@ -65,6 +74,7 @@ export function kmeans_start(
     const clustering = clusterings + head * stride, centroids = centroidsOf(clustering);
     store<i32>(clustering, lists, LISTS);
     memory.fill(centroids, 0, <usize>(lists * width) << 2);
+    memory.fill(sumsOf(clustering), 0, <usize>(lists * width) << 2);
     for (let list = 0; count > 0 && list < lists; list++) {
       const at = <i32>((<i64>list * count / lists + slot) % capacity);
       const key = floatsAt(keys, <usize>(head * capacity + at) * width, width, half, scratch);
@@ -109,35 +119,30 @@ export function kmeans_assign(
       const room = scratch + i * bytes, key = floatsAt(keys, <usize>(head * capacity + at) * width, width, half, room);
       if (!half) memory.copy(room, key, bytes);
     }
-    memory.fill(nearest, 0, QUERY_BLOCK << 2); // list 0 takes keys that are not numbers
     searchBlock(
       scores, nearest, 1, scratch, width, n, centroidsOf(clustering), false, width, 0, listsOf(clustering), 0, 1, work,
     );
     for (let i = 0, at = start; i < n; i++, at = (at + step) % capacity) {
-      store<u16>(nearestTo(clustering, at), <u16>load<i32>(nearest + (i << 2)));
+      const isFound = load<f32>(scores + (i << 2)) > -Infinity; // list 0 takes keys that are not numbers
+      store<u16>(nearestTo(clustering, at), isFound ? <u16>load<i32>(nearest + (i << 2)) : 0);
     }
   }
 }
 
-/** Bytes of scratch for `kmeans_move` with up to `most` lists. */
-export function kmeans_move_scratch_bytes(width: i32, most: i32): i32 {
-  return (width + most * width) << 2;
-}
-
 /**
- * Moves each centroid to the direction of the sum of those keys slot, step, count that are assigned to it; without any it stays.
- * Heads [from, to) are computed.
+ * Moves each centroid to the direction of the sum of those keys slot, step, count that are assigned to it and of `kept` times the
+ * sum before; without any it stays. Heads [from, to) are computed. `scratch`: D floats.
  */
 export function kmeans_move(
-  clusterings: usize, stride: usize, keys: usize, half: bool, slot: i32, step: i32, count: i32, from: i32, to: i32, scratch: usize,
+  clusterings: usize, stride: usize, keys: usize, half: bool, slot: i32, step: i32, count: i32, kept: f32,
+  from: i32, to: i32, scratch: usize,
 ): void {
   const width = load<i32>(clusterings, WIDTH), capacity = load<i32>(clusterings, CAPACITY);
   const bytes = <usize>width << 2;
-  const sums = scratch + bytes;
   for (let head = from; head < to; head++) {
     const clustering = clusterings + head * stride;
-    const lists = listsOf(clustering), centroids = centroidsOf(clustering);
-    memory.fill(sums, 0, <usize>lists * bytes);
+    const lists = listsOf(clustering), centroids = centroidsOf(clustering), sums = sumsOf(clustering);
+    for (let at = sums, end = sums + <usize>lists * bytes; at < end; at += 4) store<f32>(at, load<f32>(at) * kept);
     for (let i = 0, at = slot; i < count; i++, at = (at + step) % capacity) {
       const key = floatsAt(keys, <usize>(head * capacity + at) * width, width, half, scratch);
       addTo(sums + load<u16>(nearestTo(clustering, at)) * bytes, key, width);

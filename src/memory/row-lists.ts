@@ -2,17 +2,22 @@
  * The inverted lists of one row's heads, as its ring turns: keys enter and leave lists, and clusters are renewed a little with
  * every key that comes. Which kernels do what, and in what order; the arithmetic is in assembly/, the calendar in renewals.ts.
  *
- * There are two clusterings, one in use and one in the making. The work of a renewal is a sequence of assignments: passes of
- * k-means over more and more of the sampled keys, then all remembered keys once. What share of it is done depends on how far the row has
- * come from point to point, so that at the next point the clusterings change places, and only the lists are made anew.
+ * There are two clusterings, one in use and one in the making. The work of a renewal is a sequence of passes: batches of k-means, and
+ * then all remembered keys once. What share of it is done depends on how far the row has come from point to point, so that at
+ * the next point the clusterings change places, and only the lists are made anew.
  */
 import { parallelWithScratch } from "../wasm/parallel.ts";
 import { kernels } from "../wasm/runtime.ts";
 import type { Renewal, Renewals } from "./renewals.ts";
 import type { Ring } from "./ring.ts";
 
-/** Keys for each list in the passes of k-means: early ones need few to set centroids apart, late ones more to settle them. */
-const SAMPLES = [8, 16, 32, 64, 64];
+/**
+ * k-means takes a few keys for each list at a time, others every time, and moves the centroids after each such batch. What it has seen
+ * before counts less and less. So it comes as far as with three times as many comparisons over all keys at once.
+ */
+const BATCHES = 50;
+const BATCH_KEYS_A_LIST = 4;
+const KEPT = 0.9;
 
 /** Where a head's parts lie in its block: its index (assembly/lists.ts) at 0, then the clusterings (assembly/kmeans.ts). */
 export interface HeadLayout {
@@ -22,18 +27,21 @@ export interface HeadLayout {
   readonly lists: number;
 }
 
-/** Assigns the pairs first, first + step, … to their nearest lists; after a pass of k-means, centroids move. */
+/** Assigns the pairs first, first + step, … to their nearest lists. */
 interface Pass {
   readonly first: number;
   readonly step: number;
   readonly count: number;
+  /** If centroids move then, the weight of what they saw before. */
+  readonly kept?: number;
 }
 
 /** A renewal in the making. */
 interface Work {
   readonly renewal: Renewal;
   readonly passes: readonly Pass[];
-  /** Assignments done. */
+  /** Which pass is at work, and how many of its pairs are done. */
+  pass: number;
   done: number;
 }
 
@@ -98,7 +106,6 @@ export class RowLists {
   /** Has clusters come into use, and makes lists of the pairs [first, point). */
   private renew(renewal: Renewal, first: number): void {
     this.prepare(renewal, first, renewal.point);
-    this.move(renewal.from, 1, renewal.begin - renewal.from);
     this.side = this.comingSide;
     this.point = renewal.point;
     this.work = undefined;
@@ -113,19 +120,23 @@ export class RowLists {
     const { work } = this;
     const { point, begin } = renewal;
     const all = work.passes.reduce((sum, { count }) => sum + count, 0);
-    const share = end < point ? (end - begin) / (point - begin) : 1;
-    const goal = Math.floor(share * all);
-    let before = 0;
-    for (const [i, { first, step, count }] of work.passes.entries()) {
-      const from = work.done - before;
-      const to = Math.min(goal - before, count);
-      if (from < to) {
-        this.assign(this.comingSide, first + from * step, step, to - from);
-        work.done = before + to;
-        if (to === count && i < work.passes.length - 1) this.move(first, step, count);
-      }
-      before += count;
+    let left = end < point ? Math.floor((all * (end - begin)) / (point - begin)) : all;
+    for (const [i, { count }] of work.passes.entries()) {
+      if (i === work.pass) this.advance(work, Math.min(count, left));
+      left -= count;
     }
+  }
+
+  /** Brings the pass at work to `goal` pairs, and to its end if these are all. */
+  private advance(work: Work, goal: number): void {
+    const { first, step, count, kept } = work.passes[work.pass];
+    if (goal <= work.done) return;
+    this.assign(this.comingSide, first + work.done * step, step, goal - work.done);
+    work.done = goal;
+    if (goal < count) return;
+    if (kept !== undefined) this.move(work.passes[work.pass]);
+    work.pass++;
+    work.done = 0;
   }
 
   private begin(renewal: Renewal, first: number): Work {
@@ -133,13 +144,14 @@ export class RowLists {
     const keys = begin - from;
     const lists = Math.min(this.listsFor(held), keys);
     this.start(this.comingSide, lists, from, keys);
-    const passes: Pass[] = SAMPLES.map((sample) => {
-      const step = Math.max(1, Math.floor(keys / (sample * lists)));
-      return { first: from, step, count: Math.floor(keys / step) };
+    const step = Math.max(1, Math.floor(keys / (BATCH_KEYS_A_LIST * lists)));
+    const passes = Array.from({ length: BATCHES }, (_, i): Pass => {
+      const offset = i % step;
+      return { first: from + offset, step, count: Math.ceil((keys - offset) / step), kept: KEPT };
     });
-    const placed = Math.max(first, point - this.ring.size);
-    passes.push({ first: placed, step: 1, count: point - placed });
-    return { renewal, passes, done: 0 };
+    const oldest = Math.max(first, point - this.ring.size);
+    passes.push({ first: oldest, step: 1, count: point - oldest });
+    return { renewal, passes, pass: 0, done: 0 };
   }
 
   private get comingSide(): 0 | 1 {
@@ -169,11 +181,10 @@ export class RowLists {
   }
 
   /** Moves the coming centroids into the middle of those of the pairs that are assigned to them. */
-  private move(first: number, step: number, count: number): void {
+  private move({ first, step, count, kept }: Pass): void {
     const { heads, width, capacity } = this.ring;
-    const scratchBytes = kernels.kmeans_move_scratch_bytes(width, this.layout.lists);
     const clusterings = this.clusterings(this.comingSide);
-    parallelWithScratch("kmeans_move", heads, scratchBytes, ...clusterings, first % capacity, step, count);
+    parallelWithScratch("kmeans_move", heads, width * 4, ...clusterings, first % capacity, step, count, kept as number);
   }
 
   /** Empties all lists; they are those of the clustering in use now. */
