@@ -52,6 +52,8 @@ export interface Task {
   readonly asynchronous?: boolean;
   /** The result of the latest run; runs once at least before. Indices are given as floats, exact up to 2²⁴. */
   output(): Float32Array | Promise<Float32Array>;
+  /** Searches that prove their answers: the share of queries for which that failed, and all was computed the long way. */
+  fallbacks?(): number | undefined;
   release?(): void;
 }
 

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Case, Family } from "./family.ts";
-import { ImplementationProcess, type ProcessPlan } from "./process.ts";
+import { ImplementationProcess, type Preparation, type ProcessPlan } from "./process.ts";
 
 /** One line of a report. Milliseconds are those of one run, over the rounds. */
 export interface Row {
@@ -26,6 +26,8 @@ export interface Row {
   readonly amount: number;
   /** Searches: share of our exact neighbours that were found. */
   readonly recall?: number;
+  /** Searches that prove their answers: the share of queries for which that failed. */
+  readonly fallbacks?: number;
   /** Otherwise: largest difference from our result, relative to its largest magnitude. */
   readonly difference?: number;
   /** Whether recall or difference are what the case allows. */
@@ -93,7 +95,7 @@ async function startAll(plans: readonly ProcessPlan[], say: (line: string) => vo
 /** An implementation that takes part in a case: its agreement with the reference and the times of its rounds. */
 interface Contestant {
   readonly process: ImplementationProcess;
-  readonly agreement: Pick<Row, "recall" | "difference" | "agrees">;
+  readonly agreement: Pick<Row, "recall" | "fallbacks" | "difference" | "agrees">;
   iterations: number;
   readonly times: number[];
 }
@@ -139,16 +141,20 @@ async function prepareAll(
   let reference: Float32Array | undefined;
   for (const process of processes) {
     if (only !== undefined && !only.includes(process.impl)) continue;
+    let preparation: Preparation | undefined;
     try {
-      if (!(await process.prepare({ do: "prepare", family, op, sizes, inputs, output }))) continue;
+      preparation = await process.prepare({ do: "prepare", family, op, sizes, inputs, output });
     } catch (error) {
       if (reference === undefined) throw error;
       say(`left out: ${(error as Error).message}`);
       continue;
     }
+    if (preparation === undefined) continue;
+    const { fallbacks } = preparation;
     const result = readFloats(output);
     reference ??= result;
-    contestants.push({ process, agreement: compare(problem, result, reference), iterations: 1, times: [] });
+    const agreement = { ...compare(problem, result, reference), ...(fallbacks !== undefined && { fallbacks }) };
+    contestants.push({ process, agreement, iterations: 1, times: [] });
   }
   return contestants;
 }

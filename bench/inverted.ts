@@ -1,36 +1,73 @@
 /**
- * Inverted lists: how much time do they save at which recall? Keys lie in clusters, like those of a real model, since keys
- * in random directions defeat every index. Exact search is the reference and the price of doing without.
+ * Inverted lists: how much time do they save at which recall, and what does it cost to keep them up? Keys lie in clusters,
+ * like those of a real model, since keys in random directions defeat every index. Exact search is the reference and the
+ * price of doing without. Faiss, whose lists are made with all keys at hand and no hurry, needs fewer probes for the same recall,
+ * and is given fewer.
  */
 import { clusteredVectors } from "./data.ts";
 import type { Case, Family } from "./family.ts";
-import { memoryWith } from "./topk.ts";
+import { memoryWith, SEGMENT } from "./topk.ts";
 
 const [DEPTH, QUERIES, NEIGHBOURS] = [64, 512, 32];
-/** Keys of a cluster, and how far they scatter around its centre, which has length 1. */
-const [CLUSTER_SIZE, SPREAD] = [64, 0.9];
+/** How far keys scatter around the centre of their cluster, which has length 1. */
+const SPREAD = 0.9;
+const CENTRES_SEED = 22;
 
-function search(keys: number, lists: number, probes: number): Case {
-  const clusters = keys / CLUSTER_SIZE;
+interface Shape {
+  readonly keys: number;
+  readonly clusters: number;
+  readonly lists: number;
+  readonly probes: number;
+  readonly faissProbes: number;
+}
+
+const small: Shape = { keys: 16384, clusters: 512, lists: 256, probes: 10, faissProbes: 7 };
+const large: Shape = { keys: 262144, clusters: 4096, lists: 1024, probes: 64, faissProbes: 48 };
+
+function search({ clusters, ...sizes }: Shape, only: readonly string[]): Case {
+  const { keys, lists, probes } = sizes;
   return {
     op: "search",
     shape: `${keys.toLocaleString("en")} keys, ${probes} of ${lists} lists`,
-    sizes: { keys, depth: DEPTH, queries: QUERIES, neighbours: NEIGHBOURS, lists, probes },
+    sizes: { ...sizes, depth: DEPTH, queries: QUERIES, neighbours: NEIGHBOURS },
     inputs: [
-      clusteredVectors(keys, DEPTH, clusters, SPREAD, 22, 23),
-      clusteredVectors(QUERIES, DEPTH, clusters, SPREAD, 22, 24),
+      clusteredVectors(keys, DEPTH, clusters, SPREAD, CENTRES_SEED, 23),
+      clusteredVectors(QUERIES, DEPTH, clusters, SPREAD, CENTRES_SEED, 24),
     ],
     amount: QUERIES,
     unit: "queries/s",
     neighbours: NEIGHBOURS,
     slow: keys > 16384,
+    only,
   };
 }
 
+/** A segment of keys comes in, as many of the oldest go out. */
+function update({ clusters, ...sizes }: Shape): Case {
+  const { keys } = sizes;
+  return {
+    op: "update",
+    shape: `${SEGMENT} in, ${SEGMENT} out, ${keys.toLocaleString("en")} keys`,
+    sizes: { ...sizes, depth: DEPTH, count: SEGMENT },
+    inputs: [
+      clusteredVectors(keys, DEPTH, clusters, SPREAD, CENTRES_SEED, 23),
+      clusteredVectors(SEGMENT, DEPTH, clusters, SPREAD, CENTRES_SEED, 25),
+    ],
+    amount: SEGMENT,
+    unit: "keys/s",
+    slow: keys > 16384,
+    only: ["ours-inverted", "faiss-ivf"],
+  };
+}
+
+const LISTS = ["ours", "ours-inverted", "faiss-ivf"];
+/** Building a graph of many keys takes minutes. */
+const GRAPHS = ["hnswlib-node", "usearch"];
+
 export const inverted: Family = {
   name: "inverted",
-  question: "How much time do inverted lists save, at which recall?",
-  cases: [search(16384, 256, 32), search(262144, 1024, 64)],
-  ours: { ours: memoryWith("exact") },
-  peers: ["faiss-ivf"],
+  question: "How much time do inverted lists save, at which recall, and what does keeping them up cost?",
+  cases: [search(small, [...LISTS, ...GRAPHS]), search(large, LISTS), update(small), update(large)],
+  ours: { ours: memoryWith("exact"), "ours-inverted": memoryWith("inverted") },
+  peers: ["faiss-ivf", ...GRAPHS],
 };

@@ -15,6 +15,11 @@ export interface ProcessPlan {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
+/** What an implementation tells of a problem that it has made ready and solved once. */
+export interface Preparation {
+  readonly fallbacks?: number;
+}
+
 export class ImplementationProcess {
   readonly impl: string;
   readonly threads: number;
@@ -43,10 +48,10 @@ export class ImplementationProcess {
     return started;
   }
 
-  /** Makes a problem ready. False if the implementation has no such operation. */
-  async prepare(request: Extract<Request, { do: "prepare" }>): Promise<boolean> {
+  /** Makes a problem ready; undefined if the implementation has no such operation. */
+  async prepare(request: Extract<Request, { do: "prepare" }>): Promise<Preparation | undefined> {
     const answer = await this.ask(request);
-    return "supported" in answer && answer.supported;
+    return "supported" in answer && answer.supported ? answer : undefined;
   }
 
   /** Mean milliseconds of one run. */

@@ -25,7 +25,7 @@ export interface Greeting {
 
 export type Answer =
   /** To `prepare` and `release`; `supported` is false where the implementation has no such operation. */
-  | { readonly supported: boolean }
+  | { readonly supported: boolean; readonly fallbacks?: number }
   /** To `time`: mean milliseconds of one run. */
   | { readonly ms: number }
   | { readonly error: string };

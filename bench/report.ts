@@ -122,9 +122,10 @@ function geometricMean(ratios: readonly (number | undefined)[]): number | undefi
   return Math.exp(known.reduce((sum, ratio) => sum + Math.log(ratio), 0) / known.length);
 }
 
-function agreement({ recall, difference, agrees }: Row): string {
+function agreement({ recall, fallbacks, difference, agrees }: Row): string {
   const text = recall === undefined ? (difference ?? 0).toExponential(0) : `recall ${recall.toFixed(4)}`;
-  return agrees ? text : `${text} WRONG`;
+  const fellBack = fallbacks === undefined ? "" : `, ${(100 * fallbacks).toFixed(1)} % fell back`;
+  return `${text}${fellBack}${agrees ? "" : " WRONG"}`;
 }
 
 /** The first `left` columns are words, the others numbers. */

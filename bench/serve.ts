@@ -27,7 +27,7 @@ export async function serve(version: string, solve: Implementation): Promise<voi
       switch (request.do) {
         case "prepare":
           task = await prepare(request, solve);
-          send({ supported: task !== undefined });
+          send({ supported: task !== undefined, fallbacks: task?.fallbacks?.() });
           break;
         case "time":
           send({ ms: await meanMilliseconds(task!, request.iterations) });

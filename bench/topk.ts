@@ -10,7 +10,9 @@ import { unitVectors } from "./data.ts";
 import type { Case, Family, Implementation, Problem, Task } from "./family.ts";
 import { Buffers, constantTensor, releaseTensor } from "./workspace.ts";
 
-const [DEPTH, NEIGHBOURS, SEGMENT] = [64, 32, 512];
+const [DEPTH, NEIGHBOURS] = [64, 32];
+/** Keys that come in and go out together. */
+export const SEGMENT = 512;
 
 /** Names of peers that build a graph: a minute of insertions for 65,536 keys. */
 const GRAPHS = ["hnswlib-node", "usearch"];
@@ -65,12 +67,13 @@ export const topk: Family = {
   peers: ["faiss-flat", "torch", "hnswlib-node", "usearch", "faiss-ivf"],
 };
 
-/** The library's memory: one row, one head. Values are stored too, as it always does. */
+/** The library's memory: one row, one head. Values are stored too, as it always does. Cases may say `lists` and `probes`. */
 export function memoryWith(kind: SearchOptions["kind"]): Implementation {
   return (problem) => {
-    const { keys, depth } = problem.sizes;
+    const { keys, depth, lists, probes } = problem.sizes;
     const buffers = new Buffers();
-    const memory = new KvMemory({ rows: 1, heads: 1, width: depth, size: keys, segment: SEGMENT }, { kind });
+    const shape = { rows: 1, heads: 1, width: depth, size: keys, segment: SEGMENT };
+    const memory = new KvMemory(shape, { kind, ...(lists && { lists, probes }) });
     const address = buffers.copyOf(problem.inputs[0]);
     for (let at = 0; at < keys; at += SEGMENT) append(memory, address + 4 * at * depth, Math.min(SEGMENT, keys - at));
     buffers.release();
@@ -91,6 +94,10 @@ function searchTask(memory: KvMemory, { sizes: { depth, queries, neighbours }, i
         const { slots } = memory.lookup(tensor, neighbours);
         return Float32Array.from(heap.i32(slots, queries * neighbours));
       }),
+    fallbacks() {
+      const { queries: searched = 0, fallbacks = 0 } = memory.fallbackCount ?? {};
+      return searched > 0 ? fallbacks / searched : undefined;
+    },
     release() {
       releaseTensor(tensor);
       memory.release();

@@ -30,7 +30,7 @@ def inverted(sizes, keys):
     lists = sizes.get("lists", 2 * math.isqrt(sizes["keys"]))
     index = faiss.IndexIVFFlat(flat(sizes), sizes["depth"], lists, faiss.METRIC_INNER_PRODUCT)
     index.own_fields = False
-    index.nprobe = sizes.get("probes", 1)
+    index.nprobe = sizes.get("faissProbes", 1)
     index.train(keys)
     return index
 
