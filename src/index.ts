@@ -19,7 +19,7 @@ export {
 export { type Inspection, type InspectOptions, inspect } from "./model/inspect.ts";
 export { type InspectionSummary, summarize, type TokenGroup } from "./model/inspection-summary.ts";
 export { preset, presetNames } from "./model/presets.ts";
-export { modelFromTensors, modelTensors } from "./model/pretrained.ts";
+export { halfModelTensors, modelFromTensors, modelTensors, type WeightDtype } from "./model/pretrained.ts";
 export type { RetrievedPair, RetrievedPairs } from "./model/retrieved-pairs.ts";
 export { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "./model/safetensors.ts";
 export type { ModelState, StateOptions } from "./model/state.ts";

@@ -16,6 +16,7 @@ import { corpusCodeCommand, corpusProofsCommand } from "./corpus.ts";
 import { demoCommand } from "./demo.ts";
 import { evalCommand } from "./eval.ts";
 import { experimentCommand } from "./experiment.ts";
+import { exportCommand } from "./export.ts";
 import { generateCommand } from "./generate.ts";
 import { inspectCommand } from "./inspect.ts";
 import { packageVersion } from "./package.ts";
@@ -32,6 +33,7 @@ const commands = [
   evalCommand,
   generateCommand,
   inspectCommand,
+  exportCommand,
   corpusCodeCommand,
   corpusProofsCommand,
   experimentCommand,

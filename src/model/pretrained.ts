@@ -2,6 +2,9 @@
  * A model's weights as named tensors, and a model from such tensors: what `model.safetensors` holds. Whoever has them from
  * a disk, a server or a user's upload may call this; directories are the business of train/checkpoint.ts.
  */
+import { InputError } from "../errors.ts";
+import { quote } from "../json-scanner.ts";
+import { asHalves } from "../wasm/half.ts";
 import { heap } from "../wasm/runtime.ts";
 import type { ModelConfig } from "./config.ts";
 import { parameterShapes } from "./parameters.ts";
@@ -9,11 +12,33 @@ import type { StoredTensor } from "./safetensors.ts";
 import { TensorReader } from "./tensor-reader.ts";
 import { Transformer } from "./transformer.ts";
 
+/** How weights are stored. Halves are for files alone: whoever reads them computes with floats. */
+export type WeightDtype = "float32" | "float16";
+
+/** The largest half float. */
+const LARGEST_HALF = 65_504;
+
 /** Every parameter under its Hugging Face name: views of the live weights, good until the next allocation. */
 export function modelTensors({ parameters }: Transformer): Map<string, StoredTensor> {
   const entries = parameters.names().map((name): [string, StoredTensor] => {
     const { shape, ptr, size } = parameters.get(name);
     return [name, { dtype: "F32", shape, data: heap.f32(ptr, size) }];
+  });
+  return new Map(entries);
+}
+
+/**
+ * Every parameter under its Hugging Face name, rounded to the nearest half float: copies, half the bytes.
+ * @throws InputError if a weight is beyond what half floats can be, or no number
+ */
+export function halfModelTensors({ parameters }: Transformer): Map<string, StoredTensor> {
+  const entries = parameters.names().map((name): [string, StoredTensor] => {
+    const { shape } = parameters.get(name);
+    const data = parameters.get(name).toArray();
+    const place = data.findIndex((value) => !(Math.abs(value) <= LARGEST_HALF));
+    if (place < 0) return [name, { dtype: "F16", shape, data: asHalves(data) }];
+    const limit = `float16 has only numbers from -${LARGEST_HALF} to ${LARGEST_HALF}`;
+    throw new InputError(`tensor ${quote(name)} has ${data[place]} at element ${place}, but ${limit}`);
   });
   return new Map(entries);
 }

@@ -9,8 +9,8 @@
 import { InputError } from "../errors.ts";
 import { jsonText, readJson } from "../json-file.ts";
 import { applyOverrides, type ModelConfig, parseConfig } from "../model/config.ts";
-import { modelFromTensors, modelTensors } from "../model/pretrained.ts";
-import { readSafetensors, type SafetensorsFile, writeSafetensors } from "../model/safetensors.ts";
+import { halfModelTensors, modelFromTensors, modelTensors, type WeightDtype } from "../model/pretrained.ts";
+import { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "../model/safetensors.ts";
 import { TensorReader } from "../model/tensor-reader.ts";
 import type { Transformer } from "../model/transformer.ts";
 import { readFile, writeFilesAtomic } from "../platform.ts";
@@ -45,9 +45,19 @@ function pathsIn(directory: string): typeof names {
   return { config: at(config), model: at(model), tokenizer: at(tokenizer), trainer: at(trainer), record: at(record) };
 }
 
-/** Writes `model` and `tokenizer` into `directory`, which is made if it is missing. */
-export function saveModel(directory: string, model: Transformer, tokenizer: Tokenizer): void {
-  writeFilesAtomic(modelFiles(directory, model, tokenizer, {}));
+/**
+ * Writes `model` and `tokenizer` into `directory`, which is made if it is missing. Weights in float16 take half the bytes;
+ * `loadModel` reads both.
+ * @throws InputError if a weight is beyond what `dtype` can hold
+ */
+export function saveModel(
+  directory: string,
+  model: Transformer,
+  tokenizer: Tokenizer,
+  { dtype = "float32" }: { readonly dtype?: WeightDtype } = {},
+): void {
+  const weights = dtype === "float16" ? halfModelTensors(model) : modelTensors(model);
+  writeFilesAtomic(modelFiles(directory, model, tokenizer, weights, {}));
 }
 
 /**
@@ -65,7 +75,7 @@ export function saveCheckpoint(directory: string, trainer: Trainer, tokenizer: T
   const paths = pathsIn(directory);
   const { record, tensors } = trainer.save();
   const step = { step: String(record.step) };
-  const files = modelFiles(directory, trainer.model, tokenizer, step);
+  const files = modelFiles(directory, trainer.model, tokenizer, modelTensors(trainer.model), step);
   files.set(paths.trainer, writeSafetensors(tensors, step)).set(paths.record, jsonText(record));
   writeFilesAtomic(withChecksums(directory, files));
 }
@@ -88,16 +98,17 @@ export function loadCheckpoint(directory: string): Checkpoint {
 
 function modelFiles(
   directory: string,
-  model: Transformer,
+  { config }: Transformer,
   tokenizer: Tokenizer,
+  weights: ReadonlyMap<string, StoredTensor>,
   metadata: Readonly<Record<string, string>>,
 ): Map<string, Uint8Array | string> {
   const paths = pathsIn(directory);
-  checkVocabulary(model.config, tokenizer, paths.config, paths.tokenizer);
+  checkVocabulary(config, tokenizer, paths.config, paths.tokenizer);
   return new Map<string, Uint8Array | string>([
-    [paths.config, jsonText(model.config)],
+    [paths.config, jsonText(config)],
     [paths.tokenizer, jsonText(tokenizer.toJSON())],
-    [paths.model, writeSafetensors(modelTensors(model), metadata)],
+    [paths.model, writeSafetensors(weights, metadata)],
   ]);
 }
 

@@ -10,6 +10,7 @@ import { loadCheckpoint, loadModel, saveCheckpoint, saveModel } from "../../src/
 import { evaluate } from "../../src/train/evaluate.ts";
 import type { TrainingOptions } from "../../src/train/options.ts";
 import { Trainer } from "../../src/train/trainer.ts";
+import { asFloats, asHalves } from "../../src/wasm/half.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 import { randomDocuments, tinyConfig } from "../tiny.ts";
@@ -90,6 +91,40 @@ test("weights may be half floats", () => {
     loadModel(directory).model.parameters.get("model.norm.weight").toArray(),
     new Float32Array(12).fill(0.5),
   );
+});
+
+test("a model is written as half floats if asked for, and comes back as their numbers", () => {
+  const directory = newDirectory();
+  const model = new Transformer(tinyConfig({ memory_layers: [0, 1] }), 3); // 12·5·2, 12·19, 256·12, 2: odd and even
+  saveModel(directory, model, tokenizer, { dtype: "float16" });
+  const { tensors } = readSafetensors(fs.readFileSync(join(directory, "model.safetensors")), "test");
+  assert.equal([...new Set([...tensors.values()].map(({ dtype }) => dtype))], ["F16"]);
+  const { parameters } = loadModel(directory).model;
+  assert.equal(parameters.names(), model.parameters.names());
+  for (const name of model.parameters.names()) {
+    assert.equal(parameters.get(name).toArray(), asFloats(asHalves(model.parameters.get(name).toArray())), name);
+    const error = (value: number, i: number) => Math.abs(value - model.parameters.get(name).toArray()[i]);
+    const bound = (value: number) => Math.abs(value) * 2 ** -11 + 2 ** -25;
+    assert.ok(
+      parameters
+        .get(name)
+        .toArray()
+        .every((value, i) => error(value, i) <= bound(value)),
+      name,
+    );
+  }
+});
+
+test("a weight that no half float can be is refused, and nothing is written", () => {
+  const directory = newDirectory();
+  for (const value of [65_505, -1e6, Number.NaN]) {
+    const model = new Transformer(tinyConfig(), 1);
+    const norm = model.parameters.get("model.norm.weight");
+    norm.set(norm.toArray().with(11, value));
+    const sentence = refusal(() => saveModel(directory, model, tokenizer, { dtype: "float16" }));
+    assert.match(sentence, `tensor "model.norm.weight" has ${value} at element 11, but float16`);
+  }
+  assert.not.ok(fs.existsSync(join(directory, "config.json")));
 });
 
 const variants: [string, Partial<ModelConfig>, Partial<TrainingOptions>][] = [

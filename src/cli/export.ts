@@ -1,0 +1,40 @@
+/** `memorizing export`: writes a model once more, with its weights as halves if they are to take half the bytes. */
+import process from "node:process";
+import { choice, type Field } from "../model/fields.ts";
+import type { WeightDtype } from "../model/pretrained.ts";
+import { wholeNumber } from "../report/progress.ts";
+import { loadModel, saveModel } from "../train/checkpoint.ts";
+import { command } from "./command.ts";
+import { setOption } from "./model-config.ts";
+import { fieldOptions, flag, required, text } from "./options.ts";
+
+interface ExportOptions {
+  dtype: WeightDtype;
+}
+
+const exportFields: Readonly<Record<keyof ExportOptions, Field>> = {
+  dtype: choice(["float32", "float16"], "how weights are stored; float16 takes half the bytes"),
+};
+
+export const exportCommand = command(
+  {
+    name: "memorizing export",
+    summary: "writes a model to another directory, its weights in float16 if asked for",
+    operands: ["MODEL"],
+    options: {
+      out: required(text("DIR", "where config.json, model.safetensors and tokenizer.json go")),
+      ...fieldOptions<ExportOptions>(exportFields),
+      set: setOption,
+      json: flag("prints the result as JSON"),
+    },
+    details: () => "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint.",
+  },
+  async ({ out, dtype = "float32", set, json }, [directory]) => {
+    const { model, tokenizer } = loadModel(directory, set);
+    saveModel(out, model, tokenizer, { dtype });
+    const weights = model.parameters.names().reduce((sum, name) => sum + model.parameters.get(name).size, 0);
+    const line = `${out}: ${wholeNumber(weights)} weights as ${dtype}`;
+    process.stdout.write(`${json ? JSON.stringify({ directory: out, weights, dtype }) : line}\n`);
+    return 0;
+  },
+);

@@ -1,0 +1,53 @@
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as assert from "uvu/assert";
+import { Transformer } from "../../src/model/transformer.ts";
+import { byteTokenizer } from "../../src/text/tokenizer.ts";
+import { loadModel, saveModel } from "../../src/train/checkpoint.ts";
+import { suite } from "../harness.ts";
+import { tinyConfig } from "../tiny.ts";
+import { memorizing } from "./child.ts";
+
+const test = suite("memorizing export");
+
+let folder = "";
+const at = (name: string) => join(folder, name);
+const weightsIn = (directory: string) => fs.statSync(at(`${directory}/model.safetensors`)).size;
+
+test.before(() => {
+  folder = fs.mkdtempSync(join(tmpdir(), "export-"));
+  saveModel(at("model"), new Transformer(tinyConfig(), 1), byteTokenizer());
+});
+test.after(() => fs.rmSync(folder, { recursive: true }));
+
+test("writes a model in half the bytes, which every command reads", () => {
+  const { code, stdout, stderr } = memorizing("export", at("model"), "--out", at("small"), "--dtype", "float16");
+  assert.is(code, 0, stderr);
+  assert.match(stdout, /small: [\d,]+ weights as float16\n$/);
+  assert.equal(fs.readdirSync(at("small")).sort(), ["config.json", "model.safetensors", "tokenizer.json"]);
+  assert.ok(weightsIn("small") < 0.6 * weightsIn("model"));
+  fs.writeFileSync(at("text.md"), "one fish, two fish");
+  assert.is(memorizing("eval", at("small"), "--data", at("text.md")).code, 0);
+});
+
+test("without a dtype the weights stay as they are, and --set replaces keys of the configuration", () => {
+  const args = ["--out", at("large"), "--set", "memory_size=99", "--json"];
+  const { code, stdout, stderr } = memorizing("export", at("model"), ...args);
+  assert.is(code, 0, stderr);
+  assert.is(JSON.parse(stdout).dtype, "float32");
+  const [before, after] = ["model", "large"].map((name) => loadModel(at(name)).model);
+  assert.is(after.config.memory_size, 99);
+  for (const name of before.parameters.names()) {
+    assert.equal(after.parameters.get(name).toArray(), before.parameters.get(name).toArray(), name);
+  }
+});
+
+test("another dtype, and a missing place for the model, are refused in one sentence", () => {
+  const dtype = memorizing("export", at("model"), "--out", at("none"), "--dtype", "int8");
+  assert.is(dtype.code, 1);
+  assert.match(dtype.stderr, /^[^\n]*"float32" or "float16"[^\n]*\n$/);
+  const out = memorizing("export", at("model"));
+  assert.equal([out.code, out.stderr], [1, "memorizing export: --out DIR must be given\n"]);
+  assert.not.ok(fs.existsSync(at("none")));
+});
