@@ -7,6 +7,8 @@
  * number wins. A result depends on its query and the lists alone, to the bit, not on the queries beside it. How lists come
  * about is lists.ts's and kmeans.ts's matter.
  */
+import { bestBytes, copyBest, leastOfBest } from "./best";
+import { clearByAge, holds, insertByAge } from "./best-by-age";
 import { listsOf } from "./kmeans";
 import {
   capacityOf, CHUNK, clusteringOf, entryOf, firstChunkOf, goneOf, lengthOf, nextChunk, panelsOf, slotsOf, widthOf,
@@ -17,19 +19,17 @@ import { madd } from "./simd";
 
 /** Queries gathered at a time, before they are packed. */
 const GATHER: i32 = 64;
-/** Stands where no key was found yet: younger than any. */
-const NO_KEY: i32 = i32.MAX_VALUE;
 
 /** Units of a lookup: blocks of `block` queries, for each row and head. */
 export function inverted_units(rows: i32, segment: i32, heads: i32, block: i32): i32 {
   return rows * heads * ((segment + block - 1) / block);
 }
 
-/** Bytes of scratch for blocks of `block` queries and up to `most` lists, of which `probes` are probed. */
-export function inverted_scratch_bytes(width: i32, block: i32, most: i32, probes: i32): i32 {
+/** Bytes of scratch for `k` neighbours of blocks of `block` queries in up to `most` lists, of which `probes` are probed. */
+export function inverted_scratch_bytes(width: i32, k: i32, block: i32, most: i32, probes: i32): i32 {
   const groups = block * (2 * probes + 1) + most + 1;
   const scan = TILE_ROWS * CHUNK + (block + TILE_ROWS) * (width + 1) + GATHER * width;
-  return (groups << 2) + max(scan << 2, probesScratchBytes(width, most));
+  return block * bestBytes(k) + (groups << 2) + max(scan << 2, probesScratchBytes(width, most));
 }
 
 /**
@@ -62,41 +62,32 @@ function searchLists(
   index: usize, begin: i32, stored: i32, k: i32, mostProbes: i32, scratch: usize,
 ): void {
   const lists = listsOf(clusteringOf(index)), probes = min(mostProbes, lists), wanted = min(k, stored);
-  const probed = scratch;
+  const best = scratch; // a list of best-by-age.ts for each query
+  const probed = best + <usize>count * bestBytes(k);
   const members = probed + (<usize>(count * probes) << 2);
   const starts = members + (<usize>(count * probes) << 2);
   const short = starts + (<usize>(lists + 1) << 2);
   const work = short + (<usize>count << 2);
   if (wanted == 0) return;
-  for (let i = 0; i < count; i++) {
-    const at = (<usize>i * resultStride) << 2;
-    clearResult(scores + at, slots + at, k);
-  }
+  for (let i = 0; i < count; i++) clearByAge(best + i * bestBytes(k), k);
   findProbes(probed, queries, queryStride, count, index, probes, work);
   groupByList(members, starts, probed, count, probes, lists);
   for (let list = 0; list < lists; list++) {
     const first = load<i32>(starts + (list << 2)), size = load<i32>(starts + (list << 2), 4) - first;
-    scanList(scores, slots, resultStride, queries, queryStride, members + (<usize>first << 2), size, index, list, begin, k, work);
+    scanList(best, queries, queryStride, members + (<usize>first << 2), size, index, list, begin, k, work);
   }
-  const left = findShort(short, scores, slots, resultStride, count, k, wanted);
-  for (let list = 0; list < lists; list++) {
-    scanList(scores, slots, resultStride, queries, queryStride, short, left, index, list, begin, k, work);
-  }
-  for (let i = 0; i < count; i++) toSlots(slots + ((<usize>i * resultStride) << 2), wanted, begin, capacityOf(index));
-}
-
-/** Fills a query's result with what any key is better than. */
-function clearResult(scores: usize, numbers: usize, k: i32): void {
-  for (let n = 0; n < k; n++) {
-    store<f32>(scores + (n << 2), -Infinity);
-    store<i32>(numbers + (n << 2), NO_KEY);
+  const left = findShort(short, best, count, k, wanted);
+  for (let list = 0; list < lists; list++) scanList(best, queries, queryStride, short, left, index, list, begin, k, work);
+  for (let i = 0; i < count; i++) {
+    const to = (<usize>i * resultStride) << 2;
+    copyBest(scores + to, slots + to, best + i * bestBytes(k), k, wanted);
+    toSlots(slots + to, wanted, begin, capacityOf(index));
   }
 }
 
 /** The `size` queries `members` against all keys of one list. */
 function scanList(
-  scores: usize, numbers: usize, resultStride: i32, queries: usize, queryStride: i32, members: usize, size: i32,
-  index: usize, list: i32, begin: i32, k: i32, scratch: usize,
+  best: usize, queries: usize, queryStride: i32, members: usize, size: i32, index: usize, list: i32, begin: i32, k: i32, scratch: usize,
 ): void {
   const entry = entryOf(index, list), width = widthOf(index);
   const end = goneOf(entry) + lengthOf(entry);
@@ -105,7 +96,7 @@ function scanList(
   const packed = thresholds + (<usize>(size + TILE_ROWS) << 2);
   if (size == 0 || lengthOf(entry) == 0) return;
   if (size >= TILE_ROWS) packQueries(packed, queries, queryStride, members, size, width);
-  readThresholds(thresholds, scores, resultStride, members, size, k);
+  readThresholds(thresholds, best, members, size, k);
   for (let column = 0, chunk = firstChunkOf(entry); column < end; column += CHUNK, chunk = nextChunk(index, chunk)) {
     const low = column == 0 ? goneOf(entry) : 0, high = min(CHUNK, end - column);
     const panels = panelsOf(index, chunk), slots = slotsOf(index, chunk);
@@ -114,19 +105,18 @@ function scanList(
       else scoreFew(rows, queries, queryStride, members, size, panels, width);
       for (let reaching = rowsThatReach(rows, thresholds + (i << 2)); reaching; reaching &= reaching - 1) {
         const r = ctz(reaching);
-        const at = (<usize>load<i32>(members + ((i + r) << 2)) * resultStride) << 2;
-        keepBest(scores + at, numbers + at, rows + ((r * CHUNK) << 2), low, high, slots, begin, capacityOf(index), k);
-        store<f32>(thresholds + ((i + r) << 2), load<f32>(scores + at + ((k - 1) << 2)));
+        const found = best + <usize>load<i32>(members + ((i + r) << 2)) * bestBytes(k);
+        keepBest(found, rows + ((r * CHUNK) << 2), low, high, slots, begin, capacityOf(index), k);
+        store<f32>(thresholds + ((i + r) << 2), leastOfBest(found, k));
       }
     }
   }
 }
 
 /** thresholds: the k-th best score that each of the queries `members` has so far, and NaN, which nothing reaches, behind them. */
-function readThresholds(thresholds: usize, scores: usize, resultStride: i32, members: usize, size: i32, k: i32): void {
+function readThresholds(thresholds: usize, best: usize, members: usize, size: i32, k: i32): void {
   for (let i = 0; i < size; i++) {
-    const query = <usize>load<i32>(members + (i << 2));
-    store<f32>(thresholds + (i << 2), load<f32>(scores + ((query * resultStride + k - 1) << 2)));
+    store<f32>(thresholds + (i << 2), leastOfBest(best + <usize>load<i32>(members + (i << 2)) * bestBytes(k), k));
   }
   for (let i = size; i < size + TILE_ROWS; i++) store<f32>(thresholds + (i << 2), NaN);
 }
@@ -204,47 +194,27 @@ function scoreChunk(row: usize, query: usize, panels: usize, width: i32): void {
   v128.store(row, s7, 112);
 }
 
-/** Puts those of a query's scores row[low, high) that belong into its result there. `slots`: of the scored keys. */
-function keepBest(
-  scores: usize, numbers: usize, row: usize, low: i32, high: i32, slots: usize, begin: i32, capacity: i32, k: i32,
-): void {
-  let least = v128.load32_splat(scores + ((k - 1) << 2));
+/** Puts those of a query's scores row[low, high) that belong into its list there. `slots`: of the scored keys. */
+function keepBest(list: usize, row: usize, low: i32, high: i32, slots: usize, begin: i32, capacity: i32, k: i32): void {
+  let least = leastOfBest(list, k);
   for (let j = low & ~3; j < high; j += 4) {
-    let passing = i32x4.bitmask(f32x4.ge(v128.load(row + (j << 2)), least));
+    let passing = i32x4.bitmask(f32x4.ge(v128.load(row + (j << 2)), f32x4.splat(least)));
     for (; passing; passing &= passing - 1) {
-      const at = j + ctz(passing);
-      if (at < low || at >= high) continue;
+      const at = j + ctz(passing), score = load<f32>(row + (at << 2));
+      if (at < low || at >= high || score < least) continue;
       const slot = load<i32>(slots + (at << 2));
-      insertByAge(scores, numbers, load<f32>(row + (at << 2)), slot < begin ? slot + capacity - begin : slot - begin, k);
-      least = v128.load32_splat(scores + ((k - 1) << 2));
+      insertByAge(list, k, score, slot < begin ? slot + capacity - begin : slot - begin);
+      least = leastOfBest(list, k);
     }
   }
 }
 
-/** Puts a key into a result in falling order of score, rising number among equals, unless it is worse than the last. */
-function insertByAge(scores: usize, numbers: usize, score: f32, number: i32, k: i32): void {
-  if (!isBetter(score, number, scores, numbers, k - 1)) return;
-  let at = k - 1;
-  for (; at > 0 && isBetter(score, number, scores, numbers, at - 1); at--) {
-    store<f32>(scores + (at << 2), load<f32>(scores + ((at - 1) << 2)));
-    store<i32>(numbers + (at << 2), load<i32>(numbers + ((at - 1) << 2)));
-  }
-  store<f32>(scores + (at << 2), score);
-  store<i32>(numbers + (at << 2), number);
-}
-
-@inline
-function isBetter(score: f32, number: i32, scores: usize, numbers: usize, at: i32): bool {
-  const other = load<f32>(scores + (at << 2));
-  return score > other || (score == other && number < load<i32>(numbers + (at << 2)));
-}
-
-/** short: the queries that found fewer than `wanted` keys, whose results are cleared. Returns how many they are. */
-function findShort(short: usize, scores: usize, numbers: usize, resultStride: i32, count: i32, k: i32, wanted: i32): i32 {
+/** short: the queries that found fewer than `wanted` keys, whose lists are emptied. Returns how many they are. */
+function findShort(short: usize, best: usize, count: i32, k: i32, wanted: i32): i32 {
   let found = 0;
-  for (let i = 0; i < count; i++, scores += resultStride << 2, numbers += resultStride << 2) {
-    if (load<i32>(numbers + ((wanted - 1) << 2)) != NO_KEY) continue;
-    clearResult(scores, numbers, k);
+  for (let i = 0; i < count; i++, best += bestBytes(k)) {
+    if (holds(best, k, wanted)) continue;
+    clearByAge(best, k);
     store<i32>(short + (found++ << 2), i);
   }
   return found;
@@ -254,7 +224,7 @@ function findShort(short: usize, scores: usize, numbers: usize, resultStride: i3
 function toSlots(result: usize, count: i32, begin: i32, capacity: i32): void {
   for (let n = 0; n < count; n++) {
     const number = load<i32>(result + (n << 2));
-    const slot = number == NO_KEY ? begin : begin + number;
+    const slot = number < capacity ? begin + number : begin;
     store<i32>(result + (n << 2), slot < capacity ? slot : slot - capacity);
   }
 }

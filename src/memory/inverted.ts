@@ -92,7 +92,7 @@ class InvertedIndex implements KeyIndex {
     parallelWithScratch(
       "topk_inverted",
       kernels.inverted_units(rows, segment, heads, block),
-      kernels.inverted_scratch_bytes(width, block, this.layout.lists, this.probes),
+      kernels.inverted_scratch_bytes(width, job.topk, block, this.layout.lists, this.probes),
       job.scores,
       job.slots,
       job.queries.ptr,
