@@ -1,7 +1,9 @@
 /** Every kernel that JavaScript may call; assembly/build.mjs turns these exports into the library's typed table. */
 export { gelu_backward, gelu_forward, relu_backward, relu_forward } from "./activation";
 export { adafactor_matrix, adafactor_vector } from "./adafactor";
-export { attention_backward, attention_forward, attention_scratch_bytes } from "./attention";
+export { attention_forward } from "./attention";
+export { attention_backward } from "./attention-backward";
+export { attention_scratch_bytes } from "./attention-head";
 export { bucketed_scratch_bytes, topk_bucketed } from "./bucketed";
 export { dropout_backward, dropout_forward } from "./dropout";
 export { add, add_in_place, all_finite, scale, scale_in_place, zero } from "./elementwise";
