@@ -17,6 +17,8 @@ import type { Ring } from "./ring.ts";
  */
 const BATCHES = 50;
 const BATCH_KEYS_A_LIST = 4;
+/** Batches are fewer where keys are few: each is taken this often at most. */
+const MOST_ROUNDS = 4;
 const KEPT = 0.9;
 
 /** Where a head's parts lie in its block: its index (assembly/lists.ts) at 0, then the clusterings (assembly/kmeans.ts). */
@@ -145,7 +147,7 @@ export class RowLists {
     const lists = Math.min(this.listsFor(held), keys);
     this.start(this.comingSide, lists, from, keys);
     const step = Math.max(1, Math.floor(keys / (BATCH_KEYS_A_LIST * lists)));
-    const passes = Array.from({ length: BATCHES }, (_, i): Pass => {
+    const passes = Array.from({ length: Math.min(BATCHES, MOST_ROUNDS * step) }, (_, i): Pass => {
       const offset = i % step;
       return { first: from + offset, step, count: Math.ceil((keys - offset) / step), kept: KEPT };
     });
