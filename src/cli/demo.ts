@@ -1,56 +1,62 @@
 /**
- * `memorizing demo`, which `npm start` runs: the whole thing once, on real text. It chooses the text and runs the other
- * commands, each shown as it would be typed; afterwards every one of them can be tried again with other options.
+ * `memorizing demo`, which `npm start` runs: the model that comes with the program reads the program, within half a minute
+ * and offline. Only the texts and sizes are chosen here; what is shown is in demonstration.ts. With `--train` it trains a
+ * model from nothing first, see demo-training.ts.
  */
-import { rmSync } from "node:fs";
 import process from "node:process";
-import { exists } from "../platform.ts";
-import { type Command, command } from "./command.ts";
-import { writeDemoCorpus } from "./demo-corpus.ts";
-import { evalCommand } from "./eval.ts";
-import { generateCommand } from "./generate.ts";
+import { duration, ProgressLine, wholeNumber } from "../report/progress.ts";
+import { loadModel, type Pretrained } from "../train/checkpoint.ts";
+import { command } from "./command.ts";
+import { type DemoDocuments, demoDocuments } from "./demo-documents.ts";
+import { trainForDemo } from "./demo-training.ts";
+import { type DemonstrationOptions, demonstrate } from "./demonstration.ts";
+import { flag } from "./options.ts";
 import { packageDirectory } from "./package.ts";
-import { tokenizerTrainCommand } from "./tokenizer.ts";
-import { trainCommand } from "./train.ts";
+import { startThreads, threadsOption } from "./threads.ts";
+import { requireWritableFile } from "./writable.ts";
 
-const DIRECTORY = "runs/demo";
+const MODEL = "models/reader-1m";
+const PAGE = "runs/demo/index.html";
 
-const INTRODUCTION = `Trains a small Memorizing Transformer on the TypeScript sources in node_modules, then shows what memory does to its
-perplexity on packages that it has never seen. Takes two to three minutes on two cores; writes to ${DIRECTORY}, anew each time.
-`;
-
-const CONCLUSION = `
-The checkpoint and metrics.jsonl are in ${DIRECTORY}, the documents and the tokenizer in ${DIRECTORY}/text.
-Each command above can be given again with other options: --help explains them.
-`;
+const OPTIONS: DemonstrationOptions = {
+  memorySizes: [0, 512, 2_048, 8_192, 32_768],
+  tokens: 8_192,
+  mostGained: 6,
+  prompt: 'import { InputError } from "../errors.ts";\nimport { heap, kernels } from "',
+  written: 60,
+  page: PAGE,
+  write: (text) => process.stdout.write(text),
+  progress: new ProgressLine(process.stderr),
+};
 
 export const demoCommand = command(
-  { name: "memorizing demo", summary: "runs all of them once, on the sources in node_modules", options: {} },
-  async () => {
-    process.stdout.write(INTRODUCTION);
-    if (exists(DIRECTORY)) rmSync(DIRECTORY, { recursive: true });
-    const { training, heldOut, heldOutFiles } = writeDemoCorpus(
-      `${packageDirectory()}/node_modules`,
-      `${DIRECTORY}/text`,
-    );
-    const tokenizer = `${DIRECTORY}/text/tokenizer.json`;
-    const [document] = heldOutFiles;
-    const rates = "--batch-size 16 --learning-rate 0.006 --warmup 50 --attention-rate 5";
-    const steps: [Command, string][] = [
-      [tokenizerTrainCommand, `--data ${training} --vocab-size 512 --out ${tokenizer}`],
-      [
-        trainCommand,
-        `--data ${training} --tokenizer ${tokenizer} --out ${DIRECTORY} --preset tiny --steps 1100 ${rates}`,
-      ],
-      [evalCommand, `${DIRECTORY} --data ${heldOut} --memory 0,512,2048,8192 --max-tokens 8192`],
-      [generateCommand, `${DIRECTORY} --read ${document} --tokens 200 --temperature 0.7`],
-    ];
-    for (const [{ name, run }, argv] of steps) {
-      process.stdout.write(`\n$ ${name} ${argv}\n`);
-      const exitCode = await run(argv.split(" "));
-      if (exitCode !== 0) return exitCode;
-    }
-    process.stdout.write(CONCLUSION);
+  {
+    name: "memorizing demo",
+    summary: "has the model that comes with the program read the program, and shows what its memory does",
+    options: { train: flag("trains a model from nothing instead, in minutes"), threads: threadsOption },
+  },
+  async ({ train, threads }) => {
+    if (train) return trainForDemo();
+    const began = performance.now();
+    const pretrained = loadModel(`${packageDirectory()}/${MODEL}`);
+    const documents = demoDocuments(packageDirectory());
+    requireWritableFile(PAGE);
+    await startThreads(threads);
+    process.stdout.write(introduction(pretrained, documents));
+    await demonstrate(pretrained, documents, OPTIONS);
+    process.stdout.write(conclusion((performance.now() - began) / 1000));
     return 0;
   },
 );
+
+function introduction({ model }: Pretrained, { read, tested }: DemoDocuments): string {
+  return `${MODEL}: ${wholeNumber(model.parameters.count)} weights, trained on novels and on other people's programs.
+It has never seen the sources of this program. Now it reads ${read.length} files of them, and is then tested on ${tested.name}.
+`;
+}
+
+function conclusion(seconds: number): string {
+  return `${PAGE}, for a browser, shows all tokens with what was retrieved for them. That took ${duration(seconds)}.
+Try it on a text of your own: memorizing inspect ${MODEL} FILE --html report.html
+`;
+}

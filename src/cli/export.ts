@@ -32,7 +32,7 @@ export const exportCommand = command(
   async ({ out, dtype = "float32", set, json }, [directory]) => {
     const { model, tokenizer } = loadModel(directory, set);
     saveModel(out, model, tokenizer, { dtype });
-    const weights = model.parameters.names().reduce((sum, name) => sum + model.parameters.get(name).size, 0);
+    const weights = model.parameters.count;
     const line = `${out}: ${wholeNumber(weights)} weights as ${dtype}`;
     process.stdout.write(`${json ? JSON.stringify({ directory: out, weights, dtype }) : line}\n`);
     return 0;

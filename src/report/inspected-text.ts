@@ -5,6 +5,7 @@
 import type { Inspection } from "../model/inspect.ts";
 import { tokenTexts } from "../text/token-stream.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { type FileOfText, placeOfLine } from "./html/client/place-of-line.ts";
 
 /** A token and what stands around it. */
 export interface Excerpt {
@@ -21,14 +22,17 @@ interface TextToken {
 }
 
 export class InspectedText {
+  /** The files that the document was joined of, in order; none if it is one text. */
+  readonly files: readonly FileOfText[];
   private readonly inspection: Inspection;
   /** All that is known, oldest first; the inspected document begins at `begin`. */
   private readonly tokens: readonly TextToken[];
   private readonly begin: number;
 
-  constructor(inspection: Inspection, tokenizer: Tokenizer) {
+  constructor(inspection: Inspection, tokenizer: Tokenizer, files: readonly FileOfText[] = []) {
     const { ids, earlier } = inspection;
     const { token, document, index } = earlier.columns;
+    this.files = files;
     this.inspection = inspection;
     this.begin = token.length;
     this.tokens = [
@@ -61,11 +65,12 @@ export class InspectedText {
     return earlier.documents[this.tokens[this.begin + token].document] ?? name;
   }
 
-  /** Where a token stands: `line 12`, or `notes.md, line 12` if it was read before. */
+  /** Where a token stands: `line 12`, or `notes.md, line 12` if it was read before or in a file of several. */
   place(token: number): string {
     const line = this.line(token);
+    if (token >= 0) return placeOfLine(line, this.files);
     const within = line > 0 ? `line ${line}` : `byte ${this.inspection.earlier.columns.begin.at(token)}`;
-    return token < 0 ? `${this.document(token)}, ${within}` : within;
+    return `${this.document(token)}, ${within}`;
   }
 
   /** A token with at least `characters` of its document on either side, as far as they are known. */

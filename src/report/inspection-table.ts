@@ -10,7 +10,7 @@ import { formatTable } from "./table.ts";
 const SURROUNDINGS = 30;
 
 export function inspectionTables(inspection: Inspection, summary: InspectionSummary, text: InspectedText): string {
-  const { all, kinds, occurrences, distances, documents, mostGained } = summary;
+  const { all, kinds, occurrences, distances, documents } = summary;
   const header = ["", "tokens", "nats without", "with", "gain"];
   const groups = (title: string, list: readonly TokenGroup[]) => [[title], ...list.map(groupRow)];
   const rows = [
@@ -20,13 +20,18 @@ export function inspectionTables(inspection: Inspection, summary: InspectionSumm
     ...groups("tokens back to the best pair", distances),
   ];
   const shares = documents.map(({ document, share }) => [`  ${document}`, `${(100 * share).toFixed(1)} %`]);
-  const cases = mostGained.map((token) => caseLines(inspection, text, token));
   return [
     overview(inspection, all),
     formatTable(rows, ["left", "right"]),
     formatTable([["retrieved from"], ...shares], ["left", "right"]),
-    `  the tokens that gained most, and the pair with the largest share in each\n${cases.join("\n")}`,
+    mostGainedList(inspection, summary, text),
   ].join("\n\n");
+}
+
+/** The tokens that gained most, each in its place, and below it the pair that had most to say. */
+export function mostGainedList(inspection: Inspection, { mostGained }: InspectionSummary, text: InspectedText): string {
+  const cases = mostGained.map((token) => caseLines(inspection, text, token));
+  return `  the tokens that gained most, and the pair with the largest share in each\n${cases.join("\n")}`;
 }
 
 function overview({ memorySize }: Inspection, { tokens, nats, natsWithout }: TokenGroup): string {

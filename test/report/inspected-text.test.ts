@@ -59,3 +59,17 @@ test("an excerpt stays within its document and within what is known", async () =
   assert.equal(text.excerpt(-5, 9), { before: "", token: "a", after: "b" });
   assert.equal(text.excerpt(15, 2), { before: "ou", token: "r", after: "" });
 });
+
+test("a document that was joined of files has places in them, what was read before its own", async () => {
+  const reader = new Reader(model, bytes, { memorySize: 50 });
+  await reader.read("x", { name: "a.md" });
+  const inspection = await inspect(model, bytes, bytes.encode(mine), { known: reader.snapshot(), name: "mine" });
+  reader.release();
+  const files = ["b.md", "c.md"].map((name, i) => ({ name, firstLine: 1 + i }));
+  const text = new InspectedText(inspection, bytes, files);
+  assert.equal(
+    [-1, 0, 3, 4, 15].map((token) => text.place(token)),
+    ["a.md, line 1", "b.md, line 1", "b.md, line 1", "c.md, line 1", "c.md, line 3"],
+  );
+  assert.equal([text.line(15), text.document(15)], [4, "mine"]);
+});

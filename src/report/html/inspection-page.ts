@@ -11,6 +11,7 @@ import { wholeNumber } from "../progress.ts";
 import { type Bar, barChart } from "./chart.ts";
 import { bytesOf, DecodedReport } from "./client/decoded-report.ts";
 import { Panel } from "./client/panel.ts";
+import { placeOfLine } from "./client/place-of-line.ts";
 import { startReport } from "./client/start.ts";
 import { TextView } from "./client/text-view.ts";
 import { escapeHtml, htmlPage, jsonScript } from "./page.ts";
@@ -18,7 +19,7 @@ import { reportData } from "./report-data.ts";
 import { styles } from "./styles.ts";
 
 /** What the page runs: the source texts of these, which refer to nothing but each other and the browser. */
-const script = `${[bytesOf, DecodedReport, TextView, Panel, startReport].join("\n")}\nstartReport();`;
+const script = `${[bytesOf, placeOfLine, DecodedReport, TextView, Panel, startReport].join("\n")}\nstartReport();`;
 
 /** Bars along the document. */
 const STRETCHES = 80;

@@ -5,6 +5,7 @@
 import { Buffer } from "node:buffer";
 import type { Inspection } from "../../model/inspect.ts";
 import type { Excerpt, InspectedText } from "../inspected-text.ts";
+import type { FileOfText } from "./client/place-of-line.ts";
 
 /** What is shown of a token that was read before the document. */
 export interface EarlierToken extends Excerpt {
@@ -14,6 +15,8 @@ export interface EarlierToken extends Excerpt {
 export interface ReportData {
   /** The document. */
   readonly text: string;
+  /** The files that it was joined of, if any. */
+  readonly files: readonly FileOfText[];
   /** Names of the heads. */
   readonly heads: readonly string[];
   /** Ends of the tokens in the text, in UTF-16 units; u32 [n]. */
@@ -49,6 +52,7 @@ export function reportData(inspection: Inspection, text: InspectedText): ReportD
   const earlier = new Set(pairs.map(({ token }) => token).filter((token) => token < 0));
   return {
     text: texts.join(""),
+    files: text.files,
     heads: heads.map(({ layer, head }) => `layer ${layer} head ${head}`),
     ends: base64(Uint32Array.from(texts, ({ length }) => (end += length))),
     nats: base64(nats),

@@ -24,7 +24,7 @@ async function inspected(document: string, name = "mine.md") {
   await reader.read(hostile.slice(0, 30), { name: hostile });
   const inspection = await inspect(model, bytes, bytes.encode(document), { known: reader.snapshot(), name });
   reader.release();
-  const text = new InspectedText(inspection, bytes);
+  const text = new InspectedText(inspection, bytes, [{ name: hostile, firstLine: 2 }]);
   return { inspection, text, summary: summarize(inspection, wordsOfTokens(text.texts), 5) };
 }
 

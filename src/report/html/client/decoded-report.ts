@@ -4,6 +4,7 @@
  */
 import type { Excerpt } from "../../inspected-text.ts";
 import type { EarlierToken, ReportData } from "../report-data.ts";
+import { type FileOfText, placeOfLine } from "./place-of-line.ts";
 
 /** A retrieved pair; `token` below 0 was read before the document. */
 export interface PairOfReport {
@@ -16,6 +17,7 @@ export interface PairOfReport {
 export class DecodedReport {
   readonly text: string;
   readonly heads: readonly string[];
+  readonly files: readonly FileOfText[];
   /** Tokens of the document. */
   readonly length: number;
   readonly nats: Float32Array;
@@ -34,6 +36,7 @@ export class DecodedReport {
   constructor(data: ReportData) {
     this.text = data.text;
     this.heads = data.heads;
+    this.files = data.files;
     this.ends = new Uint32Array(bytesOf(data.ends));
     this.length = this.ends.length;
     this.nats = new Float32Array(bytesOf(data.nats));
@@ -87,7 +90,7 @@ export class DecodedReport {
   }
 
   place(token: number): string {
-    return token < 0 ? this.earlier[token].place : `line ${this.line(token)}`;
+    return token < 0 ? this.earlier[token].place : placeOfLine(this.line(token), this.files);
   }
 
   gates(token: number): number[] {
