@@ -17,10 +17,12 @@ export function bestBytes(k: i32): i32 {
   return (2 * padded(k) + 8) << 2;
 }
 
-/** Empties a list. */
+/** Empties a list: scores of −∞ in slot 0, which stay where nothing compares, as with a query that is not a number. */
 export function clearBest(list: usize, k: i32): void {
+  const bytes = <usize>padded(k) << 2;
   v128.store(list, f32x4.splat(Infinity));
-  for (let at = list + 16, end = at + (padded(k) << 2); at < end; at += 16) v128.store(at, f32x4.splat(-Infinity));
+  for (let at = list + 16, end = at + bytes; at < end; at += 16) v128.store(at, f32x4.splat(-Infinity));
+  memory.fill(list + 32 + bytes, 0, bytes);
 }
 
 /** The k-th best score, −∞ while there are fewer: what an entry must be above to get in. */

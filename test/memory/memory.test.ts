@@ -186,3 +186,21 @@ for (const [size, other, appended] of [
     to.release();
   });
 }
+
+for (const kind of ["exact", "quantised", "bucketed", "inverted"] as const) {
+  test(`a query that is not a number finds slots that exist, not those of an earlier lookup: ${kind}`, () => {
+    const [size, width, topk] = [300, 4, 8];
+    const memory = new KvMemory({ rows: 1, heads: 1, width, size, segment: size }, { kind });
+    const random = new Random(5);
+    const keys = Float32Array.from({ length: size * width }, () => random.normal() / 10);
+    append(memory, 0, keys, keys, size);
+    const query = (values: number[]) =>
+      step(() => {
+        const { slots } = memory.lookup(tensor(Float32Array.from(values), [1, 1, width]), topk);
+        return [...heap.i32(slots, topk)];
+      });
+    assert.is.not(query([1, 0, 0, 0])[0], 0);
+    for (const slot of query([Number.NaN, 0, 0, 0])) assert.is(slot, 0);
+    memory.release();
+  });
+}
