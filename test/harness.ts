@@ -39,8 +39,12 @@ function guardHook(handler: Handler): Handler {
   };
 }
 
+/** Whether the first failure ends the run. */
+let hasty = false;
+
 function countTest(handler: Handler): Handler {
   return async () => {
+    if (hasty && tally.failed > 0) return;
     try {
       await handler();
       tally.passed++;
@@ -73,8 +77,12 @@ export function suite(name: string): Suite {
   });
 }
 
-/** Runs every suite opened so far. Called once, by `run.ts`. */
-export async function runSuites(): Promise<void> {
+/**
+ * Runs every suite opened so far. Called once, by `run.ts`. With `bail` the first failure is the last test, and the process ends
+ * with its suite.
+ */
+export async function runSuites(bail = false): Promise<void> {
+  hasty = bail;
   for (const finish of finishers.splice(0)) finish();
-  await exec();
+  await exec(bail);
 }

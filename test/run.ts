@@ -1,13 +1,16 @@
 /**
- * The test runner: `node dist/test/run.js [filter …]`, or `deno run -A test/run.ts [filter …]`.
+ * The test runner: `node dist/test/run.js [--quick] [--bail] [filter …]`, or `deno run -A test/run.ts …`.
  *
  * Imports every `*.test` file below this folder whose path contains one of the filters, runs their uvu suites in this
- * process, and exits 1 unless every registered test ran and passed, and no fewer ran than the floor below.
+ * process, in the order of the filters, and exits 1 unless every registered test ran and passed, and no fewer ran than the
+ * floor below. `--quick` stands for the filters of quick.ts; `--bail` ends the run with the first failure.
  */
 import { readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
 import { runSuites, tally } from "./harness.ts";
+import { QUICK } from "./quick.ts";
 
 /** Fewer tests than this in a whole run means that files were not found, whatever else was green. */
 const LEAST_TESTS = 900;
@@ -23,15 +26,18 @@ function testFiles(folder: string): string[] {
 }
 
 const here = fileURLToPath(new URL(".", import.meta.url));
-const filters = process.argv.slice(2);
-const files = testFiles(here).filter((path) => {
-  const name = relative(here, path);
-  return filters.length === 0 || filters.some((filter) => name.includes(filter));
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { quick: { type: "boolean" }, bail: { type: "boolean" } },
 });
+const filters = flags.quick ? [...QUICK, ...positionals] : positionals;
+const all = testFiles(here);
+const chosen = filters.flatMap((filter) => all.filter((path) => relative(here, path).includes(filter)));
+const files = filters.length === 0 ? all : new Set(chosen);
 
 for (const file of files) await import(pathToFileURL(file).href);
 try {
-  await runSuites();
+  await runSuites(flags.bail);
 } catch (thrown) {
   console.error(thrown);
 }
