@@ -1,0 +1,102 @@
+/**
+ * Which files are broken, room by room, and which tests are asked whether they notice: names of test files or folders, as
+ * `run.ts` takes them, those first that are about the file. Tests that wait, kill or watch the clock are not among them.
+ */
+import { readdirSync } from "node:fs";
+import { basename, join } from "node:path";
+
+export interface Room {
+  readonly name: string;
+  /** Files to break, seen from the project's root. */
+  readonly files: readonly string[];
+  /** Filters of test files for one of them. */
+  testsOf(file: string): readonly string[];
+}
+
+/** Whole models: they use nearly everything, and are asked last. */
+const MODELS = ["model/golden", "model/properties", "model/state"];
+const SEARCHES = ["memory/memory.", "memory/float16", "memory/large"];
+
+const KERNEL_TESTS: Record<string, readonly string[]> = {
+  activation: ["autodiff/elementwise", "numbers/"],
+  adafactor: ["train/optimizers"],
+  attention: ["autodiff/attention", "numbers/"],
+  "attention-rows": ["autodiff/attention", "numbers/"],
+  best: ["memory/memory.", "memory/quantised", "memory/inverted"],
+  bucketed: ["memory/bucketed", "memory/float16"],
+  contenders: ["memory/quantised", "memory/float16"],
+  dropout: ["autodiff/dropout"],
+  elementwise: ["autodiff/elementwise", "autodiff/tape", "train/optimizers"],
+  embedding: ["autodiff/embedding"],
+  half: ["wasm/half", "memory/float16"],
+  inverted: ["memory/inverted", "memory/renewals"],
+  kmeans: ["memory/inverted", "memory/renewals"],
+  lists: ["memory/inverted", "memory/renewals"],
+  loss: ["autodiff/loss", "numbers/"],
+  matmul: ["autodiff/matmul", "numbers/", "memory/memory."],
+  norm: ["autodiff/norm", "numbers/"],
+  optimizer: ["train/optimizers"],
+  "position-bias": ["autodiff/attention"],
+  probes: ["memory/inverted", "memory/renewals"],
+  quantise: ["memory/quantised", "memory/float16"],
+  quantised: ["memory/quantised", "memory/float16"],
+  "quantised-tiles": ["memory/quantised", "memory/float16"],
+  retrieved: ["autodiff/retrieval", "numbers/"],
+  ring: ["memory/memory.", "memory/snapshot", "memory/float16"],
+  simd: ["autodiff/", "memory/memory.", "train/optimizers"],
+  softmax: ["autodiff/softmax", "autodiff/attention", "numbers/"],
+  topk: [...SEARCHES, "memory/vector-store"],
+  vectors: ["autodiff/", "memory/quantised"],
+};
+
+const READER_TESTS: Record<string, readonly string[]> = {
+  "src/model/safetensors.ts": ["model/safetensors"],
+  "src/model/safetensors-header.ts": ["model/safetensors"],
+  "src/model/tensor-reader.ts": ["model/safetensors", "memory/memory-file", "train/checkpoint"],
+  "src/model/config.ts": ["model/config"],
+  "src/model/fields.ts": ["model/config"],
+  "src/json.ts": ["json", "reader"],
+  "src/json-scanner.ts": ["json"],
+  "src/text/tokenizer-json.ts": ["text/tokenizer"],
+  "src/text/byte-level.ts": ["text/"],
+  "src/memory/memory-file.ts": ["memory/memory-file"],
+  "src/memory/snapshot.ts": ["memory/snapshot", "memory/memory-file"],
+  "src/data/text-file.ts": ["data/text-file", "data/corpus"],
+};
+/** What all readers are held to. */
+const HOSTILE = ["hostile/files", "hostile/properties"];
+
+function filesIn(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => `${folder}/${name}`);
+}
+
+const roomName = (file: string) => basename(file, ".ts");
+
+/** The rooms of the project at `root`. */
+export function rooms(root: string): Room[] {
+  const list = (folder: string) => filesIn(join(root, folder)).map((path) => `${folder}/${basename(path)}`);
+  return [
+    {
+      name: "kernels",
+      files: list("assembly").filter((file) => roomName(file) in KERNEL_TESTS),
+      testsOf: (file) => [...KERNEL_TESTS[roomName(file)], ...MODELS],
+    },
+    {
+      name: "ops",
+      files: list("src/autodiff/ops"),
+      testsOf: (file) => [`autodiff/${roomName(file)}`, "autodiff/", ...MODELS],
+    },
+    {
+      name: "memory",
+      files: list("src/memory").filter((file) => !(file in READER_TESTS)),
+      testsOf: (file) => [`memory/${roomName(file)}.`, "memory/", "wasm/half", ...MODELS],
+    },
+    {
+      name: "readers",
+      files: Object.keys(READER_TESTS),
+      testsOf: (file) => [...READER_TESTS[file], ...HOSTILE],
+    },
+  ];
+}
