@@ -75,7 +75,6 @@ test("without a memory it measures what a model measures that has read nothing",
   await demonstrate(pretrained, documents(), {
     ...options,
     progress,
-    progress,
     page: at("page.html"),
     write: (text) => told.push(text),
   });
