@@ -240,7 +240,7 @@ test("a reader that stops early, as head does, ends the program quietly", async 
 });
 
 test("--help lists the commands, and for each of them its options", () => {
-  const names = ["tokenizer train", "train", "eval", "generate", "demo"];
+  const names = ["tokenizer train", "train", "eval", "generate", "export", "demo"];
   const { stdout } = good("--help");
   for (const name of names) assert.match(stdout, new RegExp(`^ +memorizing ${name} {2,}\\S`, "m"));
   const help = good("train", "--help").stdout;
