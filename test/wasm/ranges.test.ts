@@ -1,0 +1,74 @@
+/** Kernels that share their work out by ranges: a range is computed as in the whole, and nothing outside of it is touched. */
+import * as assert from "uvu/assert";
+import { Random } from "../../src/random.ts";
+import type { Kernels } from "../../src/wasm/kernels.generated.ts";
+import { heap, kernels } from "../../src/wasm/runtime.ts";
+import { suite } from "../harness.ts";
+
+const test = suite("ranges");
+
+/** Elements, or rows of a norm. */
+const UNITS = 37;
+const WIDTH = 7;
+type Range = readonly [from: number, to: number];
+
+interface Case {
+  readonly kernel: keyof Kernels;
+  /** Floats that a unit has in each vector of the kernel. */
+  readonly vectors: readonly number[];
+  readonly numbers: readonly number[];
+}
+
+const elementwise = (kernel: keyof Kernels, vectors: number, ...numbers: number[]): Case => {
+  return { kernel, vectors: new Array(vectors).fill(1), numbers };
+};
+const cases: readonly Case[] = [
+  elementwise("add", 3),
+  elementwise("add_in_place", 2),
+  elementwise("relu_forward", 2),
+  elementwise("relu_backward", 3),
+  elementwise("gelu_forward", 2),
+  elementwise("gelu_backward", 3),
+  elementwise("adamw", 4, 1e-2, 0.9, 0.95, 1e-8, 0.1, 0.3, 0.2),
+  { kernel: "rmsnorm_forward", vectors: [WIDTH, 1, WIDTH, WIDTH], numbers: [WIDTH, 1e-5] },
+  { kernel: "l2norm_forward", vectors: [WIDTH, 1, WIDTH], numbers: [WIDTH] },
+  { kernel: "l2norm_backward", vectors: [WIDTH, WIDTH, WIDTH, 1], numbers: [WIDTH] },
+];
+
+/** All vectors, always the same positive numbers at first, after the kernel has computed the ranges. */
+function after({ kernel, vectors, numbers }: Case, ranges: readonly Range[]): Float32Array[] {
+  const random = new Random(3);
+  const addresses = vectors.map((floats) => heap.allocate(UNITS * floats * 4));
+  for (const [i, address] of addresses.entries()) {
+    const view = heap.f32(address, UNITS * vectors[i]);
+    for (let at = 0; at < view.length; at++) view[at] = 0.1 + random.next();
+  }
+  const call = kernels[kernel] as (...all: number[]) => void;
+  for (const range of ranges) call(...addresses, ...numbers, ...range);
+  const results = addresses.map((address, i) => heap.f32(address, UNITS * vectors[i]).slice());
+  for (const address of addresses) heap.release(address);
+  return results;
+}
+
+for (const each of cases) {
+  test(`${each.kernel} computes ranges one by one, in any order, as it computes all`, () => {
+    const parts: Range[] = [
+      [22, UNITS],
+      [0, 5],
+      [5, 5],
+      [5, 22],
+    ];
+    assert.equal(after(each, parts), after(each, [[0, UNITS]]));
+  });
+
+  test(`${each.kernel} touches nothing outside of its range`, () => {
+    const [part, whole, before] = [after(each, [[5, 22]]), after(each, [[0, UNITS]]), after(each, [])];
+    for (const [i, floats] of each.vectors.entries()) {
+      const [from, to] = [5 * floats, 22 * floats];
+      part[i].forEach((value, at) => {
+        assert.is(value, (at >= from && at < to ? whole : before)[i][at], `vector ${i}, element ${at}`);
+      });
+    }
+    assert.not.equal(part, before);
+  });
+}
