@@ -1,5 +1,8 @@
 /** Matrix products of odd sizes against three nested loops. */
+import * as assert from "uvu/assert";
 import { linear, matmul } from "../../src/autodiff/ops/matmul.ts";
+import { step } from "../../src/autodiff/tape.ts";
+import { stepZeros } from "../../src/autodiff/tensor.ts";
 import { checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 
@@ -61,3 +64,32 @@ for (const [m, k, n] of sizes) {
     });
   });
 }
+
+const misfits: [number[], number[]][] = [
+  [
+    [2, 3],
+    [4, 5],
+  ],
+  [[3], [3, 5]],
+  [
+    [2, 4, 3],
+    [1, 3, 5],
+  ],
+];
+for (const [left, right] of misfits) {
+  test(`matmul refuses [${left}] · [${right}], naming both`, () => {
+    const multiplied = () => step(() => matmul(stepZeros(left), stepZeros(right)));
+    const message = `matmul: [${left}] · [${right}] do not fit; wanted [..., m, k] · [..., k, n]`;
+    assert.throws(multiplied, (error: Error) => error.message === message);
+  });
+}
+
+test("linear refuses a weight of another width, naming both shapes", () => {
+  const message = "linear: x [2,3] does not fit a weight [5,4]; its last axis must be 4";
+  const multiplied = () => step(() => linear(stepZeros([2, 3]), stepZeros([5, 4])));
+  assert.throws(multiplied, (error: Error) => error.message === message);
+});
+
+test("a product over no components is zero", () => {
+  step(() => assert.equal(linear(stepZeros([2, 0]), stepZeros([3, 0])).toArray(), new Float32Array(6)));
+});

@@ -5,6 +5,7 @@ import * as assert from "uvu/assert";
 import { type CorpusSizes, gatherCorpus } from "../../src/cli/gather-corpus.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
+import { memorizing } from "./child.ts";
 
 const test = suite("gathered corpus");
 
@@ -73,4 +74,17 @@ test("too few documents are refused, saying how many there are", () => {
     `${at("small")} has 2 documents of at least 100 characters`,
   );
   assert.not.ok(fs.existsSync(at("nothing")));
+});
+
+test("the command tells what it made, as a table or as JSON, and does not write over a corpus", () => {
+  for (const name of ["a", "b", "c", "d", "e"]) write("sources", `${name}.py`, 70_000);
+  const gathered = (out: string, ...more: string[]) =>
+    memorizing("corpus", "code", "--from", at("sources"), "--out", at(out), ...more);
+  assert.match(gathered("made").stdout, /documents +characters\n.*made\/train +3 +210,000\n.*\/valid +1 +70,000\n/);
+  const { from, ...sizes } = JSON.parse(gathered("made-again", "--json").stdout);
+  assert.is(from, at("sources"));
+  assert.equal(sizes.test, { documents: 1, characters: 70_000 });
+  const { code, stderr } = gathered("made");
+  assert.is(code, 1);
+  assert.match(stderr, `${at("made")} holds a corpus already; give another --out`);
 });
