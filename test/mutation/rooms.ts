@@ -18,7 +18,7 @@ const MODELS = ["model/golden", "model/properties", "model/state"];
 const SEARCHES = ["memory/memory.", "memory/float16", "memory/large"];
 
 const KERNEL_TESTS: Record<string, readonly string[]> = {
-  activation: ["autodiff/elementwise", "numbers/"],
+  activation: ["autodiff/elementwise", "wasm/ranges", "numbers/"],
   adafactor: ["train/optimizers"],
   attention: ["autodiff/attention", "numbers/"],
   "attention-rows": ["autodiff/attention", "numbers/"],
@@ -26,7 +26,7 @@ const KERNEL_TESTS: Record<string, readonly string[]> = {
   bucketed: ["memory/bucketed", "memory/float16"],
   contenders: ["memory/quantised", "memory/float16"],
   dropout: ["autodiff/dropout"],
-  elementwise: ["autodiff/elementwise", "autodiff/tape", "train/optimizers"],
+  elementwise: ["autodiff/elementwise", "wasm/ranges", "autodiff/tape", "train/optimizers"],
   embedding: ["autodiff/embedding"],
   half: ["wasm/half", "memory/float16"],
   inverted: ["memory/inverted", "memory/renewals"],
@@ -34,8 +34,8 @@ const KERNEL_TESTS: Record<string, readonly string[]> = {
   lists: ["memory/inverted", "memory/renewals"],
   loss: ["autodiff/loss", "numbers/"],
   matmul: ["autodiff/matmul", "numbers/", "memory/memory."],
-  norm: ["autodiff/norm", "numbers/"],
-  optimizer: ["train/optimizers"],
+  norm: ["autodiff/norm", "wasm/ranges", "numbers/"],
+  optimizer: ["train/optimizers", "wasm/ranges"],
   "position-bias": ["autodiff/attention"],
   probes: ["memory/inverted", "memory/renewals"],
   quantise: ["memory/quantised", "memory/float16"],
@@ -46,7 +46,7 @@ const KERNEL_TESTS: Record<string, readonly string[]> = {
   simd: ["autodiff/", "memory/memory.", "train/optimizers"],
   softmax: ["autodiff/softmax", "autodiff/attention", "numbers/"],
   topk: [...SEARCHES, "memory/vector-store"],
-  vectors: ["autodiff/", "memory/quantised"],
+  vectors: ["autodiff/", "wasm/ranges", "memory/quantised"],
 };
 
 const READER_TESTS: Record<string, readonly string[]> = {
