@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import { linear, matmul } from "../../src/autodiff/ops/matmul.ts";
 import { step } from "../../src/autodiff/tape.ts";
 import { stepZeros } from "../../src/autodiff/tensor.ts";
+import { kernels } from "../../src/wasm/runtime.ts";
 import { checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 
@@ -92,4 +93,18 @@ test("linear refuses a weight of another width, naming both shapes", () => {
 
 test("a product over no components is zero", () => {
   step(() => assert.equal(linear(stepZeros([2, 0]), stepZeros([3, 0])).toArray(), new Float32Array(6)));
+});
+
+test("threads share columns in eights, or rows in fours where there are more of them", () => {
+  const sizes = [
+    [1, 1],
+    [3, 17],
+    [5, 3],
+    [16, 16],
+    [17, 16],
+  ];
+  assert.equal(
+    sizes.map(([m, n]) => kernels.matmul_units(m, n)),
+    [1, 3, 2, 2, 5],
+  );
 });
