@@ -42,6 +42,7 @@ test("conditions are turned round, whole, and their parts exchanged", () => {
 test("two plain arguments are swapped; a third, or a sum, stays where it is", () => {
   assert.equal(broken("f(a.b, c, d + 0.5)"), ["f(a.b, c, d - 0.5)", "f(c, a.b, d + 0.5)"]);
   assert.equal(broken("f(a, b + c)"), ["f(a, b - c)"]);
+  assert.equal(broken("Math.max(a, b)"), ["Math.min(a, b)"], "in any order the same");
 });
 
 test("a statement is left out, its indentation kept; part of one is not", () => {
@@ -51,7 +52,7 @@ test("a statement is left out, its indentation kept; part of one is not", () => 
   assert.equal(broken("{\n  a: number;"), []);
 });
 
-test("types, imports and numbers inside of names, fractions and literals stay whole", () => {
+test("types, imports, sizes of blocks and numbers inside of names, fractions and literals stay whole", () => {
   const text = [
     "import { a } from 'b1';",
     "export interface C {",
