@@ -23,7 +23,7 @@ const OPTIONS: DemonstrationOptions = {
   tokens: 8_192,
   mostGained: 6,
   prompt: 'import { InputError } from "../errors.ts";\nimport { heap, kernels } from "',
-  written: 60,
+  writing: { tokens: 60, temperature: 0.6, seed: 1 },
   page: PAGE,
   write: (text) => process.stdout.write(text),
   progress: new ProgressLine(process.stderr),

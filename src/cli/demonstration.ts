@@ -5,6 +5,7 @@
  */
 import { type Document, textOf } from "../data/corpus.ts";
 import type { MemorySnapshot } from "../memory/snapshot.ts";
+import type { GenerationOptions } from "../model/generate.ts";
 import { inspect } from "../model/inspect.ts";
 import { summarize } from "../model/inspection-summary.ts";
 import { Reader } from "../reader.ts";
@@ -26,8 +27,8 @@ export interface DemonstrationOptions {
   /** Tokens in the list of those that gained most. */
   readonly mostGained: number;
   readonly prompt: string;
-  /** Tokens written after the prompt. */
-  readonly written: number;
+  /** How the prompt is continued. */
+  readonly writing: Partial<GenerationOptions>;
   /** Path of the inspection's page. */
   readonly page: string;
   /** Takes the results, paragraph by paragraph. */
@@ -103,9 +104,9 @@ async function retrievals(task: Task): Promise<string> {
   return mostGainedList(inspection, summary, text);
 }
 
-async function continuation(reader: Reader, { prompt, written: tokens }: DemonstrationOptions): Promise<string> {
+async function continuation(reader: Reader, { prompt, writing }: DemonstrationOptions): Promise<string> {
   let text = "";
-  for await (const piece of reader.generate(prompt, { tokens, temperature: 0 })) text += piece.text;
+  for await (const piece of reader.generate(prompt, writing)) text += piece.text;
   return text;
 }
 

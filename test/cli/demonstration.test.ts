@@ -43,7 +43,7 @@ function documents(): DemoDocuments {
 test("tells perplexities, what was retrieved and what is written, and writes the page", async () => {
   const pretrained = { model: new Transformer(tinyConfig(), 1), tokenizer: byteTokenizer() };
   const told: string[] = [];
-  const options = { memorySizes: [0, 5, 19], tokens: 33, mostGained: 40, prompt: "old\nfish", written: 9 };
+  const options = { memorySizes: [0, 5, 19], tokens: 33, mostGained: 40, prompt: "old\nfish", writing: { tokens: 9 } };
   await demonstrate(pretrained, documents(), {
     ...options,
     progress,
@@ -71,7 +71,7 @@ test("without a memory it measures what a model measures that has read nothing",
     memorySizes: [0],
   });
   const told: string[] = [];
-  const options = { memorySizes: [0, 17], tokens: 1000, mostGained: 1, prompt: "x", written: 0 };
+  const options = { memorySizes: [0, 17], tokens: 1000, mostGained: 1, prompt: "x", writing: { tokens: 0 } };
   await demonstrate(pretrained, documents(), {
     ...options,
     progress,
