@@ -8,7 +8,7 @@
  * what it writes is read by `memorizing train` and `memorizing eval`.
  */
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
@@ -28,8 +28,10 @@ const PACKAGES = [
 /** Python packages and modules that the model is tested on and never sees in training. */
 const HELD_OUT = ["argparse", "asyncio", "email", "typing", "unittest", "xml"];
 /** Tables of data, not programs. */
-const SKIPPED = ["__pycache__", "dist-packages", "encodings", "lib-dynload", "pydoc_data", "test"];
+const SKIPPED = ["__pycache__", "__tests__", "tests", "dist-packages", "encodings", "lib-dynload", "pydoc_data", "test"];
 const MOST_CHARACTERS = 500_000;
+/** Of a novel: prose is a fifth of what the model reads. */
+const MOST_OF_A_BOOK = 250_000;
 /** Modules smaller than this are joined, in order of their names. */
 const LEAST_CHARACTERS = 30_000;
 
@@ -111,5 +113,6 @@ function gatherPackages() {
 
 gatherPython(values.python);
 gatherPackages();
-mkdirSync(join(values.out, "train"), { recursive: true });
-for (const name of readdirSync(values.books)) copyFileSync(join(values.books, name), join(values.out, "train", `book-${name}`));
+for (const name of readdirSync(values.books).sort()) {
+  write("train", `book-${name.replace(".txt", "")}`, [readFileSync(join(values.books, name), "utf8").slice(0, MOST_OF_A_BOOK)]);
+}
