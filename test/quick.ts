@@ -26,7 +26,8 @@ export const QUICK: readonly string[] = [
   // readers, and files that are to be refused
   "model/safetensors",
   "model/config",
-  "text/tokenizer",
+  "text/tokenizer-json",
+  "text/words",
   "data/text-file",
   "memory/memory-file",
   "hostile/files",
