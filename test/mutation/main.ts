@@ -83,7 +83,8 @@ function show(done: number, result: Result, caught: number, start: number): void
 
 await workshop.open(root);
 const unbroken = await workshop.runTests([...new Set(rooms(root).flatMap((room) => room.files.flatMap(room.testsOf)))]);
-if (unbroken.fate !== "survived") throw new Error(`a test fails before anything is broken: ${unbroken.test}`);
+if (unbroken.fate !== "survived")
+  throw new Error(`before anything is broken, tests are not passed: ${unbroken.test ?? unbroken.fate}`);
 const results = await judgeAll();
 console.log(`\n${report(results)}\n\n${log.path}`);
 if (results.filter(isCaught).length < GOAL * results.length) process.exitCode = 1;

@@ -27,7 +27,7 @@ const GENERATED = "dist/src/wasm/kernels.generated.js";
 /** The tests of one file take some seconds of a processor; what takes so much more does not end. */
 const PROCESSOR_SECONDS = 60;
 /** For what waits without computing. Seconds in which this process was stopped, too, do not count. */
-const WAITING_SECONDS = 600;
+const WAITING_SECONDS = 1800;
 
 export class Workshop {
   readonly folder = fs.mkdtempSync(join(tmpdir(), "mutation-"));
