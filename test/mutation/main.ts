@@ -12,6 +12,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Random } from "../../src/random.ts";
 import { duration } from "../../src/report/progress.ts";
+import { isEquivalent } from "./equivalents.ts";
 import { type Mutant, mutantsByLine } from "./mutants.ts";
 import { describe, isCaught, type Result, ResultLog, report } from "./results.ts";
 import { type Room, rooms } from "./rooms.ts";
@@ -49,6 +50,7 @@ function* shuffled({ files }: Room, random: Random): Generator<Mutant> {
 async function nextResult(room: Room, mutants: Generator<Mutant>): Promise<Result | undefined> {
   for (let next = mutants.next(); !next.done; next = mutants.next()) {
     const mutant = next.value;
+    if (isEquivalent(mutant)) continue;
     const earlier = log.find(mutant);
     const result = earlier ?? {
       room: room.name,

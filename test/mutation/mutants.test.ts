@@ -63,6 +63,16 @@ test("types, imports, sizes of blocks and numbers inside of names, fractions and
   assert.equal(broken(text.join("\n")), []);
 });
 
+test("what fills lanes that are thrown away stays, and what fills those of a sum does not", () => {
+  assert.equal(broken("storePartial(y, loadPartial(x, tail, 0), tail);"), [
+    "storePartial(y, loadPartial(tail, x, 0), tail);",
+  ]);
+  assert.equal(broken("sum = loadPartial(x, tail, 0);"), [
+    "sum = loadPartial(tail, x, 0);",
+    "sum = loadPartial(x, tail, 1);",
+  ]);
+});
+
 test("a mutant says where it is", () => {
   const [mutant] = mutantsByLine("src/a.ts", "\nlet a = true;").flat();
   assert.equal(mutant, { file: "src/a.ts", line: 2, before: "let a = true;", after: "let a = false;" });
