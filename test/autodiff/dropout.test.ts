@@ -44,6 +44,24 @@ test("the same key drops the same elements whatever the length and the place in 
   }
 });
 
+/** lowbias32, with `middle` added before the last round. */
+function lowbias32(x: number, middle = 0): number {
+  let h = Math.imul(x ^ (x >>> 16), 0x7feb352d);
+  h = Math.imul((h ^ (h >>> 15)) + middle, 0x846ca68b);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
+test("an element is dropped if its hash with both halves of the key is below p · 2³²", () => {
+  const [n, p] = [1003, 0.3];
+  for (const key of [0, 1, 77, -5, 0x7fffffff]) {
+    const [first, second] = [lowbias32(key), lowbias32(~key)];
+    const expected = Uint8Array.from({ length: n }, (_, i) =>
+      lowbias32((first + i) | 0, second) < Math.floor(p * 2 ** 32) ? 0 : 1,
+    );
+    assert.equal(mask(n, p, key), expected, `key ${key}`);
+  }
+});
+
 test("neighbouring keys, neighbouring elements and shifted masks agree as often as independent coins", () => {
   const n = 100_000;
   const agreement = (a: Uint8Array, b: Uint8Array) => mean(a.map((value, i) => (value === b[i] ? 1 : 0)));

@@ -51,4 +51,5 @@ test("a full memory renews its clusters at every quarter, from half of its keys"
   const renewals = new Renewals(1000, 10);
   assert.equal(renewals.latest(4100, 5100), { point: 5000, from: 4250, begin: 4750, held: 1000 });
   assert.is(renewals.next(4100, 5100)?.point, 5250);
+  assert.is(renewals.next(4000, 5000)?.point, 5250, "the next ones are begun as soon as the last are in use");
 });
