@@ -35,7 +35,7 @@ const wanted = Number(flags.mutants);
 const log = new ResultLog(flags.out, flags.resume);
 const workshop = new Workshop();
 process.on("exit", () => workshop.close());
-process.on("SIGINT", () => process.exit(130));
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
 
 /** Mutants of a room in random order, one of each line. */
 function* shuffled({ files }: Room, random: Random): Generator<Mutant> {
