@@ -5,7 +5,7 @@
 import { parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
-import { gradient, stepTensor, type Tensor } from "../tensor.ts";
+import { gradient, sizeOf, stepTensor, type Tensor } from "../tensor.ts";
 
 /** A matrix operand as the kernel sees it: rows × columns with a stride for each. */
 interface Operand {
@@ -65,7 +65,7 @@ export function linear(x: Tensor, weight: Tensor): Tensor {
   if (x.shape[x.shape.length - 1] !== inputs) {
     throw new Error(`linear: x [${x.shape}] does not fit a weight [${weight.shape}]; its last axis must be ${inputs}`);
   }
-  const rows = inputs === 0 ? 0 : x.size / inputs; // [..., in] → [N, in]
+  const rows = sizeOf(x.shape.slice(0, -1)); // [..., in] → [N, in]
   const y = stepTensor([...x.shape.slice(0, -1), outputs]);
   multiply(y.ptr, operand(x.ptr, inputs), transposed(operand(weight.ptr, inputs)), rows, outputs, inputs, false);
   return record("linear", y, [x, weight], (dy) => {
