@@ -2,9 +2,10 @@
 import * as assert from "uvu/assert";
 import { linear, matmul } from "../../src/autodiff/ops/matmul.ts";
 import { step } from "../../src/autodiff/tape.ts";
-import { stepTensor, stepZeros } from "../../src/autodiff/tensor.ts";
+import { stepTensor, stepZeros, tensor } from "../../src/autodiff/tensor.ts";
+import { Random } from "../../src/random.ts";
 import { kernels } from "../../src/wasm/runtime.ts";
-import { checkOp } from "../gradcheck.ts";
+import { assertClose, checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("matmul ops");
@@ -65,6 +66,23 @@ for (const [m, k, n] of sizes) {
     });
   });
 }
+
+test("a product larger than a block in every direction", () => {
+  const [m, k, n] = [131, 515, 1030];
+  const random = new Random(4);
+  const normals = (length: number) => Float32Array.from({ length }, () => random.normal());
+  const [a, b] = [normals(m * k), normals(k * n)];
+  const actual = step(() => matmul(tensor(a, [m, k]), tensor(b, [k, n])).toArray());
+  assertClose(actual, matmulOracle(1, m, k, n)(Float64Array.from(a), Float64Array.from(b)), 2e-5, "product");
+});
+
+test("nothing is written behind a product", () => {
+  step(() => void stepTensor([400]).fill(7)); // what the next step finds in its arena
+  step(() => {
+    matmul(stepZeros([3, 4, 4]), stepZeros([3, 4, 4]));
+    assert.equal(stepTensor([64]).toArray(), new Float32Array(64).fill(7));
+  });
+});
 
 const misfits: [number[], number[]][] = [
   [
