@@ -18,9 +18,19 @@ const EQUIVALENTS: readonly Equivalent[] = [
     why: "the list may lie over the tile, which nobody reads any more when the list is filled",
   },
   {
+    file: "assembly/dropout.ts",
+    after: "const passed = v128.and(loadPartial(dy, tail, 1), kept(index, first, second, threshold));",
+    why: "what fills the lanes behind the end is not stored",
+  },
+  {
     file: "assembly/matmul.ts",
     after: "for (let d = 1; d < depth; d++, to += step) v128.store(to, zero);",
     why: "zeros only fill panels up to whole tiles, and what is computed of them is thrown away",
+  },
+  {
+    file: "src/autodiff/ops/attention.ts",
+    after: "const scratchBytes = kernels.attention_scratch_bytes(length, width * heads);",
+    why: "it is more scratch space than needed",
   },
   {
     file: "src/memory/row-lists.ts",
@@ -30,6 +40,11 @@ const EQUIVALENTS: readonly Equivalent[] = [
   {
     file: "src/memory/sources.ts",
     after: "private nextByte = 1;",
+    why: "the begin of a document sets it before it is read",
+  },
+  {
+    file: "src/memory/sources.ts",
+    after: "private nextIndex = 1;",
     why: "the begin of a document sets it before it is read",
   },
   {

@@ -3,7 +3,7 @@
  *
  * Breaks one line at a time of kernels, ops, memory and readers, as many in each room, in a copy of the project, and reports the
  * share that some test notices, and the mutants that none does. Exits 1 if that share is below 90 %. Results are appended to
- * FILE as they come; with `--resume` those found there are not sought again. `--only` breaks files whose path has TEXT in it.
+ * FILE as they come; with `--resume` only survivors of those found there are judged again. `--only` breaks files whose path has TEXT in it.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -21,7 +21,7 @@ export class ResultLog {
   readonly path: string;
   private readonly earlier = new Map<string, Result>();
 
-  /** Begins a new file, or goes on with the one there is. */
+  /** Begins a new file, or goes on with the one there is; survivors in it are judged again, by the tests of today. */
   constructor(path: string, resume: boolean) {
     this.path = path;
     fs.mkdirSync(dirname(path), { recursive: true });
@@ -30,7 +30,7 @@ export class ResultLog {
       .split("\n")
       .filter(Boolean)
       .map((line): Result => JSON.parse(line));
-    for (const result of results) this.earlier.set(keyOf(result), result);
+    for (const result of results) if (result.fate !== "survived") this.earlier.set(keyOf(result), result);
     if (!resume) fs.rmSync(path, { force: true });
   }
 
