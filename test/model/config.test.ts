@@ -167,6 +167,33 @@ test("ranges include what they say and nothing beyond", () => {
   }
 });
 
+test("the limits of whole numbers are the documented ones", () => {
+  const limits = Object.entries(configFields).flatMap(([key, field]) =>
+    field.kind === "integer" ? [[key, field.min, field.max]] : [],
+  );
+  assert.equal(limits, [
+    ["vocab_size", 1, 16777216],
+    ["hidden_size", 1, 65536],
+    ["num_hidden_layers", 1, 1024],
+    ["num_attention_heads", 1, 1024],
+    ["head_dim", 1, 4096],
+    ["intermediate_size", 1, 262144],
+    ["segment_length", 1, 65536],
+    ["xl_cache_length", 0, 1048576],
+    ["memory_size", 0, 16777216],
+    ["memory_topk", 1, 65536],
+    ["memory_buckets", 1, 64],
+    ["memory_lists", 0, 65535],
+    ["memory_probes", 1, 65535],
+  ]);
+});
+
+test("a wrong value is shown whole up to sixty characters, and cut beyond", () => {
+  const shown = (characters: number) => refusal({ memory_combine: "x".repeat(characters - 2) }); // and two quotation marks
+  assert.ok(shown(60).endsWith(`, not "${"x".repeat(58)}"`));
+  assert.ok(shown(61).endsWith(`, not "${"x".repeat(59)}…`));
+});
+
 test("a choice names all its values", () => {
   assert.is(
     refusal({ memory_combine: "mix" }),

@@ -21,6 +21,21 @@ test("the file that the trainer makes is read, and so is one without its optiona
   assert.equal(tokenizerFromJson(least, "t").encode("the"), Int32Array.of(257));
 });
 
+test("the file that the trainer makes says to other programs what ours takes for granted", () => {
+  const { vocab: _vocab, merges, ...settings } = model;
+  assert.equal(merges, ["h e", "t he"]);
+  assert.equal(settings, {
+    type: "BPE",
+    dropout: null,
+    unk_token: null,
+    continuing_subword_prefix: null,
+    end_of_word_suffix: null,
+    fuse_unk: false,
+  });
+  assert.equal(good.pre_tokenizer, { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true });
+  assert.equal(good.decoder, { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true });
+});
+
 test("merges may be pairs as in newer files", () => {
   const merges = [
     ["h", "e"],
