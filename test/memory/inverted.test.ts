@@ -287,6 +287,31 @@ test("how many keys come at a time makes no difference", () => {
   release(...memories);
 });
 
+test("each row has lists of its own keys: it finds what a memory of that row alone finds", () => {
+  const [rows, heads, width, size, topk] = [3, 2, 8, 600, 9];
+  const random = new Random(12);
+  const keys = Array.from({ length: rows }, () => normals(random, heads * 700, width));
+  const queries = Array.from({ length: rows }, () => normals(random, heads * 5, width));
+  const options = { lists: 20, probes: 2 };
+  const [exact, together] = pair({ rows, heads, width, size, segment: 700 }, options);
+  for (const row of keys.keys()) append(together, keys[row], row);
+  const all = Float32Array.from(queries.flatMap((q) => [...q]));
+  const found = step(() => {
+    const { scores, slots } = together.lookup(tensor(all, [rows, 5, heads * width]), topk);
+    return { scores: scores.toArray(), slots: heap.i32(slots, scores.size).slice() };
+  });
+  const each = 5 * heads * topk;
+  for (const row of keys.keys()) {
+    const [exactAlone, alone] = pair({ heads, width, size, segment: 700 }, options);
+    append(alone, keys[row]);
+    const { scores, slots } = lookup(alone, queries[row], topk);
+    assert.equal(found.scores.subarray(row * each, (row + 1) * each), scores, `row ${row}`);
+    assert.equal(found.slots.subarray(row * each, (row + 1) * each), slots, `row ${row}`);
+    release(exactAlone, alone);
+  }
+  release(exact, together);
+});
+
 test("a query finds the same whatever others stand beside it", () => {
   const random = new Random(14);
   const memory = new KvMemory(
