@@ -167,10 +167,11 @@ test("ranges include what they say and nothing beyond", () => {
   }
 });
 
-test("the limits of whole numbers are the documented ones", () => {
-  const limits = Object.entries(configFields).flatMap(([key, field]) =>
-    field.kind === "integer" ? [[key, field.min, field.max]] : [],
-  );
+test("the limits of numbers are the documented ones", () => {
+  const limits = Object.entries(configFields).flatMap(([key, field]) => {
+    if (field.kind !== "integer" && field.kind !== "number") return [];
+    return [[key, field.min ?? field.above, field.max ?? field.below]];
+  });
   assert.equal(limits, [
     ["vocab_size", 1, 16777216],
     ["hidden_size", 1, 65536],
@@ -178,6 +179,8 @@ test("the limits of whole numbers are the documented ones", () => {
     ["num_attention_heads", 1, 1024],
     ["head_dim", 1, 4096],
     ["intermediate_size", 1, 262144],
+    ["rms_norm_eps", 0, 1],
+    ["dropout", 0, 1],
     ["segment_length", 1, 65536],
     ["xl_cache_length", 0, 1048576],
     ["memory_size", 0, 16777216],
@@ -185,6 +188,8 @@ test("the limits of whole numbers are the documented ones", () => {
     ["memory_buckets", 1, 64],
     ["memory_lists", 0, 65535],
     ["memory_probes", 1, 65535],
+    ["attention_scale_init", 0, 1000],
+    ["memory_gate_init", -30, 30],
   ]);
 });
 
