@@ -33,9 +33,19 @@ const EQUIVALENTS: readonly Equivalent[] = [
     why: "zeros only fill panels up to whole tiles, and what is computed of them is thrown away",
   },
   {
+    file: "assembly/matmul.ts",
+    after: "if (lanes < 0) {",
+    why: "no lanes are zeros on the way of fewer than four, too",
+  },
+  {
     file: "assembly/quantised.ts",
     after: "const again = QUERY_BLOCK * (width + 3 * k) << 2;",
     why: "it is more scratch space than needed",
+  },
+  {
+    file: "assembly/quantised.ts",
+    after: "const MOST_TOPK: i32 = 193;",
+    why: "beyond it keys are searched in f32, with the same result",
   },
   {
     file: "assembly/quantised-tiles.ts",
