@@ -32,6 +32,7 @@ const { values: flags } = parseArgs({
   },
 });
 const wanted = Number(flags.mutants);
+if (!(wanted >= 1)) throw new Error(`--mutants must be a number of mutants, not ${flags.mutants}`);
 const log = new ResultLog(flags.out, flags.resume);
 const workshop = new Workshop();
 process.on("exit", () => workshop.close());
@@ -85,8 +86,7 @@ function show(done: number, result: Result, caught: number, start: number): void
 
 await workshop.open(root);
 const unbroken = await workshop.runTests([...new Set(rooms(root).flatMap((room) => room.files.flatMap(room.testsOf)))]);
-if (unbroken.fate !== "survived")
-  throw new Error(`before anything is broken, tests are not passed: ${unbroken.test ?? unbroken.fate}`);
+if (unbroken.fate !== "survived") throw new Error(`unbroken, it does not pass: ${unbroken.test ?? unbroken.fate}`);
 const results = await judgeAll();
 console.log(`\n${report(results)}\n\n${log.path}`);
 if (results.filter(isCaught).length < GOAL * results.length) process.exitCode = 1;
