@@ -53,6 +53,11 @@ const EQUIVALENTS: readonly Equivalent[] = [
     why: "a row is looked at that has nothing above its bar, and nothing of it is taken",
   },
   {
+    file: "assembly/quantised-tiles.ts",
+    after: "const r0 = reach16(c01, c00, v128.load32_splat(bars)), r1 = reach16(c10, c11, v128.load32_splat(bars, 4));",
+    why: "whether one of both reaches the bar, in any order",
+  },
+  {
     file: "src/autodiff/ops/attention.ts",
     after: "const scratchBytes = kernels.attention_scratch_bytes(length, width * heads);",
     why: "it is more scratch space than needed",
@@ -60,6 +65,11 @@ const EQUIVALENTS: readonly Equivalent[] = [
   {
     file: "src/autodiff/ops/retrieval.ts",
     after: "const scratchBytes = (width * heads + topk) * 4;",
+    why: "it is more scratch space than needed",
+  },
+  {
+    file: "src/memory/quantised.ts",
+    after: "scratch(kernels.quantised_width(width) * 5),",
     why: "it is more scratch space than needed",
   },
   {

@@ -55,7 +55,7 @@ const KERNEL_TESTS: Record<string, readonly string[]> = {
 const READER_TESTS: Record<string, readonly string[]> = {
   "src/model/safetensors.ts": ["model/safetensors"],
   "src/model/safetensors-header.ts": ["model/safetensors"],
-  "src/model/tensor-reader.ts": ["model/safetensors", "memory/memory-file", "train/checkpoint"],
+  "src/model/tensor-reader.ts": ["model/tensor-reader", "memory/memory-file", "train/checkpoint"],
   "src/model/config.ts": ["model/config"],
   "src/model/fields.ts": ["model/config"],
   "src/json.ts": ["json", "reader"],
