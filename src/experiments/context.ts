@@ -13,7 +13,7 @@ const long: Cell = {
   name: "long-512",
   label: "plain, segments of 512",
   config: { segment_length: 512 },
-  training: { batchSize: (recipeTraining.batchSize ?? 16) / 4 },
+  training: { batchSize: (recipeTraining.batchSize ?? 8) / 4 },
   memorySizes: [0],
 };
 

@@ -25,11 +25,13 @@ export const recipeConfig: Partial<ModelConfig> = {
   attention_scale_init: 10,
 };
 
+/** Small batches and an embedding that moves fast: with 16 rows and one rate for all, the same takes three times the tokens. */
 export const recipeTraining: Partial<TrainingOptions> = {
-  batchSize: 16,
+  batchSize: 8,
   learningRate: 4e-3,
   warmupSteps: 100,
   attentionRate: 5,
+  embeddingRate: 12,
 };
 
 /** Tokens in the vocabulary that a corpus' train split makes. */

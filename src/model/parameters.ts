@@ -11,10 +11,10 @@ import { heap, kernels } from "../wasm/runtime.ts";
 import type { ModelConfig } from "./config.ts";
 
 /**
- * Matrices and the embedding; norm scales; and what steers attention: scales, position biases, gates. Only matrices decay,
- * and a trainer may give attention a learning rate of its own.
+ * The embedding; the other matrices; norm scales; and what steers attention: scales, position biases, gates. Only matrices
+ * decay, and a trainer may give embedding and attention learning rates of their own.
  */
-export const parameterGroups = ["matrices", "norms", "attention"] as const;
+export const parameterGroups = ["embedding", "matrices", "norms", "attention"] as const;
 export type ParameterGroup = (typeof parameterGroups)[number];
 
 /** All parameters of one group, as one vector: addresses of values and gradients, and how many floats. */
@@ -93,7 +93,7 @@ function declare(config: ModelConfig): Declaration[] {
   const embedding: Declaration = {
     name: "model.embed_tokens.weight",
     shape: [config.vocab_size, config.hidden_size],
-    group: "matrices",
+    group: "embedding",
     initial: (random) => random.normal(),
   };
   const layers = Array.from({ length: config.num_hidden_layers }, (_, layer) => declareLayer(config, layer));

@@ -13,6 +13,7 @@ export interface TrainingOptions {
   schedule: "constant" | "cosine" | "rsqrt";
   warmupSteps: number;
   attentionRate: number;
+  embeddingRate: number;
   weightDecay: number;
   clipNorm: number;
   beta1: number;
@@ -53,6 +54,13 @@ export const trainingFields: Readonly<Record<keyof TrainingOptions, Field>> = {
     min: 0,
     max: 1000,
     about: "factor on the learning rate of attention scales, position biases and memory gates",
+  },
+  embeddingRate: {
+    kind: "number",
+    default: 1,
+    min: 0,
+    max: 1000,
+    about: "factor on the learning rate of the embedding, whose first values are some ten times as large as a matrix's",
   },
   weightDecay: { kind: "number", default: 0.01, min: 0, max: 1000, about: "AdamW's decay of the matrices" },
   clipNorm: {

@@ -228,7 +228,9 @@ export class Trainer {
 }
 
 function makeOptimizer({ parameters }: Transformer, options: TrainingOptions): Optimizer {
-  const lrScale = (group: ParameterGroup) => (group === "attention" ? options.attentionRate : 1);
+  const { attentionRate, embeddingRate } = options;
+  const rates = { embedding: embeddingRate, matrices: 1, norms: 1, attention: attentionRate };
+  const lrScale = (group: ParameterGroup) => rates[group];
   if (options.optimizer === "adafactor") {
     const scaled = (name: string) => ({ name, tensor: parameters.get(name), lrScale: lrScale(parameters.group(name)) });
     return adafactor(parameters.names().map(scaled));

@@ -49,8 +49,8 @@ test("cells of one name are the same model in every experiment", () => {
 test("all models of the context experiment are equally large and learn from equally many tokens", () => {
   for (const cell of experiments[0].cells) {
     const { config, options } = cellRecipe(cell, settings, VOCABULARY);
-    assert.is(options.steps, 977, cell.name);
-    assert.is(options.batchSize * config.segment_length, 2048, cell.name);
+    assert.is(options.steps, 1953, cell.name);
+    assert.is(options.batchSize * config.segment_length, 1024, cell.name);
     assert.is(config.hidden_size, 128);
   }
 });
@@ -61,11 +61,11 @@ test("a small budget has a short warm-up, a share of it fewer steps, and a share
     const { options } = cellRecipe({ ...cell, share }, { ...settings, budget }, VOCABULARY);
     return [options.steps, options.warmupSteps];
   };
-  assert.equal(steps(1, 2048 * 31), [31, 4]);
-  assert.equal(steps(0.5, 2048 * 31), [16, 2]);
-  assert.equal(steps(1, 2048 * 5000), [5000, 100]);
-  assert.equal(steps(0.001, 2048), [1, 1]);
-  assert.equal(steps(0, 2048 * 31), [0, 0]);
+  assert.equal(steps(1, 1024 * 31), [31, 4]);
+  assert.equal(steps(0.5, 1024 * 31), [16, 2]);
+  assert.equal(steps(1, 1024 * 5000), [5000, 100]);
+  assert.equal(steps(0.001, 1024), [1, 1]);
+  assert.equal(steps(0, 1024 * 31), [0, 0]);
 });
 
 test("what a run replaces in the recipe gives way to what a cell is about", () => {

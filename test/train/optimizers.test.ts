@@ -171,7 +171,12 @@ for (const [kind, make] of Object.entries(kinds)) {
 test("state is named after its parameters", () => {
   const tensors = [parameter([5, 3]), parameter([7])];
   const shapesOf = (state: Map<string, Tensor>) => [...state].map(([name, { shape }]) => `${name} ${shape}`);
-  assert.equal(shapesOf(kinds.AdamW(tensors).state()), ["matrices.m 15", "matrices.v 15", "norms.m 7", "norms.v 7"]);
+  assert.equal(shapesOf(kinds.AdamW(tensors).state()), [
+    "embedding.m 15",
+    "embedding.v 15",
+    "matrices.m 7",
+    "matrices.v 7",
+  ]);
   assert.equal(shapesOf(kinds.Adafactor(tensors).state()), ["p0.rows 5", "p0.columns 3", "p1.moments 7"]);
 });
 

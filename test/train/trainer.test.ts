@@ -154,20 +154,25 @@ test("gates begin at a half; a model that joins both softmaxes, or has no memory
   assert.equal([plain.gates, plain.memoryFill], [[], 0]);
 });
 
-test("attention has a learning rate of its own; only matrices decay", () => {
-  const [slow, fast] = [0, 1].map((attentionRate) => train({ steps: 3, attentionRate, weightDecay: 0 }));
-  const names = new Transformer(tinyConfig(), 1).parameters.names();
-  const first = new Transformer(tinyConfig(), 1).parameters;
-  for (const [i, name] of names.entries()) {
-    const isAttention = /scale|bias|gate/.test(name);
-    assert.is(slow.weights[i].join() === first.get(name).toArray().join(), isAttention, `${name} without a rate`);
-    assert.not.equal(fast.weights[i], first.get(name).toArray(), `${name} with a rate`);
-  }
-  const decayed = train({ steps: 1, attentionRate: 1, weightDecay: 5 });
-  const free = train({ steps: 1, attentionRate: 1, weightDecay: 0 });
-  for (const [i, name] of names.entries()) {
-    const isMatrix = /proj|embed/.test(name);
-    assert.is(decayed.weights[i].join() !== free.weights[i].join(), isMatrix, name);
+for (const [rate, own] of [
+  ["attentionRate", /scale|bias|gate/],
+  ["embeddingRate", /embed/],
+] as const) {
+  test(`${rate} moves its own parameters, and no others`, () => {
+    const [still, moving] = [0, 1].map((factor) => train({ steps: 3, [rate]: factor, weightDecay: 0 }));
+    const first = new Transformer(tinyConfig(), 1).parameters;
+    for (const [i, name] of first.names().entries()) {
+      const unmoved = still.weights[i].join() === first.get(name).toArray().join();
+      assert.is(unmoved, own.test(name), `${name} without a rate`);
+      assert.not.equal(moving.weights[i], first.get(name).toArray(), `${name} with a rate`);
+    }
+  });
+}
+
+test("only the matrices of the layers decay", () => {
+  const [decayed, free] = [5, 0].map((weightDecay) => train({ steps: 1, weightDecay }));
+  for (const [i, name] of new Transformer(tinyConfig(), 1).parameters.names().entries()) {
+    assert.is(decayed.weights[i].join() !== free.weights[i].join(), /proj/.test(name), name);
   }
 });
 
