@@ -11,6 +11,8 @@ export class ExperimentProgress {
   private readonly settings: RunSettings;
   /** Every cell of every corpus. */
   private readonly cells: readonly Cell[];
+  /** Names of those that this run may compute. */
+  private readonly wanted: ReadonlySet<string>;
   private title = "";
   private index = 0;
   private began = performance.now();
@@ -20,10 +22,11 @@ export class ExperimentProgress {
   private expected = 0;
   private took = 0;
 
-  constructor(line: ProgressLine, { cells }: Experiment, settings: RunSettings, corpora: number) {
+  constructor(line: ProgressLine, { cells }: Experiment, run: Pick<ExperimentRun, "settings" | "corpora" | "only">) {
     this.line = line;
-    this.settings = settings;
-    this.cells = new Array(corpora).fill(cells).flat();
+    this.settings = run.settings;
+    this.cells = run.corpora.flatMap(() => cells);
+    this.wanted = new Set(run.only ?? cells.map(({ name }) => name));
   }
 
   get callbacks(): Pick<ExperimentRun, "onCell" | "onStep" | "onEvaluation"> {
@@ -71,6 +74,6 @@ export class ExperimentProgress {
   }
 
   private secondsOf(cell: Cell): number {
-    return expectedSeconds(cell, this.settings);
+    return this.wanted.has(cell.name) ? expectedSeconds(cell, this.settings) : 0;
   }
 }

@@ -34,6 +34,7 @@ export const experimentCommand = command(
         "directories with train, valid and test; the Python standard library of this machine unless given",
       ),
       out: text("DIR", `where models, results and the report go [${OUT}]`),
+      cells: texts("NAME", "computes these cells alone, and reports them with those that are there; all unless given"),
       budget: integer(`training tokens of a cell [${BUDGET}]`, 1, 2 ** 40),
       evalTokens: integer("tokens evaluated in each document, from its beginning; see below unless given", 1, 2 ** 40),
       seed: integer("decides first weights and the order of the documents [0]", 0, 2 ** 32),
@@ -47,6 +48,7 @@ export const experimentCommand = command(
     const experiment = experimentCalled(name);
     const { out = OUT, budget = BUDGET, evalTokens = experiment.evalTokens, seed = 0, threads } = values;
     const settings: RunSettings = { budget, evalTokens, seed, overrides: values.set };
+    requireCells(experiment, values.cells);
     if (values.list) {
       process.stdout.write(`${cellList(experiment, settings)}\n`);
       return 0;
@@ -56,8 +58,9 @@ export const experimentCommand = command(
   },
 );
 
-interface Machine {
+interface Work {
   readonly corpus: readonly string[];
+  readonly cells: readonly string[];
   readonly threads?: number;
 }
 
@@ -66,15 +69,16 @@ async function runInto(
   out: string,
   experiment: Experiment,
   settings: RunSettings,
-  { corpus, threads }: Machine,
+  { corpus, cells, threads }: Work,
 ): Promise<number> {
   const corpora = corpus.length > 0 ? distinct(corpus) : [defaultCorpus(out)];
+  const only = cells.length > 0 ? cells : undefined;
   const progress = new ProgressLine(process.stderr);
-  const shown = new ExperimentProgress(progress, experiment, settings, corpora.length);
+  const shown = new ExperimentProgress(progress, experiment, { settings, corpora, only });
   const facts = factsOf(experiment, settings, corpora, threads);
   const warn = () => progress.note("finishing this step, then saving; Ctrl-C again ends at once and saves nothing");
   const interrupted = await interruptible(warn, async (signal) => {
-    await runExperiment(experiment, { settings, corpora, out, facts, signal, ...shown.callbacks });
+    await runExperiment(experiment, { settings, corpora, out, only, facts, signal, ...shown.callbacks });
   }).finally(() => progress.end());
   if (interrupted) progress.note("interrupted; the same command goes on from there");
   else process.stdout.write(`${out}/${experiment.name}: index.html, table.md and results.json\n`);
@@ -91,6 +95,15 @@ function experimentCalled(name: string): Experiment {
   const guess = nearest(name, names);
   const advice = guess === undefined ? `the experiments are ${names.join(", ")}` : `did you mean ${guess}?`;
   throw new InputError(`memorizing experiment: unknown experiment "${name}"; ${advice}`);
+}
+
+function requireCells({ name, cells }: Experiment, wanted: readonly string[]): void {
+  const names = cells.map((cell) => cell.name);
+  const unknown = wanted.find((cell) => !names.includes(cell));
+  if (unknown === undefined) return;
+  const guess = nearest(unknown, names);
+  const advice = guess === undefined ? `memorizing experiment ${name} --list names them` : `did you mean ${guess}?`;
+  throw new InputError(`the experiment ${name} has no cell "${unknown}"; ${advice}`);
 }
 
 function experimentList(): string {

@@ -22,6 +22,8 @@ export interface ExperimentRun {
   /** Directories of corpora. */
   readonly corpora: readonly string[];
   readonly out: string;
+  /** Names of the cells to compute, all unless given; what others found before is reported with them. */
+  readonly only?: readonly string[];
   /** What the report says of how it came about, such as the command and the machine. */
   readonly facts: ExperimentReport["facts"];
   readonly signal?: AbortSignal;
@@ -37,7 +39,7 @@ export interface ExperimentRun {
  * @throws InputError if a corpus lacks a split, or models in the output directory were trained otherwise
  */
 export async function runExperiment(experiment: Experiment, run: ExperimentRun): Promise<boolean> {
-  const { corpora, out, settings, signal, onStep, onEvaluation } = run;
+  const { corpora, out, only, settings, signal, onStep, onEvaluation } = run;
   for (const directory of corpora) requireSplits(directory);
   const done: CellResult[] = [];
   for (const [place, directory] of corpora.entries()) {
@@ -47,6 +49,7 @@ export async function runExperiment(experiment: Experiment, run: ExperimentRun):
     for (const [index, cell] of experiment.cells.entries()) {
       const cellRun: CellRun = { cell, corpus, settings, models, results, signal, onStep, onEvaluation };
       const known = finishedResult(cellRun);
+      if (known === undefined && only?.includes(cell.name) === false) continue;
       run.onCell?.(corpus.name, cell, place * experiment.cells.length + index, known !== undefined);
       const result = known ?? (await runCell(cellRun));
       if (result === undefined) return false;

@@ -37,6 +37,21 @@ test("--list shows the cells and runs nothing", () => {
   assert.not.ok(fs.existsSync(at("listed")));
 });
 
+test("a cell that the experiment does not have is refused", () => {
+  const { code, stderr } = memorizing(
+    "experiment",
+    "context",
+    "--cells",
+    "plain",
+    "joint-2048-lx",
+    "--out",
+    at("none"),
+  );
+  assert.is(code, 1);
+  assert.is(stderr, 'the experiment context has no cell "joint-2048-lx"; did you mean joint-2048-xl?\n');
+  assert.not.ok(fs.existsSync(at("none")));
+});
+
 test("two corpora of one name are refused", () => {
   const { code, stderr } = memorizing(
     "experiment",

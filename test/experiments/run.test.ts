@@ -78,6 +78,18 @@ function resultIn(out: string, cell: string): CellResult {
   return JSON.parse(fs.readFileSync(join(out, "tiny/math", `${cell}.json`), "utf8"));
 }
 
+test("of some cells alone, others that are there are reported, and nothing else is computed", async () => {
+  const out = newDirectory();
+  assert.is((await run(out, [plain, memory, layer], { only: ["plain"] })).steps, 6);
+  assert.not.ok(fs.existsSync(join(out, "tiny/math/memory.json")));
+  await run(out, [plain, memory, layer], { only: ["memory"] });
+  const reported = JSON.parse(fs.readFileSync(join(out, "tiny/results.json"), "utf8")).cells as CellResult[];
+  assert.equal(
+    reported.map(({ cell }) => cell),
+    ["plain", "memory"],
+  );
+});
+
 test("every cell is trained in a directory of its own and measured, and the report tells all of them", async () => {
   const out = newDirectory();
   const { done, steps } = await run(out, [plain, memory, layer, untrained]);
