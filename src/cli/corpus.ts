@@ -16,15 +16,15 @@ const PYTHON: SourceKind = {
   depth: 1,
 };
 
-/** Agda, Coq, HOL Light, Isabelle, Lean and Metamath. */
+/** Agda, Coq, HOL Light, Isabelle, Lean and Metamath; without what in HOL Light are programs, and lists of theorems. */
 const PROOFS: SourceKind = {
-  endings: [".agda", ".lagda", ".v", ".hl", ".thy", ".lean", ".mm"],
-  skipped: [],
+  endings: [".agda", ".lagda", ".v", ".hl", ".ml", ".thy", ".lean", ".mm"],
+  skipped: ["Proofrecording", "complex_database.ml", "multivariate_database.ml"],
   depth: 2,
 };
 
 /** Where Debian's packages put the proofs that they have. */
-const PROOF_DIRECTORIES = ["/usr/share/metamath/databases", "/usr/share/agda-stdlib"];
+const PROOF_DIRECTORIES = ["/usr/share/hol-light", "/usr/share/agda-stdlib", "/usr/share/metamath/databases"];
 
 export const corpusCodeCommand = corpusCommand(
   "code",
@@ -82,6 +82,6 @@ function pythonLibrary(): string {
 function installedProofs(): string {
   const found = PROOF_DIRECTORIES.find(isDirectory);
   if (found !== undefined) return found;
-  const advice = "install metamath-databases or agda-stdlib with apt-get, or give --from DIR";
+  const advice = "install hol-light, agda-stdlib or metamath-databases with apt-get, or give --from DIR";
   throw new InputError(`no proofs are installed (${PROOF_DIRECTORIES.join(", ")}); ${advice}`);
 }
