@@ -1,11 +1,12 @@
 /**
- * Gathers the documents that the shipped model learned from: novels in the public domain, the Python standard library and
- * the sources of a few packages from npm under the MIT, Apache-2.0 or PSF licence.
+ * Gathers the documents that the shipped model learned from: the Python standard library (PSF licence), the sources of a few
+ * packages from npm (MIT and Apache-2.0), the proofs of HOL Light (BSD), and a little of novels in the public domain.
  *
- *   node models/corpus.mjs --books DIR --python DIR --out DIR
+ *   node models/corpus.mjs --books DIR --python DIR --proofs DIR --out DIR
  *
- * DIR of --books has one novel a file; --python is a standard library such as /usr/lib/python3.11. Not part of the package:
- * what it writes is read by `memorizing train` and `memorizing eval`.
+ * DIR of --books has one novel a file; --python is a standard library such as /usr/lib/python3.11, --proofs HOL Light as
+ * Debian's package has it, /usr/share/hol-light. Not part of the package: what it writes is read by `memorizing train` and
+ * `memorizing eval`.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -30,15 +31,23 @@ const HELD_OUT = ["argparse", "asyncio", "email", "typing", "unittest", "xml"];
 /** Tables of data, not programs. */
 const SKIPPED = ["__pycache__", "__tests__", "tests", "dist-packages", "encodings", "lib-dynload", "pydoc_data", "test"];
 const MOST_CHARACTERS = 500_000;
-/** Of a novel: prose is a fifth of what the model reads. */
-const MOST_OF_A_BOOK = 250_000;
+/** Folders of proofs; of each, files this large, and how many characters in all. */
+const PROOFS = ["Multivariate", "Library", "100"];
+const LEAST_OF_PROOFS = 60_000;
+const MOST_OF_PROOFS = 8_000_000;
+/** Proofs that the model is tested on. */
+const HELD_OUT_PROOFS = ["bertrand.ml", "card.ml", "homology.ml", "platonic.ml"];
+/** Tables of theorems, not proofs. */
+const NO_PROOFS = ["complex_database.ml", "multivariate_database.ml"];
+/** Of a novel: prose is a twentieth of what the model reads. */
+const MOST_OF_A_BOOK = 80_000;
 /** Modules smaller than this are joined, in order of their names. */
 const LEAST_CHARACTERS = 30_000;
 
 const { values } = parseArgs({
-  options: { books: { type: "string" }, python: { type: "string" }, out: { type: "string" } },
+  options: { books: { type: "string" }, python: { type: "string" }, proofs: { type: "string" }, out: { type: "string" } },
 });
-for (const name of ["books", "python", "out"]) if (!values[name]) throw new Error(`--${name} DIR is needed`);
+for (const name of ["books", "python", "proofs", "out"]) if (!values[name]) throw new Error(`--${name} DIR is needed`);
 
 /** Paths of the files below `folder` whose names end in one of `endings`, in order. */
 function filesBelow(folder, endings) {
@@ -111,8 +120,24 @@ function gatherPackages() {
   }
 }
 
+/** One document for every MOST_CHARACTERS of a file. */
+function gatherProofs(root) {
+  let left = MOST_OF_PROOFS;
+  for (const path of PROOFS.flatMap((folder) => filesBelow(join(root, folder), [".ml"]))) {
+    const name = path.split("/").at(-1);
+    const text = readFileSync(path, "utf8");
+    if (NO_PROOFS.includes(name) || text.length < LEAST_OF_PROOFS) continue;
+    const isHeldOut = HELD_OUT_PROOFS.includes(name);
+    if (!isHeldOut && left < 0) continue;
+    if (!isHeldOut) left -= Math.min(text.length, 2 * MOST_CHARACTERS);
+    const parts = [text.slice(0, MOST_CHARACTERS), text.slice(MOST_CHARACTERS, 2 * MOST_CHARACTERS)];
+    write(isHeldOut ? "test" : "train", `proofs-${name.replace(".ml", "")}`, parts.filter((part) => part.length > 0));
+  }
+}
+
 gatherPython(values.python);
 gatherPackages();
+gatherProofs(values.proofs);
 for (const name of readdirSync(values.books).sort()) {
   write("train", `book-${name.replace(".txt", "")}`, [readFileSync(join(values.books, name), "utf8").slice(0, MOST_OF_A_BOOK)]);
 }

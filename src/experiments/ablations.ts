@@ -33,6 +33,8 @@ const architecture: readonly Cell[] = [
     return vary(base, `scale-${init}`, `attention scale begins at ${init}, not 10`, { attention_scale_init: init });
   }),
   vary(base, "rate-1", "attention scales and biases at the common rate, not 5 times", {}, { attentionRate: 1 }),
+  vary(base, "embedding-rate-1", "embedding at the common rate, not 12 times", {}, { embeddingRate: 1 }),
+  vary(base, "rows-16", "16 rows a step, not 8: half as many steps", {}, { batchSize: 16 }),
   vary(base, "no-bias", "no position bias in the memory layer", { memory_layer_position_bias: false }),
   vary(base, "heads-32", "4 heads of 32, not 2 of 64", { num_attention_heads: 4, head_dim: 32 }),
   vary(base, "float16", "memory kept as float16", { memory_dtype: "float16" }),
