@@ -2,7 +2,7 @@
 import type { Finding, ReportChart, ReportTable } from "../report/experiment-report.ts";
 import type { Cell, Experiment } from "./experiment.ts";
 import { EVAL_TOKENS, plain, recipeTraining, withMemory, withXl, XL_CACHE, xl } from "./recipe.ts";
-import { drawn, lineOf, lowerBy, perplexityTable, perplexityText, UNKNOWN } from "./reporting.ts";
+import { drawn, knownOf, lineOf, lowerBy, perplexityTable, perplexityText, UNKNOWN } from "./reporting.ts";
 import type { Results } from "./results.ts";
 
 const SIZES = [512, 2048, 8192, 32768];
@@ -95,7 +95,7 @@ function perplexityWithoutMemory(results: Results): ReportTable {
     kind: "table",
     title: "The same models without their memories",
     header: ["model", ...results.corpora],
-    rows: remembering.map(({ name, label }) => [
+    rows: knownOf(results, remembering).known.map(({ name, label }) => [
       label,
       ...results.corpora.map((corpus) => perplexityText(results.perplexity(corpus, name, 0))),
     ]),

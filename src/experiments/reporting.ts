@@ -17,6 +17,13 @@ export function percentText(share: number | undefined): string {
   return share === undefined ? UNKNOWN : percent(share);
 }
 
+/** The cells of which something is known on any corpus, and a note that names the others, if there are any. */
+export function knownOf(results: Results, cells: readonly Cell[]): { known: Cell[]; note?: string } {
+  const known = cells.filter(({ name }) => results.anywhere(name) !== undefined);
+  const missing = cells.filter((cell) => !known.includes(cell)).map(({ name }) => name);
+  return missing.length > 0 ? { known, note: `Not computed yet: ${missing.join(", ")}.` } : { known };
+}
+
 /** A row a cell; for each corpus its test perplexity, and the change against the cell called `reference`. */
 export function perplexityTable(
   title: string,
@@ -25,16 +32,16 @@ export function perplexityTable(
   reference: string,
 ): ReportTable {
   const header = results.corpora.flatMap((corpus) => [corpus, `against ${reference}`]);
-  const rows = cells.map(({ name, label }) => {
-    const known = results.anywhere(name);
-    const parameters = known === undefined ? UNKNOWN : wholeNumber(known.parameters);
+  const { known, note } = knownOf(results, cells);
+  const rows = known.map(({ name, label }) => {
+    const parameters = wholeNumber(results.anywhere(name)?.parameters ?? 0);
     const figures = results.corpora.flatMap((corpus) => {
       const change = name === reference ? UNKNOWN : percentText(results.change(corpus, name, reference));
       return [perplexityText(results.perplexity(corpus, name)), change];
     });
     return [label, parameters, ...figures];
   });
-  return { kind: "table", title, header: ["model", "parameters", ...header], rows };
+  return { kind: "table", title, header: ["model", "parameters", ...header], rows, note };
 }
 
 /** That the perplexity of `name` is lower than that of `reference` by `least` at least (0.2 is 20 %). */
@@ -50,14 +57,16 @@ export function lowerBy(results: Results, corpus: string, name: string, referenc
 
 /** Several rows of perplexities for one corpus: a column a memory size, and – where a cell was not evaluated with that. */
 export function sizeTable(title: string, results: Results, corpus: string, cells: readonly Cell[]): ReportTable {
+  const { known, note } = knownOf(results, cells);
   const sizes = [...new Set(cells.flatMap(({ memorySizes }) => memorySizes))].sort((a, b) => a - b);
   return {
     kind: "table",
     title,
     header: ["model", ...sizes.map((size) => (size === 0 ? "no memory" : wholeNumber(size)))],
-    rows: cells.map(({ name, label }) => {
+    rows: known.map(({ name, label }) => {
       return [label, ...sizes.map((size) => perplexityText(results.perplexity(corpus, name, size)))];
     }),
+    note,
   };
 }
 
