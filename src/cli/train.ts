@@ -26,6 +26,10 @@ const description = {
   options: {
     data: required(text("DIR", "documents to learn from: every file is one, and every sub-directory")),
     out: required(text("DIR", "where the model, checkpoints and metrics.jsonl go")),
+    from: text(
+      "DIR",
+      "model whose weights, tokenizer and configuration the run begins with, to adapt it or its memory",
+    ),
     ...configOptions,
     tokenizer: text("FILE", "tokenizer.json; text is read as bytes unless given"),
     ...trainingOptions,
@@ -43,10 +47,11 @@ const description = {
 export const trainCommand = command(description, (values) => withLock(values.out, () => trainWith(values)));
 
 async function trainWith(values: Values<typeof description.options>): Promise<number> {
-  const { data, out, preset, config, set, tokenizer, evalData, evalTokens, resume, threads, json, ...rest } = values;
+  const { data, out, from, preset, config, set, tokenizer, evalData, evalTokens, resume, threads, json, ...rest } =
+    values;
   const { warmup, evalEvery, ...plain } = rest;
   const options = givenOf({ ...plain, warmupSteps: warmup, evaluateEvery: evalEvery });
-  const run = (resume ? resumeRun : beginRun)({ data, out, preset, config, set, tokenizer }, options);
+  const run = (resume ? resumeRun : beginRun)({ data, out, from, preset, config, set, tokenizer }, options);
   const evaluation = evaluationOf(run, evalData, evalTokens);
   await startThreads(threads);
   const { last, interrupted } = await train(run, out, evaluation);

@@ -9,6 +9,7 @@ import { Transformer } from "../model/transformer.ts";
 import { exists, removeTree, writeFileAtomic } from "../platform.ts";
 import { loadModel } from "../train/checkpoint.ts";
 import type { EvaluateOptions } from "../train/evaluate.ts";
+import { inheritingModel } from "../train/inherit.ts";
 import { type MetricsLine, readMetrics } from "../train/metrics.ts";
 import { runTraining } from "../train/run.ts";
 import { holdsRun, newestCheckpoint } from "../train/run-directory.ts";
@@ -75,10 +76,7 @@ export async function trainCell(training: CellTraining): Promise<TrainingRecord 
 /** A model of `config` with the weights of the one in `directory`; what that has not begins as `seed` says. */
 export function modelWithWeights(directory: string, config: ModelConfig, seed: number): Transformer {
   const { model: source } = loadModel(directory);
-  const model = new Transformer(config, seed);
-  for (const name of source.parameters.names().filter((name) => model.parameters.has(name))) {
-    model.parameters.get(name).set(source.parameters.get(name).toArray());
-  }
+  const model = inheritingModel(source, config, seed, directory);
   source.parameters.release();
   return model;
 }

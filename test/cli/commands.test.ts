@@ -125,6 +125,35 @@ test("a resumed run is refused another configuration or tokenizer than it has", 
   assert.match(tokenizer, `${at("bytes.json")} is not the tokenizer of the run in ${at("whole")}`);
 });
 
+test("a run can begin with the weights of another model, and a larger memory than that had", () => {
+  const begun = (...args: string[]) => memorizing("train", "--data", at("data"), "--from", at("whole"), ...args);
+  const { code, stderr } = begun(
+    "--out",
+    at("adapted"),
+    "--steps",
+    "1",
+    "--learning-rate",
+    "0",
+    "--set",
+    "memory_size=40",
+  );
+  assert.is(code, 0, stderr);
+  const [whole, adapted] = ["whole", "adapted"].map((name) => loadModel(at(name)));
+  assert.equal([adapted.model.config.memory_size, adapted.tokenizer.vocabSize], [40, 270]);
+  for (const name of whole.model.parameters.names()) {
+    assert.equal(adapted.model.parameters.get(name).toArray(), whole.model.parameters.get(name).toArray(), name);
+  }
+  assert.match(
+    begun("--out", at("none"), "--tokenizer", at("tokenizer.json")).stderr,
+    "has what --tokenizer would say",
+  );
+  assert.match(begun("--out", at("adapted"), "--resume").stderr, "begins a run, and --resume goes on with one");
+  assert.match(
+    begun("--out", at("none"), "--set", "hidden_size=13").stderr,
+    "has model.embed_tokens.weight of shape [270,12]",
+  );
+});
+
 test("eval prints one line of JSON, over the same tokens for every memory size, and each loss on request", () => {
   const args = ["--data", at("data"), "--memory", "100,0,17", "--losses", at("losses.jsonl"), "--json"];
   const { stdout } = good("eval", at("whole"), ...args);

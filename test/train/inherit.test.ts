@@ -1,0 +1,34 @@
+import * as assert from "uvu/assert";
+import { Transformer } from "../../src/model/transformer.ts";
+import { inheritingModel } from "../../src/train/inherit.ts";
+import { suite } from "../harness.ts";
+import { refusal } from "../refusal.ts";
+import { tinyConfig } from "../tiny.ts";
+
+const test = suite("inherited weights");
+
+const gate = "model.layers.1.self_attn.memory_gate";
+const plain = tinyConfig({ memory_layers: [] });
+const remembering = tinyConfig({ memory_layers: [1], memory_combine: "gate" });
+
+test("what both models have is inherited, what is new begins as the seed says, and what has no place is left behind", () => {
+  const source = new Transformer(plain, 1);
+  const [model, fresh] = [inheritingModel(source, remembering, 2, "m"), new Transformer(remembering, 2)];
+  for (const name of model.parameters.names()) {
+    const from = source.parameters.has(name) ? source : fresh;
+    assert.equal(model.parameters.get(name).toArray(), from.parameters.get(name).toArray(), name);
+  }
+  assert.ok(model.parameters.has(gate));
+  assert.not.ok(inheritingModel(model, plain, 2, "m").parameters.has(gate));
+});
+
+test("a parameter of another shape is refused, with both shapes", () => {
+  const wider = { ...plain, intermediate_size: plain.intermediate_size + 1 };
+  const [, width] = new Transformer(plain, 1).parameters.get("model.layers.0.mlp.down_proj.weight").shape;
+  assert.match(
+    refusal(() => inheritingModel(new Transformer(plain, 1), wider, 2, "models/plain")),
+    new RegExp(
+      `^models/plain has model.layers.0.mlp.* of shape \\[.*${width}.*\\], but .* asks for \\[.*${width + 1}.*\\]$`,
+    ),
+  );
+});
