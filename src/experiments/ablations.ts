@@ -58,17 +58,17 @@ function seeded(cell: Cell): Cell[] {
 
 const seeds: readonly Cell[] = [base, ...seeded(base), xl, ...seeded(xl)];
 
-/** The model whose memory is searched otherwise; its own search is exact. */
-const large = { ...withXl(withMemory(8192)), memorySizes: [8192] };
+/** Searches differ more the more there is to search. */
+const SEARCHED = 8192;
 
 function searched(name: string, label: string, config: Partial<ModelConfig>): Cell {
   return {
     name: `search-${name}`,
     label,
-    config: { ...large.config, ...config },
+    config: { ...base.config, memory_size: SEARCHED, ...config },
     share: 0,
-    from: large.name,
-    memorySizes: large.memorySizes,
+    from: base.name,
+    memorySizes: [SEARCHED],
     recall: true,
   };
 }
@@ -87,7 +87,7 @@ const searches: readonly Cell[] = [
   }),
 ];
 
-const distinct = new Map([...architecture, ...seeds, large, ...searches].map((cell) => [cell.name, cell]));
+const distinct = new Map([...architecture, ...seeds, ...searches].map((cell) => [cell.name, cell]));
 
 export const ablations: Experiment = {
   name: "ablations",

@@ -38,7 +38,7 @@ export const recipeTraining: Partial<TrainingOptions> = {
 export const VOCABULARY = 2048;
 
 /** Training tokens of a cell. */
-export const BUDGET = 2_000_000;
+export const BUDGET = 4_000_000;
 
 /** Tokens of each document that count, from its beginning. */
 export const EVAL_TOKENS = 16_384;

@@ -10,7 +10,7 @@ import { wholeNumber } from "../report/progress.ts";
 import { wordsOfTokens } from "../text/words.ts";
 import type { ExperimentCorpus } from "./corpus.ts";
 import type { Experiment, Measurements, TrainedCell } from "./experiment.ts";
-import { withMemory, withXl } from "./recipe.ts";
+import { MEMORY, withMemory, withXl } from "./recipe.ts";
 import type { Results } from "./results.ts";
 
 /** Tokens in the list of those that gained most. */
@@ -20,7 +20,7 @@ const STRETCHES = 64;
 /** How often a token stands in a million of the training text: from this on, up to the next. */
 const FREQUENCIES = [0, 10, 100, 1000, 10_000];
 
-const cell = { ...withXl(withMemory(8192)), memorySizes: [0, 8192], measure: inspectLongest };
+const cell = { ...withXl(withMemory(MEMORY)), measure: inspectLongest };
 
 /** The groupings, in the order of the report: what they are called, and what their names are. */
 const GROUPINGS = [

@@ -73,11 +73,11 @@ test("an experiment runs from end to end, and leaves report and inspection", () 
   const { code, stdout, stderr } = run();
   assert.is(code, 0, stderr);
   assert.is(stdout, `${at("out")}/tokens: index.html, table.md and results.json\n`);
-  assert.match(stderr, "cell 1 of 1  math/joint-8192-xl");
+  assert.match(stderr, "cell 1 of 1  math/joint-2048-xl");
   const page = fs.readFileSync(at("out/tokens/index.html"), "utf8");
   assert.match(page, "<svg");
   assert.not.match(page, /NaN|undefined/);
   assert.match(fs.readFileSync(at("out/tokens/table.md"), "utf8"), "command: memorizing experiment tokens --corpus");
-  assert.ok(fs.existsSync(at("out/tokens/math/joint-8192-xl/inspection.html")));
+  assert.ok(fs.existsSync(at("out/tokens/math/joint-2048-xl/inspection.html")));
   assert.match(run().stderr, "done already");
 });
