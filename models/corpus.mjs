@@ -31,6 +31,8 @@ const HELD_OUT = ["argparse", "asyncio", "email", "typing", "unittest", "xml"];
 /** Tables of data, not programs. */
 const SKIPPED = ["__pycache__", "__tests__", "tests", "dist-packages", "encodings", "lib-dynload", "pydoc_data", "test"];
 const MOST_CHARACTERS = 500_000;
+/** A row that stays on one document for long learns its vocabulary by heart, and needs no memory: these are cut. */
+const MOST_IN_TRAINING = 90_000;
 /** Folders of proofs; of each, files this large, and how many characters in all. */
 const PROOFS = ["Multivariate", "Library", "100"];
 const LEAST_OF_PROOFS = 60_000;
@@ -76,8 +78,18 @@ function write(split, name, documents) {
   mkdirSync(join(values.out, split), { recursive: true });
   documents.forEach((text, index) => {
     const part = documents.length === 1 ? "" : `-${String(index + 1).padStart(2, "0")}`;
-    writeFileSync(join(values.out, split, `${name.replaceAll("/", "-").replace("@", "")}${part}.txt`), text);
+    const path = join(values.out, split, `${name.replaceAll("/", "-").replace("@", "")}${part}`);
+    if (split === "test") writeFileSync(`${path}.txt`, text);
+    else cut(text).forEach((piece, i) => writeFileSync(`${path}.${i}.txt`, piece));
   });
+}
+
+/** Pieces of about the same length, of whole lines. */
+function cut(text) {
+  const count = Math.ceil(text.length / MOST_IN_TRAINING);
+  const lineEnd = (place) => text.indexOf("\n", place) + 1 || text.length;
+  const ends = Array.from({ length: count }, (_, i) => lineEnd(Math.round((text.length * (i + 1)) / count)));
+  return ends.map((end, i) => text.slice(i === 0 ? 0 : ends[i - 1], i === count - 1 ? text.length : end));
 }
 
 function gatherPython(library) {
