@@ -50,7 +50,7 @@ export const demoCommand = command(
 );
 
 function introduction({ model }: Pretrained, { read, tested }: DemoDocuments): string {
-  return `${MODEL}: ${wholeNumber(model.parameters.count)} weights, trained on novels and on other people's programs.
+  return `${MODEL}: ${wholeNumber(model.parameters.count)} weights, trained on other people's programs and proofs, and on novels.
 It has never seen the sources of this program. Now it reads ${read.length} files of them, and is then tested on ${tested.name}.
 `;
 }
