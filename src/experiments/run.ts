@@ -46,14 +46,21 @@ export async function runExperiment(experiment: Experiment, run: ExperimentRun):
     const models = `${out}/models/${corpusName(directory)}`;
     const results = `${out}/${experiment.name}/${corpusName(directory)}`;
     const corpus = openCorpus(directory, `${models}/tokenizer.json`, VOCABULARY);
-    for (const [index, cell] of experiment.cells.entries()) {
-      const cellRun: CellRun = { cell, corpus, settings, models, results, signal, onStep, onEvaluation };
-      const known = finishedResult(cellRun);
-      if (known === undefined && only?.includes(cell.name) === false) continue;
-      run.onCell?.(corpus.name, cell, place * experiment.cells.length + index, known !== undefined);
-      const result = known ?? (await runCell(cellRun));
-      if (result === undefined) return false;
-      done.push(result);
+    const runs = experiment.cells.map((cell): CellRun => {
+      return { cell, corpus, settings, models, results, signal, onStep, onEvaluation };
+    });
+    const known = new Map(runs.map((cellRun) => [cellRun, finishedResult(cellRun)]));
+    done.push(...[...known.values()].filter((result) => result !== undefined));
+    for (const [index, cellRun] of runs.entries()) {
+      const { cell } = cellRun;
+      const finished = known.get(cellRun) !== undefined;
+      if (!finished && only?.includes(cell.name) === false) continue;
+      run.onCell?.(corpus.name, cell, place * experiment.cells.length + index, finished);
+      if (!finished) {
+        const result = await runCell(cellRun);
+        if (result === undefined) return false;
+        done.push(result);
+      }
       writeReport(experiment, run, done);
     }
   }

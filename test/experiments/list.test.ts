@@ -49,7 +49,7 @@ test("cells of one name are the same model in every experiment", () => {
 test("all models of the context experiment are equally large and learn from equally many tokens", () => {
   for (const cell of experiments[0].cells) {
     const { config, options } = cellRecipe(cell, settings, VOCABULARY);
-    assert.is(options.steps, 1953, cell.name);
+    assert.is(options.steps, 3906, cell.name);
     assert.is(options.batchSize * config.segment_length, 1024, cell.name);
     assert.is(config.hidden_size, 128);
   }
