@@ -1,13 +1,17 @@
-/** `memorizing corpus code` and `memorizing corpus proofs`: corpora for experiments, made of what is installed on the machine. */
+/**
+ * `memorizing corpus code` and `memorizing corpus proofs`: corpora for experiments, made of what is installed on the machine.
+ * `memorizing corpus names`: documents of invented names, to begin a training with.
+ */
 import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { InputError } from "../errors.ts";
-import { exists, isDirectory } from "../platform.ts";
+import { NAME_DOCUMENTS, namesTexts } from "../experiments/names.ts";
+import { exists, isDirectory, writeFileAtomic } from "../platform.ts";
 import { wholeNumber } from "../report/progress.ts";
 import { formatTable } from "../report/table.ts";
 import { type Command, command } from "./command.ts";
 import { gatherCorpus, type SourceKind, splits } from "./gather-corpus.ts";
-import { flag, required, text } from "./options.ts";
+import { flag, integer, required, text } from "./options.ts";
 
 /** Without tests, and without what are tables rather than programs. */
 const PYTHON: SourceKind = {
@@ -40,6 +44,29 @@ export const corpusProofsCommand = corpusCommand(
   `proofs; the first of ${PROOF_DIRECTORIES.join(", ")} that is there, unless given`,
   PROOFS,
   installedProofs,
+);
+
+export const corpusNamesCommand = command(
+  {
+    name: "memorizing corpus names",
+    summary: "makes documents of invented names, which teach a model to look back",
+    options: {
+      out: required(text("DIR", "where the documents go")),
+      documents: integer(`documents of about 90,000 characters each [${NAME_DOCUMENTS}]`, 1, 100_000),
+      seed: integer("decides the names [0]", 0, 2 ** 32),
+      json: flag("prints the result as JSON"),
+    },
+    details: () => "Train on them first, without a memory, then go on with --from on the text that matters.",
+  },
+  async ({ out, documents = NAME_DOCUMENTS, seed = 0, json }) => {
+    if (exists(out)) throw new InputError(`${out} is there already; give another --out`);
+    const texts = namesTexts(documents, seed);
+    for (const [i, text] of texts.entries()) writeFileAtomic(`${out}/names-${String(i).padStart(3, "0")}.txt`, text);
+    const size = { documents, characters: texts.reduce((sum, { length }) => sum + length, 0) };
+    const sentence = `${out}: ${wholeNumber(size.documents)} documents, ${wholeNumber(size.characters)} characters`;
+    process.stdout.write(`${json ? JSON.stringify(size) : sentence}\n`);
+    return 0;
+  },
 );
 
 /** The corpus of code that experiments use unless they are given another; nothing is done if `out` holds one. */

@@ -2,7 +2,7 @@
 import type { RunSettings } from "../experiments/cell-recipe.ts";
 import { expectedSeconds } from "../experiments/cost.ts";
 import type { Cell, Experiment } from "../experiments/experiment.ts";
-import type { ExperimentRun } from "../experiments/run.ts";
+import { type ExperimentRun, withSources } from "../experiments/run.ts";
 import { duration, type ProgressLine, wholeNumber } from "../report/progress.ts";
 import type { StepMetrics } from "../train/trainer.ts";
 
@@ -26,7 +26,7 @@ export class ExperimentProgress {
     this.line = line;
     this.settings = run.settings;
     this.cells = run.corpora.flatMap(() => cells);
-    this.wanted = new Set(run.only ?? cells.map(({ name }) => name));
+    this.wanted = withSources(run.only ?? cells.map(({ name }) => name), cells);
   }
 
   get callbacks(): Pick<ExperimentRun, "onCell" | "onStep" | "onEvaluation"> {

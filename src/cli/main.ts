@@ -12,7 +12,7 @@ import { OutOfMemoryError } from "../wasm/heap.ts";
 import { ThreadDeathError } from "../wasm/parallel.ts";
 import { build } from "../wasm/runtime.ts";
 import type { Command } from "./command.ts";
-import { corpusCodeCommand, corpusProofsCommand } from "./corpus.ts";
+import { corpusCodeCommand, corpusNamesCommand, corpusProofsCommand } from "./corpus.ts";
 import { demoCommand } from "./demo.ts";
 import { evalCommand } from "./eval.ts";
 import { experimentCommand } from "./experiment.ts";
@@ -36,6 +36,7 @@ const commands = [
   exportCommand,
   corpusCodeCommand,
   corpusProofsCommand,
+  corpusNamesCommand,
   experimentCommand,
   demoCommand,
 ];

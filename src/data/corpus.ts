@@ -69,10 +69,13 @@ export function textOf({ name, files }: Document): string {
 
 /** The documents' tokens, made when they are first asked for. */
 export function tokenizeDocuments(documents: readonly Document[], tokenizer: Tokenizer): TokenizedDocument[] {
-  return documents.map((document) => {
-    let tokens: Int32Array | undefined;
-    return { name: document.name, tokens: () => (tokens ??= tokenizer.encode(textOf(document))) };
-  });
+  return documents.map((document) => tokenizedText(document.name, () => textOf(document), tokenizer));
+}
+
+/** A document whose text is asked for once, when its tokens are. */
+export function tokenizedText(name: string, text: () => string, tokenizer: Tokenizer): TokenizedDocument {
+  let tokens: Int32Array | undefined;
+  return { name, tokens: () => (tokens ??= tokenizer.encode(text())) };
 }
 
 interface Entry extends DirectoryEntry {

@@ -3,7 +3,7 @@ import type { ModelConfig } from "../model/config.ts";
 import type { Finding, ReportTable } from "../report/experiment-report.ts";
 import type { TrainingOptions } from "../train/options.ts";
 import type { Cell, Experiment } from "./experiment.ts";
-import { EVAL_TOKENS, MEMORY, withMemory, withXl, xl } from "./recipe.ts";
+import { EVAL_TOKENS, MEMORY, names, withMemory, withXl, xl } from "./recipe.ts";
 import { percentText, perplexityTable, perplexityText, UNKNOWN } from "./reporting.ts";
 import type { Results } from "./results.ts";
 
@@ -18,7 +18,13 @@ function vary(
   config: Partial<ModelConfig>,
   training: Partial<TrainingOptions> = {},
 ): Cell {
-  return { ...cell, name: `${cell.name}-${name}`, label, config: { ...cell.config, ...config }, training };
+  return {
+    ...cell,
+    name: `${cell.name}-${name}`,
+    label,
+    config: { ...cell.config, ...config },
+    training: { ...cell.training, ...training },
+  };
 }
 
 const architecture: readonly Cell[] = [
@@ -29,30 +35,42 @@ const architecture: readonly Cell[] = [
   vary(base, "layers-1-2", "memory in layers 2 and 3", { memory_layers: [1, 2] }),
   vary(base, "layers-all", "memory in all layers", { memory_layers: [0, 1, 2, 3] }),
   ...[4, 8, 16, 64, 128].map((k) => vary(base, `k-${k}`, `K ${k}, not 32`, { memory_topk: k })),
-  ...[1, 4, 20].map((init) => {
-    return vary(base, `scale-${init}`, `attention scale begins at ${init}, not 10`, { attention_scale_init: init });
-  }),
-  vary(base, "rate-1", "attention scales and biases at the common rate, not 5 times", {}, { attentionRate: 1 }),
+  vary(base, "rate-1", "attention scales and biases at the common rate, not 10 times", {}, { attentionRate: 1 }),
   vary(base, "embedding-rate-1", "embedding at the common rate, not 12 times", {}, { embeddingRate: 1 }),
   vary(base, "rows-16", "16 rows a step, not 8: half as many steps", {}, { batchSize: 16 }),
-  vary(base, "no-bias", "no position bias in the memory layer", { memory_layer_position_bias: false }),
-  vary(base, "heads-32", "4 heads of 32, not 2 of 64", { num_attention_heads: 4, head_dim: 32 }),
+  vary(base, "bias", "a position bias in the memory layer", { memory_layer_position_bias: true }),
   vary(base, "float16", "memory kept as float16", { memory_dtype: "float16" }),
+  { ...vary(base, "no-names", "no names first, the corpus for as many tokens", {}), from: undefined, share: 1.5 },
   gate,
   ...[-2, 2].map((init) => vary(gate, `init-${init}`, `gate begins at ${init}, not 0`, { memory_gate_init: init })),
   ...[1, 20].map((rate) => {
-    return vary(gate, `rate-${rate}`, `gate at ${rate} times the rate, not 5`, {}, { attentionRate: rate });
+    return vary(gate, `rate-${rate}`, `gate at ${rate} times the rate, not 10`, {}, { attentionRate: rate });
   }),
 ];
 
+/** What decides how a model learns to look back is changed from its first token on, in a beginning of its own. */
+const beginnings: readonly (readonly [beginning: Cell, model: Cell])[] = [
+  ...[1, 4, 20].map((init) => {
+    return fromTheBeginning(`scale-${init}`, `attention scale begins at ${init}, not 10`, {
+      attention_scale_init: init,
+    });
+  }),
+  fromTheBeginning("heads-32", "4 heads of 32, not 2 of 64", { num_attention_heads: 4, head_dim: 32 }),
+];
+
+function fromTheBeginning(name: string, label: string, config: Partial<ModelConfig>): readonly [Cell, Cell] {
+  const beginning = vary(names, name, `names alone, ${label}`, config);
+  return [beginning, { ...vary(base, name, label, config), from: beginning.name }];
+}
+
+const varied: readonly Cell[] = [...architecture, ...beginnings.map(([, model]) => model)];
+
+/** The same with two other seeds, and so with other beginnings. */
 function seeded(cell: Cell): Cell[] {
   return [1, 2].map((seedOffset) => {
-    return {
-      ...cell,
-      name: `${cell.name}-seed-${seedOffset}`,
-      label: `${cell.label}, seed + ${seedOffset}`,
-      seedOffset,
-    };
+    const nameOf = (name: string) => `${name}-seed-${seedOffset}`;
+    const from = cell.from && nameOf(cell.from);
+    return { ...cell, name: nameOf(cell.name), label: `${cell.label}, seed + ${seedOffset}`, seedOffset, from };
   });
 }
 
@@ -87,7 +105,8 @@ const searches: readonly Cell[] = [
   }),
 ];
 
-const distinct = new Map([...architecture, ...seeds, ...searches].map((cell) => [cell.name, cell]));
+const sources: readonly Cell[] = [names, ...seeded(names), ...beginnings.map(([beginning]) => beginning)];
+const distinct = new Map([...sources, ...varied, ...seeds, ...searches].map((cell) => [cell.name, cell]));
 
 export const ablations: Experiment = {
   name: "ablations",
@@ -102,7 +121,7 @@ export const ablations: Experiment = {
     question: `One thing at a time is changed in a model with a memory of ${MEMORY} and an XL cache: what does that cost or gain?`,
     findings: results.corpora.flatMap((corpus) => [searchFinding(results, corpus), seedFinding(results, corpus)]),
     parts: [
-      perplexityTable("One thing changed", results, architecture, base.name),
+      perplexityTable("One thing changed", results, varied, base.name),
       perplexityTable("Seeds", results, seeds, xl.name),
       ...results.corpora.map((corpus) => searchTable(results, corpus)),
       ...results.corpora.map((corpus) => changesChart(results, corpus)),
@@ -160,7 +179,7 @@ function seedFinding(results: Results, corpus: string): Finding {
 
 function changesChart(results: Results, corpus: string) {
   const labels = { title: `One thing changed, on ${corpus}`, x: "what was changed", y: "gain in perplexity, %" };
-  const bars = architecture.flatMap(({ name, label }) => {
+  const bars = varied.flatMap(({ name, label }) => {
     const change = results.change(corpus, name, base.name);
     if (change === undefined || name === base.name) return [];
     return [

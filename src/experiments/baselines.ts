@@ -5,7 +5,7 @@ import type { Cell, Experiment, Measurements, TrainedCell } from "./experiment.t
 import { mixture } from "./interpolation.ts";
 import { knnLm } from "./knn-lm.ts";
 import { neuralCache } from "./neural-cache.ts";
-import { EVAL_TOKENS, MEMORY, plain, withMemory, withXl, xl } from "./recipe.ts";
+import { EVAL_TOKENS, MEMORY, names, plain, withMemory, withXl, xl } from "./recipe.ts";
 import { percentText, perplexityText, UNKNOWN } from "./reporting.ts";
 import type { Results } from "./results.ts";
 
@@ -45,7 +45,7 @@ export const baselines: Experiment = {
   paper:
     "Not in the paper, whose related work names them: the neural cache (Grave et al. 2017) and kNN-LM (Khandelwal et al. 2020) " +
     "mix a model's prediction with tokens that followed similar states.",
-  cells: [...models, ...dense],
+  cells: [names, ...models, ...dense],
   evalTokens: EVAL_TOKENS,
   report: (results) => ({
     question:

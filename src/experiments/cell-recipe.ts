@@ -19,6 +19,7 @@ export interface RunSettings {
 export interface CellRecipe {
   readonly config: ModelConfig;
   readonly options: TrainingOptions;
+  readonly documents: "train" | "names";
   readonly from: string | null;
   readonly onlyLayer: number | null;
 }
@@ -32,8 +33,8 @@ export function cellRecipe(cell: Cell, settings: RunSettings, vocabSize: number)
     settings.overrides,
   );
   const config = parseConfig({ ...recipe, ...cell.config }, `the cell ${cell.name}`);
-  const { from = null, onlyLayer = null } = cell;
-  return { config, options: cellOptions(cell, settings, config.segment_length), from, onlyLayer };
+  const { documents = "train", from = null, onlyLayer = null } = cell;
+  return { config, options: cellOptions(cell, settings, config.segment_length), documents, from, onlyLayer };
 }
 
 /** Steps of B·T tokens, as many as the cell's share of the budget pays for. */

@@ -1,7 +1,7 @@
 /** Table 4: what a model gains from seeing further, by a longer segment, a Transformer-XL cache or a memory. */
 import type { Finding, ReportChart, ReportTable } from "../report/experiment-report.ts";
 import type { Cell, Experiment } from "./experiment.ts";
-import { EVAL_TOKENS, plain, recipeTraining, withMemory, withXl, XL_CACHE, xl } from "./recipe.ts";
+import { EVAL_TOKENS, names, plain, recipeTraining, withMemory, withXl, XL_CACHE, xl } from "./recipe.ts";
 import { drawn, knownOf, lineOf, lowerBy, perplexityTable, perplexityText, UNKNOWN } from "./reporting.ts";
 import type { Results } from "./results.ts";
 
@@ -10,11 +10,11 @@ const XL_SIZES = [2048, 8192, 32768];
 
 /** Four times the context in fewer rows: a step reads as many tokens. */
 const long: Cell = {
+  ...plain,
   name: "long-512",
   label: "plain, segments of 512",
   config: { segment_length: 512 },
   training: { batchSize: (recipeTraining.batchSize ?? 8) / 4 },
-  memorySizes: [0],
 };
 
 const cells: readonly Cell[] = [
@@ -40,7 +40,7 @@ export const context: Experiment = {
   title: "What further context is worth",
   paper:
     "The paper's Table 4: memory + XL is best; 8K of memory do as much as a segment or a cache four times as long.",
-  cells,
+  cells: [names, ...cells],
   evalTokens: EVAL_TOKENS,
   report: (results) => ({
     question:

@@ -8,12 +8,14 @@ import {
   type TokenizedDocument,
   textOf,
   tokenizeDocuments,
+  tokenizedText,
 } from "../data/corpus.ts";
 import { InputError } from "../errors.ts";
 import { jsonText, readJson } from "../json-file.ts";
 import { exists, isDirectory, writeFileAtomic } from "../platform.ts";
 import { trainBpe } from "../text/bpe-trainer.ts";
 import { type Tokenizer, tokenizerFromJson } from "../text/tokenizer.ts";
+import { NAME_DOCUMENTS, namesTexts } from "./names.ts";
 
 export interface ExperimentCorpus {
   /** The last part of the directory's path. */
@@ -22,6 +24,8 @@ export interface ExperimentCorpus {
   readonly train: readonly TokenizedDocument[];
   readonly valid: readonly TokenizedDocument[];
   readonly test: readonly TokenizedDocument[];
+  /** Documents of invented names, in the corpus' vocabulary. */
+  readonly names: readonly TokenizedDocument[];
 }
 
 export function corpusName(directory: string): string {
@@ -50,7 +54,16 @@ export function openCorpus(directory: string, tokenizerPath: string, vocabSize: 
     train: tokenizeDocuments(train, tokenizer),
     valid: tokenizeDocuments(documentsInDirectory(`${directory}/valid`), tokenizer),
     test: tokenizeDocuments(documentsInDirectory(`${directory}/test`), tokenizer),
+    names: namesDocuments(tokenizer),
   };
+}
+
+/** The same for every corpus, but for how they are encoded. */
+function namesDocuments(tokenizer: Tokenizer): TokenizedDocument[] {
+  let texts: string[] | undefined;
+  return Array.from({ length: NAME_DOCUMENTS }, (_, i) => {
+    return tokenizedText(`names-${i}`, () => (texts ??= namesTexts(NAME_DOCUMENTS, 0))[i], tokenizer);
+  });
 }
 
 /** One text at a time, so that they are not all in memory. */

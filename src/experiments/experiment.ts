@@ -21,6 +21,8 @@ export interface Cell {
   /** What differs from the recipe. */
   readonly config?: Partial<ModelConfig>;
   readonly training?: Partial<TrainingOptions>;
+  /** What it learns from: the corpus' train split unless given, or invented names (names.ts). */
+  readonly documents?: "names";
   /** Training tokens as a share of the budget; 1 unless given. With 0 it is the model of `from`, used otherwise. */
   readonly share?: number;
   /** The cell whose weights this one begins with; it stands before this one in the experiment. */

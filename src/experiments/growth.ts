@@ -4,7 +4,7 @@ import { wholeNumber } from "../report/progress.ts";
 import { evaluate, type TokenLoss } from "../train/evaluate.ts";
 import type { Cell, Experiment, Measurements, TrainedCell } from "./experiment.ts";
 import { rowsFor } from "./measure-cell.ts";
-import { MEMORY, withMemory, withXl } from "./recipe.ts";
+import { MEMORY, names, withMemory, withXl } from "./recipe.ts";
 import { drawn, lineOf, perplexityText, sizeTable } from "./reporting.ts";
 import type { Results } from "./results.ts";
 
@@ -44,7 +44,7 @@ export const growth: Experiment = {
   paper:
     "The paper's Table 5 and its first submission: growing the memory helps at once (8K → 32K: 2.927 → 2.877), and 20K steps " +
     "of fine-tuning take 8K → 262K from 2.37 to 2.26.",
-  cells,
+  cells: [names, ...cells],
   evalTokens: 65_536,
   report: (results) => ({
     question: "Models that learned with one size of memory read long documents with others: does every doubling help?",

@@ -2,7 +2,7 @@
 import type { Finding, ReportTable } from "../report/experiment-report.ts";
 import { percent } from "../report/memory-table.ts";
 import type { Cell, Experiment } from "./experiment.ts";
-import { EVAL_TOKENS, MEMORY, plain, withMemory } from "./recipe.ts";
+import { EVAL_TOKENS, MEMORY, names, plain, withMemory } from "./recipe.ts";
 import { perplexityTable, UNKNOWN } from "./reporting.ts";
 import type { Results } from "./results.ts";
 
@@ -55,7 +55,7 @@ export const retrofit: Experiment = {
   title: "A memory for a model that never had one",
   paper:
     "The paper's Figure 6: 20K steps, 4 % of the pre-training, close 85 % of the gap to a model trained with memory.",
-  cells,
+  cells: [names, ...cells],
   evalTokens: EVAL_TOKENS,
   report: (results) => ({
     question:

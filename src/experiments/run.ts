@@ -22,7 +22,7 @@ export interface ExperimentRun {
   /** Directories of corpora. */
   readonly corpora: readonly string[];
   readonly out: string;
-  /** Names of the cells to compute, all unless given; what others found before is reported with them. */
+  /** Names of the cells to compute with those that they begin with, all unless given; what others found is reported, too. */
   readonly only?: readonly string[];
   /** What the report says of how it came about, such as the command and the machine. */
   readonly facts: ExperimentReport["facts"];
@@ -51,10 +51,11 @@ export async function runExperiment(experiment: Experiment, run: ExperimentRun):
     });
     const known = new Map(runs.map((cellRun) => [cellRun, finishedResult(cellRun)]));
     done.push(...[...known.values()].filter((result) => result !== undefined));
+    const wanted = only && withSources(only, experiment.cells);
     for (const [index, cellRun] of runs.entries()) {
       const { cell } = cellRun;
       const finished = known.get(cellRun) !== undefined;
-      if (!finished && only?.includes(cell.name) === false) continue;
+      if (!finished && wanted?.has(cell.name) === false) continue;
       run.onCell?.(corpus.name, cell, place * experiment.cells.length + index, finished);
       if (!finished) {
         const result = await runCell(cellRun);
@@ -65,6 +66,13 @@ export async function runExperiment(experiment: Experiment, run: ExperimentRun):
     }
   }
   return true;
+}
+
+/** The names, and those of the cells that theirs begin with. */
+export function withSources(names: readonly string[], cells: readonly Cell[]): ReadonlySet<string> {
+  const wanted = new Set(names);
+  for (const { name, from } of cells.toReversed()) if (from !== undefined && wanted.has(name)) wanted.add(from);
+  return wanted;
 }
 
 function writeReport(

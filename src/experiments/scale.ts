@@ -2,7 +2,7 @@
 import type { Finding, ReportTable } from "../report/experiment-report.ts";
 import { wholeNumber } from "../report/progress.ts";
 import type { Cell, Experiment } from "./experiment.ts";
-import { EVAL_TOKENS, MEMORY, plain, recipeTraining, withMemory, withXl, xl } from "./recipe.ts";
+import { EVAL_TOKENS, MEMORY, names, plain, recipeTraining, withMemory, withXl, xl } from "./recipe.ts";
 import { drawn, perplexityTable, perplexityText, UNKNOWN } from "./reporting.ts";
 import type { Results } from "./results.ts";
 
@@ -17,14 +17,16 @@ type Kind = keyof typeof kinds;
 /** `cell` with another width; a wider model takes a lower rate, as the square root of its width. */
 function ofWidth(cell: Cell, width: number): Cell {
   if (width === WIDTH) return cell;
+  const nameOf = (name: string) => `${name}-c${width}`;
   const sizes = { hidden_size: width, num_attention_heads: width / 64, intermediate_size: 4 * width };
   const learningRate = (recipeTraining.learningRate ?? 1e-3) * Math.sqrt(WIDTH / width);
   return {
     ...cell,
-    name: `${cell.name}-c${width}`,
+    name: nameOf(cell.name),
     label: `${cell.label}, C ${width}`,
     config: { ...cell.config, ...sizes },
-    training: { learningRate },
+    training: { ...cell.training, learningRate },
+    from: cell.from && nameOf(cell.from),
   };
 }
 
@@ -35,7 +37,7 @@ export const scale: Experiment = {
   summary: "three model sizes with and without memory",
   title: "How many times larger must a model without memory be?",
   paper: "The paper's Figure 1: a memory of 8K gives what a model five times as large gives.",
-  cells,
+  cells: [...WIDTHS.map((width) => ofWidth(names, width)), ...cells],
   evalTokens: EVAL_TOKENS,
   report: (results) => ({
     question:

@@ -10,7 +10,7 @@ import { wholeNumber } from "../report/progress.ts";
 import { wordsOfTokens } from "../text/words.ts";
 import type { ExperimentCorpus } from "./corpus.ts";
 import type { Experiment, Measurements, TrainedCell } from "./experiment.ts";
-import { MEMORY, withMemory, withXl } from "./recipe.ts";
+import { MEMORY, names, withMemory, withXl } from "./recipe.ts";
 import type { Results } from "./results.ts";
 
 /** Tokens in the list of those that gained most. */
@@ -42,7 +42,7 @@ export const tokens: Experiment = {
   paper:
     "The paper, section 4.6: the tokens that gain are rare ones, names and lemmas above all; 8 of 10 lemmas that were looked at " +
     "retrieved the definition that they needed.",
-  cells: [cell],
+  cells: [names, cell],
   evalTokens: 32_768,
   report: (results) => ({
     question:

@@ -85,14 +85,14 @@ function begin({ source, recipe, corpus }: CellTraining): Trainer {
   const { config, options } = recipe;
   const model =
     source === undefined ? new Transformer(config, options.seed) : modelWithWeights(source, config, options.seed);
-  return new Trainer(model, corpus.train, options);
+  return new Trainer(model, corpus[recipe.documents], options);
 }
 
 function resume({ directory, recipe, corpus }: CellTraining): Trainer {
   const { model, record, tensors } = newestCheckpoint(directory);
   const saved = { ...recipe, config: model.config, options: record.options };
   if (!sameRecipe(saved, recipe)) throw otherRecipe(directory);
-  const trainer = new Trainer(model, corpus.train, record.options);
+  const trainer = new Trainer(model, corpus[recipe.documents], record.options);
   trainer.load(record, tensors);
   return trainer;
 }

@@ -73,7 +73,7 @@ test("an experiment runs from end to end, and leaves report and inspection", () 
   const { code, stdout, stderr } = run();
   assert.is(code, 0, stderr);
   assert.is(stdout, `${at("out")}/tokens: index.html, table.md and results.json\n`);
-  assert.match(stderr, "cell 1 of 1  math/joint-2048-xl");
+  assert.match(stderr, "cell 2 of 2  math/joint-2048-xl");
   const page = fs.readFileSync(at("out/tokens/index.html"), "utf8");
   assert.match(page, "<svg");
   assert.not.match(page, /NaN|undefined/);

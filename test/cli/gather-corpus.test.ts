@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import * as assert from "uvu/assert";
 import { type CorpusSizes, gatherCorpus } from "../../src/cli/gather-corpus.ts";
+import { namesTexts } from "../../src/experiments/names.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 import { memorizing } from "./child.ts";
@@ -16,6 +17,17 @@ test.before(() => {
   folder = fs.mkdtempSync(join(tmpdir(), "gather-"));
 });
 test.after(() => fs.rmSync(folder, { recursive: true }));
+
+test("names are written, a document a file, and never into a directory that is there", () => {
+  const out = at("names");
+  const { code, stdout } = memorizing("corpus", "names", "--out", out, "--documents", "2", "--seed", "5");
+  assert.is(code, 0);
+  assert.match(stdout, /names: 2 documents, 180,\d{3} characters/);
+  const [first, second] = fs.readdirSync(out).map((name) => fs.readFileSync(join(out, name), "utf8"));
+  assert.equal([first, second], namesTexts(2, 5));
+  const again = memorizing("corpus", "names", "--out", out);
+  assert.equal([again.code, again.stderr], [1, `${out} is there already; give another --out\n`]);
+});
 
 const kind = { endings: [".py"], skipped: ["test"], depth: 1 };
 const lengths = { least: 100, heldOut: 300, most: 700 };

@@ -90,6 +90,24 @@ test("of some cells alone, others that are there are reported, and nothing else 
   );
 });
 
+test("what the wanted cells begin with is computed, too", async () => {
+  const out = newDirectory();
+  const { steps } = await run(out, [plain, memory, layer], { only: ["layer"] });
+  assert.is(steps, 6 + 3);
+  assert.not.ok(fs.existsSync(join(out, "tiny/math/memory.json")));
+});
+
+test("a cell can learn from invented names instead of the corpus", async () => {
+  const [corpus, names] = [newDirectory(), newDirectory()];
+  await run(corpus, [plain]);
+  await run(names, [{ ...plain, documents: "names" }]);
+  assert.is.not(
+    resultIn(names, "plain").evaluation.results[0].nats,
+    resultIn(corpus, "plain").evaluation.results[0].nats,
+  );
+  assert.is(resultIn(names, "plain").evaluation.tokens, resultIn(corpus, "plain").evaluation.tokens, "evaluated alike");
+});
+
 test("every cell is trained in a directory of its own and measured, and the report tells all of them", async () => {
   const out = newDirectory();
   const { done, steps } = await run(out, [plain, memory, layer, untrained]);
