@@ -3,12 +3,12 @@
  * goes on, and after every cell the report is written anew, so that it always shows what is known.
  *
  * Below the output directory: `models/CORPUS/CELL` are models, shared by all experiments; `NAME/CORPUS/CELL.json` is what one
- * experiment measured; `NAME/results.json`, `table.md` and `index.html` are its report.
+ * experiment measured; `NAME/results.json`, `table.md`, `index.html` and `charts/` are its report.
  */
 import { jsonText } from "../json-file.ts";
 import { writeFilesAtomic } from "../platform.ts";
 import { type ExperimentReport, markdownReport } from "../report/experiment-report.ts";
-import { experimentPage } from "../report/html/experiment-page.ts";
+import { chartFiles, experimentPage } from "../report/html/experiment-page.ts";
 import type { StepMetrics } from "../train/trainer.ts";
 import type { RunSettings } from "./cell-recipe.ts";
 import { corpusName, openCorpus, requireSplits } from "./corpus.ts";
@@ -95,6 +95,7 @@ function writeReport(
       ],
       [`${directory}/table.md`, markdownReport(report)],
       [`${directory}/index.html`, experimentPage(report)],
+      ...[...chartFiles(report)].map(([path, svg]) => [`${directory}/${path}`, svg] as const),
     ]),
   );
 }

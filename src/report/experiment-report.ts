@@ -75,10 +75,25 @@ export function verdict({ holds }: Finding): string {
   return holds ? "holds" : "missed";
 }
 
-/** Charts are on the page only. */
 function markdownPart(part: ReportBody["parts"][number]): string {
   if (part.kind === "table") return markdownTable(part);
-  return part.kind === "text" ? listing(part) : "";
+  if (part.kind === "text") return listing(part);
+  return hasData(part) ? `![${part.labels.title}](${chartPath(part)})` : "";
+}
+
+/** The charts of which there is something to show. */
+export function shownCharts({ parts }: ReportBody): ReportChart[] {
+  return parts.filter((part) => part.kind === "lines" || part.kind === "bars").filter(hasData);
+}
+
+function hasData(part: ReportChart): boolean {
+  return (part.kind === "lines" ? part.lines : part.bars).length > 0;
+}
+
+/** Where a chart's picture lies, seen from the Markdown. */
+export function chartPath({ labels: { title } }: ReportChart): string {
+  const words = title.toLowerCase().match(/[a-z0-9]+/g) ?? [];
+  return `charts/${words.join("-")}.svg`;
 }
 
 function markdownTable({ title, header, rows, note }: ReportTable): string {

@@ -1,6 +1,6 @@
 import * as assert from "uvu/assert";
 import { type ExperimentReport, markdownReport } from "../../src/report/experiment-report.ts";
-import { experimentPage } from "../../src/report/html/experiment-page.ts";
+import { chartFiles, experimentPage } from "../../src/report/html/experiment-page.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("experiment report");
@@ -57,12 +57,26 @@ Table 0.
 
 Of <two> fish.
 
+![Growth](charts/growth.svg)
+
+![All](charts/all.svg)
+
 ## Printed
 
     one
       two <three>
 `;
   assert.is(markdownReport(report), expected);
+});
+
+test("every chart is a picture of its own, too, and where nothing is known there is none", () => {
+  const pictures = chartFiles(report);
+  assert.equal([...pictures.keys()], ["charts/growth.svg", "charts/all.svg"]);
+  assert.match(pictures.get("charts/growth.svg") ?? "", "<title>red: 2,048, 2.000</title>");
+  const unknown = { ...report.parts[1], lines: [] } as ExperimentReport["parts"][number];
+  const empty = { ...report, parts: [unknown] };
+  assert.is(chartFiles(empty).size, 0);
+  assert.not.match(markdownReport(empty), /!\[/);
 });
 
 test("as a page it has everything, escaped, and draws doublings equally wide", () => {

@@ -1,6 +1,6 @@
 /**
- * Charts as inline SVG: axes with labels, and bars or lines. Colours and fonts come from the page's styles (styles.ts), so a
- * chart is readable on light and on dark. Every mark has its numbers as a tooltip.
+ * Charts in SVG: axes with labels, and bars or lines. Colours and fonts come from styles.ts, so a chart is readable on light
+ * and on dark. Every mark has its numbers as a tooltip. What is around a chart, on a page or in a file, is in chart-frame.ts.
  */
 import { escapeHtml } from "./page.ts";
 
@@ -23,8 +23,18 @@ export interface Line {
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 
+/** A chart that is drawn, but has neither title nor legend around it. */
+export interface Chart {
+  readonly labels: ChartLabels;
+  /** SVG elements in a box of WIDTH times `height`. */
+  readonly drawing: string;
+  readonly height: number;
+  /** Names of the lines, in the order of their styles; none for bars. */
+  readonly lines: readonly string[];
+}
+
 /** In units that are pixels where a chart has its full width. */
-const WIDTH = 640;
+export const WIDTH = 640;
 const LEFT = 70;
 const RIGHT = 10;
 const TOP = 12;
@@ -33,7 +43,7 @@ const PLOT_HEIGHT = 160;
 const PLOT_END = TOP + PLOT_HEIGHT;
 
 /** Bars from zero up or down, evenly spaced. Of many bars only every `labelEvery`-th has its label. */
-export function barChart(labels: ChartLabels, bars: readonly Bar[], labelEvery = 1): string {
+export function barChart(labels: ChartLabels, bars: readonly Bar[], labelEvery = 1): Chart {
   const values = bars.map(({ value }) => value);
   const y = scaleOf(Math.min(0, ...values), Math.max(0, ...values), PLOT_END, TOP);
   const slot = PLOT_WIDTH / Math.max(1, bars.length);
@@ -45,11 +55,11 @@ export function barChart(labels: ChartLabels, bars: readonly Bar[], labelEvery =
   });
   const ticks = bars.map(({ label }, i) => ({ at: LEFT + (i + 0.5) * slot, label }));
   const shown = ticks.filter((_, i) => i % labelEvery === 0);
-  return figure(labels, [...gridLines(y), ...marks, axisLine(y.at(0))], shown);
+  return chart(labels, [...gridLines(y), ...marks, axisLine(y.at(0))], shown, []);
 }
 
 /** Lines over a continuous x, from the least to the greatest value; `octaves`: every doubling of x takes as much room. */
-export function lineChart(labels: ChartLabels, lines: readonly Line[], octaves = false): string {
+export function lineChart(labels: ChartLabels, lines: readonly Line[], octaves = false): Chart {
   const points = lines.flatMap((line) => line.points);
   const [xs, ys] = [points.map(([x]) => x), points.map(([, y]) => y)];
   const xScale = octaves ? octaveScale : scaleOf;
@@ -67,12 +77,12 @@ export function lineChart(labels: ChartLabels, lines: readonly Line[], octaves =
     return [line, ...dots].join("");
   });
   const ticks = x.ticks.map((tick) => ({ at: x.at(tick), label: x.label(tick) }));
-  const legend = lines.map(({ name }, i) => `<span class="key line-${i % LINE_STYLES}">${escapeHtml(name)}</span>`);
-  return figure(labels, [...gridLines(y), ...marks, axisLine(PLOT_END)], ticks, legend.join(" "));
+  const names = lines.map(({ name }) => name);
+  return chart(labels, [...gridLines(y), ...marks, axisLine(PLOT_END)], ticks, names);
 }
 
 /** Styles that lines take in turn. */
-const LINE_STYLES = 8;
+export const LINE_STYLES = 8;
 
 /** Lines of more points than this have no marks on them. */
 const MOST_DOTS = 40;
@@ -83,18 +93,15 @@ interface Tick {
   readonly label: string;
 }
 
-function figure({ title, x, y }: ChartLabels, marks: readonly string[], ticks: readonly Tick[], legend = ""): string {
+function chart(labels: ChartLabels, marks: readonly string[], ticks: readonly Tick[], lines: readonly string[]): Chart {
   const [middleX, middleY] = [LEFT + PLOT_WIDTH / 2, TOP + PLOT_HEIGHT / 2];
   const longest = Math.max(0, ...ticks.map(({ label }) => label.length));
   const height = PLOT_END + 44 + 3.6 * longest; // slanted labels, then that of the axis
-  return `<figure class="chart">
-<figcaption>${escapeHtml(title)}</figcaption>
-<svg viewBox="0 0 ${WIDTH} ${fixed(height)}" role="img" aria-label="${escapeHtml(`${title}: ${y} by ${x}`)}">
-${[...marks, ...ticks.map(slantedLabel)].join("\n")}
-<text class="axis-label" x="${middleX}" y="${fixed(height - 8)}" text-anchor="middle">${escapeHtml(x)}</text>
-<text class="axis-label" transform="translate(13 ${middleY}) rotate(-90)" text-anchor="middle">${escapeHtml(y)}</text>
-</svg>
-${legend === "" ? "" : `<p class="legend">${legend}</p>\n`}</figure>`;
+  const axes = [
+    `<text class="axis-label" x="${middleX}" y="${fixed(height - 8)}" text-anchor="middle">${escapeHtml(labels.x)}</text>`,
+    `<text class="axis-label" transform="translate(13 ${middleY}) rotate(-90)" text-anchor="middle">${escapeHtml(labels.y)}</text>`,
+  ];
+  return { labels, drawing: [...marks, ...ticks.map(slantedLabel), ...axes].join("\n"), height, lines };
 }
 
 function gridLines({ ticks, at, label }: Scale): string[] {

@@ -1,19 +1,21 @@
 /** The report of an experiment as a page: findings, tables, and charts for light and dark. No script. */
 import {
+  chartPath,
   type ExperimentReport,
   type Finding,
   type ReportChart,
   type ReportTable,
+  shownCharts,
   verdict,
 } from "../experiment-report.ts";
-import { barChart, lineChart } from "./chart.ts";
+import { barChart, type Chart, lineChart } from "./chart.ts";
+import { figure, svgFile } from "./chart-frame.ts";
 import { escapeHtml, htmlPage } from "./page.ts";
 import { styles } from "./styles.ts";
 
 export function experimentPage(report: ExperimentReport): string {
   const { title, question, paper, facts, findings, parts } = report;
   const list = facts.map(([term, value]) => `<div><dt>${escapeHtml(term)}</dt><dd>${escapeHtml(value)}</dd></div>`);
-  const charts = parts.filter((part): part is ReportChart => part.kind === "lines" || part.kind === "bars");
   const others = parts.flatMap((part) => {
     if (part.kind === "table") return [table(part)];
     return part.kind === "text" ? [`<h2>${escapeHtml(part.title)}</h2>\n<pre>${escapeHtml(part.text)}</pre>`] : [];
@@ -23,7 +25,9 @@ export function experimentPage(report: ExperimentReport): string {
     `<p>${escapeHtml(question)}</p>`,
     `<p class="note">${escapeHtml(paper)}</p>`,
     `<ul class="findings">${findings.map(item).join("\n")}</ul>`,
-    `<div class="charts">${charts.map(chart).join("\n")}</div>`,
+    `<div class="charts">${shownCharts(report)
+      .map((part) => figure(drawn(part)))
+      .join("\n")}</div>`,
     ...others,
     `<h2>How it was done</h2>\n<dl class="facts">${list.join("")}</dl>`,
   ];
@@ -36,7 +40,12 @@ function item(finding: Finding): string {
   return `<li><span class="verdict ${word}">${verdict(finding)}</span> ${text}</li>`;
 }
 
-function chart(part: ReportChart): string {
+/** Pictures of the report's charts, by their paths beside it. */
+export function chartFiles(report: ExperimentReport): Map<string, string> {
+  return new Map(shownCharts(report).map((part) => [chartPath(part), svgFile(drawn(part))]));
+}
+
+function drawn(part: ReportChart): Chart {
   if (part.kind === "bars") return barChart(part.labels, part.bars, part.labelEvery);
   return lineChart(part.labels, part.lines, part.octaves);
 }

@@ -9,6 +9,7 @@ import type { Excerpt, InspectedText } from "../inspected-text.ts";
 import { percent } from "../memory-table.ts";
 import { wholeNumber } from "../progress.ts";
 import { type Bar, barChart } from "./chart.ts";
+import { figure } from "./chart-frame.ts";
 import { bytesOf, DecodedReport } from "./client/decoded-report.ts";
 import { Panel } from "./client/panel.ts";
 import { placeOfLine } from "./client/place-of-line.ts";
@@ -89,7 +90,7 @@ function charts(inspection: Inspection, { all, distances, occurrences, kinds }: 
     barChart({ title: "Gain by distance", x: "tokens back to the pair with the largest share", y }, bars(distances)),
     barChart({ title: "Gain by frequency", x: "how often the token's word was there so far", y }, bars(occurrences)),
     barChart({ title: "Gain by kind of word", x: "what the token's word is", y }, bars(kinds)),
-  ];
+  ].map(figure);
 }
 
 function groupBar({ name, tokens, nats, natsWithout }: TokenGroup): Bar {

@@ -2,6 +2,7 @@
 import { writeFileAtomic } from "../../platform.ts";
 import type { MetricsLine } from "../../train/metrics.ts";
 import { lineChart } from "./chart.ts";
+import { figure } from "./chart-frame.ts";
 import { escapeHtml, htmlPage } from "./page.ts";
 import { styles } from "./styles.ts";
 
@@ -35,7 +36,7 @@ function stalenessPage(name: string, measured: readonly Measurement[]): string {
   const body = `<h1>${escapeHtml(title)}</h1>
 <p>Keys in a training memory were made by earlier weights. Every so often the same tokens were read again with the weights of
 that step: a cosine of 1 says that their keys have stayed where they were.</p>
-<div class="charts">${charts.join("\n")}</div>`;
+<div class="charts">${charts.map(figure).join("\n")}</div>`;
   return htmlPage({ title, styles, body });
 }
 

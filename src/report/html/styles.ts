@@ -2,7 +2,7 @@
  * Styles of all pages. Gain is blue and harm orange, which every kind of colour blindness tells apart; harm in the text is
  * dotted as well, for greyscale. Light or dark is what the reader's system says.
  */
-export const styles = `
+export const colours = `
 :root {
   color-scheme: light dark;
   --paper: #fcfcfa; --raised: #ffffff; --ink: #1d2024; --faint: #5c636b; --rule: #d9dcdf;
@@ -14,6 +14,32 @@ export const styles = `
     --gain: 70 140 255; --harm: 240 130 40; --link: #8ab8ff; --mark: #6b5600; --mark-ink: #fff3c4;
   }
 }
+`;
+
+/** Of what is in a chart, on a page and in a file. */
+export const chartStyles = `
+.chart text { fill: var(--faint); font: 12px system-ui, sans-serif; }
+.chart .axis-label { fill: var(--ink); }
+.grid { stroke: var(--rule); stroke-width: 1; }
+.axis { stroke: var(--faint); stroke-width: 1; }
+rect.gain { fill: rgb(var(--gain) / .8); }
+rect.harm { fill: rgb(var(--harm) / .85); }
+rect.gain:hover, rect.harm:hover { stroke: var(--ink); }
+.line { fill: none; stroke: currentColor; stroke-width: 2; }
+.line-0 { color: rgb(var(--gain)); }
+.line-1 { color: rgb(var(--harm)); stroke-dasharray: 7 3; }
+.line-2 { color: var(--ink); stroke-dasharray: 2 3; }
+.line-3 { color: var(--faint); stroke-dasharray: 10 3 2 3; }
+.line-4 { color: #9a6bd1; }
+.line-5 { color: #1a9a86; stroke-dasharray: 4 2; }
+.line-6 { color: #c2467f; stroke-dasharray: 12 4; }
+.line-7 { color: #9a8420; stroke-dasharray: 1 4; }
+.dot { fill: currentColor; stroke: none; }
+.chart .title { fill: var(--ink); font-size: 14px; font-weight: 600; }
+.chart .paper { fill: var(--raised); }
+`;
+
+export const styles = `${colours}${chartStyles}
 * { box-sizing: border-box; }
 body {
   margin: 0 auto; padding: 1.5rem; max-width: 90rem; background: var(--paper); color: var(--ink);
@@ -37,23 +63,6 @@ code, .text, blockquote, td.excerpt { font-family: ui-monospace, "DejaVu Sans Mo
 .chart { margin: 0; max-width: 56rem; padding: .75rem; background: var(--raised); border: 1px solid var(--rule); border-radius: 6px; }
 .chart svg { display: block; width: 100%; height: auto; }
 .chart figcaption { font-size: .9rem; font-weight: 600; color: var(--ink); }
-.chart text { fill: var(--faint); font: 12px system-ui, sans-serif; }
-.chart .axis-label { fill: var(--ink); }
-.grid { stroke: var(--rule); stroke-width: 1; }
-.axis { stroke: var(--faint); stroke-width: 1; }
-rect.gain { fill: rgb(var(--gain) / .8); }
-rect.harm { fill: rgb(var(--harm) / .85); }
-rect.gain:hover, rect.harm:hover { stroke: var(--ink); }
-.line { fill: none; stroke: currentColor; stroke-width: 2; }
-.line-0 { color: rgb(var(--gain)); }
-.line-1 { color: rgb(var(--harm)); stroke-dasharray: 7 3; }
-.line-2 { color: var(--ink); stroke-dasharray: 2 3; }
-.line-3 { color: var(--faint); stroke-dasharray: 10 3 2 3; }
-.line-4 { color: #9a6bd1; }
-.line-5 { color: #1a9a86; stroke-dasharray: 4 2; }
-.line-6 { color: #c2467f; stroke-dasharray: 12 4; }
-.line-7 { color: #9a8420; stroke-dasharray: 1 4; }
-.dot { fill: currentColor; stroke: none; }
 .key { font-size: .85rem; margin-right: .75rem; }
 .key::before { content: "━ "; }
 

@@ -1,5 +1,6 @@
 import * as assert from "uvu/assert";
 import { barChart, lineChart } from "../../../src/report/html/chart.ts";
+import { figure, svgFile } from "../../../src/report/html/chart-frame.ts";
 import { suite } from "../../harness.ts";
 
 const test = suite("charts");
@@ -12,10 +13,8 @@ function attributes(svg: string, element: string, name: string): number[] {
 }
 
 function bars(values: number[]): string {
-  return barChart(
-    labels,
-    values.map((value, i) => ({ label: `bar ${i}`, value, detail: `"${value}"` })),
-  );
+  const drawn = values.map((value, i) => ({ label: `bar ${i}`, value, detail: `"${value}"` }));
+  return figure(barChart(labels, drawn));
 }
 
 test("bars stand on zero, as high as their values say", () => {
@@ -47,11 +46,11 @@ test("no values, and labels with signs of HTML, make a chart, too", () => {
 
 test("of many bars only some have labels", () => {
   const many = Array.from({ length: 30 }, (_, i) => ({ label: `bar ${i}`, value: i, detail: "" }));
-  assert.is(barChart(labels, many, 10).match(/>bar /g)?.length, 3);
+  assert.is(barChart(labels, many, 10).drawing.match(/>bar /g)?.length, 3);
 });
 
 test("lines go through their points, and are named", () => {
-  const svg = lineChart(labels, [
+  const chart = lineChart(labels, [
     {
       name: "step <1>",
       points: [
@@ -68,9 +67,18 @@ test("lines go through their points, and are named", () => {
       ],
     },
   ]);
+  const svg = figure(chart);
   const [first, second] = [...svg.matchAll(/points="([^"]*)"/g)].map(([, points]) => points.split(" "));
   assert.equal([first.length, second.length], [2, 3]);
   assert.is(first[1], second[2], "the same point in both");
   assert.not.equal(first[0], second[0]);
   assert.match(svg, "step &lt;1&gt;</span>");
+  const file = svgFile(chart);
+  assert.match(file, /^<svg xmlns="http:\/\/www.w3.org\/2000\/svg"/);
+  assert.ok(file.includes(chart.drawing));
+  assert.match(file, "prefers-color-scheme: dark");
+  assert.match(file, "step &lt;1&gt;</text>");
+  const [, , width, height] = (/viewBox="([^"]*)"/.exec(file) as RegExpExecArray)[1].split(" ").map(Number);
+  assert.is(width, 640);
+  assert.ok(height > chart.height + 36, "there is room for title and legend");
 });

@@ -1,0 +1,53 @@
+/** What is around a chart: a figure of a page, or a picture in a file of its own. */
+import { type Chart, LINE_STYLES, WIDTH } from "./chart.ts";
+import { escapeHtml } from "./page.ts";
+import { chartStyles, colours } from "./styles.ts";
+
+/** HTML, for a page with the styles of styles.ts. */
+export function figure(chart: Chart): string {
+  const { labels, drawing, height, lines } = chart;
+  const keys = lines.map((name, i) => `<span class="key ${lineStyle(i)}">${escapeHtml(name)}</span>`);
+  return `<figure class="chart">
+<figcaption>${escapeHtml(labels.title)}</figcaption>
+<svg viewBox="0 0 ${WIDTH} ${height.toFixed(1)}" ${spokenLabel(chart)}>
+${drawing}
+</svg>
+${lines.length === 0 ? "" : `<p class="legend">${keys.join(" ")}</p>\n`}</figure>`;
+}
+
+/** In units of the chart: above it the title, below it the legend in two columns. */
+const TITLE_HEIGHT = 30;
+const KEY_HEIGHT = 18;
+const KEY_COLUMNS = 2;
+const MARGIN = 10;
+
+/** A whole SVG file, for documents that show pictures, such as Markdown. Light or dark is what the reader's system says. */
+export function svgFile(chart: Chart): string {
+  const { labels, drawing, height, lines } = chart;
+  const keysTop = TITLE_HEIGHT + height + KEY_HEIGHT;
+  const whole = keysTop + Math.ceil(lines.length / KEY_COLUMNS) * KEY_HEIGHT;
+  const keys = lines.map((name, i) => {
+    const x = MARGIN + (i % KEY_COLUMNS) * (WIDTH / KEY_COLUMNS);
+    const y = keysTop + Math.floor(i / KEY_COLUMNS) * KEY_HEIGHT;
+    const line = `<line class="line ${lineStyle(i)}" x1="${x}" x2="${x + 28}" y1="${y - 4}" y2="${y - 4}"/>`;
+    return `${line}<text x="${x + 34}" y="${y}">${escapeHtml(name)}</text>`;
+  });
+  return `<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 ${WIDTH} ${whole.toFixed(1)}" ${spokenLabel(chart)}>
+<style>${colours}${chartStyles}</style>
+<rect class="paper" width="${WIDTH}" height="${whole.toFixed(1)}"/>
+<text class="title" x="${MARGIN}" y="20">${escapeHtml(labels.title)}</text>
+<g transform="translate(0 ${TITLE_HEIGHT})">
+${drawing}
+</g>
+${keys.join("\n")}
+</svg>
+`;
+}
+
+function lineStyle(index: number): string {
+  return `line-${index % LINE_STYLES}`;
+}
+
+function spokenLabel({ labels: { title, x, y } }: Chart): string {
+  return `role="img" aria-label="${escapeHtml(`${title}: ${y} by ${x}`)}"`;
+}
