@@ -5,8 +5,8 @@
  *   node models/corpus.mjs --books DIR --python DIR --proofs DIR --out DIR
  *
  * DIR of --books has one novel a file; --python is a standard library such as /usr/lib/python3.11, --proofs HOL Light as
- * Debian's package has it, /usr/share/hol-light. Not part of the package: what it writes is read by `memorizing train` and
- * `memorizing eval`.
+ * Debian's package has it, /usr/share/hol-light. DIR of --out gets `whole`, `train`, which is the same cut to shorter
+ * documents, and `test`. Not part of the package: what it writes is read by `memorizing train` and `memorizing eval`.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -75,12 +75,12 @@ function documentsOf(root, paths, comment) {
 }
 
 function write(split, name, documents) {
-  mkdirSync(join(values.out, split), { recursive: true });
+  for (const directory of split === "test" ? ["test"] : ["whole", "train"]) mkdirSync(join(values.out, directory), { recursive: true });
   documents.forEach((text, index) => {
     const part = documents.length === 1 ? "" : `-${String(index + 1).padStart(2, "0")}`;
-    const path = join(values.out, split, `${name.replaceAll("/", "-").replace("@", "")}${part}`);
-    if (split === "test") writeFileSync(`${path}.txt`, text);
-    else cut(text).forEach((piece, i) => writeFileSync(`${path}.${i}.txt`, piece));
+    const stem = `${name.replaceAll("/", "-").replace("@", "")}${part}`;
+    writeFileSync(join(values.out, split === "test" ? "test" : "whole", `${stem}.txt`), text);
+    if (split === "train") cut(text).forEach((piece, i) => writeFileSync(join(values.out, "train", `${stem}.${i}.txt`), piece));
   });
 }
 

@@ -20,7 +20,7 @@ const PAGE = "runs/demo/index.html";
 
 const OPTIONS: DemonstrationOptions = {
   memorySizes: [0, 512, 2_048, 8_192, 32_768],
-  tokens: 8_192,
+  tokens: 6_144,
   mostGained: 6,
   prompt: 'import { InputError } from "../errors.ts";\nimport { heap, kernels } from "',
   writing: { tokens: 60, temperature: 0.6, seed: 1 },
