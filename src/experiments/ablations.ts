@@ -74,7 +74,8 @@ function seeded(cell: Cell): Cell[] {
   });
 }
 
-const seeds: readonly Cell[] = [base, ...seeded(base), xl, ...seeded(xl)];
+const sameButSeed: readonly Cell[] = [base, ...seeded(base)];
+const seeds: readonly Cell[] = [xl, ...sameButSeed];
 
 /** Searches differ more the more there is to search. */
 const SEARCHED = 8192;
@@ -164,12 +165,10 @@ function searchFinding(results: Results, corpus: string): Finding {
 
 /** The seeds of a model differ by less than the memory gains. */
 function seedFinding(results: Results, corpus: string): Finding {
-  const perplexities = (cell: Cell) =>
-    [cell, ...seeded(cell)].map(({ name }) => results.perplexity(corpus, name) ?? Number.NaN);
-  const [ours, theirs] = [perplexities(base), perplexities(xl)];
+  const ours = sameButSeed.map(({ name }) => results.perplexity(corpus, name) ?? Number.NaN);
   const spread = Math.max(...ours) - Math.min(...ours);
-  const gain = Math.min(...theirs) - Math.max(...ours);
-  const known = [...ours, ...theirs].every((perplexity) => !Number.isNaN(perplexity));
+  const gain = (results.perplexity(corpus, xl.name) ?? Number.NaN) - Math.max(...ours);
+  const known = !Number.isNaN(spread) && !Number.isNaN(gain);
   return {
     claim: `${corpus}: three seeds of ${base.name} differ by less than its gain over ${xl.name}`,
     found: known ? `they differ by ${spread.toFixed(3)}, the gain is at least ${gain.toFixed(3)}` : UNKNOWN,
