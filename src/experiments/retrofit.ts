@@ -7,8 +7,8 @@ import { perplexityTable, UNKNOWN } from "./reporting.ts";
 import type { Results } from "./results.ts";
 
 /** Training tokens of a retrofit as a share of the pre-training's, and how often it is evaluated meanwhile. */
-const SHARE = 0.2;
-const EVALUATIONS = 20;
+const SHARE = 0.1;
+const EVALUATIONS = 10;
 
 /** Where it shall have closed most of the gap: 85 % within a tenth of the pre-training. */
 const WITHIN = 0.1;
@@ -21,7 +21,7 @@ function retrofitted(name: string, label: string, cell: Partial<Cell>): Cell {
   return {
     name,
     label,
-    training: { learningRate: 2e-3, warmupSteps: 20 },
+    training: { learningRate: 1e-3, warmupSteps: 10 },
     share: SHARE,
     from: plain.name,
     courseEvaluations: EVALUATIONS,
