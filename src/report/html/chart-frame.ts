@@ -1,7 +1,7 @@
 /** What is around a chart: a figure of a page, or a picture in a file of its own. */
 import { type Chart, LINE_STYLES, WIDTH } from "./chart.ts";
 import { escapeHtml } from "./page.ts";
-import { chartStyles, colours } from "./styles.ts";
+import { pictureStyles } from "./styles.ts";
 
 /** HTML, for a page with the styles of styles.ts. */
 export function figure(chart: Chart): string {
@@ -33,7 +33,7 @@ export function svgFile(chart: Chart): string {
     return `${line}<text x="${x + 34}" y="${y}">${escapeHtml(name)}</text>`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 ${WIDTH} ${whole.toFixed(1)}" ${spokenLabel(chart)}>
-<style>${colours}${chartStyles}</style>
+<style>${pictureStyles}</style>
 <rect class="paper" width="${WIDTH}" height="${whole.toFixed(1)}"/>
 <text class="title" x="${MARGIN}" y="20">${escapeHtml(labels.title)}</text>
 <g transform="translate(0 ${TITLE_HEIGHT})">

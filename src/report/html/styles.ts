@@ -2,28 +2,50 @@
  * Styles of all pages. Gain is blue and harm orange, which every kind of colour blindness tells apart; harm in the text is
  * dotted as well, for greyscale. Light or dark is what the reader's system says.
  */
-export const colours = `
-:root {
-  color-scheme: light dark;
-  --paper: #fcfcfa; --raised: #ffffff; --ink: #1d2024; --faint: #5c636b; --rule: #d9dcdf;
-  --gain: 20 96 200; --harm: 214 110 10; --link: #0b57b5; --mark: #ffe27a; --mark-ink: #1d2024;
+type Palette = Readonly<Record<string, string>>;
+
+const light: Palette = {
+  paper: "#fcfcfa",
+  raised: "#ffffff",
+  ink: "#1d2024",
+  faint: "#5c636b",
+  rule: "#d9dcdf",
+  gain: "20 96 200",
+  harm: "214 110 10",
+  link: "#0b57b5",
+  mark: "#ffe27a",
+  "mark-ink": "#1d2024",
+};
+
+const dark: Palette = {
+  paper: "#15171a",
+  raised: "#1d2024",
+  ink: "#e7e9ec",
+  faint: "#a2a9b1",
+  rule: "#363b41",
+  gain: "70 140 255",
+  harm: "240 130 40",
+  link: "#8ab8ff",
+  mark: "#6b5600",
+  "mark-ink": "#fff3c4",
+};
+
+const ON_DARK = "@media (prefers-color-scheme: dark)";
+
+function variables(palette: Palette): string {
+  return Object.entries(palette)
+    .map(([name, value]) => `--${name}: ${value};`)
+    .join(" ");
 }
-@media (prefers-color-scheme: dark) {
-  :root {
-    --paper: #15171a; --raised: #1d2024; --ink: #e7e9ec; --faint: #a2a9b1; --rule: #363b41;
-    --gain: 70 140 255; --harm: 240 130 40; --link: #8ab8ff; --mark: #6b5600; --mark-ink: #fff3c4;
-  }
-}
-`;
 
 /** Of what is in a chart, on a page and in a file. */
-export const chartStyles = `
+const chartStyles = `
 .chart text { fill: var(--faint); font: 12px system-ui, sans-serif; }
 .chart .axis-label { fill: var(--ink); }
 .grid { stroke: var(--rule); stroke-width: 1; }
 .axis { stroke: var(--faint); stroke-width: 1; }
-rect.gain { fill: rgb(var(--gain) / .8); }
-rect.harm { fill: rgb(var(--harm) / .85); }
+rect.gain { fill: rgb(var(--gain)); fill-opacity: .8; }
+rect.harm { fill: rgb(var(--harm)); fill-opacity: .85; }
 rect.gain:hover, rect.harm:hover { stroke: var(--ink); }
 .line { fill: none; stroke: currentColor; stroke-width: 2; }
 .line-0 { color: rgb(var(--gain)); }
@@ -39,7 +61,17 @@ rect.gain:hover, rect.harm:hover { stroke: var(--ink); }
 .chart .paper { fill: var(--raised); }
 `;
 
-export const styles = `${colours}${chartStyles}
+/** The same with colours in place of variables, which not everything that shows pictures knows. */
+export const pictureStyles = `${withColours(chartStyles, light)}${ON_DARK} {${withColours(chartStyles, dark)}}`;
+
+function withColours(css: string, palette: Palette): string {
+  return css.replaceAll(/var\(--([a-z-]+)\)/g, (_, name: string) => palette[name].replaceAll(" ", ", "));
+}
+
+export const styles = `
+:root { color-scheme: light dark; ${variables(light)} }
+${ON_DARK} { :root { ${variables(dark)} } }
+${chartStyles}
 * { box-sizing: border-box; }
 body {
   margin: 0 auto; padding: 1.5rem; max-width: 90rem; background: var(--paper); color: var(--ink);
