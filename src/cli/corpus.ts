@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { InputError } from "../errors.ts";
 import { NAME_DOCUMENTS, namesTexts } from "../experiments/names.ts";
-import { exists, isDirectory, writeFileAtomic } from "../platform.ts";
+import { exists, isDirectory, removeTree, rename, temporaryName, writeFileAtomic } from "../platform.ts";
 import { wholeNumber } from "../report/progress.ts";
 import { formatTable } from "../report/table.ts";
 import { type Command, command } from "./command.ts";
@@ -60,14 +60,29 @@ export const corpusNamesCommand = command(
   },
   async ({ out, documents = NAME_DOCUMENTS, seed = 0, json }) => {
     if (exists(out)) throw new InputError(`${out} is there already; give another --out`);
-    const texts = namesTexts(documents, seed);
-    for (const [i, text] of texts.entries()) writeFileAtomic(`${out}/names-${String(i).padStart(3, "0")}.txt`, text);
-    const size = { documents, characters: texts.reduce((sum, { length }) => sum + length, 0) };
+    const size = { documents, characters: writeNames(out, documents, seed) };
     const sentence = `${out}: ${wholeNumber(size.documents)} documents, ${wholeNumber(size.characters)} characters`;
     process.stdout.write(`${json ? JSON.stringify(size) : sentence}\n`);
     return 0;
   },
 );
+
+/** Writes the documents beside, and gives their directory its name when all are there; returns their characters. */
+function writeNames(out: string, documents: number, seed: number): number {
+  const unfinished = temporaryName(out.replace(/\/+$/, ""));
+  let [count, characters] = [0, 0];
+  try {
+    for (const text of namesTexts(documents, seed)) {
+      writeFileAtomic(`${unfinished}/names-${String(count++).padStart(3, "0")}.txt`, text);
+      characters += text.length;
+    }
+    rename(unfinished, out);
+  } catch (error) {
+    removeTree(unfinished);
+    throw error;
+  }
+  return characters;
+}
 
 /** The corpus of code that experiments use unless they are given another; nothing is done if `out` holds one. */
 export function ensureCodeCorpus(out: string): void {

@@ -62,7 +62,7 @@ export function openCorpus(directory: string, tokenizerPath: string, vocabSize: 
 function namesDocuments(tokenizer: Tokenizer): TokenizedDocument[] {
   let texts: string[] | undefined;
   return Array.from({ length: NAME_DOCUMENTS }, (_, i) => {
-    return tokenizedText(`names-${i}`, () => (texts ??= namesTexts(NAME_DOCUMENTS, 0))[i], tokenizer);
+    return tokenizedText(`names-${i}`, () => (texts ??= [...namesTexts(NAME_DOCUMENTS, 0)])[i], tokenizer);
   });
 }
 

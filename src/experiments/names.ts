@@ -35,10 +35,10 @@ const MOST_RECENT = 8;
 /** Documents that a corpus of names has, unless another number is asked for. */
 export const NAME_DOCUMENTS = 60;
 
-/** Texts of about 90,000 characters each; the same ones for the same seed. */
-export function namesTexts(documents: number, seed: number): string[] {
+/** Texts of about 90,000 characters each, one at a time; the same ones for the same seed. */
+export function* namesTexts(documents: number, seed: number): Generator<string> {
   const random = new Random(seed);
-  return Array.from({ length: documents }, () => namesText(random));
+  for (let i = 0; i < documents; i++) yield namesText(random);
 }
 
 function namesText(random: Random): string {

@@ -24,7 +24,7 @@ test("names are written, a document a file, and never into a directory that is t
   assert.is(code, 0);
   assert.match(stdout, /names: 2 documents, 180,\d{3} characters/);
   const [first, second] = fs.readdirSync(out).map((name) => fs.readFileSync(join(out, name), "utf8"));
-  assert.equal([first, second], namesTexts(2, 5));
+  assert.equal([first, second], [...namesTexts(2, 5)]);
   const again = memorizing("corpus", "names", "--out", out);
   assert.equal([again.code, again.stderr], [1, `${out} is there already; give another --out\n`]);
 });

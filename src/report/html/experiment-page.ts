@@ -26,7 +26,7 @@ export function experimentPage(report: ExperimentReport): string {
     `<p class="note">${escapeHtml(paper)}</p>`,
     `<ul class="findings">${findings.map(item).join("\n")}</ul>`,
     `<div class="charts">${shownCharts(report)
-      .map((part) => figure(drawn(part)))
+      .map((part) => figure(chartOf(part)))
       .join("\n")}</div>`,
     ...others,
     `<h2>How it was done</h2>\n<dl class="facts">${list.join("")}</dl>`,
@@ -42,10 +42,10 @@ function item(finding: Finding): string {
 
 /** Pictures of the report's charts, by their paths beside it. */
 export function chartFiles(report: ExperimentReport): Map<string, string> {
-  return new Map(shownCharts(report).map((part) => [chartPath(part), svgFile(drawn(part))]));
+  return new Map(shownCharts(report).map((part) => [chartPath(part), svgFile(chartOf(part))]));
 }
 
-function drawn(part: ReportChart): Chart {
+function chartOf(part: ReportChart): Chart {
   if (part.kind === "bars") return barChart(part.labels, part.bars, part.labelEvery);
   return lineChart(part.labels, part.lines, part.octaves);
 }

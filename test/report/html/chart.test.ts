@@ -77,6 +77,7 @@ test("lines go through their points, and are named", () => {
   assert.match(file, /^<svg xmlns="http:\/\/www.w3.org\/2000\/svg"/);
   assert.ok(file.includes(chart.drawing));
   assert.match(file, "prefers-color-scheme: dark");
+  assert.not.match(file, /var\(|undefined/, "no variables, which not every viewer knows");
   assert.match(file, "step &lt;1&gt;</text>");
   const [, , width, height] = (/viewBox="([^"]*)"/.exec(file) as RegExpExecArray)[1].split(" ").map(Number);
   assert.is(width, 640);
