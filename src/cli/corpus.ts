@@ -6,9 +6,10 @@ import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { InputError } from "../errors.ts";
 import { NAME_DOCUMENTS, namesTexts } from "../experiments/names.ts";
-import { exists, isDirectory, removeTree, rename, temporaryName, writeFileAtomic } from "../platform.ts";
+import { exists, isDirectory, writeFileAtomic } from "../platform.ts";
 import { wholeNumber } from "../report/progress.ts";
 import { formatTable } from "../report/table.ts";
+import { writeDirectory } from "../whole-directory.ts";
 import { type Command, command } from "./command.ts";
 import { gatherCorpus, type SourceKind, splits } from "./gather-corpus.ts";
 import { flag, integer, required, text } from "./options.ts";
@@ -59,34 +60,28 @@ export const corpusNamesCommand = command(
     details: () => "Train on them first, without a memory, then go on with --from on the text that matters.",
   },
   async ({ out, documents = NAME_DOCUMENTS, seed = 0, json }) => {
-    if (exists(out)) throw new InputError(`${out} is there already; give another --out`);
-    const size = { documents, characters: writeNames(out, documents, seed) };
+    refuseExisting(out);
+    const characters = writeDirectory(out, (unfinished) => writeNames(unfinished, documents, seed));
+    const size = { documents, characters };
     const sentence = `${out}: ${wholeNumber(size.documents)} documents, ${wholeNumber(size.characters)} characters`;
     process.stdout.write(`${json ? JSON.stringify(size) : sentence}\n`);
     return 0;
   },
 );
 
-/** Writes the documents beside, and gives their directory its name when all are there; returns their characters. */
-function writeNames(out: string, documents: number, seed: number): number {
-  const unfinished = temporaryName(out.replace(/\/+$/, ""));
+/** Writes the documents into `directory`, and returns their characters. */
+function writeNames(directory: string, documents: number, seed: number): number {
   let [count, characters] = [0, 0];
-  try {
-    for (const text of namesTexts(documents, seed)) {
-      writeFileAtomic(`${unfinished}/names-${String(count++).padStart(3, "0")}.txt`, text);
-      characters += text.length;
-    }
-    rename(unfinished, out);
-  } catch (error) {
-    removeTree(unfinished);
-    throw error;
+  for (const text of namesTexts(documents, seed)) {
+    writeFileAtomic(`${directory}/names-${String(count++).padStart(3, "0")}.txt`, text);
+    characters += text.length;
   }
   return characters;
 }
 
-/** The corpus of code that experiments use unless they are given another; nothing is done if `out` holds one. */
+/** The corpus of code that experiments use unless they are given another; nothing is done if `out` is there. */
 export function ensureCodeCorpus(out: string): void {
-  if (!exists(`${out}/test`)) gatherCorpus(pythonLibrary(), out, PYTHON);
+  if (!exists(out)) writeDirectory(out, (unfinished) => gatherCorpus(pythonLibrary(), unfinished, PYTHON));
 }
 
 function corpusCommand(word: string, summary: string, from: string, kind: SourceKind, find: () => string): Command {
@@ -100,8 +95,8 @@ function corpusCommand(word: string, summary: string, from: string, kind: Source
     "Names decide which are held out, so the same sources always make the same corpus.";
   return command({ name: `memorizing corpus ${word}`, summary, options, details }, async (values) => {
     const { out, from = find(), json } = values;
-    if (exists(`${out}/train`)) throw new InputError(`${out} holds a corpus already; give another --out`);
-    const sizes = gatherCorpus(from, out, kind);
+    refuseExisting(out);
+    const sizes = writeDirectory(out, (unfinished) => gatherCorpus(from, unfinished, kind));
     const rows = splits.map((name) => [
       `${out}/${name}`,
       wholeNumber(sizes[name].documents),
@@ -111,6 +106,10 @@ function corpusCommand(word: string, summary: string, from: string, kind: Source
     process.stdout.write(`${json ? JSON.stringify({ from, ...sizes }) : table}\n`);
     return 0;
   });
+}
+
+function refuseExisting(out: string): void {
+  if (exists(out)) throw new InputError(`${out} is there already; give another --out`);
 }
 
 /** Where python3 keeps its standard library. */

@@ -8,6 +8,7 @@
 import { InputError } from "../errors.ts";
 import { exists, isDirectory, listDirectory, removeTree, rename, temporaryName } from "../platform.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { writeDirectory } from "../whole-directory.ts";
 import { type Checkpoint, loadCheckpoint, saveCheckpoint, saveModel } from "./checkpoint.ts";
 import type { Trainer } from "./trainer.ts";
 
@@ -25,14 +26,10 @@ export interface FoundCheckpoint extends Checkpoint {
 /** Writes all of `trainer` as the newest checkpoint in `run`, and keeps as many older ones as its options say. */
 export function saveToRun(run: string, trainer: Trainer, tokenizer: Tokenizer): void {
   const directory = checkpointName(run, trainer.step);
-  const beside = temporaryName(directory);
-  try {
-    saveCheckpoint(beside, trainer, tokenizer);
+  writeDirectory(directory, (unfinished) => {
+    saveCheckpoint(unfinished, trainer, tokenizer);
     discard(directory); // of the same step: a damaged one, for which an earlier one was taken
-    rename(beside, directory);
-  } finally {
-    removeTree(beside);
-  }
+  });
   saveModel(run, trainer.model, tokenizer);
   discardSuperfluous(run, trainer.step, trainer.options.keep);
 }

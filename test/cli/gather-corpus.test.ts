@@ -98,5 +98,5 @@ test("the command tells what it made, as a table or as JSON, and does not write 
   assert.equal(sizes.test, { documents: 1, characters: 70_000 });
   const { code, stderr } = gathered("made");
   assert.is(code, 1);
-  assert.match(stderr, `${at("made")} holds a corpus already; give another --out`);
+  assert.match(stderr, `${at("made")} is there already; give another --out`);
 });

@@ -147,3 +147,41 @@ test("the context report tells what is missed and what holds", () => {
     ],
   );
 });
+
+test("the ablations report measures the seeds by the gain of the worst, and searches by those that find nine in ten", () => {
+  const ablations = experiments[4];
+  const perplexities = new Map([
+    ["xl", 10],
+    ["joint-2048-xl", 9.4],
+    ["joint-2048-xl-seed-1", 9],
+    ["joint-2048-xl-seed-2", 9.2],
+    ["search-exact", 9],
+    ["search-bucketed-4", 9.09],
+    ["search-bucketed-8", 9.036],
+  ]);
+  const told = (found: (name: string) => number, count = Number.POSITIVE_INFINITY) => {
+    const cells = results(ablations).slice(0, count);
+    const measured = cells.map((cell) => {
+      const [result] = cell.evaluation.results.slice(-1);
+      const recall = [{ layer: 2, queries: 10, recall: found(cell.cell) }];
+      const perplexity = perplexities.get(cell.cell) ?? 9;
+      return { ...cell, evaluation: { ...cell.evaluation, results: [{ ...result, perplexity, recall }] } };
+    });
+    const { findings } = ablations.report(new Results(["math"], BUDGET, measured));
+    return findings.map(({ found, holds }) => [found, holds]);
+  };
+  const seeds = ["they differ by 0.400, the gain is at least 0.600", true];
+  const all = told((name) => (name === "search-bucketed-4" ? 0.89 : 0.9));
+  assert.equal(all, [["10 such searches, at worst +0.4 %", true], seeds]);
+  const bad = told(() => 0.9);
+  assert.equal(bad, [["11 such searches, at worst +1.0 %", false], seeds]);
+  perplexities.set("xl", 9.7);
+  assert.equal(told(() => 0.5)[1], ["they differ by 0.400, the gain is at least 0.300", false]);
+  assert.equal(
+    told(() => 0.5, 1),
+    [
+      ["0 such searches, at worst –", undefined],
+      ["–", undefined],
+    ],
+  );
+});

@@ -90,11 +90,12 @@ test("of some cells alone, others that are there are reported, and nothing else 
   );
 });
 
-test("what the wanted cells begin with is computed, too", async () => {
+test("what the wanted cells begin with is computed, too, and what that begins with", async () => {
   const out = newDirectory();
-  const { steps } = await run(out, [plain, memory, layer], { only: ["layer"] });
-  assert.is(steps, 6 + 3);
-  assert.not.ok(fs.existsSync(join(out, "tiny/math/memory.json")));
+  const chain = [plain, memory, layer, { ...layer, name: "deep", from: "layer" }];
+  const { steps } = await run(out, chain, { only: ["deep"] });
+  assert.is(steps, 6 + 3 + 3);
+  assert.equal(fs.readdirSync(join(out, "tiny/math")).sort(), ["deep.json", "layer.json", "plain.json"]);
 });
 
 test("a cell can learn from invented names instead of the corpus", async () => {
