@@ -3,12 +3,13 @@ import type { ModelConfig } from "../model/config.ts";
 import type { Finding, ReportTable } from "../report/experiment-report.ts";
 import type { TrainingOptions } from "../train/options.ts";
 import type { Cell, Experiment } from "./experiment.ts";
+import { gateTable, measureGates } from "./gates.ts";
 import { EVAL_TOKENS, MEMORY, names, withMemory, withXl, xl } from "./recipe.ts";
 import { percentText, perplexityTable, perplexityText, UNKNOWN } from "./reporting.ts";
 import type { Results } from "./results.ts";
 
 const base = withXl(withMemory(MEMORY));
-const gate = withXl(withMemory(MEMORY, "gate"));
+const gate: Cell = { ...withXl(withMemory(MEMORY, "gate")), measure: measureGates };
 
 /** `cell` with some keys of its configuration or its training replaced. */
 function vary(
@@ -41,6 +42,9 @@ const architecture: readonly Cell[] = [
   vary(base, "bias", "a position bias in the memory layer", { memory_layer_position_bias: true }),
   vary(base, "float16", "memory kept as float16", { memory_dtype: "float16" }),
   { ...vary(base, "no-names", "no names first, the corpus for as many tokens", {}), from: undefined, share: 1.5 },
+];
+
+const gated: readonly Cell[] = [
   gate,
   ...[-2, 2].map((init) => vary(gate, `init-${init}`, `gate begins at ${init}, not 0`, { memory_gate_init: init })),
   ...[1, 20].map((rate) => {
@@ -63,7 +67,7 @@ function fromTheBeginning(name: string, label: string, config: Partial<ModelConf
   return [beginning, { ...vary(base, name, label, config), from: beginning.name }];
 }
 
-const varied: readonly Cell[] = [...architecture, ...beginnings.map(([, model]) => model)];
+const varied: readonly Cell[] = [...architecture, ...gated, ...beginnings.map(([, model]) => model)];
 
 /** The same with two other seeds, and so with other beginnings. */
 function seeded(cell: Cell): Cell[] {
@@ -124,6 +128,7 @@ export const ablations: Experiment = {
     parts: [
       perplexityTable("One thing changed", results, varied, base.name),
       perplexityTable("Seeds", results, seeds, xl.name),
+      ...results.corpora.map((corpus) => gateTable(results, corpus, gated, base)),
       ...results.corpora.map((corpus) => searchTable(results, corpus)),
       ...results.corpora.map((corpus) => changesChart(results, corpus)),
       ...results.corpora.map((corpus) => recallChart(results, corpus)),
