@@ -3,72 +3,13 @@ import * as assert from "uvu/assert";
 import { step } from "../../src/autodiff/tape.ts";
 import { tensor } from "../../src/autodiff/tensor.ts";
 import { memoryBytes } from "../../src/memory/bytes.ts";
-import { KvMemory, type MemoryOptions, type MemoryShape } from "../../src/memory/memory.ts";
-import { nodeThread } from "../../src/platform-worker.ts";
+import { KvMemory } from "../../src/memory/memory.ts";
 import { Random } from "../../src/random.ts";
-import { useThreads } from "../../src/wasm/parallel.ts";
 import { heap } from "../../src/wasm/runtime.ts";
 import { suite } from "../harness.ts";
+import { append, kinds, lookup, mixture, normals, pair, release } from "./inverted-memories.ts";
 
 const test = suite("inverted lists");
-
-/** Appends keys [count, H, D] to one row; the values are the keys. */
-function append(memory: KvMemory, keys: Float32Array, row = 0): void {
-  const address = heap.allocate(keys.length * 4);
-  heap.f32(address, keys.length).set(keys);
-  memory.append(row, address, address, keys.length / (memory.heads * memory.width));
-  heap.release(address);
-}
-
-interface Found {
-  readonly scores: Float32Array;
-  readonly slots: Int32Array;
-}
-
-/** What a memory of one row finds for queries [T, H, D]: [T, H, min(k, length)]. */
-function lookup(memory: KvMemory, queries: Float32Array, topk: number): Found {
-  const width = memory.heads * memory.width;
-  return step(() => {
-    const found = memory.lookup(tensor(queries, [1, queries.length / width, width]), topk);
-    const isValid = (_: number, i: number) => i % topk < found.counts[0];
-    return {
-      scores: found.scores.toArray().filter(isValid),
-      slots: heap.i32(found.slots, found.scores.size).slice().filter(isValid),
-    };
-  });
-}
-
-type Vectors = (random: Random, count: number, width: number) => Float32Array;
-
-const normals: Vectors = (random, count, width) => Float32Array.from({ length: count * width }, () => random.normal());
-
-/** Unit vectors around `clusters` directions, numbered from `first` on; `spread` is the length of their scatter. */
-function mixture(clusters: number, spread: number, first = 0): Vectors {
-  return (random, count, width) => {
-    const centres = Array.from({ length: clusters }, (_, i) => unit(normals(new Random(first + i), 1, width)));
-    const vectors = normals(random, count, width);
-    for (let at = 0; at < vectors.length; at += width) {
-      const centre = centres[random.uint32() % clusters];
-      const vector = vectors.subarray(at, at + width);
-      vector.set(unit(vector.map((x, d) => centre[d] + (x * spread) / Math.sqrt(width))));
-    }
-    return vectors;
-  };
-}
-
-function unit(vector: Float32Array): Float32Array {
-  const norm = Math.sqrt(vector.reduce((sum, x) => sum + x * x, 0));
-  return vector.map((x) => x / norm);
-}
-
-const kinds: Record<string, Vectors> = {
-  random: normals,
-  clustered: mixture(9, 0.5),
-  equal: (_, count, width) => new Float32Array(count * width).fill(0.25),
-  zero: (_, count, width) => new Float32Array(count * width),
-  "few distinct": (random, count, width) =>
-    Float32Array.from({ length: count * width }, (_, i) => (i % width === 0 ? random.uint32() % 3 : 0.5)),
-};
 
 /** Share of `truth` that is in `found`, lists of `topk` each. */
 function recall(found: Int32Array, truth: Int32Array, topk: number): number {
@@ -78,16 +19,6 @@ function recall(found: Int32Array, truth: Int32Array, topk: number): number {
     for (const slot of found.subarray(i, i + topk)) if (wanted.has(slot)) hits++;
   }
   return hits / truth.length;
-}
-
-/** Exact memory and inverted memory of the same shape, which are given the same keys. */
-function pair(shape: Partial<MemoryShape>, options: Partial<MemoryOptions>): [exact: KvMemory, inverted: KvMemory] {
-  const whole = { rows: 1, heads: 1, width: 4, size: 100, segment: 7, ...shape };
-  return [new KvMemory(whole, { ...options, kind: "exact" }), new KvMemory(whole, { ...options, kind: "inverted" })];
-}
-
-function release(...memories: KvMemory[]): void {
-  for (const memory of memories) memory.release();
 }
 
 for (const [kind, vectors] of Object.entries(kinds)) {
@@ -221,114 +152,6 @@ test("every result is as long as it can be, and its keys are visible, distinct, 
   memory.release();
 });
 
-for (const [title, size, written] of [
-  ["full", 300, 1234],
-  ["filling", 1300, 700],
-] as const) {
-  for (const dtype of ["float32", "float16"] as const) {
-    test(`a ${title} memory of ${dtype} that was put back finds the same to the bit, then and later`, () => {
-      const random = new Random(written);
-      const width = 6;
-      const shape = { rows: 1, heads: 2, width, size, segment: 20 };
-      const options = { kind: "inverted", lists: 12, probes: 2, dtype } as const;
-      const [first, second] = [new KvMemory(shape, options), new KvMemory(shape, options)];
-      for (let n = 0; n < written; n += 17) append(first, normals(random, 2 * Math.min(17, written - n), width));
-      append(second, normals(random, 2 * 500, width));
-      second.restore(0, first.appended(0), first.contents(0));
-      for (let round = 0; round < 40; round++) {
-        const q = normals(random, 2 * 5, width);
-        assert.equal(lookup(second, q, 9), lookup(first, q, 9), `round ${round}`);
-        const keys = normals(random, 2 * 19, width);
-        append(first, keys);
-        append(second, keys);
-      }
-      release(first, second);
-    });
-  }
-}
-
-test("a memory that grows into a larger one finds what exact search finds, and the same to the bit if it is put back", () => {
-  const random = new Random(12);
-  const shape = { rows: 1, heads: 2, width: 5, segment: 9 };
-  const options = { kind: "inverted", lists: 6, probes: 6 } as const;
-  const small = new KvMemory({ ...shape, size: 130 }, options);
-  append(small, normals(random, 2 * 333, 5));
-  const [exact, larger] = pair({ ...shape, size: 400 }, options);
-  const again = new KvMemory({ ...shape, size: 400 }, { ...options, probes: 2 });
-  const before = new KvMemory({ ...shape, size: 400 }, { ...options, probes: 2 });
-  for (const memory of [exact, larger, before]) memory.restore(0, 333, small.contents(0));
-  for (let round = 0; round < 60; round++) {
-    const keys = normals(random, 2 * 9, 5);
-    for (const memory of [exact, larger, before]) append(memory, keys);
-    again.restore(0, before.appended(0), before.contents(0));
-    const q = normals(random, 2 * 4, 5);
-    assert.equal(lookup(larger, q, 8), lookup(exact, q, 8), `round ${round}`);
-    assert.equal(lookup(again, q, 8), lookup(before, q, 8), `round ${round}, put back`);
-  }
-  release(small, exact, larger, again, before);
-});
-
-test("how many keys come at a time makes no difference", () => {
-  const random = new Random(13);
-  const [width, size] = [6, 210];
-  const keys = kinds.clustered(random, 900, width);
-  const shape = { rows: 1, heads: 1, width, size, segment: 40 };
-  const memories = [1, 2, 3, 4, 31, 900].map((part) => {
-    const memory = new KvMemory(shape, { kind: "inverted", lists: 9, probes: 2 });
-    for (let at = 0; at < 900; at += part) append(memory, keys.subarray(at * width, (at + part) * width));
-    return memory;
-  });
-  const q = normals(random, 12, width);
-  const [one, ...others] = memories.map((memory) => {
-    const found = lookup(memory, q, 5);
-    return { ...found, serials: [...found.slots].map((slot) => memory.serial(0, slot)) };
-  });
-  for (const other of others) assert.equal(other, one);
-  release(...memories);
-});
-
-test("each row has lists of its own keys: it finds what a memory of that row alone finds", () => {
-  const [rows, heads, width, size, topk] = [3, 2, 8, 600, 9];
-  const random = new Random(12);
-  const keys = Array.from({ length: rows }, () => normals(random, heads * 700, width));
-  const queries = Array.from({ length: rows }, () => normals(random, heads * 5, width));
-  const options = { lists: 20, probes: 2 };
-  const [exact, together] = pair({ rows, heads, width, size, segment: 700 }, options);
-  for (const row of keys.keys()) append(together, keys[row], row);
-  const all = Float32Array.from(queries.flatMap((q) => [...q]));
-  const found = step(() => {
-    const { scores, slots } = together.lookup(tensor(all, [rows, 5, heads * width]), topk);
-    return { scores: scores.toArray(), slots: heap.i32(slots, scores.size).slice() };
-  });
-  const each = 5 * heads * topk;
-  for (const row of keys.keys()) {
-    const [exactAlone, alone] = pair({ heads, width, size, segment: 700 }, options);
-    append(alone, keys[row]);
-    const { scores, slots } = lookup(alone, queries[row], topk);
-    assert.equal(found.scores.subarray(row * each, (row + 1) * each), scores, `row ${row}`);
-    assert.equal(found.slots.subarray(row * each, (row + 1) * each), slots, `row ${row}`);
-    release(exactAlone, alone);
-  }
-  release(exact, together);
-});
-
-test("a query finds the same whatever others stand beside it", () => {
-  const random = new Random(14);
-  const memory = new KvMemory(
-    { rows: 1, heads: 1, width: 10, size: 300, segment: 9 },
-    { kind: "inverted", lists: 12, probes: 2 },
-  );
-  append(memory, normals(random, 444, 10));
-  const q = normals(random, 70, 10);
-  const together = lookup(memory, q, 6);
-  for (let i = 0; i < 70; i++) {
-    const alone = lookup(memory, q.slice(10 * i, 10 * i + 10), 6);
-    assert.equal(alone.slots, together.slots.slice(6 * i, 6 * i + 6));
-    assert.equal(alone.scores, together.scores.slice(6 * i, 6 * i + 6));
-  }
-  release(memory);
-});
-
 test("an empty memory and one of few keys, fewer than lists or neighbours, are searched like any", () => {
   const random = new Random(15);
   for (const size of [1, 2, 3, 4, 5, 7, 8, 9, 31, 32, 33]) {
@@ -353,25 +176,6 @@ test("half floats find what exact search over half floats finds", () => {
   assert.equal(lookup(inverted, q, 20), lookup(exact, q, 20));
   release(exact, inverted);
 });
-
-for (const heads of [1, 3]) {
-  test(`results are bit-equal on 1, 2 and 3 threads with ${heads} heads`, async () => {
-    const run = async (threads: number) => {
-      await useThreads(threads, nodeThread);
-      const random = new Random(10);
-      const shape = { rows: 1, heads, width: 9, size: 1100, segment: 100 };
-      const memory = new KvMemory(shape, { kind: "inverted", lists: 24, probes: 3 });
-      const found = Array.from({ length: 25 }, () => {
-        append(memory, kinds.clustered(random, 100 * heads, 9));
-        return lookup(memory, normals(random, 61 * heads, 9), 10);
-      });
-      memory.release();
-      return found;
-    };
-    const expected = await run(1);
-    for (const threads of [2, 3]) assert.equal(await run(threads), expected, `${threads} threads`);
-  });
-}
 
 test("queries and keys that are not numbers do no harm to others", () => {
   const random = new Random(11);
@@ -403,5 +207,3 @@ test("what an index takes is what was told before, and all of it is given back",
     assert.is(heap.bytesInUse, before);
   }
 });
-
-test.after(() => useThreads(1));
