@@ -6,7 +6,7 @@ import { EVAL_TOKENS, MEMORY, names, plain, recipeTraining, withMemory, withXl, 
 import { drawn, perplexityTable, perplexityText, UNKNOWN } from "./reporting.ts";
 import type { Results } from "./results.ts";
 
-/** C of the recipe, and those of a smaller and a larger model; heads stay 64 wide, and F is 4 C. */
+/** C of the recipe, and those of a smaller and a larger model; F is 4 C. */
 const WIDTH = 128;
 const WIDTHS = [64, WIDTH, 256];
 
@@ -14,11 +14,20 @@ const WIDTHS = [64, WIDTH, 256];
 const kinds = { plain, xl, memory: withMemory(MEMORY), both: withXl(withMemory(MEMORY)) };
 type Kind = keyof typeof kinds;
 
-/** `cell` with another width; a wider model takes a lower rate, as the square root of its width. */
+/**
+ * `cell` with another width; a wider model takes a lower rate, as the square root of its width. Heads are 64 wide, or narrower
+ * where there would be one alone: a model with one head does not learn from names to look back.
+ */
 function ofWidth(cell: Cell, width: number): Cell {
   if (width === WIDTH) return cell;
   const nameOf = (name: string) => `${name}-c${width}`;
-  const sizes = { hidden_size: width, num_attention_heads: width / 64, intermediate_size: 4 * width };
+  const heads = Math.max(2, width / 64);
+  const sizes = {
+    hidden_size: width,
+    num_attention_heads: heads,
+    head_dim: width / heads,
+    intermediate_size: 4 * width,
+  };
   const learningRate = (recipeTraining.learningRate ?? 1e-3) * Math.sqrt(WIDTH / width);
   return {
     ...cell,

@@ -185,3 +185,12 @@ test("the ablations report measures the seeds by the gain of the worst, and sear
     ],
   );
 });
+
+test("models of the scale experiment have heads that fill their width, two at least", () => {
+  const sizes = experiments[2].cells.map((cell) => {
+    const { hidden_size, num_attention_heads, head_dim } = cellRecipe(cell, settings, VOCABULARY).config;
+    assert.is(num_attention_heads * head_dim, hidden_size, cell.name);
+    return [hidden_size, num_attention_heads].join();
+  });
+  assert.equal([...new Set(sizes)].sort(), ["128,2", "256,4", "64,2"]);
+});
