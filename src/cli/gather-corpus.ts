@@ -40,6 +40,7 @@ export type Split = (typeof splits)[number];
 /** Documents and characters of each split. */
 export type CorpusSizes = Readonly<Record<Split, { readonly documents: number; readonly characters: number }>>;
 
+/** A folder of sources, or a file that stands alone; as a document, or as one part of one, `name` is that of its file. */
 interface SourceText {
   readonly name: string;
   readonly text: string;
@@ -50,53 +51,68 @@ interface SourceText {
  * @throws InputError if there are not three documents, two of them long enough to be held out
  */
 export function gatherCorpus(root: string, out: string, kind: SourceKind, lengths = LENGTHS): CorpusSizes {
-  const documents = documentsBelow(root, kind, lengths);
-  const parts = split(documents, lengths);
-  const few = splits.find((name) => parts[name].length === 0);
+  const sources = sourcesBelow(root, kind).filter(({ text }) => text.length >= lengths.least);
+  const documents = split(sources, lengths);
+  const few = splits.find((name) => documents[name].length === 0);
   if (few !== undefined) {
-    const found = `${documents.length} documents of at least ${lengths.least} characters`;
+    const found = `${sources.length} documents of at least ${lengths.least} characters`;
     throw new InputError(`${root} has ${found} in files ending in ${kind.endings.join(", ")}, too few for ${few}`);
   }
   const sizes = splits.map((name) => {
-    for (const document of parts[name]) writeFileAtomic(`${out}/${name}/${document.name}`, document.text);
-    const characters = parts[name].reduce((sum, { text }) => sum + text.length, 0);
-    return [name, { documents: parts[name].length, characters }] as const;
+    for (const document of documents[name]) writeFileAtomic(`${out}/${name}/${document.name}`, document.text);
+    const characters = documents[name].reduce((sum, { text }) => sum + text.length, 0);
+    return [name, { documents: documents[name].length, characters }] as const;
   });
   return Object.fromEntries(sizes) as CorpusSizes;
 }
 
-/** In an order that the names' digests decide: first those for test, then those for valid, then as much as train takes. */
-function split(documents: readonly SourceText[], lengths: DocumentLengths): Record<Split, SourceText[]> {
+/**
+ * In an order that the names' digests decide: first those for test, then those for valid, then as much as train takes. No
+ * source is on two sides: of one that is held out the first part is a document, and what follows it is left out.
+ */
+function split(sources: readonly SourceText[], { least, heldOut, most }: DocumentLengths): Record<Split, SourceText[]> {
   const digest = ({ name }: SourceText) => murmur3(new TextEncoder().encode(name), 0);
-  const shuffled = documents.toSorted((a, b) => digest(a) - digest(b));
-  const long = shuffled.filter(({ text }) => text.length >= lengths.heldOut);
+  const shuffled = sources.toSorted((a, b) => digest(a) - digest(b));
+  const long = shuffled.filter(({ text }) => text.length >= heldOut);
   const share = Math.min(MOST_HELD_OUT, Math.floor(long.length * HELD_OUT_SHARE));
   const count = long.length < 2 ? 0 : Math.max(1, share);
-  const [test, valid] = [long.slice(0, count), long.slice(count, 2 * count)];
+  const held = long.slice(0, 2 * count);
+  const first = (source: SourceText) => documentsOf(source, most)[0];
   let characters = 0;
-  const train = shuffled.filter((document) => {
-    if (test.includes(document) || valid.includes(document)) return false;
-    characters += document.text.length;
-    return characters <= MOST_TRAINING;
-  });
-  return { train, valid, test };
+  const train = shuffled
+    .filter((source) => !held.includes(source))
+    .flatMap((source) => documentsOf(source, most))
+    .filter(({ text }) => {
+      characters += text.length;
+      return text.length >= least && characters <= MOST_TRAINING;
+    });
+  return { train, valid: held.slice(count).map(first), test: held.slice(0, count).map(first) };
 }
 
-function documentsBelow(root: string, kind: SourceKind, { least, most }: DocumentLengths): SourceText[] {
+/** The source itself, or numbered parts of it. */
+function documentsOf({ name, text }: SourceText, most: number): SourceText[] {
+  const parts = partsOf(text, most);
+  if (parts.length === 1) return [{ name, text }];
+  const dot = name.lastIndexOf(".");
+  const nameOf = (i: number) => `${name.slice(0, dot)}-${String(i + 1).padStart(2, "0")}${name.slice(dot)}`;
+  return parts.map((part, i) => ({ name: nameOf(i), text: part }));
+}
+
+/** Folders and files of the same name but for its ending are one source, such as a module and what is below it. */
+function sourcesBelow(root: string, kind: SourceKind): SourceText[] {
+  const endingOf = (path: string) => kind.endings.find((ending) => path.endsWith(ending)) ?? "";
+  const stemOf = (path: string) => path.slice(0, path.length - endingOf(path).length);
   const folders = new Map<string, string[]>();
   for (const path of filesBelow(root, "", kind)) {
-    const name = path.split("/").slice(0, kind.depth).join(".");
+    const name = stemOf(path).split("/").slice(0, kind.depth).join(".");
     folders.set(name, [...(folders.get(name) ?? []), path]);
   }
-  const documents = [...folders].flatMap(([name, paths]) => {
-    const ending = kind.endings.find((candidate) => paths[0].endsWith(candidate)) ?? "";
-    const text = paths.map((path) => readTextFile(`${root}/${path}`)).join("");
-    const parts = partsOf(text, most);
-    const number = (i: number) => (parts.length === 1 ? "" : `-${String(i + 1).padStart(2, "0")}`);
-    const stem = name.endsWith(ending) ? name.slice(0, name.length - ending.length) : name;
-    return parts.map((part, i) => ({ name: `${stem}${number(i)}${ending}`, text: part }));
+  return [...folders].map(([name, paths]) => {
+    return {
+      name: `${name}${endingOf(paths[0])}`,
+      text: paths.map((path) => readTextFile(`${root}/${path}`)).join(""),
+    };
   });
-  return documents.filter(({ text }) => text.length >= least);
 }
 
 /** Pieces of at most `most` characters, whole lines each unless a line alone is longer. */

@@ -52,30 +52,58 @@ function gather(root: string, out: string): CorpusSizes {
 
 test("folders and large files become documents, parted where too long, and left out where too short", () => {
   write("library", "email/a.py", 90);
-  write("library", "email/deep/b.py", 260);
+  write("library", "email/deep/b.py", 160);
+  write("library", "email.py", 20);
   write("library", "email/readme.txt", 500);
   write("library", "test/c.py", 500);
-  write("library", "large.py", 1600);
   write("library", "middle.py", 150);
   write("library", "tiny.py", 99);
   for (const name of ["x", "y", "z"]) write("library", `${name}.py`, 400);
+  for (let i = 0; i < 9; i++) write("library", `large${i}.py`, 1580);
   const sizes = gather("library", "out");
-  const names = Object.keys(documentsIn(at("out"))).map((path) => path.split("/")[1]);
-  const expected = ["email.py", "large-01.py", "large-02.py", "large-03.py", "middle.py", "x.py", "y.py", "z.py"];
-  assert.equal(names.sort(), expected);
+  const documents = documentsIn(at("out"));
+  const short = ["train/email.py", "train/middle.py"];
+  assert.equal(
+    Object.keys(documents).filter((path) => !/large|[xyz]\.py/.test(path)),
+    short,
+  );
+  assert.equal(
+    short.map((path) => documents[path]),
+    [270, 150],
+  );
   assert.equal(
     Object.values(sizes).map(({ documents }) => documents),
-    [6, 1, 1],
+    ["train", "valid", "test"].map((split) => fs.readdirSync(at(`out/${split}`)).length),
   );
-  const characters = Object.values(sizes).reduce((sum, split) => sum + split.characters, 0);
-  assert.is(characters, 350 + 1600 + 150 + 3 * 400, "nothing is lost or doubled");
+  assert.equal([sizes.valid.documents, sizes.test.documents], [2, 2]); // a fifth of 12
+  const total = Object.values(sizes).reduce((sum, { characters }) => sum + characters, 0);
+  assert.is(
+    total,
+    Object.values(documents).reduce((sum, size) => sum + size, 0),
+  );
 });
 
-test("only long documents are held out, and names alone decide which", () => {
+test("only long documents are held out, names alone decide which, and nothing else of the same source is learned from", () => {
   gather("library", "again");
-  assert.equal(documentsIn(at("again")), documentsIn(at("out")));
-  const held = Object.entries(documentsIn(at("out"))).filter(([path]) => !path.startsWith("train"));
-  for (const [path, size] of held) assert.ok(size >= lengths.heldOut, path);
+  const documents = documentsIn(at("again"));
+  assert.equal(documents, documentsIn(at("out")));
+  const sourceOf = (path: string) => path.split("/")[1].replace(/(-\d+)?\.py$/, "");
+  const [train, held] = [true, false].map((wanted) => {
+    return Object.keys(documents).filter((path) => path.startsWith("train") === wanted);
+  });
+  assert.is(new Set(held.map(sourceOf)).size, held.length, "one document a source");
+  assert.ok(
+    held.some((path) => path.includes("-01")),
+    "a part of a long one is among them",
+  );
+  for (const path of held) {
+    assert.ok(documents[path] >= lengths.heldOut, path);
+    assert.not.ok(train.map(sourceOf).includes(sourceOf(path)), path);
+  }
+  for (const source of new Set(train.map(sourceOf))) {
+    const sizes = train.filter((path) => sourceOf(path) === source).map((path) => documents[path]);
+    if (source.startsWith("large")) assert.equal(sizes, [700, 700, 180]);
+  }
 });
 
 test("too few documents are refused, saying how many there are", () => {
