@@ -41,14 +41,18 @@ const architecture: readonly Cell[] = [
   vary(base, "rows-16", "16 rows a step, not 8: half as many steps", {}, { batchSize: 16 }),
   vary(base, "bias", "a position bias in the memory layer", { memory_layer_position_bias: true }),
   vary(base, "float16", "memory kept as float16", { memory_dtype: "float16" }),
-  { ...vary(base, "no-names", "no names first, the corpus for as many tokens", {}), from: undefined, share: 1.5 },
+  {
+    ...vary(base, "no-names", "no names first, the corpus for as many tokens", {}),
+    from: undefined,
+    share: 1 + (names.share ?? 1),
+  },
 ];
 
 const gated: readonly Cell[] = [
   gate,
-  ...[-2, 2].map((init) => vary(gate, `init-${init}`, `gate begins at ${init}, not 0`, { memory_gate_init: init })),
+  ...[-2, 2].map((init) => vary(gate, `init-${init}`, `gate, beginning at ${init}, not 0`, { memory_gate_init: init })),
   ...[1, 20].map((rate) => {
-    return vary(gate, `rate-${rate}`, `gate at ${rate} times the rate, not 10`, {}, { attentionRate: rate });
+    return vary(gate, `rate-${rate}`, `gate, at ${rate} times the rate, not 10`, {}, { attentionRate: rate });
   }),
 ];
 

@@ -22,6 +22,8 @@ export interface CellRecipe {
   readonly documents: "train" | "names";
   readonly from: string | null;
   readonly onlyLayer: number | null;
+  /** Tokens of each document that evaluations in the course of the training count; only where there are such evaluations. */
+  readonly courseTokens?: number;
 }
 
 /** Checkpoints in the course of a training. */
@@ -33,8 +35,10 @@ export function cellRecipe(cell: Cell, settings: RunSettings, vocabSize: number)
     settings.overrides,
   );
   const config = parseConfig({ ...recipe, ...cell.config }, `the cell ${cell.name}`);
-  const { documents = "train", from = null, onlyLayer = null } = cell;
-  return { config, options: cellOptions(cell, settings, config.segment_length), documents, from, onlyLayer };
+  const { documents = "train", from = null, onlyLayer = null, courseEvaluations = 0 } = cell;
+  const course = courseEvaluations > 0 ? { courseTokens: settings.evalTokens } : {};
+  const options = cellOptions(cell, settings, config.segment_length);
+  return { config, options, documents, from, onlyLayer, ...course };
 }
 
 /** Steps of B·T tokens, as many as the cell's share of the budget pays for. */

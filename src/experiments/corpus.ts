@@ -10,6 +10,7 @@ import {
   tokenizeDocuments,
   tokenizedText,
 } from "../data/corpus.ts";
+import { digest } from "../digest.ts";
 import { InputError } from "../errors.ts";
 import { jsonText, readJson } from "../json-file.ts";
 import { exists, isDirectory, writeFileAtomic } from "../platform.ts";
@@ -32,30 +33,51 @@ export function corpusName(directory: string): string {
   return directory.replace(/\/+$/, "").split("/").at(-1) ?? directory;
 }
 
+const SPLITS = ["train", "valid", "test"] as const;
+type Split = (typeof SPLITS)[number];
+
 /** Refuses a directory that has not the three splits, before anything is spent on it. */
 export function requireSplits(directory: string): void {
-  const missing = ["train", "valid", "test"].find((split) => !isDirectory(`${directory}/${split}`));
+  const missing = SPLITS.find((split) => !isDirectory(`${directory}/${split}`));
   if (missing === undefined) return;
   throw new InputError(`the corpus ${directory} has no directory ${missing}; it needs train, valid and test`);
 }
 
 /**
- * The corpus in `directory`. Its tokenizer is read from `tokenizerPath`, or learned and written there.
- * @throws InputError if a split is missing or holds no document
+ * The corpus in `directory`, whose models are in `models`. Its tokenizer is read from there, or learned and written.
+ * @throws InputError if a split is missing or holds no document, or if the models are those of another corpus
  */
-export function openCorpus(directory: string, tokenizerPath: string, vocabSize: number): ExperimentCorpus {
+export function openCorpus(directory: string, models: string, vocabSize: number): ExperimentCorpus {
   requireSplits(directory);
-  const train = documentsInDirectory(`${directory}/train`);
-  if (!exists(tokenizerPath)) writeFileAtomic(tokenizerPath, jsonText(trainBpe(textsOf(train), { vocabSize })));
-  const tokenizer = tokenizerFromJson(readJson(tokenizerPath), tokenizerPath);
+  const [train, valid, test] = SPLITS.map((split) => documentsInDirectory(`${directory}/${split}`));
+  requireSameCorpus(directory, models, { train, valid, test });
+  const path = `${models}/tokenizer.json`;
+  if (!exists(path)) writeFileAtomic(path, jsonText(trainBpe(textsOf(train), { vocabSize })));
+  const tokenizer = tokenizerFromJson(readJson(path), path);
   return {
     name: corpusName(directory),
     tokenizer,
     train: tokenizeDocuments(train, tokenizer),
-    valid: tokenizeDocuments(documentsInDirectory(`${directory}/valid`), tokenizer),
-    test: tokenizeDocuments(documentsInDirectory(`${directory}/test`), tokenizer),
+    valid: tokenizeDocuments(valid, tokenizer),
+    test: tokenizeDocuments(test, tokenizer),
     names: namesDocuments(tokenizer),
   };
+}
+
+/**
+ * Models and results know their corpus by its name alone. So that those of another of the same name are not taken for its
+ * own, `corpus.json` beside the models tells the digests of its splits.
+ */
+function requireSameCorpus(directory: string, models: string, documents: Record<Split, readonly Document[]>): void {
+  const path = `${models}/corpus.json`;
+  const digests = SPLITS.map((split) => [split, digest(bytesOf(documents[split]))]);
+  const content = jsonText(Object.fromEntries(digests));
+  if (!exists(path)) writeFileAtomic(path, content);
+  if (jsonText(readJson(path)) === content) return;
+  const advice = "give another --out, or move the models and results away";
+  throw new InputError(
+    `${models} holds models of another corpus than ${directory}, or of another state of it; ${advice}`,
+  );
 }
 
 /** The same for every corpus, but for how they are encoded. */
@@ -64,6 +86,11 @@ function namesDocuments(tokenizer: Tokenizer): TokenizedDocument[] {
   return Array.from({ length: NAME_DOCUMENTS }, (_, i) => {
     return tokenizedText(`names-${i}`, () => (texts ??= [...namesTexts(NAME_DOCUMENTS, 0)])[i], tokenizer);
   });
+}
+
+function* bytesOf(documents: readonly Document[]): Generator<Uint8Array> {
+  const encoder = new TextEncoder();
+  for (const text of textsOf(documents)) yield encoder.encode(text);
 }
 
 /** One text at a time, so that they are not all in memory. */

@@ -72,7 +72,7 @@ export interface CoursePoint {
 export interface CellResult {
   readonly cell: string;
   readonly corpus: string;
-  /** Everything that decides the result: a result with another recipe is measured again. */
+  /** All that decides the result, but for the program and the corpus: a result with another recipe is measured again. */
   readonly recipe: unknown;
   readonly parameters: number;
   /** Of its own training, not of the cell that it began with. */

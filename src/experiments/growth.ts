@@ -5,7 +5,7 @@ import { evaluate, type TokenLoss } from "../train/evaluate.ts";
 import type { Cell, Experiment, Measurements, TrainedCell } from "./experiment.ts";
 import { rowsFor } from "./measure-cell.ts";
 import { MEMORY, names, withMemory, withXl } from "./recipe.ts";
-import { drawn, lineOf, perplexityText, sizeTable } from "./reporting.ts";
+import { drawn, lineOf, perplexityText, sizeTable, UNKNOWN } from "./reporting.ts";
 import type { Results } from "./results.ts";
 
 /** M in evaluation: every doubling. */
@@ -82,7 +82,7 @@ function unchanged(results: Results, corpus: string, name: string): Finding {
   const compared = results.number(corpus, name, "compared");
   return {
     claim: `${corpus}: tokens of ${name} before the old memory's end stay the same to the bit when it grows`,
-    found: compared === undefined ? "–" : `${changed} of ${wholeNumber(compared)} differ`,
+    found: compared === undefined ? UNKNOWN : `${changed} of ${wholeNumber(compared)} differ`,
     holds: changed === undefined ? undefined : changed === 0,
   };
 }

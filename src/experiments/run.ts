@@ -41,29 +41,28 @@ export interface ExperimentRun {
 export async function runExperiment(experiment: Experiment, run: ExperimentRun): Promise<boolean> {
   const { corpora, out, only, settings, signal, onStep, onEvaluation } = run;
   for (const directory of corpora) requireSplits(directory);
-  const done: CellResult[] = [];
-  for (const [place, directory] of corpora.entries()) {
+  const runs = corpora.flatMap((directory) => {
     const models = `${out}/models/${corpusName(directory)}`;
     const results = `${out}/${experiment.name}/${corpusName(directory)}`;
-    const corpus = openCorpus(directory, `${models}/tokenizer.json`, VOCABULARY);
-    const runs = experiment.cells.map((cell): CellRun => {
+    const corpus = openCorpus(directory, models, VOCABULARY);
+    return experiment.cells.map((cell): CellRun => {
       return { cell, corpus, settings, models, results, signal, onStep, onEvaluation };
     });
-    const known = new Map(runs.map((cellRun) => [cellRun, finishedResult(cellRun)]));
-    done.push(...[...known.values()].filter((result) => result !== undefined));
-    const wanted = only && withSources(only, experiment.cells);
-    for (const [index, cellRun] of runs.entries()) {
-      const { cell } = cellRun;
-      const finished = known.get(cellRun) !== undefined;
-      if (!finished && wanted?.has(cell.name) === false) continue;
-      run.onCell?.(corpus.name, cell, place * experiment.cells.length + index, finished);
-      if (!finished) {
-        const result = await runCell(cellRun);
-        if (result === undefined) return false;
-        done.push(result);
-      }
-      writeReport(experiment, run, done);
+  });
+  const known = runs.map(finishedResult);
+  const done = known.filter((result) => result !== undefined);
+  const wanted = only && withSources(only, experiment.cells);
+  for (const [index, cellRun] of runs.entries()) {
+    const { cell, corpus } = cellRun;
+    const finished = known[index] !== undefined;
+    if (!finished && wanted?.has(cell.name) === false) continue;
+    run.onCell?.(corpus.name, cell, index, finished);
+    if (!finished) {
+      const result = await runCell(cellRun);
+      if (result === undefined) return false;
+      done.push(result);
     }
+    writeReport(experiment, run, done);
   }
   return true;
 }

@@ -96,7 +96,8 @@ function equivalents(results: Results, corpus: string): ReportTable {
     const references = curve(results, corpus, reference);
     return curve(results, corpus, kind).map(([parameters, perplexity]) => {
       const needed = parametersFor(references, perplexity);
-      const beyond = perplexity < (references.at(-1)?.[1] ?? 0) ? " (extrapolated)" : "";
+      const within = perplexity <= references[0]?.[1] && perplexity >= (references.at(-1)?.[1] ?? 0);
+      const beyond = within ? "" : " (extrapolated)";
       const size = needed === undefined ? UNKNOWN : `${wholeNumber(needed)}${beyond}`;
       const times = needed === undefined ? UNKNOWN : `${(needed / parameters).toFixed(1)} times`;
       return [
@@ -114,15 +115,16 @@ function equivalents(results: Results, corpus: string): ReportTable {
 
 function findings(results: Results, corpus: string): Finding[] {
   return pairs.map(([kind, reference]) => {
-    const curves = [curve(results, corpus, kind), curve(results, corpus, reference)];
-    const complete = curves.every(({ length }) => length === WIDTHS.length);
-    const [ours, theirs] = curves;
+    const both = WIDTHS.map((width) => {
+      return [kind, reference].map((each) => results.perplexity(corpus, ofWidth(kinds[each], width).name));
+    });
+    const known = both.flatMap(([ours, theirs]) =>
+      ours === undefined || theirs === undefined ? [] : [[ours, theirs]],
+    );
     return {
       claim: `${corpus}: memory helps ${reference} models of every size`,
-      found: ours
-        .map(([, perplexity], i) => `${perplexityText(perplexity)} for ${perplexityText(theirs[i]?.[1])}`)
-        .join(", "),
-      holds: complete ? ours.every(([, perplexity], i) => perplexity < theirs[i][1]) : undefined,
+      found: both.map(([ours, theirs]) => `${perplexityText(ours)} for ${perplexityText(theirs)}`).join(", "),
+      holds: known.length === both.length ? known.every(([ours, theirs]) => ours < theirs) : undefined,
     };
   });
 }

@@ -11,6 +11,7 @@ import { wordsOfTokens } from "../text/words.ts";
 import type { ExperimentCorpus } from "./corpus.ts";
 import type { Experiment, Measurements, TrainedCell } from "./experiment.ts";
 import { MEMORY, names, withMemory, withXl } from "./recipe.ts";
+import { UNKNOWN } from "./reporting.ts";
 import type { Results } from "./results.ts";
 
 /** Tokens in the list of those that gained most. */
@@ -90,7 +91,7 @@ function rareGain(results: Results, corpus: string): Finding {
   const gains = groups.map(({ nats, natsWithout }) => natsWithout - nats);
   return {
     claim: `${corpus}: the rarest tokens gain more than the most frequent ones`,
-    found: gains.length > 0 ? gains.map((gain) => gain.toFixed(3)).join(", ") : "–",
+    found: gains.length > 0 ? gains.map((gain) => gain.toFixed(3)).join(", ") : UNKNOWN,
     holds: gains.length > 1 ? gains[0] > gains[gains.length - 1] : undefined,
   };
 }

@@ -62,7 +62,7 @@ export async function trainCell(training: CellTraining): Promise<TrainingRecord 
         onStep?.(metrics, recipe.options.steps);
       },
     });
-    if (!trainer.done) return undefined;
+    if (!trainer.done || signal?.aborted) return undefined; // its last evaluation may be owed
     const record = recordOf(recipe, readMetrics(directory));
     writeFileAtomic(done, jsonText(record));
     removeTree(`${directory}/checkpoint-${record.steps}`); // the only one that is kept
@@ -103,7 +103,7 @@ function sameTraining(record: TrainingRecord, recipe: CellRecipe, directory: str
 }
 
 function otherRecipe(directory: string): InputError {
-  const advice = "give the same --budget, --seed and --set as then, or another --out";
+  const advice = "give the same --budget, --eval-tokens, --seed and --set as then, or another --out";
   return new InputError(`${directory} holds a model that was trained otherwise; ${advice}`);
 }
 

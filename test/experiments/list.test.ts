@@ -141,8 +141,8 @@ test("the context report tells what is missed and what holds", () => {
     [
       ["math: xl is below plain", "−2.2 %", true],
       ["math: joint-2048 is below plain", "−4.6 %", true],
-      ["math: gate-32768-xl is below plain by at least 20 %", "−18.1 %", false],
-      ["math: gate-32768-xl is below xl by at least 7 %", "−16.2 %", true],
+      ["math: joint-2048-xl is below plain by at least 20 %", "−12.5 %", false],
+      ["math: joint-2048-xl is below xl by at least 7 %", "−10.5 %", true],
       ["math: of all, one with memory and XL cache is the best", "gate-32768-xl, 7.290", true],
     ],
   );
@@ -193,4 +193,28 @@ test("models of the scale experiment have heads that fill their width, two at le
     return [hidden_size, num_attention_heads].join();
   });
   assert.equal([...new Set(sizes)].sort(), ["128,2", "256,4", "64,2"]);
+});
+
+test("the scale report compares models of one size, and says what lies beyond those that were measured", () => {
+  const scale = experiments[2];
+  const known = results(scale).filter(({ cell }) => ["plain-c64", "plain", "joint-2048"].includes(cell));
+  const { findings, parts } = scale.report(new Results(["math"], BUDGET, known));
+  const [plain64, plain128, memory128] = known.map(({ evaluation }) => evaluation.results.at(-1)?.perplexity ?? 0);
+  assert.is(
+    findings[0].found,
+    `– for ${plain64.toPrecision(4)}, ${memory128.toPrecision(4)} for ${plain128.toPrecision(4)}, – for –`,
+  );
+  assert.is(findings[0].holds, undefined);
+  const table = parts.find((part) => part.kind === "table" && part.title === "Equally good on math");
+  assert.ok(table?.kind === "table");
+  assert.match(table.rows[0][3], / \(extrapolated\)$/, "it is better than the largest plain model");
+});
+
+test("without names first a model learns from as many tokens as with them", () => {
+  const steps = (name: string) => {
+    const cell = experiments[4].cells.find((each) => each.name === name);
+    assert.ok(cell);
+    return cellRecipe(cell, settings, VOCABULARY).options.steps;
+  };
+  assert.is(steps("joint-2048-xl-no-names"), steps("joint-2048-xl") + steps("names"));
 });

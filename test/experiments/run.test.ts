@@ -131,7 +131,13 @@ test("every cell is trained in a directory of its own and measured, and the repo
   assert.is(last.evaluation.results[0].perplexity, second.evaluation.results[1].perplexity, "the same model");
   assert.is(last.evaluation.results[0].recall?.[0].recall, 1, "quantised search is exact");
   assert.equal(last.measurements.numbers, { documents: 3, evalTokens: 120 });
-  assert.equal(fs.readdirSync(join(out, "models/math")).sort(), ["layer", "memory", "plain", "tokenizer.json"]);
+  assert.equal(fs.readdirSync(join(out, "models/math")).sort(), [
+    "corpus.json",
+    "layer",
+    "memory",
+    "plain",
+    "tokenizer.json",
+  ]);
   const files = ["config.json", "metrics.jsonl", "model.safetensors", "tokenizer.json", "trained.json"];
   assert.equal(fs.readdirSync(join(out, "models/math/memory")).sort(), files, "nothing that only training needs");
   const markdown = fs.readFileSync(join(out, "tiny/table.md"), "utf8");
@@ -199,6 +205,56 @@ test("a model that was trained otherwise is not taken for this one", async () =>
   const settings = tinySettings({ budget: 400 });
   const refused = await run(out, [plain], { settings }).catch((error: Error) => error.message);
   assert.match(String(refused), `${out}/models/math/plain holds a model that was trained otherwise`);
+});
+
+test("models of another corpus of the same name are not taken for its own", async () => {
+  const [out, other] = [newDirectory(), join(newDirectory(), "math")];
+  await run(out, [plain]);
+  writeTinyCorpus(other, 2);
+  const refused = await run(out, [plain], { corpora: [other] }).catch((error: Error) => error.message);
+  assert.match(String(refused), `${out}/models/math holds models of another corpus than ${other}`);
+  assert.is((await run(out, [plain])).steps, 0, "its own are as they were");
+});
+
+test("a course that was evaluated on other tokens is not taken for one of these", async () => {
+  const out = newDirectory();
+  await run(out, [plain, layer]);
+  const settings = tinySettings({ evalTokens: 60 });
+  const refused = await run(out, [plain, layer], { settings }).catch((error: Error) => error.message);
+  assert.match(String(refused), `${out}/models/math/layer holds a model that was trained otherwise; give the same`);
+  assert.is(resultIn(out, "plain").evaluation.tokens, 60 * 3, "without a course it is measured anew");
+});
+
+test("an evaluation in the course that was cut short, the last one too, is made up for", async () => {
+  const [whole, parts] = [newDirectory(), newDirectory()];
+  const course = { ...plain, courseEvaluations: 2 };
+  await run(whole, [course]);
+  for (const steps of [3, 6]) {
+    const abort = new AbortController();
+    const onStep = ({ step }: { step: number }) => {
+      if (step === steps) setTimeout(() => abort.abort(), 0); // when the evaluation has begun
+    };
+    assert.not.ok((await run(parts, [course], { signal: abort.signal, onStep })).done);
+  }
+  assert.ok((await run(parts, [course])).done);
+  assert.equal(resultIn(parts, "plain").course, resultIn(whole, "plain").course);
+});
+
+test("what is known of a later corpus is reported while an earlier one is computed", async () => {
+  const [out, other] = [newDirectory(), join(newDirectory(), "code")];
+  writeTinyCorpus(other, 2);
+  await run(out, [plain], { corpora: [other] });
+  const abort = new AbortController();
+  const onStep = () => (fs.existsSync(join(out, "tiny/math/plain.json")) ? abort.abort() : undefined);
+  await run(out, [plain, memory], { corpora: [at("math"), other], signal: abort.signal, onStep });
+  const reported = JSON.parse(fs.readFileSync(join(out, "tiny/results.json"), "utf8")).cells as CellResult[];
+  assert.equal(
+    reported.map(({ corpus, cell }) => [corpus, cell]),
+    [
+      ["code", "plain"],
+      ["math", "plain"],
+    ],
+  );
 });
 
 test("a corpus without one of its splits is refused before anything is done", async () => {
