@@ -3,13 +3,13 @@ import type { ModelConfig } from "../model/config.ts";
 import type { Finding, ReportTable } from "../report/experiment-report.ts";
 import type { TrainingOptions } from "../train/options.ts";
 import type { Cell, Experiment } from "./experiment.ts";
-import { gateTable, measureGates } from "./gates.ts";
 import { EVAL_TOKENS, MEMORY, names, withMemory, withXl, xl } from "./recipe.ts";
 import { percentText, perplexityTable, perplexityText, UNKNOWN } from "./reporting.ts";
 import type { Results } from "./results.ts";
+import { measureSteering, steeringTable } from "./steering.ts";
 
-const base = withXl(withMemory(MEMORY));
-const gate: Cell = { ...withXl(withMemory(MEMORY, "gate")), measure: measureGates };
+const base: Cell = { ...withXl(withMemory(MEMORY)), measure: measureSteering };
+const gate: Cell = { ...withXl(withMemory(MEMORY, "gate")), measure: measureSteering };
 
 /** `cell` with some keys of its configuration or its training replaced. */
 function vary(
@@ -132,7 +132,7 @@ export const ablations: Experiment = {
     parts: [
       perplexityTable("One thing changed", results, varied, base.name),
       perplexityTable("Seeds", results, seeds, xl.name),
-      ...results.corpora.map((corpus) => gateTable(results, corpus, gated, base)),
+      ...results.corpora.map((corpus) => steeringTable(results, corpus, [base, ...gated])),
       ...results.corpora.map((corpus) => searchTable(results, corpus)),
       ...results.corpora.map((corpus) => changesChart(results, corpus)),
       ...results.corpora.map((corpus) => recallChart(results, corpus)),
