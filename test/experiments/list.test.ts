@@ -210,6 +210,21 @@ test("the scale report compares models of one size, and says what lies beyond th
   assert.match(table.rows[0][3], / \(extrapolated\)$/, "it is better than the largest plain model");
 });
 
+test("the scale report says that memory helps where it does at every size, and not where it does not at one", () => {
+  const scale = experiments[2];
+  const held = (worse?: string) => {
+    const known = results(scale).map((result) => {
+      const { evaluation } = result;
+      const last = evaluation.results.map((each) => ({ ...each, perplexity: 99 }));
+      return result.cell === worse ? { ...result, evaluation: { ...evaluation, results: last } } : result;
+    });
+    return scale.report(new Results(["math"], BUDGET, known)).findings.map(({ holds }) => holds);
+  };
+  assert.equal(held(), [true, true]);
+  assert.equal(held("joint-2048-c64"), [false, true]);
+  assert.equal(held("joint-2048-xl"), [true, false]);
+});
+
 test("without names first a model learns from as many tokens as with them", () => {
   const steps = (name: string) => {
     const cell = experiments[4].cells.find((each) => each.name === name);
