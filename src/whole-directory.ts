@@ -2,7 +2,7 @@
  * Directories that are there as a whole or not at all: written under another name, and renamed when they are complete. A
  * process that is killed meanwhile leaves what it wrote under that other name, which ends in `.tmp-` and its number.
  */
-import { removeTree, rename, temporaryName } from "./platform.ts";
+import { exists, removeTree, rename, temporaryName } from "./platform.ts";
 
 /**
  * Has `write` fill a directory, and calls it `directory` then; returns what `write` does. If that throws, nothing
@@ -17,6 +17,6 @@ export function writeDirectory<T>(directory: string, write: (unfinished: string)
     rename(unfinished, name);
     return result;
   } finally {
-    removeTree(unfinished);
+    if (exists(unfinished)) removeTree(unfinished);
   }
 }

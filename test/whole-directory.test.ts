@@ -57,3 +57,11 @@ test("what is in a directory of that name stays as it is", () => {
   assert.equal(fs.readdirSync(root), ["taken"]);
   assert.equal(fs.readdirSync(taken), ["old.txt"]);
 });
+
+test("where no directory can be, what is told is that it cannot be written", () => {
+  const root = newDirectory();
+  writeFileAtomic(join(root, "file"), "");
+  const below = join(root, "file/below");
+  const write = () => writeDirectory(below, (unfinished) => writeFileAtomic(`${unfinished}/a.txt`, "a"));
+  assert.match(refusal(write), /^cannot write /);
+});
