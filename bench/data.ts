@@ -1,7 +1,7 @@
 /**
  * Inputs of the benchmarks: the same numbers on every machine and in every run.
  */
-import { Random } from "../src/random.ts";
+import { Random } from "../src/base/random.ts";
 import type { Input } from "./family.ts";
 
 /** `length` numbers, uniform in [-1, 1). */

@@ -2,11 +2,12 @@
  * What the benchmarks of a whole model share: its configuration, its first parameters in a form that others can read, and
  * the text that it reads.
  */
+
+import { Random } from "../src/base/random.ts";
 import type { ModelConfig } from "../src/model/config.ts";
 import { parameterShapes } from "../src/model/parameters.ts";
 import { preset } from "../src/model/presets.ts";
 import type { Transformer } from "../src/model/transformer.ts";
-import { Random } from "../src/random.ts";
 import type { Case, Input, Problem } from "./family.ts";
 
 /** The preset `small`: 4 layers of 256, 4 heads of 64, bytes. With `memory` pairs in its memory layer, or without one. */

@@ -1,7 +1,7 @@
 /**
  * The process of our own implementations: the library's kernels behind the same pipe that every peer answers on.
  */
-import { nodeThread } from "../src/platform-worker.ts";
+import { nodeThread } from "../src/platform/worker.ts";
 import { useThreads, webThread } from "../src/wasm/parallel.ts";
 import { build } from "../src/wasm/runtime.ts";
 import { families } from "./families.ts";

@@ -5,7 +5,11 @@
 
 // A model: configure it, build it, let it read and write.
 
-export { InputError } from "./errors.ts";
+export { InputError } from "./base/errors.ts";
+export { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "./formats/safetensors.ts";
+export { type Inspection, type InspectOptions, inspect } from "./inspect/inspect.ts";
+export { type InspectionSummary, summarize, type TokenGroup } from "./inspect/inspection-summary.ts";
+export type { RetrievedPair, RetrievedPairs } from "./inspect/retrieved-pairs.ts";
 export { applyOverrides, configFields, type ModelConfig, parseConfig } from "./model/config.ts";
 export {
   type GeneratedToken,
@@ -16,12 +20,8 @@ export {
   readDocument,
   readDocuments,
 } from "./model/generate.ts";
-export { type Inspection, type InspectOptions, inspect } from "./model/inspect.ts";
-export { type InspectionSummary, summarize, type TokenGroup } from "./model/inspection-summary.ts";
 export { preset, presetNames } from "./model/presets.ts";
 export { halfModelTensors, modelFromTensors, modelTensors, type WeightDtype } from "./model/pretrained.ts";
-export type { RetrievedPair, RetrievedPairs } from "./model/retrieved-pairs.ts";
-export { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "./model/safetensors.ts";
 export type { ModelState, StateOptions } from "./model/state.ts";
 export { type SegmentInput, Transformer } from "./model/transformer.ts";
 export { Reader, type ReaderOptions } from "./reader.ts";
@@ -73,7 +73,7 @@ export { parameter, Tensor, tensor } from "./autodiff/tensor.ts";
 
 // The machine: memory, threads, random numbers.
 
-export { Random } from "./random.ts";
+export { Random } from "./base/random.ts";
 export { OutOfMemoryError } from "./wasm/heap.ts";
 export { type Thread, ThreadDeathError, threadCount, useThreads, webThread } from "./wasm/parallel.ts";
 export { build, heap } from "./wasm/runtime.ts";

@@ -10,8 +10,8 @@ export {
 } from "./data/corpus.ts";
 export * from "./index.ts";
 export { readMemory, writeMemory } from "./memory/disk.ts";
-export { withLock } from "./platform-lock.ts";
-export { nodeThread } from "./platform-worker.ts";
+export { withLock } from "./platform/lock.ts";
+export { nodeThread } from "./platform/worker.ts";
 export {
   type Checkpoint,
   loadCheckpoint,

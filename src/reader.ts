@@ -5,6 +5,8 @@
  * Each document, and each generated text with its prompt, enters the memory whole and is context no more. Nothing is
  * computed here. While a reader lives, its model must not be trained.
  */
+
+import { type Inspection, type InspectOptions, inspect } from "./inspect/inspect.ts";
 import type { KvMemory } from "./memory/memory.ts";
 import { type MemorySnapshot, requireModel, restoreSnapshot, takeSnapshot } from "./memory/snapshot.ts";
 import { fingerprint } from "./model/fingerprint.ts";
@@ -15,7 +17,6 @@ import {
   type ReadingOptions,
   readDocument,
 } from "./model/generate.ts";
-import { type Inspection, type InspectOptions, inspect } from "./model/inspect.ts";
 import type { ModelState } from "./model/state.ts";
 import type { Transformer } from "./model/transformer.ts";
 import type { Tokenizer } from "./text/tokenizer.ts";

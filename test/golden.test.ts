@@ -1,6 +1,6 @@
 import * as assert from "uvu/assert";
-import { readSafetensors } from "../src/model/safetensors.ts";
-import { exists, readFile } from "../src/platform.ts";
+import { readSafetensors } from "../src/formats/safetensors.ts";
+import { exists, readFile } from "../src/platform/files.ts";
 import { golden, goldenVariants } from "./golden.ts";
 import { suite } from "./harness.ts";
 

@@ -7,9 +7,9 @@
  * `seg4.grad.*`, for the parameters that fixtures/make-fixtures.ts keeps. Weights are [out, in].
  */
 import { fileURLToPath } from "node:url";
+import { readSafetensors, type SafetensorsFile, type StoredTensor } from "../src/formats/safetensors.ts";
 import { type ModelConfig, parseConfig } from "../src/model/config.ts";
-import { readSafetensors, type SafetensorsFile, type StoredTensor } from "../src/model/safetensors.ts";
-import { readFile } from "../src/platform.ts";
+import { readFile } from "../src/platform/files.ts";
 
 export const goldenVariants = ["plain", "xl", "memory", "memory-xl", "memory-joint"] as const;
 export type GoldenVariant = (typeof goldenVariants)[number];

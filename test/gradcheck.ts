@@ -7,7 +7,7 @@
 import * as assert from "uvu/assert";
 import { backward, step } from "../src/autodiff/tape.ts";
 import { parameter, sizeOf, type Tensor } from "../src/autodiff/tensor.ts";
-import { Random } from "../src/random.ts";
+import { Random } from "../src/base/random.ts";
 
 /** Double-precision values of an op's inputs, row-major, in the op's order. */
 export type Oracle = (...inputs: Float64Array[]) => Float64Array;

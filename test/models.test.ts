@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import * as assert from "uvu/assert";
 import { packageDirectory } from "../src/cli/package.ts";
-import { readSafetensors } from "../src/model/safetensors.ts";
+import { readSafetensors } from "../src/formats/safetensors.ts";
 import { loadModel } from "../src/train/checkpoint.ts";
 import { evaluate } from "../src/train/evaluate.ts";
 import { suite } from "./harness.ts";

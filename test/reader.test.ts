@@ -1,8 +1,8 @@
 /** A reader: what it reads, writes and judges is what the model itself does, and survives being kept. */
 import * as assert from "uvu/assert";
+import { summarize } from "../src/inspect/inspection-summary.ts";
 import { decodeMemory, encodeMemory } from "../src/memory/memory-file.ts";
 import { generate, readDocument } from "../src/model/generate.ts";
-import { summarize } from "../src/model/inspection-summary.ts";
 import { Transformer } from "../src/model/transformer.ts";
 import { Reader } from "../src/reader.ts";
 import { tokenTexts } from "../src/text/token-stream.ts";

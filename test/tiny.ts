@@ -1,7 +1,8 @@
 /** A model small enough to train in a test, and documents for it. Odd sizes throughout. */
+
+import { Random } from "../src/base/random.ts";
 import type { TokenizedDocument } from "../src/data/corpus.ts";
 import { type ModelConfig, parseConfig } from "../src/model/config.ts";
-import { Random } from "../src/random.ts";
 
 /** Two layers of width 12, segments of 7 tokens, a memory of 17 pairs in the second layer, a vocabulary of bytes. */
 export function tinyConfig(overrides: Partial<ModelConfig> = {}): ModelConfig {

@@ -8,7 +8,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { makeDirectory, writeFileAtomic } from "../../src/platform.ts";
+import { makeDirectory, writeFileAtomic } from "../../src/platform/files.ts";
 import { blasFolder, peersFolder } from "../places.ts";
 import { isPython } from "./registry.ts";
 

@@ -4,15 +4,15 @@
  */
 import { spawnSync } from "node:child_process";
 import process from "node:process";
-import { InputError } from "../errors.ts";
-import { NAME_DOCUMENTS, namesTexts } from "../experiments/names.ts";
-import { exists, isDirectory, writeFileAtomic } from "../platform.ts";
+import { InputError } from "../base/errors.ts";
+import { gatherCorpus, type SourceKind, splits } from "../data/gather-corpus.ts";
+import { NAME_DOCUMENTS, namesTexts } from "../experiments/lab/invented-names.ts";
+import { exists, isDirectory, writeFileAtomic } from "../platform/files.ts";
+import { writeDirectory } from "../platform/whole-directory.ts";
 import { wholeNumber } from "../report/progress.ts";
 import { formatTable } from "../report/table.ts";
-import { writeDirectory } from "../whole-directory.ts";
-import { type Command, command } from "./command.ts";
-import { gatherCorpus, type SourceKind, splits } from "./gather-corpus.ts";
-import { flag, integer, required, text } from "./options.ts";
+import { type Command, command } from "./arguments/command.ts";
+import { flag, integer, required, text } from "./arguments/options.ts";
 
 /** Without tests, and without what are tables rather than programs. */
 const PYTHON: SourceKind = {

@@ -1,19 +1,19 @@
 /** `memorizing eval`: perplexity and bits per byte with memories of several sizes, over exactly the same tokens. */
 import process from "node:process";
+import { InputError } from "../base/errors.ts";
 import { tokenizeDocuments } from "../data/corpus.ts";
-import { InputError } from "../errors.ts";
 import { LossesFile } from "../report/losses.ts";
 import { memoryTable } from "../report/memory-table.ts";
 import { ProgressLine, tokenProgress } from "../report/progress.ts";
 import { recallTable } from "../report/recall-table.ts";
 import { loadModel } from "../train/checkpoint.ts";
 import { type EvaluationResult, evaluate, type TokenLoss } from "../train/evaluate.ts";
-import { command } from "./command.ts";
+import { command } from "./arguments/command.ts";
+import { flag, integer, integers, required, text, texts } from "./arguments/options.ts";
 import { documentsAt } from "./documents.ts";
 import { loadOption, memoryAt } from "./memories.ts";
 import { defaultMemorySizes } from "./memory-sizes.ts";
 import { setOption } from "./model-config.ts";
-import { flag, integer, integers, required, text, texts } from "./options.ts";
 import { startThreads, threadsOption } from "./threads.ts";
 
 export const evalCommand = command(

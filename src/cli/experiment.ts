@@ -1,24 +1,24 @@
 /** `memorizing experiment`: runs one of the paper's experiments in small, or goes on with it, and writes its report. */
 import { availableParallelism, cpus } from "node:os";
 import process from "node:process";
-import { InputError } from "../errors.ts";
-import type { RunSettings } from "../experiments/cell-recipe.ts";
-import { corpusName } from "../experiments/corpus.ts";
-import { expectedHours, expectedSeconds } from "../experiments/cost.ts";
-import type { Experiment } from "../experiments/experiment.ts";
+import { nearest } from "../base/did-you-mean.ts";
+import { InputError } from "../base/errors.ts";
+import type { RunSettings } from "../experiments/lab/cell-recipe.ts";
+import { corpusName } from "../experiments/lab/corpus.ts";
+import { expectedHours, expectedSeconds } from "../experiments/lab/cost.ts";
+import type { Experiment } from "../experiments/lab/experiment.ts";
+import { BUDGET } from "../experiments/lab/recipe.ts";
+import { runExperiment } from "../experiments/lab/run.ts";
 import { experiments } from "../experiments/list.ts";
-import { BUDGET } from "../experiments/recipe.ts";
-import { runExperiment } from "../experiments/run.ts";
-import { nearest } from "../model/nearest.ts";
-import { withLock } from "../platform-lock.ts";
+import { withLock } from "../platform/lock.ts";
 import { duration, ProgressLine, wholeNumber } from "../report/progress.ts";
 import { formatTable } from "../report/table.ts";
 import { build } from "../wasm/runtime.ts";
-import { command } from "./command.ts";
+import { command } from "./arguments/command.ts";
+import { flag, integer, text, texts } from "./arguments/options.ts";
 import { ensureCodeCorpus } from "./corpus.ts";
 import { ExperimentProgress } from "./experiment-progress.ts";
 import { INTERRUPTED, interruptible } from "./interruption.ts";
-import { flag, integer, text, texts } from "./options.ts";
 import { startThreads, threadsOption } from "./threads.ts";
 
 const OUT = "runs/experiments";

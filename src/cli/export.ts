@@ -1,12 +1,12 @@
 /** `memorizing export`: writes a model once more, with its weights as halves if they are to take half the bytes. */
 import process from "node:process";
-import { choice, type Field } from "../model/fields.ts";
+import { choice, type Field } from "../base/fields.ts";
 import type { WeightDtype } from "../model/pretrained.ts";
 import { wholeNumber } from "../report/progress.ts";
 import { loadModel, saveModel } from "../train/checkpoint.ts";
-import { command } from "./command.ts";
+import { command } from "./arguments/command.ts";
+import { fieldOptions, flag, required, text } from "./arguments/options.ts";
 import { setOption } from "./model-config.ts";
-import { fieldOptions, flag, required, text } from "./options.ts";
 
 interface ExportOptions {
   dtype: WeightDtype;

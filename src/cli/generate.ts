@@ -4,10 +4,10 @@ import { documentsFromFiles, tokenizeDocuments } from "../data/corpus.ts";
 import { type GenerationOptions, generate, generationFields, readDocuments } from "../model/generate.ts";
 import { ProgressLine, tokenProgress } from "../report/progress.ts";
 import { loadModel } from "../train/checkpoint.ts";
-import { command } from "./command.ts";
+import { command } from "./arguments/command.ts";
+import { fieldOptions, givenOf, integer, text, texts } from "./arguments/options.ts";
 import { loadOption, memoryAt, requireMemory, saveMemory, stateWith } from "./memories.ts";
 import { setOption } from "./model-config.ts";
-import { fieldOptions, givenOf, integer, text, texts } from "./options.ts";
 import { startThreads, threadsOption } from "./threads.ts";
 import { requireWritableFile } from "./writable.ts";
 

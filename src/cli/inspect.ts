@@ -1,8 +1,8 @@
 /** `memorizing inspect`: reads a document with and without memory, and shows what was retrieved and what it helped. */
 import process from "node:process";
 import { documentsFromFiles, textOf } from "../data/corpus.ts";
-import { inspect } from "../model/inspect.ts";
-import { summarize } from "../model/inspection-summary.ts";
+import { inspect } from "../inspect/inspect.ts";
+import { summarize } from "../inspect/inspection-summary.ts";
 import { writeInspectionPage } from "../report/html/inspection-page.ts";
 import { MOST_PAIRS } from "../report/html/report-data.ts";
 import { InspectedText } from "../report/inspected-text.ts";
@@ -11,10 +11,10 @@ import { inspectionTables } from "../report/inspection-table.ts";
 import { ProgressLine, tokenProgress } from "../report/progress.ts";
 import { wordsOfTokens } from "../text/words.ts";
 import { loadModel } from "../train/checkpoint.ts";
-import { command } from "./command.ts";
+import { command } from "./arguments/command.ts";
+import { flag, integer, text } from "./arguments/options.ts";
 import { loadOption, memoryAt } from "./memories.ts";
 import { setOption } from "./model-config.ts";
-import { flag, integer, text } from "./options.ts";
 import { startThreads, threadsOption } from "./threads.ts";
 import { requireWritableFile } from "./writable.ts";
 

@@ -5,15 +5,15 @@
  */
 import process from "node:process";
 import { NotFiniteError } from "../autodiff/tape.ts";
-import { InputError } from "../errors.ts";
-import { nearest } from "../model/nearest.ts";
+import { nearest } from "../base/did-you-mean.ts";
+import { InputError } from "../base/errors.ts";
 import { formatTable } from "../report/table.ts";
 import { OutOfMemoryError } from "../wasm/heap.ts";
 import { ThreadDeathError } from "../wasm/parallel.ts";
 import { build } from "../wasm/runtime.ts";
-import type { Command } from "./command.ts";
+import type { Command } from "./arguments/command.ts";
 import { corpusCodeCommand, corpusNamesCommand, corpusProofsCommand } from "./corpus.ts";
-import { demoCommand } from "./demo.ts";
+import { demoCommand } from "./demo/demo.ts";
 import { evalCommand } from "./eval.ts";
 import { experimentCommand } from "./experiment.ts";
 import { exportCommand } from "./export.ts";

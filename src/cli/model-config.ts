@@ -2,13 +2,13 @@
  * The configuration that `train` is told: a preset or a file, then single keys. The vocabulary follows the tokenizer; a file
  * or a key that says otherwise is refused.
  */
-import { InputError } from "../errors.ts";
-import { readJson } from "../json-file.ts";
+import { InputError } from "../base/errors.ts";
+import { describeValues } from "../base/fields.ts";
+import { readJson } from "../formats/json-file.ts";
 import { applyOverrides, configFields, type ModelConfig, parseConfig } from "../model/config.ts";
-import { describeValues } from "../model/fields.ts";
 import { preset, presetNames } from "../model/presets.ts";
 import { formatTable } from "../report/table.ts";
-import { text, texts } from "./options.ts";
+import { text, texts } from "./arguments/options.ts";
 
 export const DEFAULT_PRESET = "small";
 

@@ -1,8 +1,8 @@
 /** Where this program is installed, and its version: found from this file, which may run from `src` or from `dist/src`. */
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readJson } from "../json-file.ts";
-import { exists } from "../platform.ts";
+import { readJson } from "../formats/json-file.ts";
+import { exists } from "../platform/files.ts";
 
 /** The directory of package.json. */
 export function packageDirectory(): string {

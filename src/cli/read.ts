@@ -2,15 +2,15 @@
 import process from "node:process";
 import { type Document, tokenizeDocuments } from "../data/corpus.ts";
 import { memorizeDocuments } from "../model/generate.ts";
-import { exists } from "../platform.ts";
+import { exists } from "../platform/files.ts";
 import { ProgressLine, tokenProgress, wholeNumber } from "../report/progress.ts";
 import { loadModel } from "../train/checkpoint.ts";
-import { command } from "./command.ts";
+import { command } from "./arguments/command.ts";
+import { flag, integer, required, text } from "./arguments/options.ts";
 import { documentsAt } from "./documents.ts";
 import { INTERRUPTED, interruptible } from "./interruption.ts";
 import { memoryAt, requireMemory, saveMemory, stateWith } from "./memories.ts";
 import { setOption } from "./model-config.ts";
-import { flag, integer, required, text } from "./options.ts";
 import { startThreads, threadsOption } from "./threads.ts";
 import { requireWritableFile } from "./writable.ts";
 

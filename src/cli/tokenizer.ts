@@ -1,12 +1,12 @@
 /** `memorizing tokenizer train`: learns a byte-level BPE vocabulary and writes it as a Hugging Face tokenizer.json. */
 import process from "node:process";
 import { type Document, documentsInDirectory, textOf } from "../data/corpus.ts";
-import { jsonText } from "../json-file.ts";
-import { writeFileAtomic } from "../platform.ts";
+import { jsonText } from "../formats/json-file.ts";
+import { writeFileAtomic } from "../platform/files.ts";
 import { ProgressLine } from "../report/progress.ts";
 import { trainBpe } from "../text/bpe-trainer.ts";
-import { command } from "./command.ts";
-import { flag, integer, required, text } from "./options.ts";
+import { command } from "./arguments/command.ts";
+import { flag, integer, required, text } from "./arguments/options.ts";
 
 export const tokenizerTrainCommand = command(
   {

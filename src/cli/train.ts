@@ -1,8 +1,8 @@
 /** `memorizing train`: trains a model on a directory of documents, or goes on with a run that was saved. */
 import process from "node:process";
+import { InputError } from "../base/errors.ts";
 import { documentsInDirectory, type TokenizedDocument, tokenizeDocuments } from "../data/corpus.ts";
-import { InputError } from "../errors.ts";
-import { withLock } from "../platform-lock.ts";
+import { withLock } from "../platform/lock.ts";
 import { writeStalenessPage } from "../report/html/staleness-page.ts";
 import { ProgressLine, trainingLine, wholeNumber } from "../report/progress.ts";
 import type { EvaluateOptions, EvaluationResult } from "../train/evaluate.ts";
@@ -10,11 +10,11 @@ import { readMetrics } from "../train/metrics.ts";
 import { type TrainingOptions, trainingFields } from "../train/options.ts";
 import { runTraining } from "../train/run.ts";
 import type { StepMetrics } from "../train/trainer.ts";
-import { command } from "./command.ts";
+import { command } from "./arguments/command.ts";
+import { fieldOptions, flag, givenOf, integer, required, text, type Values } from "./arguments/options.ts";
 import { INTERRUPTED, interruptible } from "./interruption.ts";
 import { defaultMemorySizes } from "./memory-sizes.ts";
 import { configHelp, configOptions } from "./model-config.ts";
-import { fieldOptions, flag, givenOf, integer, required, text, type Values } from "./options.ts";
 import { startThreads, threadsOption } from "./threads.ts";
 import { beginRun, type Run, resumeRun } from "./training-start.ts";
 

@@ -1,7 +1,8 @@
 /** How a training run begins: afresh, or from the newest whole checkpoint in its directory. Nothing is written here. */
+
+import { InputError } from "../base/errors.ts";
 import { documentsInDirectory, tokenizeDocuments } from "../data/corpus.ts";
-import { InputError } from "../errors.ts";
-import { readJson } from "../json-file.ts";
+import { readJson } from "../formats/json-file.ts";
 import { preset } from "../model/presets.ts";
 import { Transformer } from "../model/transformer.ts";
 import { byteTokenizer, type Tokenizer, tokenizerFromJson } from "../text/tokenizer.ts";

@@ -1,7 +1,7 @@
 /** Tries whether results can be written before hours are spent on them. */
 import { dirname } from "node:path";
-import { InputError } from "../errors.ts";
-import { isDirectory, makeDirectory, removeFile, writeFileAtomic } from "../platform.ts";
+import { InputError } from "../base/errors.ts";
+import { isDirectory, makeDirectory, removeFile, writeFileAtomic } from "../platform/files.ts";
 
 /** Tries to write beside the file, which may exist and is not touched; its directory is made if it is missing. */
 export function requireWritableFile(path: string): void {

@@ -6,8 +6,8 @@
  * reads tokens o … o+T−1 and predicts o+1 … o+T, the next segment starts at o+T, and the last is padded, not dropped. A
  * document of one token or none predicts nothing and takes no row. Nothing here knows of models or memories.
  */
-import { InputError } from "../errors.ts";
-import { Random, type RandomState } from "../random.ts";
+import { InputError } from "../base/errors.ts";
+import { Random, type RandomState } from "../base/random.ts";
 import type { TokenizedDocument } from "./corpus.ts";
 
 /** One segment of every row. */

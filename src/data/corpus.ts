@@ -6,8 +6,8 @@
  * same directory and nowhere else: nothing is read that the user did not name, and nothing in circles. Order is by name, so
  * it is the same on every machine; shuffling, and cutting into segments, is left to batches.ts.
  */
-import { InputError } from "../errors.ts";
-import { type DirectoryEntry, leadsToFileIn, listDirectory } from "../platform.ts";
+import { InputError } from "../base/errors.ts";
+import { type DirectoryEntry, leadsToFileIn, listDirectory } from "../platform/files.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { readTextFile } from "./text-file.ts";
 

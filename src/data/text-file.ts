@@ -1,10 +1,10 @@
 /**
  * Reads one text file to the letter: UTF-8 only, a byte order mark kept as the character it is, line ends as they are.
  * What is not text is refused by name and place, for a wrong file among thousands must be found. The system's own
- * refusals (no such file, no permission) come from platform.ts.
+ * refusals (no such file, no permission) come from platform/files.ts.
  */
-import { InputError } from "../errors.ts";
-import { readTextBytes } from "../platform.ts";
+import { InputError } from "../base/errors.ts";
+import { readTextBytes } from "../platform/files.ts";
 
 /** The whole file; throws an InputError for a binary file (one with a zero byte) and for bytes that are not UTF-8. */
 export function readTextFile(path: string): string {

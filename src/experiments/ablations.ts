@@ -2,11 +2,11 @@
 import type { ModelConfig } from "../model/config.ts";
 import type { Finding, ReportTable } from "../report/experiment-report.ts";
 import type { TrainingOptions } from "../train/options.ts";
-import type { Cell, Experiment } from "./experiment.ts";
-import { EVAL_TOKENS, MEMORY, names, withMemory, withXl, xl } from "./recipe.ts";
-import { percentText, perplexityTable, perplexityText, UNKNOWN } from "./reporting.ts";
-import type { Results } from "./results.ts";
-import { measureSteering, steeringTable } from "./steering.ts";
+import type { Cell, Experiment } from "./lab/experiment.ts";
+import { measureSteering, steeringTable } from "./lab/gates-and-scales.ts";
+import { EVAL_TOKENS, MEMORY, names, withMemory, withXl, xl } from "./lab/recipe.ts";
+import { percentText, perplexityTable, perplexityText, UNKNOWN } from "./lab/reporting.ts";
+import type { Results } from "./lab/results.ts";
 
 const base: Cell = { ...withXl(withMemory(MEMORY)), measure: measureSteering };
 const gate: Cell = { ...withXl(withMemory(MEMORY, "gate")), measure: measureSteering };

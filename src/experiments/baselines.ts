@@ -1,13 +1,13 @@
 /** What simpler ways of looking back do, alone and on top of a memory: neural cache, kNN-LM; and attention to all of a memory. */
 import type { ReportTable } from "../report/experiment-report.ts";
 import type { Bar } from "../report/html/chart.ts";
-import type { Cell, Experiment, Measurements, TrainedCell } from "./experiment.ts";
-import { mixture } from "./interpolation.ts";
-import { knnLm } from "./knn-lm.ts";
-import { neuralCache } from "./neural-cache.ts";
-import { EVAL_TOKENS, MEMORY, names, plain, withMemory, withXl, xl } from "./recipe.ts";
-import { percentText, perplexityText, UNKNOWN } from "./reporting.ts";
-import type { Results } from "./results.ts";
+import { mixture } from "./copying/interpolation.ts";
+import { knnLm } from "./copying/knn-lm.ts";
+import { neuralCache } from "./copying/neural-cache.ts";
+import type { Cell, Experiment, Measurements, TrainedCell } from "./lab/experiment.ts";
+import { EVAL_TOKENS, MEMORY, names, plain, withMemory, withXl, xl } from "./lab/recipe.ts";
+import { percentText, perplexityText, UNKNOWN } from "./lab/reporting.ts";
+import type { Results } from "./lab/results.ts";
 
 /** By the prefix of their numbers in a result. The cache sees as far back as the memory. */
 const methods = { cache: neuralCache(MEMORY), knn: knnLm };

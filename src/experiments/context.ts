@@ -1,9 +1,9 @@
 /** Table 4: what a model gains from seeing further, by a longer segment, a Transformer-XL cache or a memory. */
 import type { Finding, ReportChart, ReportTable } from "../report/experiment-report.ts";
-import type { Cell, Experiment } from "./experiment.ts";
-import { EVAL_TOKENS, MEMORY, names, plain, recipeTraining, withMemory, withXl, XL_CACHE, xl } from "./recipe.ts";
-import { drawn, knownOf, lineOf, lowerBy, perplexityTable, perplexityText, UNKNOWN } from "./reporting.ts";
-import type { Results } from "./results.ts";
+import type { Cell, Experiment } from "./lab/experiment.ts";
+import { EVAL_TOKENS, MEMORY, names, plain, recipeTraining, withMemory, withXl, XL_CACHE, xl } from "./lab/recipe.ts";
+import { drawn, knownOf, lineOf, lowerBy, perplexityTable, perplexityText, UNKNOWN } from "./lab/reporting.ts";
+import type { Results } from "./lab/results.ts";
 
 const SIZES = [512, MEMORY, 8192, 32768];
 const XL_SIZES = [MEMORY, 8192, 32768];

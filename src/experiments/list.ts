@@ -2,8 +2,8 @@
 import { ablations } from "./ablations.ts";
 import { baselines } from "./baselines.ts";
 import { context } from "./context.ts";
-import type { Experiment } from "./experiment.ts";
 import { growth } from "./growth.ts";
+import type { Experiment } from "./lab/experiment.ts";
 import { retrofit } from "./retrofit.ts";
 import { scale } from "./scale.ts";
 import { tokens } from "./tokens.ts";

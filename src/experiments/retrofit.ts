@@ -1,10 +1,10 @@
 /** Figure 6: giving a memory to a model that was trained without one, and how fast it learns to use it. */
 import type { Finding, ReportTable } from "../report/experiment-report.ts";
 import { percent } from "../report/memory-table.ts";
-import type { Cell, Experiment } from "./experiment.ts";
-import { EVAL_TOKENS, MEMORY, names, plain, withMemory } from "./recipe.ts";
-import { perplexityTable, UNKNOWN } from "./reporting.ts";
-import type { Results } from "./results.ts";
+import type { Cell, Experiment } from "./lab/experiment.ts";
+import { EVAL_TOKENS, MEMORY, names, plain, withMemory } from "./lab/recipe.ts";
+import { perplexityTable, UNKNOWN } from "./lab/reporting.ts";
+import type { Results } from "./lab/results.ts";
 
 /** Training tokens of a retrofit as a share of the pre-training's, and how often it is evaluated meanwhile. */
 const SHARE = 0.1;

@@ -1,10 +1,10 @@
 /** Figure 1: how much larger a model without memory must be to predict as well as one with. */
 import type { Finding, ReportTable } from "../report/experiment-report.ts";
 import { wholeNumber } from "../report/progress.ts";
-import type { Cell, Experiment } from "./experiment.ts";
-import { EVAL_TOKENS, MEMORY, names, plain, recipeTraining, withMemory, withXl, xl } from "./recipe.ts";
-import { drawn, perplexityTable, perplexityText, UNKNOWN } from "./reporting.ts";
-import type { Results } from "./results.ts";
+import type { Cell, Experiment } from "./lab/experiment.ts";
+import { EVAL_TOKENS, MEMORY, names, plain, recipeTraining, withMemory, withXl, xl } from "./lab/recipe.ts";
+import { drawn, perplexityTable, perplexityText, UNKNOWN } from "./lab/reporting.ts";
+import type { Results } from "./lab/results.ts";
 
 /** C of the recipe, and those of a smaller and a larger model; F is 4 C. */
 const WIDTH = 128;

@@ -1,18 +1,18 @@
 /** Section 4.6: which tokens a memory helps, over one long document, and what it retrieves for them. */
 import type { TokenizedDocument } from "../data/corpus.ts";
-import { type Inspection, inspect } from "../model/inspect.ts";
-import { gainOf, summarize, type TokenGroup } from "../model/inspection-summary.ts";
+import { type Inspection, inspect } from "../inspect/inspect.ts";
+import { gainOf, summarize, type TokenGroup } from "../inspect/inspection-summary.ts";
 import type { Finding, ReportChart, ReportTable, ReportText } from "../report/experiment-report.ts";
 import { writeInspectionPage } from "../report/html/inspection-page.ts";
 import { InspectedText } from "../report/inspected-text.ts";
 import { inspectionTables } from "../report/inspection-table.ts";
 import { wholeNumber } from "../report/progress.ts";
 import { wordsOfTokens } from "../text/words.ts";
-import type { ExperimentCorpus } from "./corpus.ts";
-import type { Experiment, Measurements, TrainedCell } from "./experiment.ts";
-import { MEMORY, names, withMemory, withXl } from "./recipe.ts";
-import { UNKNOWN } from "./reporting.ts";
-import type { Results } from "./results.ts";
+import type { ExperimentCorpus } from "./lab/corpus.ts";
+import type { Experiment, Measurements, TrainedCell } from "./lab/experiment.ts";
+import { MEMORY, names, withMemory, withXl } from "./lab/recipe.ts";
+import { UNKNOWN } from "./lab/reporting.ts";
+import type { Results } from "./lab/results.ts";
 
 /** Tokens in the list of those that gained most. */
 const MOST_GAINED = 12;

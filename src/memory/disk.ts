@@ -1,5 +1,5 @@
 /** Memories on disk: what memory-file.ts makes of them, written beside and renamed, so that a file is never half new. */
-import { readFile, writeFileAtomic } from "../platform.ts";
+import { readFile, writeFileAtomic } from "../platform/files.ts";
 import { decodeMemory, encodeMemory } from "./memory-file.ts";
 import type { MemorySnapshot } from "./snapshot.ts";
 

@@ -6,13 +6,13 @@
  * covers every byte of the file but its own digits, so a file that was altered anywhere is refused. Nothing is opened here,
  * nothing judged but the file itself.
  */
-import { digest } from "../digest.ts";
-import { InputError } from "../errors.ts";
-import { parseJson } from "../json.ts";
-import { quote } from "../json-scanner.ts";
-import { type Field, integer, parseFields } from "../model/fields.ts";
-import { floatTensor, readSafetensors, type StoredTensor, writeSafetensors } from "../model/safetensors.ts";
-import { TensorReader } from "../model/tensor-reader.ts";
+import { digest } from "../base/digest.ts";
+import { InputError } from "../base/errors.ts";
+import { type Field, integer, parseFields } from "../base/fields.ts";
+import { parseJson } from "../formats/json.ts";
+import { quote } from "../formats/json-scanner.ts";
+import { floatTensor, readSafetensors, type StoredTensor, writeSafetensors } from "../formats/safetensors.ts";
+import { TensorReader } from "../formats/tensor-reader.ts";
 import type { MemorySnapshot } from "./snapshot.ts";
 import { type SourceTable, sourceFields } from "./sources.ts";
 

@@ -2,19 +2,19 @@
  * The external memory of one layer, as the model sees it: append, look up, reset, and how much it holds.
  *
  * It keeps, for each row of the batch and each head, the last M (key, value) pairs of that row's document. No gradient ever
- * flows into it. How pairs are stored is ring.ts's matter, how they are found that of search.ts and its kinds.
+ * flows into it. How pairs are stored is ring.ts's matter, how they are found that of key-index.ts and its kinds.
  */
 import type { Neighbours } from "../autodiff/ops/retrieval.ts";
 import { note } from "../autodiff/tape.ts";
 import { stepIntegers, stepZeros, type Tensor } from "../autodiff/tensor.ts";
 import type { StoredNumbers } from "../wasm/half.ts";
-import { bucketedIndex } from "./bucketed.ts";
 import { requireRoom } from "./bytes.ts";
-import { exactIndex } from "./exact.ts";
-import { invertedIndex } from "./inverted.ts";
-import { quantisedIndex } from "./quantised.ts";
 import { pairInSlot, Ring } from "./ring.ts";
-import type { FallbackCount, KeyIndex } from "./search.ts";
+import { bucketedIndex } from "./search/bucketed.ts";
+import { exactIndex } from "./search/exact.ts";
+import { invertedIndex } from "./search/inverted.ts";
+import type { FallbackCount, KeyIndex } from "./search/key-index.ts";
+import { quantisedIndex } from "./search/quantised.ts";
 
 /** B rows of H heads that remember M pairs of D floats; `segment`: T, the most pairs that one step appends. */
 export interface MemoryShape {

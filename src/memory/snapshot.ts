@@ -2,7 +2,7 @@
  * What one row of a state remembers, taken out as plain arrays: to be kept in a file (memory-file.ts), put into another state,
  * cut down, joined with another. The pairs come with their sources, where those were noted.
  */
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import { asFloats, type StoredNumbers } from "../wasm/half.ts";
 import type { KvMemory, MemoryContents } from "./memory.ts";
 import { joinSources, newestSources, type SourceLog, type SourceTable } from "./sources.ts";

@@ -4,7 +4,7 @@
  */
 import { step } from "../autodiff/tape.ts";
 import { tensor } from "../autodiff/tensor.ts";
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import { heap } from "../wasm/runtime.ts";
 import { KvMemory, type MemoryDtype, type SearchOptions } from "./memory.ts";
 import { type MemorySnapshot, restoreSnapshot, takeSnapshot } from "./snapshot.ts";

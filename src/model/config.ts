@@ -5,8 +5,8 @@
  * that table. A configuration that parses is a model that can be built: unknown keys, wrong types, values out of range
  * and impossible combinations are refused here. It says nothing about training, data or tokenizers.
  */
-import { InputError } from "../errors.ts";
-import { choice, type Field, integer, parseFields, parseOverrides } from "./fields.ts";
+import { InputError } from "../base/errors.ts";
+import { choice, type Field, integer, parseFields, parseOverrides } from "../base/fields.ts";
 
 export interface ModelConfig {
   model_type: "memorizing-transformer";

@@ -2,7 +2,7 @@
  * What tells one model from another: a digest of its weights and of what they mean. Keys and values are of use only to the
  * model that made them, so files that hold some carry it.
  */
-import { digest } from "../digest.ts";
+import { digest } from "../base/digest.ts";
 import { heap } from "../wasm/runtime.ts";
 import type { ModelConfig } from "./config.ts";
 import type { Transformer } from "./transformer.ts";

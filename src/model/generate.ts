@@ -3,12 +3,12 @@
  * and what it writes enters the memory in its turn. How a token is drawn is in sampling.ts.
  */
 import { noGrad, step } from "../autodiff/tape.ts";
-import { breathe } from "../breathe.ts";
+import { breathe } from "../base/breathe.ts";
+import { type Field, integer, parseFields } from "../base/fields.ts";
+import { Random } from "../base/random.ts";
 import type { TokenizedDocument } from "../data/corpus.ts";
-import { Random } from "../random.ts";
 import { TokenStream } from "../text/token-stream.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { type Field, integer, parseFields } from "./fields.ts";
 import { type SamplingOptions, sampleToken, samplingFields } from "./sampling.ts";
 import type { ModelState } from "./state.ts";
 import type { Transformer } from "./transformer.ts";

@@ -5,8 +5,8 @@
  * or zeroing is one kernel call a group. What the parameters are used for is in transformer.ts.
  */
 import { Tensor } from "../autodiff/tensor.ts";
+import { Random } from "../base/random.ts";
 import { POSITION_BUCKETS } from "../nn/positions.ts";
-import { Random } from "../random.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
 import type { ModelConfig } from "./config.ts";
 

@@ -2,7 +2,7 @@
  * Named configurations to start from. Each lists only what differs from the defaults in config.ts.
  * The vocabulary is a placeholder wherever a tokenizer decides it.
  */
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import { type ModelConfig, parseConfig } from "./config.ts";
 
 const differences = {

@@ -2,14 +2,14 @@
  * A model's weights as named tensors, and a model from such tensors: what `model.safetensors` holds. Whoever has them from
  * a disk, a server or a user's upload may call this; directories are the business of train/checkpoint.ts.
  */
-import { InputError } from "../errors.ts";
-import { quote } from "../json-scanner.ts";
+import { InputError } from "../base/errors.ts";
+import { quote } from "../formats/json-scanner.ts";
+import type { StoredTensor } from "../formats/safetensors.ts";
+import { TensorReader } from "../formats/tensor-reader.ts";
 import { asHalves } from "../wasm/half.ts";
 import { heap } from "../wasm/runtime.ts";
 import type { ModelConfig } from "./config.ts";
 import { parameterShapes } from "./parameters.ts";
-import type { StoredTensor } from "./safetensors.ts";
-import { TensorReader } from "./tensor-reader.ts";
 import { Transformer } from "./transformer.ts";
 
 /** How weights are stored. Halves are for files alone: whoever reads them computes with floats. */

@@ -2,9 +2,10 @@
  * Choosing the next token from its logits: temperature, top-k, top-p (nucleus sampling, Holtzman et al. 2020).
  * It is one row of logits a token, so plain TypeScript is quick enough.
  */
-import { exp } from "../portable-math.ts";
-import type { Random } from "../random.ts";
-import { type Field, integer } from "./fields.ts";
+
+import { type Field, integer } from "../base/fields.ts";
+import { exp } from "../base/portable-math.ts";
+import type { Random } from "../base/random.ts";
 
 export interface SamplingOptions {
   temperature: number;

@@ -7,13 +7,13 @@
  */
 import type { AttentionContext } from "../autodiff/ops/attention.ts";
 import { persistentTensor, type Tensor } from "../autodiff/tensor.ts";
+import { floatTensor, type StoredTensor } from "../formats/safetensors.ts";
+import type { TensorReader } from "../formats/tensor-reader.ts";
 import { requireRoom } from "../memory/bytes.ts";
 import { KvMemory } from "../memory/memory.ts";
 import { SourceLog, type TokenBytes } from "../memory/sources.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
 import type { ModelConfig } from "./config.ts";
-import { floatTensor, type StoredTensor } from "./safetensors.ts";
-import type { TensorReader } from "./tensor-reader.ts";
 
 interface LayerPairs {
   readonly keys: Tensor;

@@ -2,7 +2,7 @@
  * The text behind an inspection: of the document that was inspected and of what the memory held before it, token by token,
  * with its surroundings and its place. Tokens are numbered as in `Inspection`: those read before the document are below 0.
  */
-import type { Inspection } from "../model/inspect.ts";
+import type { Inspection } from "../inspect/inspect.ts";
 import { tokenTexts } from "../text/token-stream.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type FileOfText, placeOfLine } from "./html/client/place-of-line.ts";

@@ -1,6 +1,6 @@
 /** An inspection for the terminal: for which tokens the memory saves how much, and those that it helped most. */
-import type { Inspection } from "../model/inspect.ts";
-import { distanceTo, type InspectionSummary, type TokenGroup } from "../model/inspection-summary.ts";
+import type { Inspection } from "../inspect/inspect.ts";
+import { distanceTo, type InspectionSummary, type TokenGroup } from "../inspect/inspection-summary.ts";
 import type { Excerpt, InspectedText } from "./inspected-text.ts";
 import { percent } from "./memory-table.ts";
 import { wholeNumber } from "./progress.ts";

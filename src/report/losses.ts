@@ -5,8 +5,8 @@
 import { renameSync } from "node:fs";
 import { dirname } from "node:path";
 import { pid } from "node:process";
-import { InputError } from "../errors.ts";
-import { appendText, isDirectory, makeDirectory, removeFile } from "../platform.ts";
+import { InputError } from "../base/errors.ts";
+import { appendText, isDirectory, makeDirectory, removeFile } from "../platform/files.ts";
 import type { TokenLoss } from "../train/evaluate.ts";
 
 const LINES_A_WRITE = 4096;

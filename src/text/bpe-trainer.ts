@@ -7,7 +7,7 @@
  * The result depends on the word counts alone, so the order of the texts does not matter. Encoding is elsewhere
  * (tokenizer.ts).
  */
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import { BYTE_SYMBOLS, byteLevelJson, type Merge, preTokens } from "./byte-level.ts";
 import { PairQueue } from "./pair-queue.ts";
 import type { TokenizerJson } from "./tokenizer-json.ts";

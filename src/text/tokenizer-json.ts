@@ -4,8 +4,8 @@
  * remove text, added tokens that swallow spaces, and vocabularies with holes, each with an InputError that says which.
  * Encoding itself is in tokenizer.ts.
  */
-import { InputError } from "../errors.ts";
-import { quote } from "../json-scanner.ts";
+import { InputError } from "../base/errors.ts";
+import { quote } from "../formats/json-scanner.ts";
 import { BYTE_SYMBOLS, bytesOfToken } from "./byte-level.ts";
 
 /** Characters of a pattern to split by; real ones have some hundred. */

@@ -6,7 +6,7 @@
  * while tokens still arrive in token-stream.ts.
  */
 import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import { BYTE_SYMBOLS, byteLevelJson, bytesOfToken, preTokens } from "./byte-level.ts";
 import { readTokenizerJson, type TokenizerJson, tokensById } from "./tokenizer-json.ts";
 

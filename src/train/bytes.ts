@@ -5,7 +5,7 @@
  * one forward and backward pass make, to within a few per cent. Scratch space of kernels is not counted.
  */
 import { sizeOf } from "../autodiff/tensor.ts";
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import { memoryBytes } from "../memory/bytes.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { parameterShapes } from "../model/parameters.ts";

@@ -6,14 +6,14 @@
  * resumes to the bit. The three files that change from step to step each name theirs, so that a mix of two checkpoints is
  * refused, and checksums.json vouches for all of them. What stands in the files is known elsewhere.
  */
-import { InputError } from "../errors.ts";
-import { jsonText, readJson } from "../json-file.ts";
+import { InputError } from "../base/errors.ts";
+import { jsonText, readJson } from "../formats/json-file.ts";
+import { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "../formats/safetensors.ts";
+import { TensorReader } from "../formats/tensor-reader.ts";
 import { applyOverrides, type ModelConfig, parseConfig } from "../model/config.ts";
 import { halfModelTensors, modelFromTensors, modelTensors, type WeightDtype } from "../model/pretrained.ts";
-import { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "../model/safetensors.ts";
-import { TensorReader } from "../model/tensor-reader.ts";
 import type { Transformer } from "../model/transformer.ts";
-import { readFile, writeFilesAtomic } from "../platform.ts";
+import { readFile, writeFilesAtomic } from "../platform/files.ts";
 import { type Tokenizer, tokenizerFromJson } from "../text/tokenizer.ts";
 import { requireChecksums, withChecksums } from "./checksums.ts";
 import type { Trainer } from "./trainer.ts";

@@ -3,10 +3,10 @@
  * before anything in them is believed. Whoever edits such a file by hand deletes checksums.json. It finds accidents, not
  * forgeries.
  */
-import { digest } from "../digest.ts";
-import { InputError } from "../errors.ts";
-import { jsonText, readJson } from "../json-file.ts";
-import { exists, readFile } from "../platform.ts";
+import { digest } from "../base/digest.ts";
+import { InputError } from "../base/errors.ts";
+import { jsonText, readJson } from "../formats/json-file.ts";
+import { exists, readFile } from "../platform/files.ts";
 
 const NAME = "checksums.json";
 

@@ -4,17 +4,17 @@
  */
 import { crossEntropy, MASKED } from "../autodiff/ops/loss.ts";
 import { noGrad, step } from "../autodiff/tape.ts";
+import { InputError } from "../base/errors.ts";
+import { exp } from "../base/portable-math.ts";
 import { evaluationBatches } from "../data/batches.ts";
 import type { TokenizedDocument } from "../data/corpus.ts";
-import { InputError } from "../errors.ts";
 import { type MemorySnapshot, requireModel, restoreSnapshot } from "../memory/snapshot.ts";
 import { fingerprint } from "../model/fingerprint.ts";
+import { segmentOf } from "../model/segment.ts";
 import type { ModelState } from "../model/state.ts";
 import type { Transformer } from "../model/transformer.ts";
-import { exp } from "../portable-math.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type LayerRecall, RecallMeter } from "./recall.ts";
-import { segmentOf } from "./segment.ts";
 
 /** One prediction. */
 export interface TokenLoss {

@@ -3,7 +3,7 @@
  * not have or had smaller (paper, section 4.2 and Figure 6). Moments and memories are not inherited: a run that goes on as if
  * nothing had happened is the business of checkpoint.ts.
  */
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { parameterShapes } from "../model/parameters.ts";
 import { Transformer } from "../model/transformer.ts";

@@ -2,9 +2,9 @@
  * metrics.jsonl: one JSON line a step and one an evaluation, beside the checkpoint. A run that resumes goes on after the
  * step of its checkpoint, so lines of later steps, which will be done again, are dropped first.
  */
-import { InputError } from "../errors.ts";
-import { parseJson } from "../json.ts";
-import { appendText, exists, readText, syncFile, writeFileAtomic } from "../platform.ts";
+import { InputError } from "../base/errors.ts";
+import { parseJson } from "../formats/json.ts";
+import { appendText, exists, readText, syncFile, writeFileAtomic } from "../platform/files.ts";
 import type { EvaluationResult } from "./evaluate.ts";
 import type { StepMetrics } from "./trainer.ts";
 

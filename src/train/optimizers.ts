@@ -1,12 +1,12 @@
 /**
- * AdamW and Adafactor over a model's parameters, and clipping. The arithmetic is in assembly/optimizer.ts and
- * assembly/adafactor.ts; what is here is which memory it runs over and what it must keep between steps.
+ * AdamW and Adafactor over a model's parameters, and clipping. The arithmetic is in assembly/train/optimizer.ts and
+ * assembly/train/adafactor.ts; what is here is which memory it runs over and what it must keep between steps.
  *
  * Learning-rate schedules are in schedules.ts; zeroing gradients is the parameters' own business.
  */
 import { gradient, persistentTensor, type Tensor } from "../autodiff/tensor.ts";
+import { exp, log, power } from "../base/portable-math.ts";
 import type { ParameterBlock } from "../model/parameters.ts";
-import { exp, log, power } from "../portable-math.ts";
 import { parallelElements } from "../wasm/parallel.ts";
 import { kernels } from "../wasm/runtime.ts";
 import { scratch } from "../wasm/scratch.ts";

@@ -2,7 +2,7 @@
  * What a training run is told besides the model and the data: how long, how fast, by which rule. Every option is
  * described once, in `trainingFields`; checks, `--help` and trainer.json all read that table.
  */
-import { choice, type Field, integer, parseFields } from "../model/fields.ts";
+import { choice, type Field, integer, parseFields } from "../base/fields.ts";
 
 export interface TrainingOptions {
   steps: number;

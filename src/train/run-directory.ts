@@ -5,10 +5,10 @@
  * A checkpoint is written under another name and renamed when it is complete, so one that bears its name was complete once;
  * should it be damaged later, the one before it is taken. Whoever writes here holds the lock of the directory.
  */
-import { InputError } from "../errors.ts";
-import { exists, isDirectory, listDirectory, removeTree, rename, temporaryName } from "../platform.ts";
+import { InputError } from "../base/errors.ts";
+import { exists, isDirectory, listDirectory, removeTree, rename, temporaryName } from "../platform/files.ts";
+import { writeDirectory } from "../platform/whole-directory.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { writeDirectory } from "../whole-directory.ts";
 import { type Checkpoint, loadCheckpoint, saveCheckpoint, saveModel } from "./checkpoint.ts";
 import type { Trainer } from "./trainer.ts";
 

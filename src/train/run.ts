@@ -5,10 +5,10 @@
  * An evaluation of a step comes before its checkpoint, unless the run was asked to end: then the checkpoint comes first, and
  * the run that resumes owes the evaluation. Either way metrics.jsonl is in the end what it is without interruptions.
  */
-import { breathe } from "../breathe.ts";
+import { breathe } from "../base/breathe.ts";
+import { InputError } from "../base/errors.ts";
 import type { TokenizedDocument } from "../data/corpus.ts";
-import { InputError } from "../errors.ts";
-import { makeDirectory } from "../platform.ts";
+import { makeDirectory } from "../platform/files.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { OutOfMemoryError } from "../wasm/heap.ts";
 import { ThreadDeathError } from "../wasm/parallel.ts";

@@ -1,7 +1,7 @@
 /**
  * Learning-rate schedules: pure functions from the step to a factor of the configured rate. Steps count from 1.
  */
-import { cos } from "../portable-math.ts";
+import { cos } from "../base/portable-math.ts";
 
 /** Factor at `step` (1, 2, …), in (0, 1]. */
 export type Schedule = (step: number) => number;

@@ -1,9 +1,10 @@
 /**
  * The part of a trainer's state that is JSON: what trainer.json holds, and how it is read back without trusting it.
  */
+
+import { InputError } from "../base/errors.ts";
+import type { RandomState } from "../base/random.ts";
 import type { TrainingBatchesState } from "../data/batches.ts";
-import { InputError } from "../errors.ts";
-import type { RandomState } from "../random.ts";
 import { parseTrainingOptions, type TrainingOptions } from "./options.ts";
 
 export interface TrainerRecord {

@@ -7,21 +7,21 @@
  */
 import { crossEntropy } from "../autodiff/ops/loss.ts";
 import { assertFiniteTape, backward, NotFiniteError, step } from "../autodiff/tape.ts";
+import { InputError } from "../base/errors.ts";
+import { exp } from "../base/portable-math.ts";
+import { Random } from "../base/random.ts";
 import { type Batch, TrainingBatches } from "../data/batches.ts";
 import type { TokenizedDocument } from "../data/corpus.ts";
-import { InputError } from "../errors.ts";
+import type { StoredTensor } from "../formats/safetensors.ts";
+import type { TensorReader } from "../formats/tensor-reader.ts";
 import type { ParameterGroup } from "../model/parameters.ts";
-import type { StoredTensor } from "../model/safetensors.ts";
+import { segmentOf } from "../model/segment.ts";
 import type { ModelState } from "../model/state.ts";
-import type { TensorReader } from "../model/tensor-reader.ts";
 import type { Transformer } from "../model/transformer.ts";
-import { exp } from "../portable-math.ts";
-import { Random } from "../random.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
 import { adafactor, adamW, clipGradients, type Optimizer } from "./optimizers.ts";
 import { parseTrainingOptions, type TrainingOptions } from "./options.ts";
 import { constant, cosine, rsqrt, type Schedule } from "./schedules.ts";
-import { segmentOf } from "./segment.ts";
 import { keyCosines } from "./staleness.ts";
 import type { TrainerRecord } from "./trainer-record.ts";
 

@@ -73,7 +73,7 @@ export function webThread(): Thread {
 
 /**
  * Makes kernels run on `count` threads from now on. Where memory cannot be shared, one thread remains and the results are
- * the same. `spawn` makes a thread; Node's is nodeThread in platform-worker.ts.
+ * the same. `spawn` makes a thread; Node's is nodeThread in platform/worker.ts.
  */
 export async function useThreads(count: number, spawn: () => Thread = webThread): Promise<void> {
   for (const thread of threads.splice(0)) thread.terminate();

@@ -3,7 +3,7 @@
  *
  * It imports nothing, since importing the runtime would make a memory of its own: module, memory and the shared control
  * block arrive with the start message. Between jobs it spins for a moment, since the next op of a step is microseconds
- * away, and then sleeps until notified. How the message arrives is worker.ts's matter (Web) or platform-worker.ts's (Node).
+ * away, and then sleeps until notified. How the message arrives is worker.ts's matter (Web) or platform/worker.ts's (Node).
  */
 
 /** Places in the shared control block (i32). */

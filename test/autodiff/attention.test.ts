@@ -1,8 +1,8 @@
 /** Local attention with past, window, bias and learned scale, against plain loops; odd sizes everywhere. */
 import { type AttentionContext, attention } from "../../src/autodiff/ops/attention.ts";
 import { persistentTensor, type Tensor } from "../../src/autodiff/tensor.ts";
+import { Random } from "../../src/base/random.ts";
 import { positionBuckets } from "../../src/nn/positions.ts";
-import { Random } from "../../src/random.ts";
 import { checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 import { type LocalCase, localAttention } from "../oracle/attention.ts";

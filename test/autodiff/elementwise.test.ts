@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { add, gelu, relu, scale } from "../../src/autodiff/ops/elementwise.ts";
 import { step } from "../../src/autodiff/tape.ts";
 import { tensor } from "../../src/autodiff/tensor.ts";
-import type { Random } from "../../src/random.ts";
+import type { Random } from "../../src/base/random.ts";
 import { checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 

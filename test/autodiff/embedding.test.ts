@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { embedding } from "../../src/autodiff/ops/embedding.ts";
 import { backward, step } from "../../src/autodiff/tape.ts";
 import { parameter } from "../../src/autodiff/tensor.ts";
-import { InputError } from "../../src/errors.ts";
+import { InputError } from "../../src/base/errors.ts";
 import { checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 

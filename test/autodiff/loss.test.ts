@@ -3,8 +3,8 @@ import * as assert from "uvu/assert";
 import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
 import { backward, step } from "../../src/autodiff/tape.ts";
 import { parameter, tensor } from "../../src/autodiff/tensor.ts";
-import { InputError } from "../../src/errors.ts";
-import { Random } from "../../src/random.ts";
+import { InputError } from "../../src/base/errors.ts";
+import { Random } from "../../src/base/random.ts";
 import { assertClose, checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 

@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { softmax } from "../../src/autodiff/ops/softmax.ts";
 import { step } from "../../src/autodiff/tape.ts";
 import { tensor } from "../../src/autodiff/tensor.ts";
-import { Random } from "../../src/random.ts";
+import { Random } from "../../src/base/random.ts";
 import { kernels } from "../../src/wasm/runtime.ts";
 import { checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";

@@ -1,8 +1,17 @@
 import * as assert from "uvu/assert";
-import { readOperands, readValues, splitArguments } from "../../src/cli/arguments.ts";
-import { helpText } from "../../src/cli/help.ts";
-import { fieldOptions, flag, givenOf, integer, integers, required, text, texts } from "../../src/cli/options.ts";
-import { choice, type Field } from "../../src/model/fields.ts";
+import { choice, type Field } from "../../src/base/fields.ts";
+import { readOperands, readValues, splitArguments } from "../../src/cli/arguments/arguments.ts";
+import { helpText } from "../../src/cli/arguments/help.ts";
+import {
+  fieldOptions,
+  flag,
+  givenOf,
+  integer,
+  integers,
+  required,
+  text,
+  texts,
+} from "../../src/cli/arguments/options.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 

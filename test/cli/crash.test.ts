@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import * as assert from "uvu/assert";
-import { Random } from "../../src/random.ts";
+import { Random } from "../../src/base/random.ts";
 import { newestCheckpoint } from "../../src/train/run-directory.ts";
 import { suite } from "../harness.ts";
 import { differences, trainingArguments, trainToEnd, trainUnderFire } from "../reliability/crash-training.ts";

@@ -1,8 +1,8 @@
 /** A corpus and a recipe so small that a cell takes a moment. */
 import * as fs from "node:fs";
 import { join } from "node:path";
-import type { RunSettings } from "../../src/experiments/cell-recipe.ts";
-import { Random } from "../../src/random.ts";
+import { Random } from "../../src/base/random.ts";
+import type { RunSettings } from "../../src/experiments/lab/cell-recipe.ts";
 
 const WORDS = ["lemma", "proof", "where", "the", "ring", "is", "exact", "\\phi", "sheaf", "module", "follows", "of"];
 

@@ -5,9 +5,9 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { jsonText } from "../../src/json-file.ts";
+import { jsonText } from "../../src/formats/json-file.ts";
+import { writeSafetensors } from "../../src/formats/safetensors.ts";
 import { encodeMemory } from "../../src/memory/memory-file.ts";
-import { writeSafetensors } from "../../src/model/safetensors.ts";
 import { sentenceOf } from "./attack.ts";
 import { type Parts, partsOf, readers } from "./readers.ts";
 import { bpe, manySteps, mixedTensors, record, snapshot, weights } from "./seeds.ts";

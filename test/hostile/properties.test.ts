@@ -2,12 +2,12 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import * as fc from "fast-check";
 import * as assert from "uvu/assert";
+import { InputError } from "../../src/base/errors.ts";
 import { readTextFile } from "../../src/data/text-file.ts";
-import { InputError } from "../../src/errors.ts";
-import { parseJson } from "../../src/json.ts";
+import { parseJson } from "../../src/formats/json.ts";
+import { readSafetensors, type StoredTensor, writeSafetensors } from "../../src/formats/safetensors.ts";
 import { decodeMemory, encodeMemory } from "../../src/memory/memory-file.ts";
 import { configFields, parseConfig } from "../../src/model/config.ts";
-import { readSafetensors, type StoredTensor, writeSafetensors } from "../../src/model/safetensors.ts";
 import { BYTE_SYMBOLS, byteLevelJson, type Merge } from "../../src/text/byte-level.ts";
 import { tokenizerFromJson } from "../../src/text/tokenizer.ts";
 import { readMetrics } from "../../src/train/metrics.ts";

@@ -6,8 +6,8 @@ import * as assert from "uvu/assert";
 import { retrievedAttention } from "../../src/autodiff/ops/retrieval.ts";
 import { backward, step } from "../../src/autodiff/tape.ts";
 import { parameter } from "../../src/autodiff/tensor.ts";
+import { Random } from "../../src/base/random.ts";
 import { KvMemory, type MemoryOptions } from "../../src/memory/memory.ts";
-import { Random } from "../../src/random.ts";
 import { heap } from "../../src/wasm/runtime.ts";
 import { suite } from "../harness.ts";
 

@@ -1,11 +1,11 @@
 /** A memory's file: nothing is lost, nothing damaged is taken. */
 import * as assert from "uvu/assert";
-import { digest } from "../../src/digest.ts";
+import { digest } from "../../src/base/digest.ts";
+import { Random } from "../../src/base/random.ts";
+import { readSafetensors, writeSafetensors } from "../../src/formats/safetensors.ts";
 import type { MemoryContents } from "../../src/memory/memory.ts";
 import { decodeMemory, encodeMemory } from "../../src/memory/memory-file.ts";
 import type { MemorySnapshot } from "../../src/memory/snapshot.ts";
-import { readSafetensors, writeSafetensors } from "../../src/model/safetensors.ts";
-import { Random } from "../../src/random.ts";
 import { asHalves } from "../../src/wasm/half.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";

@@ -1,8 +1,8 @@
 /** A memory without a model: what is found, what is kept in a file, what is refused. */
 import * as assert from "uvu/assert";
+import { Random } from "../../src/base/random.ts";
 import { decodeMemory, encodeMemory } from "../../src/memory/memory-file.ts";
 import { VectorStore } from "../../src/memory/vector-store.ts";
-import { Random } from "../../src/random.ts";
 import { asFloats, asHalves } from "../../src/wasm/half.ts";
 import { heap } from "../../src/wasm/runtime.ts";
 import { suite } from "../harness.ts";

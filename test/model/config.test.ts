@@ -1,7 +1,7 @@
 import * as assert from "uvu/assert";
-import { InputError } from "../../src/errors.ts";
+import { InputError } from "../../src/base/errors.ts";
+import { describeValues } from "../../src/base/fields.ts";
 import { applyOverrides, configFields, parseConfig } from "../../src/model/config.ts";
-import { describeValues } from "../../src/model/fields.ts";
 import { preset, presetNames } from "../../src/model/presets.ts";
 import { suite } from "../harness.ts";
 

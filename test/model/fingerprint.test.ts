@@ -1,8 +1,8 @@
 import * as assert from "uvu/assert";
+import { readSafetensors, writeSafetensors } from "../../src/formats/safetensors.ts";
 import type { ModelConfig } from "../../src/model/config.ts";
 import { fingerprint } from "../../src/model/fingerprint.ts";
 import { modelFromTensors, modelTensors } from "../../src/model/pretrained.ts";
-import { readSafetensors, writeSafetensors } from "../../src/model/safetensors.ts";
 import { Transformer } from "../../src/model/transformer.ts";
 import { heap } from "../../src/wasm/runtime.ts";
 import { suite } from "../harness.ts";

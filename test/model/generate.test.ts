@@ -1,6 +1,6 @@
 import * as assert from "uvu/assert";
 import { noGrad, step } from "../../src/autodiff/tape.ts";
-import { InputError } from "../../src/errors.ts";
+import { InputError } from "../../src/base/errors.ts";
 import { type GenerationOptions, generate, readDocument, readDocuments } from "../../src/model/generate.ts";
 import type { ModelState } from "../../src/model/state.ts";
 import { Transformer } from "../../src/model/transformer.ts";

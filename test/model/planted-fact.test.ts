@@ -3,11 +3,11 @@
  * memory brings its definition back. A model is trained for it here, on documents in which definitions are single tokens.
  */
 import * as assert from "uvu/assert";
+import { Random } from "../../src/base/random.ts";
+import { type Inspection, inspect } from "../../src/inspect/inspect.ts";
+import { gainOf, summarize } from "../../src/inspect/inspection-summary.ts";
 import { parseConfig } from "../../src/model/config.ts";
-import { type Inspection, inspect } from "../../src/model/inspect.ts";
-import { gainOf, summarize } from "../../src/model/inspection-summary.ts";
 import { Transformer } from "../../src/model/transformer.ts";
-import { Random } from "../../src/random.ts";
 import { InspectedText } from "../../src/report/inspected-text.ts";
 import { inspectionTables } from "../../src/report/inspection-table.ts";
 import { wholeNumber } from "../../src/report/progress.ts";

@@ -2,9 +2,9 @@
 import * as assert from "uvu/assert";
 import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
 import { backward, noGrad, step } from "../../src/autodiff/tape.ts";
+import { Random } from "../../src/base/random.ts";
 import { type ModelConfig, parseConfig } from "../../src/model/config.ts";
 import { Transformer } from "../../src/model/transformer.ts";
-import { Random } from "../../src/random.ts";
 import { assertClose } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 

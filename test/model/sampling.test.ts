@@ -1,6 +1,6 @@
 import * as assert from "uvu/assert";
+import { Random } from "../../src/base/random.ts";
 import { type SamplingOptions, sampleToken } from "../../src/model/sampling.ts";
-import { Random } from "../../src/random.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("sampling");

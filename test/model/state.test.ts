@@ -1,12 +1,12 @@
 import * as assert from "uvu/assert";
 import { noGrad, step } from "../../src/autodiff/tape.ts";
 import { tensor } from "../../src/autodiff/tensor.ts";
+import { Random } from "../../src/base/random.ts";
+import { readSafetensors, type StoredTensor, writeSafetensors } from "../../src/formats/safetensors.ts";
+import { TensorReader } from "../../src/formats/tensor-reader.ts";
 import { readDocument } from "../../src/model/generate.ts";
-import { readSafetensors, type StoredTensor, writeSafetensors } from "../../src/model/safetensors.ts";
 import type { ModelState } from "../../src/model/state.ts";
-import { TensorReader } from "../../src/model/tensor-reader.ts";
 import { Transformer } from "../../src/model/transformer.ts";
-import { Random } from "../../src/random.ts";
 import { trainBpe } from "../../src/text/bpe-trainer.ts";
 import { tokenizerFromJson } from "../../src/text/tokenizer.ts";
 import { heap } from "../../src/wasm/runtime.ts";

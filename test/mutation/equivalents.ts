@@ -13,47 +13,47 @@ interface Equivalent {
 
 const EQUIVALENTS: readonly Equivalent[] = [
   {
-    file: "assembly/bucketed.ts",
+    file: "assembly/search/bucketed.ts",
     after: "const list = tile + ((TILE_ROWS * TILE_COLUMNS) >> 2);",
     why: "the list may lie over the tile, which nobody reads any more when the list is filled",
   },
   {
-    file: "assembly/dropout.ts",
+    file: "assembly/ops/dropout.ts",
     after: "const passed = v128.and(loadPartial(dy, tail, 1), kept(index, first, second, threshold));",
     why: "what fills the lanes behind the end is not stored",
   },
   {
-    file: "assembly/lists.ts",
+    file: "assembly/search/lists.ts",
     after: "const HEADER_BYTES: i32 = 65;",
     why: "it only moves what follows; WebAssembly reads at odd addresses, too",
   },
   {
-    file: "assembly/matmul.ts",
+    file: "assembly/ops/matmul.ts",
     after: "for (let d = 1; d < depth; d++, to += step) v128.store(to, zero);",
     why: "zeros only fill panels up to whole tiles, and what is computed of them is thrown away",
   },
   {
-    file: "assembly/matmul.ts",
+    file: "assembly/ops/matmul.ts",
     after: "if (lanes < 0) {",
     why: "no lanes are zeros on the way of fewer than four, too",
   },
   {
-    file: "assembly/quantised.ts",
+    file: "assembly/search/quantised.ts",
     after: "const again = QUERY_BLOCK * (width + 3 * k) << 2;",
     why: "it is more scratch space than needed",
   },
   {
-    file: "assembly/quantised.ts",
+    file: "assembly/search/quantised.ts",
     after: "const MOST_TOPK: i32 = 193;",
     why: "beyond it keys are searched in f32, with the same result",
   },
   {
-    file: "assembly/quantised-tiles.ts",
+    file: "assembly/search/quantised-scan.ts",
     after: "if (!v128.any_true(v128.or(v128.or(r0, r1), v128.or(r2, r3)))) return 1;",
     why: "a row is looked at that has nothing above its bar, and nothing of it is taken",
   },
   {
-    file: "assembly/quantised-tiles.ts",
+    file: "assembly/search/quantised-scan.ts",
     after: "const r0 = reach16(c01, c00, v128.load32_splat(bars)), r1 = reach16(c10, c11, v128.load32_splat(bars, 4));",
     why: "whether one of both reaches the bar, in any order",
   },
@@ -68,12 +68,12 @@ const EQUIVALENTS: readonly Equivalent[] = [
     why: "it is more scratch space than needed",
   },
   {
-    file: "src/memory/quantised.ts",
+    file: "src/memory/search/quantised.ts",
     after: "scratch(kernels.quantised_width(width) * 5),",
     why: "it is more scratch space than needed",
   },
   {
-    file: "src/memory/row-lists.ts",
+    file: "src/memory/search/row-lists.ts",
     after: "const next = this.renewals.next(end, first);",
     why: "clusters that are not prepared a little at a time are made all at once, and the same",
   },

@@ -13,9 +13,9 @@ import { blend, retrievedAttention } from "../../src/autodiff/ops/retrieval.ts";
 import { softmax } from "../../src/autodiff/ops/softmax.ts";
 import { step } from "../../src/autodiff/tape.ts";
 import { persistentTensor, type Tensor } from "../../src/autodiff/tensor.ts";
+import { Random } from "../../src/base/random.ts";
 import { KvMemory } from "../../src/memory/memory.ts";
 import { positionBuckets } from "../../src/nn/positions.ts";
-import { Random } from "../../src/random.ts";
 import { localAttention, memoryAttention } from "../oracle/attention.ts";
 
 export interface NumbersCase {

@@ -1,7 +1,7 @@
 /** How far the float32 of an op is from the same in double precision, for its output and for the gradient of each input. */
 import { backward, step } from "../../src/autodiff/tape.ts";
 import { parameter, sizeOf } from "../../src/autodiff/tensor.ts";
-import { Random } from "../../src/random.ts";
+import { Random } from "../../src/base/random.ts";
 import type { NumbersCase } from "./cases.ts";
 
 /** One comparison. Errors are the largest of all elements, and relative to the largest true value. */

@@ -1,5 +1,5 @@
 import * as assert from "uvu/assert";
-import { inspect } from "../../src/model/inspect.ts";
+import { inspect } from "../../src/inspect/inspect.ts";
 import { Transformer } from "../../src/model/transformer.ts";
 import { Reader } from "../../src/reader.ts";
 import { InspectedText } from "../../src/report/inspected-text.ts";

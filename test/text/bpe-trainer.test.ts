@@ -1,6 +1,6 @@
 import * as fs from "node:fs";
 import * as assert from "uvu/assert";
-import { Random } from "../../src/random.ts";
+import { Random } from "../../src/base/random.ts";
 import { trainBpe } from "../../src/text/bpe-trainer.ts";
 import { preTokens } from "../../src/text/byte-level.ts";
 import { tokenizerFromJson } from "../../src/text/tokenizer.ts";

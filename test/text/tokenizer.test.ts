@@ -2,7 +2,7 @@ import * as fs from "node:fs";
 import process from "node:process";
 import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
 import * as assert from "uvu/assert";
-import { Random } from "../../src/random.ts";
+import { Random } from "../../src/base/random.ts";
 import { trainBpe } from "../../src/text/bpe-trainer.ts";
 import { preTokens } from "../../src/text/byte-level.ts";
 import { TokenStream } from "../../src/text/token-stream.ts";

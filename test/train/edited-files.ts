@@ -1,7 +1,7 @@
 /** For tests of damaged models and checkpoints: their files, changed as someone with an editor would. */
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
-import { readSafetensors, type StoredTensor, writeSafetensors } from "../../src/model/safetensors.ts";
+import { readSafetensors, type StoredTensor, writeSafetensors } from "../../src/formats/safetensors.ts";
 
 /** Whoever edits a file by hand deletes what vouched for it. */
 export function withdrawChecksums(path: string) {

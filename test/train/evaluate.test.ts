@@ -1,13 +1,13 @@
 import * as assert from "uvu/assert";
 import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
 import { noGrad, step } from "../../src/autodiff/tape.ts";
+import { exp } from "../../src/base/portable-math.ts";
 import type { TokenizedDocument } from "../../src/data/corpus.ts";
 import { type MemorySnapshot, takeSnapshot } from "../../src/memory/snapshot.ts";
 import type { ModelConfig } from "../../src/model/config.ts";
 import { fingerprint } from "../../src/model/fingerprint.ts";
 import { readDocument } from "../../src/model/generate.ts";
 import { Transformer } from "../../src/model/transformer.ts";
-import { exp } from "../../src/portable-math.ts";
 import { byteTokenizer } from "../../src/text/tokenizer.ts";
 import { type EvaluateOptions, evaluate, type TokenLoss } from "../../src/train/evaluate.ts";
 import { heap } from "../../src/wasm/runtime.ts";

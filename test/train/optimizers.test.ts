@@ -1,8 +1,8 @@
 /** AdamW, Adafactor and clipping against plain TypeScript in double precision, at odd sizes, over several steps. */
 import * as assert from "uvu/assert";
 import { parameter, type Tensor } from "../../src/autodiff/tensor.ts";
+import { Random } from "../../src/base/random.ts";
 import { type ParameterGroup, parameterGroups } from "../../src/model/parameters.ts";
-import { Random } from "../../src/random.ts";
 import { type AdamBlock, adafactor, adamW, clipGradients } from "../../src/train/optimizers.ts";
 import { assertClose } from "../gradcheck.ts";
 import { suite } from "../harness.ts";

@@ -1,7 +1,7 @@
 import * as assert from "uvu/assert";
+import { Random } from "../../src/base/random.ts";
 import type { ModelConfig } from "../../src/model/config.ts";
 import { Transformer } from "../../src/model/transformer.ts";
-import { Random } from "../../src/random.ts";
 import type { TrainingOptions } from "../../src/train/options.ts";
 import { Trainer } from "../../src/train/trainer.ts";
 import { heap } from "../../src/wasm/runtime.ts";

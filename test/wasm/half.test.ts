@@ -1,6 +1,6 @@
 /** Half floats, all 65,536 of them, and how floats are rounded to them. */
 import * as assert from "uvu/assert";
-import { Random } from "../../src/random.ts";
+import { Random } from "../../src/base/random.ts";
 import { asFloats, asHalves } from "../../src/wasm/half.ts";
 import { heap, kernels } from "../../src/wasm/runtime.ts";
 import { suite } from "../harness.ts";

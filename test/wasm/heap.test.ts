@@ -1,6 +1,6 @@
 /** The allocator: alignment, reuse, merging, growth and its limits, on a memory of its own. */
 import * as assert from "uvu/assert";
-import { Random } from "../../src/random.ts";
+import { Random } from "../../src/base/random.ts";
 import { ALIGNMENT, Heap, MOST_BYTES, OutOfMemoryError } from "../../src/wasm/heap.ts";
 import { suite } from "../harness.ts";
 

@@ -2,10 +2,10 @@
 import * as assert from "uvu/assert";
 import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
 import { backward, step } from "../../src/autodiff/tape.ts";
+import { Random } from "../../src/base/random.ts";
 import { type ModelConfig, parseConfig } from "../../src/model/config.ts";
 import { Transformer } from "../../src/model/transformer.ts";
-import { nodeThread } from "../../src/platform-worker.ts";
-import { Random } from "../../src/random.ts";
+import { nodeThread } from "../../src/platform/worker.ts";
 import { parallelElements, type Thread, ThreadDeathError, threadCount, useThreads } from "../../src/wasm/parallel.ts";
 import { heap } from "../../src/wasm/runtime.ts";
 import { CONTROL, type ThreadStart } from "../../src/wasm/thread.ts";

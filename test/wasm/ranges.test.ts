@@ -1,6 +1,6 @@
 /** Kernels that share their work out by ranges: a range is computed as in the whole, and nothing outside of it is touched. */
 import * as assert from "uvu/assert";
-import { Random } from "../../src/random.ts";
+import { Random } from "../../src/base/random.ts";
 import type { Kernels } from "../../src/wasm/kernels.generated.ts";
 import { heap, kernels } from "../../src/wasm/runtime.ts";
 import { suite } from "../harness.ts";

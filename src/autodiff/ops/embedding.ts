@@ -1,7 +1,7 @@
 /**
  * The embedding: rows of a table by token id. Only the gather and the scatter-add; tied logits are a linear op.
  */
-import { InputError } from "../../errors.ts";
+import { InputError } from "../../base/errors.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
 import { gradient, stepIntegers, stepTensor, type Tensor } from "../tensor.ts";

@@ -1,7 +1,7 @@
 /**
  * The loss of a language model: cross entropy of the next token, in nats.
  */
-import { InputError } from "../../errors.ts";
+import { InputError } from "../../base/errors.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { scratch } from "../../wasm/scratch.ts";
 import { record } from "../tape.ts";

@@ -1,6 +1,6 @@
 /**
  * The two normalisations of the model: RMSNorm before every block, L2 on each head's queries and keys.
- * Each keeps one number a row for its backward. The arithmetic is in assembly/norm.ts.
+ * Each keeps one number a row for its backward. The arithmetic is in assembly/ops/norm.ts.
  */
 import { parallel } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";

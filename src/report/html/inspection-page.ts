@@ -2,9 +2,9 @@
  * The report of an inspection as one HTML file: the text coloured by what the memory saved for each token, a panel with what
  * was retrieved for it, and charts. What happens in the page is in client/.
  */
-import type { Inspection } from "../../model/inspect.ts";
-import { gainOf, type InspectionSummary, type TokenGroup } from "../../model/inspection-summary.ts";
-import { writeFileAtomic } from "../../platform.ts";
+import type { Inspection } from "../../inspect/inspect.ts";
+import { gainOf, type InspectionSummary, type TokenGroup } from "../../inspect/inspection-summary.ts";
+import { writeFileAtomic } from "../../platform/files.ts";
 import type { Excerpt, InspectedText } from "../inspected-text.ts";
 import { percent } from "../memory-table.ts";
 import { wholeNumber } from "../progress.ts";

@@ -3,7 +3,7 @@
  * little-endian numbers, which takes a fifth of the bytes that decimal digits would.
  */
 import { Buffer } from "node:buffer";
-import type { Inspection } from "../../model/inspect.ts";
+import type { Inspection } from "../../inspect/inspect.ts";
 import type { Excerpt, InspectedText } from "../inspected-text.ts";
 import type { FileOfText } from "./client/place-of-line.ts";
 

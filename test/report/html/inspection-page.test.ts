@@ -1,6 +1,6 @@
 import * as assert from "uvu/assert";
-import { inspect } from "../../../src/model/inspect.ts";
-import { gainOf, summarize } from "../../../src/model/inspection-summary.ts";
+import { inspect } from "../../../src/inspect/inspect.ts";
+import { gainOf, summarize } from "../../../src/inspect/inspection-summary.ts";
 import { Transformer } from "../../../src/model/transformer.ts";
 import { Reader } from "../../../src/reader.ts";
 import { DecodedReport } from "../../../src/report/html/client/decoded-report.ts";

@@ -1,0 +1,230 @@
+/**
+ * Approximate top-k by inverted lists: a query meets only the keys of its `probes` nearest centroids.
+ *
+ * Queries are grouped by list: all that probe a list meet its keys in one matrix product, so that a key is fetched from memory
+ * once for many queries. Four queries and a chunk of 32 keys are scored with the tile of matmul.ts and then filtered
+ * row by row, as in topk.ts. Lists are not visited by age, so keys are numbered from the oldest, and of equal scores the lower
+ * number wins. A result depends on its query and the lists alone, to the bit, not on the queries beside it. How lists come
+ * about is lists.ts's and kmeans.ts's matter.
+ */
+import { bestBytes, copyBest, leastOfBest } from "./best";
+import { clearByAge, holds, insertByAge } from "./best-by-age";
+import { listsOf } from "./kmeans";
+import {
+  capacityOf, CHUNK, clusteringOf, entryOf, firstChunkOf, goneOf, lengthOf, nextChunk, panelsOf, slotsOf, widthOf,
+} from "./lists";
+import { multiplyTile, packPanels, TILE_COLUMNS, TILE_ROWS } from "../ops/matmul";
+import { findProbes, groupByList, probesScratchBytes } from "./probes";
+import { madd } from "../base/simd";
+
+/** Queries gathered at a time, before they are packed. */
+const GATHER: i32 = 64;
+
+/** Units of a lookup: blocks of `block` queries, for each row and head. */
+export function inverted_units(rows: i32, segment: i32, heads: i32, block: i32): i32 {
+  return rows * heads * ((segment + block - 1) / block);
+}
+
+/** Bytes of scratch for `k` neighbours of blocks of `block` queries in up to `most` lists, of which `probes` are probed. */
+export function inverted_scratch_bytes(width: i32, k: i32, block: i32, most: i32, probes: i32): i32 {
+  const groups = block * (2 * probes + 1) + most + 1;
+  const scan = TILE_ROWS * CHUNK + (block + TILE_ROWS) * (width + 1) + GATHER * width;
+  return block * bestBytes(k) + (groups << 2) + max(scan << 2, probesScratchBytes(width, most));
+}
+
+/**
+ * As topk_exact, but approximate: fills the lists of scores and slots with the best keys of the `probes` lists nearest to each
+ * query, or of all lists where those hold too few. spans [B, 3] as there; indices [B, H], `stride` bytes apart, as in
+ * lists.ts. Units [from, to) of inverted_units are computed.
+ */
+export function topk_inverted(
+  scores: usize, slots: usize, queries: usize, spans: usize, segment: i32, heads: i32, k: i32,
+  indices: usize, stride: usize, probes: i32, block: i32, from: i32, to: i32, scratch: usize,
+): void {
+  const width = widthOf(indices);
+  const blocks = (segment + block - 1) / block;
+  for (let unit = from; unit < to; unit++) {
+    const head = unit / blocks % heads, row = unit / blocks / heads;
+    const first = unit % blocks * block;
+    const query = (<usize>row * segment + first) * heads + head;
+    const span = spans + row * 12;
+    searchLists(
+      scores + ((query * k) << 2), slots + ((query * k) << 2), heads * k,
+      queries + ((query * width) << 2), heads * width, min(block, segment - first),
+      indices + (row * heads + head) * stride, load<i32>(span), load<i32>(span, 4) + load<i32>(span, 8), k, probes, scratch,
+    );
+  }
+}
+
+/** A block of queries of one head: results are `resultStride` floats apart, queries `queryStride`. */
+function searchLists(
+  scores: usize, slots: usize, resultStride: i32, queries: usize, queryStride: i32, count: i32,
+  index: usize, begin: i32, stored: i32, k: i32, mostProbes: i32, scratch: usize,
+): void {
+  const lists = listsOf(clusteringOf(index)), probes = min(mostProbes, lists), wanted = min(k, stored);
+  const best = scratch; // a list of best-by-age.ts for each query
+  const probed = best + <usize>count * bestBytes(k);
+  const members = probed + (<usize>(count * probes) << 2);
+  const starts = members + (<usize>(count * probes) << 2);
+  const short = starts + (<usize>(lists + 1) << 2);
+  const work = short + (<usize>count << 2);
+  if (wanted == 0) return;
+  for (let i = 0; i < count; i++) clearByAge(best + i * bestBytes(k), k);
+  findProbes(probed, queries, queryStride, count, index, probes, work);
+  groupByList(members, starts, probed, count, probes, lists);
+  for (let list = 0; list < lists; list++) {
+    const first = load<i32>(starts + (list << 2)), size = load<i32>(starts + (list << 2), 4) - first;
+    scanList(best, queries, queryStride, members + (<usize>first << 2), size, index, list, begin, k, work);
+  }
+  const left = findShort(short, best, count, k, wanted);
+  for (let list = 0; list < lists; list++) scanList(best, queries, queryStride, short, left, index, list, begin, k, work);
+  for (let i = 0; i < count; i++) {
+    const to = (<usize>i * resultStride) << 2;
+    copyBest(scores + to, slots + to, best + i * bestBytes(k), k, wanted);
+    toSlots(slots + to, wanted, begin, capacityOf(index));
+  }
+}
+
+/** The `size` queries `members` against all keys of one list. */
+function scanList(
+  best: usize, queries: usize, queryStride: i32, members: usize, size: i32, index: usize, list: i32, begin: i32, k: i32, scratch: usize,
+): void {
+  const entry = entryOf(index, list), width = widthOf(index);
+  const end = goneOf(entry) + lengthOf(entry);
+  const rows = scratch; // [4, CHUNK]
+  const thresholds = rows + ((TILE_ROWS * CHUNK) << 2);
+  const packed = thresholds + (<usize>(size + TILE_ROWS) << 2);
+  if (size == 0 || lengthOf(entry) == 0) return;
+  if (size >= TILE_ROWS) packQueries(packed, queries, queryStride, members, size, width);
+  readThresholds(thresholds, best, members, size, k);
+  for (let column = 0, chunk = firstChunkOf(entry); column < end; column += CHUNK, chunk = nextChunk(index, chunk)) {
+    const low = column == 0 ? goneOf(entry) : 0, high = min(CHUNK, end - column);
+    const panels = panelsOf(index, chunk), slots = slotsOf(index, chunk);
+    for (let i = 0; i < size; i += TILE_ROWS) {
+      if (size >= TILE_ROWS) scoreTile(rows, packed + ((<usize>i * width) << 2), panels, low, high, width);
+      else scoreFew(rows, queries, queryStride, members, size, panels, width);
+      for (let reaching = rowsThatReach(rows, thresholds + (i << 2)); reaching; reaching &= reaching - 1) {
+        const r = ctz(reaching);
+        const found = best + <usize>load<i32>(members + ((i + r) << 2)) * bestBytes(k);
+        keepBest(found, rows + ((r * CHUNK) << 2), low, high, slots, begin, capacityOf(index), k);
+        store<f32>(thresholds + ((i + r) << 2), leastOfBest(found, k));
+      }
+    }
+  }
+}
+
+/** thresholds: the k-th best score that each of the queries `members` has so far, and NaN, which nothing reaches, behind them. */
+function readThresholds(thresholds: usize, best: usize, members: usize, size: i32, k: i32): void {
+  for (let i = 0; i < size; i++) {
+    store<f32>(thresholds + (i << 2), leastOfBest(best + <usize>load<i32>(members + (i << 2)) * bestBytes(k), k));
+  }
+  for (let i = size; i < size + TILE_ROWS; i++) store<f32>(thresholds + (i << 2), NaN);
+}
+
+/** Which of four rows of CHUNK scores have one that reaches the row's threshold, as bits. */
+@inline
+function rowsThatReach(rows: usize, thresholds: usize): i32 {
+  return reaches(rows, thresholds)
+    | reaches(rows + (CHUNK << 2), thresholds + 4) << 1
+    | reaches(rows + (CHUNK << 3), thresholds + 8) << 2
+    | reaches(rows + (CHUNK * 12), thresholds + 12) << 3;
+}
+
+@inline
+function reaches(row: usize, threshold: usize): i32 {
+  const t = v128.load32_splat(threshold);
+  const r0 = v128.or(f32x4.ge(v128.load(row), t), f32x4.ge(v128.load(row, 16), t));
+  const r1 = v128.or(f32x4.ge(v128.load(row, 32), t), f32x4.ge(v128.load(row, 48), t));
+  const r2 = v128.or(f32x4.ge(v128.load(row, 64), t), f32x4.ge(v128.load(row, 80), t));
+  const r3 = v128.or(f32x4.ge(v128.load(row, 96), t), f32x4.ge(v128.load(row, 112), t));
+  return <i32>v128.any_true(v128.or(v128.or(r0, r1), v128.or(r2, r3)));
+}
+
+/** Packs the queries `members` into panels of TILE_ROWS; behind them, `packed` has room to gather GATHER queries. */
+function packQueries(packed: usize, queries: usize, queryStride: i32, members: usize, size: i32, width: i32): void {
+  const bytes = <usize>width << 2;
+  const gathered = packed + <usize>((size + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS) * bytes;
+  for (let i = 0; i < size; i += GATHER, packed += GATHER * bytes) {
+    const n = min(GATHER, size - i);
+    for (let j = 0; j < n; j++) {
+      memory.copy(gathered + j * bytes, queries + ((<usize>load<i32>(members + ((i + j) << 2)) * queryStride) << 2), bytes);
+    }
+    packPanels(packed, gathered, n, width, width, 1, TILE_ROWS);
+  }
+}
+
+/** rows [size, CHUNK]: scores of fewer than four queries, where they lie, with all keys of a chunk. */
+function scoreFew(rows: usize, queries: usize, queryStride: i32, members: usize, size: i32, panels: usize, width: i32): void {
+  for (let r = 0; r < size; r++) {
+    const query = <usize>load<i32>(members + (r << 2));
+    scoreChunk(rows + ((r * CHUNK) << 2), queries + ((query * queryStride) << 2), panels, width);
+  }
+}
+
+/** rows [4, CHUNK]: scores of four packed queries with a chunk's keys [low, high), and maybe with some beside them. */
+function scoreTile(rows: usize, packed: usize, panels: usize, low: i32, high: i32, width: i32): void {
+  for (let j = low & ~(TILE_COLUMNS - 1); j < high; j += TILE_COLUMNS) {
+    multiplyTile(rows + (j << 2), CHUNK << 2, packed, panels + ((<usize>j * width) << 2), width, false);
+  }
+}
+
+/** row [CHUNK]: scores of one query with all 32 keys of a chunk, summed in the same order as in a tile. */
+function scoreChunk(row: usize, query: usize, panels: usize, width: i32): void {
+  let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0;
+  const panelBytes = <usize>(TILE_COLUMNS * width) << 2;
+  const p1 = panels + panelBytes, p2 = p1 + panelBytes, p3 = p2 + panelBytes;
+  for (let d: usize = 0; d < panelBytes; d += TILE_COLUMNS << 2, query += 4) {
+    const q = v128.load32_splat(query);
+    s0 = madd(q, v128.load(panels + d), s0);
+    s1 = madd(q, v128.load(panels + d, 16), s1);
+    s2 = madd(q, v128.load(p1 + d), s2);
+    s3 = madd(q, v128.load(p1 + d, 16), s3);
+    s4 = madd(q, v128.load(p2 + d), s4);
+    s5 = madd(q, v128.load(p2 + d, 16), s5);
+    s6 = madd(q, v128.load(p3 + d), s6);
+    s7 = madd(q, v128.load(p3 + d, 16), s7);
+  }
+  v128.store(row, s0);
+  v128.store(row, s1, 16);
+  v128.store(row, s2, 32);
+  v128.store(row, s3, 48);
+  v128.store(row, s4, 64);
+  v128.store(row, s5, 80);
+  v128.store(row, s6, 96);
+  v128.store(row, s7, 112);
+}
+
+/** Puts those of a query's scores row[low, high) that belong into its list there. `slots`: of the scored keys. */
+function keepBest(list: usize, row: usize, low: i32, high: i32, slots: usize, begin: i32, capacity: i32, k: i32): void {
+  let least = leastOfBest(list, k);
+  for (let j = low & ~3; j < high; j += 4) {
+    let passing = i32x4.bitmask(f32x4.ge(v128.load(row + (j << 2)), f32x4.splat(least)));
+    for (; passing; passing &= passing - 1) {
+      const at = j + ctz(passing), score = load<f32>(row + (at << 2));
+      if (at < low || at >= high || score < least) continue;
+      const slot = load<i32>(slots + (at << 2));
+      insertByAge(list, k, score, slot < begin ? slot + capacity - begin : slot - begin);
+      least = leastOfBest(list, k);
+    }
+  }
+}
+
+/** short: the queries that found fewer than `wanted` keys, whose lists are emptied. Returns how many they are. */
+function findShort(short: usize, best: usize, count: i32, k: i32, wanted: i32): i32 {
+  let found = 0;
+  for (let i = 0; i < count; i++, best += bestBytes(k)) {
+    if (holds(best, k, wanted)) continue;
+    clearByAge(best, k);
+    store<i32>(short + (found++ << 2), i);
+  }
+  return found;
+}
+
+/** Turns numbers by age into slots of the ring; scores that are not numbers leave the oldest key in their place. */
+function toSlots(result: usize, count: i32, begin: i32, capacity: i32): void {
+  for (let n = 0; n < count; n++) {
+    const number = load<i32>(result + (n << 2));
+    const slot = number < capacity ? begin + number : begin;
+    store<i32>(result + (n << 2), slot < capacity ? slot : slot - capacity);
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * Tables of described keys: what each may hold, what it holds when it is left out, one line that explains it. Parsing,
+ * `key=value` overrides and `--help` all read the same table. What a key means, and which combinations of values are
+ * impossible, is known to the owner of the table: the model's configuration, the options of a training run.
+ */
+
+import { nearest } from "./did-you-mean.ts";
+import { InputError } from "./errors.ts";
+
+/** A lower and an upper end. `min` and `max` belong to the range, `above` and `below` do not. */
+interface Range {
+  min?: number;
+  above?: number;
+  max?: number;
+  below?: number;
+}
+
+/** What one key may hold, what it holds when it is left out, and one line that explains it. */
+export type Field = { about: string } & (
+  | ({ kind: "integer"; default: number } & Range)
+  | ({ kind: "number"; default: number } & Range)
+  | ({ kind: "integers"; default: readonly number[] } & Range)
+  | { kind: "boolean"; default: boolean }
+  | { kind: "choice"; default: string | number | boolean; choices: readonly (string | number | boolean)[] }
+);
+
+export type Fields = Readonly<Record<string, Field>>;
+
+export function integer(fallback: number, min: number, max: number, about: string): Field {
+  return { kind: "integer", default: fallback, min, max, about };
+}
+
+/** A choice whose first value is the default. */
+export function choice(
+  choices: readonly [string | number | boolean, ...(string | number | boolean)[]],
+  about: string,
+): Field {
+  return { kind: "choice", default: choices[0], choices, about };
+}
+
+/**
+ * A value for every key: what `json` (parsed JSON) gives, or the default. Lists of numbers come in ascending order.
+ * `source` names the origin in messages, a path or an option. Throws an InputError that names source and key.
+ */
+export function parseFields(fields: Fields, json: unknown, source: string): Record<string, unknown> {
+  if (typeof json !== "object" || json === null || Array.isArray(json)) {
+    throw new InputError(`${source}: a configuration must be a JSON object of keys and values, not ${show(json)}`);
+  }
+  const given = new Map<string, unknown>(Object.entries(json));
+  for (const key of given.keys()) fieldOf(fields, key, source);
+  const values = Object.entries(fields).map(([key, field]) => [key, checked(key, field, given, source)]);
+  return Object.fromEntries(values);
+}
+
+/** The values that overrides give: `key=value`, lists as `key=2,5`. Their ranges are left to `parseFields`. */
+export function parseOverrides(fields: Fields, overrides: readonly string[], source: string): Record<string, unknown> {
+  const values = overrides.map((override) => {
+    const equals = override.indexOf("=");
+    if (equals < 1) throw new InputError(`${source} ${override}: an override must be written key=value`);
+    const key = override.slice(0, equals).trim();
+    return [key, parseValue(override.slice(equals + 1).trim(), fieldOf(fields, key, source))];
+  });
+  return Object.fromEntries(values);
+}
+
+/** One line of words for what `field` may hold, such as `a whole number from 1 to 1024`. */
+export function describeValues(field: Field): string {
+  switch (field.kind) {
+    case "integer":
+      return `a whole number ${describeRange(field)}`;
+    case "number":
+      return `a number ${describeRange(field)}`;
+    case "integers":
+      return `a list of whole numbers ${describeRange(field)}`;
+    case "boolean":
+      return "true or false";
+    case "choice":
+      return field.choices.map((value) => JSON.stringify(value)).join(" or ");
+  }
+}
+
+function describeRange({ min, above, max, below }: Range): string {
+  if (min === undefined) return `above ${above}, up to ${max}`;
+  return max === undefined ? `from ${min} to below ${below}` : `from ${min} to ${max}`;
+}
+
+function fieldOf(fields: Fields, key: string, source: string): Field {
+  if (Object.hasOwn(fields, key)) return fields[key];
+  const known = Object.keys(fields);
+  const guess = nearest(key, known);
+  const advice = guess === undefined ? `the keys are ${known.join(", ")}` : `did you mean ${guess}?`;
+  throw new InputError(`${source}: unknown key ${show(key)}; ${advice}`);
+}
+
+/** The value of `key`, or its default. Lists of numbers come back in ascending order, as copies. */
+function checked(key: string, field: Field, given: ReadonlyMap<string, unknown>, source: string): unknown {
+  const value = given.has(key) ? given.get(key) : field.default;
+  if (!accepts(field, value)) {
+    throw new InputError(`${source}: ${key} must be ${describeValues(field)}, not ${show(value)}`);
+  }
+  return Array.isArray(value) ? value.toSorted((a, b) => a - b) : value;
+}
+
+function accepts(field: Field, value: unknown): boolean {
+  switch (field.kind) {
+    case "integer":
+      return Number.isSafeInteger(value) && inRange(field, value);
+    case "number":
+      return inRange(field, value);
+    case "integers":
+      return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && inRange(field, item));
+    case "boolean":
+      return typeof value === "boolean";
+    case "choice":
+      return field.choices.some((allowed) => allowed === value);
+  }
+}
+
+function inRange(
+  { min = -Infinity, above = -Infinity, max = Infinity, below = Infinity }: Range,
+  value: unknown,
+): boolean {
+  return typeof value === "number" && value >= min && value > above && value <= max && value < below;
+}
+
+/** What stands after `key=`: JSON where it is JSON, a bare word as itself, `2,5` as a list where a list is needed. */
+function parseValue(text: string, field: Field): unknown {
+  try {
+    return JSON.parse(field.kind === "integers" && !text.startsWith("[") ? `[${text}]` : text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return text;
+    throw error;
+  }
+}
+
+/** The value as it would stand in JSON, cut to a length that fits a message, and of what is nested only what it is. */
+function show(value: unknown): string {
+  const text = Array.isArray(value) ? `[${value.slice(0, 60).map(showItem)}]` : showItem(value);
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
+
+function showItem(value: unknown): string {
+  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "[…]" : "{…}";
+  return typeof value === "string" ? JSON.stringify(value.slice(0, 60)) : String(value);
+}

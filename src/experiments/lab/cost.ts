@@ -1,0 +1,63 @@
+/**
+ * What a cell will cost, as good as one can say beforehand: arithmetic over the rate at which two cores of a laptop do it.
+ * For the list of experiments and the time that is left; a run corrects it by what its cells really took.
+ */
+import type { ModelConfig } from "../../model/config.ts";
+import { cellRecipe, type RunSettings } from "./cell-recipe.ts";
+import type { Cell, Experiment } from "./experiment.ts";
+import { VOCABULARY } from "./recipe.ts";
+
+/** Multiply-and-adds a second: of the model's products, and of a quantised search. */
+const COMPUTE_RATE = 24e9;
+const SEARCH_RATE = 24e9;
+
+/** Seconds for a token in a memory layer, whatever the memory's size: selection, attention to K pairs, and its backward. */
+const LOOKUP = { training: 47e-6, evaluation: 11e-6 };
+
+/** Documents of a test split that are long enough to be evaluated as far as asked for, and tokens of one in training. */
+const TEST_DOCUMENTS = 9;
+const DOCUMENT_TOKENS = 100_000;
+
+/** Seconds that training and measuring `cell` take. */
+export function expectedSeconds(cell: Cell, settings: RunSettings): number {
+  const { config, options } = cellRecipe(cell, settings, VOCABULARY);
+  const training = options.steps * options.batchSize * config.segment_length;
+  const courses = options.evaluateEvery > 0 ? Math.ceil(options.steps / options.evaluateEvery) : 0;
+  const sizes = [...cell.memorySizes, ...new Array<number>(courses).fill(cell.memorySizes.at(-1) ?? 0)];
+  const evaluations = sizes.map((size) => evaluationSeconds(config, size, settings.evalTokens));
+  const measuring = ((cell.measuringSeconds ?? 0) / 1000) * TEST_DOCUMENTS * settings.evalTokens;
+  return training * trainingSeconds(config) + evaluations.reduce((sum, seconds) => sum + seconds, measuring);
+}
+
+/** For a token. */
+function trainingSeconds(config: ModelConfig): number {
+  const { memory_size: size } = config;
+  return (3 * modelProducts(config)) / COMPUTE_RATE + lookupSeconds(config, size, DOCUMENT_TOKENS, LOOKUP.training);
+}
+
+/** For the whole test split. */
+function evaluationSeconds(config: ModelConfig, size: number, evalTokens: number): number {
+  const lookup = lookupSeconds(config, size, evalTokens, LOOKUP.evaluation);
+  return TEST_DOCUMENTS * evalTokens * (modelProducts(config) / COMPUTE_RATE + lookup);
+}
+
+/** Multiply-and-adds of a token's way through the model, its memory aside. */
+function modelProducts({ hidden_size: width, intermediate_size, vocab_size, ...config }: ModelConfig): number {
+  const inner = config.num_attention_heads * config.head_dim;
+  const projections = 4 * width * inner + 2 * width * intermediate_size;
+  const local = 2 * inner * (config.segment_length + config.xl_cache_length);
+  return config.num_hidden_layers * (projections + local) + width * vocab_size;
+}
+
+/** For a token of documents of `length` tokens, in which a memory of `size` fills up. */
+function lookupSeconds(config: ModelConfig, size: number, length: number, constant: number): number {
+  if (size === 0) return 0;
+  const stored = size < length ? size - size ** 2 / (2 * length) : length / 2;
+  const search = (config.num_attention_heads * config.head_dim * stored) / SEARCH_RATE;
+  return config.memory_layers.length * (constant + search);
+}
+
+/** Hours that all cells of the experiment take on one corpus. */
+export function expectedHours({ cells }: Experiment, settings: RunSettings): number {
+  return cells.reduce((sum, cell) => sum + expectedSeconds(cell, settings), 0) / 3600;
+}

@@ -1,0 +1,98 @@
+/** One cell on one corpus: its result is read if it is there; if not, its model is trained and measured. */
+import { jsonText, readJson } from "../../formats/json-file.ts";
+import { exists, makeDirectory, writeFileAtomic } from "../../platform/files.ts";
+import type { StepMetrics } from "../../train/trainer.ts";
+import { type CellRecipe, cellRecipe, type RunSettings, sameRecipe } from "./cell-recipe.ts";
+import type { ExperimentCorpus } from "./corpus.ts";
+import type { Cell, CellResult } from "./experiment.ts";
+import { measureCell, rowsFor } from "./measure-cell.ts";
+import { modelWithWeights, type TrainingRecord, trainCell } from "./train-cell.ts";
+
+export interface CellRun {
+  readonly cell: Cell;
+  readonly corpus: ExperimentCorpus;
+  readonly settings: RunSettings;
+  /** Directory of the corpus' models, one directory a cell. */
+  readonly models: string;
+  /** Directory of the experiment's results on the corpus. */
+  readonly results: string;
+  readonly signal?: AbortSignal;
+  readonly onStep?: (metrics: StepMetrics, steps: number) => void;
+  /** Predictions of the final evaluation made so far, and in all. */
+  readonly onEvaluation?: (done: number, total: number) => void;
+}
+
+/** The result, if the cell was finished with the same recipe before. */
+export function finishedResult({ cell, corpus, settings, results }: CellRun): CellResult | undefined {
+  const path = `${results}/${cell.name}.json`;
+  if (!exists(path)) return undefined;
+  const known = readJson(path) as CellResult;
+  return sameRecipe(known.recipe, resultRecipe(cell, settings, corpus)) ? known : undefined;
+}
+
+/** Resolves to undefined if the signal ended the work; what was trained until then is kept. */
+export async function runCell(run: CellRun): Promise<CellResult | undefined> {
+  const { cell, corpus, settings, results } = run;
+  const recipe = cellRecipe(cell, settings, corpus.tokenizer.vocabSize);
+  const record = recipe.options.steps > 0 ? await train(run, recipe) : "untrained";
+  if (record === undefined) return undefined;
+  const began = performance.now();
+  const measured = await measure(run, recipe);
+  if (measured === undefined) return undefined;
+  const { parameters, ...found } = measured;
+  const result: CellResult = {
+    cell: cell.name,
+    corpus: corpus.name,
+    recipe: resultRecipe(cell, settings, corpus),
+    parameters,
+    ...(record === "untrained" ? NO_TRAINING : trainingOf(record)),
+    measuringSeconds: (performance.now() - began) / 1000,
+    ...found,
+  };
+  writeFileAtomic(`${results}/${cell.name}.json`, jsonText(result));
+  return result;
+}
+
+const NO_TRAINING = { steps: 0, trainingTokens: 0, trainingSeconds: 0, course: [] };
+
+function trainingOf({ steps, tokens, seconds, course }: TrainingRecord) {
+  return { steps, trainingTokens: tokens, trainingSeconds: seconds, course };
+}
+
+function resultRecipe(cell: Cell, settings: RunSettings, { tokenizer }: ExperimentCorpus) {
+  const { memorySizes } = cell;
+  return { ...cellRecipe(cell, settings, tokenizer.vocabSize), memorySizes, evalTokens: settings.evalTokens };
+}
+
+function train({ cell, corpus, settings, models, signal, onStep }: CellRun, recipe: CellRecipe) {
+  return trainCell({
+    directory: `${models}/${cell.name}`,
+    source: cell.from === undefined ? undefined : `${models}/${cell.from}`,
+    recipe,
+    corpus,
+    evaluation: {
+      memorySizes: cell.memorySizes.slice(-1),
+      maxTokens: settings.evalTokens,
+      rows: rowsFor(corpus),
+    },
+    signal,
+    onStep,
+  });
+}
+
+/** Measures the trained model, or that of the cell whose model this one uses otherwise. */
+async function measure(run: CellRun, { config, options }: CellRecipe) {
+  const { cell, corpus, settings, models, results, signal, onEvaluation } = run;
+  const directory = `${models}/${options.steps > 0 ? cell.name : cell.from}`;
+  const artifacts = `${results}/${cell.name}`;
+  if (cell.measure !== undefined) makeDirectory(artifacts);
+  const model = modelWithWeights(directory, config, options.seed);
+  const { evalTokens } = settings;
+  const given = { cell, model, directory, artifacts, corpus, evalTokens, signal, onProgress: onEvaluation };
+  try {
+    const measured = await measureCell(given);
+    return measured && { parameters: model.parameters.count, ...measured };
+  } finally {
+    model.parameters.release();
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * Looks into a memory at work (paper, section 4.6): a document is read twice, with memory and without, over the same tokens,
+ * and for each token it is noted how well it was predicted and what was retrieved for it. What the numbers add up to is in
+ * inspection-summary.ts.
+ */
+import { crossEntropy } from "../autodiff/ops/loss.ts";
+import { noGrad, step } from "../autodiff/tape.ts";
+import { breathe } from "../base/breathe.ts";
+import { InputError } from "../base/errors.ts";
+import { type MemorySnapshot, requireModel, requireTokens, restoreSnapshot } from "../memory/snapshot.ts";
+import type { SourceTable } from "../memory/sources.ts";
+import { fingerprint } from "../model/fingerprint.ts";
+import type { ModelState } from "../model/state.ts";
+import type { Transformer } from "../model/transformer.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import { type MemoryHead, RetrievalWatch } from "./retrieval-watch.ts";
+import type { RetrievedPairs } from "./retrieved-pairs.ts";
+
+/** What an inspection found; n is the number of tokens. The first token is never predicted: its numbers are 0. */
+export interface Inspection {
+  /** The document's name, and its tokens [n]. */
+  readonly name: string;
+  readonly ids: Int32Array;
+  /** M of the memory that was inspected. */
+  readonly memorySize: number;
+  /** −ln p(token) with memory and without, [n]. */
+  readonly nats: Float32Array;
+  readonly natsWithout: Float32Array;
+  /** All heads that have a memory, layer by layer. */
+  readonly heads: readonly MemoryHead[];
+  /** The share of the memory in each head's result, [n, heads]; 0 while the memory is empty. */
+  readonly gates: Float32Array;
+  /** What was retrieved for the prediction of each token. */
+  readonly retrieved: RetrievedPairs;
+  /** Where the pairs come from that were remembered before the document, oldest first. */
+  readonly earlier: SourceTable;
+  /**
+   * How much each remembered pair was retrieved, the earlier ones and then those of the document's tokens: the sum of its
+   * weights over all predictions and heads.
+   */
+  readonly received: Float64Array;
+}
+
+export interface InspectOptions {
+  /** The document's name, none unless given. */
+  readonly name?: string;
+  /** M; unless given, that of what is known already, or else the configuration's. */
+  readonly memorySize?: number;
+  /** What the memory holds before the document; without it, nothing. It must say where its pairs come from. */
+  readonly known?: MemorySnapshot;
+  /** Retrieved pairs that are kept for each token, those with the largest shares; 8 unless given. */
+  readonly top?: number;
+  /** Called after every segment: tokens read so far, and in all, both readings together. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** @throws InputError if the model has no memory, the document nothing to predict, or another model made what is known */
+export async function inspect(
+  model: Transformer,
+  tokenizer: Tokenizer,
+  ids: Int32Array,
+  { name = "", memorySize, known, top = 8, onProgress }: InspectOptions = {},
+): Promise<Inspection> {
+  if (known !== undefined) {
+    requireModel(known, fingerprint(model));
+    requireTokens(known, tokenizer.vocabSize);
+  }
+  const predictions = ids.length - 1;
+  if (predictions < 1) throw new InputError(`a document of ${ids.length} tokens has nothing to predict or inspect`);
+  const state = model.newState({ rows: 1, memorySize: memorySize ?? known?.size, tokenizer });
+  const forgetful = model.newState({ rows: 1, memorySize: 0 });
+  try {
+    const [memory] = state.memories.values(); // all remember the same tokens
+    if (memory === undefined) throw new InputError("the model reads without a memory, so there is nothing to inspect");
+    if (known !== undefined) restoreSnapshot(state, 0, known);
+    const watch = new RetrievalWatch(model, state, ids.length, top);
+    const nats = await predict(model, state, ids, (done) => onProgress?.(done, 2 * predictions), watch);
+    const natsWithout = await predict(model, forgetful, ids, (done) =>
+      onProgress?.(predictions + done, 2 * predictions),
+    );
+    const { heads, gates, retrieved, earlier, received } = watch;
+    return { name, ids, memorySize: memory.size, nats, natsWithout, heads, gates, retrieved, earlier, received };
+  } finally {
+    forgetful.release();
+    state.release();
+  }
+}
+/** −ln p of every token but the first [n], read a segment at a time. */
+async function predict(
+  model: Transformer,
+  state: ModelState,
+  ids: Int32Array,
+  onProgress: (done: number) => void,
+  watch?: RetrievalWatch,
+): Promise<Float32Array> {
+  const nats = new Float32Array(ids.length);
+  for (let at = 0; at < ids.length - 1; ) {
+    const end = Math.min(at + state.room, ids.length - 1);
+    const input = { ids: ids.subarray(at, end), observe: watch?.segmentFrom(at) };
+    const targets = ids.subarray(at + 1, end + 1);
+    const losses = () => crossEntropy(model.forward(input, state), targets).nats.toArray();
+    nats.set(
+      step(() => noGrad(losses)),
+      at + 1,
+    );
+    at = end;
+    onProgress(at);
+    await breathe();
+  }
+  return nats;
+}

@@ -1,0 +1,164 @@
+/** Quantised search returns what exact search returns, to the bit, on data made to mislead it. */
+import * as assert from "uvu/assert";
+import { step } from "../../../src/autodiff/tape.ts";
+import { tensor } from "../../../src/autodiff/tensor.ts";
+import { Random } from "../../../src/base/random.ts";
+import { KvMemory, type SearchOptions } from "../../../src/memory/memory.ts";
+import { heap } from "../../../src/wasm/runtime.ts";
+import { suite } from "../../harness.ts";
+
+const test = suite("quantised search");
+
+interface Found {
+  scores: Float32Array;
+  slots: Int32Array;
+  fallbacks: number;
+}
+
+/** What a memory with one row and `heads` heads finds for q [T, H, D] among keys [stored, H, D]; the ring's seam lies inside. */
+function lookup(
+  kind: SearchOptions["kind"],
+  keys: Float32Array,
+  q: Float32Array,
+  heads: number,
+  width: number,
+  topk: number,
+): Found {
+  const [stored, queries] = [keys.length, q.length].map((length) => length / heads / width);
+  const memory = new KvMemory({ rows: 1, heads, width, size: stored, segment: 5 }, { kind });
+  const address = heap.allocate(keys.length * 4);
+  heap.f32(address, keys.length).set(keys);
+  memory.append(0, address, address, Math.min(3, stored));
+  memory.append(0, address, address, stored);
+  heap.release(address);
+  const found = step(() => {
+    const { scores, slots, counts } = memory.lookup(tensor(q, [1, queries, heads * width]), topk);
+    const valid = Array.from({ length: scores.size }, (_, i) => i).filter((i) => i % topk < counts[0]);
+    const [allScores, allSlots] = [scores.toArray(), heap.i32(slots, scores.size).slice()];
+    return {
+      scores: Float32Array.from(valid, (i) => allScores[i]),
+      slots: Int32Array.from(valid, (i) => allSlots[i]),
+      fallbacks: memory.fallbackCount?.fallbacks ?? 0,
+    };
+  });
+  memory.release();
+  return found;
+}
+
+function unitVectors(random: Random, count: number, width: number, centre?: Float32Array, spread = 1): Float32Array {
+  const vectors = Float32Array.from(
+    { length: count * width },
+    (_, i) => (centre?.[i % width] ?? 0) + spread * random.normal(),
+  );
+  return normalised(vectors, width);
+}
+
+function normalised(vectors: Float32Array, width: number): Float32Array {
+  for (let at = 0; at < vectors.length; at += width) {
+    const vector = vectors.subarray(at, at + width);
+    const norm = Math.hypot(...vector);
+    if (norm > 0) vector.set(vector.map((x) => x / norm));
+  }
+  return vectors;
+}
+
+/** Changes the last bit of each component. */
+function nextFloat(vectors: Float32Array): Float32Array {
+  const copy = vectors.slice();
+  const bits = new Int32Array(copy.buffer);
+  for (let i = 0; i < bits.length; i++) bits[i] ^= 1;
+  return copy;
+}
+
+type Maker = (random: Random, count: number, width: number) => Float32Array;
+
+const datasets: Record<string, Maker> = {
+  random: (random, count, width) => unitVectors(random, count, width),
+  clustered: (random, count, width) => {
+    const centres = [1, 2, 3].map(() => unitVectors(random, 1, width));
+    const parts = Array.from({ length: count }, (_, i) => unitVectors(random, 1, width, centres[i % 3], 0.05));
+    return Float32Array.from(parts.flatMap((part) => [...part]));
+  },
+  duplicates: (random, count, width) => {
+    const few = unitVectors(random, 4, width);
+    return Float32Array.from(
+      { length: count * width },
+      (_, i) => few[(Math.floor(i / width) % 4) * width + (i % width)],
+    );
+  },
+  zero: (_, count, width) => new Float32Array(count * width),
+  "one component each": (random, count, width) => {
+    const vectors = new Float32Array(count * width);
+    for (let i = 0; i < count; i++)
+      vectors[i * width + Math.floor(random.next() * width)] = random.next() < 0.5 ? -1 : 1;
+    return vectors;
+  },
+  "last bit": (random, count, width) => {
+    const one = unitVectors(random, 1, width);
+    const other = nextFloat(one);
+    return Float32Array.from({ length: count * width }, (_, i) => (Math.floor(i / width) % 2 ? other : one)[i % width]);
+  },
+};
+
+// stored, queries, heads, width, topk
+const sizes: [number, number, number, number, number][] = [
+  [1, 1, 1, 1, 1],
+  [7, 2, 1, 3, 4],
+  [8, 3, 2, 4, 9],
+  [15, 4, 1, 5, 3],
+  [16, 5, 1, 16, 16],
+  [17, 1, 2, 17, 5],
+  [131, 6, 1, 31, 32],
+  [1000, 3, 1, 64, 32],
+  [2051, 9, 1, 33, 7],
+  [1500, 300, 1, 8, 5],
+];
+
+for (const [kind, make] of Object.entries(datasets)) {
+  for (const [stored, queries, heads, width, topk] of sizes) {
+    test(`${kind} keys: the ${topk} best of ${stored} for ${queries} queries of ${width}, bit for bit`, () => {
+      const random = new Random(stored + width);
+      const keys = make(random, stored * heads, width);
+      const q = make(random, queries * heads, width);
+      const [exact, quantised] = [
+        lookup("exact", keys, q, heads, width, topk),
+        lookup("quantised", keys, q, heads, width, topk),
+      ];
+      assert.equal(quantised.scores, exact.scores);
+      assert.equal(quantised.slots, exact.slots);
+    });
+  }
+}
+
+test("fewer than 1 % of the queries fall back on random keys", () => {
+  const random = new Random(1);
+  const [keys, q] = [unitVectors(random, 20_000, 64), unitVectors(random, 400, 64)];
+  const { fallbacks } = lookup("quantised", keys, q, 1, 64, 32);
+  assert.ok(fallbacks < 4, `${fallbacks} of 400 fell back`);
+});
+
+test("keys that rounding cannot tell apart make a query fall back, and still the answer is exact", () => {
+  const random = new Random(2);
+  const keys = unitVectors(random, 3000, 16, unitVectors(random, 1, 16), 1e-6);
+  const q = unitVectors(random, 5, 16);
+  const quantised = lookup("quantised", keys, q, 1, 16, 8);
+  assert.is(quantised.fallbacks, 5);
+  const exact = lookup("exact", keys, q, 1, 16, 8);
+  assert.equal([quantised.scores, quantised.slots], [exact.scores, exact.slots]);
+});
+
+test("keys longer than 1 are searched in f32", () => {
+  const random = new Random(3);
+  const keys = unitVectors(random, 100, 8).map((x) => x * 3);
+  const q = unitVectors(random, 5, 8);
+  const quantised = lookup("quantised", keys, q, 1, 8, 4);
+  assert.is(quantised.fallbacks, 5);
+  assert.equal(quantised.slots, lookup("exact", keys, q, 1, 8, 4).slots);
+});
+
+test("queries of any length get exact answers", () => {
+  const random = new Random(4);
+  const keys = unitVectors(random, 500, 24);
+  const q = Float32Array.from({ length: 7 * 24 }, (_, i) => random.normal() * 10 ** ((Math.floor(i / 24) % 5) - 2));
+  assert.equal(lookup("quantised", keys, q, 1, 24, 6).slots, lookup("exact", keys, q, 1, 24, 6).slots);
+});

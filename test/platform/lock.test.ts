@@ -1,0 +1,141 @@
+/** Locks of directories: who gets one, who is refused, and that the dead keep none. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import * as fs from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import * as assert from "uvu/assert";
+import { InputError } from "../../src/base/errors.ts";
+import { withLock } from "../../src/platform/lock.ts";
+import { scriptLine } from "../cli/child.ts";
+import { suite } from "../harness.ts";
+
+const test = suite("lock");
+
+let folder = "";
+let count = 0;
+
+test.before(() => {
+  folder = fs.mkdtempSync(join(tmpdir(), "lock-"));
+});
+test.after(() => fs.rmSync(folder, { recursive: true }));
+
+const newPath = () => join(folder, `${count++}`);
+
+/** A directory with a lock file of this content. */
+function lockedBy(content: unknown): string {
+  const directory = newPath();
+  fs.mkdirSync(directory);
+  const text = typeof content === "string" ? content : JSON.stringify(content);
+  fs.writeFileSync(join(directory, "training.lock"), text);
+  return directory;
+}
+
+/** Whether the lock is to be had; if so there is nothing left of it afterwards. */
+async function isFree(directory: string): Promise<boolean> {
+  try {
+    await withLock(directory, async () => {});
+  } catch (error) {
+    assert.instance(error, InputError);
+    return false;
+  }
+  assert.equal(fs.existsSync(directory) ? fs.readdirSync(directory) : [], []);
+  return true;
+}
+
+/** The lock that this process writes. */
+async function ownLock(): Promise<{ pid: number; host: string; start: string | null }> {
+  const directory = newPath();
+  return withLock(directory, async () => JSON.parse(fs.readFileSync(join(directory, "training.lock"), "utf8")));
+}
+
+/** The number of a process that has ended. */
+async function deadPid(): Promise<number> {
+  const child = spawn(process.execPath, ["--version"], { stdio: "ignore" });
+  await once(child, "close");
+  return child.pid!;
+}
+
+test("work is done under the lock, and its result or error comes out; then the lock is gone", async () => {
+  const directory = newPath();
+  fs.mkdirSync(directory);
+  const inside = await withLock(directory, async () => fs.readdirSync(directory));
+  assert.equal(inside, ["training.lock"]);
+  const failure = new Error("failed");
+  await withLock(directory, async () => Promise.reject(failure)).catch((error) => assert.is(error, failure));
+  assert.equal(fs.readdirSync(directory), []);
+});
+
+test("a directory that was made for the lock goes with it, unless something was put there", async () => {
+  const above = newPath();
+  await withLock(join(above, "a", "b"), async () => assert.ok(fs.existsSync(join(above, "a", "b"))));
+  assert.not.ok(fs.existsSync(above));
+  await withLock(join(above, "a", "b"), async () => fs.writeFileSync(join(above, "a", "kept"), ""));
+  assert.equal(fs.readdirSync(above, { recursive: true }).sort(), ["a", join("a", "kept")]);
+});
+
+test("a second taker is refused in one sentence that names the directory and the process", async () => {
+  const directory = newPath();
+  await withLock(directory, async () => {
+    const error = await withLock(directory, async () => {}).catch((reason) => reason);
+    assert.instance(error, InputError);
+    const advice = "is training there; wait for its end or stop it first";
+    assert.is(error.message, `${directory} is in use: process ${process.pid} ${advice}`);
+    assert.equal(fs.readdirSync(directory), ["training.lock"], "the refused one takes nothing with it");
+  });
+});
+
+test("a dead process keeps no lock", async () => {
+  const { host, start } = await ownLock();
+  assert.ok(await isFree(lockedBy({ pid: await deadPid(), host, start })));
+});
+
+test("a process that got the number of a dead one keeps no lock of that", async () => {
+  const { pid, host, start } = await ownLock();
+  if (start === null) return; // this system does not tell when processes start
+  assert.not.ok(await isFree(lockedBy({ pid, host, start })));
+  assert.ok(await isFree(lockedBy({ pid, host, start: `${start}0` })));
+});
+
+test("a process of another machine keeps its lock, and the sentence says what to do", async () => {
+  const directory = lockedBy({ pid: await deadPid(), host: `not-${hostname()}`, start: null });
+  const error = await withLock(directory, async () => {}).catch((reason) => reason);
+  assert.match(error.message, `of the machine not-${hostname()} is training there; if it has ended, delete`);
+});
+
+test("a file that is no lock, as a power cut may leave it, is replaced", async () => {
+  for (const content of ["", "{", "null", "[]", "7", '{"pid":"x"}', "\0\0\0"]) {
+    assert.ok(await isFree(lockedBy(content)), JSON.stringify(content));
+  }
+});
+
+test("a process that died while it removed a dead one's lock is in nobody's way", async () => {
+  const { host, start } = await ownLock();
+  const directory = lockedBy({ pid: await deadPid(), host, start });
+  fs.cpSync(join(directory, "training.lock"), join(directory, "training.lock.removal"));
+  assert.ok(await isFree(directory));
+});
+
+test("of processes that come at once to a dead one's lock exactly one gets it", async () => {
+  const { host, start } = await ownLock();
+  for (let round = 0; round < 2; round++) {
+    const directory = lockedBy({ pid: await deadPid(), host, start });
+    const at = String(Date.now() + 400);
+    const contenders = Array.from({ length: 5 }, async () => {
+      const child = spawn(...scriptLine("test/platform/lock-contender", [directory, at]), {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      let said = "";
+      child.stdout.on("data", (text) => (said += text));
+      await once(child, "close");
+      return said;
+    });
+    const outcomes = (await Promise.all(contenders)).sort();
+    assert.equal(
+      outcomes.map((said) => said.split(" ")[0]),
+      ["got", ...Array(4).fill("refused")],
+    );
+    assert.equal(fs.readdirSync(directory), []);
+  }
+});

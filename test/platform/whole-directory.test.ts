@@ -1,0 +1,67 @@
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as assert from "uvu/assert";
+import { writeFileAtomic } from "../../src/platform/files.ts";
+import { writeDirectory } from "../../src/platform/whole-directory.ts";
+import { suite } from "../harness.ts";
+import { refusal } from "../refusal.ts";
+
+const test = suite("whole directory");
+
+let folder = "";
+let count = 0;
+
+test.before(() => {
+  folder = fs.mkdtempSync(join(tmpdir(), "whole-"));
+});
+test.after(() => fs.rmSync(folder, { recursive: true }));
+
+/** A new directory. */
+function newDirectory(): string {
+  const directory = join(folder, String(count++));
+  fs.mkdirSync(directory);
+  return directory;
+}
+
+test("a directory has its name when all is in it, and not before", () => {
+  const root = newDirectory();
+  for (const directory of [join(root, "deep/plain"), `${join(root, "slash")}//`]) {
+    const seen = writeDirectory(directory, (unfinished) => {
+      writeFileAtomic(`${unfinished}/below/a.txt`, "a");
+      return fs.existsSync(directory);
+    });
+    assert.not.ok(seen);
+    assert.is(fs.readFileSync(join(directory, "below/a.txt"), "utf8"), "a");
+  }
+  assert.equal(fs.readdirSync(root), ["deep", "slash"]);
+  assert.equal(fs.readdirSync(join(root, "deep")), ["plain"]);
+});
+
+test("nothing stays of what could not be finished", () => {
+  const root = newDirectory();
+  const fill = (unfinished: string) => {
+    writeFileAtomic(`${unfinished}/a.txt`, "a");
+    throw new Error("half way");
+  };
+  assert.throws(() => writeDirectory(join(root, "half"), fill), "half way");
+  assert.equal(fs.readdirSync(root), []);
+});
+
+test("what is in a directory of that name stays as it is", () => {
+  const root = newDirectory();
+  const taken = join(root, "taken");
+  writeFileAtomic(`${taken}/old.txt`, "old");
+  const replace = () => writeDirectory(taken, (unfinished) => writeFileAtomic(`${unfinished}/new.txt`, "new"));
+  assert.match(refusal(replace), taken);
+  assert.equal(fs.readdirSync(root), ["taken"]);
+  assert.equal(fs.readdirSync(taken), ["old.txt"]);
+});
+
+test("where no directory can be, what is told is that it cannot be written", () => {
+  const root = newDirectory();
+  writeFileAtomic(join(root, "file"), "");
+  const below = join(root, "file/below");
+  const write = () => writeDirectory(below, (unfinished) => writeFileAtomic(`${unfinished}/a.txt`, "a"));
+  assert.match(refusal(write), /^cannot write /);
+});
