@@ -7,7 +7,6 @@
 import type { Neighbours } from "../autodiff/ops/retrieval.ts";
 import { note } from "../autodiff/tape.ts";
 import { stepIntegers, stepZeros, type Tensor } from "../autodiff/tensor.ts";
-import type { StoredNumbers } from "../wasm/half.ts";
 import { requireRoom } from "./bytes.ts";
 import { pairInSlot, Ring } from "./ring.ts";
 import { bucketedIndex } from "./search/bucketed.ts";
@@ -15,38 +14,7 @@ import { exactIndex } from "./search/exact.ts";
 import { invertedIndex } from "./search/inverted.ts";
 import type { FallbackCount, KeyIndex } from "./search/key-index.ts";
 import { quantisedIndex } from "./search/quantised.ts";
-
-/** B rows of H heads that remember M pairs of D floats; `segment`: T, the most pairs that one step appends. */
-export interface MemoryShape {
-  readonly rows: number;
-  readonly heads: number;
-  readonly width: number;
-  readonly size: number;
-  readonly segment: number;
-}
-
-/** How a memory is searched, in the words of `config.json`. */
-export interface SearchOptions {
-  readonly kind: "exact" | "quantised" | "bucketed" | "inverted";
-  /** Of `bucketed`: buckets for each of the K neighbours. */
-  readonly bucketsPerNeighbour: number;
-  /** Of `inverted`: lists of a head, 0 for automatic, and how many of them a query looks into. */
-  readonly lists: number;
-  readonly probes: number;
-}
-
-/** How numbers are kept: float16 takes half the bytes; keys and values are then rounded to 11 significant bits. */
-export type MemoryDtype = "float32" | "float16";
-
-export interface MemoryOptions extends SearchOptions {
-  readonly dtype: MemoryDtype;
-}
-
-/** What a row remembers, [H, length, D] each, oldest first, as it is stored: floats, or the bits of halves. */
-export interface MemoryContents {
-  readonly keys: StoredNumbers;
-  readonly values: StoredNumbers;
-}
+import type { MemoryContents, MemoryOptions, MemoryShape, SearchOptions } from "./shape.ts";
 
 const defaults: MemoryOptions = { kind: "exact", bucketsPerNeighbour: 4, lists: 0, probes: 32, dtype: "float32" };
 

@@ -8,7 +8,7 @@
  */
 import { asFloats, asHalves, type StoredNumbers } from "../wasm/half.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
-import type { MemoryDtype, MemoryShape } from "./memory.ts";
+import type { MemoryDtype, MemoryShape } from "./shape.ts";
 
 /** The visible slots of a row in order of age: [begin, begin + older), then [0, newer). */
 export interface Span {

@@ -14,21 +14,8 @@ import { positionBuckets } from "../nn/positions.ts";
 import { type Retrieval, type SelfAttentionWeights, selfAttention } from "../nn/self-attention.ts";
 import type { ModelConfig } from "./config.ts";
 import { Parameters } from "./parameters.ts";
+import type { SegmentInput } from "./segment.ts";
 import { ModelState, type StateOptions } from "./state.ts";
-
-/** What one forward pass reads. */
-export interface SegmentInput {
-  /** Token ids [B, n], n at most what the state's current segment has room for. */
-  readonly ids: Int32Array;
-  /** [B]: 1 where a document begins with these tokens. Counts at the beginning of a segment. */
-  readonly starts?: ArrayLike<number>;
-  /** [B]: how many of the tokens are real; the rest is padding and is not remembered. All, unless given. */
-  readonly lengths?: ArrayLike<number>;
-  /** In training, a key that differs from step to step; without one nothing is dropped out. */
-  readonly dropoutKey?: number;
-  /** Is shown what each memory layer retrieves; not called while the memory is empty. */
-  readonly observe?: (layer: number, retrieval: Retrieval) => void;
-}
 
 export class Transformer {
   readonly config: ModelConfig;

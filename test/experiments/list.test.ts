@@ -1,9 +1,9 @@
 import * as assert from "uvu/assert";
 import { cellRecipe } from "../../src/experiments/lab/cell-recipe.ts";
 import { expectedHours } from "../../src/experiments/lab/cost.ts";
-import type { CellResult, Experiment } from "../../src/experiments/lab/experiment.ts";
+import type { Experiment } from "../../src/experiments/lab/experiment.ts";
 import { BUDGET, VOCABULARY } from "../../src/experiments/lab/recipe.ts";
-import { Results } from "../../src/experiments/lab/results.ts";
+import { type CellResult, Results } from "../../src/experiments/lab/results.ts";
 import { experiments } from "../../src/experiments/list.ts";
 import { markdownReport } from "../../src/report/experiment-report.ts";
 import { experimentPage } from "../../src/report/html/experiment-page.ts";

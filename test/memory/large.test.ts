@@ -7,7 +7,8 @@ import { retrievedAttention } from "../../src/autodiff/ops/retrieval.ts";
 import { backward, step } from "../../src/autodiff/tape.ts";
 import { parameter } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
-import { KvMemory, type MemoryOptions } from "../../src/memory/memory.ts";
+import { KvMemory } from "../../src/memory/memory.ts";
+import type { MemoryOptions } from "../../src/memory/shape.ts";
 import { heap } from "../../src/wasm/runtime.ts";
 import { suite } from "../harness.ts";
 

@@ -4,9 +4,9 @@
  * the larger, the fewer pairs a head looks at; near 0 it averages all.
  */
 import type { ReportTable } from "../../report/experiment-report.ts";
-import type { Cell, Measurements, TrainedCell } from "./experiment.ts";
+import type { Cell, TrainedCell } from "./experiment.ts";
 import { percentText, perplexityText, UNKNOWN } from "./reporting.ts";
-import type { Results } from "./results.ts";
+import type { Measurements, Results } from "./results.ts";
 
 /** The numbers `scale.1`, `gate.1`, `scale.2`, … of the heads of all memory layers; no gates where heads have none. */
 export async function measureSteering({ model }: Pick<TrainedCell, "model">): Promise<Measurements> {

@@ -4,8 +4,9 @@ import { exists, makeDirectory, writeFileAtomic } from "../../platform/files.ts"
 import type { StepMetrics } from "../../train/trainer.ts";
 import { type CellRecipe, cellRecipe, type RunSettings, sameRecipe } from "./cell-recipe.ts";
 import type { ExperimentCorpus } from "./corpus.ts";
-import type { Cell, CellResult } from "./experiment.ts";
+import type { Cell } from "./experiment.ts";
 import { measureCell, rowsFor } from "./measure-cell.ts";
+import type { CellResult } from "./results.ts";
 import { modelWithWeights, type TrainingRecord, trainCell } from "./train-cell.ts";
 
 export interface CellRun {

@@ -7,8 +7,8 @@
  */
 import { parallelWithScratch, threadCount } from "../../wasm/parallel.ts";
 import { heap, kernels } from "../../wasm/runtime.ts";
-import type { MemoryShape } from "../memory.ts";
 import { capacityOf, type Ring } from "../ring.ts";
+import type { MemoryShape } from "../shape.ts";
 import { type KeyIndex, type SearchJob, stepSpans } from "./key-index.ts";
 import { Renewals } from "./renewals.ts";
 import { type HeadLayout, RowLists } from "./row-lists.ts";
