@@ -4,7 +4,7 @@
  * It keeps, for each row of the batch and each head, the last M (key, value) pairs of that row's document. No gradient ever
  * flows into it. How pairs are stored is ring.ts's matter, how they are found that of key-index.ts and its kinds.
  */
-import type { Neighbours } from "../autodiff/ops/retrieval.ts";
+import type { Neighbours } from "../autodiff/ops/retrieved.ts";
 import { note } from "../autodiff/tape.ts";
 import { stepIntegers, stepZeros, type Tensor } from "../autodiff/tensor.ts";
 import { requireRoom } from "./bytes.ts";

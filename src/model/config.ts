@@ -7,6 +7,7 @@
  */
 import { InputError } from "../base/errors.ts";
 import { choice, type Field, integer, parseFields, parseOverrides } from "../base/fields.ts";
+import { GATE_POLICIES, type GatePolicy } from "../nn/gate.ts";
 
 export interface ModelConfig {
   model_type: "memorizing-transformer";
@@ -25,7 +26,7 @@ export interface ModelConfig {
   memory_size: number;
   memory_dtype: "float32" | "float16";
   memory_topk: number;
-  memory_combine: "gate" | "joint";
+  memory_combine: GatePolicy;
   memory_search: "exact" | "quantised" | "bucketed" | "inverted";
   memory_buckets: number;
   memory_lists: number;
@@ -62,7 +63,10 @@ export const configFields: Readonly<Record<keyof ModelConfig, Field>> = {
   memory_size: integer(8192, 0, 2 ** 24, "M, (key, value) pairs that a head remembers; 0 is the model without memory"),
   memory_dtype: choice(["float32", "float16"], "how remembered pairs are kept; float16 takes half the bytes"),
   memory_topk: integer(32, 1, 2 ** 16, "K, pairs that a query retrieves"),
-  memory_combine: choice(["gate", "joint"], "how retrieved and local attention meet: a learned gate, or one softmax"),
+  memory_combine: choice(
+    GATE_POLICIES,
+    "how retrieved and local attention meet: a gate a head, one softmax, or a gate by the token",
+  ),
   memory_search: choice(
     ["exact", "quantised", "bucketed", "inverted"],
     "how the K pairs are found; quantised is exact too, bucketed and inverted are approximate",

@@ -84,7 +84,8 @@ function declareLayer(config: ModelConfig, layer: number): Declaration[] {
   if (!hasMemory || config.memory_layer_position_bias) {
     steer("relative_attention_bias.weight", [heads, POSITION_BUCKETS], 0);
   }
-  if (hasMemory && config.memory_combine === "gate") steer("memory_gate", [heads], config.memory_gate_init);
+  if (hasMemory && config.memory_combine !== "joint") steer("memory_gate", [heads], config.memory_gate_init);
+  if (hasMemory && config.memory_combine === "content") steer("memory_gate.weight", [heads, width], 0);
   return declarations;
 }
 

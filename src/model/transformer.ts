@@ -10,6 +10,7 @@ import { linear } from "../autodiff/ops/matmul.ts";
 import { rmsNorm } from "../autodiff/ops/norm.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
 import { type FeedForwardWeights, feedForward } from "../nn/feed-forward.ts";
+import type { Gate } from "../nn/gate.ts";
 import { positionBuckets } from "../nn/positions.ts";
 import { type Retrieval, type SelfAttentionWeights, selfAttention } from "../nn/self-attention.ts";
 import type { ModelConfig } from "./config.ts";
@@ -91,8 +92,17 @@ export class Transformer {
       o: get("o_proj.weight"),
       scale: get("attention_scale"),
       bias: has(bias) ? { table: get(bias), buckets: positionBuckets(state.capacity) } : undefined,
-      gate: has("memory_gate") ? get("memory_gate") : undefined,
+      gate: this.config.memory_layers.includes(layer) ? this.gate(layer) : undefined,
     };
+  }
+
+  private gate(layer: number): Gate {
+    const policy = this.config.memory_combine;
+    const [bias, weight] = ["memory_gate", "memory_gate.weight"].map((name) => {
+      const path = `model.layers.${layer}.self_attn.${name}`;
+      return this.parameters.has(path) ? this.parameters.get(path) : undefined;
+    });
+    return { policy, bias, weight };
   }
 
   private feedForwardWeights(layer: number): FeedForwardWeights {

@@ -5,13 +5,15 @@
  * is only read here. When pairs are remembered is decided in model/state.ts.
  */
 import { type AttentionContext, attention, type PositionBias } from "../autodiff/ops/attention.ts";
+import { blend } from "../autodiff/ops/blend.ts";
 import { linear } from "../autodiff/ops/matmul.ts";
 import { l2Normalize } from "../autodiff/ops/norm.ts";
-import { blend, type Neighbours, retrievedAttention } from "../autodiff/ops/retrieval.ts";
+import { type Neighbours, retrievedAttention } from "../autodiff/ops/retrieved.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
 import type { KvMemory } from "../memory/memory.ts";
+import { type Gate, gateLogit } from "./gate.ts";
 
-/** q, k, v [H·D, C]; o [C, H·D]; scale and gate [H]. A layer without a gate joins both softmaxes instead. */
+/** q, k, v [H·D, C]; o [C, H·D]; scale [H]. Layers with a memory have a gate. */
 export interface SelfAttentionWeights {
   readonly q: Tensor;
   readonly k: Tensor;
@@ -19,7 +21,7 @@ export interface SelfAttentionWeights {
   readonly o: Tensor;
   readonly scale: Tensor;
   readonly bias: PositionBias | undefined;
-  readonly gate: Tensor | undefined;
+  readonly gate: Gate | undefined;
 }
 
 /** What a memory layer retrieved in a forward pass, and what it made of it; to be read before the step ends. */
@@ -47,7 +49,7 @@ export function selfAttention(
   context: AttentionContext,
   access: MemoryAccess | undefined,
 ): Tensor {
-  const { scale, bias, gate } = weights;
+  const { scale, bias } = weights;
   const width = weights.q.shape[0] / scale.size; // D
   const q = l2Normalize(linear(x, weights.q), width); // [B, T, C] → [B, T, H·D]
   const k = l2Normalize(linear(x, weights.k), width);
@@ -57,7 +59,8 @@ export function selfAttention(
   const neighbours = access.memory.lookup(q, access.topk);
   if (neighbours.counts.every((count) => count === 0)) return linear(local.out, weights.o);
   const retrieved = retrievedAttention(q, scale, neighbours);
-  const blended = blend(local, retrieved, gate, neighbours.counts);
+  const logit = gateLogit(weights.gate!, x, retrieved.lse, local.lse); // [B, T, H]
+  const blended = blend(local.out, retrieved.out, logit, neighbours.counts);
   access.observe?.({ queries: q, neighbours, weights: retrieved.weights, gates: blended.gates });
   return linear(blended.out, weights.o);
 }

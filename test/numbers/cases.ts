@@ -4,12 +4,13 @@
  * numbers.test.ts holds the bounds.
  */
 import { attention } from "../../src/autodiff/ops/attention.ts";
+import { blend } from "../../src/autodiff/ops/blend.ts";
 import { add, dropout, gelu, relu, scale } from "../../src/autodiff/ops/elementwise.ts";
 import { embedding } from "../../src/autodiff/ops/embedding.ts";
 import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
 import { linear, matmul } from "../../src/autodiff/ops/matmul.ts";
 import { l2Normalize, rmsNorm } from "../../src/autodiff/ops/norm.ts";
-import { blend, retrievedAttention } from "../../src/autodiff/ops/retrieval.ts";
+import { retrievedAttention } from "../../src/autodiff/ops/retrieved.ts";
 import { softmax } from "../../src/autodiff/ops/softmax.ts";
 import { step } from "../../src/autodiff/tape.ts";
 import { persistentTensor, type Tensor } from "../../src/autodiff/tensor.ts";
@@ -231,23 +232,14 @@ export const cases: readonly NumbersCase[] = [
     bounds: [8, 40],
   },
   {
-    op: "blend, by a gate",
-    shapes: [[2, 3, 66], [2, 3, 66], [2], [2, 3, 2], [2, 3, 2]],
-    run: (a, b, gate, lseA, lseB) => blend({ out: a, lse: lseA }, { out: b, lse: lseB }, gate, counts).out,
-    oracle: (a, b, gate) => a.map((x, i) => x + sigmoid(gate[Math.floor(i / 33) % 2]) * (b[i] - x)),
-    bounds: [2, 4],
-  },
-  {
-    op: "blend, joint",
+    op: "blend",
     shapes: [
       [2, 3, 66],
       [2, 3, 66],
       [2, 3, 2],
-      [2, 3, 2],
     ],
-    run: (a, b, lseA, lseB) => blend({ out: a, lse: lseA }, { out: b, lse: lseB }, undefined, counts).out,
-    oracle: (a, b, lseA, lseB) =>
-      a.map((x, i) => x + sigmoid(lseB[Math.floor(i / 33)] - lseA[Math.floor(i / 33)]) * (b[i] - x)),
+    run: (a, b, logit) => blend(a, b, logit, counts).out,
+    oracle: (a, b, logit) => a.map((x, i) => x + sigmoid(logit[Math.floor(i / 33)]) * (b[i] - x)),
     bounds: [2, 4],
   },
 ];

@@ -1,43 +1,36 @@
 /**
- * What steers the heads that have a memory, as training left it: the gate g = sigmoid(b), the share of a head's result that is
- * retrieved (paper, section 3.1), and the attention scale, by which the products of normalised queries and keys are multiplied:
- * the larger, the fewer pairs a head looks at; near 0 it averages all.
+ * The gates and attention scales of the heads that have a memory. A gate is the share of a head's result that was retrieved
+ * (paper, section 3.1), as the evaluation computed it, on average. The scale multiplies the products of normalised queries and
+ * keys: the larger, the fewer pairs a head looks at; near 0 it averages all of them.
  */
 import type { ReportTable } from "../../report/experiment-report.ts";
 import type { Cell, TrainedCell } from "./experiment.ts";
 import { percentText, perplexityText, UNKNOWN } from "./reporting.ts";
 import type { Measurements, Results } from "./results.ts";
 
-/** The numbers `scale.1`, `gate.1`, `scale.2`, … of the heads of all memory layers; no gates where heads have none. */
-export async function measureSteering({ model }: Pick<TrainedCell, "model">): Promise<Measurements> {
-  const gates = headsOf(model, "memory_gate").map((b) => 1 / (1 + Math.exp(-b)));
-  return { numbers: { ...numbered("scale", headsOf(model, "attention_scale")), ...numbered("gate", gates) } };
-}
-
-/** A parameter that every head has one number of, over all memory layers; none if the model has no such parameter. */
-function headsOf({ config, parameters }: TrainedCell["model"], parameter: string): number[] {
-  const names = config.memory_layers.map((layer) => `model.layers.${layer}.self_attn.${parameter}`);
-  const known = names.filter((name) => parameters.names().includes(name));
-  return known.flatMap((name) => [...parameters.get(name).toArray()]);
-}
-
-function numbered(prefix: string, numbers: readonly number[]): Record<string, number> {
-  return Object.fromEntries(numbers.map((number, head) => [`${prefix}.${head + 1}`, number]));
+/** The numbers `scale.1`, `scale.2`, … of the heads of all memory layers. */
+export async function measureScales({ model }: Pick<TrainedCell, "model">): Promise<Measurements> {
+  const { config, parameters } = model;
+  const names = config.memory_layers.map((layer) => `model.layers.${layer}.self_attn.attention_scale`);
+  const scales = names.flatMap((name) => [...parameters.get(name).toArray()]);
+  return { numbers: Object.fromEntries(scales.map((scale, head) => [`scale.${head + 1}`, scale])) };
 }
 
 /** A row for each of `cells` that is known, and what it came to against the first. */
-export function steeringTable(results: Results, corpus: string, cells: readonly Cell[]): ReportTable {
+export function gatesTable(results: Results, corpus: string, cells: readonly Cell[]): ReportTable {
   const [{ name: reference }] = cells;
-  const listed = (name: string, prefix: string, digits: number) => {
+  const listed = (numbers: readonly number[], digits: number) =>
+    numbers.map((number) => number.toFixed(digits)).join(", ") || UNKNOWN;
+  const scales = (name: string) => {
     const numbers = Object.entries(results.measurements(corpus, name).numbers ?? {});
-    const ofPrefix = numbers.filter(([key]) => key.startsWith(`${prefix}.`));
-    return ofPrefix.map(([, number]) => number.toFixed(digits)).join(", ") || UNKNOWN;
+    return numbers.filter(([key]) => key.startsWith("scale.")).map(([, number]) => number);
   };
+  const gates = (name: string) => results.cell(corpus, name)?.evaluation.results.at(-1)?.gates ?? [];
   const known = cells.filter(({ name }) => results.cell(corpus, name) !== undefined);
   const rows = known.map(({ name, label }) => [
     label,
-    listed(name, "gate", 3),
-    listed(name, "scale", 2),
+    listed(gates(name), 3),
+    listed(scales(name), 2),
     perplexityText(results.perplexity(corpus, name)),
     perplexityText(results.perplexity(corpus, name, 0)),
     name === reference ? UNKNOWN : percentText(results.change(corpus, name, reference)),
