@@ -65,7 +65,7 @@ export const configFields: Readonly<Record<keyof ModelConfig, Field>> = {
   memory_topk: integer(32, 1, 2 ** 16, "K, pairs that a query retrieves"),
   memory_combine: choice(
     GATE_POLICIES,
-    "how retrieved and local attention meet: a gate a head, one softmax, or a gate by the token",
+    "how retrieved and local attention meet: a gate, one softmax, or a gate by token",
   ),
   memory_search: choice(
     ["exact", "quantised", "bucketed", "inverted"],
