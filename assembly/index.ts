@@ -24,6 +24,7 @@ export { quantise_keys, quantised_panel_bytes, quantised_panel_keys, quantised_w
 export { quantised_most_topk, quantised_scratch_bytes, topk_quantised } from "./quantised";
 export { blend_backward, blend_forward, retrieved_backward, retrieved_forward, sum_over_queries } from "./retrieved";
 export { ring_append } from "./ring";
+export { smear_backward, smear_forward } from "./smear";
 export { softmax_backward, softmax_forward } from "./softmax";
 export { topk_exact, topk_scratch_bytes, topk_units } from "./topk";
 export { addScaled as add_scaled, copy } from "./vectors";

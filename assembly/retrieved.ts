@@ -5,7 +5,7 @@
  * reaches them. Rows of the batch whose memory is empty retrieve nothing and keep the local result bit for bit.
  */
 import { floatsAt, storedBytes } from "./half";
-import { exp1 } from "./simd";
+import { exp1, sigmoid } from "./simd";
 import { addScaled, dot } from "./vectors";
 
 /**
@@ -128,11 +128,6 @@ export function blend_forward(
       store<f32>(gates + (at << 2), g);
     }
   }
-}
-
-@inline
-function sigmoid(x: f32): f32 {
-  return 1 / (1 + exp1(-x));
 }
 
 /**

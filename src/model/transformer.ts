@@ -105,6 +105,7 @@ export class Transformer {
       scale: get("attention_scale"),
       bias: has(bias) ? { table: get(bias), buckets: positionBuckets(state.capacity) } : undefined,
       gate: has("memory_gate") ? get("memory_gate") : undefined,
+      smear: has("key_smear") ? get("key_smear") : undefined,
     };
   }
 

@@ -45,6 +45,7 @@ const variants: [string, Partial<ModelConfig>][] = [
   ["no memory", { memory_layers: [] }],
   ["two joint memories of many neighbours", { memory_layers: [0, 2], memory_combine: "joint", memory_topk: 64 }],
   ["a cache", { xl_cache_length: 90 }],
+  ["smeared keys everywhere", { smear_keys: "all", memory_topk: 3 }],
   ["dropout", { dropout: 0.1 }],
   ["a large vocabulary", { vocab_size: 5000 }],
   ["a wide feed-forward", { intermediate_size: 900, hidden_act: "gelu" }],
