@@ -1,17 +1,23 @@
 /**
  * What steers the heads that have a memory, as training left it: the gate g = sigmoid(b), the share of a head's result that is
- * retrieved (paper, section 3.1), and the attention scale, by which the products of normalised queries and keys are multiplied:
- * the larger, the fewer pairs a head looks at; near 0 it averages all.
+ * retrieved (paper, section 3.1); the attention scale, by which the products of normalised queries and keys are multiplied:
+ * the larger, the fewer pairs a head looks at; near 0 it averages all; and, where keys are smeared, the share a = sigmoid(α) of
+ * the token's own key.
  */
 import type { ReportTable } from "../report/experiment-report.ts";
 import type { Cell, Measurements, TrainedCell } from "./experiment.ts";
 import { percentText, perplexityText, UNKNOWN } from "./reporting.ts";
 import type { Results } from "./results.ts";
 
-/** The numbers `scale.1`, `gate.1`, `scale.2`, … of the heads of all memory layers; no gates where heads have none. */
+/** The numbers `scale.1`, `gate.1`, `own.1`, `scale.2`, … of the heads of all memory layers; only those that heads have. */
 export async function measureSteering({ model }: Pick<TrainedCell, "model">): Promise<Measurements> {
-  const gates = headsOf(model, "memory_gate").map((b) => 1 / (1 + Math.exp(-b)));
-  return { numbers: { ...numbered("scale", headsOf(model, "attention_scale")), ...numbered("gate", gates) } };
+  const scales = numbered("scale", headsOf(model, "attention_scale"));
+  const gates = numbered("gate", headsOf(model, "memory_gate").map(sigmoid));
+  return { numbers: { ...scales, ...gates, ...numbered("own", headsOf(model, "key_smear").map(sigmoid)) } };
+}
+
+function sigmoid(x: number): number {
+  return 1 / (1 + Math.exp(-x));
 }
 
 /** A parameter that every head has one number of, over all memory layers; none if the model has no such parameter. */
@@ -38,6 +44,7 @@ export function steeringTable(results: Results, corpus: string, cells: readonly 
     label,
     listed(name, "gate", 3),
     listed(name, "scale", 2),
+    listed(name, "own", 3),
     perplexityText(results.perplexity(corpus, name)),
     perplexityText(results.perplexity(corpus, name, 0)),
     name === reference ? UNKNOWN : percentText(results.change(corpus, name, reference)),
@@ -45,8 +52,10 @@ export function steeringTable(results: Results, corpus: string, cells: readonly 
   return {
     kind: "table",
     title: `Gates and scales of the memory's heads, on ${corpus}`,
-    header: ["model", "gates", "attention scales", "perplexity", "memory off", `against ${reference}`],
+    header: ["model", "gates", "attention scales", "own keys", "perplexity", "memory off", `against ${reference}`],
     rows,
-    note: "A gate of 0 looks at the segment alone, one of 1 at the memory alone. A scale of 0 averages, one of 30 picks out.",
+    note:
+      "A gate of 0 looks at the segment alone, one of 1 at the memory alone. A scale of 0 averages, one of 30 picks out. " +
+      "Own keys: the share of the token's own key in a smeared one; the rest is the key of the token before.",
   };
 }
