@@ -110,11 +110,6 @@ test("where a document begins its first key stays as it is, bit for bit, even if
   for (const [i, expected] of unit(third).entries()) assert.ok(Math.abs(own[10 + i] - expected) < 1e-6);
 });
 
-test("keys that cancel out are 0, not NaN", () => {
-  const [k, alpha] = [Float32Array.of(0.6, -0.8, -0.6, 0.8), parameter([1], [0])];
-  assert.equal(inParts(k, alpha, 2, [2]).slice(2), [0, 0]);
-});
-
 test("the kernels compute units one by one, in any order, as they compute all", () => {
   const { rows, segment, heads, width } = { rows: 2, segment: 4, heads: 3, width: 5 };
   const units = rows * heads;

@@ -47,6 +47,7 @@ const KERNEL_TESTS: Record<string, readonly string[]> = {
   retrieved: ["autodiff/retrieval", "numbers/"],
   ring: ["memory/memory.", "memory/snapshot", "memory/float16"],
   simd: ["autodiff/", "memory/memory.", "train/optimizers"],
+  smear: ["autodiff/smear", "numbers/"],
   softmax: ["autodiff/softmax", "autodiff/attention", "numbers/"],
   topk: [...SEARCHES, "memory/vector-store"],
   vectors: ["autodiff/", "wasm/ranges", "memory/quantised"],
