@@ -1,6 +1,6 @@
 /**
  * What a model carries from one segment to the next: each layer's context (Transformer-XL cache and the current segment's
- * pairs) and the memories. Training and evaluation have a state each; parameters are not part of it.
+ * pairs), the last token's keys where keys are smeared, and the memories. Training and evaluation have a state each; parameters are not part of it.
  *
  * A segment may arrive whole, as in training, or token by token, as in generation. When it is complete, its pairs are
  * appended to the memories; when the next begins, the contexts roll on by one segment.
