@@ -117,14 +117,15 @@ test("memories that cannot fit together are refused before anything is allocated
 
 test("counts that cannot be are refused before they can do harm", () => {
   const edited = (name: string, value: bigint) => {
-    const tensors = model.newState({ rows }).save();
+    const tensors = smearing.newState({ rows }).save();
     const shape = tensors.get(name)?.shape ?? [];
     const data = new BigInt64Array(shape[0]).fill(value);
     tensors.set(name, { dtype: "I64", shape, data } satisfies StoredTensor);
-    return refusal(() => model.newState({ rows }).load(new TensorReader(tensors, "saved")));
+    return refusal(() => smearing.newState({ rows }).load(new TensorReader(tensors, "saved")));
   };
   assert.is(edited("offset", 7n), 'saved: tensor "offset" holds 7, which is not from 0 to 6');
   assert.is(edited("first", -1n), 'saved: tensor "first" holds -1, which is not from 0 to 9');
+  assert.is(edited("begun", 2n), 'saved: tensor "begun" holds 2, which is not from 0 to 1');
   assert.match(edited("memories.1.row.0.appended", -5n), "holds -5, which is not from 0 to");
 });
 
@@ -182,6 +183,16 @@ test("the source of whatever slot a lookup returns is the token whose key lies t
     assert.equal([...spelled], [...tokenizer.bytes(source.token)]);
     assert.is(ids[document][source.index], source.token);
   }
+});
+
+test("a state of plain keys is saved as it always was, and one of smeared keys is told from it", () => {
+  const [plain, smeared] = [model, smearing].map((reading) => reading.newState({ rows }));
+  const added = [...smeared.save().keys()].filter((name) => !plain.save().has(name));
+  assert.equal(added, ["begun", "layers.0.preceding_keys", "layers.1.preceding_keys"]);
+  assert.is(
+    refusal(() => smeared.load(stored(plain))),
+    'saved: tensor "begun" is missing; its shape should be [2]',
+  );
 });
 
 test("a document that ended is no context for the next: its last keys are not smeared into the first ones that follow", () => {
