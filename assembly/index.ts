@@ -25,6 +25,7 @@ export { quantise_keys, quantised_panel_bytes, quantised_panel_keys, quantised_w
 export { quantised_most_topk, quantised_scratch_bytes, topk_quantised } from "./search/quantised";
 export { retrieved_backward, retrieved_forward, sum_over_queries } from "./ops/retrieved";
 export { ring_append } from "./search/ring";
+export { smear_backward, smear_forward } from "./ops/smear";
 export { softmax_backward, softmax_forward } from "./ops/softmax";
 export { topk_exact, topk_scratch_bytes, topk_units } from "./search/exact";
 export { addScaled as add_scaled, copy } from "./base/vectors";

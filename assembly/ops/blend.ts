@@ -1,5 +1,5 @@
 /** The blend of what a head retrieved with what it found locally: g · retrieved + (1 − g) · local (paper, section 3.1). */
-import { exp1 } from "../base/simd";
+import { sigmoid } from "../base/simd";
 import { addScaled, dot } from "../base/vectors";
 
 /**
@@ -26,11 +26,6 @@ export function blend_forward(
       store<f32>(gates + (at << 2), g);
     }
   }
-}
-
-@inline
-function sigmoid(x: f32): f32 {
-  return 1 / (1 + exp1(-x));
 }
 
 /**

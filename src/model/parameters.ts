@@ -8,11 +8,11 @@ import { Tensor } from "../autodiff/tensor.ts";
 import { Random } from "../base/random.ts";
 import { POSITION_BUCKETS } from "../nn/positions.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
-import type { ModelConfig } from "./config.ts";
+import { type ModelConfig, smearsKeys } from "./config.ts";
 
 /**
- * The embedding; the other matrices; norm scales; and what steers attention: scales, position biases, gates. Only matrices
- * decay, and a trainer may give embedding and attention learning rates of their own.
+ * The embedding; the other matrices; norm scales; and what steers attention: scales, position biases, gates, smears. Only
+ * matrices decay, and a trainer may give embedding and attention learning rates of their own.
  */
 export const parameterGroups = ["embedding", "matrices", "norms", "attention"] as const;
 export type ParameterGroup = (typeof parameterGroups)[number];
@@ -86,6 +86,7 @@ function declareLayer(config: ModelConfig, layer: number): Declaration[] {
   }
   if (hasMemory && config.memory_combine !== "joint") steer("memory_gate", [heads], config.memory_gate_init);
   if (hasMemory && config.memory_combine === "content") steer("memory_gate.weight", [heads, width], 0);
+  if (smearsKeys(config, layer)) steer("key_smear", [heads], 0);
   return declarations;
 }
 

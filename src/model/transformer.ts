@@ -93,6 +93,7 @@ export class Transformer {
       scale: get("attention_scale"),
       bias: has(bias) ? { table: get(bias), buckets: positionBuckets(state.capacity) } : undefined,
       gate: this.config.memory_layers.includes(layer) ? this.gate(layer) : undefined,
+      smear: has("key_smear") ? get("key_smear") : undefined,
     };
   }
 

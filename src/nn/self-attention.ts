@@ -9,11 +9,15 @@ import { blend } from "../autodiff/ops/blend.ts";
 import { linear } from "../autodiff/ops/matmul.ts";
 import { l2Normalize } from "../autodiff/ops/norm.ts";
 import { type Neighbours, retrievedAttention } from "../autodiff/ops/retrieved.ts";
+import { type PrecedingKeys, smearKeys } from "../autodiff/ops/smear.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
 import type { KvMemory } from "../memory/memory.ts";
 import { type Gate, gateLogit } from "./gate.ts";
 
-/** q, k, v [H·D, C]; o [C, H·D]; scale [H]. Layers with a memory have a gate. */
+/**
+ * q, k, v [H·D, C]; o [C, H·D]; scale and smear [H]. Layers with a memory have a gate; layers without a smear take each key as
+ * it is.
+ */
 export interface SelfAttentionWeights {
   readonly q: Tensor;
   readonly k: Tensor;
@@ -22,6 +26,12 @@ export interface SelfAttentionWeights {
   readonly scale: Tensor;
   readonly bias: PositionBias | undefined;
   readonly gate: Gate | undefined;
+  readonly smear: Tensor | undefined;
+}
+
+/** The context that a layer attends in, and the keys before it where they are smeared. */
+export interface LayerContext extends AttentionContext {
+  readonly preceding: PrecedingKeys | undefined;
 }
 
 /** What a memory layer retrieved in a forward pass, and what it made of it; to be read before the step ends. */
@@ -42,17 +52,18 @@ export interface MemoryAccess {
   readonly observe?: (retrieval: Retrieval) => void;
 }
 
-/** x [B, T, C] → [B, T, C]. Writes the segment's k̂ and v into `context`. */
+/** x [B, T, C] → [B, T, C]. Writes the segment's keys and v into `context`. */
 export function selfAttention(
   x: Tensor,
   weights: SelfAttentionWeights,
-  context: AttentionContext,
+  context: LayerContext,
   access: MemoryAccess | undefined,
 ): Tensor {
-  const { scale, bias } = weights;
+  const { scale, bias, smear } = weights;
   const width = weights.q.shape[0] / scale.size; // D
   const q = l2Normalize(linear(x, weights.q), width); // [B, T, C] → [B, T, H·D]
-  const k = l2Normalize(linear(x, weights.k), width);
+  const kHat = l2Normalize(linear(x, weights.k), width);
+  const k = smear && context.preceding ? smearKeys(kHat, smear, context.preceding) : kHat;
   const v = linear(x, weights.v);
   const local = attention(q, k, v, scale, bias, context);
   if (access === undefined) return linear(local.out, weights.o);

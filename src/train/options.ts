@@ -53,7 +53,7 @@ export const trainingFields: Readonly<Record<keyof TrainingOptions, Field>> = {
     default: 1,
     min: 0,
     max: 1000,
-    about: "factor on the learning rate of attention scales, position biases and memory gates",
+    about: "factor on the learning rate of attention scales, position biases, memory gates and key smears",
   },
   embeddingRate: {
     kind: "number",

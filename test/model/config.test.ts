@@ -52,6 +52,7 @@ test("the defaults are the documented ones", () => {
     memory_layer_position_bias: true,
     attention_scale_init: 8,
     memory_gate_init: 0,
+    smear_keys: "none",
     num_position_buckets: 32,
     max_position_distance: 128,
     tie_word_embeddings: true,

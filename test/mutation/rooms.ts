@@ -48,6 +48,7 @@ const KERNEL_TESTS: Record<string, readonly string[]> = {
   retrieved: ["autodiff/retrieved", "numbers/"],
   ring: ["memory/memory.", "memory/snapshot", "memory/float16"],
   simd: ["autodiff/", "memory/memory.", "train/optimizers"],
+  smear: ["autodiff/smear", "numbers/"],
   softmax: ["autodiff/softmax", "autodiff/attention", "numbers/"],
   exact: [...SEARCHES, "memory/vector-store"],
   vectors: ["autodiff/", "wasm/ranges", "memory/search/quantised"],

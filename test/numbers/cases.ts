@@ -11,6 +11,7 @@ import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
 import { linear, matmul } from "../../src/autodiff/ops/matmul.ts";
 import { l2Normalize, rmsNorm } from "../../src/autodiff/ops/norm.ts";
 import { retrievedAttention } from "../../src/autodiff/ops/retrieved.ts";
+import { smearKeys } from "../../src/autodiff/ops/smear.ts";
 import { softmax } from "../../src/autodiff/ops/softmax.ts";
 import { step } from "../../src/autodiff/tape.ts";
 import { persistentTensor, type Tensor } from "../../src/autodiff/tensor.ts";
@@ -111,6 +112,12 @@ function normals(length: number, seed: number, spread = 1): Float32Array {
   return Float32Array.from({ length }, () => spread * random.normal());
 }
 
+const preceding = {
+  keys: persistentTensor([1, 66]),
+  latest: persistentTensor([1, 66]),
+  known: Int32Array.of(0),
+};
+
 const ids = Int32Array.from({ length: 50 }, (_, i) => (i * 7) % 13);
 const targets = Int32Array.from({ length: 12 }, (_, i) => (i * 31) % 257);
 const counts = Int32Array.of(4, 4);
@@ -201,6 +208,13 @@ export const cases: readonly NumbersCase[] = [
     bounds: [4, 4],
   },
   {
+    op: "smeared keys",
+    shapes: [[1, 40, 66], [2]],
+    run: (k, alpha) => smearKeys(k, alpha, preceding),
+    oracle: smeared,
+    bounds: [2, 12],
+  },
+  {
     op: "attention",
     shapes: [[1, 40, 64], [1, 40, 64], [1, 40, 64], [2], [2, 32]],
     run: (q, k, v, scale, table) =>
@@ -243,6 +257,17 @@ export const cases: readonly NumbersCase[] = [
     bounds: [2, 4],
   },
 ];
+
+/** k' [40, 2·33]: the keys, the first of which has none before it, mixed with their predecessors and normalised. */
+function smeared(k: Float64Array, alpha: Float64Array): Float64Array {
+  const mixed = k.map((value, i) => {
+    const a = sigmoid(alpha[Math.floor(i / 33) % 2]);
+    return a * value + (1 - a) * k[i - 66];
+  });
+  const normalised = byRow(mixed, 33, (row) => row.map((value) => value / Math.hypot(...row)));
+  normalised.set(k.subarray(0, 66));
+  return normalised;
+}
 
 /** The 16 largest inner products of each query and head, in falling order. */
 function bestScores(q: Float64Array): Float64Array {

@@ -46,14 +46,24 @@ test("scales are measured head by head, in the memory's layers alone", async () 
   model.parameters.release();
 });
 
+test("where keys are smeared, the share of the own key is measured head by head", async () => {
+  const model = new Transformer(tinyConfig({ smear_keys: "all" }), 1);
+  model.parameters.get("model.layers.1.self_attn.key_smear").set([0, -3]);
+  const { numbers = {} } = await measureScales({ model });
+  assert.equal(Object.keys(numbers), ["scale.1", "scale.2", "own.1", "own.2"]);
+  assert.is(numbers["own.1"], 0.5);
+  assert.ok(Math.abs(numbers["own.2"] - 1 / (1 + Math.exp(3))) < 1e-7);
+  model.parameters.release();
+});
+
 test("the table tells each head's numbers, and the model with and without its memory against the first", () => {
   const known = [
     resultOf("joint", [12, 8], [], { "scale.1": 30, "scale.2": -0.006 }),
-    resultOf("gate", [11, 10], [0.25, 0.0625], { "scale.1": 9.876 }),
+    resultOf("gate", [11, 10], [0.25, 0.0625], { "scale.1": 9.876, "own.1": 0.0104 }),
   ];
   const { rows } = gatesTable(new Results(["math"], 1, known), "math", ["joint", "gate", "unknown"].map(cellOf));
   assert.equal(rows, [
-    ["joint", "–", "30.00, -0.01", "8.000", "12.00", "–"],
-    ["gate", "0.250, 0.063", "9.88", "10.00", "11.00", "+25.0 %"],
+    ["joint", "–", "30.00, -0.01", "–", "8.000", "12.00", "–"],
+    ["gate", "0.250, 0.063", "9.88", "0.010", "10.00", "11.00", "+25.0 %"],
   ]);
 });
