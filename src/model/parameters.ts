@@ -6,6 +6,7 @@
  */
 import { Tensor } from "../autodiff/tensor.ts";
 import { Random } from "../base/random.ts";
+import { gateParameters } from "../nn/gate.ts";
 import { POSITION_BUCKETS } from "../nn/positions.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
 import { type ModelConfig, smearsKeys } from "./config.ts";
@@ -84,8 +85,9 @@ function declareLayer(config: ModelConfig, layer: number): Declaration[] {
   if (!hasMemory || config.memory_layer_position_bias) {
     steer("relative_attention_bias.weight", [heads, POSITION_BUCKETS], 0);
   }
-  if (hasMemory && config.memory_combine !== "joint") steer("memory_gate", [heads], config.memory_gate_init);
-  if (hasMemory && config.memory_combine === "content") steer("memory_gate.weight", [heads, width], 0);
+  for (const [name, shape] of hasMemory ? gateParameters(config.memory_combine, heads, width) : []) {
+    steer(name, shape, name === "memory_gate" ? config.memory_gate_init : 0);
+  }
   if (smearsKeys(config, layer)) steer("key_smear", [heads], 0);
   return declarations;
 }

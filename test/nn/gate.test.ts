@@ -30,18 +30,12 @@ for (const [rows, segment, width, heads] of [
     checkOp({
       shapes: [[heads]],
       op: (bias) =>
-        gateLogit(
-          { policy: "gate", bias, weight: undefined },
-          tensor(new Float32Array(rows * segment), [rows, segment, 1]),
-          bias,
-          bias,
-        ),
+        gateLogit({ policy: "gate", bias }, tensor(new Float32Array(rows * segment), [rows, segment, 1]), bias, bias),
       oracle: (bias) => Float64Array.from({ length: rows * segment * heads }, (_, i) => bias[i % heads]),
     });
     checkOp({
       shapes: [lse, lse],
-      op: (retrieved, local) =>
-        gateLogit({ policy: "joint", bias: undefined, weight: undefined }, retrieved, retrieved, local),
+      op: (retrieved, local) => gateLogit({ policy: "joint" }, retrieved, retrieved, local),
       oracle: (retrieved, local) => retrieved.map((value, i) => value - local[i]),
     });
     checkOp({
