@@ -39,7 +39,7 @@ export class Transformer {
   }
 
   /** The residual stream after the last block, before the final norm, [B, n, C]. Advances `state`. */
-  hidden({ ids, starts, lengths, dropoutKey, observe }: SegmentInput, state: ModelState): Tensor {
+  hidden({ ids, starts, lengths, reach, dropoutKey, observe }: SegmentInput, state: ModelState): Tensor {
     const { config } = this;
     const count = ids.length / state.rows;
     state.begin(starts);
@@ -51,7 +51,7 @@ export class Transformer {
     for (let layer = 0; layer < config.num_hidden_layers; layer++) {
       const memory = state.memories.get(layer);
       const show = observe && ((retrieval: Retrieval) => observe(layer, retrieval));
-      const access = memory && { memory, topk: config.memory_topk, observe: show };
+      const access = memory && { memory, topk: config.memory_topk, reach, observe: show };
       const attended = selfAttention(
         this.norm(x, layer, "input_layernorm"),
         this.attentionWeights(layer, state),

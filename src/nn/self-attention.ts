@@ -49,6 +49,8 @@ export interface Retrieval {
 export interface MemoryAccess {
   readonly memory: KvMemory;
   readonly topk: number;
+  /** How many of its newest pairs each row may look up, [B]; all by default. */
+  readonly reach?: ArrayLike<number>;
   readonly observe?: (retrieval: Retrieval) => void;
 }
 
@@ -67,7 +69,7 @@ export function selfAttention(
   const v = linear(x, weights.v);
   const local = attention(q, k, v, scale, bias, context);
   if (access === undefined) return linear(local.out, weights.o);
-  const neighbours = access.memory.lookup(q, access.topk);
+  const neighbours = access.memory.lookup(q, access.topk, access.reach);
   if (neighbours.counts.every((count) => count === 0)) return linear(local.out, weights.o);
   const retrieved = retrievedAttention(q, scale, neighbours);
   const logit = gateLogit(weights.gate!, x, retrieved.lse, local.lse); // [B, T, H]

@@ -143,14 +143,22 @@ export class Trainer {
   private accumulate(batch: Batch, index: number, tokens: number, gates: GateMeans): number {
     const segment = segmentOf(batch, index * this.options.batchSize, this.options.batchSize);
     const dropoutKey = this.random.uint32();
+    const reach = this.drawReach();
     return step(() => {
       const observe = gates.observe.bind(gates);
-      const logits = this.model.forward({ ...segment, dropoutKey, observe }, this.states[index]); // [B, T, V]
+      const logits = this.model.forward({ ...segment, reach, dropoutKey, observe }, this.states[index]); // [B, T, V]
       const { loss, count } = crossEntropy(logits, segment.targets);
       backward(loss, [count / tokens]);
       this.requireFinite(loss.item());
       return loss.item() * (count / tokens);
     });
+  }
+
+  /** How far each row may look back in this step, drawn from `memorySizes`; undefined if the list is empty. */
+  private drawReach(): number[] | undefined {
+    const { memorySizes, batchSize } = this.options;
+    if (memorySizes.length === 0) return undefined;
+    return Array.from({ length: batchSize }, () => memorySizes[this.random.uint32() % memorySizes.length]);
   }
 
   /** Inside the step, while the tape can still tell which op is to blame. */

@@ -115,6 +115,7 @@ const variants: [string, Partial<ModelConfig>, Partial<TrainingOptions>][] = [
     { smear_keys: "all", xl_cache_length: 10 },
     { gradientAccumulation: 2, optimizer: "adafactor", schedule: "rsqrt" },
   ],
+  ["with memory sizes drawn for every row", {}, { memorySizes: [0, 3, 17] }],
   ["without a memory", { memory_layers: [] }, {}],
 ];
 for (const [variant, config, options] of variants) {

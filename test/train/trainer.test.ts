@@ -36,6 +36,17 @@ function train(
 
 const losses = (metrics: StepMetrics[]) => metrics.map(({ loss }) => loss);
 
+test("a row that reaches back 0 pairs trains as a model without memory does, one that reaches all as any other", () => {
+  const config = { memory_combine: "joint" } as const;
+  const off = train({ steps: 9 }, { ...config, memory_size: 0 });
+  assert.equal(losses(train({ steps: 9, memorySizes: [0] }, config).metrics), losses(off.metrics));
+  const whole = train({ steps: 9 }, config);
+  assert.equal(losses(train({ steps: 9, memorySizes: [17, 99] }, config).metrics), losses(whole.metrics));
+  const drawn = losses(train({ steps: 9, memorySizes: [0, 2, 17] }, config).metrics);
+  assert.not.equal(drawn, losses(whole.metrics));
+  assert.equal(losses(train({ steps: 9, memorySizes: [0, 2, 17] }, config).metrics), drawn);
+});
+
 test("a tiny model learns one document by heart, to a loss below 0.1", () => {
   const text = "Call me Ishmael. Some years ago - never mind how long precisely - having little";
   const model = new Transformer(tinyConfig({ hidden_size: 32, head_dim: 16, intermediate_size: 65 }), 1);
