@@ -2,7 +2,7 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { writeFileAtomic } from "../../src/platform/files.ts";
+import { writeFileAtomic } from "../../src/platform/atomic-write.ts";
 import { writeDirectory } from "../../src/platform/whole-directory.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";

@@ -8,7 +8,7 @@ import { byteTokenizer } from "../../src/text/tokenizer.ts";
 import { loadModel, saveCheckpoint } from "../../src/train/checkpoint.ts";
 import type { TrainingOptions } from "../../src/train/options.ts";
 import { runTraining } from "../../src/train/run.ts";
-import { holdsRun, newestCheckpoint, removeUnfinished, saveToRun } from "../../src/train/run-directory.ts";
+import { addCheckpoint, holdsRun, newestCheckpoint, removeUnfinished } from "../../src/train/run-directory.ts";
 import { Trainer } from "../../src/train/trainer.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
@@ -37,7 +37,7 @@ function runOf(steps: number, keep: number): string {
   const trainer = newTrainer({ keep });
   for (let step = 0; step < steps; step++) {
     trainer.trainStep();
-    saveToRun(directory, trainer, tokenizer);
+    addCheckpoint(directory, trainer, tokenizer);
   }
   return directory;
 }
