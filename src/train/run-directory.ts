@@ -94,7 +94,7 @@ function discardSuperfluous(run: string, step: number, keep: number): void {
  * stays as it is: somebody put them there.
  */
 export function discardCheckpoint(directory: string): void {
-  if (!exists(directory) || !holdsOnlyCheckpoint(directory)) return;
+  if (!isDirectory(directory) || !holdsOnlyCheckpoint(directory)) return;
   const beside = temporaryName(`${directory}.old`);
   rename(directory, beside);
   removeTree(beside);
