@@ -112,7 +112,7 @@ function corpusCommand(word: string, summary: string, from: string, kind: Source
 /** Nothing is replaced, and what cannot be written is told before the work. */
 function requireNew(out: string): void {
   if (exists(out)) throw new InputError(`${out} is there already; give another --out`);
-  requireWritable(`${out}/corpus`);
+  requireWritable(out.replace(/(?<=.)\/+$/, ""));
 }
 
 /** Where python3 keeps its standard library. */

@@ -49,7 +49,8 @@ export class Outputs {
     const { outputs, force } = this.files;
     const read = identitiesRead(this.files);
     for (const output of outputs) {
-      const input = read.get(identityOf(output.path) ?? "nothing yet");
+      const identity = identityOf(output.path);
+      const input = identity && read.get(identity);
       if (input !== undefined)
         throw new InputError(`${named(output)} would replace ${input}, which is read; ${ELSEWHERE}`);
       requireOwnPlace(output);
@@ -78,7 +79,8 @@ function identitiesRead({ models = [], inputs = [] }: CommandFiles): ReadonlyMap
   const given = (path: string | undefined) => path !== undefined;
   const ofModels = models.filter(given).flatMap((model) => [...checkpointFiles].map((name) => `${model}/${name}`));
   const paths = [...ofModels, ...inputs.filter(given).flatMap(filesAt)];
-  return new Map(paths.map((path) => [identityOf(path) ?? "none", path]));
+  const identified = paths.map((path) => [identityOf(path), path] as const);
+  return new Map(identified.filter((entry): entry is [string, string] => entry[0] !== undefined));
 }
 
 function filesAt(path: string): string[] {
