@@ -21,9 +21,11 @@ export async function interruptible(
   const interruption = new AbortController();
   const interrupt = () => {
     if (interruption.signal.aborted) process.exit(INTERRUPTED);
-    onInterrupt();
     interruption.abort();
-    setTimeout(() => process.off("SIGINT", interrupt), 0); // from then on the system itself ends the program
+    setImmediate(() => {
+      process.off("SIGINT", interrupt); // from now on the system itself ends the program
+      onInterrupt(); // not before: a signal that comes while the listener goes would be lost
+    });
   };
   process.on("SIGINT", interrupt);
   try {
