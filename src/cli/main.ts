@@ -7,6 +7,7 @@ import process from "node:process";
 import { NotFiniteError } from "../autodiff/tape.ts";
 import { nearest } from "../base/did-you-mean.ts";
 import { InputError } from "../base/errors.ts";
+import { codeOf, reasonOf } from "../platform/system-errors.ts";
 import { formatTable } from "../report/table.ts";
 import { OutOfMemoryError } from "../wasm/heap.ts";
 import { ThreadDeathError } from "../wasm/parallel.ts";
@@ -53,7 +54,17 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const found = commands.find((command) => wordsOf(command).every((part, index) => part === argv[index]));
   if (found === undefined) throw unknownCommand(word);
+  requireWorkingDirectory();
   return found.run(argv.slice(wordsOf(found).length));
+}
+
+/** Threads cannot start in a directory that was deleted, and nothing that is relative to it is found. */
+function requireWorkingDirectory(): void {
+  try {
+    process.cwd();
+  } catch {
+    throw new InputError("the working directory does not exist any more; change to another one");
+  }
 }
 
 /** What is typed after the program's name. */
@@ -101,14 +112,17 @@ function explain(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-/** Whoever reads our output may stop early, as `head` does; that is no error. */
-function endQuietly(error: NodeJS.ErrnoException): void {
-  if (error.code !== "EPIPE") throw error;
-  process.exit();
+/** Whoever reads our output may stop early, as `head` does; that is no error. Anything else is, such as a full disk. */
+function endForLackOf(stream: string): (error: Error) => void {
+  return (error) => {
+    if (codeOf(error) === "EPIPE") process.exit();
+    process.exitCode = 1;
+    process.stderr.write(`cannot write to standard ${stream}: ${reasonOf(error)}\n`, () => process.exit(1));
+  };
 }
 
-process.stdout.on("error", endQuietly);
-process.stderr.on("error", endQuietly);
+process.stdout.on("error", endForLackOf("output"));
+process.stderr.on("error", endForLackOf("error"));
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
