@@ -150,7 +150,7 @@ export class Trainer {
   /** Inside the step, while the tape can still tell which op is to blame. */
   private requireFinite(loss: number): void {
     const { parameters } = this.model;
-    const gradients = parameters.blocks.every((block) => kernels.all_finite(block.gradients, block.size));
+    const gradients = parameters.blocks.every((block) => kernels.all_finite(block.gradients.ptr, block.size));
     if (gradients && Number.isFinite(loss)) return;
     const advice = "try a lower learning rate or a longer warm-up";
     throw new InputError(`training stopped in step ${this.step + 1}: ${this.blame()}; ${advice}`);
@@ -158,7 +158,7 @@ export class Trainer {
 
   /** After the update, so that no checkpoint ever holds a parameter that is not finite. */
   private requireFiniteParameters(): void {
-    const spoilt = this.model.parameters.blocks.find(({ values, size }) => !kernels.all_finite(values, size));
+    const spoilt = this.model.parameters.blocks.find(({ values, size }) => !kernels.all_finite(values.ptr, size));
     if (spoilt === undefined) return;
     const culprit = `the update of the ${spoilt.group} made a parameter that is not finite`;
     throw new InputError(`training stopped in step ${this.step}: ${culprit}; try a lower learning rate`);
@@ -223,7 +223,7 @@ export class Trainer {
   /** Gives everything but the model's own memory back; the trainer must not be used afterwards. */
   release(): void {
     for (const state of this.states) state.release();
-    for (const { ptr } of this.optimizer.state().values()) heap.release(ptr);
+    this.optimizer.release();
   }
 }
 
@@ -240,7 +240,8 @@ function makeOptimizer({ parameters }: Transformer, options: TrainingOptions): O
     lrScale: lrScale(block.group),
     weightDecay: block.group === "matrices" ? options.weightDecay : 0,
   }));
-  return adamW(trained, options);
+  const { beta1, beta2, eps } = options;
+  return adamW(trained, { beta1, beta2, eps });
 }
 
 function makeSchedule({ schedule, steps, warmupSteps }: TrainingOptions): Schedule {

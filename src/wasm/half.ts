@@ -44,8 +44,11 @@ function inPieces(
 ): void {
   const room = Math.min(PIECE, length);
   const address = heap.allocate(room * 6);
-  for (let from = 0; from < length; from += room) {
-    convert(from, Math.min(length, from + room), address, address + room * 4);
+  try {
+    for (let from = 0; from < length; from += room) {
+      convert(from, Math.min(length, from + room), address, address + room * 4);
+    }
+  } finally {
+    heap.release(address);
   }
-  heap.release(address);
 }
