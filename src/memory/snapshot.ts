@@ -2,9 +2,12 @@
  * What one row of a state remembers, taken out as plain arrays: to be kept in a file (memory-file.ts), put into another state,
  * cut down, joined with another. The pairs come with their sources, where those were noted.
  */
+import { check, type Kind } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { asFloats, type StoredNumbers } from "../wasm/half.ts";
 import type { KvMemory, MemoryContents } from "./memory.ts";
+import { aSize } from "./options.ts";
+import { requireSnapshot } from "./snapshot-check.ts";
 import { joinSources, newestSources, type SourceLog, type SourceTable } from "./sources.ts";
 
 export interface MemorySnapshot {
@@ -26,18 +29,23 @@ export interface MemorySnapshot {
   readonly sources: SourceTable | undefined;
 }
 
+const someParts: Kind = {
+  what: "an array of one snapshot or more",
+  accepts: (value) => Array.isArray(value) && value.length > 0,
+};
+
 /** The part of a ModelState that remembers. */
 export interface Remembering {
   readonly memories: ReadonlyMap<number, KvMemory>;
   readonly sources: readonly SourceLog[];
 }
 
-/** A copy of what row `row` remembers. Its document must have ended, or the last tokens would be missing: a plain Error. */
+/** A copy of what row `row` remembers. Its document must have ended, or the last tokens would be missing. */
 export function takeSnapshot({ memories, sources }: Remembering, row: number, model?: string): MemorySnapshot {
   const any = anyMemory(memories);
   const { heads, width, size } = any;
   const [length, appended, log] = [any.length(row), any.appended(row), sources.at(row)];
-  if (log !== undefined && log.appended !== appended) throw new Error("a snapshot was taken within a document");
+  if (log !== undefined && log.appended !== appended) throw new InputError("a snapshot was taken within a document");
   const layers = new Map([...memories].map(([layer, memory]) => [layer, memory.contents(row)]));
   return { name: "the memory", model, heads, width, size, length, appended, layers, sources: log?.copyOut(length) };
 }
@@ -45,17 +53,19 @@ export function takeSnapshot({ memories, sources }: Remembering, row: number, mo
 /**
  * Has row `row` remember what `snapshot` does; of more pairs than fit, the newest. Into a memory of the same size it restores
  * every slot, so that all goes on to the bit.
- * @throws InputError if the snapshot is of other layers, heads or widths
+ * @throws InputError if the snapshot is of other layers, heads or widths, or is what no file could hold; nothing changes then
  */
 export function restoreSnapshot({ memories, sources }: Remembering, row: number, snapshot: MemorySnapshot): void {
+  requireSnapshot(snapshot);
   requireSameShape(snapshot, memories);
+  const log = sources.at(row);
+  if (log !== undefined && snapshot.sources === undefined) {
+    throw new InputError(`${snapshot.name} does not say where its pairs come from`);
+  }
   for (const [layer, memory] of memories) {
     memory.restore(row, snapshot.appended, snapshot.layers.get(layer) as MemoryContents);
   }
-  const log = sources.at(row);
-  if (log === undefined) return;
-  if (snapshot.sources === undefined) throw new InputError(`${snapshot.name} does not say where its pairs come from`);
-  log.copyIn(snapshot.appended, snapshot.sources);
+  if (snapshot.sources !== undefined) log?.copyIn(snapshot.appended, snapshot.sources);
 }
 
 /**
@@ -64,6 +74,9 @@ export function restoreSnapshot({ memories, sources }: Remembering, row: number,
  * @throws InputError if they come from different models, or differ in layers, heads or widths
  */
 export function mergeSnapshots(parts: readonly [MemorySnapshot, ...MemorySnapshot[]], size: number): MemorySnapshot {
+  check("parts", parts, someParts);
+  for (const part of parts) requireSnapshot(part);
+  check("size", size, aSize);
   const [first, ...others] = parts;
   for (const other of others) requireSameOrigin(first, other);
   const { heads } = first;

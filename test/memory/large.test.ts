@@ -68,7 +68,7 @@ for (const [options, heads, before] of cases) {
       return { ...answers, keys, values };
     };
     const expected = ask(segment);
-    const filler = heap.allocate(before);
+    const filler = heap.allocate(Math.round(before));
     const actual = ask(capacity - segment);
     heap.release(filler);
     assert.equal(actual, expected);

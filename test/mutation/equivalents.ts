@@ -69,7 +69,7 @@ const EQUIVALENTS: readonly Equivalent[] = [
   },
   {
     file: "src/memory/search/quantised.ts",
-    after: "scratch(kernels.quantised_width(width) * 5),",
+    after: "return kernels.quantised_width(this.ring.width) * 5;",
     why: "it is more scratch space than needed",
   },
   {
