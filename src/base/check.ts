@@ -91,6 +91,9 @@ export function instance(kind: abstract new (...args: never[]) => object, what: 
   return { what, accepts: (value) => value instanceof kind };
 }
 
+/** Options that are looked at one by one elsewhere. */
+export const someOptions: Kind = { what: "an object of options", accepts: isPlainObject };
+
 /** An object of any class, whose parts are looked at later. */
 export const someObject: Kind = { what: "an object", accepts: isObject };
 

@@ -4,15 +4,32 @@
  * A forward pass reads the next tokens of each row in the light of a ModelState and leaves them in it. Training, evaluation
  * and generation differ only in the state they hold and in what they do with the logits.
  */
-import { add, dropout, scale } from "../autodiff/ops/elementwise.ts";
+import { aDropoutKey, add, dropout, scale } from "../autodiff/ops/elementwise.ts";
 import { embedding } from "../autodiff/ops/embedding.ts";
 import { linear } from "../autodiff/ops/matmul.ts";
 import { rmsNorm } from "../autodiff/ops/norm.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
+import {
+  aFunction,
+  aSeed,
+  check,
+  checkOptions,
+  either,
+  instance,
+  type Kind,
+  type Kinds,
+  oneOf,
+  optional,
+  tokenIds,
+  whole,
+} from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
+import { show } from "../base/show.ts";
 import { type FeedForwardWeights, feedForward } from "../nn/feed-forward.ts";
 import { positionBuckets } from "../nn/positions.ts";
 import { type Retrieval, type SelfAttentionWeights, selfAttention } from "../nn/self-attention.ts";
-import type { ModelConfig } from "./config.ts";
+import { aTokenizer, type Tokenizer } from "../text/tokenizer.ts";
+import { type ModelConfig, parseConfig } from "./config.ts";
 import { Parameters } from "./parameters.ts";
 import { ModelState, type StateOptions } from "./state.ts";
 
@@ -30,14 +47,37 @@ export interface SegmentInput {
   readonly observe?: (layer: number, retrieval: Retrieval) => void;
 }
 
+const aList: Kind = {
+  what: "an array of numbers",
+  accepts: (value) => Array.isArray(value) || (ArrayBuffer.isView(value) && "length" in value),
+};
+const inputKinds: Kinds<SegmentInput> = {
+  ids: tokenIds,
+  starts: optional(aList),
+  lengths: optional(aList),
+  dropoutKey: optional(aDropoutKey),
+  observe: optional(aFunction),
+};
+
+/** @throws InputError unless there is a whole number from 0 to `most` for each row */
+function requireRows(name: string, numbers: ArrayLike<number>, rows: number, most: number): void {
+  const numberKind = whole(0, most);
+  const fits = numbers.length === rows && Array.from(numbers).every(numberKind.accepts);
+  if (!fits)
+    throw new InputError(
+      `${name}: got ${show([...Array.from(numbers)])}; it must have ${rows} numbers, each of them ${numberKind.what}`,
+    );
+}
+
 export class Transformer {
   readonly config: ModelConfig;
   readonly parameters: Parameters;
 
   /** `seed` decides the first weights; null leaves them 0, for a model whose weights are about to be loaded. */
   constructor(config: ModelConfig, seed: number | null = 0) {
-    this.config = config;
-    this.parameters = new Parameters(config, seed);
+    this.config = Object.freeze(parseConfig(config, "config"));
+    check("seed", seed, either(aSeed, oneOf(null)));
+    this.parameters = new Parameters(this.config, seed);
   }
 
   /** A fresh state: nothing read, nothing remembered. */
@@ -51,13 +91,11 @@ export class Transformer {
   }
 
   /** The residual stream after the last block, before the final norm, [B, n, C]. Advances `state`. */
-  hidden({ ids, starts, lengths, dropoutKey, observe }: SegmentInput, state: ModelState): Tensor {
+  hidden(input: SegmentInput, state: ModelState): Tensor {
     const { config } = this;
-    const count = ids.length / state.rows;
+    const count = this.countOf(input, state);
+    const { ids, starts, lengths, dropoutKey, observe } = input;
     state.begin(starts);
-    if (!Number.isInteger(count) || count < 1 || count > state.room) {
-      throw new Error(`forward: ${ids.length} ids do not give ${state.rows} rows 1 to ${state.room} tokens each`);
-    }
     const drop = dropoutFor(config.dropout, dropoutKey);
     let x = drop(embedding(this.parameters.get("model.embed_tokens.weight"), ids, [state.rows, count])); // [B, n, C]
     for (let layer = 0; layer < config.num_hidden_layers; layer++) {
@@ -89,6 +127,31 @@ export class Transformer {
     return linear(scale(normed, 1 / Math.sqrt(hidden_size)), this.parameters.get("model.embed_tokens.weight"));
   }
 
+  /** How many tokens a row reads. Throws an InputError for input that is none, or not for this state. */
+  private countOf(input: SegmentInput, state: ModelState): number {
+    check("state", state, aState);
+    state.requireFit(this.config);
+    checkOptions("input", input, inputKinds);
+    const { ids, starts, lengths } = input;
+    const { rows, room } = state;
+    const count = ids.length / rows;
+    if (!Number.isInteger(count) || count < 1 || count > room) {
+      throw new InputError(`ids: got ${ids.length}; they must give each of ${rows} rows 1 to ${room} tokens`);
+    }
+    if (starts !== undefined) requireRows("starts", starts, rows, 1);
+    if (lengths !== undefined) requireRows("lengths", lengths, rows, count);
+    return count;
+  }
+
+  /** Gives the memory of the parameters back; the model must not be used afterwards. */
+  release(): void {
+    this.parameters.release();
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+
   private norm(x: Tensor, layer: number, name: string): Tensor {
     return rmsNorm(x, this.parameters.get(`model.layers.${layer}.${name}.weight`), this.config.rms_norm_eps);
   }
@@ -112,6 +175,21 @@ export class Transformer {
     const get = (name: string) => this.parameters.get(`model.layers.${layer}.mlp.${name}.weight`);
     return { up: get("up_proj"), down: get("down_proj") };
   }
+}
+
+/** What arguments called `model` and `state` must be. */
+export const aModel: Kind = instance(Transformer, "a Transformer");
+export const aState: Kind = instance(ModelState, "a state that newState() made");
+
+/** @throws InputError unless that is a model, and a tokenizer that knows all tokens which the model can write */
+export function requireVocabulary(model: Transformer, tokenizer: Tokenizer): void {
+  check("model", model, aModel);
+  check("tokenizer", tokenizer, aTokenizer);
+  const { vocab_size } = model.config;
+  if (tokenizer.vocabSize >= vocab_size) return;
+  throw new InputError(
+    `tokenizer: it has ${tokenizer.vocabSize} tokens, but the model ${vocab_size}; take the model's own`,
+  );
 }
 
 /** Dropout with a key of its own for each place it is used in, or the identity. */

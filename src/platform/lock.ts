@@ -9,6 +9,7 @@ import * as fs from "node:fs";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import process from "node:process";
+import { aFunction, aPath, check } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { exists, linkFile, makeDirectory, readText, removeFile, temporaryName, writeFileAtomic } from "./files.ts";
 
@@ -26,6 +27,8 @@ interface Holder {
  * @throws InputError if another process has it, which is named
  */
 export async function withLock<T>(directory: string, work: () => Promise<T>): Promise<T> {
+  check("directory", directory, aPath);
+  check("work", work, aFunction);
   const made = missingDirectories(directory);
   makeDirectory(directory);
   const path = `${directory}/training.lock`;

@@ -14,7 +14,7 @@ const aProbability: Kind = {
   what: "a number from 0 to below 1",
   accepts: (value) => typeof value === "number" && value >= 0 && value < 1,
 };
-const aKey: Kind = { what: "a whole number", accepts: Number.isSafeInteger };
+export const aDropoutKey: Kind = { what: "a whole number", accepts: Number.isSafeInteger };
 
 /** z = x + y, of equal shape. Backward: dx = dz, dy = dz. */
 export function add(x: Tensor, y: Tensor): Tensor {
@@ -61,7 +61,7 @@ export function gelu(x: Tensor): Tensor {
 export function dropout(x: Tensor, p: number, key: number): Tensor {
   requireTensors({ x });
   check("p", p, aProbability);
-  check("key", key, aKey);
+  check("key", key, aDropoutKey);
   if (p === 0) return x;
   const y = stepTensor(x.shape);
   kernels.dropout_forward(y.ptr, x.ptr, x.size, p, key);
