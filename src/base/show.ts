@@ -33,5 +33,5 @@ function showObject(value: object): string {
   const name: unknown = Object.getPrototypeOf(value)?.constructor?.name;
   if (typeof name !== "string" || name === "" || name === "Object") return "{…}";
   const count = ArrayBuffer.isView(value) && "length" in value ? ` of ${value.length}` : "";
-  return `${/^[AEIOU]/.test(name) ? "an" : "a"} ${name}${count}`;
+  return `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}${count}`;
 }

@@ -73,11 +73,6 @@ const EQUIVALENTS: readonly Equivalent[] = [
     why: "it is more scratch space than needed",
   },
   {
-    file: "src/memory/search/row-lists.ts",
-    after: "const next = this.renewals.next(end, first);",
-    why: "clusters that are not prepared a little at a time are made all at once, and the same",
-  },
-  {
     file: "src/memory/sources.ts",
     after: "private nextByte = 1;",
     why: "the begin of a document sets it before it is read",
