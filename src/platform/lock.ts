@@ -8,6 +8,7 @@
 import * as fs from "node:fs";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
+import { aFunction, aPath, check } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { writeNewFile } from "./atomic-write.ts";
 import { makeDirectory } from "./directories.ts";
@@ -25,6 +26,8 @@ const LOCK_NAME = /^training\.lock(\.removal)*$/;
  * @throws InputError if another process has it, which is named
  */
 export async function withLock<T>(directory: string, work: () => Promise<T>): Promise<T> {
+  check("directory", directory, aPath);
+  check("work", work, aFunction);
   const made = missingDirectories(directory);
   makeDirectory(directory);
   const path = `${directory}/${NAME}`;
