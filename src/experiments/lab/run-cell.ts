@@ -30,7 +30,7 @@ export function finishedResult({ cell, corpus, settings, results }: CellRun): Ce
   const path = `${results}/${cell.name}.json`;
   if (!exists(path)) return undefined;
   const known = readJson(path) as CellResult;
-  return sameRecipe(known.recipe, resultRecipe(cell, settings, corpus)) ? known : undefined;
+  return sameRecipe(known.recipe as CellRecipe, resultRecipe(cell, settings, corpus)) ? known : undefined;
 }
 
 /** Resolves to undefined if the signal ended the work; what was trained until then is kept. */

@@ -169,6 +169,22 @@ test("what is finished is not computed again", async () => {
   assert.is(fs.readFileSync(join(out, "tiny/results.json"), "utf8"), before);
 });
 
+test("what was finished before a key of the configuration existed is not computed again, either", async () => {
+  const out = newDirectory();
+  await run(out, [plain]);
+  for (const path of [join(out, "tiny/math/plain.json"), join(out, "models/math/plain/trained.json")]) {
+    const { recipe, ...rest } = JSON.parse(fs.readFileSync(path, "utf8"));
+    const { smear_keys, ...config } = recipe.config;
+    assert.is(smear_keys, "none");
+    fs.writeFileSync(path, JSON.stringify({ ...rest, recipe: { ...recipe, config } }));
+  }
+  const known = resultIn(out, "plain");
+  assert.is((await run(out, [plain])).steps, 0);
+  assert.equal(resultIn(out, "plain"), known, "not measured again");
+  fs.rmSync(join(out, "tiny/math/plain.json"));
+  assert.is((await run(out, [plain])).steps, 0, "not trained again");
+});
+
 test("a run that was interrupted goes on to the same numbers, to the bit", async () => {
   const [whole, parts] = [newDirectory(), newDirectory()];
   await run(whole, [memory, layer].map(withoutSource));
