@@ -21,7 +21,7 @@ import { InputError } from "../base/errors.ts";
 import { allOrNothing } from "../base/lifetime.ts";
 import { type MemorySnapshot, requireModel, requireTokens, restoreSnapshot } from "../memory/snapshot.ts";
 import { requireSnapshot } from "../memory/snapshot-check.ts";
-import type { SourceTable } from "../memory/sources.ts";
+import type { SourceTable } from "../memory/source-table.ts";
 import { fingerprint } from "../model/fingerprint.ts";
 import { aMemorySize, type ModelState } from "../model/state.ts";
 import { requireVocabulary, type Transformer } from "../model/transformer.ts";

@@ -15,8 +15,8 @@ import { quote } from "../formats/json-scanner.ts";
 import { floatTensor, readSafetensors, type StoredTensor, writeSafetensors } from "../formats/safetensors.ts";
 import { TensorReader } from "../formats/tensor-reader.ts";
 import type { MemorySnapshot } from "./snapshot.ts";
-import { FINGERPRINT, MOST_APPENDED, MOST_LAYER, MOST_PAIRS, requireOrder, requireSnapshot } from "./snapshot-check.ts";
-import { type SourceTable, sourceFields } from "./sources.ts";
+import { FINGERPRINT, MOST_APPENDED, MOST_LAYER, MOST_PAIRS, requireSnapshot } from "./snapshot-check.ts";
+import { requireOrder, type SourceTable, sourceFields } from "./source-table.ts";
 
 const FORMAT = "memorizing-memory";
 const VERSION = "1";

@@ -2,23 +2,11 @@
  * What a snapshot is, and must be so that a file can keep it and give it back. It is asked wherever a snapshot comes in, be it from a
  * program or on the way into a file: so nothing is written that the reader of memory-file.ts would refuse.
  */
-import {
-  aName,
-  aText,
-  check,
-  checkOptions,
-  instance,
-  type Kind,
-  type Kinds,
-  listOf,
-  optional,
-  someObject,
-  whole,
-} from "../base/check.ts";
+import { aText, check, checkOptions, type Kind, type Kinds, optional, someObject, whole } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { requireContents } from "./contents-check.ts";
 import { aHeadCount, aSize, aWidth, type MemoryContents } from "./options.ts";
-import { type SourceTable, sourceFields } from "./sources.ts";
+import { requireSources, type SourceTable } from "./source-table.ts";
 
 export interface MemorySnapshot {
   /** What messages call it: the path of its file, if it comes from one. */
@@ -55,16 +43,6 @@ const layersKind: Kind = {
   accepts: (value) => value instanceof Map && [...value.keys()].every(aLayer.accepts),
 };
 
-const column = instance(Int32Array, "an Int32Array");
-const columnKinds: Kinds<SourceTable["columns"]> = {
-  document: column,
-  index: column,
-  token: column,
-  begin: column,
-  end: column,
-};
-const sourcesKinds: Kinds<SourceTable> = { documents: listOf(aName), columns: someObject };
-
 const snapshotKinds: Kinds<MemorySnapshot> = {
   name: aText,
   model: optional(aModel),
@@ -89,30 +67,4 @@ export function requireSnapshot(snapshot: MemorySnapshot): void {
     throw new InputError(`layers: layer ${layer} has ${found} pairs; the snapshot must have its length, ${length}`);
   }
   if (sources !== undefined) requireSources(sources, length);
-}
-
-/** @throws InputError if these are not the sources of `length` pairs, in order */
-export function requireSources(sources: SourceTable, length: number): void {
-  checkOptions("sources", sources, sourcesKinds);
-  const { documents, columns } = sources;
-  checkOptions("columns of the sources", columns, columnKinds);
-  for (const field of sourceFields) {
-    const numbers = columns[field];
-    if (numbers.length !== length) {
-      throw new InputError(
-        `${field} of the sources: got ${numbers.length} numbers; there must be one for each of ${length} pairs`,
-      );
-    }
-    const most = field === "document" ? documents.length - 1 : 2 ** 31 - 1;
-    const outside = numbers.find((number) => number < 0 || number > most);
-    if (outside !== undefined)
-      throw new InputError(`${field} of the sources: got ${outside}; it must be from 0 to ${most}`);
-  }
-  requireOrder(columns, "sources");
-}
-
-/** Documents must come one after the other, and no token's text end before it begins. */
-export function requireOrder({ document, begin, end }: SourceTable["columns"], name: string): void {
-  const place = document.findIndex((number, n) => number < (document[n - 1] ?? 0) || end[n] < begin[n]);
-  if (place >= 0) throw new InputError(`${name}: the source of pair ${place} cannot come after the one before it`);
 }
