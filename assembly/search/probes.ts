@@ -7,16 +7,17 @@
  */
 import { centroidsOf, listsOf } from "./kmeans";
 import { clusteringOf, entryOf, lengthOf, widthOf } from "./lists";
-import { multiplyPanels, packPanels, TILE_COLUMNS, TILE_ROWS } from "../ops/matmul";
+import { packPanels } from "../ops/panels";
+import { multiplyPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "../ops/tile";
 import { scoreFour } from "./exact";
 
-/** Queries whose scores are in memory together. */
-const BLOCK: i32 = 64;
+/** Queries whose scores are in memory together: whole panels. */
+const BLOCK: i32 = 60;
 
 /** Bytes of scratch for `findProbes`, with up to `most` lists. */
 export function probesScratchBytes(width: i32, most: i32): i32 {
   const columns = (most + TILE_COLUMNS - 1) & ~(TILE_COLUMNS - 1);
-  return (columns * (width + BLOCK + 1) + BLOCK * width + TILE_ROWS * TILE_COLUMNS) << 2;
+  return ((columns * (width + BLOCK + 1) + BLOCK * width) << 2) + TILE_BYTES;
 }
 
 /** probed [count, probes] (i32): the lists whose centroids are nearest to each query; of equally near ones the first. */
