@@ -5,7 +5,8 @@
  * reaches them. Rows of the batch whose memory is empty retrieve nothing and keep the local result bit for bit.
  */
 import { floatsAt, storedBytes } from "../base/half";
-import { exp1 } from "../base/simd";
+import { exponentials, MOST_EXPONENT } from "../base/exp";
+import { loadPartial, madd, storePartial } from "../base/simd";
 import { addScaled, dot } from "../base/vectors";
 
 /**
@@ -41,12 +42,10 @@ export function retrieved_forward(
 function softmaxOfScores(r: usize, scores: usize, count: i32, s: f32): f32 {
   if (count == 0) return -f32.MAX_VALUE;
   const most = load<f32>(scores);
+  for (let k = 0; k < count; k++) store<f32>(r + (k << 2), s * (load<f32>(scores + (k << 2)) - most));
+  exponentials(r, r, 0, count);
   let sum: f32 = 0;
-  for (let k = 0; k < count; k++) {
-    const e = exp1(s * (load<f32>(scores + (k << 2)) - most));
-    store<f32>(r + (k << 2), e);
-    sum += e;
-  }
+  for (let k = 0; k < count; k++) sum += load<f32>(r + (k << 2));
   const inverse: f32 = 1 / sum;
   for (let k = 0; k < count; k++) store<f32>(r + (k << 2), load<f32>(r + (k << 2)) * inverse);
   return s * most + <f32>Math.log(sum);
@@ -113,26 +112,41 @@ export function blend_forward(
   counts: usize, segment: i32, heads: i32, width: i32, from: i32, to: i32,
 ): void {
   const headBytes = <usize>width << 2;
+  const first = <usize>from * heads;
+  gateExponentials(gates + (first << 2), gate, lseLocal + (first << 2), lseRetrieved + (first << 2), heads, (to - from) * heads);
   for (let query = from; query < to; query++) {
     const empty = load<i32>(counts + ((query / segment) << 2)) == 0;
     for (let head = 0; head < heads; head++) {
-      const at = <usize>query * heads + head;
-      const y = out + at * headBytes;
-      memory.copy(y, local + at * headBytes, headBytes);
-      let g: f32 = 0;
-      if (!empty) {
-        g = sigmoid(gate ? load<f32>(gate + (head << 2)) : load<f32>(lseRetrieved + (at << 2)) - load<f32>(lseLocal + (at << 2)));
-        addScaled(y, local + at * headBytes, -g, width);
-        addScaled(y, retrieved + at * headBytes, g, width);
-      }
+      const at = <usize>query * heads + head, g: f32 = empty ? 0 : 1 / (1 + load<f32>(gates + (at << 2)));
       store<f32>(gates + (at << 2), g);
+      if (empty) memory.copy(out + at * headBytes, local + at * headBytes, headBytes);
+      else blendRow(out + at * headBytes, local + at * headBytes, retrieved + at * headBytes, g, width);
     }
   }
 }
 
-@inline
-function sigmoid(x: f32): f32 {
-  return 1 / (1 + exp1(-x));
+/** e [n] = e^−x for the x that go into the sigmoids: a head's gate, or the difference of its logsumexps. */
+function gateExponentials(e: usize, gate: usize, lseLocal: usize, lseRetrieved: usize, heads: i32, n: i32): void {
+  for (let i = 0; i < n; i++) {
+    const at = i << 2;
+    const x: f32 = gate ? load<f32>(gate + (i % heads << 2)) : load<f32>(lseRetrieved + at) - load<f32>(lseLocal + at);
+    store<f32>(e + at, min(-x, MOST_EXPONENT));
+  }
+  exponentials(e, e, 0, n);
+}
+
+/** y = local − g · local + g · retrieved over `n` floats. */
+function blendRow(y: usize, local: usize, retrieved: usize, g: f32, n: i32): void {
+  const plus = f32x4.splat(g), minus = f32x4.splat(-g);
+  for (const end = y + (<usize>(n & ~3) << 2); y < end; y += 16, local += 16, retrieved += 16) {
+    const x = v128.load(local);
+    v128.store(y, madd(v128.load(retrieved), plus, madd(x, minus, x)));
+  }
+  const tail = n & 3;
+  if (tail) {
+    const x = loadPartial(local, tail, 0);
+    storePartial(y, madd(loadPartial(retrieved, tail, 0), plus, madd(x, minus, x)), tail);
+  }
 }
 
 /**

@@ -37,6 +37,10 @@ for (const shape of [[0], [1], [3], [4], [5], [3, 5], [16], [17], [31], [3, 11, 
   });
 }
 
+test("gelu of more elements than it takes at a time matches its definition and gradient", () => {
+  checkOp({ shapes: [[1030]], op: gelu, oracle: geluOracle });
+});
+
 test("adding a tensor to itself counts its gradient twice", () => {
   checkOp({ shapes: [[7]], op: (x) => add(x, x), oracle: (x) => x.map((v) => 2 * v) });
 });

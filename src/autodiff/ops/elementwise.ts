@@ -2,7 +2,7 @@
  * Ops on each element by itself: residual sums, constant factors, activations, dropout. Shapes go in and come out
  * unchanged; nothing is broadcast.
  */
-import { parallelElements } from "../../wasm/parallel.ts";
+import { parallelElements, parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
 import { gradient, stepTensor, type Tensor } from "../tensor.ts";
@@ -36,7 +36,10 @@ export function relu(x: Tensor): Tensor {
 export function gelu(x: Tensor): Tensor {
   const y = stepTensor(x.shape);
   parallelElements("gelu_forward", x.size, y.ptr, x.ptr);
-  return record("gelu", y, [x], (dy) => parallelElements("gelu_backward", x.size, gradient(x), dy, x.ptr));
+  const scratchBytes = kernels.gelu_scratch_bytes();
+  return record("gelu", y, [x], (dy) => {
+    parallelWithScratch("gelu_backward", x.size, scratchBytes, gradient(x), dy, x.ptr);
+  });
 }
 
 /**
@@ -48,6 +51,6 @@ export function dropout(x: Tensor, p: number, key: number): Tensor {
   if (!(p >= 0 && p < 1)) throw new Error(`dropout: the probability must be at least 0 and below 1, not ${p}`);
   if (p === 0) return x;
   const y = stepTensor(x.shape);
-  kernels.dropout_forward(y.ptr, x.ptr, x.size, p, key);
-  return record("dropout", y, [x], (dy) => kernels.dropout_backward(gradient(x), dy, x.size, p, key));
+  parallelElements("dropout_forward", x.size, y.ptr, x.ptr, p, key);
+  return record("dropout", y, [x], (dy) => parallelElements("dropout_backward", x.size, gradient(x), dy, p, key));
 }
