@@ -97,7 +97,10 @@ test("of files that belong together none is changed when one cannot be written",
       [second, "2"],
     ]),
   );
-  assert.equal([first, second].map(platform.readText), ["1", "2"]);
+  assert.equal(
+    [first, second].map((path) => platform.readText(path)),
+    ["1", "2"],
+  );
   const long = join(folder, "pair", "x".repeat(300));
   const files = new Map([
     [first, "new"],
