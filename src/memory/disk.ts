@@ -1,6 +1,7 @@
 /** Memories on disk: what memory-file.ts makes of them, written beside and renamed, so that a file is never half new. */
-import { readFile, writeFileAtomic } from "../platform/files.ts";
-import { decodeMemory, encodeMemory } from "./memory-file.ts";
+import { writeFileAtomic } from "../platform/files.ts";
+import { readFile } from "../platform/read-file.ts";
+import { decodeMemory, encodeMemory, requireMemoryFile } from "./memory-file.ts";
 import type { MemorySnapshot } from "./snapshot.ts";
 
 /** Replaces the file at `path`, customarily `NAME.memory.safetensors`, all at once. */
@@ -10,5 +11,6 @@ export function writeMemory(path: string, snapshot: MemorySnapshot): void {
 
 /** @throws InputError if the file is missing, truncated or altered, or is not a memory's */
 export function readMemory(path: string): MemorySnapshot {
-  return decodeMemory(readFile(path), path);
+  const check = (beginning: Uint8Array, size = Number.POSITIVE_INFINITY) => requireMemoryFile(beginning, size, path);
+  return decodeMemory(readFile(path, Infinity, { check }), path);
 }
