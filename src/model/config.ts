@@ -7,6 +7,7 @@
  */
 import { InputError } from "../base/errors.ts";
 import { choice, type Field, integer, parseFields, parseOverrides } from "../base/fields.ts";
+import { refuseForeignKeys } from "./foreign-keys.ts";
 
 export interface ModelConfig {
   model_type: "memorizing-transformer";
@@ -99,6 +100,8 @@ export const configFields: Readonly<Record<keyof ModelConfig, Field>> = {
  * `source` names the origin in messages, a path or an option. Throws an InputError that names source and key.
  */
 export function parseConfig(json: unknown, source: string): ModelConfig {
+  refuseOtherModel(json, source);
+  refuseForeignKeys(json, source);
   const config = parseFields(configFields, json, source) as unknown as ModelConfig;
   checkMemoryLayers(config, source);
   return config;
@@ -107,6 +110,12 @@ export function parseConfig(json: unknown, source: string): ModelConfig {
 /** `config` with some keys replaced: overrides are `key=value`, lists as `memory_layers=2,5`. Checks as parseConfig does. */
 export function applyOverrides(config: ModelConfig, overrides: readonly string[], source = "--set"): ModelConfig {
   return parseConfig({ ...config, ...parseOverrides(configFields, overrides, source) }, source);
+}
+
+/** Says at once that a configuration is of another architecture, whose keys would be unknown one by one. */
+function refuseOtherModel(json: unknown, source: string): void {
+  const { model_type = "memorizing-transformer" }: Partial<ModelConfig> = Object(json);
+  parseFields({ model_type: configFields.model_type }, { model_type }, source);
 }
 
 function checkMemoryLayers({ memory_layers, num_hidden_layers }: ModelConfig, source: string): void {
