@@ -1,5 +1,4 @@
 /** `memorizing export`: writes a model once more, with its weights as halves if they are to take half the bytes. */
-import process from "node:process";
 import { choice, type Field } from "../base/fields.ts";
 import type { WeightDtype } from "../model/pretrained.ts";
 import { wholeNumber } from "../report/progress.ts";
@@ -7,6 +6,8 @@ import { loadModel, saveModel } from "../train/checkpoint.ts";
 import { command } from "./arguments/command.ts";
 import { fieldOptions, flag, required, text } from "./arguments/options.ts";
 import { setOption } from "./model-config.ts";
+import { printJson, printLine } from "./output.ts";
+import { summaries } from "./summaries.ts";
 
 interface ExportOptions {
   dtype: WeightDtype;
@@ -19,7 +20,7 @@ const exportFields: Readonly<Record<keyof ExportOptions, Field>> = {
 export const exportCommand = command(
   {
     name: "memorizing export",
-    summary: "writes a model to another directory, its weights in float16 if asked for",
+    summary: summaries.export,
     operands: ["MODEL"],
     options: {
       out: required(text("DIR", "where config.json, model.safetensors and tokenizer.json go")),
@@ -34,7 +35,8 @@ export const exportCommand = command(
     saveModel(out, model, tokenizer, { dtype });
     const weights = model.parameters.count;
     const line = `${out}: ${wholeNumber(weights)} weights as ${dtype}`;
-    process.stdout.write(`${json ? JSON.stringify({ directory: out, weights, dtype }) : line}\n`);
+    if (json) printJson({ directory: out, weights, dtype });
+    else printLine(line);
     return 0;
   },
 );

@@ -9,6 +9,7 @@ import { Random } from "../base/random.ts";
 import type { TokenizedDocument } from "../data/corpus.ts";
 import { TokenStream } from "../text/token-stream.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { finite } from "./losses.ts";
 import { type SamplingOptions, sampleToken, samplingFields } from "./sampling.ts";
 import type { ModelState } from "./state.ts";
 import type { Transformer } from "./transformer.ts";
@@ -89,7 +90,8 @@ export async function readDocuments(
  * Reads `prompt` in the context of `state`, which has one row, and writes on, one token at a time. An empty prompt is a line
  * break. The last token that is written is not read any more; to go on later, begin the next prompt with it. Ends early
  * at an abort. If the state notes sources, what is written counts as a document of its own, called `(written)`.
- * @throws InputError for an option that cannot be, or a prompt that is not of the model's vocabulary
+ * @throws InputError for an option that cannot be, a prompt that is not of the model's vocabulary, or logits that are not
+ * finite
  */
 export async function* generate(
   model: Transformer,
@@ -106,6 +108,7 @@ export async function* generate(
   let last = ids.subarray(-1);
   for (let left = options.tokens; left > 0 && !signal?.aborted; left--) {
     const logits = step(() => noGrad(() => model.forward({ ids: last }, state).toArray())); // [1, 1, V]
+    finite(logits);
     if (left === options.tokens) state.sources.at(0)?.openDocument("(written)");
     const id = sampleToken(logits, options, random);
     const text = stream.push(id);

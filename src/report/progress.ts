@@ -1,7 +1,9 @@
 /**
  * The progress line on standard error: on a terminal one line that overwrites itself, elsewhere a plain line every few
- * seconds, so that a log stays short. Results are not its business; they go to standard output.
+ * seconds, so that a log stays short. Results are not its business; they go to standard output. Lines may name documents of
+ * any origin: they are made printable.
  */
+import { printable } from "../base/printable.ts";
 import type { StepMetrics } from "../train/trainer.ts";
 
 /** What is used of process.stderr. */
@@ -33,7 +35,7 @@ export class ProgressLine {
 
   /** Shows `line`, unless the last one was shown just before. */
   show(line: string): void {
-    this.pending = line;
+    this.pending = printable(line);
     if (this.now() < this.nextAt) return;
     this.nextAt = this.now() + (this.stream.isTTY ? TERMINAL_PAUSE : LOG_PAUSE);
     this.flush();
@@ -49,7 +51,7 @@ export class ProgressLine {
   /** Leaves the progress as it is and writes a line that stays. */
   note(line: string): void {
     this.end();
-    this.stream.write(`${line}\n`);
+    this.stream.write(`${printable(line)}\n`);
   }
 
   private flush(): void {

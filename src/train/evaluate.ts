@@ -2,14 +2,14 @@
  * How well a model predicts documents with memories of several sizes, over exactly the same tokens: perplexity and bits
  * per byte (paper, tables 4 and 5). Every size has a state of its own, so nothing here touches a running training.
  */
-import { crossEntropy, MASKED } from "../autodiff/ops/loss.ts";
-import { noGrad, step } from "../autodiff/tape.ts";
+import { MASKED } from "../autodiff/ops/loss.ts";
 import { InputError } from "../base/errors.ts";
-import { exp } from "../base/portable-math.ts";
+import { perplexityOf } from "../base/perplexity.ts";
 import { evaluationBatches } from "../data/batches.ts";
 import type { TokenizedDocument } from "../data/corpus.ts";
 import { type MemorySnapshot, requireModel, restoreSnapshot } from "../memory/snapshot.ts";
 import { fingerprint } from "../model/fingerprint.ts";
+import { targetLosses } from "../model/losses.ts";
 import { segmentOf } from "../model/segment.ts";
 import type { ModelState } from "../model/state.ts";
 import type { Transformer } from "../model/transformer.ts";
@@ -48,7 +48,7 @@ export interface EvaluateOptions {
 
 export interface MemoryResult {
   readonly memory: number;
-  /** exp(Σ nats / Σ tokens) */
+  /** exp(Σ nats / Σ tokens), at most the largest number there is */
   readonly perplexity: number;
   /** Σ nats / ln 2 / Σ bytes of the predicted tokens' text */
   readonly bits_per_byte: number;
@@ -68,7 +68,8 @@ export interface EvaluationResult {
 
 /**
  * Reads all documents once for each memory size, in the order of `memorySizes`.
- * @throws InputError if a size is impossible, no document has anything to predict, or another model made what is `known`
+ * @throws InputError if a size is impossible, no document has anything to predict, another model made what is `known`, or
+ * a loss is not finite
  */
 export function evaluate(
   model: Transformer,
@@ -105,7 +106,7 @@ export function* evaluationInSteps(
       onProgress?.(done, tokens * memorySizes.length);
       yield undefined;
     }
-    const rates = { perplexity: exp(nats / tokens), bits_per_byte: nats / Math.LN2 / bytes };
+    const rates = { perplexity: perplexityOf(nats / tokens), bits_per_byte: nats / Math.LN2 / bytes };
     results.push({ memory, ...rates, nats, ...(meter && { recall: meter.results() }) });
   }
   yield { tokens, bytes, results };
@@ -131,8 +132,7 @@ function* tokenLosses(
       state.begin(starts);
       if (memory > 0 && known !== undefined) restoreWhere(starts, state, known);
       const observe = meter?.watch(state, lengths);
-      const logits = () => model.forward({ ids, lengths, observe }, state); // [B, T, V]
-      const nats = step(() => noGrad(() => crossEntropy(logits(), targets).nats.toArray())); // [B·T]
+      const nats = targetLosses(model, { ids, lengths, observe }, targets, state); // [B·T]
       yield Array.from(nats.keys())
         .filter((place) => targets[place] !== MASKED)
         .map((place) => {

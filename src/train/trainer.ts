@@ -8,6 +8,7 @@
 import { crossEntropy } from "../autodiff/ops/loss.ts";
 import { assertFiniteTape, backward, NotFiniteError, step } from "../autodiff/tape.ts";
 import { InputError } from "../base/errors.ts";
+import { perplexityOf } from "../base/perplexity.ts";
 import { exp } from "../base/portable-math.ts";
 import { Random } from "../base/random.ts";
 import { type Batch, TrainingBatches } from "../data/batches.ts";
@@ -31,7 +32,7 @@ export interface StepMetrics {
   readonly step: number;
   /** Mean over this step's predictions, nats. */
   readonly loss: number;
-  /** exp(loss) */
+  /** exp(loss), at most the largest number there is */
   readonly perplexity: number;
   /** Tokens predicted in this step. */
   readonly tokens: number;
@@ -112,7 +113,7 @@ export class Trainer {
     return {
       step: this.step,
       loss,
-      perplexity: exp(loss),
+      perplexity: perplexityOf(loss),
       tokens,
       tokensPerSecond: tokens / seconds,
       learningRate,

@@ -4,11 +4,11 @@
  * options.
  */
 import { rmSync } from "node:fs";
-import process from "node:process";
 import { exists } from "../../platform/files.ts";
 import type { Command } from "../arguments/command.ts";
 import { evalCommand } from "../eval.ts";
 import { generateCommand } from "../generate.ts";
+import { printText } from "../output.ts";
 import { packageDirectory } from "../package.ts";
 import { tokenizerTrainCommand } from "../tokenizer.ts";
 import { trainCommand } from "../train.ts";
@@ -27,7 +27,7 @@ Each command above can be given again with other options: --help explains them.
 
 /** Resolves to the exit code. */
 export async function trainForDemo(): Promise<number> {
-  process.stdout.write(INTRODUCTION);
+  printText(INTRODUCTION);
   if (exists(DIRECTORY)) rmSync(DIRECTORY, { recursive: true });
   const { training, heldOut, heldOutFiles } = writeDemoCorpus(
     `${packageDirectory()}/node_modules`,
@@ -46,10 +46,10 @@ export async function trainForDemo(): Promise<number> {
     [generateCommand, `${DIRECTORY} --read ${document} --tokens 200 --temperature 0.7`],
   ];
   for (const [{ name, run }, argv] of steps) {
-    process.stdout.write(`\n$ ${name} ${argv}\n`);
+    printText(`\n$ ${name} ${argv}\n`);
     const exitCode = await run(argv.split(" "));
     if (exitCode !== 0) return exitCode;
   }
-  process.stdout.write(CONCLUSION);
+  printText(CONCLUSION);
   return 0;
 }

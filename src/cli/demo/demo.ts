@@ -8,7 +8,9 @@ import { duration, ProgressLine, wholeNumber } from "../../report/progress.ts";
 import { loadModel, type Pretrained } from "../../train/checkpoint.ts";
 import { command } from "../arguments/command.ts";
 import { flag } from "../arguments/options.ts";
+import { printText } from "../output.ts";
 import { packageDirectory } from "../package.ts";
+import { summaries } from "../summaries.ts";
 import { startThreads, threadsOption } from "../threads.ts";
 import { requireWritableFile } from "../writable.ts";
 import { type DemoDocuments, demoDocuments } from "./demo-documents.ts";
@@ -25,14 +27,14 @@ const OPTIONS: DemonstrationOptions = {
   prompt: 'import { InputError } from "../../base/errors.ts";\nimport { heap, kernels } from "',
   writing: { tokens: 60, temperature: 0.6, seed: 1 },
   page: PAGE,
-  write: (text) => process.stdout.write(text),
+  write: printText,
   progress: new ProgressLine(process.stderr),
 };
 
 export const demoCommand = command(
   {
     name: "memorizing demo",
-    summary: "has the model that comes with the program read the program, and shows what its memory does",
+    summary: summaries.demo,
     options: { train: flag("trains a model from nothing instead, in minutes"), threads: threadsOption },
   },
   async ({ train, threads }) => {
@@ -42,9 +44,9 @@ export const demoCommand = command(
     const documents = demoDocuments(packageDirectory());
     requireWritableFile(PAGE);
     await startThreads(threads);
-    process.stdout.write(introduction(pretrained, documents));
+    printText(introduction(pretrained, documents));
     await demonstrate(pretrained, documents, OPTIONS);
-    process.stdout.write(conclusion((performance.now() - began) / 1000));
+    printText(conclusion((performance.now() - began) / 1000));
     return 0;
   },
 );
