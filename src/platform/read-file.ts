@@ -71,17 +71,17 @@ export function readText(path: string, reading?: Reading): string {
   throw new InputError(`${path} is not ${text.encoding} text; convert it to UTF-8 first`);
 }
 
-/** Whether what is at `path` can be read only once: a pipe, a terminal, standard input. */
+/** Whether what is at `path` can be read only once: a pipe, a terminal, standard input. Throws an InputError if nothing is there. */
 export function isStream(path: string): boolean {
   if (INPUT_NAMES.includes(path)) return true;
-  const entry = fs.statSync(systemPath(path), { throwIfNoEntry: false });
-  return entry !== undefined && !entry.isFile() && !entry.isDirectory();
+  const entry = attempt("read", path, () => fs.statSync(systemPath(path)));
+  return !entry.isFile() && !entry.isDirectory();
 }
 
 /** A name that two paths to the same pipe share, standard input being one. */
 export function streamName(path: string): string {
   if (INPUT_NAMES.includes(path)) return STANDARD_INPUT;
-  const { dev, ino } = fs.statSync(systemPath(path));
+  const { dev, ino } = attempt("read", path, () => fs.statSync(systemPath(path)));
   return `${dev}:${ino}`;
 }
 

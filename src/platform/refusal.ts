@@ -10,7 +10,7 @@ export function attempt<T>(verb: string, path: string, operation: () => T): T {
     if (code === undefined) throw error;
     const lossy = code === "ENOENT" && path.includes("\ufffd");
     const reason = lossy ? NOT_TEXT : (REASONS[code] ?? (error as Error).message);
-    throw new InputError(`cannot ${verb} ${path}: ${reason}`);
+    throw new InputError(`cannot ${verb} ${path || '""'}: ${reason}`);
   }
 }
 

@@ -35,7 +35,7 @@ export class ProgressLine {
 
   /** Shows `line`, unless the last one was shown just before. */
   show(line: string): void {
-    this.pending = printable(line);
+    this.pending = line;
     if (this.now() < this.nextAt) return;
     this.nextAt = this.now() + (this.stream.isTTY ? TERMINAL_PAUSE : LOG_PAUSE);
     this.flush();
@@ -57,13 +57,14 @@ export class ProgressLine {
   private flush(): void {
     const { pending, stream } = this;
     if (pending === undefined) return;
+    const line = printable(pending);
     this.pending = undefined;
     if (!stream.isTTY) {
-      stream.write(`${pending}\n`);
+      stream.write(`${line}\n`);
       return;
     }
     // One column stays free: in the last one, some terminals would begin a new line.
-    stream.write(`\r${pending.slice(0, (stream.columns ?? 80) - 1)}\x1b[K`);
+    stream.write(`\r${line.slice(0, (stream.columns ?? 80) - 1)}\x1b[K`);
     this.open = true;
   }
 }
