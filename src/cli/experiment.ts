@@ -3,6 +3,7 @@ import { availableParallelism, cpus } from "node:os";
 import process from "node:process";
 import { nearest } from "../base/did-you-mean.ts";
 import { InputError } from "../base/errors.ts";
+import { splits } from "../data/gather-corpus.ts";
 import type { RunSettings } from "../experiments/lab/cell-recipe.ts";
 import { corpusName } from "../experiments/lab/corpus.ts";
 import { expectedHours, expectedSeconds } from "../experiments/lab/cost.ts";
@@ -21,7 +22,9 @@ import { ensureCodeCorpus } from "./corpus.ts";
 import { ExperimentProgress } from "./experiment-progress.ts";
 import { INTERRUPTED, interruptible } from "./interruption.ts";
 import { overrides } from "./model-config.ts";
-import { printLine, printText } from "./output.ts";
+import { experimentOutputs } from "./outputs/directories.ts";
+import { forceOption, Outputs } from "./outputs/outputs.ts";
+import { printLine, printText } from "./printing.ts";
 import { summaries } from "./summaries.ts";
 import { startThreads, threadsOption } from "./threads.ts";
 
@@ -44,6 +47,7 @@ export const experimentCommand = command(
       seed: integer("decides first weights and the order of the documents [0]", 0, 2 ** 32),
       set: overrides("replaces keys of the configuration in all cells that do not set them themselves"),
       list: flag("lists the cells with their expected time, and runs nothing"),
+      force: forceOption,
       threads: threadsOption,
     },
     details: () => `${experimentList()}\n\n${RESUMING}`,
@@ -65,6 +69,7 @@ export const experimentCommand = command(
 interface Work {
   readonly corpus: readonly string[];
   readonly cells: readonly string[];
+  readonly force: boolean;
   readonly threads?: number;
 }
 
@@ -73,9 +78,11 @@ async function runInto(
   out: string,
   experiment: Experiment,
   settings: RunSettings,
-  { corpus, cells, threads }: Work,
+  { corpus, cells, force, threads }: Work,
 ): Promise<number> {
   const corpora = corpus.length > 0 ? distinct(corpus) : [defaultCorpus(out)];
+  const inputs = corpora.flatMap((directory) => splits.map((split) => `${directory}/${split}`));
+  new Outputs({ outputs: experimentOutputs(out, experiment, corpora), inputs, force });
   const only = cells.length > 0 ? cells : undefined;
   const progress = new ProgressLine(process.stderr);
   const shown = new ExperimentProgress(progress, experiment, { settings, corpora, only });

@@ -5,12 +5,14 @@
  * this program and shows its stack trace. What only helps or tells the version loads no engine.
  */
 import process from "node:process";
+import { InputError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
 import { exactArguments } from "../platform/path-bytes.ts";
+import { codeOf, reasonOf } from "../platform/system-errors.ts";
 import { UsageError } from "./arguments/usage.ts";
 import { commandTable, requestOf } from "./commands.ts";
-import { printError, printLine, printText } from "./output.ts";
 import { packageVersion } from "./package.ts";
+import { printError, printLine, printText } from "./printing.ts";
 import { PROGRAM } from "./summaries.ts";
 
 const VERSION = ["--version", "-v"];
@@ -25,12 +27,22 @@ async function main(argv: readonly string[]): Promise<number> {
     printText(request.help === "" ? programHelp() : `${commandTable(request.help)}\n`);
     return 0;
   }
+  requireWorkingDirectory();
   const { run } = await request.load();
   try {
     return await run(request.argv);
   } finally {
     const { stopThreads } = await import("./threads.ts");
     await stopThreads();
+  }
+}
+
+/** Threads cannot start in a directory that was deleted, and nothing that is relative to it is found. */
+function requireWorkingDirectory(): void {
+  try {
+    process.cwd();
+  } catch {
+    throw new InputError("the working directory does not exist any more; change to another one");
   }
 }
 
@@ -53,14 +65,17 @@ function explain(error: unknown): string {
   return PLAIN.includes(error.name) ? printable(error.message) : (error.stack ?? error.message);
 }
 
-/** Whoever reads our output may stop early, as `head` does; that is no error. */
-function endQuietly(error: NodeJS.ErrnoException): void {
-  if (error.code !== "EPIPE") throw error;
-  process.exit();
+/** Whoever reads our output may stop early, as `head` does; that is no error. Anything else is, such as a full disk. */
+function endForLackOf(stream: string): (error: Error) => void {
+  return (error) => {
+    if (codeOf(error) === "EPIPE") process.exit();
+    process.exitCode = 1;
+    printError(`cannot write to standard ${stream}: ${reasonOf(error)}`, () => process.exit(1));
+  };
 }
 
-process.stdout.on("error", endQuietly);
-process.stderr.on("error", endQuietly);
+process.stdout.on("error", endForLackOf("output"));
+process.stderr.on("error", endForLackOf("error"));
 try {
   process.exitCode = await main(exactArguments(process.argv.slice(2)));
 } catch (error) {

@@ -16,7 +16,9 @@ import { documentsAt, selectionOptions } from "./documents.ts";
 import { INTERRUPTED, interruptible } from "./interruption.ts";
 import { defaultMemorySizes } from "./memory-sizes.ts";
 import { configHelp, configOptions } from "./model-config.ts";
-import { printJson, printLine } from "./output.ts";
+import { runOutputs } from "./outputs/directories.ts";
+import { forceOption, Outputs } from "./outputs/outputs.ts";
+import { printJson, printLine } from "./printing.ts";
 import { summaries } from "./summaries.ts";
 import { startThreads, threadsOption } from "./threads.ts";
 import { beginRun, type Run, resumeRun } from "./training-start.ts";
@@ -44,6 +46,7 @@ const description = {
     evalData: text("DIR|FILE", "documents that --eval-every evaluates, without and with memory"),
     evalTokens: integer("tokens evaluated in each document, from its beginning; all unless given", 1, 2 ** 40),
     resume: flag("goes on with the run in --out; options that are not given stay as they were"),
+    force: forceOption,
     threads: threadsOption,
     json: flag("prints the result as JSON"),
   },
@@ -53,17 +56,20 @@ const description = {
 export const trainCommand = command(description, (values) => withLock(values.out, () => trainWith(values)));
 
 async function trainWith(values: Values<typeof description.options>): Promise<number> {
-  const { data, include, exclude, out, from, preset, config, set, tokenizer, ...others } = values;
-  const { evalData, evalTokens, resume, threads, json, warmup, evalEvery, ...plain } = others;
+  const { data, include, exclude, out, from, preset, config, set, tokenizer, evalData, evalTokens, ...others } = values;
+  const { resume, force, threads, json, warmup, evalEvery, ...plain } = others;
   const options = givenOf({ ...plain, warmupSteps: warmup, evaluateEvery: evalEvery });
   const progress = new ProgressLine(process.stderr);
   const documentsIn = (path: string) => documentsAt([path], { include, exclude }, progress);
   const documents = () => documentsIn(data);
   const run = (resume ? resumeRun : beginRun)({ documents, out, from, preset, config, set, tokenizer }, options);
   const evaluation = evaluationOf(run, evalData === undefined ? undefined : () => documentsIn(evalData), evalTokens);
+  const inputs = [data, evalData, config, tokenizer];
+  const outputs = new Outputs({ outputs: runOutputs(out), models: [from], inputs, force });
   await startThreads(threads);
   const { last, interrupted } = await train(run, out, evaluation, progress);
   const { step, options: final } = run.trainer;
+  outputs.check();
   if (final.stalenessEvery > 0) writeStalenessPage(`${out}/staleness.html`, out, readMetrics(out));
   const text = last === undefined ? `step ${step} of ${final.steps} is done already` : `checkpoint of step ${step}`;
   if (json) printJson({ directory: out, step, ...last });

@@ -1,5 +1,5 @@
 /** Memories on disk: what memory-file.ts makes of them, written beside and renamed, so that a file is never half new. */
-import { writeFileAtomic } from "../platform/files.ts";
+import { writeFileAtomic } from "../platform/atomic-write.ts";
 import { readFile } from "../platform/read-file.ts";
 import { decodeMemory, encodeMemory, requireMemoryFile } from "./memory-file.ts";
 import type { MemorySnapshot } from "./snapshot.ts";

@@ -102,6 +102,13 @@ function noMemory(name: string): InputError {
   return new InputError(`${name} is not a memory's file, as "memorizing read" writes them`);
 }
 
+/** Whether the first bytes of a file, a hundred of them, are those of a memory's. */
+export function beginsAsMemory(bytes: Uint8Array): boolean {
+  const text = new TextDecoder().decode(bytes.subarray(8));
+  const rest = text.slice(BEGINNING.length + CHECKSUM_DIGITS);
+  return text.startsWith(BEGINNING) && rest.startsWith(`","format":"${FORMAT}"`);
+}
+
 function checkFile(bytes: Uint8Array, metadata: Record<string, string>, name: string): void {
   const { format, version, checksum, model = "" } = metadata;
   if (format !== FORMAT) throw noMemory(name);

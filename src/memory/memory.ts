@@ -4,7 +4,7 @@
  * It keeps, for each row of the batch and each head, the last M (key, value) pairs of that row's document. No gradient ever
  * flows into it. How pairs are stored is ring.ts's matter, how they are found that of key-index.ts and its kinds.
  */
-import type { Neighbours } from "../autodiff/ops/retrieval.ts";
+import type { Neighbours } from "../autodiff/ops/retrieved.ts";
 import { note } from "../autodiff/tape.ts";
 import { stepIntegers, stepZeros, type Tensor } from "../autodiff/tensor.ts";
 import { requireRoom } from "./bytes.ts";
@@ -109,26 +109,28 @@ export class KvMemory {
 
   /**
    * For every query [B, T, H·D] and head, the `topk` stored keys of the same row and head with the largest inner product, or
-   * all of them where fewer are stored; of equal ones the older first. Good until the step ends.
+   * all of them where fewer are stored; of equal ones the older first. Row b looks only at its reach[b] newest pairs, at all
+   * of them by default. Good until the step ends.
    */
-  lookup(queries: Tensor, topk: number): Neighbours {
-    return this.search(this.index, queries, topk);
+  lookup(queries: Tensor, topk: number, reach?: ArrayLike<number>): Neighbours {
+    return this.search(this.index, queries, topk, reach);
   }
 
   /** What `lookup` would return if the search were exact. */
-  lookupExactly(queries: Tensor, topk: number): Neighbours {
-    return this.search(this.oracle, queries, topk);
+  lookupExactly(queries: Tensor, topk: number, reach?: ArrayLike<number>): Neighbours {
+    return this.search(this.oracle, queries, topk, reach);
   }
 
-  private search(index: KeyIndex, queries: Tensor, topk: number): Neighbours {
+  private search(index: KeyIndex, queries: Tensor, topk: number, reach?: ArrayLike<number>): Neighbours {
     const { rows, heads, capacity, half, keys, values } = this.ring;
     const [batch, segment] = queries.shape;
     if (batch !== rows) throw new Error(`memory lookup: queries of ${batch} rows, but the memory has ${rows}`);
     const scores = stepZeros([rows, segment, heads, topk]); // beyond what is stored they stay 0
     const slots = stepIntegers(new Int32Array(scores.size));
-    index.search({ scores: scores.ptr, slots, queries, topk });
+    index.search({ scores: scores.ptr, slots, queries, topk, reach });
     note("memory lookup", [scores]);
-    const counts = Int32Array.from({ length: rows }, (_, row) => Math.min(topk, this.length(row)));
+    const visible = (row: number) => Math.min(this.length(row), reach?.[row] ?? this.size);
+    const counts = Int32Array.from({ length: rows }, (_, row) => Math.min(topk, visible(row)));
     return { scores, slots, counts, topk, keys, values, capacity, half };
   }
 

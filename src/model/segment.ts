@@ -13,6 +13,8 @@ export interface SegmentInput {
   readonly starts?: ArrayLike<number>;
   /** [B]: how many of the tokens are real; the rest is padding and is not remembered. All, unless given. */
   readonly lengths?: ArrayLike<number>;
+  /** [B]: how many of its newest pairs each row may look up in its memories; all by default. */
+  readonly reach?: ArrayLike<number>;
   /** In training, a key that differs from step to step; without one nothing is dropped out. */
   readonly dropoutKey?: number;
   /** Is shown what each memory layer retrieves; not called while the memory is empty. */

@@ -5,6 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import { readFileSync } from "node:fs";
+import { InputError } from "../base/errors.ts";
 import { characterLength } from "../base/unicode.ts";
 
 /** Halves of pairs that stand for bytes; the flag u leaves out those that are part of a pair. */
@@ -36,6 +37,11 @@ export function systemPath(path: string): string | Buffer {
 /** The path as a text that files can hold: a byte that is not UTF-8 as `\xfc`. */
 export function pathText(path: string): string {
   return path.replaceAll(/[\udc80-\udcff]/gu, (byte) => `\\x${(byte.charCodeAt(0) - FIRST).toString(16)}`);
+}
+
+/** Refuses a path whose bytes are not UTF-8, for what is to be made: it would get another name. */
+export function requireText(path: string): void {
+  if (BYTE.test(path)) throw new InputError(`cannot write ${path}: its name is not UTF-8; give another one`);
 }
 
 /**

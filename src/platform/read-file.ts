@@ -7,8 +7,9 @@
 import * as fs from "node:fs";
 import { InputError } from "../base/errors.ts";
 import { decodeUnicode } from "../base/unicode.ts";
+import { identityOf } from "./files.ts";
 import { systemPath } from "./path-bytes.ts";
-import { attempt, codeOf } from "./refusal.ts";
+import { attempt, codeOf } from "./system-errors.ts";
 
 /** The name of standard input among the files of the system. */
 export const STANDARD_INPUT = "/dev/stdin";
@@ -69,6 +70,17 @@ export function readText(path: string, reading?: Reading): string {
   const text = decodeUnicode(readTextBytes(path, reading));
   if (typeof text === "string") return text.replace(/^\ufeff/, "");
   throw new InputError(`${path} is not ${text.encoding} text; convert it to UTF-8 first`);
+}
+
+/** At most `most` bytes from the beginning of a regular file; undefined if there is none, or it cannot be read. */
+export function beginningOf(path: string, most: number): Uint8Array | undefined {
+  if (identityOf(path) === undefined) return undefined;
+  try {
+    return withFile(path, (file) => fill(file, new Uint8Array(Math.min(most, fs.fstatSync(file).size)), 0));
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
+    return undefined;
+  }
 }
 
 /** Whether what is at `path` can be read only once: a pipe, a terminal, standard input. Throws an InputError if nothing is there. */

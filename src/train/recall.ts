@@ -3,7 +3,7 @@
  * and how often the quantised search, which always finds them, had to fall back to a scan in f32. It watches forward
  * passes and repeats each lookup exactly; what the model computes stays the same.
  */
-import type { Neighbours } from "../autodiff/ops/retrieval.ts";
+import type { Neighbours } from "../autodiff/ops/retrieved.ts";
 import type { KvMemory } from "../memory/memory.ts";
 import type { SegmentInput } from "../model/segment.ts";
 import type { ModelState } from "../model/state.ts";

@@ -165,6 +165,11 @@ test.unless(noBytes, "a name that is not UTF-8 can be given, and is shown by its
   keeps(inBash(`${READ} $'Gr\\xfcn.md' old`), ["Gr\\xfcn.md", "old/\\xe4"], 56);
   const missing = inBash(`${READ} $'n\\xf6.md'`);
   assert.equal([missing.code, missing.stderr], [1, "cannot read n\\xf6.md: no such file or directory\n"]);
+  const saved = inBash(`${READ.replace("m.safe", () => "$'\\xf6'.safe")} old`);
+  assert.equal(
+    [saved.code, saved.stderr],
+    [1, "cannot write \\xf6.safetensors: its name is not UTF-8; give another one\n"],
+  );
   const prompt = inBash(`memorizing generate model --prompt $'n\\xf6'`);
   assert.equal([prompt.code, prompt.stderr], [2, 'memorizing generate: --prompt must be UTF-8 text, not "n\\xf6"\n']);
 });

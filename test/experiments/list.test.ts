@@ -13,9 +13,9 @@ const test = suite("experiments");
 
 const settings = { budget: BUDGET, seed: 0, evalTokens: 1000, overrides: [] };
 
-test("there are the seven of the paper and its kin", () => {
+test("there are the eight of the paper and its kin", () => {
   const names = experiments.map(({ name }) => name);
-  assert.equal(names, ["context", "growth", "scale", "retrofit", "ablations", "baselines", "tokens"]);
+  assert.equal(names, ["context", "growth", "scale", "retrofit", "ablations", "gates", "baselines", "tokens"]);
 });
 
 test("a cell begins with the weights of one that stands before it, and names are those of directories", () => {

@@ -15,7 +15,7 @@ import { encodeMemory } from "../../src/memory/memory-file.ts";
 import { mergeSnapshots } from "../../src/memory/snapshot.ts";
 import { parseConfig } from "../../src/model/config.ts";
 import { parameterShapes } from "../../src/model/parameters.ts";
-import { readFile } from "../../src/platform/files.ts";
+import { readFile } from "../../src/platform/read-file.ts";
 import { byteTokenizer, tokenizerFromJson } from "../../src/text/tokenizer.ts";
 import { readMetrics } from "../../src/train/metrics.ts";
 import { parseTrainerRecord } from "../../src/train/trainer-record.ts";

@@ -1,6 +1,6 @@
 /** A memory of half floats is, to the bit, a memory of floats that was given rounded pairs, in half the bytes. */
 import * as assert from "uvu/assert";
-import { retrievedAttention } from "../../src/autodiff/ops/retrieval.ts";
+import { retrievedAttention } from "../../src/autodiff/ops/retrieved.ts";
 import { backward, step } from "../../src/autodiff/tape.ts";
 import { parameter, tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";

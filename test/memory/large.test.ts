@@ -3,7 +3,7 @@
  * the pages that hold something are ever touched.
  */
 import * as assert from "uvu/assert";
-import { retrievedAttention } from "../../src/autodiff/ops/retrieval.ts";
+import { retrievedAttention } from "../../src/autodiff/ops/retrieved.ts";
 import { backward, step } from "../../src/autodiff/tape.ts";
 import { parameter } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";

@@ -2,7 +2,7 @@
  * A command: what its arguments are, described once, and what it does with them. Parsing and `--help` both read the
  * description.
  */
-import { printText } from "../output.ts";
+import { printText } from "../printing.ts";
 import { readOperands, readValues, splitArguments } from "./arguments.ts";
 import { helpText } from "./help.ts";
 import type { CommandDescription, Options, Values } from "./options.ts";

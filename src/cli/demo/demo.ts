@@ -8,11 +8,12 @@ import { duration, ProgressLine, wholeNumber } from "../../report/progress.ts";
 import { loadModel, type Pretrained } from "../../train/checkpoint.ts";
 import { command } from "../arguments/command.ts";
 import { flag } from "../arguments/options.ts";
-import { printText } from "../output.ts";
+import { reportPage } from "../outputs/kinds.ts";
+import { forceOption, Outputs } from "../outputs/outputs.ts";
 import { packageDirectory } from "../package.ts";
+import { printText } from "../printing.ts";
 import { summaries } from "../summaries.ts";
 import { startThreads, threadsOption } from "../threads.ts";
-import { requireWritableFile } from "../writable.ts";
 import { type DemoDocuments, demoDocuments } from "./demo-documents.ts";
 import { trainForDemo } from "./demo-training.ts";
 import { type DemonstrationOptions, demonstrate } from "./demonstration.ts";
@@ -35,14 +36,18 @@ export const demoCommand = command(
   {
     name: "memorizing demo",
     summary: summaries.demo,
-    options: { train: flag("trains a model from nothing instead, in minutes"), threads: threadsOption },
+    options: {
+      train: flag("trains a model from nothing instead, in minutes"),
+      force: forceOption,
+      threads: threadsOption,
+    },
   },
-  async ({ train, threads }) => {
-    if (train) return trainForDemo();
+  async ({ train, force, threads }) => {
+    if (train) return trainForDemo(force);
     const began = performance.now();
+    new Outputs({ outputs: [{ path: PAGE, kind: reportPage }], force });
     const pretrained = loadModel(`${packageDirectory()}/${MODEL}`);
     const documents = demoDocuments(packageDirectory());
-    requireWritableFile(PAGE);
     await startThreads(threads);
     printText(introduction(pretrained, documents));
     await demonstrate(pretrained, documents, OPTIONS);

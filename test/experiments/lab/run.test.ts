@@ -6,6 +6,7 @@ import type { Cell, Experiment } from "../../../src/experiments/lab/experiment.t
 import type { CellResult } from "../../../src/experiments/lab/results.ts";
 import { type ExperimentRun, runExperiment } from "../../../src/experiments/lab/run.ts";
 import { loadModel } from "../../../src/train/checkpoint.ts";
+import { newestCheckpoint } from "../../../src/train/run-directory.ts";
 import { suite } from "../../harness.ts";
 import { tinySettings, writeTinyCorpus } from "../tiny.ts";
 
@@ -168,6 +169,22 @@ test("what is finished is not computed again", async () => {
   assert.is(fs.readFileSync(join(out, "tiny/results.json"), "utf8"), before);
 });
 
+test("what was finished before a key of the configuration existed is not computed again, either", async () => {
+  const out = newDirectory();
+  await run(out, [plain]);
+  for (const path of [join(out, "tiny/math/plain.json"), join(out, "models/math/plain/trained.json")]) {
+    const { recipe, ...rest } = JSON.parse(fs.readFileSync(path, "utf8"));
+    const { smear_keys, ...config } = recipe.config;
+    assert.is(smear_keys, "none");
+    fs.writeFileSync(path, JSON.stringify({ ...rest, recipe: { ...recipe, config } }));
+  }
+  const known = resultIn(out, "plain");
+  assert.is((await run(out, [plain])).steps, 0);
+  assert.equal(resultIn(out, "plain"), known, "not measured again");
+  fs.rmSync(join(out, "tiny/math/plain.json"));
+  assert.is((await run(out, [plain])).steps, 0, "not trained again");
+});
+
 test("a run that was interrupted goes on to the same numbers, to the bit", async () => {
   const [whole, parts] = [newDirectory(), newDirectory()];
   await run(whole, [memory, layer].map(withoutSource));
@@ -226,16 +243,28 @@ test("a course that was evaluated on other tokens is not taken for one of these"
   assert.is(resultIn(out, "plain").evaluation.tokens, 60 * 3, "without a course it is measured anew");
 });
 
+/** A signal that is aborted as soon as the evaluation after a step has begun, whatever the machine's speed. */
+function signalForEvaluationAfter(wanted: number) {
+  let asked = -1;
+  const onStep = ({ step }: { step: number }) => {
+    if (step === wanted) asked = 0;
+  };
+  // Asked for the first time it lets the evaluation begin, and then it is aborted.
+  const signal = {
+    get aborted() {
+      return asked >= 0 && asked++ > 0;
+    },
+  };
+  return { onStep, signal: signal as AbortSignal };
+}
+
 test("an evaluation in the course that was cut short, the last one too, is made up for", async () => {
   const [whole, parts] = [newDirectory(), newDirectory()];
   const course = { ...plain, courseEvaluations: 2 };
   await run(whole, [course]);
-  for (const steps of [3, 6]) {
-    const abort = new AbortController();
-    const onStep = ({ step }: { step: number }) => {
-      if (step === steps) setTimeout(() => abort.abort(), 0); // when the evaluation has begun
-    };
-    assert.not.ok((await run(parts, [course], { signal: abort.signal, onStep })).done);
+  for (const step of [3, 6]) {
+    assert.not.ok((await run(parts, [course], signalForEvaluationAfter(step))).done);
+    assert.is(newestCheckpoint(join(parts, "models/math/plain")).record.step, step);
   }
   assert.ok((await run(parts, [course])).done);
   assert.equal(resultIn(parts, "plain").course, resultIn(whole, "plain").course);

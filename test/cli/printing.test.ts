@@ -16,7 +16,7 @@ import { suite } from "../harness.ts";
 import { tinyConfig } from "../tiny.ts";
 import { commandLine, memorizing } from "./child.ts";
 
-const test = suite("output");
+const test = suite("printing");
 
 /** A name with a title, a colour, a faked line, an 8-bit sequence and a turn of the writing direction. */
 const EVIL = "a\x1b]0;title\x07\x1b[31m\r\nfake\x9b2J\u202efdp";
@@ -131,7 +131,7 @@ test("only one file of the command line writes to standard output, and no other 
   const src = fileURLToPath(new URL(isCompiled ? "../../../src/" : "../../src/", import.meta.url));
   const files = fs.readdirSync(src, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
   const writers = files.filter((name) =>
-    /\bstd(?:out|err)\.write|console\./.test(fs.readFileSync(join(src, name), "utf8")),
+    /\b(?:std(?:out|err)|results)\.write|console\./.test(fs.readFileSync(join(src, name), "utf8")),
   );
-  assert.equal(writers, [join("cli", "output.ts")]);
+  assert.equal(writers, [join("cli", "printing.ts")]);
 });
