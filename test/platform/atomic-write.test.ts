@@ -12,7 +12,8 @@ import {
   writeFilesAtomic,
   writeNewFile,
 } from "../../src/platform/atomic-write.ts";
-import { listDirectory, readFile, readText } from "../../src/platform/files.ts";
+import { listDirectory } from "../../src/platform/files.ts";
+import { readFile, readText } from "../../src/platform/read-file.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 
@@ -83,7 +84,10 @@ test("of files that belong together none is changed when one cannot be written",
       [second, "2"],
     ]),
   );
-  assert.equal([first, second].map(readText), ["1", "2"]);
+  assert.equal(
+    [first, second].map((path) => readText(path)),
+    ["1", "2"],
+  );
   const long = join(folder, "pair", "x".repeat(300));
   const files = new Map([
     [first, "new"],
