@@ -5,5 +5,5 @@
  * command line prints that sentence alone, without a stack trace, and exits 1. Bugs of this program are plain Errors.
  */
 export class InputError extends Error {
-  override readonly name = "InputError";
+  override readonly name: string = "InputError";
 }

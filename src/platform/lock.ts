@@ -6,6 +6,7 @@
  * come at once exactly one gets it. This is for programs that keep to it; it does not stop any other from writing.
  */
 import { hostname } from "node:os";
+import { aFunction, aPath, check } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { writeNewFile } from "./atomic-write.ts";
 import { makeDirectory, removeEmpty } from "./directories.ts";
@@ -23,6 +24,8 @@ const LOCK_NAME = /^training\.lock(\.removal)*$/;
  * @throws InputError if another process has it, which is named
  */
 export async function withLock<T>(directory: string, work: () => Promise<T>): Promise<T> {
+  check("directory", directory, aPath);
+  check("work", work, aFunction);
   const made = makeDirectory(directory);
   const path = `${directory}/${NAME}`;
   const mine = JSON.stringify(thisProcess());
