@@ -82,14 +82,15 @@ async function runInto(
 ): Promise<number> {
   const corpora = corpus.length > 0 ? distinct(corpus) : [defaultCorpus(out)];
   const inputs = corpora.flatMap((directory) => splits.map((split) => `${directory}/${split}`));
-  new Outputs({ outputs: experimentOutputs(out, experiment, corpora), inputs, force });
+  const outputs = new Outputs({ outputs: experimentOutputs(out, experiment, corpora), inputs, force });
   const only = cells.length > 0 ? cells : undefined;
   const progress = new ProgressLine(process.stderr);
   const shown = new ExperimentProgress(progress, experiment, { settings, corpora, only });
   const facts = factsOf(experiment, settings, corpora, threads);
   const warn = () => progress.note("finishing this step, then saving; Ctrl-C again ends at once and saves nothing");
   const interrupted = await interruptible(warn, async (signal) => {
-    await runExperiment(experiment, { settings, corpora, out, only, facts, signal, ...shown.callbacks });
+    const onReport = () => outputs.check();
+    await runExperiment(experiment, { settings, corpora, out, only, facts, signal, onReport, ...shown.callbacks });
   }).finally(() => progress.end());
   if (interrupted) progress.note("interrupted; the same command goes on from there");
   else printLine(`${out}/${experiment.name}: index.html, table.md and results.json`);
