@@ -1,6 +1,6 @@
 /**
  * The public API, re-exports only. Everything here runs in browsers, Deno and Node alike; what needs files is in node.ts.
- * The kernels are ready when the import is.
+ * The kernels are loaded when they are used first; `ready` loads them earlier.
  */
 
 // A model: configure it, build it, let it read and write.
@@ -74,6 +74,8 @@ export { parameter, Tensor, tensor } from "./autodiff/tensor.ts";
 // The machine: memory, threads, random numbers.
 
 export { Random } from "./base/random.ts";
+export { build, type KernelBuild } from "./wasm/build.ts";
 export { OutOfMemoryError } from "./wasm/heap.ts";
-export { type Thread, ThreadDeathError, threadCount, useThreads, webThread } from "./wasm/parallel.ts";
-export { build, heap } from "./wasm/runtime.ts";
+export { ThreadDeathError, threadCount, useThreads } from "./wasm/parallel.ts";
+export { heap, ready } from "./wasm/runtime.ts";
+export { type Thread, type WebWorker, webThread } from "./wasm/spawn.ts";

@@ -11,7 +11,6 @@ export {
 export * from "./index.ts";
 export { readMemory, writeMemory } from "./memory/disk.ts";
 export { withLock } from "./platform/lock.ts";
-export { nodeThread } from "./platform/worker.ts";
 export {
   type Checkpoint,
   loadCheckpoint,

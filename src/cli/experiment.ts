@@ -13,7 +13,7 @@ import { experiments } from "../experiments/list.ts";
 import { withLock } from "../platform/lock.ts";
 import { duration, ProgressLine, wholeNumber } from "../report/progress.ts";
 import { formatTable } from "../report/table.ts";
-import { build } from "../wasm/runtime.ts";
+import { build } from "../wasm/build.ts";
 import { command } from "./arguments/command.ts";
 import { flag, integer, text, texts } from "./arguments/options.ts";
 import { ensureCodeCorpus } from "./corpus.ts";

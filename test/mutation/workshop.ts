@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import asc from "assemblyscript/asc";
-import { bestBuild } from "../../src/wasm/load.ts";
+import { build } from "../../src/wasm/build.ts";
 import type { Mutant } from "./mutants.ts";
 
 /** What came of a mutant; `invalid`: it does not compile, or compiles to the very same program. */
@@ -22,7 +22,7 @@ export interface Outcome {
 }
 
 const COPIED = ["src", "test", "assembly", "asconfig.json", "tsconfig.json", "package.json", "README.md"];
-const GENERATED = "dist/src/wasm/kernels.generated.js";
+const GENERATED = `dist/src/wasm/${build}.generated.js`;
 
 /** The tests of one file take some seconds of a processor; what takes so much more does not end. */
 const PROCESSOR_SECONDS = 60;
@@ -31,7 +31,6 @@ const WAITING_SECONDS = 1800;
 
 export class Workshop {
   readonly folder = fs.mkdtempSync(join(tmpdir(), "mutation-"));
-  private readonly target = `${bestBuild()}-shared`;
   /** The unbroken kernels, as the mutants' are built. */
   private wasm: Uint8Array = new Uint8Array(0);
 
@@ -96,7 +95,7 @@ export class Workshop {
   /** Compiles with few optimisations, which takes a second instead of five; undefined if there is an error. */
   private async compileKernels(): Promise<Uint8Array | undefined> {
     let wasm: Uint8Array | undefined;
-    const config = ["--config", "asconfig.json", "--target", this.target, "--optimizeLevel", "1"];
+    const config = ["--config", "asconfig.json", "--target", build, "--optimizeLevel", "1"];
     const files = ["assembly/index.ts", "--baseDir", this.folder, "--outFile", "kernels.wasm", "--bindings", "raw"];
     const { error } = await asc.main([...files, ...config], {
       readFile: (name, base) => {
@@ -114,9 +113,8 @@ export class Workshop {
   /** Has the copy use these kernels. */
   private embed(wasm: Uint8Array): void {
     const path = this.at(GENERATED);
-    const binary = new RegExp(`("${this.target}": *\\s*)"[^"]*"`);
     const text = fs.readFileSync(path, "utf8");
-    fs.writeFileSync(path, text.replace(binary, `$1"${Buffer.from(wasm).toString("base64")}"`));
+    fs.writeFileSync(path, text.replace(/"[^"]*"/, `"${Buffer.from(wasm).toString("base64")}"`));
   }
 
   /** Runs the tests of the copy as it is, up to the first failure. */
