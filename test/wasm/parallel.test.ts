@@ -3,9 +3,11 @@ import process from "node:process";
 import * as assert from "uvu/assert";
 import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
 import { backward, step } from "../../src/autodiff/tape.ts";
+import { InputError } from "../../src/base/errors.ts";
 import { Random } from "../../src/base/random.ts";
 import { type ModelConfig, parseConfig } from "../../src/model/config.ts";
 import { Transformer } from "../../src/model/transformer.ts";
+import { processors } from "../../src/platform/processors.ts";
 import { parallelElements, ThreadDeathError, threadCount, useThreads } from "../../src/wasm/parallel.ts";
 import { heap } from "../../src/wasm/runtime.ts";
 import { newThread, type Thread } from "../../src/wasm/spawn.ts";
@@ -140,6 +142,57 @@ test("jobs are told apart beyond the largest i32", async () => {
 
 function range(from: number, to: number): number[] {
   return Array.from({ length: to - from }, (_, i) => from + i);
+}
+
+test("a thread that never says that it is ready is an error that names its script", async () => {
+  const silent: Thread = { ...newThread(), address: "/nowhere/worker.js", start: () => new Promise(() => {}) };
+  const message = await messageOf(useThreads(2, () => silent));
+  assert.match(message, /^worker thread 1 of 2 does not start: it did not say that it is ready within \d+(\.\d)? s; /);
+  assert.match(message, /its script is \/nowhere\/worker\.js$/);
+  silent.terminate();
+  assert.is(threadCount(), 1);
+  assert.ok(doubles(MANY), "one thread goes on");
+});
+
+test("a thread that cannot start is an error that names its script, and ends the others", async () => {
+  const spawned: Thread[] = [];
+  const spawn = () => {
+    const thread = exposed(spawned)();
+    return spawned.length < 2 ? thread : { ...thread, start: () => Promise.reject(new Error("no such file\n  at")) };
+  };
+  const message = await messageOf(useThreads(3, spawn));
+  assert.is(message, `worker thread 2 of 3 does not start: no such file; its script is ${spawned[1].address}`);
+  spawned[1].terminate();
+  assert.match(spawned[1].address, /worker\.js$/);
+});
+
+for (const count of [0, -1, 1.5, Number.NaN, 257, "2" as unknown as number]) {
+  test(`useThreads(${JSON.stringify(count)}) is refused`, async () => {
+    const message = await messageOf(useThreads(count));
+    assert.is(message, `useThreads: count must be a whole number from 1 to 256, but is ${count}`);
+  });
+}
+
+test("many threads are not started where few can run, and give the same", async () => {
+  await useThreads(200);
+  assert.ok(threadCount() <= Math.max(4, 2 * processors()), `${threadCount()}`);
+  assert.ok(doubles(MANY));
+});
+
+test("changes of the number of threads wait for each other", async () => {
+  await Promise.all([useThreads(3), useThreads(1), useThreads(2)]);
+  assert.is(threadCount(), 2);
+  assert.ok(doubles(MANY));
+});
+
+/** The message of the InputError that the promise rejects with. */
+async function messageOf(promise: Promise<unknown>): Promise<string> {
+  const error = await promise.then(
+    () => undefined,
+    (reason) => reason,
+  );
+  assert.instance(error, InputError);
+  return error.message;
 }
 
 function thrownBy(action: () => unknown): Error {
