@@ -1,0 +1,4 @@
+/** The kernels alone, for whoever wants no library around them: their binaries, and what they are called. */
+export type { KernelBuild } from "./wasm/build.ts";
+export type { Kernels } from "./wasm/kernels.generated.ts";
+export { kernelBytes } from "./wasm/load.ts";
