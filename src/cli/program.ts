@@ -18,7 +18,7 @@ import { experimentCommand } from "./experiment.ts";
 import { exportCommand } from "./export.ts";
 import { generateCommand } from "./generate.ts";
 import { inspectCommand } from "./inspect.ts";
-import { endWithOutput, outputFailure } from "./output.ts";
+import { endWithOutput, outputFailure } from "./broken-output.ts";
 import { packageVersion } from "./package.ts";
 import { readCommand } from "./read.ts";
 import { stopThreads } from "./threads.ts";
