@@ -4,7 +4,8 @@
  */
 import { step } from "../src/autodiff/tape.ts";
 import type { Tensor } from "../src/autodiff/tensor.ts";
-import { KvMemory, type SearchOptions } from "../src/memory/memory.ts";
+import { KvMemory } from "../src/memory/memory.ts";
+import type { SearchOptions } from "../src/memory/shape.ts";
 import { heap } from "../src/wasm/runtime.ts";
 import { unitVectors } from "./data.ts";
 import type { Case, Family, Implementation, Problem, Task } from "./family.ts";

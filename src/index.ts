@@ -22,22 +22,17 @@ export {
 } from "./model/generate.ts";
 export { preset, presetNames } from "./model/presets.ts";
 export { halfModelTensors, modelFromTensors, modelTensors, type WeightDtype } from "./model/pretrained.ts";
+export type { SegmentInput } from "./model/segment.ts";
 export type { ModelState, StateOptions } from "./model/state.ts";
-export { type SegmentInput, Transformer } from "./model/transformer.ts";
+export { Transformer } from "./model/transformer.ts";
 export { Reader, type ReaderOptions } from "./reader.ts";
 
 // Memories on their own.
 
 export { memoryBytes } from "./memory/bytes.ts";
-export {
-  KvMemory,
-  type MemoryContents,
-  type MemoryDtype,
-  type MemoryOptions,
-  type MemoryShape,
-  type SearchOptions,
-} from "./memory/memory.ts";
+export { KvMemory } from "./memory/memory.ts";
 export { decodeMemory, encodeMemory } from "./memory/memory-file.ts";
+export type { MemoryContents, MemoryDtype, MemoryOptions, MemoryShape, SearchOptions } from "./memory/shape.ts";
 export { type MemorySnapshot, mergeSnapshots } from "./memory/snapshot.ts";
 export { type Source, SourceLog, type SourceTable } from "./memory/sources.ts";
 export { type Found, VectorStore, type VectorStoreOptions } from "./memory/vector-store.ts";

@@ -116,3 +116,9 @@ export function hidden(x: f32, zero: i32): v128 {
 export function exp1(x: f32): f32 {
   return f32x4.extract_lane(exp4(f32x4.splat(x)), 0);
 }
+
+/** 1 / (1 + e^−x) of one number. */
+@inline
+export function sigmoid(x: f32): f32 {
+  return 1 / (1 + exp1(-x));
+}

@@ -3,8 +3,9 @@
  * a ring, which are used again and again, into places in the document.
  */
 import type { SourceLog, SourceTable } from "../memory/sources.ts";
+import type { SegmentInput } from "../model/segment.ts";
 import type { ModelState } from "../model/state.ts";
-import type { SegmentInput, Transformer } from "../model/transformer.ts";
+import type { Transformer } from "../model/transformer.ts";
 import type { Retrieval } from "../nn/self-attention.ts";
 import { heap } from "../wasm/runtime.ts";
 import { RetrievedPairs } from "./retrieved-pairs.ts";

@@ -1,10 +1,10 @@
 /** What a memory costs in bytes, told before anything is allocated, and the refusal of one that cannot fit. */
 import { InputError } from "../base/errors.ts";
 import { heap } from "../wasm/runtime.ts";
-import type { MemoryOptions, MemoryShape } from "./memory.ts";
 import { ringBytes } from "./ring.ts";
 import { invertedIndexBytes } from "./search/inverted.ts";
 import { quantisedIndexBytes } from "./search/quantised.ts";
+import type { MemoryOptions, MemoryShape } from "./shape.ts";
 
 /** Bytes of WebAssembly memory that a KvMemory of this shape takes: its `bytes`. */
 export function memoryBytes(shape: MemoryShape, options: Partial<MemoryOptions> = {}): number {

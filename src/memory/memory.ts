@@ -4,10 +4,9 @@
  * It keeps, for each row of the batch and each head, the last M (key, value) pairs of that row's document. No gradient ever
  * flows into it. How pairs are stored is ring.ts's matter, how they are found that of key-index.ts and its kinds.
  */
-import type { Neighbours } from "../autodiff/ops/retrieval.ts";
+import type { Neighbours } from "../autodiff/ops/retrieved.ts";
 import { note } from "../autodiff/tape.ts";
 import { stepIntegers, stepZeros, type Tensor } from "../autodiff/tensor.ts";
-import type { StoredNumbers } from "../wasm/half.ts";
 import { requireRoom } from "./bytes.ts";
 import { pairInSlot, Ring } from "./ring.ts";
 import { bucketedIndex } from "./search/bucketed.ts";
@@ -15,38 +14,7 @@ import { exactIndex } from "./search/exact.ts";
 import { invertedIndex } from "./search/inverted.ts";
 import type { FallbackCount, KeyIndex } from "./search/key-index.ts";
 import { quantisedIndex } from "./search/quantised.ts";
-
-/** B rows of H heads that remember M pairs of D floats; `segment`: T, the most pairs that one step appends. */
-export interface MemoryShape {
-  readonly rows: number;
-  readonly heads: number;
-  readonly width: number;
-  readonly size: number;
-  readonly segment: number;
-}
-
-/** How a memory is searched, in the words of `config.json`. */
-export interface SearchOptions {
-  readonly kind: "exact" | "quantised" | "bucketed" | "inverted";
-  /** Of `bucketed`: buckets for each of the K neighbours. */
-  readonly bucketsPerNeighbour: number;
-  /** Of `inverted`: lists of a head, 0 for automatic, and how many of them a query looks into. */
-  readonly lists: number;
-  readonly probes: number;
-}
-
-/** How numbers are kept: float16 takes half the bytes; keys and values are then rounded to 11 significant bits. */
-export type MemoryDtype = "float32" | "float16";
-
-export interface MemoryOptions extends SearchOptions {
-  readonly dtype: MemoryDtype;
-}
-
-/** What a row remembers, [H, length, D] each, oldest first, as it is stored: floats, or the bits of halves. */
-export interface MemoryContents {
-  readonly keys: StoredNumbers;
-  readonly values: StoredNumbers;
-}
+import type { MemoryContents, MemoryOptions, MemoryShape, SearchOptions } from "./shape.ts";
 
 const defaults: MemoryOptions = { kind: "exact", bucketsPerNeighbour: 4, lists: 0, probes: 32, dtype: "float32" };
 
@@ -141,26 +109,28 @@ export class KvMemory {
 
   /**
    * For every query [B, T, H·D] and head, the `topk` stored keys of the same row and head with the largest inner product, or
-   * all of them where fewer are stored; of equal ones the older first. Good until the step ends.
+   * all of them where fewer are stored; of equal ones the older first. Row b looks only at its reach[b] newest pairs, at all
+   * of them by default. Good until the step ends.
    */
-  lookup(queries: Tensor, topk: number): Neighbours {
-    return this.search(this.index, queries, topk);
+  lookup(queries: Tensor, topk: number, reach?: ArrayLike<number>): Neighbours {
+    return this.search(this.index, queries, topk, reach);
   }
 
   /** What `lookup` would return if the search were exact. */
-  lookupExactly(queries: Tensor, topk: number): Neighbours {
-    return this.search(this.oracle, queries, topk);
+  lookupExactly(queries: Tensor, topk: number, reach?: ArrayLike<number>): Neighbours {
+    return this.search(this.oracle, queries, topk, reach);
   }
 
-  private search(index: KeyIndex, queries: Tensor, topk: number): Neighbours {
+  private search(index: KeyIndex, queries: Tensor, topk: number, reach?: ArrayLike<number>): Neighbours {
     const { rows, heads, capacity, half, keys, values } = this.ring;
     const [batch, segment] = queries.shape;
     if (batch !== rows) throw new Error(`memory lookup: queries of ${batch} rows, but the memory has ${rows}`);
     const scores = stepZeros([rows, segment, heads, topk]); // beyond what is stored they stay 0
     const slots = stepIntegers(new Int32Array(scores.size));
-    index.search({ scores: scores.ptr, slots, queries, topk });
+    index.search({ scores: scores.ptr, slots, queries, topk, reach });
     note("memory lookup", [scores]);
-    const counts = Int32Array.from({ length: rows }, (_, row) => Math.min(topk, this.length(row)));
+    const visible = (row: number) => Math.min(this.length(row), reach?.[row] ?? this.size);
+    const counts = Int32Array.from({ length: rows }, (_, row) => Math.min(topk, visible(row)));
     return { scores, slots, counts, topk, keys, values, capacity, half };
   }
 

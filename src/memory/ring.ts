@@ -8,7 +8,7 @@
  */
 import { asFloats, asHalves, type StoredNumbers } from "../wasm/half.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
-import type { MemoryDtype, MemoryShape } from "./memory.ts";
+import type { MemoryDtype, MemoryShape } from "./shape.ts";
 
 /** The visible slots of a row in order of age: [begin, begin + older), then [0, newer). */
 export interface Span {
@@ -102,8 +102,9 @@ export class Ring {
     return (this.written[row] - count) % this.capacity;
   }
 
-  span(row: number): Span {
-    const length = this.length(row);
+  /** Where the `most` newest pairs of `row` lie; all that are visible by default. */
+  span(row: number, most = this.size): Span {
+    const length = Math.min(this.length(row), most);
     const begin = (this.written[row] - length) % this.capacity;
     const older = Math.min(length, this.capacity - begin);
     return { begin, older, newer: length - older };

@@ -4,7 +4,8 @@
  */
 import { InputError } from "../base/errors.ts";
 import { asFloats, type StoredNumbers } from "../wasm/half.ts";
-import type { KvMemory, MemoryContents } from "./memory.ts";
+import type { KvMemory } from "./memory.ts";
+import type { MemoryContents } from "./shape.ts";
 import { joinSources, newestSources, type SourceLog, type SourceTable } from "./sources.ts";
 
 export interface MemorySnapshot {

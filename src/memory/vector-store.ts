@@ -6,7 +6,8 @@ import { step } from "../autodiff/tape.ts";
 import { tensor } from "../autodiff/tensor.ts";
 import { InputError } from "../base/errors.ts";
 import { heap } from "../wasm/runtime.ts";
-import { KvMemory, type MemoryDtype, type SearchOptions } from "./memory.ts";
+import { KvMemory } from "./memory.ts";
+import type { MemoryDtype, SearchOptions } from "./shape.ts";
 import { type MemorySnapshot, restoreSnapshot, takeSnapshot } from "./snapshot.ts";
 
 export interface VectorStoreOptions {

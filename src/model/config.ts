@@ -7,6 +7,7 @@
  */
 import { InputError } from "../base/errors.ts";
 import { choice, type Field, integer, parseFields, parseOverrides } from "../base/fields.ts";
+import { GATE_POLICIES, type GatePolicy } from "../nn/gate.ts";
 
 export interface ModelConfig {
   model_type: "memorizing-transformer";
@@ -25,7 +26,7 @@ export interface ModelConfig {
   memory_size: number;
   memory_dtype: "float32" | "float16";
   memory_topk: number;
-  memory_combine: "gate" | "joint";
+  memory_combine: GatePolicy;
   memory_search: "exact" | "quantised" | "bucketed" | "inverted";
   memory_buckets: number;
   memory_lists: number;
@@ -33,6 +34,7 @@ export interface ModelConfig {
   memory_layer_position_bias: boolean;
   attention_scale_init: number;
   memory_gate_init: number;
+  smear_keys: "none" | "memory_layers" | "all";
   num_position_buckets: 32;
   max_position_distance: 128;
   tie_word_embeddings: true;
@@ -62,7 +64,10 @@ export const configFields: Readonly<Record<keyof ModelConfig, Field>> = {
   memory_size: integer(8192, 0, 2 ** 24, "M, (key, value) pairs that a head remembers; 0 is the model without memory"),
   memory_dtype: choice(["float32", "float16"], "how remembered pairs are kept; float16 takes half the bytes"),
   memory_topk: integer(32, 1, 2 ** 16, "K, pairs that a query retrieves"),
-  memory_combine: choice(["gate", "joint"], "how retrieved and local attention meet: a learned gate, or one softmax"),
+  memory_combine: choice(
+    GATE_POLICIES,
+    "how retrieved and local attention meet: a gate, one softmax, or a gate by token",
+  ),
   memory_search: choice(
     ["exact", "quantised", "bucketed", "inverted"],
     "how the K pairs are found; quantised is exact too, bucketed and inverted are approximate",
@@ -89,6 +94,10 @@ export const configFields: Readonly<Record<keyof ModelConfig, Field>> = {
     max: 30,
     about: "first value of the memory gate, before the sigmoid",
   },
+  smear_keys: choice(
+    ["none", "memory_layers", "all"],
+    "layers in which a key is mixed with the key of the token before, in a learned proportion",
+  ),
   num_position_buckets: choice([32], "buckets of the T5 position bias"),
   max_position_distance: choice([128], "distance from which on all tokens share the last bucket"),
   tie_word_embeddings: choice([true], "logits are computed with the embedding"),
@@ -107,6 +116,11 @@ export function parseConfig(json: unknown, source: string): ModelConfig {
 /** `config` with some keys replaced: overrides are `key=value`, lists as `memory_layers=2,5`. Checks as parseConfig does. */
 export function applyOverrides(config: ModelConfig, overrides: readonly string[], source = "--set"): ModelConfig {
   return parseConfig({ ...config, ...parseOverrides(configFields, overrides, source) }, source);
+}
+
+/** Whether the keys of `layer` are smeared: mixed with the key of the token before. */
+export function smearsKeys({ smear_keys, memory_layers }: ModelConfig, layer: number): boolean {
+  return smear_keys === "all" || (smear_keys === "memory_layers" && memory_layers.includes(layer));
 }
 
 function checkMemoryLayers({ memory_layers, num_hidden_layers }: ModelConfig, source: string): void {

@@ -6,13 +6,14 @@
  */
 import { Tensor } from "../autodiff/tensor.ts";
 import { Random } from "../base/random.ts";
+import { gateParameters } from "../nn/gate.ts";
 import { POSITION_BUCKETS } from "../nn/positions.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
-import type { ModelConfig } from "./config.ts";
+import { type ModelConfig, smearsKeys } from "./config.ts";
 
 /**
- * The embedding; the other matrices; norm scales; and what steers attention: scales, position biases, gates. Only matrices
- * decay, and a trainer may give embedding and attention learning rates of their own.
+ * The embedding; the other matrices; norm scales; and what steers attention: scales, position biases, gates, smears. Only
+ * matrices decay, and a trainer may give embedding and attention learning rates of their own.
  */
 export const parameterGroups = ["embedding", "matrices", "norms", "attention"] as const;
 export type ParameterGroup = (typeof parameterGroups)[number];
@@ -84,7 +85,10 @@ function declareLayer(config: ModelConfig, layer: number): Declaration[] {
   if (!hasMemory || config.memory_layer_position_bias) {
     steer("relative_attention_bias.weight", [heads, POSITION_BUCKETS], 0);
   }
-  if (hasMemory && config.memory_combine === "gate") steer("memory_gate", [heads], config.memory_gate_init);
+  for (const [name, shape] of hasMemory ? gateParameters(config.memory_combine, heads, width) : []) {
+    steer(name, shape, name === "memory_gate" ? config.memory_gate_init : 0);
+  }
+  if (smearsKeys(config, layer)) steer("key_smear", [heads], 0);
   return declarations;
 }
 

@@ -1,9 +1,27 @@
 /**
- * From a batch of data to what the model reads: inputs and targets of some of its rows. Pure copying of token ids.
+ * What a forward pass reads, and how it is cut from a batch of data. Pure copying of token ids.
  */
 import { MASKED } from "../autodiff/ops/loss.ts";
 import type { Batch } from "../data/batches.ts";
+import type { Retrieval } from "../nn/self-attention.ts";
 
+/** What one forward pass reads. */
+export interface SegmentInput {
+  /** Token ids [B, n], n at most what the state's current segment has room for. */
+  readonly ids: Int32Array;
+  /** [B]: 1 where a document begins with these tokens. Counts at the beginning of a segment. */
+  readonly starts?: ArrayLike<number>;
+  /** [B]: how many of the tokens are real; the rest is padding and is not remembered. All, unless given. */
+  readonly lengths?: ArrayLike<number>;
+  /** [B]: how many of its newest pairs each row may look up in its memories; all by default. */
+  readonly reach?: ArrayLike<number>;
+  /** In training, a key that differs from step to step; without one nothing is dropped out. */
+  readonly dropoutKey?: number;
+  /** Is shown what each memory layer retrieves; not called while the memory is empty. */
+  readonly observe?: (layer: number, retrieval: Retrieval) => void;
+}
+
+/** Inputs and targets of some rows of a batch. */
 export interface Segment {
   /** Inputs [B, T]. */
   readonly ids: Int32Array;

@@ -1,23 +1,26 @@
 /**
  * What a model carries from one segment to the next: each layer's context (Transformer-XL cache and the current segment's
- * pairs) and the memories. Training and evaluation have a state each; parameters are not part of it.
+ * pairs), the last token's keys where keys are smeared, and the memories. Training and evaluation have a state each; parameters are not part of it.
  *
  * A segment may arrive whole, as in training, or token by token, as in generation. When it is complete, its pairs are
  * appended to the memories; when the next begins, the contexts roll on by one segment.
  */
-import type { AttentionContext } from "../autodiff/ops/attention.ts";
+import type { PrecedingKeys } from "../autodiff/ops/smear.ts";
 import { persistentTensor, type Tensor } from "../autodiff/tensor.ts";
 import { floatTensor, type StoredTensor } from "../formats/safetensors.ts";
 import type { TensorReader } from "../formats/tensor-reader.ts";
 import { requireRoom } from "../memory/bytes.ts";
 import { KvMemory } from "../memory/memory.ts";
 import { SourceLog, type TokenBytes } from "../memory/sources.ts";
+import type { LayerContext } from "../nn/self-attention.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
-import type { ModelConfig } from "./config.ts";
+import { type ModelConfig, smearsKeys } from "./config.ts";
 
 interface LayerPairs {
   readonly keys: Tensor;
   readonly values: Tensor;
+  /** Where keys are smeared: those of the tokens read last. */
+  readonly preceding: PrecedingKeys | undefined;
 }
 
 export interface StateOptions {
@@ -43,6 +46,8 @@ export class ModelState {
   private offset = 0;
   /** First valid position of each row's context. */
   private readonly first: Int32Array;
+  /** 1 for each row that has read something of its document, [B]. */
+  private readonly begun: Int32Array;
 
   constructor(config: ModelConfig, { rows, memorySize = config.memory_size, tokenizer }: StateOptions) {
     const { num_attention_heads: heads, head_dim: width, segment_length: segment } = config;
@@ -50,6 +55,7 @@ export class ModelState {
     this.rows = rows;
     this.cacheLength = config.xl_cache_length;
     this.first = new Int32Array(rows).fill(this.cacheLength);
+    this.begun = new Int32Array(rows);
     const remembering = memorySize > 0 ? config.memory_layers : [];
     const memoryShape = { rows, heads, width, size: memorySize, segment };
     const { memory_search: kind, memory_buckets: bucketsPerNeighbour, memory_dtype: dtype } = config;
@@ -57,15 +63,21 @@ export class ModelState {
     const options = { kind, bucketsPerNeighbour, lists, probes, dtype };
     requireRoom(memoryShape, options, remembering.length);
     this.memories = new Map(remembering.map((layer) => [layer, new KvMemory(memoryShape, options)]));
-    const shape = [rows, this.capacity, heads * width];
-    this.layers = Array.from({ length: config.num_hidden_layers }, () => ({
-      keys: persistentTensor(shape),
-      values: persistentTensor(shape),
-    }));
+    this.layers = Array.from({ length: config.num_hidden_layers }, (_, layer) => this.allocateLayer(layer));
     const [memory] = this.memories.values(); // all have the same slots
     const logged = remembering.length > 0 ? rows : 0;
     this.sources =
       tokenizer === undefined ? [] : Array.from({ length: logged }, () => new SourceLog(memory.capacity, tokenizer));
+  }
+
+  private allocateLayer(layer: number): LayerPairs {
+    const { num_attention_heads: heads, head_dim: width } = this.config;
+    const shape = [this.rows, this.capacity, heads * width];
+    const [keys, values] = [persistentTensor(shape), persistentTensor(shape)];
+    if (!smearsKeys(this.config, layer)) return { keys, values, preceding: undefined };
+    const oneToken = [this.rows, heads * width];
+    const [last, latest] = [persistentTensor(oneToken), persistentTensor(oneToken)];
+    return { keys, values, preceding: { keys: last, known: this.begun, latest } };
   }
 
   /** Positions of a context: cache and segment. */
@@ -89,13 +101,14 @@ export class ModelState {
       if (!starts[row]) continue;
       if (this.offset > 0) throw new Error("a document can begin only where a segment begins");
       this.first[row] = this.cacheLength;
+      this.begun[row] = 0;
       for (const memory of this.memories.values()) memory.reset(row);
       this.sources.at(row)?.reset();
     }
   }
 
   /** The context in which `layer` attends now. */
-  context(layer: number): AttentionContext {
+  context(layer: number): LayerContext {
     return {
       ...this.layers[layer],
       capacity: this.capacity,
@@ -111,6 +124,10 @@ export class ModelState {
     for (const [row, log] of this.sources.entries()) {
       log.read(ids.subarray(row * count, row * count + (lengths?.[row] ?? count)));
     }
+    for (const { preceding } of this.layers) {
+      if (preceding !== undefined) kernels.copy(preceding.keys.ptr, preceding.latest.ptr, preceding.keys.size * 4);
+    }
+    this.begun.fill(1);
     this.offset += count;
     if (this.offset === this.config.segment_length) this.remember(lengths);
   }
@@ -120,6 +137,7 @@ export class ModelState {
     if (this.offset < this.config.segment_length) this.remember(undefined);
     this.offset = 0;
     this.first.fill(this.cacheLength);
+    this.begun.fill(0);
     for (const log of this.sources) log.closeDocument();
   }
 
@@ -155,7 +173,8 @@ export class ModelState {
   /**
    * A copy of all that was read and remembered, to go on from later, by names that begin with `prefix`: `offset [1]`, `first [B]`,
    * contexts as far as they are filled, `layers.0.row.0.keys|values [past, H·D]`, and memories, `memories.2.row.0.appended [1]`,
-   * `memories.2.row.0.keys|values [H, length, D]`. A complete segment has rolled on; nothing else changes.
+   * `memories.2.row.0.keys|values [H, length, D]`. Where keys are smeared, also `begun [B]` and `layers.2.preceding_keys [B, H·D]`.
+   * A complete segment has rolled on; nothing else changes.
    */
   save(prefix = ""): Map<string, StoredTensor> {
     if (this.offset === this.config.segment_length) this.roll();
@@ -167,6 +186,9 @@ export class ModelState {
     for (const [name, view] of this.contexts(prefix)) {
       saved.set(name, floatTensor([view.length / (heads * width), heads * width], view.slice()));
     }
+    const preceding = this.precedingKeys(prefix);
+    if (preceding.length > 0) saved.set(`${prefix}begun`, integers(this.begun));
+    for (const [name, keys] of preceding) saved.set(name, floatTensor(keys.shape, keys.toArray()));
     for (const [name, memory, row] of this.memoryRows(prefix)) {
       const { keys, values } = memory.contents(row);
       const shape = [heads, memory.length(row), width];
@@ -184,6 +206,9 @@ export class ModelState {
     for (const [name, view] of this.contexts(prefix)) {
       view.set(reader.floats(name, [view.length / (heads * width), heads * width]));
     }
+    const preceding = this.precedingKeys(prefix);
+    if (preceding.length > 0) this.begun.set(reader.integers(`${prefix}begun`, [this.rows], 1));
+    for (const [name, keys] of preceding) keys.set(reader.floats(name, keys.shape));
     for (const [name, memory, row] of this.memoryRows(prefix)) {
       const [appended] = reader.integers(`${name}.appended`, [1], Number.MAX_SAFE_INTEGER);
       const shape = [heads, Math.min(appended, memory.size), width];
@@ -206,6 +231,13 @@ export class ModelState {
     }
   }
 
+  /** Each layer's last keys where they are smeared, by name. */
+  private precedingKeys(prefix: string): [name: string, keys: Tensor][] {
+    return this.layers.flatMap(({ preceding }, layer): [string, Tensor][] =>
+      preceding === undefined ? [] : [[`${prefix}layers.${layer}.preceding_keys`, preceding.keys]],
+    );
+  }
+
   /** Every row of every memory, by name. */
   private *memoryRows(prefix: string): Generator<[name: string, memory: KvMemory, row: number]> {
     for (const [layer, memory] of this.memories) {
@@ -215,9 +247,9 @@ export class ModelState {
 
   /** Gives the memory back; the state must not be used afterwards. */
   release(): void {
-    for (const { keys, values } of this.layers) {
-      heap.release(keys.ptr);
-      heap.release(values.ptr);
+    for (const { keys, values, preceding } of this.layers) {
+      const tensors = preceding === undefined ? [keys, values] : [keys, values, preceding.keys, preceding.latest];
+      for (const { ptr } of tensors) heap.release(ptr);
     }
     for (const memory of this.memories.values()) memory.release();
   }

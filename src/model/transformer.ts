@@ -10,25 +10,13 @@ import { linear } from "../autodiff/ops/matmul.ts";
 import { rmsNorm } from "../autodiff/ops/norm.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
 import { type FeedForwardWeights, feedForward } from "../nn/feed-forward.ts";
+import type { Gate } from "../nn/gate.ts";
 import { positionBuckets } from "../nn/positions.ts";
 import { type Retrieval, type SelfAttentionWeights, selfAttention } from "../nn/self-attention.ts";
 import type { ModelConfig } from "./config.ts";
 import { Parameters } from "./parameters.ts";
+import type { SegmentInput } from "./segment.ts";
 import { ModelState, type StateOptions } from "./state.ts";
-
-/** What one forward pass reads. */
-export interface SegmentInput {
-  /** Token ids [B, n], n at most what the state's current segment has room for. */
-  readonly ids: Int32Array;
-  /** [B]: 1 where a document begins with these tokens. Counts at the beginning of a segment. */
-  readonly starts?: ArrayLike<number>;
-  /** [B]: how many of the tokens are real; the rest is padding and is not remembered. All, unless given. */
-  readonly lengths?: ArrayLike<number>;
-  /** In training, a key that differs from step to step; without one nothing is dropped out. */
-  readonly dropoutKey?: number;
-  /** Is shown what each memory layer retrieves; not called while the memory is empty. */
-  readonly observe?: (layer: number, retrieval: Retrieval) => void;
-}
 
 export class Transformer {
   readonly config: ModelConfig;
@@ -51,7 +39,7 @@ export class Transformer {
   }
 
   /** The residual stream after the last block, before the final norm, [B, n, C]. Advances `state`. */
-  hidden({ ids, starts, lengths, dropoutKey, observe }: SegmentInput, state: ModelState): Tensor {
+  hidden({ ids, starts, lengths, reach, dropoutKey, observe }: SegmentInput, state: ModelState): Tensor {
     const { config } = this;
     const count = ids.length / state.rows;
     state.begin(starts);
@@ -63,7 +51,7 @@ export class Transformer {
     for (let layer = 0; layer < config.num_hidden_layers; layer++) {
       const memory = state.memories.get(layer);
       const show = observe && ((retrieval: Retrieval) => observe(layer, retrieval));
-      const access = memory && { memory, topk: config.memory_topk, observe: show };
+      const access = memory && { memory, topk: config.memory_topk, reach, observe: show };
       const attended = selfAttention(
         this.norm(x, layer, "input_layernorm"),
         this.attentionWeights(layer, state),
@@ -104,8 +92,18 @@ export class Transformer {
       o: get("o_proj.weight"),
       scale: get("attention_scale"),
       bias: has(bias) ? { table: get(bias), buckets: positionBuckets(state.capacity) } : undefined,
-      gate: has("memory_gate") ? get("memory_gate") : undefined,
+      gate: this.config.memory_layers.includes(layer) ? this.gate(layer) : undefined,
+      smear: has("key_smear") ? get("key_smear") : undefined,
     };
+  }
+
+  private gate(layer: number): Gate {
+    const policy = this.config.memory_combine;
+    const [bias, weight] = ["memory_gate", "memory_gate.weight"].map((name) => {
+      const path = `model.layers.${layer}.self_attn.${name}`;
+      return this.parameters.has(path) ? this.parameters.get(path) : undefined;
+    });
+    return { policy, bias, weight };
   }
 
   private feedForwardWeights(layer: number): FeedForwardWeights {

@@ -8,9 +8,10 @@
  * (tokenizer.ts).
  */
 import { InputError } from "../base/errors.ts";
-import { BYTE_SYMBOLS, byteLevelJson, type Merge, preTokens } from "./byte-level.ts";
+import { BYTE_SYMBOLS, type Merge, preTokens } from "./byte-level.ts";
 import { PairQueue } from "./pair-queue.ts";
 import type { TokenizerJson } from "./tokenizer-json.ts";
+import { byteLevelJson } from "./tokenizer-json.ts";
 
 /** A pair that is seen only once is not merged: its token would be of use in that one place only. */
 const LEAST_COUNT = 2;

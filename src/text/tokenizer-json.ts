@@ -6,7 +6,7 @@
  */
 import { InputError } from "../base/errors.ts";
 import { quote } from "../formats/json-scanner.ts";
-import { BYTE_SYMBOLS, bytesOfToken } from "./byte-level.ts";
+import { BYTE_SYMBOLS, bytesOfToken, type Merge } from "./byte-level.ts";
 
 /** Characters of a pattern to split by; real ones have some hundred. */
 const LONGEST_PATTERN = 10_000;
@@ -37,6 +37,34 @@ interface Model {
 interface Step {
   [key: string]: unknown;
   type: string;
+}
+
+/**
+ * A Hugging Face tokenizer.json of byte-level BPE.
+ * @param tokens the vocabulary: token i has id i, the first 256 are BYTE_SYMBOLS
+ * @param merges the pairs of tokens that are merged, the first learned first
+ */
+export function byteLevelJson(tokens: readonly string[], merges: readonly Merge[]): TokenizerJson {
+  return {
+    version: "1.0",
+    truncation: null,
+    padding: null,
+    added_tokens: [],
+    normalizer: null,
+    pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true },
+    post_processor: null,
+    decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
+    model: {
+      type: "BPE",
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
+      merges: merges.map(([left, right]) => `${left} ${right}`),
+    },
+  };
 }
 
 /** Checks parsed JSON and fills in what may be left out. `source` is the file that an InputError names. */

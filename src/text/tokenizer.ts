@@ -7,8 +7,8 @@
  */
 import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
 import { InputError } from "../base/errors.ts";
-import { BYTE_SYMBOLS, byteLevelJson, bytesOfToken, preTokens } from "./byte-level.ts";
-import { readTokenizerJson, type TokenizerJson, tokensById } from "./tokenizer-json.ts";
+import { BYTE_SYMBOLS, bytesOfToken, preTokens } from "./byte-level.ts";
+import { byteLevelJson, readTokenizerJson, type TokenizerJson, tokensById } from "./tokenizer-json.ts";
 
 export interface Tokenizer {
   /** Ids are 0 … vocabSize − 1. */

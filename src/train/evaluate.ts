@@ -13,7 +13,9 @@ import { fingerprint } from "../model/fingerprint.ts";
 import { segmentOf } from "../model/segment.ts";
 import type { ModelState } from "../model/state.ts";
 import type { Transformer } from "../model/transformer.ts";
+import type { Retrieval } from "../nn/self-attention.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { GateMeans } from "./gate-means.ts";
 import { type LayerRecall, RecallMeter } from "./recall.ts";
 
 /** One prediction. */
@@ -54,6 +56,8 @@ export interface MemoryResult {
   readonly bits_per_byte: number;
   /** Σ nats over all tokens. */
   readonly nats: number;
+  /** Mean gate of every head of the memory layers, over the queries that retrieved something; none of a memory of 0. */
+  readonly gates?: readonly number[];
   /** How good the searches were, by memory layer; if that was asked for, and none of a memory of 0. */
   readonly recall?: readonly LayerRecall[];
 }
@@ -96,7 +100,8 @@ export function* evaluationInSteps(
   for (const memory of memorySizes) {
     let nats = 0;
     const meter = recall && memory > 0 ? new RecallMeter() : undefined;
-    for (const losses of tokenLosses(model, documents, { memory, maxTokens, rows, known, meter })) {
+    const gates = new GateMeans();
+    for (const losses of tokenLosses(model, documents, { memory, maxTokens, rows, known, meter, gates })) {
       for (const loss of losses) {
         nats += loss.nats;
         onToken?.(loss);
@@ -106,22 +111,24 @@ export function* evaluationInSteps(
       yield undefined;
     }
     const rates = { perplexity: exp(nats / tokens), bits_per_byte: nats / Math.LN2 / bytes };
-    results.push({ memory, ...rates, nats, ...(meter && { recall: meter.results() }) });
+    const watched = { ...(memory > 0 && { gates: gates.byHead() }), ...(meter && { recall: meter.results() }) };
+    results.push({ memory, ...rates, nats, ...watched });
   }
   yield { tokens, bytes, results };
 }
 
-/** One reading of the documents; `meter` sees every search. */
+/** One reading of the documents; `meter` sees every search, `gates` every gate. */
 interface Reading extends Required<Pick<EvaluateOptions, "maxTokens" | "rows">>, Pick<EvaluateOptions, "known"> {
   readonly memory: number;
   readonly meter: RecallMeter | undefined;
+  readonly gates: GateMeans;
 }
 
 /** All predictions with one memory size, those of a batch at a time. */
 function* tokenLosses(
   model: Transformer,
   documents: readonly TokenizedDocument[],
-  { memory, maxTokens, rows, known, meter }: Reading,
+  { memory, maxTokens, rows, known, meter, gates }: Reading,
 ): Generator<TokenLoss[]> {
   const segmentLength = model.config.segment_length;
   const state = model.newState({ rows, memorySize: memory });
@@ -130,7 +137,11 @@ function* tokenLosses(
       const { ids, targets, starts, lengths } = segmentOf(batch, 0, rows);
       state.begin(starts);
       if (memory > 0 && known !== undefined) restoreWhere(starts, state, known);
-      const observe = meter?.watch(state, lengths);
+      const measure = meter?.watch(state, lengths);
+      const observe = (layer: number, retrieval: Retrieval) => {
+        gates.observe(layer, retrieval);
+        measure?.(layer, retrieval);
+      };
       const logits = () => model.forward({ ids, lengths, observe }, state); // [B, T, V]
       const nats = step(() => noGrad(() => crossEntropy(logits(), targets).nats.toArray())); // [B·T]
       yield Array.from(nats.keys())

@@ -14,6 +14,7 @@ export interface TrainingOptions {
   warmupSteps: number;
   attentionRate: number;
   embeddingRate: number;
+  memorySizes: number[];
   weightDecay: number;
   clipNorm: number;
   beta1: number;
@@ -53,7 +54,7 @@ export const trainingFields: Readonly<Record<keyof TrainingOptions, Field>> = {
     default: 1,
     min: 0,
     max: 1000,
-    about: "factor on the learning rate of attention scales, position biases and memory gates",
+    about: "factor on the learning rate of attention scales, position biases, memory gates and key smears",
   },
   embeddingRate: {
     kind: "number",
@@ -61,6 +62,13 @@ export const trainingFields: Readonly<Record<keyof TrainingOptions, Field>> = {
     min: 0,
     max: 1000,
     about: "factor on the learning rate of the embedding, whose first values are some ten times as large as a matrix's",
+  },
+  memorySizes: {
+    kind: "integers",
+    default: [],
+    min: 0,
+    max: 2 ** 24,
+    about: "in every step each row looks up so many of its newest pairs, drawn from this list; []: all of them",
   },
   weightDecay: { kind: "number", default: 0.01, min: 0, max: 1000, about: "AdamW's decay of the matrices" },
   clipNorm: {

@@ -19,6 +19,7 @@ import { segmentOf } from "../model/segment.ts";
 import type { ModelState } from "../model/state.ts";
 import type { Transformer } from "../model/transformer.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
+import { GateMeans } from "./gate-means.ts";
 import { adafactor, adamW, clipGradients, type Optimizer } from "./optimizers.ts";
 import { parseTrainingOptions, type TrainingOptions } from "./options.ts";
 import { constant, cosine, rsqrt, type Schedule } from "./schedules.ts";
@@ -40,7 +41,10 @@ export interface StepMetrics {
   readonly learningRate: number;
   /** Before clipping. */
   readonly gradientNorm: number;
-  /** Mean over heads of sigmoid(gate), the share of the memory's answer, for each memory layer; [] if layers have no gates. */
+  /**
+   * Mean gate of each memory layer, the share of the memory in a head's answer, over the queries that retrieved something;
+   * [] if none did.
+   */
   readonly gates: readonly number[];
   /** How full the memories are on average, 0 to 1; 0 without any. */
   readonly memoryFill: number;
@@ -102,7 +106,8 @@ export class Trainer {
     const tokens = batch.lengths.reduce((sum, length) => sum + length, 0);
     this.model.parameters.zeroGradients();
     let loss = 0;
-    for (const index of this.states.keys()) loss += this.accumulate(batch, index, tokens);
+    const gates = new GateMeans();
+    for (const index of this.states.keys()) loss += this.accumulate(batch, index, tokens, gates);
     const gradientNorm = clipGradients(this.model.parameters.blocks, this.options.clipNorm || Infinity);
     const learningRate = this.options.learningRate * this.schedule(this.step + 1);
     this.optimizer.step(learningRate);
@@ -117,7 +122,7 @@ export class Trainer {
       tokensPerSecond: tokens / seconds,
       learningRate,
       gradientNorm,
-      gates: this.gates(),
+      gates: gates.byLayer(),
       memoryFill: this.memoryFill(),
       seconds: this.seconds,
       secondsLeft: (this.seconds / this.step) * Math.max(0, this.options.steps - this.step),
@@ -135,16 +140,25 @@ export class Trainer {
   }
 
   /** Forward and backward of the rows of state `index`. Returns their share of the mean loss over all `tokens` of the step. */
-  private accumulate(batch: Batch, index: number, tokens: number): number {
+  private accumulate(batch: Batch, index: number, tokens: number, gates: GateMeans): number {
     const segment = segmentOf(batch, index * this.options.batchSize, this.options.batchSize);
     const dropoutKey = this.random.uint32();
+    const reach = this.drawReach();
     return step(() => {
-      const logits = this.model.forward({ ...segment, dropoutKey }, this.states[index]); // [B, T, V]
+      const observe = gates.observe.bind(gates);
+      const logits = this.model.forward({ ...segment, reach, dropoutKey, observe }, this.states[index]); // [B, T, V]
       const { loss, count } = crossEntropy(logits, segment.targets);
       backward(loss, [count / tokens]);
       this.requireFinite(loss.item());
       return loss.item() * (count / tokens);
     });
+  }
+
+  /** How far each row may look back in this step, drawn from `memorySizes`; undefined if the list is empty. */
+  private drawReach(): number[] | undefined {
+    const { memorySizes, batchSize } = this.options;
+    if (memorySizes.length === 0) return undefined;
+    return Array.from({ length: batchSize }, () => memorySizes[this.random.uint32() % memorySizes.length]);
   }
 
   /** Inside the step, while the tape can still tell which op is to blame. */
@@ -172,12 +186,6 @@ export class Trainer {
       throw error;
     }
     return "the gradient of a parameter is not finite";
-  }
-
-  private gates(): number[] {
-    const { config, parameters } = this.model;
-    const names = config.memory_layers.map((layer) => `model.layers.${layer}.self_attn.memory_gate`);
-    return names.filter((name) => parameters.has(name)).map((name) => meanSigmoid(parameters.get(name).toArray()));
   }
 
   private memoryFill(): number {
@@ -252,8 +260,4 @@ function makeSchedule({ schedule, steps, warmupSteps }: TrainingOptions): Schedu
     case "rsqrt":
       return rsqrt(warmupSteps);
   }
-}
-
-function meanSigmoid(values: Float32Array): number {
-  return values.reduce((sum, value) => sum + 1 / (1 + exp(-value)), 0) / values.length;
 }

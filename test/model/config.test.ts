@@ -52,6 +52,7 @@ test("the defaults are the documented ones", () => {
     memory_layer_position_bias: true,
     attention_scale_init: 8,
     memory_gate_init: 0,
+    smear_keys: "none",
     num_position_buckets: 32,
     max_position_distance: 128,
     tie_word_embeddings: true,
@@ -202,7 +203,7 @@ test("a wrong value is shown whole up to sixty characters, and cut beyond", () =
 test("a choice names all its values", () => {
   assert.is(
     refusal({ memory_combine: "mix" }),
-    'model/config.json: memory_combine must be "gate" or "joint", not "mix"',
+    'model/config.json: memory_combine must be "gate" or "joint" or "content", not "mix"',
   );
   assert.is(
     refusal({ model_type: "gpt2" }),
@@ -294,7 +295,7 @@ test("a bad override is refused with its key and what would be right", () => {
     "memory_topk=many": 'memory_topk must be a whole number from 1 to 65536, not "many"',
     "memory_top=3": 'unknown key "memory_top"; did you mean memory_topk?',
     "memory_layers=a,b": "memory_layers must be a list of whole numbers",
-    "memory_combine=": 'memory_combine must be "gate" or "joint", not ""',
+    "memory_combine=": 'memory_combine must be "gate" or "joint" or "content", not ""',
     "dropout=1": "dropout must be a number from 0 to below 1, not 1",
   };
   for (const [override, expected] of Object.entries(cases)) {

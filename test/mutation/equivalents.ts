@@ -63,7 +63,7 @@ const EQUIVALENTS: readonly Equivalent[] = [
     why: "it is more scratch space than needed",
   },
   {
-    file: "src/autodiff/ops/retrieval.ts",
+    file: "src/autodiff/ops/retrieved.ts",
     after: "const scratchBytes = (width * heads + topk) * 4;",
     why: "it is more scratch space than needed",
   },

@@ -55,6 +55,11 @@ const cases: [string, object, number][] = [
     2,
   ],
   [
+    "smeared keys",
+    { hidden_size: 12, num_attention_heads: 3, head_dim: 5, segment_length: 9, xl_cache_length: 4, smear_keys: "all" },
+    2,
+  ],
+  [
     "one head",
     { hidden_size: 8, num_attention_heads: 1, head_dim: 8, intermediate_size: 7, segment_length: 3, memory_size: 4 },
     1,

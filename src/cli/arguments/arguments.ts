@@ -5,8 +5,7 @@
 import { parseArgs } from "node:util";
 import { nearest } from "../../base/did-you-mean.ts";
 import { InputError } from "../../base/errors.ts";
-import type { CommandDescription } from "./command.ts";
-import { type Option, type Options, optionName, type Values } from "./options.ts";
+import { type CommandDescription, type Option, type Options, optionName, type Values } from "./options.ts";
 
 export interface Arguments {
   /** The texts of every option that was given, by its key in the table; a flag's text is empty. */

@@ -5,19 +5,7 @@
 import process from "node:process";
 import { readOperands, readValues, splitArguments } from "./arguments.ts";
 import { helpText } from "./help.ts";
-import type { Options, Values } from "./options.ts";
-
-export interface CommandDescription<O extends Options = Options> {
-  /** As it is typed: `memorizing tokenizer train`. */
-  readonly name: string;
-  /** What the command does, in a few words. */
-  readonly summary: string;
-  /** What stands for the arguments that are no options, such as MODEL; the last may be one or more, such as `FILE…`. */
-  readonly operands?: readonly string[];
-  readonly options: O;
-  /** Printed by `--help` below the options. */
-  readonly details?: () => string;
-}
+import type { CommandDescription, Options, Values } from "./options.ts";
 
 export interface Command {
   readonly name: string;

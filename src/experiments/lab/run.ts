@@ -12,9 +12,9 @@ import { chartFiles, experimentPage } from "../../report/html/experiment-page.ts
 import type { StepMetrics } from "../../train/trainer.ts";
 import type { RunSettings } from "./cell-recipe.ts";
 import { corpusName, openCorpus, requireSplits } from "./corpus.ts";
-import type { Cell, CellResult, Experiment } from "./experiment.ts";
+import type { Cell, Experiment } from "./experiment.ts";
 import { VOCABULARY } from "./recipe.ts";
-import { Results } from "./results.ts";
+import { type CellResult, Results } from "./results.ts";
 import { type CellRun, finishedResult, runCell } from "./run-cell.ts";
 
 export interface ExperimentRun {

@@ -16,8 +16,8 @@ import { holdsRun, newestCheckpoint } from "../../train/run-directory.ts";
 import { type StepMetrics, Trainer } from "../../train/trainer.ts";
 import { type CellRecipe, sameRecipe } from "./cell-recipe.ts";
 import type { ExperimentCorpus } from "./corpus.ts";
-import type { CoursePoint } from "./experiment.ts";
 import { FrozenParameters } from "./frozen.ts";
+import type { CoursePoint } from "./results.ts";
 
 /** What `trained.json` holds. */
 export interface TrainingRecord {

@@ -7,8 +7,8 @@ import { stepIntegers } from "../../autodiff/tensor.ts";
 import { parallelWithScratch } from "../../wasm/parallel.ts";
 import { heap, kernels } from "../../wasm/runtime.ts";
 import { scratch } from "../../wasm/scratch.ts";
-import type { MemoryShape } from "../memory.ts";
 import { capacityOf, type Ring } from "../ring.ts";
+import type { MemoryShape } from "../shape.ts";
 import { exactIndex } from "./exact.ts";
 import { type FallbackCount, type KeyIndex, type SearchJob, searchArguments, searchUnits } from "./key-index.ts";
 

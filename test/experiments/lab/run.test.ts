@@ -2,7 +2,8 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import type { Cell, CellResult, Experiment } from "../../../src/experiments/lab/experiment.ts";
+import type { Cell, Experiment } from "../../../src/experiments/lab/experiment.ts";
+import type { CellResult } from "../../../src/experiments/lab/results.ts";
 import { type ExperimentRun, runExperiment } from "../../../src/experiments/lab/run.ts";
 import { loadModel } from "../../../src/train/checkpoint.ts";
 import { suite } from "../../harness.ts";
@@ -165,6 +166,22 @@ test("what is finished is not computed again", async () => {
   assert.equal(again, { done: true, steps: 0 });
   assert.equal(finished, [true, true]);
   assert.is(fs.readFileSync(join(out, "tiny/results.json"), "utf8"), before);
+});
+
+test("what was finished before a key of the configuration existed is not computed again, either", async () => {
+  const out = newDirectory();
+  await run(out, [plain]);
+  for (const path of [join(out, "tiny/math/plain.json"), join(out, "models/math/plain/trained.json")]) {
+    const { recipe, ...rest } = JSON.parse(fs.readFileSync(path, "utf8"));
+    const { smear_keys, ...config } = recipe.config;
+    assert.is(smear_keys, "none");
+    fs.writeFileSync(path, JSON.stringify({ ...rest, recipe: { ...recipe, config } }));
+  }
+  const known = resultIn(out, "plain");
+  assert.is((await run(out, [plain])).steps, 0);
+  assert.equal(resultIn(out, "plain"), known, "not measured again");
+  fs.rmSync(join(out, "tiny/math/plain.json"));
+  assert.is((await run(out, [plain])).steps, 0, "not trained again");
 });
 
 test("a run that was interrupted goes on to the same numbers, to the bit", async () => {
