@@ -20,6 +20,7 @@ function testFiles(folder: string): string[] {
   const found: string[] = [];
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
+    if (entry.name === "node_modules") continue; // of the tools in bundlers/
     if (entry.isDirectory()) found.push(...testFiles(path));
     else if (/\.test\.(ts|js)$/.test(entry.name)) found.push(path);
   }

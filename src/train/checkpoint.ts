@@ -16,6 +16,7 @@ import type { Transformer } from "../model/transformer.ts";
 import { readFile, writeFilesAtomic } from "../platform/files.ts";
 import { type Tokenizer, tokenizerFromJson } from "../text/tokenizer.ts";
 import { requireChecksums, withChecksums } from "./checksums.ts";
+import { modelDirectory } from "./model-directory.ts";
 import type { Trainer } from "./trainer.ts";
 import { parseTrainerRecord, type TrainerRecord } from "./trainer-record.ts";
 
@@ -61,10 +62,12 @@ export function saveModel(
 }
 
 /**
- * A model and its tokenizer. `overrides` (key=value) replace keys of the configuration that the weights do not depend on.
+ * A model and its tokenizer, from a directory, or by the name of a model that comes with the package, such as "reader-1m".
+ * `overrides` (key=value) replace keys of the configuration that the weights do not depend on.
  * @throws InputError if a file is missing or damaged, or does not fit the others
  */
-export function loadModel(directory: string, overrides: readonly string[] = []): Pretrained {
+export function loadModel(directoryOrName: string, overrides: readonly string[] = []): Pretrained {
+  const directory = modelDirectory(directoryOrName);
   const { config, weights, tokenizer } = readModelFiles(directory);
   const model = modelFromTensors(applyOverrides(config, overrides), weights.tensors, pathsIn(directory).model);
   return { model, tokenizer };

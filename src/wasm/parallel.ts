@@ -8,9 +8,9 @@
  */
 
 import { InputError } from "../base/errors.ts";
-import { processors } from "../platform/processors.ts";
 import type { Kernels } from "./kernels.generated.ts";
 import { canShare } from "./load.ts";
+import { processors } from "./processors.ts";
 import { kernels, memory, module, ready } from "./runtime.ts";
 import { scratch } from "./scratch.ts";
 import { defaultThreads, newThread, type Thread } from "./spawn.ts";

@@ -3,8 +3,8 @@
  * program from ending; pages have Web Workers. The script of both is worker.js, what threads do is in thread.ts.
  */
 import type * as workerThreads from "node:worker_threads";
-import { builtin } from "../platform/builtin.ts";
-import { processors } from "../platform/processors.ts";
+import { builtin } from "./builtin.ts";
+import { processors } from "./processors.ts";
 
 /** A running worker, as `useThreads` needs it: those of Node and those of the Web differ. */
 export interface Thread {

@@ -1,7 +1,7 @@
 /** How many threads the control groups of a process pay for, on files as Linux and container runtimes lay them out. */
 import { availableParallelism } from "node:os";
 import * as assert from "uvu/assert";
-import { processorQuota, processors } from "../../src/platform/processors.ts";
+import { processorQuota, processors } from "../../src/wasm/processors.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("processors");
