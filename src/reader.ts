@@ -22,19 +22,24 @@ import type { Transformer } from "./model/transformer.ts";
 import type { Tokenizer } from "./text/tokenizer.ts";
 import { evaluate } from "./train/evaluate.ts";
 
+/** How much a reader remembers. */
 export interface ReaderOptions {
   /** M, pairs that a head remembers; the configuration's unless given. */
   readonly memorySize?: number;
 }
 
+/** A model, its tokenizer and a memory: reads documents, and writes and judges text by what it knows. */
 export class Reader {
+  /** The model, which several readers may share. */
   readonly model: Transformer;
+  /** The tokenizer of the model. */
   readonly tokenizer: Tokenizer;
   /** One row, between two documents unless the reader is at work. */
   private readonly state: ModelState;
   private atWork = false;
   private computedFingerprint: string | undefined;
 
+  /** Makes a reader that has read nothing. */
   constructor(model: Transformer, tokenizer: Tokenizer, { memorySize }: ReaderOptions = {}) {
     this.model = model;
     this.tokenizer = tokenizer;
@@ -123,24 +128,29 @@ export class Reader {
     this.state.release();
   }
 
+  /** All memories of the state. */
   private get memories(): KvMemory[] {
     return [...this.state.memories.values()];
   }
 
+  /** Fingerprint of the model, computed once. */
   private get fingerprint(): string {
     this.computedFingerprint ??= fingerprint(this.model);
     return this.computedFingerprint;
   }
 
+  /** Throws if something is at work. */
   private requireLeisure(): void {
     if (this.atWork) throw new Error("a Reader does one thing at a time; await read() and finish generate() first");
   }
 
+  /** Marks the reader as at work. */
   private beginWork(): void {
     this.requireLeisure();
     this.atWork = true;
   }
 
+  /** Ends the document, and the work. */
   private endWork(): void {
     this.state.endDocument();
     this.atWork = false;

@@ -17,8 +17,11 @@ export class StaleTensorError extends Error {
   override name = "StaleTensorError";
 }
 
+/** An array of floats with a shape, in the memory of the kernels, and perhaps a gradient. */
 export class Tensor {
+  /** Extents, outermost first; [] for a single number. */
   readonly shape: readonly number[];
+  /** Numbers in it: the product of the extents. */
   readonly size: number;
   /** Whether gradients flow into this tensor: parameters, and everything computed from them. */
   requiresGrad = false;
@@ -65,6 +68,7 @@ export class Tensor {
     return this;
   }
 
+  /** Sets every number to `value`. */
   fill(value: number): this {
     heap.f32(this.ptr, this.size).fill(value);
     return this;

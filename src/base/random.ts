@@ -9,12 +9,14 @@ import { cos, log } from "./portable-math.ts";
 /** The whole state of a generator, as JSON can keep it. */
 export type RandomState = readonly [number, number, number, number];
 
+/** Random numbers that are the same on every machine for the same seed. */
 export class Random {
   private a = 0;
   private b = 0;
   private c = 0;
   private counter = 1;
 
+  /** Starts the sequence of a seed, a whole number. */
   constructor(seed: number) {
     this.a = seed >>> 0;
     this.b = Math.floor(seed / 2 ** 32) >>> 0;
@@ -28,6 +30,7 @@ export class Random {
     return random;
   }
 
+  /** Where the sequence is, to go on with it later. */
   state(): RandomState {
     return [this.a, this.b, this.c, this.counter];
   }

@@ -8,7 +8,10 @@ export function writeMemory(path: string, snapshot: MemorySnapshot): void {
   writeFileAtomic(path, encodeMemory(snapshot));
 }
 
-/** @throws InputError if the file is missing, truncated or altered, or is not a memory's */
+/**
+ * Reads a memory from its file.
+ * @throws InputError if the file is missing, truncated or altered, or is not a memory's
+ */
 export function readMemory(path: string): MemorySnapshot {
   return decodeMemory(readFile(path), path);
 }

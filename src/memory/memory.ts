@@ -31,12 +31,16 @@ function makeIndex(ring: Ring, { kind, bucketsPerNeighbour, lists, probes }: Sea
   }
 }
 
+/** The memory of one layer: keys and values of each row and head, first in, first out, and a search among them. */
 export class KvMemory {
   private readonly ring: Ring;
   private readonly index: KeyIndex;
   private readonly oracle: KeyIndex;
 
-  /** @throws InputError if it cannot fit into what is left of the WebAssembly memory; `memoryBytes` tells what it takes */
+  /**
+   * Makes an empty memory.
+   * @throws InputError if it cannot fit into what is left of the WebAssembly memory; `memoryBytes` tells what it takes
+   */
   constructor(shape: MemoryShape, options: Partial<MemoryOptions> = {}) {
     requireRoom(shape, options);
     const chosen = { ...defaults, ...options };
@@ -121,6 +125,7 @@ export class KvMemory {
     return this.search(this.oracle, queries, topk, reach);
   }
 
+  /** Looks `queries` up in an index. */
   private search(index: KeyIndex, queries: Tensor, topk: number, reach?: ArrayLike<number>): Neighbours {
     const { rows, heads, capacity, half, keys, values } = this.ring;
     const [batch, segment] = queries.shape;

@@ -17,22 +17,27 @@ export interface Source {
   readonly token: number;
   /** First byte of the token's text in the document's UTF-8 text, and the byte after its last. */
   readonly begin: number;
+  /** The byte after the last of the token's text. */
   readonly end: number;
 }
 
 /** Many sources, [n] each, oldest first. Documents come in the order in which they were read. */
 export interface SourceTable {
+  /** Names of the documents. */
   readonly documents: readonly string[];
+  /** The fields of all sources, each as a column. */
   readonly columns: Readonly<Record<keyof Source, Int32Array>>;
 }
 
 /** All that has to be known of a tokenizer. */
 export interface TokenBytes {
+  /** Bytes of a token's text. */
   byteLength(id: number): number;
 }
 
 export const sourceFields = ["document", "index", "token", "begin", "end"] as const satisfies (keyof Source)[];
 
+/** Notes where each pair of a memory comes from, in a ring like the memory's. */
 export class SourceLog {
   /** Slots, as many as a row of the memory has. Token n, counted as the memory counts its pairs, is in slot n mod capacity. */
   readonly capacity: number;
@@ -47,6 +52,7 @@ export class SourceLog {
   private nextIndex = 0;
   private nextByte = 0;
 
+  /** Makes an empty log. */
   constructor(capacity: number, tokenizer: TokenBytes) {
     this.capacity = capacity;
     this.tokenizer = tokenizer;

@@ -10,6 +10,7 @@ import { KvMemory } from "./memory.ts";
 import type { MemoryDtype, SearchOptions } from "./shape.ts";
 import { type MemorySnapshot, restoreSnapshot, takeSnapshot } from "./snapshot.ts";
 
+/** How large a store is, how it searches and how it keeps numbers. */
 export interface VectorStoreOptions {
   /** D, floats of a key, and of a value. */
   readonly width: number;
@@ -25,6 +26,7 @@ export interface VectorStoreOptions {
 
 /** What a lookup found: lists of k pairs, or as many as there are, for each query and head [n, H, k]. */
 export interface Found {
+  /** Pairs that were found for each query and head. */
   readonly k: number;
   /** Inner products of query and key in falling order, [n, H, k]. */
   readonly scores: Float32Array;
@@ -34,12 +36,17 @@ export interface Found {
   readonly values: Float32Array;
 }
 
+/** A memory by itself: vectors by their keys, first in, first out, found by inner product. */
 export class VectorStore {
+  /** H, independent keys and values of each pair. */
   readonly heads: number;
+  /** D, floats of a key, and of a value. */
   readonly width: number;
+  /** M, the most pairs that are kept. */
   readonly size: number;
   private readonly memory: KvMemory;
 
+  /** Makes an empty store. */
   constructor({ width, size, heads = 1, search = "exact", dtype = "float32" }: VectorStoreOptions) {
     for (const [name, count] of Object.entries({ width, size, heads })) {
       if (!Number.isSafeInteger(count) || count < 1) {

@@ -23,6 +23,7 @@ interface LayerPairs {
   readonly preceding: PrecedingKeys | undefined;
 }
 
+/** How many documents a state reads side by side, and what it remembers. */
 export interface StateOptions {
   /** B, documents side by side. */
   readonly rows: number;
@@ -32,7 +33,9 @@ export interface StateOptions {
   readonly tokenizer?: TokenBytes;
 }
 
+/** What a model knows between two segments: the context of each layer, the memories, and where they come from. */
 export class ModelState {
+  /** B, documents side by side. */
   readonly rows: number;
   /** The memories by layer. */
   readonly memories: ReadonlyMap<number, KvMemory>;
@@ -49,6 +52,7 @@ export class ModelState {
   /** 1 for each row that has read something of its document, [B]. */
   private readonly begun: Int32Array;
 
+  /** Makes a state that has read nothing. */
   constructor(config: ModelConfig, { rows, memorySize = config.memory_size, tokenizer }: StateOptions) {
     const { num_attention_heads: heads, head_dim: width, segment_length: segment } = config;
     this.config = config;
@@ -70,6 +74,7 @@ export class ModelState {
       tokenizer === undefined ? [] : Array.from({ length: logged }, () => new SourceLog(memory.capacity, tokenizer));
   }
 
+  /** Room for a layer's keys and values. */
   private allocateLayer(layer: number): LayerPairs {
     const { num_attention_heads: heads, head_dim: width } = this.config;
     const shape = [this.rows, this.capacity, heads * width];
@@ -141,6 +146,7 @@ export class ModelState {
     for (const log of this.sources) log.closeDocument();
   }
 
+  /** Appends the segment's pairs to the memories. */
   private remember(lengths: ArrayLike<number> | undefined): void {
     const rowBytes = this.capacity * this.config.num_attention_heads * this.config.head_dim * 4;
     const segmentAt = (rowBytes / this.capacity) * this.cacheLength;

@@ -18,8 +18,11 @@ import { Parameters } from "./parameters.ts";
 import type { SegmentInput } from "./segment.ts";
 import { ModelState, type StateOptions } from "./state.ts";
 
+/** The paper's model: its parameters, and the forward pass over a segment. */
 export class Transformer {
+  /** What it was built by. */
   readonly config: ModelConfig;
+  /** Its weights. */
   readonly parameters: Parameters;
 
   /** `seed` decides the first weights; null leaves them 0, for a model whose weights are about to be loaded. */
@@ -77,10 +80,12 @@ export class Transformer {
     return linear(scale(normed, 1 / Math.sqrt(hidden_size)), this.parameters.get("model.embed_tokens.weight"));
   }
 
+  /** RMSNorm by the scale of that name. */
   private norm(x: Tensor, layer: number, name: string): Tensor {
     return rmsNorm(x, this.parameters.get(`model.layers.${layer}.${name}.weight`), this.config.rms_norm_eps);
   }
 
+  /** What attention of a layer learns. */
   private attentionWeights(layer: number, state: ModelState): SelfAttentionWeights {
     const get = (name: string) => this.parameters.get(`model.layers.${layer}.self_attn.${name}`);
     const has = (name: string) => this.parameters.has(`model.layers.${layer}.self_attn.${name}`);
@@ -97,6 +102,7 @@ export class Transformer {
     };
   }
 
+  /** The gate of a memory layer. */
   private gate(layer: number): Gate {
     const policy = this.config.memory_combine;
     const [bias, weight] = ["memory_gate", "memory_gate.weight"].map((name) => {
@@ -106,6 +112,7 @@ export class Transformer {
     return { policy, bias, weight };
   }
 
+  /** What the feed-forward block of a layer learns. */
   private feedForwardWeights(layer: number): FeedForwardWeights {
     const get = (name: string) => this.parameters.get(`model.layers.${layer}.mlp.${name}.weight`);
     return { up: get("up_proj"), down: get("down_proj") };

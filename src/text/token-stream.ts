@@ -4,10 +4,12 @@
  */
 import type { Tokenizer } from "./tokenizer.ts";
 
+/** Turns tokens into text one by one, characters that several tokens make up included. */
 export class TokenStream {
   private readonly tokenizer: Tokenizer;
   private readonly decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
+  /** Starts with no token. */
   constructor(tokenizer: Tokenizer) {
     this.tokenizer = tokenizer;
   }

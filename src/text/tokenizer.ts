@@ -10,6 +10,7 @@ import { InputError } from "../base/errors.ts";
 import { BYTE_SYMBOLS, bytesOfToken, preTokens } from "./byte-level.ts";
 import { byteLevelJson, readTokenizerJson, type TokenizerJson, tokensById } from "./tokenizer-json.ts";
 
+/** Text to token ids and back, without loss. */
 export interface Tokenizer {
   /** Ids are 0 … vocabSize − 1. */
   readonly vocabSize: number;

@@ -3,7 +3,10 @@
  * for statistics over tokens, whose own borders depend on the tokenizer. It is no parser; a word is what it looks like.
  */
 
-export const wordKinds = [
+/** What a word can be, by its looks. */
+export type WordKind = "word" | "identifier" | "LaTeX command" | "number" | "punctuation" | "line break" | "space";
+
+export const wordKinds: readonly WordKind[] = [
   "word",
   "identifier",
   "LaTeX command",
@@ -11,11 +14,13 @@ export const wordKinds = [
   "punctuation",
   "line break",
   "space",
-] as const;
-export type WordKind = (typeof wordKinds)[number];
+];
 
+/** A word of a text. */
 export interface Word {
+  /** Its characters. */
   readonly text: string;
+  /** What it is by its looks. */
   readonly kind: WordKind;
 }
 

@@ -20,14 +20,19 @@ import { modelDirectory } from "./model-directory.ts";
 import type { Trainer } from "./trainer.ts";
 import { parseTrainerRecord, type TrainerRecord } from "./trainer-record.ts";
 
+/** A model that was trained, and what reads text for it. */
 export interface Pretrained {
+  /** The model. */
   readonly model: Transformer;
+  /** Its tokenizer. */
   readonly tokenizer: Tokenizer;
 }
 
 /** A model, and what `Trainer.load` takes to go on training it. */
 export interface Checkpoint extends Pretrained {
+  /** Step, options, generators and place in the data. */
   readonly record: TrainerRecord;
+  /** Moments, contexts and memories. */
   readonly tensors: TensorReader;
 }
 
@@ -83,7 +88,10 @@ export function saveCheckpoint(directory: string, trainer: Trainer, tokenizer: T
   writeFilesAtomic(withChecksums(directory, files));
 }
 
-/** @throws InputError if a file is missing or damaged, does not fit the others or is from another step than they are */
+/**
+ * Reads a checkpoint.
+ * @throws InputError if a file is missing or damaged, does not fit the others or is from another step than they are
+ */
 export function loadCheckpoint(directory: string): Checkpoint {
   requireChecksums(directory, Object.values(names));
   const paths = pathsIn(directory);

@@ -16,6 +16,7 @@ import type { Trainer } from "./trainer.ts";
 const UNFINISHED =
   /^(checkpoint-\d+(\.old)?|config\.json|tokenizer\.json|model\.safetensors|metrics\.jsonl|training\.lock)\.tmp-\d+$/;
 
+/** The newest checkpoint of a run that is whole. */
 export interface FoundCheckpoint extends Checkpoint {
   /** Where it was. */
   readonly directory: string;

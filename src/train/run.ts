@@ -18,7 +18,9 @@ import { appendMetrics, type MetricsLine, startMetrics, syncMetrics } from "./me
 import { removeUnfinished, saveToRun } from "./run-directory.ts";
 import type { StepMetrics, Trainer } from "./trainer.ts";
 
+/** What a run writes, evaluates and tells. */
 export interface TrainingRun {
+  /** Saved with the model. */
   readonly tokenizer: Tokenizer;
   /** Where checkpoints and metrics.jsonl go; nothing is written unless given. */
   readonly directory?: string;
@@ -26,7 +28,9 @@ export interface TrainingRun {
   readonly evaluation?: EvaluateOptions & { readonly documents: readonly TokenizedDocument[] };
   /** Ends the run after the current step, or in the midst of an evaluation, with a checkpoint. */
   readonly signal?: AbortSignal;
+  /** Called after every step. */
   readonly onStep?: (metrics: StepMetrics) => void;
+  /** Called after every evaluation. */
   readonly onEvaluation?: (result: EvaluationResult, step: number) => void;
   /** The directory, and the step that its newest checkpoint holds. */
   readonly onCheckpoint?: (directory: string, step: number) => void;

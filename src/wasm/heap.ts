@@ -14,6 +14,7 @@ export const MOST_BYTES = 65535 * PAGE_BYTES;
 
 /** Thrown when a block does not fit below the 4 GiB that one WebAssembly memory can have. */
 export class OutOfMemoryError extends Error {
+  /** The class of the error, for whoever has only its text. */
   override name = "OutOfMemoryError";
 }
 
@@ -26,7 +27,9 @@ function roundUp(bytes: number): number {
   return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 }
 
+/** An allocator of blocks in one WebAssembly memory. */
 export class Heap {
+  /** The memory. */
   readonly memory: WebAssembly.Memory;
   /** Bytes in blocks that are allocated now. */
   bytesInUse = 0;
@@ -36,6 +39,7 @@ export class Heap {
   private free: Block[] = [];
   private readonly sizes = new Map<number, number>();
 
+  /** Hands out the bytes of `memory` from `base` up. */
   constructor(memory: WebAssembly.Memory, base: number) {
     this.memory = memory;
     this.top = roundUp(base);
@@ -96,6 +100,7 @@ export class Heap {
     return address;
   }
 
+  /** Raises the top by a block. */
   private extend(size: number): number {
     const address = this.top;
     const end = address + size;
@@ -109,6 +114,7 @@ export class Heap {
     return address;
   }
 
+  /** Grows the memory until it has a byte before `end`. */
   private growTo(end: number): void {
     const missing = end - this.memory.buffer.byteLength;
     if (missing <= 0) return;
@@ -133,6 +139,7 @@ export class Heap {
     }
   }
 
+  /** Merges block i with the one after it, if they touch. */
   private mergeWithNext(i: number): void {
     const block = this.free[i];
     const next = this.free[i + 1];

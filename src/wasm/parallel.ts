@@ -26,6 +26,7 @@ type ScratchArguments<F> = F extends (...args: [...infer A extends Argument[], n
 
 /** Thrown by the first kernel after the death of a thread, and by one that waits for it; names it. */
 export class ThreadDeathError extends Error {
+  /** The class of the error, for whoever has only its text. */
   override name = "ThreadDeathError";
 }
 
