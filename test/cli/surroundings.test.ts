@@ -6,6 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
+import { deno } from "../deno.ts";
 import { suite } from "../harness.ts";
 import { commandLine, type Outcome } from "./child.ts";
 
@@ -119,30 +120,23 @@ test("a reader of the output that stops early is no error", () => {
   assert.is(stderr, "");
 });
 
-/** Runs Deno with these arguments alone; from a file, since Deno adds its own to any command in which it sees itself. */
-function deno(args: readonly string[], input = ""): Outcome {
-  const script = join(folder, "run.sh");
-  fs.writeFileSync(script, `exec '${executable}' "$@"\n`);
-  const { status, stdout, stderr } = spawnSync("sh", [script, ...args], { cwd: root, input, encoding: "utf8" });
-  return { code: status, stdout, stderr };
-}
 const index = JSON.stringify(new URL("../../src/index.ts", import.meta.url).href);
 
 test.unless(aboutDeno, "importing the library and computing with it needs no permission", () => {
   const script = `import { build, heap } from ${index}; console.log(build, heap.allocate(8) > 0);`;
-  const { code, stdout, stderr } = deno(["run", "--no-prompt", "-"], script);
+  const { code, stdout, stderr } = deno(["run", "--no-prompt", "-"], root, script);
   assert.is(code, 0, stderr);
   assert.match(stdout, /^(plain|relaxed) true\n$/);
 });
 
 test.unless(aboutDeno, "a program that used threads ends by itself", () => {
   const script = `import { threadCount, useThreads } from ${index}; await useThreads(2); console.log(threadCount());`;
-  const { code, stdout, stderr } = deno(["run", "-A", "-"], script);
+  const { code, stdout, stderr } = deno(["run", "-A", "-"], root, script);
   assert.is(code, 0, stderr);
   assert.is(stdout, "2\n");
 });
 
 test.unless(aboutDeno, "a file that may not be read", () => {
-  const outcome = deno(["run", "--no-prompt", main[main.length - 1], ...evaluation()]);
+  const outcome = deno(["run", "--no-prompt", main[main.length - 1], ...evaluation()], root);
   refusedWith(outcome, /^Requires read access to .*$/m);
 });

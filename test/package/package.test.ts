@@ -1,9 +1,9 @@
 /** What npm and Deno publish: that it is whole, that tools which judge packages find nothing, and that the lock fits every machine. */
-import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import * as assert from "uvu/assert";
+import { deno } from "../deno.ts";
 import { suite } from "../harness.ts";
 import { projectWithPackage, readJson, run } from "./packed.ts";
 import { noTools, root, toolPath } from "./tools.ts";
@@ -99,25 +99,21 @@ test.unless(noTools, "a program with strict types compiles against it, the packa
   run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), ...options, "typed.ts"], project);
 });
 
-const deno = process.versions.deno === undefined ? "asks Deno" : undefined;
+const inDeno = process.versions.deno === undefined ? "asks Deno" : undefined;
 
 test.unless(
-  deno,
-  "deno doc --lint is clean: every public name has its JSDoc, and no public signature a private type",
+  inDeno,
+  "deno doc --lint is clean: every public name has its JSDoc, no public signature a private type",
   () => {
     const entries = Object.values<string>(readJson(join(root, "deno.json")).exports);
-    const { status, stderr } = spawnSync(process.execPath, ["doc", "--lint", ...entries], {
-      cwd: root,
-      encoding: "utf8",
-    });
-    assert.is(status, 0, stderr);
+    const { code, stderr } = deno(["doc", "--lint", ...entries], root);
+    assert.is(code, 0, stderr);
   },
 );
 
-test.unless(deno, "deno publish --dry-run passes", () => {
-  const line = ["publish", "--dry-run", "--allow-dirty"];
-  const { status, stderr } = spawnSync(process.execPath, line, { cwd: root, encoding: "utf8" });
-  assert.is(status, 0, stderr);
+test.unless(inDeno, "deno publish --dry-run passes", () => {
+  const { code, stderr } = deno(["publish", "--dry-run", "--allow-dirty"], root);
+  assert.is(code, 0, stderr);
 });
 
 test("the lock has every platform of optional dependencies, so that npm ci works on all of them", () => {
