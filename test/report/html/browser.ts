@@ -28,6 +28,7 @@ export interface BrowserPage {
   on(event: "pageerror", listener: (error: Error) => void): void;
   on(event: "request", listener: (request: { url(): string }) => void): void;
   goto(url: string): Promise<unknown>;
+  setInputFiles(selector: string, path: string): Promise<unknown>;
   waitForSelector(selector: string): Promise<unknown>;
   waitForFunction(condition: string): Promise<unknown>;
   evaluate<T>(script: string): Promise<T>;
