@@ -6,7 +6,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import process from "node:process";
 import asc from "assemblyscript/asc";
 import { build } from "../../src/wasm/build.ts";
@@ -36,7 +36,8 @@ export class Workshop {
 
   /** Copies the project at `root` and builds it. */
   async open(root: string): Promise<void> {
-    for (const name of COPIED) fs.cpSync(join(root, name), this.at(name), { recursive: true });
+    const filter = (path: string) => basename(path) !== "node_modules"; // of the tools in test/bundlers
+    for (const name of COPIED) fs.cpSync(join(root, name), this.at(name), { recursive: true, filter });
     fs.symlinkSync(join(root, "node_modules"), this.at("node_modules"));
     fs.mkdirSync(this.at("tmp"));
     if (!this.compileTypeScript()) throw new Error("the project does not compile before anything is broken");
