@@ -7,7 +7,7 @@ import { relative } from "node:path";
 import { argv, exit, stderr, stdout } from "node:process";
 import { parseArgs } from "node:util";
 import { InputError } from "../src/base/errors.ts";
-import { writeFileAtomic } from "../src/platform/files.ts";
+import { writeFileAtomic } from "../src/platform/atomic-write.ts";
 import { build } from "../src/wasm/build.ts";
 import { families } from "./families.ts";
 import type { Family } from "./family.ts";

@@ -7,7 +7,8 @@ import process from "node:process";
 import { InputError } from "../base/errors.ts";
 import { gatherCorpus, type SourceKind, splits } from "../data/gather-corpus.ts";
 import { NAME_DOCUMENTS, namesTexts } from "../experiments/lab/invented-names.ts";
-import { exists, isDirectory, writeFileAtomic } from "../platform/files.ts";
+import { requireWritable, writeFileAtomic } from "../platform/atomic-write.ts";
+import { exists, isDirectory } from "../platform/files.ts";
 import { writeDirectory } from "../platform/whole-directory.ts";
 import { wholeNumber } from "../report/progress.ts";
 import { formatTable } from "../report/table.ts";
@@ -60,7 +61,7 @@ export const corpusNamesCommand = command(
     details: () => "Train on them first, without a memory, then go on with --from on the text that matters.",
   },
   async ({ out, documents = NAME_DOCUMENTS, seed = 0, json }) => {
-    refuseExisting(out);
+    requireNew(out);
     const characters = writeDirectory(out, (unfinished) => writeNames(unfinished, documents, seed));
     const size = { documents, characters };
     const sentence = `${out}: ${wholeNumber(size.documents)} documents, ${wholeNumber(size.characters)} characters`;
@@ -95,7 +96,7 @@ function corpusCommand(word: string, summary: string, from: string, kind: Source
     "Names decide which are held out, so the same sources always make the same corpus.";
   return command({ name: `memorizing corpus ${word}`, summary, options, details }, async (values) => {
     const { out, from = find(), json } = values;
-    refuseExisting(out);
+    requireNew(out);
     const sizes = writeDirectory(out, (unfinished) => gatherCorpus(from, unfinished, kind));
     const rows = splits.map((name) => [
       `${out}/${name}`,
@@ -108,8 +109,10 @@ function corpusCommand(word: string, summary: string, from: string, kind: Source
   });
 }
 
-function refuseExisting(out: string): void {
+/** Nothing is replaced, and what cannot be written is told before the work. */
+function requireNew(out: string): void {
   if (exists(out)) throw new InputError(`${out} is there already; give another --out`);
+  requireWritable(out.replace(/(?<=.)\/+$/, ""));
 }
 
 /** Where python3 keeps its standard library. */

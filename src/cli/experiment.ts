@@ -3,6 +3,7 @@ import { availableParallelism, cpus } from "node:os";
 import process from "node:process";
 import { nearest } from "../base/did-you-mean.ts";
 import { InputError } from "../base/errors.ts";
+import { splits } from "../data/gather-corpus.ts";
 import type { RunSettings } from "../experiments/lab/cell-recipe.ts";
 import { corpusName } from "../experiments/lab/corpus.ts";
 import { expectedHours, expectedSeconds } from "../experiments/lab/cost.ts";
@@ -19,6 +20,8 @@ import { flag, integer, text, texts } from "./arguments/options.ts";
 import { ensureCodeCorpus } from "./corpus.ts";
 import { ExperimentProgress } from "./experiment-progress.ts";
 import { INTERRUPTED, interruptible } from "./interruption.ts";
+import { experimentOutputs } from "./outputs/directories.ts";
+import { forceOption, Outputs } from "./outputs/outputs.ts";
 import { startThreads, threadsOption } from "./threads.ts";
 
 const OUT = "runs/experiments";
@@ -40,6 +43,7 @@ export const experimentCommand = command(
       seed: integer("decides first weights and the order of the documents [0]", 0, 2 ** 32),
       set: texts("key=value", "replaces keys of the configuration in all cells that do not set them themselves"),
       list: flag("lists the cells with their expected time, and runs nothing"),
+      force: forceOption,
       threads: threadsOption,
     },
     details: () => `${experimentList()}\n\n${RESUMING}`,
@@ -61,6 +65,7 @@ export const experimentCommand = command(
 interface Work {
   readonly corpus: readonly string[];
   readonly cells: readonly string[];
+  readonly force: boolean;
   readonly threads?: number;
 }
 
@@ -69,9 +74,11 @@ async function runInto(
   out: string,
   experiment: Experiment,
   settings: RunSettings,
-  { corpus, cells, threads }: Work,
+  { corpus, cells, force, threads }: Work,
 ): Promise<number> {
   const corpora = corpus.length > 0 ? distinct(corpus) : [defaultCorpus(out)];
+  const inputs = corpora.flatMap((directory) => splits.map((split) => `${directory}/${split}`));
+  new Outputs({ outputs: experimentOutputs(out, experiment, corpora), inputs, force });
   const only = cells.length > 0 ? cells : undefined;
   const progress = new ProgressLine(process.stderr);
   const shown = new ExperimentProgress(progress, experiment, { settings, corpora, only });

@@ -1,12 +1,16 @@
 /** `memorizing export`: writes a model once more, with its weights as halves if they are to take half the bytes. */
 import process from "node:process";
+import { InputError } from "../base/errors.ts";
 import { choice, type Field } from "../base/fields.ts";
 import type { WeightDtype } from "../model/pretrained.ts";
 import { wholeNumber } from "../report/progress.ts";
 import { loadModel, saveModel } from "../train/checkpoint.ts";
+import { holdsTraining } from "../train/run-directory.ts";
 import { command } from "./arguments/command.ts";
 import { fieldOptions, flag, required, text } from "./arguments/options.ts";
 import { setOption } from "./model-config.ts";
+import { modelOutputs } from "./outputs/directories.ts";
+import { forceOption, Outputs } from "./outputs/outputs.ts";
 
 interface ExportOptions {
   dtype: WeightDtype;
@@ -24,13 +28,17 @@ export const exportCommand = command(
     options: {
       out: required(text("DIR", "where config.json, model.safetensors and tokenizer.json go")),
       ...fieldOptions<ExportOptions>(exportFields),
+      force: forceOption,
       set: setOption,
       json: flag("prints the result as JSON"),
     },
     details: () => "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint.",
   },
-  async ({ out, dtype = "float32", set, json }, [directory]) => {
+  async ({ out, dtype = "float32", force, set, json }, [directory]) => {
+    const outputs = new Outputs({ outputs: modelOutputs(out), models: [directory], force });
+    if (!force) requireNoTraining(out);
     const { model, tokenizer } = loadModel(directory, set);
+    outputs.check();
     saveModel(out, model, tokenizer, { dtype });
     const weights = model.parameters.count;
     const line = `${out}: ${wholeNumber(weights)} weights as ${dtype}`;
@@ -38,3 +46,8 @@ export const exportCommand = command(
     return 0;
   },
 );
+
+function requireNoTraining(out: string): void {
+  if (!holdsTraining(out)) return;
+  throw new InputError(`${out} holds a training, whose model would be replaced; give another --out, or --force`);
+}

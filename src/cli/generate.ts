@@ -6,10 +6,12 @@ import { ProgressLine, tokenProgress } from "../report/progress.ts";
 import { loadModel } from "../train/checkpoint.ts";
 import { command } from "./arguments/command.ts";
 import { fieldOptions, givenOf, integer, text, texts } from "./arguments/options.ts";
+import { INTERRUPTED, interruptible, notSaved } from "./interruption.ts";
 import { loadOption, memoryAt, requireMemory, saveMemory, stateWith } from "./memories.ts";
 import { setOption } from "./model-config.ts";
+import { memoryFile } from "./outputs/kinds.ts";
+import { forceOption, Outputs } from "./outputs/outputs.ts";
 import { startThreads, threadsOption } from "./threads.ts";
-import { requireWritableFile } from "./writable.ts";
 
 export const generateCommand = command(
   {
@@ -23,27 +25,42 @@ export const generateCommand = command(
       ...fieldOptions<GenerationOptions>(generationFields),
       memory: integer("memory size, 0 for none; the model's own, or that of --load, unless given", 0, 2 ** 24),
       save: text("FILE", "gets the memory with all that was read and written"),
+      force: forceOption,
       set: setOption,
       threads: threadsOption,
     },
     details: () => "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint.",
   },
-  async ({ load, read, prompt = "", memory, save, set, threads, ...options }, [directory]) => {
+  async ({ load, read, prompt = "", memory, save, force, set, threads, ...options }, [directory]) => {
+    const memories = save === undefined ? [] : [{ option: "--save", path: save, kind: memoryFile }];
+    const outputs = new Outputs({ outputs: memories, models: [directory], inputs: [load, ...read], force });
+    const { results } = outputs;
     const { model, tokenizer } = loadModel(directory, set);
     const documents = tokenizeDocuments(documentsFromFiles(read), tokenizer);
     const state = stateWith(memoryAt(load, model), model, tokenizer, memory);
     if (save !== undefined) requireMemory(state, directory);
-    if (save !== undefined) requireWritableFile(save);
     await startThreads(threads);
     const progress = new ProgressLine(process.stderr);
     const onProgress = tokenProgress(progress, "reading");
-    const beginning = await readDocuments(model, state, documents, tokenizer.encode(prompt), { onProgress });
-    progress.end();
-    if (prompt !== "" || documents.length === 0) state.sources.at(0)?.openDocument("(prompt)");
-    const written = generate(model, tokenizer, state, beginning, givenOf(options));
-    for await (const { text } of written) process.stdout.write(text);
-    process.stdout.write("\n");
-    if (save !== undefined) saveMemory(save, state, model);
-    return 0;
+    let hasWritten = false;
+    const work = async (signal: AbortSignal) => {
+      const beginning = await readDocuments(model, state, documents, tokenizer.encode(prompt), { onProgress, signal });
+      progress.end();
+      if (signal.aborted) return;
+      if (prompt !== "" || documents.length === 0) state.sources.at(0)?.openDocument("(prompt)");
+      for await (const { text } of generate(model, tokenizer, state, beginning, { ...givenOf(options), signal })) {
+        results.write(text);
+        hasWritten = true;
+      }
+      results.write("\n");
+    };
+    const interrupted = await interruptible(() => progress.end(), work).finally(() => progress.end());
+    if (save !== undefined && interrupted && !hasWritten) progress.note(notSaved(save));
+    else if (save !== undefined) {
+      outputs.check();
+      saveMemory(save, state, model);
+      if (interrupted) progress.note(`interrupted; ${save} has all that was read and written`);
+    }
+    return interrupted ? INTERRUPTED : 0;
   },
 );

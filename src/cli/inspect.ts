@@ -15,8 +15,9 @@ import { command } from "./arguments/command.ts";
 import { flag, integer, text } from "./arguments/options.ts";
 import { loadOption, memoryAt } from "./memories.ts";
 import { setOption } from "./model-config.ts";
+import { reportPage } from "./outputs/kinds.ts";
+import { forceOption, Outputs } from "./outputs/outputs.ts";
 import { startThreads, threadsOption } from "./threads.ts";
-import { requireWritableFile } from "./writable.ts";
 
 /** Tokens in the list of those that gained most. */
 const MOST_GAINED = 10;
@@ -32,18 +33,20 @@ export const inspectCommand = command(
       maxTokens: integer("tokens predicted, from the beginning; all unless given", 1, 2 ** 40),
       top: integer("retrieved pairs kept for each token, those with the largest shares; 8 unless given", 1, MOST_PAIRS),
       html: text("FILE", "gets the report: one HTML page with everything, for a browser"),
+      force: forceOption,
       set: setOption,
       threads: threadsOption,
       json: flag("prints everything, token by token, as JSON"),
     },
     details: () => "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint.",
   },
-  async ({ memory, load, maxTokens = Number.POSITIVE_INFINITY, top, html, set, threads, json }, [directory, file]) => {
+  async ({ memory, load, maxTokens = Infinity, top, html, force, set, threads, json }, [directory, file]) => {
+    const page = html === undefined ? [] : [{ option: "--html", path: html, kind: reportPage }];
+    const outputs = new Outputs({ outputs: page, models: [directory], inputs: [file, load], force });
     const { model, tokenizer } = loadModel(directory, set);
     const known = memoryAt(load, model);
     const [document] = documentsFromFiles([file]);
     const ids = tokenizer.encode(textOf(document)).subarray(0, maxTokens + 1);
-    if (html !== undefined) requireWritableFile(html);
     await startThreads(threads);
     const progress = new ProgressLine(process.stderr);
     const onProgress = tokenProgress(progress, "reading");
@@ -51,9 +54,10 @@ export const inspectCommand = command(
     progress.end();
     const inspected = new InspectedText(inspection, tokenizer);
     const summary = summarize(inspection, wordsOfTokens(inspected.texts), MOST_GAINED);
+    outputs.check();
     if (html !== undefined) writeInspectionPage(html, inspection, summary, inspected);
-    if (json) for (const piece of inspectionJson(inspection, summary, inspected)) process.stdout.write(piece);
-    else process.stdout.write(`${inspectionTables(inspection, summary, inspected)}\n`);
+    if (json) for (const piece of inspectionJson(inspection, summary, inspected)) outputs.results.write(piece);
+    else outputs.results.write(`${inspectionTables(inspection, summary, inspected)}\n`);
     return 0;
   },
 );

@@ -15,11 +15,6 @@ function obstacle(): string | undefined {
   if (deno === undefined && (major < NEEDED[0] || (major === NEEDED[0] && minor < NEEDED[1]))) {
     return `memorizing needs Node ${NEEDED.join(".")} or newer, and this is Node ${node}`;
   }
-  try {
-    process.cwd();
-  } catch {
-    return "the working directory does not exist any more; change to one that does";
-  }
   return undefined;
 }
 

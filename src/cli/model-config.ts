@@ -67,8 +67,9 @@ export function requireSameConfig(config: ModelConfig, saved: ModelConfig, direc
 
 /** Every key, for `--help`. */
 export function configHelp(): string {
+  const shown = new Map<string, unknown>(Object.entries(preset(DEFAULT_PRESET)));
   const rows = Object.entries(configFields).map(([key, field]) => {
-    return [key, `${field.about} (${describeValues(field)}) [${field.default}]`];
+    return [key, `${field.about} (${describeValues(field)}) [${shown.get(key)}]`];
   });
   return `Keys of the configuration, and what they are in the preset ${DEFAULT_PRESET}:\n${formatTable(rows, "left")}`;
 }

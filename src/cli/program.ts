@@ -6,12 +6,12 @@ import process from "node:process";
 import { NotFiniteError } from "../autodiff/tape.ts";
 import { nearest } from "../base/did-you-mean.ts";
 import { InputError } from "../base/errors.ts";
+import { codeOf, reasonOf } from "../platform/system-errors.ts";
 import { formatTable } from "../report/table.ts";
 import { build } from "../wasm/build.ts";
 import { OutOfMemoryError } from "../wasm/heap.ts";
 import { ThreadDeathError } from "../wasm/parallel.ts";
 import type { Command } from "./arguments/command.ts";
-import { endWithOutput, outputFailure } from "./broken-output.ts";
 import { corpusCodeCommand, corpusNamesCommand, corpusProofsCommand } from "./corpus.ts";
 import { demoCommand } from "./demo/demo.ts";
 import { evalCommand } from "./eval.ts";
@@ -53,7 +53,17 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const found = commands.find((command) => wordsOf(command).every((part, index) => part === argv[index]));
   if (found === undefined) throw unknownCommand(word);
+  requireWorkingDirectory();
   return found.run(argv.slice(wordsOf(found).length));
+}
+
+/** Threads cannot start in a directory that was deleted, and nothing that is relative to it is found. */
+function requireWorkingDirectory(): void {
+  try {
+    process.cwd();
+  } catch {
+    throw new InputError("the working directory does not exist any more; change to another one");
+  }
 }
 
 /** What is typed after the program's name. */
@@ -99,12 +109,21 @@ function isPlain(error: unknown): error is Error {
 /** One line for what the user has to know, the stack trace of what is a bug. */
 function explain(error: unknown): string {
   if (isPlain(error)) return error.message.replaceAll(/\s*\n\s*/g, " "); // it may quote a piece of a file
-  const failure = outputFailure(error);
-  if (failure !== undefined) return failure;
+  if (codeOf(error) === "ENOSPC") return `cannot write to standard output: ${reasonOf(error as Error)}`; // Deno throws it
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-endWithOutput();
+/** Whoever reads our output may stop early, as `head` does; that is no error. Anything else is, such as a full disk. */
+function endForLackOf(stream: string): (error: Error) => void {
+  return (error) => {
+    if (codeOf(error) === "EPIPE") process.exit();
+    process.exitCode = 1;
+    process.stderr.write(`cannot write to standard ${stream}: ${reasonOf(error)}\n`, () => process.exit(1));
+  };
+}
+
+process.stdout.on("error", endForLackOf("output"));
+process.stderr.on("error", endForLackOf("error"));
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

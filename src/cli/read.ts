@@ -1,18 +1,17 @@
 /** `memorizing read`: turns documents into a memory, which is kept in a file and known to the model from then on. */
-import process from "node:process";
 import { type Document, tokenizeDocuments } from "../data/corpus.ts";
 import { memorizeDocuments } from "../model/generate.ts";
-import { exists } from "../platform/files.ts";
 import { ProgressLine, tokenProgress, wholeNumber } from "../report/progress.ts";
 import { loadModel } from "../train/checkpoint.ts";
 import { command } from "./arguments/command.ts";
 import { flag, integer, required, text } from "./arguments/options.ts";
 import { documentsAt } from "./documents.ts";
-import { INTERRUPTED, interruptible } from "./interruption.ts";
+import { INTERRUPTED, interruptible, notSaved } from "./interruption.ts";
 import { memoryAt, requireMemory, saveMemory, stateWith } from "./memories.ts";
 import { setOption } from "./model-config.ts";
+import { memoryFile } from "./outputs/kinds.ts";
+import { forceOption, Outputs } from "./outputs/outputs.ts";
 import { startThreads, threadsOption } from "./threads.ts";
-import { requireWritableFile } from "./writable.ts";
 
 export const readCommand = command(
   {
@@ -24,6 +23,7 @@ export const readCommand = command(
         text("FILE", "where the memory goes, customarily NAME.memory.safetensors; one of that name is replaced"),
       ),
       append: flag("goes on with the memory that is in that file already"),
+      force: forceOption,
       memory: integer("memory size; with --append the file's, else the model's own unless given", 1, 2 ** 24),
       set: setOption,
       threads: threadsOption,
@@ -33,12 +33,15 @@ export const readCommand = command(
       "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint.\n" +
       "FILE is a document, or a directory of which every entry is one; they are read in the order given.",
   },
-  async ({ save, append, memory, set, threads, json }, [directory, ...paths]) => {
+  async ({ save, append, force, memory, set, threads, json }, [directory, ...paths]) => {
+    const files = documentsAt(paths).map(namedByFile);
+    const inputs = files.flatMap((document) => document.files);
+    const output = { option: "--save", path: save, kind: memoryFile };
+    const outputs = new Outputs({ outputs: [output], models: [directory], inputs, force });
     const { model, tokenizer } = loadModel(directory, set);
     const state = stateWith(memoryAt(append ? save : undefined, model), model, tokenizer, memory);
     requireMemory(state, directory);
-    const documents = tokenizeDocuments(documentsAt(paths).map(namedByFile), tokenizer);
-    requireWritableFile(save);
+    const documents = tokenizeDocuments(files, tokenizer);
     await startThreads(threads);
     const progress = new ProgressLine(process.stderr);
     const onProgress = tokenProgress(progress, "reading");
@@ -47,14 +50,15 @@ export const readCommand = command(
       (signal) => memorizeDocuments(model, state, documents, { onProgress, signal }),
     ).finally(() => progress.end());
     if (interrupted) {
-      progress.note(`interrupted; ${save} ${exists(save) ? "is as it was" : "was not written"}`);
+      progress.note(notSaved(save));
       return INTERRUPTED;
     }
+    outputs.check();
     const { length, size, sources } = saveMemory(save, state, model);
     const count = sources?.documents.length;
     const result = { file: save, documents: count, tokens: length, memory: size };
     const line = `${save}: ${wholeNumber(length)} of at most ${wholeNumber(size)} tokens, documents: ${count}`;
-    process.stdout.write(`${json ? JSON.stringify(result) : line}\n`);
+    outputs.results.write(`${json ? JSON.stringify(result) : line}\n`);
     return 0;
   },
 );

@@ -2,11 +2,13 @@
 import process from "node:process";
 import { type Document, documentsInDirectory, textOf } from "../data/corpus.ts";
 import { jsonText } from "../formats/json-file.ts";
-import { writeFileAtomic } from "../platform/files.ts";
+import { writeFileAtomic } from "../platform/atomic-write.ts";
 import { ProgressLine } from "../report/progress.ts";
 import { trainBpe } from "../text/bpe-trainer.ts";
 import { command } from "./arguments/command.ts";
 import { flag, integer, required, text } from "./arguments/options.ts";
+import { tokenizerFile } from "./outputs/kinds.ts";
+import { forceOption, Outputs } from "./outputs/outputs.ts";
 
 export const tokenizerTrainCommand = command(
   {
@@ -16,11 +18,14 @@ export const tokenizerTrainCommand = command(
       data: required(text("DIR", "directory of text files to learn from")),
       vocabSize: required(integer("tokens wanted, the 256 bytes among them", 256, 2 ** 24)),
       out: required(text("FILE", "where the tokenizer.json goes")),
+      force: forceOption,
       json: flag("prints the result as JSON"),
     },
   },
-  async ({ data, vocabSize, out, json }) => {
+  async ({ data, vocabSize, out, force, json }) => {
     const documents = documentsInDirectory(data);
+    const inputs = documents.flatMap(({ files }) => files);
+    const outputs = new Outputs({ outputs: [{ option: "--out", path: out, kind: tokenizerFile }], inputs, force });
     const progress = new ProgressLine(process.stderr);
     progress.note(`counting the words of ${documents.length} documents`);
     const tokenizer = trainBpe(textsOf(documents), {
@@ -28,10 +33,11 @@ export const tokenizerTrainCommand = command(
       onProgress: (tokens) => progress.show(`${tokens}/${vocabSize} tokens`),
     });
     progress.end();
+    outputs.check();
     writeFileAtomic(out, jsonText(tokenizer));
     const tokens = Object.keys(tokenizer.model.vocab).length;
     const few = tokens < vocabSize ? "; the text has no pairs for more" : "";
-    process.stdout.write(
+    outputs.results.write(
       json
         ? `${JSON.stringify({ vocab_size: tokens, file: out })}\n`
         : `${out}: a vocabulary of ${tokens} tokens${few}\n`,

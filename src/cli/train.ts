@@ -15,6 +15,8 @@ import { fieldOptions, flag, givenOf, integer, required, text, type Values } fro
 import { INTERRUPTED, interruptible } from "./interruption.ts";
 import { defaultMemorySizes } from "./memory-sizes.ts";
 import { configHelp, configOptions } from "./model-config.ts";
+import { runOutputs } from "./outputs/directories.ts";
+import { forceOption, Outputs } from "./outputs/outputs.ts";
 import { startThreads, threadsOption } from "./threads.ts";
 import { beginRun, type Run, resumeRun } from "./training-start.ts";
 
@@ -38,6 +40,7 @@ const description = {
     evalData: text("DIR", "documents that --eval-every evaluates, without and with memory"),
     evalTokens: integer("tokens evaluated in each document, from its beginning; all unless given", 1, 2 ** 40),
     resume: flag("goes on with the run in --out; options that are not given stay as they were"),
+    force: forceOption,
     threads: threadsOption,
     json: flag("prints the result as JSON"),
   },
@@ -47,15 +50,18 @@ const description = {
 export const trainCommand = command(description, (values) => withLock(values.out, () => trainWith(values)));
 
 async function trainWith(values: Values<typeof description.options>): Promise<number> {
-  const { data, out, from, preset, config, set, tokenizer, evalData, evalTokens, resume, threads, json, ...rest } =
-    values;
+  const { data, out, from, preset, config, set, tokenizer, evalData, evalTokens, ...others } = values;
+  const { resume, force, threads, json, ...rest } = others;
   const { warmup, evalEvery, ...plain } = rest;
   const options = givenOf({ ...plain, warmupSteps: warmup, evaluateEvery: evalEvery });
   const run = (resume ? resumeRun : beginRun)({ data, out, from, preset, config, set, tokenizer }, options);
   const evaluation = evaluationOf(run, evalData, evalTokens);
+  const inputs = [data, evalData, config, tokenizer];
+  const outputs = new Outputs({ outputs: runOutputs(out), models: [from], inputs, force });
   await startThreads(threads);
   const { last, interrupted } = await train(run, out, evaluation);
   const { step, options: final } = run.trainer;
+  outputs.check();
   if (final.stalenessEvery > 0) writeStalenessPage(`${out}/staleness.html`, out, readMetrics(out));
   const text = last === undefined ? `step ${step} of ${final.steps} is done already` : `checkpoint of step ${step}`;
   process.stdout.write(json ? `${JSON.stringify({ directory: out, step, ...last })}\n` : `${out}: ${text}\n`);

@@ -7,7 +7,8 @@
 
 import { murmur3 } from "../base/digest.ts";
 import { InputError } from "../base/errors.ts";
-import { listDirectory, writeFileAtomic } from "../platform/files.ts";
+import { writeFileAtomic } from "../platform/atomic-write.ts";
+import { listDirectory } from "../platform/files.ts";
 import { readTextFile } from "./text-file.ts";
 
 export interface SourceKind {

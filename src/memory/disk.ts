@@ -1,5 +1,6 @@
 /** Memories on disk: what memory-file.ts makes of them, written beside and renamed, so that a file is never half new. */
-import { readFile, writeFileAtomic } from "../platform/files.ts";
+import { writeFileAtomic } from "../platform/atomic-write.ts";
+import { readFile } from "../platform/files.ts";
 import { decodeMemory, encodeMemory } from "./memory-file.ts";
 import type { MemorySnapshot } from "./snapshot.ts";
 

@@ -83,6 +83,13 @@ export function decodeMemory(bytes: Uint8Array, name: string): MemorySnapshot {
   return { ...shape, name, model: metadata.model, layers, sources };
 }
 
+/** Whether the first bytes of a file, a hundred of them, are those of a memory's. */
+export function beginsAsMemory(bytes: Uint8Array): boolean {
+  const text = new TextDecoder().decode(bytes.subarray(8));
+  const rest = text.slice(BEGINNING.length + CHECKSUM_DIGITS);
+  return text.startsWith(BEGINNING) && rest.startsWith(`","format":"${FORMAT}"`);
+}
+
 function checkFile(bytes: Uint8Array, metadata: Record<string, string>, name: string): void {
   const { format, version, checksum, model = "" } = metadata;
   if (format !== FORMAT) throw new InputError(`${name} is not a memory's file, as "memorizing read" writes them`);

@@ -69,7 +69,10 @@ export interface ModelConfig {
   tie_word_embeddings: true;
 }
 
-/** Every key, in the order in which `config.json` and `--help` show them. The defaults are the preset `small`. */
+/**
+ * Every key, in the order in which `config.json` and `--help` show them. The defaults are the preset `small`, but for smeared
+ * keys, which models from before they existed do not have.
+ */
 export const configFields: Readonly<Record<keyof ModelConfig, Field>> = {
   model_type: choice(["memorizing-transformer"], "the architecture"),
   vocab_size: integer(256, 1, 2 ** 24, "V, tokens in the vocabulary; 256 are the bytes"),

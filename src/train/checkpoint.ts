@@ -13,9 +13,10 @@ import { TensorReader } from "../formats/tensor-reader.ts";
 import { applyOverrides, type ModelConfig, parseConfig } from "../model/config.ts";
 import { halfModelTensors, modelFromTensors, modelTensors, type WeightDtype } from "../model/pretrained.ts";
 import type { Transformer } from "../model/transformer.ts";
-import { readFile, writeFilesAtomic } from "../platform/files.ts";
+import { writeFilesAtomic } from "../platform/atomic-write.ts";
+import { readFile } from "../platform/files.ts";
 import { type Tokenizer, tokenizerFromJson } from "../text/tokenizer.ts";
-import { requireChecksums, withChecksums } from "./checksums.ts";
+import { CHECKSUMS, requireChecksums, withChecksums } from "./checksums.ts";
 import { modelDirectory } from "./model-directory.ts";
 import type { Trainer } from "./trainer.ts";
 import { parseTrainerRecord, type TrainerRecord } from "./trainer-record.ts";
@@ -44,6 +45,9 @@ const names = {
   trainer: "trainer.safetensors",
   record: "trainer.json",
 };
+
+/** Names of the files that may be in the directory of a checkpoint, or of a model. */
+export const checkpointFiles: ReadonlySet<string> = new Set([...Object.values(names), CHECKSUMS]);
 
 function pathsIn(directory: string): typeof names {
   const { config, model, tokenizer, trainer, record } = names;

@@ -8,7 +8,7 @@ import { InputError } from "../base/errors.ts";
 import { jsonText, readJson } from "../formats/json-file.ts";
 import { exists, readFile } from "../platform/files.ts";
 
-const NAME = "checksums.json";
+export const CHECKSUMS = "checksums.json";
 
 /** What `checksumsOf` notes of a file. */
 interface Checksum {
@@ -22,7 +22,7 @@ export function withChecksums(
   files: ReadonlyMap<string, Uint8Array | string>,
 ): Map<string, Uint8Array | string> {
   const noted = [...files].map(([path, content]) => [path.slice(directory.length + 1), checksumOf(content)]);
-  return new Map(files).set(`${directory}/${NAME}`, jsonText(Object.fromEntries(noted)));
+  return new Map(files).set(`${directory}/${CHECKSUMS}`, jsonText(Object.fromEntries(noted)));
 }
 
 /**
@@ -30,7 +30,7 @@ export function withChecksums(
  * @throws InputError that names the first file that is missing or not as it was written
  */
 export function requireChecksums(directory: string, names: readonly string[]): void {
-  const path = `${directory}/${NAME}`;
+  const path = `${directory}/${CHECKSUMS}`;
   if (!exists(path)) return;
   const noted = Object(readJson(path));
   for (const name of names) {

@@ -8,14 +8,14 @@
 import { breathe } from "../base/breathe.ts";
 import { InputError } from "../base/errors.ts";
 import type { TokenizedDocument } from "../data/corpus.ts";
-import { makeDirectory } from "../platform/files.ts";
+import { makeDirectory } from "../platform/directories.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { OutOfMemoryError } from "../wasm/heap.ts";
 import { ThreadDeathError } from "../wasm/parallel.ts";
 import { saveModel } from "./checkpoint.ts";
 import { type EvaluateOptions, type EvaluationResult, evaluationInSteps } from "./evaluate.ts";
 import { appendMetrics, type MetricsLine, startMetrics, syncMetrics } from "./metrics.ts";
-import { removeUnfinished, saveToRun } from "./run-directory.ts";
+import { addCheckpoint, removeUnfinished, settleCheckpoint } from "./run-directory.ts";
 import type { StepMetrics, Trainer } from "./trainer.ts";
 
 /** What a run writes, evaluates and tells. */
@@ -52,8 +52,9 @@ export async function runTraining(trainer: Trainer, run: TrainingRun): Promise<v
       if (directory === undefined) continue;
       if (!trainer.done && !signal?.aborted && !isDue(trainer, trainer.options.checkpointEvery)) continue;
       syncMetrics(directory);
-      saveToRun(directory, trainer, run.tokenizer);
+      addCheckpoint(directory, trainer, run.tokenizer);
       saved = trainer.step;
+      settleCheckpoint(directory, trainer, run.tokenizer);
       run.onCheckpoint?.(directory, saved);
     }
   } catch (error) {

@@ -131,7 +131,8 @@ test("a directory that cannot be written is refused before training", () => {
 
 test("a file for losses that cannot be written is refused before the evaluation", () => {
   const sentence = refusalOf("eval", at("model"), "--data", at("good"), "--losses", at("file/losses.jsonl"));
-  assert.is(sentence, `cannot make ${at("file")}: a file of that name is in the way`);
+  const reason = "a part of the path is a file, a directory is needed";
+  assert.is(sentence, `cannot write ${at("file/losses.jsonl")}: ${reason}`);
 });
 
 test("an evaluation that cannot be leaves no file of losses", () => {

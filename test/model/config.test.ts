@@ -22,8 +22,8 @@ function sentence(action: () => unknown): string {
   return assert.unreachable("nothing was refused") as never;
 }
 
-test("an empty object is the preset small", () => {
-  assert.equal(parseConfig({}, "config.json"), preset("small"));
+test("an empty object is the preset small without smeared keys, so that older files mean what they meant", () => {
+  assert.equal(parseConfig({}, "config.json"), { ...preset("small"), smear_keys: "none" });
 });
 
 test("the defaults are the documented ones", () => {
@@ -80,6 +80,7 @@ test("the preset paper is the paper's model", () => {
   assert.is(config.memory_combine, "gate");
   assert.is(config.memory_topk, 32);
   assert.is(config.attention_scale_init, 1);
+  assert.is(config.smear_keys, "none");
 });
 
 test("a preset is a fresh copy, so changing one changes no other", () => {
@@ -239,9 +240,9 @@ test("no memory layers, and memory layers of size 0, are both a baseline that pa
 
 test("sizes may be odd, and one, and need not be multiples of anything", () => {
   const odd = { hidden_size: 37, num_attention_heads: 3, head_dim: 5, intermediate_size: 11, segment_length: 7 };
-  assert.equal(parseConfig(odd, "config.json"), { ...preset("small"), ...odd });
+  assert.equal(parseConfig(odd, "config.json"), { ...parseConfig({}, "config.json"), ...odd });
   const ones = Object.fromEntries(Object.keys(odd).map((key) => [key, 1]));
-  assert.equal(parseConfig(ones, "config.json"), { ...preset("small"), ...ones });
+  assert.equal(parseConfig(ones, "config.json"), { ...parseConfig({}, "config.json"), ...ones });
 });
 
 test("overrides are read as numbers, words, truths and lists", () => {

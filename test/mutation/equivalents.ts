@@ -58,6 +58,11 @@ const EQUIVALENTS: readonly Equivalent[] = [
     why: "whether one of both reaches the bar, in any order",
   },
   {
+    file: "assembly/smear.ts",
+    after: "sum += dot(scratch, k + at, width) - dot(previous, scratch, width);",
+    why: "an inner product is the same either way round, to the last bit",
+  },
+  {
     file: "src/autodiff/ops/attention.ts",
     after: "const scratchBytes = kernels.attention_scratch_bytes(length, width * heads);",
     why: "it is more scratch space than needed",
@@ -65,6 +70,11 @@ const EQUIVALENTS: readonly Equivalent[] = [
   {
     file: "src/autodiff/ops/retrieved.ts",
     after: "const scratchBytes = (width * heads + topk) * 4;",
+    why: "it is more scratch space than needed",
+  },
+  {
+    file: "src/autodiff/ops/smear.ts",
+    after: "(channels / heads) * 5,",
     why: "it is more scratch space than needed",
   },
   {

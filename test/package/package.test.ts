@@ -1,4 +1,5 @@
 /** What npm and Deno publish: that it is whole, that tools which judge packages find nothing, and that the lock fits every machine. */
+import { Buffer } from "node:buffer";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -60,6 +61,15 @@ test.unless(inNode, "entries, models and package.json can be imported by name", 
     console.log((await import("memorizing-transformer/package.json", { with: { type: "json" } })).default.name);`;
   const printed = run(process.execPath, ["--no-warnings", "--input-type=module", "-e", script], project);
   assert.is(printed, "true\nmemorizing-transformer\n");
+});
+
+test.unless(inNode, "a model that is called by its name is not replaced by an output", () => {
+  const weights = join(installed(), "models/reader-1m/model.safetensors");
+  const before = fs.readFileSync(weights);
+  fs.writeFileSync(join(project, "a.md"), "a text");
+  const line = ["memorizing", "read", "reader-1m", "a.md", "--save", weights, "--force"];
+  assert.throws(() => run("npx", line, project), /model.safetensors/);
+  assert.is(Buffer.compare(fs.readFileSync(weights), before), 0);
 });
 
 test.unless(noTools, "publint finds nothing", () => {

@@ -8,9 +8,10 @@ import { duration, ProgressLine, wholeNumber } from "../../report/progress.ts";
 import { loadModel, type Pretrained } from "../../train/checkpoint.ts";
 import { command } from "../arguments/command.ts";
 import { flag } from "../arguments/options.ts";
+import { reportPage } from "../outputs/kinds.ts";
+import { forceOption, Outputs } from "../outputs/outputs.ts";
 import { packageDirectory } from "../package.ts";
 import { startThreads, threadsOption } from "../threads.ts";
-import { requireWritableFile } from "../writable.ts";
 import { type DemoDocuments, demoDocuments } from "./demo-documents.ts";
 import { trainForDemo } from "./demo-training.ts";
 import { type DemonstrationOptions, demonstrate } from "./demonstration.ts";
@@ -33,14 +34,18 @@ export const demoCommand = command(
   {
     name: "memorizing demo",
     summary: "has the model that comes with the program read the program, and shows what its memory does",
-    options: { train: flag("trains a model from nothing instead, in minutes"), threads: threadsOption },
+    options: {
+      train: flag("trains a model from nothing instead, in minutes"),
+      force: forceOption,
+      threads: threadsOption,
+    },
   },
-  async ({ train, threads }) => {
-    if (train) return trainForDemo();
+  async ({ train, force, threads }) => {
+    if (train) return trainForDemo(force);
     const began = performance.now();
+    new Outputs({ outputs: [{ path: PAGE, kind: reportPage }], force });
     const pretrained = loadModel(`${packageDirectory()}/${MODEL}`);
     const documents = demoDocuments(packageDirectory());
-    requireWritableFile(PAGE);
     await startThreads(threads);
     process.stdout.write(introduction(pretrained, documents));
     await demonstrate(pretrained, documents, OPTIONS);

@@ -1,6 +1,8 @@
 /** One cell on one corpus: its result is read if it is there; if not, its model is trained and measured. */
 import { jsonText, readJson } from "../../formats/json-file.ts";
-import { exists, makeDirectory, writeFileAtomic } from "../../platform/files.ts";
+import { writeFileAtomic } from "../../platform/atomic-write.ts";
+import { makeDirectory } from "../../platform/directories.ts";
+import { exists } from "../../platform/files.ts";
 import type { StepMetrics } from "../../train/trainer.ts";
 import { type CellRecipe, cellRecipe, type RunSettings, sameRecipe } from "./cell-recipe.ts";
 import type { ExperimentCorpus } from "./corpus.ts";

@@ -6,7 +6,7 @@
  * experiment measured; `NAME/results.json`, `table.md`, `index.html` and `charts/` are its report.
  */
 import { jsonText } from "../../formats/json-file.ts";
-import { writeFilesAtomic } from "../../platform/files.ts";
+import { writeFilesAtomic } from "../../platform/atomic-write.ts";
 import { type ExperimentReport, markdownReport } from "../../report/experiment-report.ts";
 import { chartFiles, experimentPage } from "../../report/html/experiment-page.ts";
 import type { StepMetrics } from "../../train/trainer.ts";

@@ -4,7 +4,7 @@
  */
 import type { Inspection } from "../../inspect/inspect.ts";
 import { gainOf, type InspectionSummary, type TokenGroup } from "../../inspect/inspection-summary.ts";
-import { writeFileAtomic } from "../../platform/files.ts";
+import { writeFileAtomic } from "../../platform/atomic-write.ts";
 import type { Excerpt, InspectedText } from "../inspected-text.ts";
 import { percent } from "../memory-table.ts";
 import { wholeNumber } from "../progress.ts";
