@@ -46,7 +46,8 @@ export function newThread(): Thread {
 }
 
 function nodeThread({ Worker }: WorkerThreads, address: string): Thread {
-  const worker = new Worker(address, { name: "memorizing-transformer kernels" });
+  // The flags of the program are about its own script: --input-type, for one, would be refused for a file.
+  const worker = new Worker(address, { name: "memorizing-transformer kernels", execArgv: [] });
   return {
     address,
     start: (message) =>

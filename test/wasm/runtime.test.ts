@@ -53,6 +53,13 @@ test.unless(inNode, "a handle that was taken before the kernels were loaded stay
   assert.is(run(script), "7 64 64");
 });
 
+test.unless(inNode, "a program that is given on the command line has threads, and ends by itself", () => {
+  const script = `const { useThreads, threadCount } = await import(${JSON.stringify(library)});
+    await useThreads(2);
+    console.log(threadCount());`;
+  assert.is(run(script), "2");
+});
+
 const cannotRequire = inNode ?? (canRequire ? undefined : `Node ${process.versions.node} cannot require() a module`);
 test.unless(cannotRequire, "require() loads the library", () => {
   const path = JSON.stringify(library.replace("file://", ""));
