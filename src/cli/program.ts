@@ -109,7 +109,7 @@ function isPlain(error: unknown): error is Error {
 /** One line for what the user has to know, the stack trace of what is a bug. */
 function explain(error: unknown): string {
   if (isPlain(error)) return error.message.replaceAll(/\s*\n\s*/g, " "); // it may quote a piece of a file
-  if (codeOf(error) === "ENOSPC") return `cannot write to standard output: ${reasonOf(error as Error)}`; // Deno throws it
+  if (codeOf(error) === "ENOSPC") return lackOf("output", error as Error); // thrown by Deno; files have sentences
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
@@ -118,8 +118,12 @@ function endForLackOf(stream: string): (error: Error) => void {
   return (error) => {
     if (codeOf(error) === "EPIPE") process.exit();
     process.exitCode = 1;
-    process.stderr.write(`cannot write to standard ${stream}: ${reasonOf(error)}\n`, () => process.exit(1));
+    process.stderr.write(`${lackOf(stream, error)}\n`, () => process.exit(1));
   };
+}
+
+function lackOf(stream: string, error: Error): string {
+  return `cannot write to standard ${stream}: ${reasonOf(error)}`;
 }
 
 process.stdout.on("error", endForLackOf("output"));

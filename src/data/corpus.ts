@@ -6,9 +6,10 @@
  * same directory and nowhere else: nothing is read that the user did not name, and nothing in circles. Order is by name, so
  * it is the same on every machine; shuffling, and cutting into segments, is left to batches.ts.
  */
+import { aName, aPath, aText, check, checkOptions, type Kinds, listOf, optional, someObject } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { type DirectoryEntry, leadsToFileIn, listDirectory } from "../platform/files.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
+import { aTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { readTextFile } from "./text-file.ts";
 
 /** A text that is read as a whole: some files, one after another. */
@@ -33,12 +34,18 @@ export interface DirectoryOptions {
   extensions?: readonly string[];
 }
 
+const documentKinds: Kinds<Document> = { name: aName, files: listOf(aPath) };
+const directoryKinds: Kinds<DirectoryOptions> = { extensions: optional(listOf(aText)) };
+
 /**
  * The documents in a directory, by name; a sub-directory without a file to read is none. Every file is read once, so that
  * one which is binary or not UTF-8 is refused here and not in the middle of training.
  * @throws InputError if the directory is missing, or holds no document
  */
-export function documentsInDirectory(directory: string, { extensions }: DirectoryOptions = {}): Document[] {
+export function documentsInDirectory(directory: string, options: DirectoryOptions = {}): Document[] {
+  check("directory", directory, aPath);
+  checkOptions("options", options, directoryKinds);
+  const { extensions } = options;
   const wanted = ({ path }: Entry) => extensions === undefined || extensions.some((ending) => path.endsWith(ending));
   const documents = visibleEntries(directory)
     .map((entry) => ({ name: entry.name, entries: filesIn(entry).filter(wanted) }))
@@ -53,6 +60,7 @@ export function documentsInDirectory(directory: string, { extensions }: Director
 
 /** The files as documents, one each, in the order given. Every file is read once, as in `documentsInDirectory`. */
 export function documentsFromFiles(paths: readonly string[]): Document[] {
+  check("paths", paths, listOf(aPath));
   return checked(paths.map((path) => ({ name: path, files: [path] })));
 }
 
@@ -63,7 +71,9 @@ function checked(documents: Document[]): Document[] {
 }
 
 /** The text of a document, read anew at every call. */
-export function textOf({ name, files }: Document): string {
+export function textOf(document: Document): string {
+  checkOptions("document", document, documentKinds);
+  const { name, files } = document;
   try {
     return files.map(readTextFile).join("");
   } catch (error) {
@@ -74,6 +84,9 @@ export function textOf({ name, files }: Document): string {
 
 /** The documents' tokens, made when they are first asked for. */
 export function tokenizeDocuments(documents: readonly Document[], tokenizer: Tokenizer): TokenizedDocument[] {
+  check("documents", documents, listOf(someObject));
+  for (const document of documents) checkOptions("document", document, documentKinds);
+  check("tokenizer", tokenizer, aTokenizer);
   return documents.map((document) => tokenizedText(document.name, () => textOf(document), tokenizer));
 }
 

@@ -7,6 +7,7 @@
 import * as fs from "node:fs";
 import { isAbsolute, relative, sep } from "node:path";
 import { InputError } from "../base/errors.ts";
+import { nearestAbove } from "./directories.ts";
 import { attempt, codeOf, isDone, REASONS } from "./system-errors.ts";
 
 export interface DirectoryEntry {
@@ -86,11 +87,14 @@ export function listDirectory(path: string): DirectoryEntry[] {
 /** Whether a link leads to a file within the directory, however many links are on the way. */
 export function leadsToFileIn(link: string, directory: string): boolean {
   const target = attempt("follow", link, () => fs.realpathSync(link));
-  const way = relative(
-    attempt("follow", directory, () => fs.realpathSync(directory)),
-    target,
-  );
-  return !isAbsolute(way) && way.split(sep)[0] !== ".." && fs.statSync(target).isFile();
+  return isWithin(target, directory) && fs.statSync(target).isFile();
+}
+
+/** Whether `path`, which need not exist yet, is the directory or lies in it, however many links are on the way. */
+export function isWithin(path: string, directory: string): boolean {
+  const real = (at: string) => attempt("follow", at, () => fs.realpathSync(at));
+  const way = relative(real(directory), real(fs.existsSync(path) ? path : nearestAbove(path)));
+  return !isAbsolute(way) && way.split(sep)[0] !== "..";
 }
 
 /** Whether there is a file at `path` that this process may write. */

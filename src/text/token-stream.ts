@@ -2,7 +2,8 @@
  * Decodes tokens one at a time, for text that is shown while it is written. A character may be spread over several
  * tokens: its bytes are held back until it is whole.
  */
-import type { Tokenizer } from "./tokenizer.ts";
+import { check, tokenIds } from "../base/check.ts";
+import { aTokenizer, type Tokenizer } from "./tokenizer.ts";
 
 /** Turns tokens into text one by one, characters that several tokens make up included. */
 export class TokenStream {
@@ -11,6 +12,7 @@ export class TokenStream {
 
   /** Starts with no token. */
   constructor(tokenizer: Tokenizer) {
+    check("tokenizer", tokenizer, aTokenizer);
     this.tokenizer = tokenizer;
   }
 
@@ -27,6 +29,7 @@ export class TokenStream {
 
 /** The text of each token, as a stream gives it: a character that is spread over several belongs to the last of them. */
 export function tokenTexts(tokenizer: Tokenizer, ids: Int32Array): string[] {
+  check("ids", ids, tokenIds);
   const stream = new TokenStream(tokenizer);
   const texts = Array.from(ids, (id) => stream.push(id));
   const rest = stream.flush();

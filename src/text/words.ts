@@ -3,6 +3,8 @@
  * for statistics over tokens, whose own borders depend on the tokenizer. It is no parser; a word is what it looks like.
  */
 
+import { aText, check, listOf } from "../base/check.ts";
+
 /** What a word can be, by its looks. */
 export type WordKind = "word" | "identifier" | "LaTeX command" | "number" | "punctuation" | "line break" | "space";
 
@@ -36,6 +38,7 @@ const IDENTIFIER = /[_\p{N}]|\p{Ll}\p{Lu}/u;
  * @param texts the tokens' texts, together the whole text; a token that ends no character has none
  */
 export function wordsOfTokens(texts: readonly string[]): Word[] {
+  check("texts", texts, listOf(aText));
   const words = [...texts.join("").matchAll(WORD)].map((match) => ({ ...wordOf(match), begin: match.index }));
   let begin = 0;
   let next = 1;

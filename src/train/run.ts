@@ -6,17 +6,28 @@
  * the run that resumes owes the evaluation. Either way metrics.jsonl is in the end what it is without interruptions.
  */
 import { breathe } from "../base/breathe.ts";
+import {
+  aFunction,
+  aPath,
+  aSignal,
+  check,
+  checkOptions,
+  instance,
+  type Kinds,
+  optional,
+  someOptions,
+} from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import type { TokenizedDocument } from "../data/corpus.ts";
 import { makeDirectory } from "../platform/directories.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
+import { aTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { OutOfMemoryError } from "../wasm/heap.ts";
 import { ThreadDeathError } from "../wasm/parallel.ts";
 import { saveModel } from "./checkpoint.ts";
 import { type EvaluateOptions, type EvaluationResult, evaluationInSteps } from "./evaluate.ts";
 import { appendMetrics, type MetricsLine, startMetrics, syncMetrics } from "./metrics.ts";
 import { addCheckpoint, removeUnfinished, settleCheckpoint } from "./run-directory.ts";
-import type { StepMetrics, Trainer } from "./trainer.ts";
+import { type StepMetrics, Trainer } from "./trainer.ts";
 
 /** What a run writes, evaluates and tells. */
 export interface TrainingRun {
@@ -36,11 +47,24 @@ export interface TrainingRun {
   readonly onCheckpoint?: (directory: string, step: number) => void;
 }
 
+const aTrainer = instance(Trainer, "a Trainer");
+const runKinds: Kinds<TrainingRun> = {
+  tokenizer: aTokenizer,
+  directory: optional(aPath),
+  evaluation: optional(someOptions),
+  signal: optional(aSignal),
+  onStep: optional(aFunction),
+  onEvaluation: optional(aFunction),
+  onCheckpoint: optional(aFunction),
+};
+
 /**
  * Trains until the trainer's last step or an abort; there is a checkpoint at the end in either case.
  * @throws InputError that names the last checkpoint, when training cannot go on
  */
 export async function runTraining(trainer: Trainer, run: TrainingRun): Promise<void> {
+  check("trainer", trainer, aTrainer);
+  checkOptions("run", run, runKinds);
   const { directory, signal } = run;
   let saved = trainer.step;
   try {
@@ -92,7 +116,8 @@ function trainNow(trainer: Trainer, { directory, onStep }: TrainingRun): void {
 async function evaluateNow(trainer: Trainer, run: TrainingRun): Promise<void> {
   const { directory, evaluation, signal, tokenizer, onEvaluation } = run;
   if (evaluation === undefined) return;
-  for (const result of evaluationInSteps(trainer.model, evaluation.documents, tokenizer, evaluation)) {
+  const { documents, ...options } = evaluation;
+  for (const result of evaluationInSteps(trainer.model, documents, tokenizer, options)) {
     await breathe();
     if (signal?.aborted) return;
     if (result === undefined) continue;

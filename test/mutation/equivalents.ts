@@ -79,13 +79,8 @@ const EQUIVALENTS: readonly Equivalent[] = [
   },
   {
     file: "src/memory/search/quantised.ts",
-    after: "scratch(kernels.quantised_width(width) * 5),",
+    after: "return kernels.quantised_width(this.ring.width) * 5;",
     why: "it is more scratch space than needed",
-  },
-  {
-    file: "src/memory/search/row-lists.ts",
-    after: "const next = this.renewals.next(end, first);",
-    why: "clusters that are not prepared a little at a time are made all at once, and the same",
   },
   {
     file: "src/memory/sources.ts",
