@@ -16,6 +16,7 @@ export {
   loadCheckpoint,
   loadModel,
   type Pretrained,
+  type SaveOptions,
   saveCheckpoint,
   saveModel,
 } from "./train/checkpoint.ts";

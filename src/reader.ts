@@ -34,6 +34,7 @@ export interface ReaderOptions {
 
 const readerKinds: Kinds<ReaderOptions> = { memorySize: optional(aMemorySize) };
 
+/** A model, its tokenizer and a memory: reads documents, and writes and judges text by what it knows. */
 export class Reader {
   /** The model, which several readers may share. */
   readonly model: Transformer;
@@ -45,7 +46,10 @@ export class Reader {
   private atWork = false;
   private computedFingerprint: string | undefined;
 
-  /** @throws InputError if the tokenizer is not the model's, or the memory is larger than what is left for it */
+  /**
+   * Makes a reader that has read nothing.
+   * @throws InputError if the tokenizer is not the model's, or the memory is larger than what is left for it
+   */
   constructor(model: Transformer, tokenizer: Tokenizer, options: ReaderOptions = {}) {
     requireVocabulary(model, tokenizer);
     checkOptions("a reader's options", options, readerKinds);
@@ -142,10 +146,12 @@ export class Reader {
     this.life.end(() => this.kept.release());
   }
 
+  /** Releases it, at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.release();
   }
 
+  /** The state, while the reader is not released. */
   private get state(): ModelState {
     this.life.require();
     return this.kept;

@@ -29,6 +29,7 @@ export interface TapeEntry {
 
 /** Thrown when a number that is not finite comes out of an op; names the first op that made one. */
 export class NotFiniteError extends InputError {
+  /** The class of the error, for whoever has only its text. */
   override readonly name = "NotFiniteError";
 }
 

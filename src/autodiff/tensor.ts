@@ -30,6 +30,7 @@ export class Tensor {
   requiresGrad = false;
   /** dLoss/dThis, of the same shape; made by `gradient` when backward first reaches it. */
   grad: Tensor | undefined;
+  /** Where its numbers are. */
   protected readonly address: number;
   private readonly life: Lifetime | number;
 
@@ -143,6 +144,7 @@ export class PersistentTensor extends Tensor implements Releasable {
     if (grad instanceof PersistentTensor) grad.release();
   }
 
+  /** Releases it, at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.release();
   }

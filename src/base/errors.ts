@@ -5,5 +5,6 @@
  * command line prints that sentence alone, without a stack trace, and exits 1. Bugs of this program are plain Errors.
  */
 export class InputError extends Error {
+  /** The class of the error, for whoever has only its text. */
   override readonly name: string = "InputError";
 }

@@ -144,6 +144,7 @@ export class TrainingBatches {
   private order: readonly number[] = [];
   private taken = 0;
 
+  /** Starts with the first epoch: the documents in an order that the seed decides. */
   constructor(documents: readonly TokenizedDocument[], options: BatchShape & { seed: number }) {
     check("documents", documents, someDocuments);
     checkOptions("the options of training batches", options, { ...shapeKinds, seed: aSeed });

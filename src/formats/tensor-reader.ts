@@ -8,6 +8,7 @@ import { asFloats, firstNotFinite, type StoredNumbers } from "../wasm/half.ts";
 import { quote } from "./json-scanner.ts";
 import type { StoredTensor } from "./safetensors.ts";
 
+/** Takes tensors out of a file by name and shape, and refuses what does not fit. */
 export class TensorReader {
   /** The file, as messages name it. */
   readonly source: string;

@@ -78,7 +78,10 @@ const inspectKinds: Kinds<InspectOptions> = {
   onProgress: optional(aFunction),
 };
 
-/** @throws InputError if the model has no memory, the document nothing to predict, or another model made what is known */
+/**
+ * Reads `ids` with memory and without, and notes what each prediction retrieved and what that helped.
+ * @throws InputError if the model has no memory, the document nothing to predict, or another model made what is known
+ */
 export async function inspect(
   model: Transformer,
   tokenizer: Tokenizer,

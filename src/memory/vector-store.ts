@@ -62,6 +62,7 @@ const vectors: Kind = {
     (Array.isArray(value) && value.every((number) => typeof number === "number")),
 };
 
+/** A memory by itself: vectors by their keys, first in, first out, found by inner product. */
 export class VectorStore {
   /** H, independent keys and values of each pair. */
   readonly heads: number;
@@ -72,7 +73,10 @@ export class VectorStore {
   private readonly kept: KvMemory;
   private readonly life = new Lifetime("this VectorStore");
 
-  /** @throws InputError for an option that cannot be, or a size beyond what is left of the WebAssembly memory */
+  /**
+   * Makes an empty store.
+   * @throws InputError for an option that cannot be, or a size beyond what is left of the WebAssembly memory
+   */
   constructor(options: VectorStoreOptions) {
     checkOptions("a vector store's options", options, optionKinds);
     const { width, size, heads = 1, search = "exact", dtype = "float32" } = options;
@@ -169,10 +173,12 @@ export class VectorStore {
     this.life.end(() => this.kept.release());
   }
 
+  /** Releases it, at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.release();
   }
 
+  /** The memory, while it is not released. */
   private get memory(): KvMemory {
     this.life.require();
     return this.kept;

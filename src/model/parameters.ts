@@ -29,7 +29,9 @@ export interface ParameterBlock {
   readonly group: ParameterGroup;
   /** [size] each. */
   readonly values: Tensor;
+  /** Gradients, [size]. */
   readonly gradients: Tensor;
+  /** Floats in it, those between two parameters included. */
   readonly size: number;
 }
 
@@ -137,6 +139,7 @@ export class Parameters {
     }
   }
 
+  /** Allocates a group, and sets its first values. */
   private allocate(group: ParameterGroup, declarations: readonly Declaration[], own: Own): ParameterBlock {
     const members = declarations.filter((declaration) => declaration.group === group);
     const size = members.reduce((sum, { shape }) => sum + floatsOf(shape), 0);
@@ -203,6 +206,7 @@ export class Parameters {
     });
   }
 
+  /** Releases them, at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.release();
   }

@@ -59,7 +59,8 @@ function pathsIn(directory: string): typeof names {
   return { config: at(config), model: at(model), tokenizer: at(tokenizer), trainer: at(trainer), record: at(record) };
 }
 
-interface SaveOptions {
+/** How a model is saved. */
+export interface SaveOptions {
   /** How weights are stored. Default: float32. */
   readonly dtype?: WeightDtype;
 }

@@ -25,6 +25,7 @@ import { parallelElements } from "../wasm/parallel.ts";
 import { kernels } from "../wasm/runtime.ts";
 import { scratch } from "../wasm/scratch.ts";
 
+/** What moves parameters along their gradients. */
 export interface Optimizer extends Releasable, Disposable {
   /** Steps taken so far; a resumed run sets it together with the state. */
   steps: number;

@@ -63,6 +63,7 @@ export interface StepMetrics {
 
 const savedTensors = instance(TensorReader, "the tensors that loadCheckpoint read");
 
+/** Trains a model on documents, one optimizer step at a time. */
 export class Trainer {
   /** The model that is trained. */
   readonly model: Transformer;
@@ -195,6 +196,7 @@ export class Trainer {
     if (!gradients || !Number.isFinite(loss)) this.stop();
   }
 
+  /** Ends the training with the sentence that says why. */
   private stop(): never {
     const advice = "try a lower learning rate or a longer warm-up";
     throw new InputError(`training stopped in step ${this.step + 1}: ${this.blame()}; ${advice}`);
@@ -272,6 +274,7 @@ export class Trainer {
     });
   }
 
+  /** Releases it, at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.release();
   }
