@@ -104,7 +104,7 @@ test.unless(noTools, "a program with strict types compiles against it, the packa
     "--types",
     "",
     "--lib",
-    "es2023,dom",
+    "es2023,dom,esnext.disposable",
   ];
   run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), ...options, "typed.ts"], project);
 });
