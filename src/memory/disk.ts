@@ -14,7 +14,10 @@ export function writeMemory(path: string, snapshot: MemorySnapshot): void {
   writeFileAtomic(path, encodeMemory(snapshot));
 }
 
-/** @throws InputError if the file is missing, truncated or altered, or is not a memory's */
+/**
+ * Reads a memory from its file.
+ * @throws InputError if the file is missing, truncated or altered, or is not a memory's
+ */
 export function readMemory(path: string): MemorySnapshot {
   check("path", path, aPath);
   const look = (beginning: Uint8Array, size = Number.POSITIVE_INFINITY) => requireMemoryFile(beginning, size, path);

@@ -27,8 +27,11 @@ import { type SamplingOptions, sampleToken, samplingFields } from "./sampling.ts
 import type { ModelState } from "./state.ts";
 import { aModel, aState, requireVocabulary, type Transformer } from "./transformer.ts";
 
+/** How a model writes. */
 export interface GenerationOptions extends SamplingOptions {
+  /** Tokens to write. */
   tokens: number;
+  /** Decides what is drawn. */
   seed: number;
 }
 
@@ -39,12 +42,15 @@ export const generationFields: Readonly<Record<keyof GenerationOptions, Field>> 
   seed: integer(0, 0, Number.MAX_SAFE_INTEGER, "decides what is drawn"),
 };
 
+/** A token that was written. */
 export interface GeneratedToken {
+  /** Number of the token in the vocabulary. */
   readonly id: number;
   /** The characters that this token completes, perhaps none. */
   readonly text: string;
 }
 
+/** How a document is read. */
 export interface ReadingOptions {
   /** Called after every segment: tokens read so far, and in all. */
   readonly onProgress?: (done: number, total: number) => void;

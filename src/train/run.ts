@@ -29,7 +29,9 @@ import { appendMetrics, type MetricsLine, startMetrics, syncMetrics } from "./me
 import { addCheckpoint, removeUnfinished, settleCheckpoint } from "./run-directory.ts";
 import { type StepMetrics, Trainer } from "./trainer.ts";
 
+/** What a run writes, evaluates and tells. */
 export interface TrainingRun {
+  /** Saved with the model. */
   readonly tokenizer: Tokenizer;
   /** Where checkpoints and metrics.jsonl go; nothing is written unless given. */
   readonly directory?: string;
@@ -37,7 +39,9 @@ export interface TrainingRun {
   readonly evaluation?: EvaluateOptions & { readonly documents: readonly TokenizedDocument[] };
   /** Ends the run after the current step, or in the midst of an evaluation, with a checkpoint. */
   readonly signal?: AbortSignal;
+  /** Called after every step. */
   readonly onStep?: (metrics: StepMetrics) => void;
+  /** Called after every evaluation. */
   readonly onEvaluation?: (result: EvaluationResult, step: number) => void;
   /** The directory, and the step that its newest checkpoint holds. */
   readonly onCheckpoint?: (directory: string, step: number) => void;
