@@ -1,10 +1,10 @@
 /**
  * Compiles the kernels (asconfig.json names the targets) and embeds them for the library.
  *
- * Writes `build/kernels.<target>.wasm` and, from them, files in `src/wasm`: `kernels.generated.ts`, one TypeScript interface
- * read off the compiler's own declarations, so that the typed table cannot drift from the sources in this folder, and for
- * each target `<target>.generated.ts`, the binary as base64, so that no bundler and no `file:` URL stands between a program
- * and its kernels. A function returns the text: an engine that never calls it never makes the string.
+ * Writes `build/kernels.<target>.wasm` and, from them, two kinds of files in `src/wasm`. `kernels.generated.ts` is a TypeScript
+ * interface read from the compiler's own declarations, so the typed table cannot drift from the sources in this folder.
+ * `<target>.generated.ts` holds a binary as base64, so a program needs neither a bundler's help nor a `file:` URL to load its
+ * kernels. A function returns the text: an engine that never calls it never makes the string.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -35,7 +35,7 @@ async function compile(target) {
   }
 }
 
-/** The signatures of all kernels, from the declarations that the compiler writes beside a binary. */
+/** The signatures of all kernels, from the declarations that the compiler writes next to a binary. */
 function kernelInterface(target) {
   const declarations = readFileSync(join(root, `build/kernels.${target}.d.ts`), "utf8");
   const signatures = [...declarations.matchAll(/export function (\w+)\(([^)]*)\): (\w+);/g)];

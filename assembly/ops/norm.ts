@@ -1,5 +1,5 @@
 /**
- * RMSNorm, L2 normalisation and their backward. One pass reads a row, one writes it; one factor a row is kept for the
+ * RMSNorm, L2 normalisation and their backward. One pass reads a row, one writes it; one factor per row is kept for the
  * backward.
  */
 import { scale } from "./elementwise";
@@ -83,7 +83,7 @@ function rmsnormInputGradient(dx: usize, dy: usize, x: usize, scale: usize, rstd
   }
 }
 
-/** Norms below this count as this, so that a row of zeros gives zeros (as torch's F.normalize with eps = 1e-6). */
+/** Smaller norms are raised to this, so that a row of zeros gives zeros (like torch's F.normalize with eps = 1e-6). */
 const LEAST_NORM: f32 = 1e-6;
 
 /** y = x / max(‖x‖, 1e-6) for rows [from, to) of `width` floats. Keeps the factor, `inverse` [rows]. */

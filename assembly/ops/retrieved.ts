@@ -11,7 +11,7 @@ import { addScaled, dot } from "../base/vectors";
 /**
  * out [B, T, H, D] = Σ_k r_k ṽ_k with r = softmax(s · scores), s = |scale of the head|; weights [B, T, H, K] keeps r, and
  * lse [B, T, H] the logsumexp. scores, slots [B, T, H, K] come from the lookup; counts [B] (i32) says how many of the K are
- * valid in a row of the batch; values [B, H, capacity, D] is the ring. Queries [from, to) of the B·T are computed.
+ * valid in a row; values [B, H, capacity, D] is the ring. Queries [from, to) of the B·T are computed.
  * `scratch`: D floats.
  */
 export function retrieved_forward(

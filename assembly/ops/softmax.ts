@@ -7,7 +7,7 @@ import { exponentials } from "../base/exp";
 import { loadPartial, madd, maxLanes, storePartial } from "../base/simd";
 import { dot } from "../base/vectors";
 
-/** y = softmax(x) for each of `rows` rows of `width` floats; y may be x. A row of nothing but −∞ gives zeros. */
+/** y = softmax(x) for each of `rows` rows of `width` floats; y may be x. A row of −∞ only gives zeros. */
 export function softmax_forward(y: usize, x: usize, rows: i32, width: i32): void {
   const rowBytes = <usize>width << 2;
   for (let row = 0; row < rows; row++, x += rowBytes, y += rowBytes) {

@@ -3,8 +3,8 @@
  * keep the best of each bucket, and take the top k of those L winners.
  *
  * Key number j, counted from the oldest, falls into bucket j mod L, so the eight scores of a panel update eight neighbouring
- * winners without a branch. Misses happen where two of the true k share a bucket. On a CPU thresholds (topk.ts) are faster;
- * this is here as the paper's method. Equal scores: the older key wins.
+ * winners without a branch. A key is missed when two of the true k share a bucket. On a CPU, thresholds (exact.ts) are faster;
+ * this search is here as the paper's method. Among equal scores, the older key wins.
  */
 import { bestBytes, clearBest, copyBest, insertBest, leastOfBest } from "./best";
 import { floatsAt, storedBytes } from "../base/half";
@@ -18,7 +18,7 @@ export function bucketed_scratch_bytes(width: i32, buckets: i32, k: i32): i32 {
   return (floats << 2) + TILE_BYTES + bestBytes(k);
 }
 
-/** As topk_exact, but approximate. `buckets`: L, a multiple of 8 and at least k. Units as topk_units counts them. */
+/** Like topk_exact, but approximate. `buckets`: L, a multiple of 8 and at least k. Units are those of topk_units. */
 export function topk_bucketed(
   scores: usize, slots: usize, queries: usize, keys: usize, spans: usize,
   segment: i32, heads: i32, width: i32, capacity: i32, half: bool, k: i32, buckets: i32, from: i32, to: i32, scratch: usize,
@@ -38,7 +38,7 @@ export function topk_bucketed(
   }
 }
 
-/** A block of queries of one head: lists are `listStride` floats apart, queries `queryStride`. */
+/** Searches for one block of queries of one head: lists are `listStride` floats apart, queries `queryStride`. */
 function searchBlock(
   scores: usize, slots: usize, listStride: i32, queries: usize, queryStride: i32, count: i32,
   keys: usize, half: bool, width: i32, begin: i32, older: i32, newer: i32, k: i32, buckets: i32, scratch: usize,
@@ -73,7 +73,7 @@ function clearWinners(winners: usize, winnerSlots: usize, n: i32): void {
   for (let i = 0; i < n; i += 4) v128.store(winners + (i << 2), f32x4.splat(-f32.MAX_VALUE));
 }
 
-/** One panel of the keys numbered [j, j + columns) by age; the ring's seam may lie between them. `rows`: room for them. */
+/** Packs the keys numbered [j, j + columns) by age into one panel; the ring may wrap between them. `rows`: room for the keys. */
 function packKeys(
   panel: usize, keys: usize, half: bool, begin: i32, older: i32, j: i32, columns: i32, width: i32, rows: usize,
 ): void {
@@ -91,7 +91,7 @@ function packKeys(
   }
 }
 
-/** Lets a tile's scores of the keys from number `j` on challenge the winners of their buckets; only `valid` columns are keys. */
+/** Compares a tile's scores, of keys from number `j` on, with the winners of their buckets. Only `valid` columns are keys. */
 function dealTile(winners: usize, winnerSlots: usize, buckets: i32, tile: usize, j: i32, valid: i32): void {
   const numbers0 = i32x4.add(i32x4.splat(j), i32x4(0, 1, 2, 3));
   const numbers1 = i32x4.add(i32x4.splat(j), i32x4(4, 5, 6, 7));
@@ -113,7 +113,7 @@ function challenge(winners: usize, winnerSlots: usize, score: v128, number: v128
   v128.store(winnerSlots, v128.bitselect(number, v128.load(winnerSlots), wins));
 }
 
-/** The k best of `count` winners, sorted; of equal scores the one in the lower bucket first. */
+/** Finds the k best of `count` winners, sorted; among equal scores the lower bucket comes first. */
 function bestWinners(scores: usize, numbers: usize, winners: usize, winnerSlots: usize, count: i32, k: i32, list: usize): void {
   clearBest(list, k);
   for (let bucket = 0; bucket < count; bucket++) {

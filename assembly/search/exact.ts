@@ -1,10 +1,10 @@
 /**
  * Exact top-k by inner product: every query against every stored key, the k best kept in falling order of score.
  *
- * Keys lie as they were stored, one after the other; blocks of them are packed into panels on the fly (and widened, if
- * they are halves), which costs a few percent of the product. The scores of a panel of queries and eight keys come from the tile
- * of tile.ts and are compared with each query's k-th best so far while they are at hand; only what is above goes further.
- * Equal scores: the older key wins, so a longer memory never changes what a shorter one returned among the same keys.
+ * Keys lie as they were stored, one after the other. Blocks of them are packed into panels on the fly (and widened, if they are
+ * halves), which costs a few percent of the product. The tile of tile.ts computes the scores of a panel of queries and eight keys.
+ * They are compared with each query's k-th best so far while they are in cache; only scores above it go further.
+ * Among equal scores, the older key wins, so a longer memory never changes what a shorter one returned among the same keys.
  */
 import { bestBytes, clearBest, copyBest, insertBest, leastOfBest } from "./best";
 import { floatsAt, storedBytes } from "../base/half";
@@ -15,7 +15,7 @@ import { addProducts, madd } from "../base/simd";
 /** Keys packed at a time; all queries of a block meet them before the next. */
 const KEY_BLOCK: i32 = 256;
 
-/** Queries that share one pass over the keys: enough that packing the keys costs little beside the products. */
+/** Queries that share one pass over the keys: enough that packing the keys costs little compared with the products. */
 export const QUERY_BLOCK: i32 = 256;
 /** The same in whole panels. */
 export const QUERY_ROOM: i32 = (QUERY_BLOCK + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS;
@@ -32,10 +32,10 @@ export function topk_scratch_bytes(width: i32, k: i32): i32 {
 }
 
 /**
- * For each query of [B, T, H] its k best keys of the same row and head: scores and slots (i32), both [B, T, H, k], in falling
- * order; with fewer than k keys the rest of a list is left alone. queries [B, T, H, D]; keys [B, H, capacity, D], floats or
- * halves; spans [B, 3] (i32): begin, older, newer, which says that a row's keys lie in slots [begin, begin + older) and
- * then, newer, in [0, newer). Units [from, to) of topk_units are computed.
+ * Finds each query's k best keys of the same row and head. scores and slots (i32) are [B, T, H, k], in falling order of score;
+ * with fewer than k keys the rest of a list is left alone. queries [B, T, H, D]; keys [B, H, capacity, D], floats or halves.
+ * spans [B, 3] (i32): begin, older, newer. A row's older keys lie in slots [begin, begin + older), its newer ones in [0, newer).
+ * Units [from, to) of topk_units are computed.
  */
 export function topk_exact(
   scores: usize, slots: usize, queries: usize, keys: usize, spans: usize,
@@ -56,7 +56,7 @@ export function topk_exact(
   }
 }
 
-/** A block of queries of one head: lists are `listStride` floats apart, queries `queryStride`. */
+/** Searches for one block of queries of one head: lists are `listStride` floats apart, queries `queryStride`. */
 export function searchBlock(
   scores: usize, slots: usize, listStride: i32, queries: usize, queryStride: i32, count: i32,
   keys: usize, half: bool, width: i32, begin: i32, older: i32, newer: i32, k: i32, scratch: usize,
@@ -89,7 +89,7 @@ export function searchBlock(
   }
 }
 
-/** All queries, packed, against a packed block of keys. */
+/** Scores all queries, packed, against a packed block of keys. */
 function scanPacked(
   lists: usize, bars: usize, panels: usize, count: i32, keyPanels: usize, slot: i32, block: i32, width: i32, k: i32, tile: usize,
 ): void {
@@ -105,7 +105,7 @@ function scanPacked(
   }
 }
 
-/** Which rows of eight scores have one above their bar: a bit each. */
+/** The rows of eight scores that have one above their bar: a bit each. */
 @inline
 function rowsAbove(tile: usize, bars: usize): i32 {
   const r0 = rowAbove(tile, bars), r1 = rowAbove(tile + 32, bars + 4);
@@ -122,7 +122,7 @@ function rowAbove(row: usize, bars: usize): v128 {
   return v128.or(f32x4.gt(v128.load(row), bar), f32x4.gt(v128.load(row, 16), bar));
 }
 
-/** Few queries against a block of keys where they lie, since packing would cost more than the products. */
+/** Scores a few queries against a block of unpacked keys: packing would cost more than the products. */
 function scanDirectly(
   lists: usize, bars: usize, queries: usize, queryStride: i32, count: i32,
   keys: usize, slot: i32, block: i32, width: i32, k: i32, row: usize,
@@ -140,7 +140,7 @@ function scanDirectly(
   }
 }
 
-/** Takes what is above the bar among a query's scores of `n` keys, in slots from `slot` on, into its list. */
+/** Inserts those of a query's `n` scores that exceed the bar into its list. The keys lie in slots from `slot` on. */
 function keepBest(list: usize, bar: usize, row: usize, n: i32, slot: i32, k: i32): void {
   for (let j = 0; j < n; j++) {
     const score = load<f32>(row + (j << 2));
@@ -151,8 +151,8 @@ function keepBest(list: usize, bar: usize, row: usize, n: i32, slot: i32, k: i32
 }
 
 /**
- * Inner products of a query with four keys, one a lane. Each sum runs over the components in order, as in a tile, so a key
- * has the same score to the bit wherever it is computed.
+ * Inner products of a query with four keys, one per lane. Each sum runs over the components in order, as in a tile, so a key's
+ * score is bit-identical wherever it is computed.
  */
 export function scoreFour(query: usize, k0: usize, k1: usize, k2: usize, k3: usize, width: i32): v128 {
   let sum = f32x4.splat(0);

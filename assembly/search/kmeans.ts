@@ -1,22 +1,21 @@
 /**
- * Clusterings of a ring's keys, by spherical k-means: a key belongs to the centroid with which it has the largest inner product, and
- * a centroid is the direction of the sum of its keys, of which those seen earlier may count less.
+ * Clusterings of a ring's keys, by spherical k-means. A key belongs to the centroid with which it has the largest inner product. A
+ * centroid is the direction of the sum of its keys, where keys seen earlier may count less.
  *
- * Assigning keys is the search for their one nearest centroid, so topk.ts does it with k = 1. Nothing is drawn at random: the
- * same keys give the same centroids, bit for bit, on any number of threads, however the work is cut into calls. When keys
- * are assigned, and which, is the caller's matter (src/memory/search/row-lists.ts); what lists are made of them, that of lists.ts.
+ * Assigning keys is a search for their one nearest centroid, so exact.ts does it with k = 1. Nothing is drawn at random: the same
+ * keys give bit-identical centroids on any number of threads, however the work is cut into calls. The caller
+ * (src/memory/search/row-lists.ts) decides which keys are assigned, and when. lists.ts makes lists of them.
  *
- * A clustering is a block of memory: a header, the centroids, the sums that these are the directions of, and for each
- * slot of the ring the nearest centroid. The kernels take
- * those of all heads of one row, `stride` bytes apart, and keys [H, capacity, D], floats or halves. "Keys slot, step, count" are
- * those in the `count` slots slot, slot + step, … modulo the capacity.
+ * A clustering is a block of bytes: a header, the centroids, the sums whose directions they are, and the nearest centroid of each
+ * slot of the ring. The kernels take the clusterings of all heads of one row, `stride` bytes apart, and keys [H, capacity, D],
+ * floats or halves. "Keys slot, step, count" are those in the `count` slots slot, slot + step, … modulo the capacity.
  */
 import { floatsAt } from "../base/half";
 import { dot } from "../base/vectors";
 import { QUERY_BLOCK, searchBlock, topk_scratch_bytes } from "./exact";
 import { addTo } from "../base/vectors";
 
-/** Fields of the header (i32): D, slots of the ring, lists in use; offsets in bytes of the sums and of the nearest lists. */
+/** Offsets of the header's fields (i32): D, slots of the ring, lists in use, then byte offsets of the sums and nearest lists. */
 const WIDTH: usize = 0;
 const CAPACITY: usize = 4;
 const LISTS: usize = 8;
@@ -38,7 +37,7 @@ export function kmeans_layout(clustering: usize, width: i32, capacity: i32, most
   store<i32>(clustering, HEADER_BYTES + (most * width << 3), NEAREST);
 }
 
-/** How many lists are in use. */
+/** Number of lists in use. */
 @inline
 export function listsOf(clustering: usize): i32 {
   return load<i32>(clustering, LISTS);
@@ -50,21 +49,21 @@ export function centroidsOf(clustering: usize): usize {
   return clustering + HEADER_BYTES;
 }
 
-/** Sums of keys, [lists, D], of which the centroids are the directions. */
+/** Sums of keys, [lists, D]; the centroids are their directions. */
 @inline
 function sumsOf(clustering: usize): usize {
   return clustering + load<i32>(clustering, SUMS);
 }
 
-/** Where the list nearest to the key in `slot` is noted (u16). */
+/** Address of the number (u16) of the list nearest to the key in `slot`. */
 @inline
 export function nearestTo(clustering: usize, slot: i32): usize {
   return clustering + load<i32>(clustering, NEAREST) + (slot << 1);
 }
 
 /**
- * Begins anew with `lists` lists around keys at even distances among the `count` keys from `slot` on; without keys the centroids are
- * 0. Heads [from, to) are computed. `scratch`: D floats.
+ * Starts over with `lists` centroids: evenly spaced keys among the `count` keys from `slot` on, or zeros without keys. Heads
+ * [from, to) are computed. `scratch`: D floats.
  */
 export function kmeans_start(
   clusterings: usize, stride: usize, keys: usize, half: bool, lists: i32, slot: i32, count: i32, from: i32, to: i32, scratch: usize,
@@ -83,7 +82,7 @@ export function kmeans_start(
   }
 }
 
-/** y = x / ‖x‖; y stays as it is where x has no direction. */
+/** y = x / ‖x‖; y is unchanged if x does not have a direction. */
 function setDirection(y: usize, x: usize, width: i32): void {
   const norm: f32 = sqrt<f32>(dot(x, x, width));
   if (!(norm > 0 && norm <= f32.MAX_VALUE)) return;
@@ -100,7 +99,7 @@ export function kmeans_assign_scratch_bytes(width: i32): i32 {
   return (QUERY_BLOCK * (width + 2) << 2) + topk_scratch_bytes(width, 1);
 }
 
-/** Notes the nearest list of each of the keys slot, step, count. Units [from, to) of kmeans_assign_units are computed. */
+/** Records the nearest list of each of the keys slot, step, count. Units [from, to) of kmeans_assign_units are computed. */
 export function kmeans_assign(
   clusterings: usize, stride: usize, keys: usize, half: bool, slot: i32, step: i32, count: i32, from: i32, to: i32, scratch: usize,
 ): void {
@@ -123,15 +122,15 @@ export function kmeans_assign(
       scores, nearest, 1, scratch, width, n, centroidsOf(clustering), false, width, 0, listsOf(clustering), 0, 1, work,
     );
     for (let i = 0, at = start; i < n; i++, at = (at + step) % capacity) {
-      const isFound = load<f32>(scores + (i << 2)) > -Infinity; // list 0 takes keys that are not numbers
+      const isFound = load<f32>(scores + (i << 2)) > -Infinity; // list 0 takes keys of NaNs
       store<u16>(nearestTo(clustering, at), isFound ? <u16>load<i32>(nearest + (i << 2)) : 0);
     }
   }
 }
 
 /**
- * Moves each centroid to the direction of the sum of those keys slot, step, count that are assigned to it and of `kept` times the
- * sum before; without any it stays. Heads [from, to) are computed. `scratch`: D floats.
+ * Moves each centroid. Its sum is decayed by `kept`, then the keys slot, step, count that are assigned to it are added. The centroid
+ * becomes the direction of the sum, or stays if that has none. Heads [from, to) are computed. `scratch`: D floats.
  */
 export function kmeans_move(
   clusterings: usize, stride: usize, keys: usize, half: bool, slot: i32, step: i32, count: i32, kept: f32,

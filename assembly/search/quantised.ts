@@ -1,8 +1,8 @@
 /**
- * Exact top-k by way of a quantised scan: all keys are scored as small integers, and those whose score might still belong to
- * the k best are scored again in f32 while the scan goes on. The bounds of rounding.ts make this a proof, not a guess: what
- * is returned equals topk.ts to the bit. A query that the bounds do not help (many keys that rounding cannot tell apart, or
- * no length) is searched in f32 after all and counted as a fall-back.
+ * Exact top-k by a quantised scan: all keys are scored as small integers, and those that may still belong to the k best
+ * are scored again in f32 during the scan. The bounds of rounding.ts make this a proof, not a guess: the result is
+ * bit-identical to that of exact.ts. A query that the bounds do not help (many keys that rounding cannot tell apart, or
+ * a length of 0) is searched in f32 after all and counted as a fallback.
  */
 import { bestBytes, copyBest } from "./best";
 import { addContender, Contest, CONTEST_BYTES, MOST_BAR, NO_BAR, openContest, settle } from "./contenders";
@@ -13,14 +13,14 @@ import {
 import { reachingKeys, scanPanel, scanTile, SUMS_BYTES } from "./quantised-scan";
 import { QUERY_BLOCK, searchBlock, topk_scratch_bytes } from "./exact";
 
-/** No k beyond this: nearly every key would be scored in f32. */
+/** The largest k that is worthwhile: beyond it, nearly every key would be scored in f32. */
 const MOST_TOPK: i32 = 192;
 /** Keys scanned by all queries of a block before the next: small enough for L1, in whole panels. */
 const KEY_BLOCK: i32 = 128;
 /** Bytes of the sums of one tile. */
 const TILE_BYTES: i32 = PANEL_QUERIES * SUMS_BYTES;
 
-/** Up to which k a quantised lookup is meant. */
+/** The largest k that a quantised lookup is meant for. */
 export function quantised_most_topk(): i32 {
   return MOST_TOPK;
 }
@@ -42,7 +42,7 @@ function roomFloats(padded: i32, width: i32): i32 {
 }
 
 /**
- * As topk_exact, with `panels` as quantise_keys packed them. failures [units] (i32) gets the fall-backs of each unit.
+ * Like topk_exact, with `panels` as quantise_keys packed them. failures [units] (i32) receives the fallbacks of each unit.
  */
 export function topk_quantised(
   scores: usize, slots: usize, queries: usize, keys: usize, spans: usize,
@@ -67,7 +67,7 @@ export function topk_quantised(
   }
 }
 
-/** A block of queries of one head; returns how many of them had to fall back to f32. */
+/** Searches for one block of queries of one head; returns how many of them fell back to f32. */
 function searchQuantised(
   scores: usize, slots: usize, listStride: i32, queries: usize, queryStride: i32, count: i32,
   keys: usize, half: bool, panels: usize, width: i32, capacity: i32, begin: i32, older: i32, newer: i32, k: i32, scratch: usize,
@@ -111,7 +111,7 @@ function contestAt(contests: usize, i: i32): Contest {
   return changetype<Contest>(contests + <usize>i * CONTEST_BYTES);
 }
 
-/** Rounds all queries of a block into tiles; lanes without a query, or with one that cannot be rounded, get the highest bar. */
+/** Rounds all queries of a block into tiles. Lanes without a query, or whose query cannot be rounded, get the highest bar. */
 function prepareQueries(
   tiles: usize, starts: usize, bars: usize, contests: usize, count: i32, width: i32, room: usize,
 ): void {
@@ -126,7 +126,7 @@ function prepareQueries(
   }
 }
 
-/** All queries of a block against the keys of slots [low, high), which need not be whole panels. */
+/** Scans the keys of slots [low, high), which need not be whole panels, for all queries of a block. */
 function scanSlots(
   tiles: usize, starts: usize, bars: usize, contests: usize, count: i32, panels: usize, padded: i32, capacity: i32,
   low: i32, high: i32, keys: usize, half: bool, width: i32, k: i32, sums: usize, room: usize,
@@ -153,7 +153,7 @@ function scanSlots(
   }
 }
 
-/** One query against the keys of slots [low, high), in the order they lie in. */
+/** Scans the keys of slots [low, high), in order, for one query. */
 function scanOnce(
   tile: usize, starts: usize, bars: usize, contest: Contest, panels: usize, margins: usize, padded: i32,
   low: i32, high: i32, keys: usize, half: bool, width: i32, k: i32, sums: usize, room: usize,
@@ -166,7 +166,7 @@ function scanOnce(
   }
 }
 
-/** Takes those keys of a panel that reach the bar, and lie in slots [low, high), into a contest. */
+/** Adds to a contest the keys of a panel that reach the bar and lie in slots [low, high). */
 function collect(
   sums: usize, contest: Contest, bar: usize, slot: i32, low: i32, high: i32, keys: usize, half: bool, width: i32, k: i32, room: usize,
 ): void {
@@ -183,7 +183,7 @@ function collect(
   }
 }
 
-/** Searches the queries that were given up, gathered in `again`, in f32, and puts their lists into place. */
+/** Searches in f32 for the queries that were given up, gathered in `again`, and copies their lists into place. */
 function searchAgain(
   scores: usize, slots: usize, listStride: i32, contests: usize, count: i32, again: usize, failed: i32,
   keys: usize, half: bool, width: i32, begin: i32, older: i32, newer: i32, k: i32,

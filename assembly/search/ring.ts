@@ -1,5 +1,5 @@
 /**
- * Writes a segment's keys or values into the memory's rings: token-major in, one contiguous ring a head out.
+ * Writes a segment's keys or values into the memory's rings: token-major in, one contiguous ring per head out.
  */
 import { packHalf, storedBytes } from "../base/half";
 

@@ -1,6 +1,6 @@
 /**
- * Vectors as small integers, for scans that read a half or a quarter of the bytes: rounding, layout, and how far the inner
- * product of two rounded vectors can be from the true one.
+ * Vectors as small integers, for scans that read a half or a quarter of the bytes: rounding, layout, and a bound on the error of
+ * the inner product of two rounded vectors.
  *
  * A vector x of at most unit length becomes integers x̃ ≈ scale · x, with residual r = scale · x − x̃. For a query q (scale A)
  * and a key k (scale B), by Cauchy and Schwarz,
@@ -10,13 +10,13 @@
  * The relaxed build has 8-bit integers: keys in −64…63, queries in −127…127, sums in 16 bits, which cannot overflow because
  * A·B stays below 2¹⁵. Before rounding, vectors are rotated by random signs and a Hadamard transform: inner products stay,
  * while outlying components, which would be cut off, are spread over all. The plain build has 16-bit integers and 32-bit
- * sums and needs no rotation. This file packs; quantised.ts scans.
+ * sums and does not need a rotation. This file packs; quantised.ts scans.
  */
 import { Contest } from "./contenders";
 import { floatsAt, storedBytes } from "../base/half";
 import { dot } from "../base/vectors";
 
-/** Keys side by side in a panel: what one tile of a scan covers. */
+/** Keys side by side in a panel: those that one tile of a scan covers. */
 export const PANEL_KEYS: i32 = ASC_FEATURE_RELAXED_SIMD ? 16 : 8;
 /** Queries side by side in a tile. */
 export const PANEL_QUERIES: i32 = 4;
@@ -24,25 +24,25 @@ export const PANEL_QUERIES: i32 = 4;
 export const COMPONENT_BYTES: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 2;
 /** Bytes of one margin: those of a sum. */
 export const MARGIN_BYTES: i32 = ASC_FEATURE_RELAXED_SIMD ? 2 : 4;
-/** B. */
+/** B of the bound above. */
 const KEY_SCALE: f32 = ASC_FEATURE_RELAXED_SIMD ? 144 : 32000;
 const LEAST_KEY: i32 = ASC_FEATURE_RELAXED_SIMD ? -64 : -32767;
 const MOST_KEY: i32 = ASC_FEATURE_RELAXED_SIMD ? 63 : 32767;
 const MOST_QUERY: i32 = ASC_FEATURE_RELAXED_SIMD ? 127 : 32767;
 /** Added to 8-bit keys, since the dot instruction wants its second operand in 0…127. */
 const KEY_OFFSET: i32 = 64;
-/** Lengths up to this count as unit length: the rounding of a normalisation and then of halves, (1 + 2⁻¹¹)², is below it. */
+/** Lengths up to this count as unit length; rounding a normalised vector, even to halves, (1 + 2⁻¹¹)², stays below it. */
 const UNIT: f32 = 1.0011;
-/** What f32 sums of unit vectors may lose for each component, with room to spare. */
+/** An upper bound on the error per component of f32 sums of unit vectors. */
 const F32_ERROR: f32 = 1.2e-7;
 
-/** The most that rounding can add to a vector of `width` components: half a unit each. */
+/** The most that rounding can add to the length of a vector of `width` components: 0.5 each. */
 @inline
 function mostRounding(width: i32): f32 {
   return sqrt<f32>(<f32>width) * 0.5;
 }
 
-/** A: with 8 bits, as large as 16-bit sums allow, (A + rounding)(B + rounding) < 2¹⁵. */
+/** A. With 8 bits, the largest that 16-bit sums allow: (A + rounding)(B + rounding) < 2¹⁵. */
 @inline
 function queryScale(width: i32): f32 {
   if (!ASC_FEATURE_RELAXED_SIMD) return 32000;
@@ -75,8 +75,8 @@ export function quantisedHeadBytes(capacity: i32, width: i32): usize {
 /**
  * Rounds the keys of slots slot, slot + 1, … (modulo `capacity`) of every head of one row: keys [H, capacity, D] as stored →
  * panels [H][capacity / PANEL_KEYS][width / 2][PANEL_KEYS][2] and, behind each head's panels, margins (i16 or i32) [capacity].
- * Returns how many of them, from the first on, it takes to have seen every key that is longer than 1, for which the bounds
- * would not hold; 0 if none is. `scratch`: quantised_width floats.
+ * Returns one more than the place of the last key that is longer than 1, for which the bounds do not hold; 0 if all are short
+ * enough. `scratch`: quantised_width floats.
  */
 export function quantise_keys(
   panels: usize, keys: usize, slot: i32, count: i32, heads: i32, width: i32, capacity: i32, half: bool, scratch: usize,
