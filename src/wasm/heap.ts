@@ -1,9 +1,9 @@
 /**
- * The allocator of the one WebAssembly memory: aligned blocks from the kernels' heap base up, a free list, growth.
+ * The heap: an allocator of aligned blocks in WebAssembly's one memory, from the kernels' heap base up, with a free list.
  *
- * It lives in TypeScript because allocators inside WebAssembly keep state per instance, and instances that share a memory
- * would collide. It hands out addresses, never views: `memory.grow` silently empties views, so `f32` and its kin make a
- * view on demand and nobody keeps one. It does not know tensors, steps or lifetimes.
+ * It is in TypeScript because allocators inside WebAssembly keep state per instance, and instances that share a memory
+ * would collide. It hands out addresses, never views: `memory.grow` silently empties views. So `f32`, `i32`, `u16` and `u8` make
+ * a view on demand, and callers do not keep it. The heap does not know tensors, steps or lifetimes.
  */
 
 import { check, type Kind } from "../base/check.ts";
@@ -11,12 +11,12 @@ import { check, type Kind } from "../base/check.ts";
 /** Every block starts on a cache line. */
 export const ALIGNMENT = 64;
 const PAGE_BYTES = 65536;
-/** WebAssembly memories end at 4 GiB; the last page is left alone so that an end address still fits 32 bits. */
+/** WebAssembly memories end at 4 GiB; the last page stays unused so that an end address fits 32 bits. */
 export const MOST_BYTES = 65535 * PAGE_BYTES;
 
 /** Thrown when a block does not fit below the 4 GiB that one WebAssembly memory can have. */
 export class OutOfMemoryError extends Error {
-  /** The class of the error, for whoever has only its text. */
+  /** The class of the error, so that its text names it. */
   override name = "OutOfMemoryError";
 }
 
@@ -34,11 +34,11 @@ function roundUp(bytes: number): number {
   return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 }
 
-/** An allocator of blocks in one WebAssembly memory. */
+/** An allocator of blocks in a WebAssembly memory. */
 export class Heap {
-  /** The memory. */
+  /** WebAssembly's memory. */
   readonly memory: WebAssembly.Memory;
-  /** Bytes in blocks that are allocated now. */
+  /** Bytes in allocated blocks. */
   bytesInUse = 0;
   /** First byte above every block ever made. */
   private top: number;
@@ -52,7 +52,7 @@ export class Heap {
     this.top = roundUp(base);
   }
 
-  /** A block of at least `bytes` bytes, 64-byte aligned, contents undefined. Throws OutOfMemoryError. */
+  /** Returns the address of a block of at least `bytes` bytes, 64-byte aligned, contents undefined. Throws OutOfMemoryError. */
   allocate(bytes: number): number {
     check("bytes", bytes, someBytes);
     const size = Math.max(ALIGNMENT, roundUp(bytes));
@@ -62,7 +62,7 @@ export class Heap {
     return address;
   }
 
-  /** Gives a block back. Throws if `address` is not the start of an allocated one. */
+  /** Frees a block. Throws if `address` is not the start of an allocated block. */
   release(address: number): void {
     const bytes = this.sizes.get(address);
     if (bytes === undefined) throw new Error(`heap: ${address} is not the start of an allocated block`);
@@ -71,33 +71,33 @@ export class Heap {
     this.insertFree({ address, bytes });
   }
 
-  /** Bytes that `allocate` can still hand out in one block, counting growth up to the 4 GiB end. */
+  /** Bytes of the largest block that `allocate` can return, with growth up to 4 GiB. */
   get bytesAvailable(): number {
     const holes = this.free.reduce((most, block) => Math.max(most, block.bytes), 0);
     return Math.max(holes, MOST_BYTES - this.top);
   }
 
-  /** A view of `length` floats at `address`, good until the next allocation. */
+  /** Returns a view of `length` floats at `address`, valid until the next allocation. */
   f32(address: number, length: number): Float32Array {
     return new Float32Array(this.memory.buffer, address, length);
   }
 
-  /** A view of `length` 32-bit integers at `address`, good until the next allocation. */
+  /** Returns a view of `length` 32-bit integers at `address`, valid until the next allocation. */
   i32(address: number, length: number): Int32Array {
     return new Int32Array(this.memory.buffer, address, length);
   }
 
-  /** A view of `length` 16-bit integers at `address`, good until the next allocation. */
+  /** Returns a view of `length` 16-bit integers at `address`, valid until the next allocation. */
   u16(address: number, length: number): Uint16Array {
     return new Uint16Array(this.memory.buffer, address, length);
   }
 
-  /** A view of `length` bytes at `address`, good until the next allocation. */
+  /** Returns a view of `length` bytes at `address`, valid until the next allocation. */
   u8(address: number, length: number): Uint8Array {
     return new Uint8Array(this.memory.buffer, address, length);
   }
 
-  /** First fit. */
+  /** Takes the first free block that fits. */
   private takeFree(size: number): number | undefined {
     const i = this.free.findIndex((block) => block.bytes >= size);
     if (i < 0) return undefined;
@@ -108,7 +108,7 @@ export class Heap {
     return address;
   }
 
-  /** Raises the top by a block. */
+  /** Makes a new block at the top. */
   private extend(size: number): number {
     const address = this.top;
     const end = address + size;
@@ -122,7 +122,7 @@ export class Heap {
     return address;
   }
 
-  /** Grows the memory until it has a byte before `end`. */
+  /** Grows the memory until it holds all bytes below `end`. */
   private growTo(end: number): void {
     const missing = end - this.memory.buffer.byteLength;
     if (missing <= 0) return;
