@@ -1,26 +1,26 @@
 /**
- * Causal attention over a context: the pairs of earlier tokens (Transformer-XL cache, and what was already read of the
- * current segment) followed by the segment's own. Scores, learned scale, T5 bias, mask, softmax and the product with the
- * values are one kernel, forward and backward. Pairs retrieved from the memory are another op (retrieval.ts).
+ * Causal attention over a context: the pairs of earlier tokens (the Transformer-XL cache and the part of the current segment
+ * that was already read), then the segment's own. Scores, learned scale, T5 bias, mask, softmax and the product with the
+ * values are one kernel, forward and backward. For pairs retrieved from the memory see retrieved.ts.
  */
 import { parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { needsGrad, note, recordMany } from "../tape.ts";
 import { gradient, stepIntegers, stepTensor, stepZeros, type Tensor } from "../tensor.ts";
 
-/** Where a layer's pairs live while a segment is read: room for `capacity` positions a row, the first `past` of them filled. */
+/** The pairs of a layer while a segment is read: room for `capacity` positions per row, the first `past` of them filled. */
 export interface AttentionContext {
   /** k̂ and v, [B, capacity, H·D]. Attention writes the new tokens' pairs at positions past, past + 1, … */
   readonly keys: Tensor;
   /** v, [B, capacity, H·D]. */
   readonly values: Tensor;
-  /** Positions that there is room for in a row. */
+  /** Positions per row that there is room for. */
   readonly capacity: number;
   /** Positions that are filled before the segment. */
   readonly past: number;
-  /** First valid position of each row, [B]: what lies before belongs to no or to another document. */
+  /** First valid position of each row, [B]; earlier positions are empty or belong to another document. */
   readonly first: Int32Array;
-  /** How far back a query sees, in tokens; Infinity: as far as the context goes. */
+  /** How far back a query sees, in tokens; with Infinity, the whole context. */
   readonly window: number;
 }
 
@@ -30,10 +30,10 @@ export interface PositionBias {
   readonly buckets: number;
 }
 
-/** A window no context reaches, as an i32. */
+/** A window larger than any context, as an i32. */
 const UNBOUNDED = 2 ** 30;
 
-/** The bias by distance, [H, length], reversed so that the kernel reads it forwards; zeros when there is none. */
+/** Returns the bias by distance, [H, length], reversed so that the kernel reads it forwards; zeros without a bias. */
 function spreadBias(bias: PositionBias | undefined, heads: number, length: number): Tensor {
   if (bias === undefined) return stepZeros([heads, length]);
   const spread = stepTensor([heads, length]);
@@ -55,7 +55,7 @@ function extendContext(context: AttentionContext, k: Tensor, v: Tensor): void {
 /**
  * out_i = Σ_j softmax_j(s_h · (q_i · k_j + bias_h[i − j])) v_j over the positions j ≤ i of i's row and window, s_h = |scale_h|.
  * q, k, v [B, T, C] with C = H·D, scale [H]. Returns out [B, T, C] and lse [B, T, H], the logsumexp of each query's logits.
- * Gradients reach q, k, v of this segment, scale and the bias table, never the past. algorithm.md: the scale multiplies the bias too.
+ * Gradients reach q, k, v of this segment, scale and the bias table, never the past. The scale multiplies the bias as well.
  */
 export function attention(
   q: Tensor,

@@ -8,16 +8,16 @@ import { scratch } from "../../wasm/scratch.ts";
 import { record } from "../tape.ts";
 import { asRows, gradient, requireTensors, stepIntegers, stepTensor, type Tensor, tensor } from "../tensor.ts";
 
-/** The target of a position whose prediction does not count: padding. */
+/** The target of a position that does not count: padding. */
 export const MASKED: number = -1;
 
-/** What `crossEntropy` returns. */
+/** The results of `crossEntropy`. */
 export interface CrossEntropy {
-  /** Mean over the targets that are not masked, [1]; 0 when all are. The only one with a gradient. */
+  /** Mean over the unmasked targets, [1]; 0 if all are masked. The only result with a gradient. */
   readonly loss: Tensor;
   /** −ln p(target) of each position, [N]; 0 where masked. */
   readonly nats: Tensor;
-  /** How many targets are not masked. */
+  /** Number of unmasked targets. */
   readonly count: number;
 }
 

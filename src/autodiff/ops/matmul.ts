@@ -1,6 +1,6 @@
 /**
- * Matrix products: the plain and batched one for whoever studies the engine, and the model's linear layer.
- * Transposes cost nothing: the kernel takes strides. No bias anywhere, as in the paper's model.
+ * Matrix products: a plain, batched product for studying the engine, and the model's linear layer.
+ * Transposes cost nothing, because the kernel takes strides. There is no bias, as in the paper's model.
  */
 import { InputError } from "../../base/errors.ts";
 import { parallelWithScratch } from "../../wasm/parallel.ts";

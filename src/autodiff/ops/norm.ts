@@ -1,6 +1,6 @@
 /**
  * The two normalisations of the model: RMSNorm before every block, L2 on each head's queries and keys.
- * Each keeps one number a row for its backward. The arithmetic is in assembly/ops/norm.ts.
+ * Each keeps one number per row for its backward. The arithmetic is in assembly/ops/norm.ts.
  */
 import { check, numberWithin, whole } from "../../base/check.ts";
 import { InputError } from "../../base/errors.ts";

@@ -7,21 +7,21 @@ import { kernels } from "../../wasm/runtime.ts";
 import { recordMany } from "../tape.ts";
 import { gradient, stepIntegers, stepTensor, type Tensor } from "../tensor.ts";
 
-/** What a lookup found, and where the pairs lie. All of it is constant to the tape. */
+/** The results of a lookup, and the rings that hold the pairs. To the tape they are constants. */
 export interface Neighbours {
   /** q̂·k̃ in falling order, [B, T, H, K]. */
   readonly scores: Tensor;
   /** Address of the slots of those pairs in the ring, i32 [B, T, H, K]. */
   readonly slots: number;
-  /** How many of the K are valid, by row of the batch: min(K, stored pairs). */
+  /** How many of the K are valid, per row, [B]: min(K, stored pairs). */
   readonly counts: Int32Array;
-  /** K, pairs that each query asked for. */
+  /** K, the number of pairs that each query asked for. */
   readonly topk: number;
-  /** Addresses of the rings of keys and values, [B, H, capacity, D]. */
+  /** Address of the ring of keys, [B, H, capacity, D]. */
   readonly keys: number;
   /** Address of the ring of values, [B, H, capacity, D]. */
   readonly values: number;
-  /** Slots of a ring. */
+  /** Number of slots of a ring. */
   readonly capacity: number;
   /** Whether the rings hold halves. */
   readonly half: boolean;

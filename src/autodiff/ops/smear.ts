@@ -1,20 +1,20 @@
 /**
  * Smeared keys (Olsson et al. 2022, In-context Learning and Induction Heads): a key is mixed with the key of the token before
- * it, in a proportion that each head learns. So a key says what stood before its value, and one layer alone can find where
- * the present context stood and fetch what came next. The arithmetic is in assembly/smear.ts.
+ * it, in a proportion that each head learns. So a key describes the token before its value, and a single layer can find an
+ * earlier occurrence of the present context and fetch the token that followed. The arithmetic is in assembly/ops/smear.ts.
  */
 import { parallel, parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
 import { gradient, stepIntegers, stepTensor, type Tensor } from "../tensor.ts";
 
-/** A layer's keys k̂, before smearing, of the tokens that stood before the ones that are read. */
+/** A layer's keys k̂, before smearing, of the tokens just before the ones that are read. */
 export interface PrecedingKeys {
-  /** Of the last token before, [B, H·D]. */
+  /** Keys of the last token before, [B, H·D]. */
   readonly keys: Tensor;
-  /** [B]: 0 where a document begins, whose first token has none before it. */
+  /** [B]: 0 where a document begins, since its first token has no predecessor. */
   readonly known: Int32Array;
-  /** [B, H·D]: takes the keys of the last token that is read. */
+  /** [B, H·D]: receives the keys of the last token that is read. */
   readonly latest: Tensor;
 }
 
@@ -38,7 +38,7 @@ export function smearKeys(k: Tensor, alpha: Tensor, { keys, known, latest }: Pre
   const shape = [segment, heads, channels / heads] as const;
   const y = stepTensor(k.shape);
   const inverse = stepTensor([units, segment]);
-  const before = stepTensor(keys.shape); // a copy, since the state moves on before the backward
+  const before = stepTensor(keys.shape); // a copy, since the state advances before the backward
   kernels.copy(before.ptr, keys.ptr, keys.size * 4);
   keepLatest(k, latest);
   parallel("smear_forward", units, y.ptr, inverse.ptr, k.ptr, before.ptr, stepIntegers(known), alpha.ptr, ...shape);
