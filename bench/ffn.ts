@@ -9,7 +9,7 @@ import { parameter } from "../src/autodiff/tensor.ts";
 import { feedForward } from "../src/nn/feed-forward.ts";
 import { concatenated, uniform } from "./data.ts";
 import type { Family, Problem, Task } from "./family.ts";
-import { releaseTensor } from "./workspace.ts";
+import { releaseAll } from "./workspace.ts";
 
 const [ROWS, WIDTH, HIDDEN] = [512, 256, 1024];
 
@@ -49,6 +49,6 @@ function ours({ sizes: { rows, width, hidden }, inputs }: Problem): Task {
       step(() => backward(add(x, feedForward(rmsNorm(x, scale), { up, down }, "relu")), inputs[4]));
     },
     output: () => concatenated(parameters.map(({ grad }) => grad!.toArray())),
-    release: () => parameters.flatMap((tensor) => [tensor, tensor.grad!]).forEach(releaseTensor),
+    release: () => releaseAll(parameters),
   };
 }

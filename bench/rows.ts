@@ -7,10 +7,9 @@ import { l2Normalize, rmsNorm } from "../src/autodiff/ops/norm.ts";
 import { backward, step } from "../src/autodiff/tape.ts";
 import { parameter } from "../src/autodiff/tensor.ts";
 import { adamW } from "../src/train/optimizers.ts";
-import { heap } from "../src/wasm/runtime.ts";
 import { uniform } from "./data.ts";
 import type { Case, Family, Implementation, Problem, Task } from "./family.ts";
-import { Buffers, constantTensor, forwardTask, releaseTensor } from "./workspace.ts";
+import { constantTensor, forwardTask, releaseAll } from "./workspace.ts";
 
 /** `bytes`: what must be read and written for each of the rows · width numbers at least. */
 function passOver(op: string, rows: number, width: number, bytes: number, inputs: Case["inputs"]): Case {
@@ -72,21 +71,20 @@ function rmsNormGradients({ sizes: { rows, width }, inputs: [x, scale, dy] }: Pr
   return {
     run: pass,
     output: () => parameters[0].grad!.toArray(),
-    release: () => parameters.flatMap((tensor) => [tensor, tensor.grad!]).forEach(releaseTensor),
+    release: () => releaseAll(parameters),
   };
 }
 
 /** The result is the parameters after the first step. */
 function adam({ sizes: { width }, inputs }: Problem): Task {
-  const buffers = new Buffers();
-  const [values, gradients] = inputs.map((numbers) => buffers.copyOf(numbers));
+  const [values, gradients] = inputs.map((numbers) => constantTensor(numbers, [width]));
   const block = { group: "matrices", values, gradients, size: width, lrScale: 1, weightDecay: 0 } as const;
   const optimizer = adamW([block]);
   optimizer.step(1e-3);
-  const stepped = heap.f32(values, width).slice();
+  const stepped = values.toArray();
   return {
     run: () => optimizer.step(1e-3),
     output: () => stepped,
-    release: () => buffers.release(),
+    release: () => releaseAll([optimizer, values, gradients]),
   };
 }

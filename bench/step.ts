@@ -11,7 +11,7 @@ import { adamW } from "../src/train/optimizers.ts";
 import { unitVectors } from "./data.ts";
 import type { Case, Family, Implementation, Problem, Task } from "./family.ts";
 import { configOf, loadParameters, parametersOf, sizesOf, smallModel, tokens } from "./model-cases.ts";
-import { Buffers, releaseTensor } from "./workspace.ts";
+import { Buffers } from "./workspace.ts";
 
 const LEARNING_RATE = 1e-4;
 
@@ -66,7 +66,7 @@ function trainingStep(config: ModelConfig, [text, parameters]: Problem["inputs"]
     run,
     output: () => losses,
     release() {
-      for (const moments of optimizer.state().values()) releaseTensor(moments);
+      optimizer.release();
       state.release();
       model.parameters.release();
     },

@@ -3,13 +3,12 @@
  * exactness cost, what does selection add to the bare products, and what does forgetting the oldest keys cost an index?
  */
 import { step } from "../src/autodiff/tape.ts";
-import type { Tensor } from "../src/autodiff/tensor.ts";
 import { KvMemory } from "../src/memory/memory.ts";
-import type { SearchOptions } from "../src/memory/shape.ts";
+import type { SearchOptions } from "../src/memory/options.ts";
 import { heap } from "../src/wasm/runtime.ts";
 import { unitVectors } from "./data.ts";
 import type { Case, Family, Implementation, Problem, Task } from "./family.ts";
-import { Buffers, constantTensor, releaseTensor } from "./workspace.ts";
+import { Buffers, constantTensor } from "./workspace.ts";
 
 const [DEPTH, NEIGHBOURS] = [64, 32];
 /** Keys that come in and go out together. */
@@ -87,7 +86,7 @@ function append(memory: KvMemory, address: number, count: number): void {
 }
 
 function searchTask(memory: KvMemory, { sizes: { depth, queries, neighbours }, inputs }: Problem): Task {
-  const tensor: Tensor = constantTensor(inputs[1], [1, queries, depth]);
+  const tensor = constantTensor(inputs[1], [1, queries, depth]);
   return {
     run: () => step(() => void memory.lookup(tensor, neighbours)),
     output: () =>
@@ -100,7 +99,7 @@ function searchTask(memory: KvMemory, { sizes: { depth, queries, neighbours }, i
       return searched > 0 ? fallbacks / searched : undefined;
     },
     release() {
-      releaseTensor(tensor);
+      tensor.release();
       memory.release();
     },
   };

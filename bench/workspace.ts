@@ -2,7 +2,8 @@
  * Where our own implementations work: buffers in the library's memory, and ops of the library as tasks.
  */
 import { noGrad, step } from "../src/autodiff/tape.ts";
-import { persistentTensor, type Tensor } from "../src/autodiff/tensor.ts";
+import { type PersistentTensor, persistentTensor, type Tensor } from "../src/autodiff/tensor.ts";
+import type { Releasable } from "../src/base/lifetime.ts";
 import { heap, memory } from "../src/wasm/runtime.ts";
 import type { Task } from "./family.ts";
 
@@ -31,19 +32,19 @@ export class Buffers {
 }
 
 /** A tensor that outlives steps and holds `values`. */
-export function constantTensor(values: Float32Array, shape: readonly number[]): Tensor {
+export function constantTensor(values: Float32Array, shape: readonly number[]): PersistentTensor {
   return persistentTensor(shape).set(values);
 }
 
 /** The forward pass of an op, without a tape, as a task. `inputs` are released with it. */
-export function forwardTask(inputs: readonly Tensor[], op: () => Tensor): Task {
+export function forwardTask(inputs: readonly PersistentTensor[], op: () => Tensor): Task {
   return {
     run: () => step(() => void noGrad(op)),
     output: () => step(() => noGrad(op).toArray()),
-    release: () => inputs.forEach(releaseTensor),
+    release: () => releaseAll(inputs),
   };
 }
 
-export function releaseTensor({ ptr }: Tensor): void {
-  heap.release(ptr);
+export function releaseAll(owners: readonly Releasable[]): void {
+  for (const owner of owners) owner.release();
 }

@@ -32,9 +32,10 @@ export { Reader, type ReaderOptions } from "./reader.ts";
 export { memoryBytes } from "./memory/bytes.ts";
 export { KvMemory } from "./memory/memory.ts";
 export { decodeMemory, encodeMemory } from "./memory/memory-file.ts";
-export type { MemoryContents, MemoryDtype, MemoryOptions, MemoryShape, SearchOptions } from "./memory/shape.ts";
+export type { MemoryContents, MemoryDtype, MemoryOptions, MemoryShape, SearchOptions } from "./memory/options.ts";
 export { type MemorySnapshot, mergeSnapshots } from "./memory/snapshot.ts";
-export { type Source, SourceLog, type SourceTable } from "./memory/sources.ts";
+export type { Source, SourceTable } from "./memory/source-table.ts";
+export { SourceLog } from "./memory/sources.ts";
 export { type Found, VectorStore, type VectorStoreOptions } from "./memory/vector-store.ts";
 
 // Text, tokens, documents as rows of segments.

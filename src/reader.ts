@@ -6,9 +6,13 @@
  * computed here. While a reader lives, its model must not be trained.
  */
 
+import { aText, check, checkOptions, type Kinds, optional, someOptions } from "./base/check.ts";
+import { InputError } from "./base/errors.ts";
+import { Lifetime } from "./base/lifetime.ts";
 import { type Inspection, type InspectOptions, inspect } from "./inspect/inspect.ts";
 import type { KvMemory } from "./memory/memory.ts";
 import { type MemorySnapshot, requireModel, restoreSnapshot, takeSnapshot } from "./memory/snapshot.ts";
+import { requireSnapshot } from "./memory/snapshot-check.ts";
 import { fingerprint } from "./model/fingerprint.ts";
 import {
   type GeneratedToken,
@@ -17,28 +21,34 @@ import {
   type ReadingOptions,
   readDocument,
 } from "./model/generate.ts";
-import type { ModelState } from "./model/state.ts";
-import type { Transformer } from "./model/transformer.ts";
+import { aMemorySize, type ModelState } from "./model/state.ts";
+import { requireVocabulary, type Transformer } from "./model/transformer.ts";
 import type { Tokenizer } from "./text/tokenizer.ts";
 import { evaluate } from "./train/evaluate.ts";
 
 export interface ReaderOptions {
-  /** M, pairs that a head remembers; the configuration's unless given. */
+  /** M, pairs that a head remembers. Default: the configuration's. */
   readonly memorySize?: number;
 }
+
+const readerKinds: Kinds<ReaderOptions> = { memorySize: optional(aMemorySize) };
 
 export class Reader {
   readonly model: Transformer;
   readonly tokenizer: Tokenizer;
   /** One row, between two documents unless the reader is at work. */
-  private readonly state: ModelState;
+  private readonly kept: ModelState;
+  private readonly life = new Lifetime("this Reader");
   private atWork = false;
   private computedFingerprint: string | undefined;
 
-  constructor(model: Transformer, tokenizer: Tokenizer, { memorySize }: ReaderOptions = {}) {
+  /** @throws InputError if the tokenizer is not the model's, or the memory is larger than what is left for it */
+  constructor(model: Transformer, tokenizer: Tokenizer, options: ReaderOptions = {}) {
+    requireVocabulary(model, tokenizer);
+    checkOptions("a reader's options", options, readerKinds);
     this.model = model;
     this.tokenizer = tokenizer;
-    this.state = model.newState({ rows: 1, memorySize, tokenizer });
+    this.kept = model.newState({ rows: 1, memorySize: options.memorySize, tokenizer });
   }
 
   /** M, how many tokens can be remembered; older ones are forgotten first. */
@@ -58,6 +68,7 @@ export class Reader {
 
   /** Memorizes a document, called `name` where it is cited. An abort ends it early, with what was read till then. */
   async read(text: string, options: ReadingOptions & { readonly name?: string } = {}): Promise<void> {
+    check("text", text, aText);
     this.beginWork();
     try {
       await readDocument(this.model, this.state, this.tokenizer.encode(text), options);
@@ -71,6 +82,7 @@ export class Reader {
     prompt: string,
     options: Partial<GenerationOptions> & { readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<GeneratedToken, void> {
+    check("prompt", prompt, aText);
     this.beginWork();
     try {
       this.state.sources.at(0)?.openDocument("(prompt)");
@@ -86,6 +98,7 @@ export class Reader {
    * @throws InputError if the text has fewer than two tokens
    */
   perplexity(text: string): number {
+    check("text", text, aText);
     const ids = this.tokenizer.encode(text);
     const document = { name: "the text", tokens: () => ids };
     const known = this.memorySize > 0 ? this.snapshot() : undefined;
@@ -99,6 +112,8 @@ export class Reader {
    * @throws InputError if the text has fewer than two tokens, or the model, or this reader, has no memory
    */
   async inspect(text: string, options: Omit<InspectOptions, "memorySize" | "known"> = {}): Promise<Inspection> {
+    check("text", text, aText);
+    check("options", options, someOptions);
     return inspect(this.model, this.tokenizer, this.tokenizer.encode(text), { ...options, known: this.snapshot() });
   }
 
@@ -114,13 +129,23 @@ export class Reader {
    */
   restore(snapshot: MemorySnapshot): void {
     this.requireLeisure();
+    requireSnapshot(snapshot);
     requireModel(snapshot, this.fingerprint);
     restoreSnapshot(this.state, 0, snapshot);
   }
 
   /** Gives the memory back; the reader must not be used afterwards. The model stays. */
   release(): void {
-    this.state.release();
+    this.life.end(() => this.kept.release());
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+
+  private get state(): ModelState {
+    this.life.require();
+    return this.kept;
   }
 
   private get memories(): KvMemory[] {
@@ -133,7 +158,9 @@ export class Reader {
   }
 
   private requireLeisure(): void {
-    if (this.atWork) throw new Error("a Reader does one thing at a time; await read() and finish generate() first");
+    this.life.require();
+    if (this.atWork)
+      throw new InputError("a Reader does one thing at a time; await read() and finish generate() first");
   }
 
   private beginWork(): void {
@@ -142,7 +169,7 @@ export class Reader {
   }
 
   private endWork(): void {
-    this.state.endDocument();
     this.atWork = false;
+    if (!this.life.ended) this.state.endDocument();
   }
 }

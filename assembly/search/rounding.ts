@@ -75,29 +75,30 @@ export function quantisedHeadBytes(capacity: i32, width: i32): usize {
 /**
  * Rounds the keys of slots slot, slot + 1, … (modulo `capacity`) of every head of one row: keys [H, capacity, D] as stored →
  * panels [H][capacity / PANEL_KEYS][width / 2][PANEL_KEYS][2] and, behind each head's panels, margins (i16 or i32) [capacity].
- * Returns false if a key is longer than 1, for which the bounds would not hold. `scratch`: quantised_width floats.
+ * Returns how many of them, from the first on, it takes to have seen every key that is longer than 1, for which the bounds
+ * would not hold; 0 if none is. `scratch`: quantised_width floats.
  */
 export function quantise_keys(
   panels: usize, keys: usize, slot: i32, count: i32, heads: i32, width: i32, capacity: i32, half: bool, scratch: usize,
-): bool {
+): i32 {
   const padded = quantised_width(width);
   const headBytes = quantisedHeadBytes(capacity, width);
   const margins = headBytes - <usize>((capacity + PANEL_KEYS - 1) / PANEL_KEYS * PANEL_KEYS * MARGIN_BYTES);
   const ringBytes = storedBytes(<usize>capacity * width, half);
   const largestQuery: f32 = queryScale(padded) * UNIT + mostRounding(padded);
-  let bounded = true;
+  let unbounded = 0;
   for (let head = 0; head < heads; head++, panels += headBytes, keys += ringBytes) {
     let at = slot;
     for (let n = 0; n < count; n++) {
       const key = floatsAt(keys, <usize>at * width, width, half, scratch);
-      if (!(dot(key, key, width) <= UNIT)) bounded = false;
+      if (!(dot(key, key, width) <= UNIT)) unbounded = max(unbounded, n + 1);
       rotate(scratch, key, width, padded);
       const residual = storeKey(panels, at, scratch, padded);
       storeMargin(panels + margins, at, <i32>ceil<f32>(residual * largestQuery) + 1);
       if (++at == capacity) at = 0;
     }
   }
-  return bounded;
+  return unbounded;
 }
 
 @inline

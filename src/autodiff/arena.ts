@@ -5,7 +5,7 @@
  * A first step may take several chunks; the reset melts them into one, so from the second step on the arena stays as it
  * is. Parameters, moments, caches and memories are not here but on the heap itself.
  */
-import { ALIGNMENT } from "../wasm/heap.ts";
+import { ALIGNMENT, OutOfMemoryError } from "../wasm/heap.ts";
 import { heap } from "../wasm/runtime.ts";
 
 const LEAST_CHUNK = 1 << 20;
@@ -45,13 +45,20 @@ class Arena {
   /** Forgets everything; all tensors of the ended epoch are stale. */
   reset(): void {
     this.epoch++;
-    if (this.chunks.length > 1) {
-      const bytes = this.bytesReserved;
-      for (const chunk of this.chunks) heap.release(chunk.address);
-      this.chunks = [{ address: heap.allocate(bytes), bytes }];
-    }
+    if (this.chunks.length > 1) this.melt();
     this.offset = 0;
     this.usedBefore = 0;
+  }
+
+  /** Makes one chunk of all. Where the heap has no such block any more, the next step begins without a chunk. */
+  private melt(): void {
+    const bytes = this.bytesReserved;
+    for (const chunk of this.chunks.splice(0)) heap.release(chunk.address);
+    try {
+      this.chunks.push({ address: heap.allocate(bytes), bytes });
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError)) throw error;
+    }
   }
 
   /** Chunks double, so that a step of any size takes few of them. */

@@ -5,9 +5,11 @@
  * and lets every op add to the gradients of its inputs. Entries keep their sizes and times, so a printed tape is the
  * profile of a step (see `tapeTable`). No op is defined here; no tape crosses a step.
  */
+import { aFunction, check } from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
 import { kernels } from "../wasm/runtime.ts";
 import { arena } from "./arena.ts";
-import { gradient, type Tensor, tensor } from "./tensor.ts";
+import { gradient, requireTensors, type Tensor, tensor } from "./tensor.ts";
 
 /** One recorded op. Times in milliseconds; `backward` is missing for what is only noted, such as a memory lookup. */
 export interface TapeEntry {
@@ -21,8 +23,8 @@ export interface TapeEntry {
 }
 
 /** Thrown when a number that is not finite comes out of an op; names the first op that made one. */
-export class NotFiniteError extends Error {
-  override name = "NotFiniteError";
+export class NotFiniteError extends InputError {
+  override readonly name = "NotFiniteError";
 }
 
 let running = false;
@@ -36,7 +38,8 @@ let walkedBack = false;
  * What is to outlive the step must be copied out (`toArray`, `item`) inside. Steps do not nest.
  */
 export function step<T>(body: () => T): T {
-  if (running) throw new Error("step() inside step(): tensors of the outer step would be freed by the inner one");
+  check("body", body, aFunction);
+  if (running) throw new InputError("step() inside step(): tensors of the outer step would be freed by the inner one");
   running = true;
   lastMark = performance.now();
   try {
@@ -51,6 +54,7 @@ export function step<T>(body: () => T): T {
 
 /** Runs `body` without recording: evaluation and generation save no activations. */
 export function noGrad<T>(body: () => T): T {
+  check("body", body, aFunction);
   const before = recording;
   recording = false;
   try {
@@ -92,7 +96,7 @@ function push(
   inputs: readonly Tensor[],
   backward: (() => void) | undefined,
 ): void {
-  if (!running) throw new Error(`${op}: tensors are made inside step(), where their memory is reclaimed`);
+  if (!running) throw new InputError(`${op}: tensors are made inside step(), where their memory is reclaimed`);
   const now = performance.now();
   entries.push({ op, outputs, inputs, backward, forwardMs: now - lastMark, backwardMs: 0 });
   lastMark = now;
@@ -104,10 +108,15 @@ function push(
  * gradients that the first one left on the way.
  */
 export function backward(y: Tensor, seed: ArrayLike<number> = [1]): void {
-  if (walkedBack)
-    throw new Error("backward() was already called in this step; sum the losses, or take a step for each");
-  walkedBack = true;
+  requireTensors({ y });
+  if (walkedBack) {
+    throw new InputError("backward() was already called in this step; sum the losses, or take a step for each");
+  }
+  if (!entries.some(({ outputs }) => outputs.includes(y))) {
+    throw new InputError(`backward: no op of this step made the tensor of shape [${y.shape}]`);
+  }
   y.grad = tensor(seed, y.shape);
+  walkedBack = true;
   for (let i = entries.length - 1; i >= 0; i--) {
     const entry = entries[i];
     if (entry.backward === undefined || entry.outputs.every((output) => output.grad === undefined)) continue;

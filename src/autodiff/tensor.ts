@@ -2,8 +2,11 @@
  * A tensor: an address in the WebAssembly memory and a shape, row-major, float32.
  *
  * It never holds a typed array, because growing the memory would silently empty it. A step tensor lives in the arena
- * until its step ends and throws when used later; a persistent one stays until `release`. No arithmetic here (see ops/).
+ * until its step ends, a persistent one until its owner is released; both throw when used later. No arithmetic here (see ops/).
  */
+import { check, instance, type Kind, listOf, whole } from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
+import { allOrNothing, Lifetime, type Releasable } from "../base/lifetime.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
 import { arena } from "./arena.ts";
 
@@ -24,20 +27,22 @@ export class Tensor {
   requiresGrad = false;
   /** dLoss/dThis, of the same shape; made by `gradient` when backward first reaches it. */
   grad: Tensor | undefined;
-  private readonly address: number;
-  private readonly epoch: number | undefined;
+  protected readonly address: number;
+  private readonly life: Lifetime | number;
 
-  /** `epoch`: the arena's, for a step tensor; undefined for a persistent one. */
-  constructor(address: number, shape: readonly number[], epoch: number | undefined) {
+  /** `life`: the owner's, for a persistent tensor; the arena's epoch, for one of the running step. */
+  constructor(address: number, shape: readonly number[], life: Lifetime | number) {
     this.address = address;
     this.shape = shape;
     this.size = sizeOf(shape);
-    this.epoch = epoch;
+    this.life = life;
   }
 
-  /** The address of element 0. Throws StaleTensorError after the tensor's step has ended. */
+  /** The address of element 0. Throws StaleTensorError after the tensor's step has ended, ReleasedError after its owner's release. */
   get ptr(): number {
-    if (this.epoch !== undefined && this.epoch !== arena.epoch) {
+    const { life } = this;
+    if (typeof life === "object") life.require();
+    else if (life !== arena.epoch) {
       throw new StaleTensorError(
         `a tensor of shape [${this.shape}] was used after its step had ended; copy it out with toArray() inside the step`,
       );
@@ -52,23 +57,55 @@ export class Tensor {
 
   /** The value of a one-element tensor. */
   item(): number {
-    if (this.size !== 1) throw new Error(`item() wants one element, this tensor has shape [${this.shape}]`);
+    if (this.size !== 1) throw new InputError(`item() wants one element, this tensor has shape [${this.shape}]`);
     return heap.f32(this.ptr, 1)[0];
   }
 
   /** Overwrites the values. Throws when the lengths differ. */
   set(values: ArrayLike<number>): this {
+    check("values", values, numbers);
     if (values.length !== this.size) {
-      throw new Error(`${values.length} values do not fill a tensor of shape [${this.shape}]`);
+      throw new InputError(`${values.length} values do not fill a tensor of shape [${this.shape}]`);
     }
     heap.f32(this.ptr, this.size).set(values);
     return this;
   }
 
   fill(value: number): this {
+    check("value", value, aNumber);
     heap.f32(this.ptr, this.size).fill(value);
     return this;
   }
+}
+
+const aNumber: Kind = { what: "a number", accepts: (value) => typeof value === "number" };
+
+/** Typed arrays of any numbers but bigints, and plain arrays of numbers. NaN and infinities are numbers to an engine. */
+const numbers: Kind = {
+  what: "an array of numbers",
+  accepts: (value) => (Array.isArray(value) ? value.every(aNumber.accepts) : isTypedArray(value)),
+};
+
+function isTypedArray(value: unknown): boolean {
+  return (
+    ArrayBuffer.isView(value) &&
+    !(value instanceof DataView || value instanceof BigInt64Array || value instanceof BigUint64Array)
+  );
+}
+
+/** The shape of a tensor. */
+export const aShape: Kind = listOf(whole(0, 2 ** 32));
+const aTensor: Kind = instance(Tensor, "a Tensor");
+
+/** @throws InputError that names the first of the arguments that is no tensor */
+export function requireTensors(args: Readonly<Record<string, unknown>>): void {
+  for (const name in args) if (!(args[name] instanceof Tensor)) check(name, args[name], aTensor);
+}
+
+/** @throws InputError if the argument called `name` is not a tensor of two axes */
+export function requireMatrix(name: string, value: Tensor): void {
+  requireTensors({ [name]: value });
+  if (value.shape.length !== 2) throw new InputError(`${name}: got the shape [${value.shape}]; it must have two axes`);
 }
 
 /** A tensor of the running step, contents undefined. */
@@ -83,25 +120,52 @@ export function stepZeros(shape: readonly number[]): Tensor {
   return tensor;
 }
 
+/** A tensor that outlives steps, with a block of its own. */
+export class PersistentTensor extends Tensor implements Releasable {
+  private readonly block: Lifetime;
+
+  /** Zeroed. */
+  constructor(shape: readonly number[]) {
+    const life = new Lifetime(`the tensor of shape [${shape}]`);
+    super(heap.allocate(sizeOf(shape) * 4), shape, life);
+    this.block = life;
+    kernels.zero(this.ptr, this.size);
+  }
+
+  /** Gives its block back, and that of its gradient if it has one; the tensor must not be used afterwards. */
+  release(): void {
+    const { grad } = this;
+    this.block.end(() => heap.release(this.address));
+    if (grad instanceof PersistentTensor) grad.release();
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+}
+
 /** A zeroed tensor that outlives steps. */
-export function persistentTensor(shape: readonly number[]): Tensor {
-  const tensor = new Tensor(heap.allocate(sizeOf(shape) * 4), shape, undefined);
-  kernels.zero(tensor.ptr, tensor.size);
-  return tensor;
+export function persistentTensor(shape: readonly number[]): PersistentTensor {
+  return new PersistentTensor(shape);
 }
 
 /** A persistent tensor that gradients flow into. Its gradient is persistent too, and zero. */
-export function parameter(shape: readonly number[], values?: ArrayLike<number>): Tensor {
-  const tensor = persistentTensor(shape);
-  if (values !== undefined) tensor.set(values);
-  tensor.requiresGrad = true;
-  tensor.grad = persistentTensor(shape);
-  return tensor;
+export function parameter(shape: readonly number[], values?: ArrayLike<number>): PersistentTensor {
+  check("shape", shape, aShape);
+  return allOrNothing((own) => {
+    const tensor = own(persistentTensor([...shape]));
+    if (values !== undefined) tensor.set(values);
+    tensor.requiresGrad = true;
+    tensor.grad = persistentTensor(tensor.shape);
+    return tensor;
+  });
 }
 
 /** A step tensor with the given values: constants, masks, test inputs. */
-export function tensor(values: ArrayLike<number>, shape: readonly number[] = [values.length]): Tensor {
-  return stepTensor(shape).set(values);
+export function tensor(values: ArrayLike<number>, shape: readonly number[] = [values?.length]): Tensor {
+  check("values", values, numbers);
+  check("shape", shape, aShape);
+  return stepTensor([...shape]).set(values);
 }
 
 /** Address of a copy of whole numbers (token ids, targets, counts) as i32, good for the running step. */
@@ -114,7 +178,8 @@ export function stepIntegers(values: ArrayLike<number>): number {
 /** Address of x's gradient, to be added to; made and zeroed when first asked for. */
 export function gradient(x: Tensor): number {
   x.grad ??= stepZeros(x.shape);
-  return x.grad.ptr;
+  if (x.grad.size === x.size) return x.grad.ptr;
+  throw new InputError(`a tensor of shape [${x.shape}] cannot have a gradient of shape [${x.grad.shape}]`);
 }
 
 /** [..., C] → [N, C]: how row kernels see a tensor. */

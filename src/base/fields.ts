@@ -4,8 +4,9 @@
  * impossible, is known to the owner of the table: the model's configuration, the options of a training run.
  */
 
-import { nearest } from "./did-you-mean.ts";
+import { isPlainObject, requireKnownKey } from "./check.ts";
 import { InputError } from "./errors.ts";
+import { show } from "./show.ts";
 
 /** A lower and an upper end. `min` and `max` belong to the range, `above` and `below` do not. */
 interface Range {
@@ -39,15 +40,15 @@ export function choice(
 }
 
 /**
- * A value for every key: what `json` (parsed JSON) gives, or the default. Lists of numbers come in ascending order.
- * `source` names the origin in messages, a path or an option. Throws an InputError that names source and key.
+ * A value for every key: what `json` (parsed JSON) gives, or the default where that is nothing, or undefined. Lists of numbers
+ * come in ascending order. `source` names the origin in messages, a path or an option. Throws an InputError that names source and key.
  */
 export function parseFields(fields: Fields, json: unknown, source: string): Record<string, unknown> {
-  if (typeof json !== "object" || json === null || Array.isArray(json)) {
+  if (!isPlainObject(json)) {
     throw new InputError(`${source}: a configuration must be a JSON object of keys and values, not ${show(json)}`);
   }
-  const given = new Map<string, unknown>(Object.entries(json));
-  for (const key of given.keys()) fieldOf(fields, key, source);
+  for (const key of Object.keys(json)) requireKnownKey(source, key, Object.keys(fields));
+  const given = new Map(Object.entries(json).filter(([, value]) => value !== undefined));
   const values = Object.entries(fields).map(([key, field]) => [key, checked(key, field, given, source)]);
   return Object.fromEntries(values);
 }
@@ -85,11 +86,8 @@ function describeRange({ min, above, max, below }: Range): string {
 }
 
 function fieldOf(fields: Fields, key: string, source: string): Field {
-  if (Object.hasOwn(fields, key)) return fields[key];
-  const known = Object.keys(fields);
-  const guess = nearest(key, known);
-  const advice = guess === undefined ? `the keys are ${known.join(", ")}` : `did you mean ${guess}?`;
-  throw new InputError(`${source}: unknown key ${show(key)}; ${advice}`);
+  requireKnownKey(source, key, Object.keys(fields));
+  return fields[key];
 }
 
 /** The value of `key`, or its default. Lists of numbers come back in ascending order, as copies. */
@@ -131,15 +129,4 @@ function parseValue(text: string, field: Field): unknown {
     if (error instanceof SyntaxError) return text;
     throw error;
   }
-}
-
-/** The value as it would stand in JSON, cut to a length that fits a message, and of what is nested only what it is. */
-function show(value: unknown): string {
-  const text = Array.isArray(value) ? `[${value.slice(0, 60).map(showItem)}]` : showItem(value);
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
-}
-
-function showItem(value: unknown): string {
-  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "[…]" : "{…}";
-  return typeof value === "string" ? JSON.stringify(value.slice(0, 60)) : String(value);
 }

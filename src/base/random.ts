@@ -4,10 +4,17 @@
  * Its state is four integers that a checkpoint can keep, so a resumed run draws the same numbers. Dropout has a generator
  * of its own, counter-based, inside the kernels. Not for cryptography.
  */
+import { aSeed, check, type Kind, whole } from "./check.ts";
 import { cos, log } from "./portable-math.ts";
 
 /** The whole state of a generator, as JSON can keep it. */
 export type RandomState = readonly [number, number, number, number];
+
+const isWord = whole(0, 2 ** 32 - 1).accepts;
+export const aRandomState: Kind = {
+  what: "an array of four whole numbers below 2^32",
+  accepts: (value) => Array.isArray(value) && value.length === 4 && value.every(isWord),
+};
 
 export class Random {
   private a = 0;
@@ -15,7 +22,9 @@ export class Random {
   private c = 0;
   private counter = 1;
 
+  /** @param seed a whole number from 0 on */
   constructor(seed: number) {
+    check("seed", seed, aSeed);
     this.a = seed >>> 0;
     this.b = Math.floor(seed / 2 ** 32) >>> 0;
     for (let i = 0; i < 16; i++) this.uint32();
@@ -23,6 +32,7 @@ export class Random {
 
   /** Goes on from a state that `state` returned. */
   static from(state: RandomState): Random {
+    check("state", state, aRandomState);
     const random = new Random(0);
     [random.a, random.b, random.c, random.counter] = state;
     return random;

@@ -62,6 +62,7 @@ const PLAIN = ["InputError", "OutOfMemoryError", "NotFiniteError", "ThreadDeathE
 /** One line for what the user has to know, the stack trace of what is a bug. */
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  if (codeOf(error) === "ENOSPC") return lackOf("output", error); // thrown by Deno; files have sentences
   return PLAIN.includes(error.name) ? printable(error.message) : (error.stack ?? error.message);
 }
 
@@ -70,8 +71,12 @@ function endForLackOf(stream: string): (error: Error) => void {
   return (error) => {
     if (codeOf(error) === "EPIPE") process.exit();
     process.exitCode = 1;
-    printError(`cannot write to standard ${stream}: ${reasonOf(error)}`, () => process.exit(1));
+    printError(lackOf(stream, error), () => process.exit(1));
   };
+}
+
+function lackOf(stream: string, error: Error): string {
+  return `cannot write to standard ${stream}: ${reasonOf(error)}`;
 }
 
 process.stdout.on("error", endForLackOf("output"));

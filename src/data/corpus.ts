@@ -5,10 +5,23 @@
  * other, as the paper treats a repository (section 4.1). Which files are looked at is decided in directory.ts; shuffling, and
  * cutting into segments, is left to batches.ts.
  */
+import {
+  aFunction,
+  aName,
+  aPath,
+  aText,
+  check,
+  checkOptions,
+  type Kinds,
+  listOf,
+  optional,
+  someObject,
+  withMethods,
+} from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { pathText } from "../platform/path-bytes.ts";
 import { isStream } from "../platform/read-file.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
+import { aTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { type EntryFiles, endingIn, entriesIn, type Selection, visible } from "./directory.ts";
 import { BinaryFileError, readTextFile } from "./text-file.ts";
 
@@ -35,12 +48,21 @@ export interface DirectoryOptions {
   onBinary?: (path: string) => void;
 }
 
+const documentKinds: Kinds<Document> = { name: aName, files: listOf(aPath), text: optional(aText) };
+const directoryKinds: Kinds<DirectoryOptions> = {
+  extensions: optional(listOf(aText)),
+  selection: optional(withMethods("a selection of files", "chooses")),
+  onBinary: optional(aFunction),
+};
+
 /**
  * The documents in a directory, by name; a sub-directory without a file to read is none. Every file is read once, so that
  * one which is binary or not UTF-8 is found here and not in the middle of training.
  * @throws InputError if the directory is missing, or holds no document
  */
 export function documentsInDirectory(directory: string, options: DirectoryOptions = {}): Document[] {
+  check("directory", directory, aPath);
+  checkOptions("options", options, directoryKinds);
   const { extensions, selection = extensions === undefined ? visible : endingIn(extensions), onBinary } = options;
   const advice = "it must have text files, one a document";
   const entries = entriesIn(directory, selection);
@@ -55,6 +77,7 @@ export function documentsInDirectory(directory: string, options: DirectoryOption
  * ones as well, only then.
  */
 export function documentsFromFiles(paths: readonly string[]): Document[] {
+  check("paths", paths, listOf(aPath));
   return paths.map((path) => {
     const document = { name: pathText(path), files: [path] };
     const once = isStream(path);
@@ -64,7 +87,9 @@ export function documentsFromFiles(paths: readonly string[]): Document[] {
 }
 
 /** The text of a document, read anew at every call. */
-export function textOf({ name, files, text }: Document): string {
+export function textOf(document: Document): string {
+  checkOptions("document", document, documentKinds);
+  const { name, files, text } = document;
   return text ?? joined(name, () => files.map((file) => readTextFile(file)));
 }
 
@@ -95,6 +120,9 @@ function joined(name: string, texts: () => readonly string[]): string {
 
 /** The documents' tokens, made when they are first asked for. */
 export function tokenizeDocuments(documents: readonly Document[], tokenizer: Tokenizer): TokenizedDocument[] {
+  check("documents", documents, listOf(someObject));
+  for (const document of documents) checkOptions("document", document, documentKinds);
+  check("tokenizer", tokenizer, aTokenizer);
   return documents.map((document) => tokenizedText(document.name, () => textOf(document), tokenizer));
 }
 

@@ -2,6 +2,9 @@
  * JSON from files, parsed strictly. What a file of ours holds is written once and read by many: a key that comes twice, a
  * number that no float can hold or nesting without end is damage or malice, and refused, where JSON.parse would go on.
  */
+import { aName, isPlainObject } from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
+import { show } from "../base/show.ts";
 import { JsonScanner } from "./json-scanner.ts";
 
 /** Deeper than any file that is read here, and far from what the stack can hold. */
@@ -13,6 +16,27 @@ export function parseJson(text: string, complaint: string): unknown {
   const value = readValue(scan, DEEPEST);
   scan.end("the text");
   return value;
+}
+
+/**
+ * Checks what a program gives as parsed JSON: only what `parseJson` could have returned, and so what a file can hold. A key
+ * that is undefined counts as left out.
+ * @throws InputError that begins with `complaint`
+ */
+export function requireJson(value: unknown, complaint: string): void {
+  requireJsonWithin(value, complaint, DEEPEST);
+}
+
+function requireJsonWithin(value: unknown, complaint: string, depth: number): void {
+  if (value === null || typeof value === "boolean" || aName.accepts(value) || Number.isFinite(value)) return;
+  const nested = Array.isArray(value) || isPlainObject(value);
+  if (!nested) throw new InputError(`${complaint}: JSON has no place for ${show(value)}`);
+  if (depth === 0) throw new InputError(`${complaint}: it is nested more than ${DEEPEST} levels deep`);
+  for (const [key, item] of Object.entries(value)) {
+    if (item === undefined && !Array.isArray(value)) continue; // left out, as JSON.stringify sees it
+    if (!aName.accepts(key)) throw new InputError(`${complaint}: JSON has no place for the key ${show(key)}`);
+    requireJsonWithin(item, complaint, depth - 1);
+  }
 }
 
 /** The next value, which may be nested `depth` levels deep. */

@@ -6,6 +6,21 @@
  * The reader trusts nothing: whatever does not fit is an InputError that names file and tensor, and it never allocates
  * more than the file's own size justifies. It opens no files and knows nothing of models.
  */
+import {
+  aByteArray,
+  aName,
+  aText,
+  check,
+  checkOptions,
+  instance,
+  type Kind,
+  type Kinds,
+  listOf,
+  oneOf,
+  someObject,
+  someOptions,
+  whole,
+} from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { quote } from "./json-scanner.ts";
 import { refuseMistakenFile } from "./mistaken-file.ts";
@@ -38,6 +53,14 @@ const LENGTH_BYTES = 8;
 /** Of a header only as much is looked at to tell that it is none. */
 const LOOKED_AT = 4096;
 
+const arraysOf = {
+  F32: Float32Array,
+  F16: Uint16Array,
+  I32: Int32Array,
+  U32: Uint32Array,
+  I64: BigInt64Array,
+  U8: Uint8Array,
+} as const;
 const bytesPerElement: Readonly<Record<keyof Arrays, number>> = { F32: 4, F16: 2, I32: 4, U32: 4, I64: 8, U8: 1 };
 
 /**
@@ -45,6 +68,8 @@ const bytesPerElement: Readonly<Record<keyof Arrays, number>> = { F32: 4, F16: 2
  * `source` names the file in messages. Throws an InputError for anything but a whole and consistent file.
  */
 export function readSafetensors(bytes: Uint8Array, source: string): SafetensorsFile {
+  check("bytes", bytes, aByteArray);
+  check("source", source, aText);
   const headerEnd = LENGTH_BYTES + requireSafetensors(bytes, bytes.length, source);
   const { entries, metadata } = parseHeader(decodeText(bytes.subarray(LENGTH_BYTES, headerEnd), source), source);
   const body = bytes.subarray(headerEnd);
@@ -56,12 +81,15 @@ export function readSafetensors(bytes: Uint8Array, source: string): SafetensorsF
 
 /**
  * The file that holds `tensors` and `metadata`. Data come in order of falling element size, then of insertion, which
- * together with a header padded to 8 bytes aligns every tensor. A wrong shape is a bug of the caller: a plain Error.
+ * together with a header padded to 8 bytes aligns every tensor.
+ * @throws InputError for what `readSafetensors` would not read again: a shape that does not fit, half of a character
  */
 export function writeSafetensors(
   tensors: ReadonlyMap<string, StoredTensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
+  requireStoredTensors(tensors);
+  requireMetadata(metadata);
   const ordered = [...tensors].sort(([, a], [, b]) => bytesPerElement[b.dtype] - bytesPerElement[a.dtype]);
   const header = encodeHeader(ordered, metadata);
   const total = ordered.reduce((sum, [, { data }]) => sum + data.byteLength, LENGTH_BYTES + header.length);
@@ -74,6 +102,38 @@ export function writeSafetensors(
     at += data.byteLength;
   }
   return bytes;
+}
+
+const tensorMap: Kind = instance(Map, "a Map from names to tensors");
+const tensorKinds: Kinds<StoredTensor> = {
+  dtype: oneOf(...Object.keys(bytesPerElement)),
+  shape: listOf(whole(0)),
+  data: someObject,
+};
+
+/** @throws InputError that names the tensor which is none, or could not be stored */
+export function requireStoredTensors(tensors: ReadonlyMap<string, StoredTensor>): void {
+  check("tensors", tensors, tensorMap);
+  for (const [name, tensor] of tensors) {
+    check("the name of a tensor", name, aName);
+    if (name === "__metadata__") {
+      throw new InputError("a tensor cannot be called __metadata__, the format's own name");
+    }
+    checkOptions(`tensor ${quote(name)}`, tensor, tensorKinds);
+    const { dtype, shape, data } = tensor;
+    check(`the data of tensor ${quote(name)}`, data, instance(arraysOf[dtype], `of the class ${arraysOf[dtype].name}`));
+    if (elementCount(shape) !== data.length) {
+      throw new InputError(`tensor ${quote(name)} has ${data.length} elements, not those of shape [${shape}]`);
+    }
+  }
+}
+
+function requireMetadata(metadata: Readonly<Record<string, string>>): void {
+  check("metadata", metadata, someOptions);
+  for (const [key, text] of Object.entries(metadata)) {
+    check("a key of the metadata", key, aName);
+    check(`metadata of ${quote(key)}`, text, aName);
+  }
 }
 
 /** The tensor of floats, or of the bits of half floats. */
@@ -192,16 +252,15 @@ function encodeHeader(
 ): Uint8Array {
   let end = 0;
   const entries = ordered.map(([name, { dtype, shape, data }]) => {
-    if (name === "__metadata__") throw new Error("a tensor cannot be called __metadata__, the format's own name");
-    if (elementCount(shape) !== data.length) {
-      throw new Error(`tensor ${quote(name)} has ${data.length} elements, not those of shape [${shape}]`);
-    }
     const begin = end;
     end += data.byteLength;
     return [name, { dtype, shape, data_offsets: [begin, end] }];
   });
   const described = Object.keys(metadata).length === 0 ? entries : [["__metadata__", metadata], ...entries];
   const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(described)));
+  if (json.length > LONGEST_HEADER) {
+    throw new InputError(`the header would be ${json.length} bytes, at most ${LONGEST_HEADER} are possible`);
+  }
   const header = new Uint8Array(Math.ceil(json.length / 8) * 8).fill(0x20);
   header.set(json);
   return header;

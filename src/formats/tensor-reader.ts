@@ -4,12 +4,9 @@
  * match a model exactly.
  */
 import { InputError } from "../base/errors.ts";
-import { asFloats, type StoredNumbers } from "../wasm/half.ts";
+import { asFloats, firstNotFinite, type StoredNumbers } from "../wasm/half.ts";
 import { quote } from "./json-scanner.ts";
 import type { StoredTensor } from "./safetensors.ts";
-
-/** The bits of a half's exponent, all set in a NaN or an infinity. */
-const HALF_EXPONENT = 0x7c00;
 
 export class TensorReader {
   /** The file, as messages name it. */
@@ -85,14 +82,4 @@ export class TensorReader {
   private refuseDtype(name: string, { dtype }: StoredTensor, wanted: string): never {
     throw new InputError(`${this.source}: tensor ${quote(name)} has dtype ${dtype}, it should be ${wanted}`);
   }
-}
-
-/** Which of the numbers is the first NaN or infinity, −1 if none is. */
-function firstNotFinite(numbers: StoredNumbers): number {
-  const halves = numbers instanceof Uint16Array;
-  for (let i = 0; i < numbers.length; i++) {
-    const finite = halves ? (numbers[i] & HALF_EXPONENT) !== HALF_EXPONENT : Number.isFinite(numbers[i]);
-    if (!finite) return i;
-  }
-  return -1;
 }

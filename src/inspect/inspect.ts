@@ -4,13 +4,26 @@
  * inspection-summary.ts.
  */
 import { breathe } from "../base/breathe.ts";
+import {
+  aFunction,
+  aName,
+  check,
+  checkOptions,
+  type Kinds,
+  optional,
+  someObject,
+  tokenIds,
+  whole,
+} from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
+import { allOrNothing } from "../base/lifetime.ts";
 import { type MemorySnapshot, requireModel, requireTokens, restoreSnapshot } from "../memory/snapshot.ts";
-import type { SourceTable } from "../memory/sources.ts";
+import { requireSnapshot } from "../memory/snapshot-check.ts";
+import type { SourceTable } from "../memory/source-table.ts";
 import { fingerprint } from "../model/fingerprint.ts";
 import { targetLosses } from "../model/losses.ts";
-import type { ModelState } from "../model/state.ts";
-import type { Transformer } from "../model/transformer.ts";
+import { aMemorySize, type ModelState } from "../model/state.ts";
+import { requireVocabulary, type Transformer } from "../model/transformer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type MemoryHead, RetrievalWatch } from "./retrieval-watch.ts";
 import type { RetrievedPairs } from "./retrieved-pairs.ts";
@@ -53,21 +66,36 @@ export interface InspectOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+const inspectKinds: Kinds<InspectOptions> = {
+  name: optional(aName),
+  memorySize: optional(aMemorySize),
+  known: optional(someObject),
+  top: optional(whole(1, 2 ** 16 - 1)),
+  onProgress: optional(aFunction),
+};
+
 /** @throws InputError if the model has no memory, the document nothing to predict, or another model made what is known */
 export async function inspect(
   model: Transformer,
   tokenizer: Tokenizer,
   ids: Int32Array,
-  { name = "", memorySize, known, top = 8, onProgress }: InspectOptions = {},
+  options: InspectOptions = {},
 ): Promise<Inspection> {
+  requireVocabulary(model, tokenizer);
+  check("ids", ids, tokenIds);
+  checkOptions("inspection options", options, inspectKinds);
+  const { name = "", memorySize, known, top = 8, onProgress } = options;
   if (known !== undefined) {
+    requireSnapshot(known);
     requireModel(known, fingerprint(model));
     requireTokens(known, tokenizer.vocabSize);
   }
   const predictions = ids.length - 1;
   if (predictions < 1) throw new InputError(`a document of ${ids.length} tokens has nothing to predict or inspect`);
-  const state = model.newState({ rows: 1, memorySize: memorySize ?? known?.size, tokenizer });
-  const forgetful = model.newState({ rows: 1, memorySize: 0 });
+  const [state, forgetful] = allOrNothing((own) => [
+    own(model.newState({ rows: 1, memorySize: memorySize ?? known?.size, tokenizer })),
+    own(model.newState({ rows: 1, memorySize: 0 })),
+  ]);
   try {
     const [memory] = state.memories.values(); // all remember the same tokens
     if (memory === undefined) throw new InputError("the model reads without a memory, so there is nothing to inspect");

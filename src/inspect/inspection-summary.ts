@@ -2,8 +2,10 @@
  * What an inspection adds up to (paper, section 4.6): which tokens gain from the memory, by what they are, how often they
  * were seen before and how far back the memory went for them, and which documents it asked.
  */
+import { check, type Kind, listOf, oneOf, someObject, whole } from "../base/check.ts";
 import { type Word, wordKinds } from "../text/words.ts";
 import type { Inspection } from "./inspect.ts";
+import { RetrievedPairs } from "./retrieved-pairs.ts";
 
 /** Predictions that have something in common. */
 export interface TokenGroup {
@@ -35,6 +37,18 @@ export interface InspectionSummary {
   readonly mostGained: readonly number[];
 }
 
+const anInspection: Kind = {
+  what: "what inspect() returned",
+  accepts(value) {
+    const { ids, nats, natsWithout, received, retrieved, earlier }: Partial<Inspection> = Object(value);
+    return (
+      [ids, nats, natsWithout, received].every(ArrayBuffer.isView) &&
+      retrieved instanceof RetrievedPairs &&
+      earlier !== undefined
+    );
+  },
+};
+
 /** Where a token has no best pair. */
 const NOTHING = Number.NaN;
 
@@ -55,6 +69,10 @@ const DISTANCES: readonly Range[] = Array.from({ length: 25 }, (_, power) => [2 
  * @param gained how many tokens `mostGained` has at most
  */
 export function summarize(inspection: Inspection, words: readonly Word[], gained: number): InspectionSummary {
+  check("inspection", inspection, anInspection);
+  check("words", words, listOf(someObject));
+  check("words.length", words.length, oneOf(inspection.ids.length));
+  check("gained", gained, whole(0));
   const { ids, retrieved } = inspection;
   const predicted = Array.from({ length: ids.length - 1 }, (_, i) => i + 1);
   const group = (name: string, has: (token: number) => boolean) => groupOf(inspection, name, predicted.filter(has));

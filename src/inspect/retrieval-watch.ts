@@ -2,7 +2,8 @@
  * Writes down what the memory layers retrieve while a document is read: the observer behind inspect.ts. It turns slots of
  * a ring, which are used again and again, into places in the document.
  */
-import type { SourceLog, SourceTable } from "../memory/sources.ts";
+import type { SourceTable } from "../memory/source-table.ts";
+import type { SourceLog } from "../memory/sources.ts";
 import type { SegmentInput } from "../model/segment.ts";
 import type { ModelState } from "../model/state.ts";
 import type { Transformer } from "../model/transformer.ts";

@@ -1,13 +1,14 @@
 /** What a memory costs in bytes, told before anything is allocated, and the refusal of one that cannot fit. */
 import { InputError } from "../base/errors.ts";
 import { heap } from "../wasm/runtime.ts";
+import { type MemoryOptions, type MemoryShape, requireMemoryOptions } from "./options.ts";
 import { ringBytes } from "./ring.ts";
 import { invertedIndexBytes } from "./search/inverted.ts";
 import { quantisedIndexBytes } from "./search/quantised.ts";
-import type { MemoryOptions, MemoryShape } from "./shape.ts";
 
 /** Bytes of WebAssembly memory that a KvMemory of this shape takes: its `bytes`. */
 export function memoryBytes(shape: MemoryShape, options: Partial<MemoryOptions> = {}): number {
+  requireMemoryOptions(shape, options);
   return ringBytes(shape, options.dtype) + indexBytes(shape, options);
 }
 

@@ -1,16 +1,24 @@
 /** Memories on disk: what memory-file.ts makes of them, written beside and renamed, so that a file is never half new. */
+import { aPath, check } from "../base/check.ts";
 import { writeFileAtomic } from "../platform/atomic-write.ts";
 import { readFile } from "../platform/read-file.ts";
 import { decodeMemory, encodeMemory, requireMemoryFile } from "./memory-file.ts";
 import type { MemorySnapshot } from "./snapshot.ts";
 
-/** Replaces the file at `path`, customarily `NAME.memory.safetensors`, all at once. */
+/**
+ * Replaces the file at `path`, customarily `NAME.memory.safetensors`, all at once.
+ * @throws InputError if the file cannot be written, or the snapshot is what no file can hold
+ */
 export function writeMemory(path: string, snapshot: MemorySnapshot): void {
+  check("path", path, aPath);
   writeFileAtomic(path, encodeMemory(snapshot));
 }
 
 /** @throws InputError if the file is missing, truncated or altered, or is not a memory's */
 export function readMemory(path: string): MemorySnapshot {
-  const check = (beginning: Uint8Array, size = Number.POSITIVE_INFINITY) => requireMemoryFile(beginning, size, path);
-  return decodeMemory(readFile(path, Infinity, { check }), path);
+  check("path", path, aPath);
+  const reading = {
+    check: (beginning: Uint8Array, size = Number.POSITIVE_INFINITY) => requireMemoryFile(beginning, size, path),
+  };
+  return decodeMemory(readFile(path, Infinity, reading), path);
 }

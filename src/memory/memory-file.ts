@@ -6,6 +6,7 @@
  * covers every byte of the file but its own digits, so a file that was altered anywhere is refused. Nothing is opened here,
  * nothing judged but the file itself.
  */
+import { aByteArray, aText, check } from "../base/check.ts";
 import { digest } from "../base/digest.ts";
 import { InputError } from "../base/errors.ts";
 import { type Field, integer, parseFields } from "../base/fields.ts";
@@ -20,7 +21,8 @@ import {
 } from "../formats/safetensors.ts";
 import { TensorReader } from "../formats/tensor-reader.ts";
 import type { MemorySnapshot } from "./snapshot.ts";
-import { type SourceTable, sourceFields } from "./sources.ts";
+import { FINGERPRINT, MOST_APPENDED, MOST_LAYER, MOST_PAIRS, requireSnapshot } from "./snapshot-check.ts";
+import { requireOrder, type SourceTable, sourceFields } from "./source-table.ts";
 
 const FORMAT = "memorizing-memory";
 const VERSION = "1";
@@ -44,20 +46,24 @@ const shapeFields: Readonly<Record<keyof Shape, Field>> = {
   heads: integer(1, 1, 2 ** 16, "H"),
   width: integer(1, 1, 2 ** 20, "D"),
   size: integer(1, 1, 2 ** 31, "M"),
-  length: integer(0, 0, 2 ** 31, "n, pairs of each layer and head"),
-  appended: integer(0, 0, 2 ** 48, "pairs that were ever remembered"),
-  layers: { kind: "integers", default: [], min: 0, max: 2 ** 16, about: "layers that remember" },
+  length: integer(0, 0, MOST_PAIRS, "n, pairs of each layer and head"),
+  appended: integer(0, 0, MOST_APPENDED, "pairs that were ever remembered"),
+  layers: { kind: "integers", default: [], min: 0, max: MOST_LAYER, about: "layers that remember" },
 };
 
-/** The file that holds `snapshot`. */
+/**
+ * The file that holds `snapshot`, from which `decodeMemory` gets the same.
+ * @throws InputError that names what no file can hold
+ */
 export function encodeMemory(snapshot: MemorySnapshot): Uint8Array {
+  requireSnapshot(snapshot);
   const { model, heads, width, size, length, appended, layers, sources } = snapshot;
   const shape: Shape = { heads, width, size, length, appended, layers: [...layers.keys()] };
   const bytes = writeSafetensors(tensorsOf(snapshot), {
     checksum: "0".repeat(CHECKSUM_DIGITS), // to be replaced
     format: FORMAT,
     version: VERSION,
-    ...(model && { model }),
+    ...(model !== undefined && { model }),
     shape: JSON.stringify(shape),
     ...(sources && { documents: JSON.stringify(sources.documents) }),
   });
@@ -70,6 +76,8 @@ export function encodeMemory(snapshot: MemorySnapshot): Uint8Array {
  * @throws InputError for anything but the whole, unaltered file of a memory
  */
 export function decodeMemory(bytes: Uint8Array, name: string): MemorySnapshot {
+  check("bytes", bytes, aByteArray);
+  check("name", name, aText);
   const { tensors, metadata } = readSafetensors(bytes, name);
   checkFile(bytes, metadata, name);
   const shape = parseFields(shapeFields, parsed(metadata.shape, name), name) as unknown as Shape;
@@ -110,14 +118,15 @@ export function beginsAsMemory(bytes: Uint8Array): boolean {
 }
 
 function checkFile(bytes: Uint8Array, metadata: Record<string, string>, name: string): void {
-  const { format, version, checksum, model = "" } = metadata;
+  const { format, version, checksum, model } = metadata;
   if (format !== FORMAT) throw noMemory(name);
   if (version !== VERSION) {
     throw new InputError(
       `${name} has version ${quote(String(version))} of its format, but only version ${VERSION} can be read`,
     );
   }
-  if (!/^\w{0,64}$/.test(model)) throw new InputError(`${name}: ${quote(model)} is no fingerprint of a model`);
+  if (model !== undefined && !FINGERPRINT.test(model))
+    throw new InputError(`${name}: ${quote(model)} is no fingerprint of a model`);
   const beginning = new TextDecoder().decode(bytes.subarray(8, CHECKSUM_AT));
   if (beginning === BEGINNING && checksum === checksumOf(bytes)) return;
   throw new InputError(`${name} was altered after it had been written: its checksum does not fit; make it anew`);
@@ -157,12 +166,6 @@ function sourcesIn(reader: TensorReader, length: number, documents: unknown): So
   };
   requireOrder(columns, reader.source);
   return { documents, columns };
-}
-
-/** Documents must come one after the other, and no token's text end before it begins. */
-function requireOrder({ document, begin, end }: SourceTable["columns"], name: string): void {
-  const place = document.findIndex((number, n) => number < (document[n - 1] ?? 0) || end[n] < begin[n]);
-  if (place >= 0) throw new InputError(`${name}: the source of pair ${place} cannot come after the one before it`);
 }
 
 function parsed(text: string | undefined, name: string): unknown {

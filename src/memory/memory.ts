@@ -6,17 +6,38 @@
  */
 import type { Neighbours } from "../autodiff/ops/retrieved.ts";
 import { note } from "../autodiff/tape.ts";
-import { stepIntegers, stepZeros, type Tensor } from "../autodiff/tensor.ts";
+import { requireTensors, stepIntegers, stepZeros, type Tensor } from "../autodiff/tensor.ts";
+import { check, type Kind, whole, withDefaults } from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
+import { allOrNothing, Lifetime } from "../base/lifetime.ts";
+import { heap, kernels } from "../wasm/runtime.ts";
 import { requireRoom } from "./bytes.ts";
+import { requireContents } from "./contents-check.ts";
+import {
+  type MemoryContents,
+  type MemoryOptions,
+  type MemoryShape,
+  memoryDefaults,
+  type SearchOptions,
+} from "./options.ts";
 import { pairInSlot, Ring } from "./ring.ts";
 import { bucketedIndex } from "./search/bucketed.ts";
 import { exactIndex } from "./search/exact.ts";
 import { invertedIndex } from "./search/inverted.ts";
 import type { FallbackCount, KeyIndex } from "./search/key-index.ts";
 import { quantisedIndex } from "./search/quantised.ts";
-import type { MemoryContents, MemoryOptions, MemoryShape, SearchOptions } from "./shape.ts";
 
-const defaults: MemoryOptions = { kind: "exact", bucketsPerNeighbour: 4, lists: 0, probes: 32, dtype: "float32" };
+const aCount = whole(0, 2 ** 31);
+const aTopk = whole(1, 2 ** 16);
+
+/** The address of so many floats. */
+function addressOf(floats: number): Kind {
+  return {
+    what: `an address of ${floats} floats in the heap`,
+    accepts: (value) =>
+      typeof value === "number" && value % 4 === 0 && value >= 0 && value + floats * 4 <= heap.memory.buffer.byteLength,
+  };
+}
 
 function makeIndex(ring: Ring, { kind, bucketsPerNeighbour, lists, probes }: SearchOptions): KeyIndex {
   switch (kind) {
@@ -31,18 +52,35 @@ function makeIndex(ring: Ring, { kind, bucketsPerNeighbour, lists, probes }: Sea
   }
 }
 
+/** What a memory consists of. */
+interface Parts {
+  readonly ring: Ring;
+  readonly index: KeyIndex;
+  readonly oracle: KeyIndex;
+}
+
 export class KvMemory {
-  private readonly ring: Ring;
-  private readonly index: KeyIndex;
-  private readonly oracle: KeyIndex;
+  private readonly parts: Parts;
+  private readonly life = new Lifetime("this memory");
 
   /** @throws InputError if it cannot fit into what is left of the WebAssembly memory; `memoryBytes` tells what it takes */
   constructor(shape: MemoryShape, options: Partial<MemoryOptions> = {}) {
     requireRoom(shape, options);
-    const chosen = { ...defaults, ...options };
-    this.ring = new Ring(shape, chosen.dtype);
-    this.index = makeIndex(this.ring, chosen);
-    this.oracle = exactIndex(this.ring);
+    const chosen = withDefaults(memoryDefaults, options);
+    this.parts = allOrNothing((own) => {
+      const ring = own(new Ring(shape, chosen.dtype));
+      return { ring, index: own(makeIndex(ring, chosen)), oracle: exactIndex(ring) };
+    });
+  }
+
+  private get ring(): Ring {
+    this.life.require();
+    return this.parts.ring;
+  }
+
+  private get index(): KeyIndex {
+    this.life.require();
+    return this.parts.index;
   }
 
   /** M, pairs that a head remembers; older ones fall out first. */
@@ -72,6 +110,7 @@ export class KvMemory {
 
   /** Pairs that each head of row `row` remembers now, 0 to M. */
   length(row: number): number {
+    this.requireRow(row);
     return this.ring.length(row);
   }
 
@@ -82,27 +121,40 @@ export class KvMemory {
 
   /** Pairs that row `row` was ever given in its document, those that fell out included. */
   appended(row: number): number {
+    this.requireRow(row);
     return this.ring.appended(row);
   }
 
   /** Which pair of those ever appended to the row, counted from 0, lies in `slot`. */
   serial(row: number, slot: number): number {
+    this.requireSlot(slot);
     return pairInSlot(slot, this.appended(row), this.capacity);
   }
 
   /** A copy of the value [D] of one head in `slot`. */
   value(row: number, head: number, slot: number): Float32Array {
+    this.requireRow(row);
+    check("head", head, whole(0, this.heads - 1));
+    this.requireSlot(slot);
     return this.ring.value(row, head, slot);
   }
 
   /** Forgets everything in one row: its next document begins. */
   reset(row: number): void {
+    this.requireRow(row);
     this.ring.reset(row);
     this.index.reset(row);
   }
 
-  /** Remembers `count` pairs of one row; keys and values are addresses of [count, H, D] floats, oldest first. */
+  /**
+   * Remembers `count` pairs of one row; keys and values are addresses of [count, H, D] floats, oldest first.
+   * @throws InputError if one of them is not finite, for no file could keep it; nothing is remembered then
+   */
   append(row: number, keys: number, values: number, count: number): void {
+    this.requireRow(row);
+    check("count", count, aCount);
+    this.requireFinite("keys", keys, count);
+    this.requireFinite("values", values, count);
     this.ring.append(row, keys, values, count);
     this.index.appended(row, count);
   }
@@ -118,13 +170,17 @@ export class KvMemory {
 
   /** What `lookup` would return if the search were exact. */
   lookupExactly(queries: Tensor, topk: number, reach?: ArrayLike<number>): Neighbours {
-    return this.search(this.oracle, queries, topk, reach);
+    return this.search(this.parts.oracle, queries, topk, reach);
   }
 
   private search(index: KeyIndex, queries: Tensor, topk: number, reach?: ArrayLike<number>): Neighbours {
-    const { rows, heads, capacity, half, keys, values } = this.ring;
+    const { rows, heads, width, capacity, half, keys, values } = this.ring;
+    requireTensors({ queries });
+    check("topk", topk, aTopk);
     const [batch, segment] = queries.shape;
-    if (batch !== rows) throw new Error(`memory lookup: queries of ${batch} rows, but the memory has ${rows}`);
+    if (queries.shape.length !== 3 || batch !== rows || queries.shape[2] !== heads * width) {
+      throw new InputError(`queries: got the shape [${queries.shape}]; it must be [${rows}, T, ${heads * width}]`);
+    }
     const scores = stepZeros([rows, segment, heads, topk]); // beyond what is stored they stay 0
     const slots = stepIntegers(new Int32Array(scores.size));
     index.search({ scores: scores.ptr, slots, queries, topk, reach });
@@ -136,6 +192,7 @@ export class KvMemory {
 
   /** A copy of what one row remembers. */
   contents(row: number): MemoryContents {
+    this.requireRow(row);
     return { keys: this.ring.copyOut(row, this.ring.keys), values: this.ring.copyOut(row, this.ring.values) };
   }
 
@@ -143,16 +200,46 @@ export class KvMemory {
    * Puts a row back to where it had `contents` and had been given `appended` pairs; lookups are then the same to the bit.
    * Contents of a smaller memory leave room for more, of those of a larger one the newest stay; those of another dtype are
    * converted.
+   * @throws InputError if the contents are not those of `heads` heads of width `width`, or not finite
    */
-  restore(row: number, appended: number, { keys, values }: MemoryContents): void {
+  restore(row: number, appended: number, contents: MemoryContents): void {
+    this.requireRow(row);
+    requireContents(contents, this.heads, this.width);
+    const { keys, values } = contents;
+    check("appended", appended, whole(keys.length / this.heads / this.width));
     this.ring.copyIn(row, appended, keys, values);
     this.index.reset(row);
     this.index.appended(row, this.length(row));
   }
 
+  private requireRow(row: number): void {
+    const { rows } = this.ring;
+    if (!(Number.isInteger(row) && row >= 0 && row < rows)) check("row", row, whole(0, rows - 1));
+  }
+
+  private requireSlot(slot: number): void {
+    const { capacity } = this.ring;
+    if (!(Number.isInteger(slot) && slot >= 0 && slot < capacity)) check("slot", slot, whole(0, capacity - 1));
+  }
+
+  /** @throws InputError if that is no address of finite [count, H, D] floats */
+  private requireFinite(name: string, address: number, count: number): void {
+    const floats = count * this.heads * this.width;
+    check(name, address, addressOf(floats));
+    if (kernels.all_finite(address, floats)) return;
+    const place = heap.f32(address, floats).findIndex((number) => !Number.isFinite(number));
+    throw new InputError(`${name}: number ${place} is ${heap.f32(address, floats)[place]}; it must be finite`);
+  }
+
   /** Gives the storage back; the memory must not be used afterwards. */
   release(): void {
-    this.ring.release();
-    this.index.release();
+    this.life.end(() => {
+      this.parts.ring.release();
+      this.parts.index.release();
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
   }
 }

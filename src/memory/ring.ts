@@ -7,8 +7,9 @@
  * forgets; it does not search.
  */
 import { asFloats, asHalves, type StoredNumbers } from "../wasm/half.ts";
+import { ALIGNMENT } from "../wasm/heap.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
-import type { MemoryDtype, MemoryShape } from "./shape.ts";
+import type { MemoryDtype, MemoryShape } from "./options.ts";
 
 /** The visible slots of a row in order of age: [begin, begin + older), then [0, newer). */
 export interface Span {
@@ -62,8 +63,9 @@ export class Ring {
     this.bytes = ringBytes(shape, dtype);
     this.written = new Float64Array(rows);
     this.first = new Float64Array(rows);
-    this.keys = heap.allocate(this.bytes / 2);
-    this.values = heap.allocate(this.bytes / 2);
+    const half = Math.ceil(this.bytes / 2 / ALIGNMENT) * ALIGNMENT;
+    this.keys = heap.allocate(2 * half); // one block for both: it is had as a whole or not at all
+    this.values = this.keys + half;
   }
 
   /** Bytes of the keys, or of the values, of one row. */
@@ -163,6 +165,5 @@ export class Ring {
 
   release(): void {
     heap.release(this.keys);
-    heap.release(this.values);
   }
 }

@@ -2,30 +2,20 @@
  * What one row of a state remembers, taken out as plain arrays: to be kept in a file (memory-file.ts), put into another state,
  * cut down, joined with another. The pairs come with their sources, where those were noted.
  */
+import { check, type Kind } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { asFloats, type StoredNumbers } from "../wasm/half.ts";
 import type { KvMemory } from "./memory.ts";
-import type { MemoryContents } from "./shape.ts";
-import { joinSources, newestSources, type SourceLog, type SourceTable } from "./sources.ts";
+import { aSize, type MemoryContents } from "./options.ts";
+import { type MemorySnapshot, requireSnapshot } from "./snapshot-check.ts";
+import { joinSources, newestSources, type SourceLog } from "./sources.ts";
 
-export interface MemorySnapshot {
-  /** What messages call it: the path of its file, if it comes from one. */
-  readonly name: string;
-  /** Fingerprint of the model that made the pairs; none if they have another origin. */
-  readonly model: string | undefined;
-  /** H */
-  readonly heads: number;
-  /** D */
-  readonly width: number;
-  /** M, the size of the memory that the pairs were taken from; it limits nothing. */
-  readonly size: number;
-  /** n, pairs of each layer and head. */
-  readonly length: number;
-  /** Pairs that were ever remembered, those that fell out included. */
-  readonly appended: number;
-  readonly layers: ReadonlyMap<number, MemoryContents>;
-  readonly sources: SourceTable | undefined;
-}
+export type { MemorySnapshot } from "./snapshot-check.ts";
+
+const someParts: Kind = {
+  what: "an array of one snapshot or more",
+  accepts: (value) => Array.isArray(value) && value.length > 0,
+};
 
 /** The part of a ModelState that remembers. */
 export interface Remembering {
@@ -33,12 +23,12 @@ export interface Remembering {
   readonly sources: readonly SourceLog[];
 }
 
-/** A copy of what row `row` remembers. Its document must have ended, or the last tokens would be missing: a plain Error. */
+/** A copy of what row `row` remembers. Its document must have ended, or the last tokens would be missing. */
 export function takeSnapshot({ memories, sources }: Remembering, row: number, model?: string): MemorySnapshot {
   const any = anyMemory(memories);
   const { heads, width, size } = any;
   const [length, appended, log] = [any.length(row), any.appended(row), sources.at(row)];
-  if (log !== undefined && log.appended !== appended) throw new Error("a snapshot was taken within a document");
+  if (log !== undefined && log.appended !== appended) throw new InputError("a snapshot was taken within a document");
   const layers = new Map([...memories].map(([layer, memory]) => [layer, memory.contents(row)]));
   return { name: "the memory", model, heads, width, size, length, appended, layers, sources: log?.copyOut(length) };
 }
@@ -46,17 +36,19 @@ export function takeSnapshot({ memories, sources }: Remembering, row: number, mo
 /**
  * Has row `row` remember what `snapshot` does; of more pairs than fit, the newest. Into a memory of the same size it restores
  * every slot, so that all goes on to the bit.
- * @throws InputError if the snapshot is of other layers, heads or widths
+ * @throws InputError if the snapshot is of other layers, heads or widths, or is what no file could hold; nothing changes then
  */
 export function restoreSnapshot({ memories, sources }: Remembering, row: number, snapshot: MemorySnapshot): void {
+  requireSnapshot(snapshot);
   requireSameShape(snapshot, memories);
+  const log = sources.at(row);
+  if (log !== undefined && snapshot.sources === undefined) {
+    throw new InputError(`${snapshot.name} does not say where its pairs come from`);
+  }
   for (const [layer, memory] of memories) {
     memory.restore(row, snapshot.appended, snapshot.layers.get(layer) as MemoryContents);
   }
-  const log = sources.at(row);
-  if (log === undefined) return;
-  if (snapshot.sources === undefined) throw new InputError(`${snapshot.name} does not say where its pairs come from`);
-  log.copyIn(snapshot.appended, snapshot.sources);
+  if (snapshot.sources !== undefined) log?.copyIn(snapshot.appended, snapshot.sources);
 }
 
 /**
@@ -65,6 +57,9 @@ export function restoreSnapshot({ memories, sources }: Remembering, row: number,
  * @throws InputError if they come from different models, or differ in layers, heads or widths
  */
 export function mergeSnapshots(parts: readonly [MemorySnapshot, ...MemorySnapshot[]], size: number): MemorySnapshot {
+  check("parts", parts, someParts);
+  for (const part of parts) requireSnapshot(part);
+  check("size", size, aSize);
   const [first, ...others] = parts;
   for (const other of others) requireSameOrigin(first, other);
   const { heads } = first;

@@ -5,33 +5,18 @@
  * integers, five a slot. It is written as tokens are read, a little ahead of the memories, which get them when their segment is
  * complete; what a memory can return, and what it returned in this step, is never overwritten by that. It reads no text.
  */
+import { aName, check, tokenIds, whole, withMethods } from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
 import { pairInSlot } from "./ring.ts";
-
-/** The origin of one remembered token. */
-export interface Source {
-  /** Number of the document; `documents[document]` is its name. */
-  readonly document: number;
-  /** Place of the token in its document, from 0. */
-  readonly index: number;
-  /** Id of the token. */
-  readonly token: number;
-  /** First byte of the token's text in the document's UTF-8 text, and the byte after its last. */
-  readonly begin: number;
-  readonly end: number;
-}
-
-/** Many sources, [n] each, oldest first. Documents come in the order in which they were read. */
-export interface SourceTable {
-  readonly documents: readonly string[];
-  readonly columns: Readonly<Record<keyof Source, Int32Array>>;
-}
+import { requireSources, type Source, type SourceTable, sourceFields } from "./source-table.ts";
 
 /** All that has to be known of a tokenizer. */
 export interface TokenBytes {
   byteLength(id: number): number;
 }
 
-export const sourceFields = ["document", "index", "token", "begin", "end"] as const satisfies (keyof Source)[];
+const aCapacity = whole(1, 2 ** 26);
+const tokenBytes = withMethods("a tokenizer", "byteLength");
 
 export class SourceLog {
   /** Slots, as many as a row of the memory has. Token n, counted as the memory counts its pairs, is in slot n mod capacity. */
@@ -48,6 +33,8 @@ export class SourceLog {
   private nextByte = 0;
 
   constructor(capacity: number, tokenizer: TokenBytes) {
+    check("capacity", capacity, aCapacity);
+    check("tokenizer", tokenizer, tokenBytes);
     this.capacity = capacity;
     this.tokenizer = tokenizer;
     this.columns = columnsOf(capacity);
@@ -63,8 +50,9 @@ export class SourceLog {
     return this.names;
   }
 
-  /** The next token is the first of a document called `name`. */
+  /** The next token is the first of a document called `name`, a text that a file can keep: no character is cut in half. */
   openDocument(name: string): void {
+    check("name", name, aName);
     this.names.push(name);
     this.open = true;
     this.nextIndex = 0;
@@ -86,29 +74,31 @@ export class SourceLog {
 
   /** The next tokens of the document. */
   read(ids: Int32Array): void {
+    check("ids", ids, tokenIds);
+    const lengths = Array.from(ids, (id) => this.tokenizer.byteLength(id)); // refuses what is no token, before anything is noted
     if (!this.open) this.openDocument("");
     const { document, index, token, begin, end } = this.columns;
-    for (const id of ids) {
+    for (const [n, id] of ids.entries()) {
       const slot = this.written++ % this.capacity;
       document[slot] = this.names.length - 1;
       index[slot] = this.nextIndex++;
       token[slot] = id;
       begin[slot] = this.nextByte;
-      this.nextByte += this.tokenizer.byteLength(id);
+      this.nextByte += lengths[n];
       end[slot] = this.nextByte;
     }
   }
 
   /** How many tokens the row had read before the one in `slot`, whatever became of them. */
   serial(slot: number): number {
+    if (!(Number.isInteger(slot) && slot >= 0 && slot < this.capacity))
+      check("slot", slot, whole(0, this.capacity - 1));
     return pairInSlot(slot, this.written, this.capacity);
   }
 
-  /** Where the pair in `slot` comes from. Throws a RangeError for a slot that holds nothing. */
+  /** Where the pair in `slot` comes from. Throws an InputError for a slot that holds nothing. */
   at(slot: number): Source {
-    if (!(slot >= 0 && slot < this.capacity && this.serial(slot) >= this.first)) {
-      throw new RangeError(`slot ${slot} of ${this.capacity} holds no source`);
-    }
+    if (this.serial(slot) < this.first) throw new InputError(`slot ${slot} of ${this.capacity} holds no source`);
     const { document, index, token, begin, end } = this.columns;
     return {
       document: document[slot],
@@ -121,6 +111,7 @@ export class SourceLog {
 
   /** A copy of the `count` newest sources, without the documents before them. */
   copyOut(count: number): SourceTable {
+    check("count", count, whole(0, Math.min(this.capacity, this.written - this.first)));
     const columns = columnsOf(count);
     const from = this.written - count;
     for (const field of sourceFields) {
@@ -129,9 +120,15 @@ export class SourceLog {
     return newestSources({ documents: this.names, columns }, count);
   }
 
-  /** Has the log hold these sources, of which the last is the last of `written`; of more than fit only the last stay. */
-  copyIn(written: number, { documents, columns }: SourceTable): void {
-    const given = columns.document.length;
+  /**
+   * Has the log hold these sources, of which the last is the last of `written`; of more than fit only the last stay.
+   * @throws InputError if they are not sources, in order
+   */
+  copyIn(written: number, sources: SourceTable): void {
+    const given = sources?.columns?.document?.length ?? 0;
+    requireSources(sources, given);
+    check("written", written, whole(given));
+    const { documents, columns } = sources;
     this.names = [...documents];
     this.written = written;
     this.first = written - given;

@@ -1,27 +1,34 @@
 /**
  * A memory by itself, without a model: keys and values go in, the nearest keys' values come out. Any of the searches finds
- * them; all but the bucketed one find exactly the nearest. Plain arrays at both ends; kept in files by its snapshot.
+ * them: exact and quantised search find exactly the nearest, bucketed and inverted search most of them. Plain arrays at both
+ * ends; kept in files by its snapshot.
  */
 import { step } from "../autodiff/tape.ts";
 import { tensor } from "../autodiff/tensor.ts";
+import { check, checkOptions, type Kind, type Kinds, optional, whole, withDefaults } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
+import { Lifetime } from "../base/lifetime.ts";
 import { heap } from "../wasm/runtime.ts";
 import { KvMemory } from "./memory.ts";
-import type { MemoryDtype, SearchOptions } from "./shape.ts";
+import { aDtype, aHeadCount, aSearch, aSize, aWidth, type MemoryDtype, type SearchOptions } from "./options.ts";
 import { type MemorySnapshot, restoreSnapshot, takeSnapshot } from "./snapshot.ts";
+import { requireSnapshot } from "./snapshot-check.ts";
 
 export interface VectorStoreOptions {
   /** D, floats of a key, and of a value. */
   readonly width: number;
   /** M, the most pairs that are kept; older ones fall out first. */
   readonly size: number;
-  /** H, independent keys and values of each pair; 1 unless given. */
+  /** H, independent keys and values of each pair. Default: 1. */
   readonly heads?: number;
-  /** How the nearest are found; exact unless given. Quantised search is fast for keys no longer than 1. */
+  /** How the nearest are found. Default: exact. Quantised search is fast while all keys are no longer than 1. */
   readonly search?: SearchOptions["kind"];
-  /** How numbers are kept; float32 unless given. float16 takes half the bytes. */
+  /** How numbers are kept. Default: float32. float16 takes half the bytes. */
   readonly dtype?: MemoryDtype;
 }
+
+/** Vectors, one after the other. Numbers of double precision are rounded to floats. */
+export type Vectors = Float32Array | Float64Array | readonly number[];
 
 /** What a lookup found: lists of k pairs, or as many as there are, for each query and head [n, H, k]. */
 export interface Found {
@@ -34,29 +41,53 @@ export interface Found {
   readonly values: Float32Array;
 }
 
+/** Keys and queries have no larger numbers, so that no inner product leaves the range of floats, whatever their width. */
+const LARGEST_COMPONENT = 1e16;
+
+const optionKinds: Kinds<VectorStoreOptions> = {
+  width: aWidth,
+  size: aSize,
+  heads: optional(aHeadCount),
+  search: optional(aSearch),
+  dtype: optional(aDtype),
+};
+const aTopk = whole(1, 2 ** 16);
+const vectors: Kind = {
+  what: "a Float32Array, or an array of numbers",
+  accepts: (value) =>
+    value instanceof Float32Array ||
+    value instanceof Float64Array ||
+    (Array.isArray(value) && value.every((number) => typeof number === "number")),
+};
+
 export class VectorStore {
   readonly heads: number;
   readonly width: number;
   readonly size: number;
-  private readonly memory: KvMemory;
+  private readonly kept: KvMemory;
+  private readonly life = new Lifetime("this VectorStore");
 
-  constructor({ width, size, heads = 1, search = "exact", dtype = "float32" }: VectorStoreOptions) {
-    for (const [name, count] of Object.entries({ width, size, heads })) {
-      if (!Number.isSafeInteger(count) || count < 1) {
-        throw new InputError(`a vector store's ${name} must be a whole number from 1 on, not ${count}`);
-      }
-    }
+  /** @throws InputError for an option that cannot be, or a size beyond what is left of the WebAssembly memory */
+  constructor(options: VectorStoreOptions) {
+    checkOptions("a vector store's options", options, optionKinds);
+    const { width, size, heads = 1, search = "exact", dtype = "float32" } = options;
     this.heads = heads;
     this.width = width;
     this.size = size;
-    this.memory = new KvMemory({ rows: 1, heads, width, size, segment: 0 }, { kind: search, dtype });
+    this.kept = new KvMemory({ rows: 1, heads, width, size, segment: 0 }, { kind: search, dtype });
   }
 
-  /** A store that holds what `snapshot` does, with room for `size` pairs, as many as it had unless given. */
+  /** A store that holds what `snapshot` does, with room for `size` pairs. Default: as many as it had. */
   static from(snapshot: MemorySnapshot, options: Partial<VectorStoreOptions> = {}): VectorStore {
+    requireSnapshot(snapshot);
     const { heads, width, size } = snapshot;
-    const store = new VectorStore({ heads, width, size, ...options });
-    restoreSnapshot({ memories: new Map([[0, store.memory]]), sources: [] }, 0, snapshot);
+    const store = new VectorStore(withDefaults<VectorStoreOptions>({ heads, width, size }, options));
+    try {
+      restoreSnapshot({ memories: new Map([[0, store.memory]]), sources: [] }, 0, snapshot);
+    } catch (error) {
+      store.release();
+      throw error;
+    }
     return store;
   }
 
@@ -77,40 +108,48 @@ export class VectorStore {
 
   /**
    * Adds pairs, keys and values [n, H, D] each.
-   * @throws InputError if their lengths differ or are no multiple of H·D
+   * @throws InputError if their lengths differ or are no multiple of H·D, or a number is not finite; nothing is added then
    */
-  append(keys: Float32Array, values: Float32Array): void {
-    const count = this.countOf(keys, "keys");
+  append(keys: Vectors, values: Vectors): void {
+    const [someKeys, someValues] = [floatsOf("keys", keys), floatsOf("values", values)];
+    const count = this.countOf(someKeys, "keys");
     if (values.length !== keys.length) {
       throw new InputError(`keys of ${keys.length} numbers need values of as many, not of ${values.length}`);
     }
-    const [atKeys, atValues] = [keys, values].map(({ byteLength }) => heap.allocate(byteLength));
-    heap.f32(atKeys, keys.length).set(keys);
-    heap.f32(atValues, values.length).set(values);
-    this.memory.append(0, atKeys, atValues, count);
-    heap.release(atKeys);
-    heap.release(atValues);
+    requireComponents("keys", someKeys);
+    const { memory } = this;
+    const address = heap.allocate(2 * someKeys.byteLength); // [2, n, H, D]
+    try {
+      heap.f32(address, keys.length).set(someKeys);
+      heap.f32(address + someKeys.byteLength, keys.length).set(someValues);
+      memory.append(0, address, address + someKeys.byteLength, count);
+    } finally {
+      heap.release(address);
+    }
   }
 
   /**
    * The `topk` pairs whose keys have the largest inner products with each query, for queries [n, H, D] and head by head; of
-   * equal ones the older first. Not to be called within `step()`.
-   * @throws InputError if the length of `queries` is no multiple of H·D
+   * equal ones the older first, except in bucketed search. Not to be called within `step()`.
+   * @throws InputError if the length of `queries` is no multiple of H·D, or a number is not finite
    */
-  lookup(queries: Float32Array, topk: number): Found {
-    const { heads, width } = this;
-    const count = this.countOf(queries, "queries");
+  lookup(queries: Vectors, topk: number): Found {
+    const { heads, width, memory } = this;
+    const someQueries = floatsOf("queries", queries);
+    check("topk", topk, aTopk);
+    const count = this.countOf(someQueries, "queries");
+    requireComponents("queries", someQueries);
     const k = Math.min(topk, this.length);
     const lists = count * heads;
     const values = new Float32Array(lists * k * width);
     if (lists * k === 0) return { k, scores: new Float32Array(), serials: new Float64Array(), values };
     return step(() => {
-      const found = this.memory.lookup(tensor(queries, [1, count, heads * width]), k);
+      const found = memory.lookup(tensor(someQueries, [1, count, heads * width]), k);
       const slots = heap.i32(found.slots, lists * k).slice();
       for (const [i, slot] of slots.entries()) {
-        values.set(this.memory.value(0, Math.floor(i / k) % heads, slot), i * width);
+        values.set(memory.value(0, Math.floor(i / k) % heads, slot), i * width);
       }
-      const serials = Float64Array.from(slots, (slot) => this.memory.serial(0, slot));
+      const serials = Float64Array.from(slots, (slot) => memory.serial(0, slot));
       return { k, scores: found.scores.toArray(), serials, values };
     });
   }
@@ -122,7 +161,16 @@ export class VectorStore {
 
   /** Gives the memory back; the store must not be used afterwards. */
   release(): void {
-    this.memory.release();
+    this.life.end(() => this.kept.release());
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+
+  private get memory(): KvMemory {
+    this.life.require();
+    return this.kept;
   }
 
   /** How many pairs or queries [n, H, D] these are. */
@@ -132,5 +180,19 @@ export class VectorStore {
     throw new InputError(
       `${numbers.length} numbers are no whole ${what} of ${this.heads} heads of width ${this.width}`,
     );
+  }
+}
+
+/** The vectors as floats; floats are not copied. */
+function floatsOf(name: string, numbers: Vectors): Float32Array {
+  check(name, numbers, vectors);
+  return numbers instanceof Float32Array ? numbers : Float32Array.from(numbers);
+}
+
+/** @throws InputError that names the first number that is none, or too large */
+function requireComponents(name: string, numbers: Float32Array): void {
+  for (let i = 0; i < numbers.length; i++) {
+    if (Math.abs(numbers[i]) <= LARGEST_COMPONENT) continue;
+    throw new InputError(`${name}: number ${i} is ${numbers[i]}; it must be from -1e16 to 1e16`);
   }
 }

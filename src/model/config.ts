@@ -5,6 +5,7 @@
  * that table. A configuration that parses is a model that can be built: unknown keys, wrong types, values out of range
  * and impossible combinations are refused here. It says nothing about training, data or tokenizers.
  */
+import { aText, check, listOf } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { choice, type Field, integer, parseFields, parseOverrides } from "../base/fields.ts";
 import { GATE_POLICIES, type GatePolicy } from "../nn/gate.ts";
@@ -112,6 +113,7 @@ export const configFields: Readonly<Record<keyof ModelConfig, Field>> = {
  * `source` names the origin in messages, a path or an option. Throws an InputError that names source and key.
  */
 export function parseConfig(json: unknown, source: string): ModelConfig {
+  check("source", source, aText);
   refuseOtherModel(json, source);
   refuseForeignKeys(json, source);
   const config = parseFields(configFields, json, source) as unknown as ModelConfig;
@@ -121,6 +123,7 @@ export function parseConfig(json: unknown, source: string): ModelConfig {
 
 /** `config` with some keys replaced: overrides are `key=value`, lists as `memory_layers=2,5`. Checks as parseConfig does. */
 export function applyOverrides(config: ModelConfig, overrides: readonly string[], source = "--set"): ModelConfig {
+  check("overrides", overrides, listOf(aText));
   return parseConfig({ ...config, ...parseOverrides(configFields, overrides, source) }, source);
 }
 

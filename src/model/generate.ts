@@ -2,17 +2,31 @@
  * Generation (algorithm.md, section 3, a token at a time): a model reads documents into its memory, then goes on writing,
  * and what it writes enters the memory in its turn. How a token is drawn is in sampling.ts.
  */
-import { noGrad, step } from "../autodiff/tape.ts";
+import { NotFiniteError, noGrad, step } from "../autodiff/tape.ts";
+import type { Tensor } from "../autodiff/tensor.ts";
 import { breathe } from "../base/breathe.ts";
+import {
+  aFunction,
+  aName,
+  aSignal,
+  check,
+  checkOptions,
+  type Kinds,
+  optional,
+  someOptions,
+  tokenIds,
+} from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
 import { type Field, integer, parseFields } from "../base/fields.ts";
 import { Random } from "../base/random.ts";
 import type { TokenizedDocument } from "../data/corpus.ts";
+import { someDocuments, tokensOf } from "../data/documents.ts";
 import { TokenStream } from "../text/token-stream.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { finite } from "./losses.ts";
+import { kernels } from "../wasm/runtime.ts";
 import { type SamplingOptions, sampleToken, samplingFields } from "./sampling.ts";
 import type { ModelState } from "./state.ts";
-import type { Transformer } from "./transformer.ts";
+import { aModel, aState, requireVocabulary, type Transformer } from "./transformer.ts";
 
 export interface GenerationOptions extends SamplingOptions {
   tokens: number;
@@ -47,8 +61,12 @@ export async function readDocument(
   model: Transformer,
   state: ModelState,
   ids: Int32Array,
-  { name = "", ...options }: ReadingOptions & { readonly name?: string } = {},
+  options: ReadingOptions & { readonly name?: string } = {},
 ): Promise<void> {
+  requireReading(model, state);
+  check("ids", ids, tokenIds);
+  checkOptions("reading options", options, { ...readingKinds, name: optional(aName) });
+  const { name = "" } = options;
   state.endDocument();
   state.sources.at(0)?.openDocument(name);
   await read(model, state, ids, options);
@@ -61,6 +79,9 @@ export async function memorizeDocuments(
   documents: readonly TokenizedDocument[],
   options: ReadingOptions = {},
 ): Promise<void> {
+  requireReading(model, state);
+  check("documents", documents, someDocuments);
+  checkOptions("reading options", options, readingKinds);
   await readInOrder(model, state, documents, options);
   state.endDocument();
 }
@@ -76,14 +97,18 @@ export async function readDocuments(
   prompt: Int32Array,
   options: ReadingOptions = {},
 ): Promise<Int32Array> {
+  requireReading(model, state);
+  check("documents", documents, someDocuments);
+  check("prompt", prompt, tokenIds);
+  checkOptions("reading options", options, readingKinds);
   const last = documents.at(-1);
   if (prompt.length > 0 || last === undefined) {
     await readInOrder(model, state, documents, options);
     return prompt;
   }
-  const cut = { name: last.name, tokens: () => last.tokens().subarray(0, -1) };
+  const cut = { name: last.name, tokens: () => tokensOf(last).subarray(0, -1) };
   await readInOrder(model, state, [...documents.slice(0, -1), cut], options);
-  return last.tokens().subarray(-1);
+  return tokensOf(last).subarray(-1);
 }
 
 /**
@@ -98,8 +123,14 @@ export async function* generate(
   tokenizer: Tokenizer,
   state: ModelState,
   prompt: Int32Array,
-  { signal, ...given }: Partial<GenerationOptions> & { readonly signal?: AbortSignal } = {},
+  allOptions: Partial<GenerationOptions> & { readonly signal?: AbortSignal } = {},
 ): AsyncGenerator<GeneratedToken, void> {
+  requireVocabulary(model, tokenizer);
+  requireReading(model, state);
+  check("prompt", prompt, tokenIds);
+  check("options", allOptions, someOptions);
+  const { signal, ...given } = allOptions;
+  check("signal", signal, optional(aSignal));
   const options = parseFields(generationFields, given, "generation") as unknown as GenerationOptions;
   const random = new Random(options.seed);
   const stream = new TokenStream(tokenizer);
@@ -107,8 +138,7 @@ export async function* generate(
   await read(model, state, ids.subarray(0, -1), { signal });
   let last = ids.subarray(-1);
   for (let left = options.tokens; left > 0 && !signal?.aborted; left--) {
-    const logits = step(() => noGrad(() => model.forward({ ids: last }, state).toArray())); // [1, 1, V]
-    finite(logits);
+    const logits = step(() => noGrad(() => finiteLogits(model.forward({ ids: last }, state)))); // [1, 1, V]
     if (left === options.tokens) state.sources.at(0)?.openDocument("(written)");
     const id = sampleToken(logits, options, random);
     const text = stream.push(id);
@@ -118,6 +148,22 @@ export async function* generate(
   }
 }
 
+const readingKinds: Kinds<ReadingOptions> = { onProgress: optional(aFunction), signal: optional(aSignal) };
+
+/** @throws InputError unless `state` is one of `model`, with one row */
+function requireReading(model: Transformer, state: ModelState): void {
+  check("model", model, aModel);
+  check("state", state, aState);
+  state.requireFit(model.config);
+  if (state.rows !== 1) throw new InputError(`state: got one of ${state.rows} rows; it must have one row`);
+}
+
+/** A copy of the logits. Throws a NotFiniteError if nothing can be drawn from them. */
+function finiteLogits(logits: Tensor): Float32Array {
+  if (kernels.all_finite(logits.ptr, logits.size)) return logits.toArray();
+  throw new NotFiniteError("the model's logits are not finite; its weights are damaged");
+}
+
 /** Reads one document after the other; progress counts the tokens of all. */
 async function readInOrder(
   model: Transformer,
@@ -125,12 +171,13 @@ async function readInOrder(
   documents: readonly TokenizedDocument[],
   { onProgress, signal }: ReadingOptions,
 ): Promise<void> {
-  const total = documents.reduce((sum, document) => sum + document.tokens().length, 0);
+  const total = documents.reduce((sum, document) => sum + tokensOf(document).length, 0);
   let before = 0;
-  for (const { name, tokens } of documents) {
+  for (const document of documents) {
+    const [{ name }, tokens] = [document, tokensOf(document)];
     const onDocument = (done: number) => onProgress?.(before + done, total);
-    await readDocument(model, state, tokens(), { name, onProgress: onDocument, signal });
-    before += tokens().length;
+    await readDocument(model, state, tokens, { name, onProgress: onDocument, signal });
+    before += tokens.length;
   }
 }
 

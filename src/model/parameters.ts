@@ -4,11 +4,14 @@
  * Names follow Hugging Face's. Each group is contiguous, values and gradients alike, so that an optimizer step, clipping
  * or zeroing is one kernel call a group. What the parameters are used for is in transformer.ts.
  */
-import { Tensor } from "../autodiff/tensor.ts";
+import { type PersistentTensor, persistentTensor, Tensor } from "../autodiff/tensor.ts";
+import { InputError } from "../base/errors.ts";
+import { allOrNothing, Lifetime, type Own } from "../base/lifetime.ts";
 import { Random } from "../base/random.ts";
+import { show } from "../base/show.ts";
 import { gateParameters } from "../nn/gate.ts";
 import { POSITION_BUCKETS } from "../nn/positions.ts";
-import { heap, kernels } from "../wasm/runtime.ts";
+import { kernels } from "../wasm/runtime.ts";
 import { type ModelConfig, smearsKeys } from "./config.ts";
 
 /**
@@ -18,11 +21,12 @@ import { type ModelConfig, smearsKeys } from "./config.ts";
 export const parameterGroups = ["embedding", "matrices", "norms", "attention"] as const;
 export type ParameterGroup = (typeof parameterGroups)[number];
 
-/** All parameters of one group, as one vector: addresses of values and gradients, and how many floats. */
+/** All parameters of one group, as one vector. */
 export interface ParameterBlock {
   readonly group: ParameterGroup;
-  readonly values: number;
-  readonly gradients: number;
+  /** [size] each. */
+  readonly values: Tensor;
+  readonly gradients: Tensor;
   readonly size: number;
 }
 
@@ -112,11 +116,14 @@ export function parameterShapes(config: ModelConfig): Map<string, readonly numbe
 export class Parameters {
   readonly blocks: readonly ParameterBlock[];
   private readonly tensors = new Map<string, Tensor>();
+  /** What the blocks lie in. */
+  private readonly memory: PersistentTensor[] = [];
+  private readonly life = new Lifetime("this model");
 
   /** Allocates the parameters of `config` and fills them from `seed`: algorithm.md, section 2. Without a seed they are 0. */
   constructor(config: ModelConfig, seed: number | null) {
     const declarations = declare(config);
-    this.blocks = parameterGroups.map((group) => this.allocate(group, declarations));
+    this.blocks = allOrNothing((own) => parameterGroups.map((group) => this.allocate(group, declarations, own)));
     if (seed === null) return;
     const random = new Random(seed);
     for (const { name, initial } of declarations) {
@@ -125,21 +132,25 @@ export class Parameters {
     }
   }
 
-  private allocate(group: ParameterGroup, declarations: readonly Declaration[]): ParameterBlock {
+  private allocate(group: ParameterGroup, declarations: readonly Declaration[], own: Own): ParameterBlock {
     const members = declarations.filter((declaration) => declaration.group === group);
     const size = members.reduce((sum, { shape }) => sum + floatsOf(shape), 0);
-    const block = { group, values: heap.allocate(size * 4), gradients: heap.allocate(size * 4), size };
-    kernels.zero(block.values, size);
-    kernels.zero(block.gradients, size);
+    const [atValues, atGradients] = [0, 1]
+      .map(() => own(persistentTensor([size])))
+      .map((block) => {
+        this.memory.push(block);
+        return block.ptr;
+      });
+    const view = (address: number, shape: readonly number[]) => new Tensor(address, shape, this.life);
     let offset = 0;
     for (const { name, shape } of members) {
-      const tensor = new Tensor(block.values + offset * 4, shape, undefined);
+      const tensor = view(atValues + offset * 4, shape);
       tensor.requiresGrad = true;
-      tensor.grad = new Tensor(block.gradients + offset * 4, shape, undefined);
+      tensor.grad = view(atGradients + offset * 4, shape);
       this.tensors.set(name, tensor);
       offset += floatsOf(shape);
     }
-    return block;
+    return { group, values: view(atValues, [size]), gradients: view(atGradients, [size]), size };
   }
 
   /** Names, in no particular order of use. */
@@ -151,17 +162,18 @@ export class Parameters {
     return this.tensors.has(name);
   }
 
-  /** The parameter called `name`; throws when there is none. */
+  /** The parameter called `name`. Throws an InputError when there is none, a ReleasedError when they were given back. */
   get(name: string): Tensor {
+    this.life.require();
     const tensor = this.tensors.get(name);
-    if (tensor === undefined) throw new Error(`the model has no parameter ${name}`);
+    if (tensor === undefined) throw new InputError(`the model has no parameter ${show(name)}`);
     return tensor;
   }
 
   /** The group of the parameter called `name`. */
   group(name: string): ParameterGroup {
     const { ptr } = this.get(name);
-    const isMember = ({ values, size }: ParameterBlock) => ptr >= values && ptr < values + size * 4;
+    const isMember = ({ values, size }: ParameterBlock) => ptr >= values.ptr && ptr < values.ptr + size * 4;
     return this.blocks.filter(isMember)[0].group;
   }
 
@@ -173,14 +185,18 @@ export class Parameters {
   }
 
   zeroGradients(): void {
-    for (const { gradients, size } of this.blocks) kernels.zero(gradients, size);
+    this.life.require();
+    for (const { gradients, size } of this.blocks) kernels.zero(gradients.ptr, size);
   }
 
   /** Gives the memory back; the model must not be used afterwards. */
   release(): void {
-    for (const { values, gradients } of this.blocks) {
-      heap.release(values);
-      heap.release(gradients);
-    }
+    this.life.end(() => {
+      for (const block of this.memory) block.release();
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
   }
 }

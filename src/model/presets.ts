@@ -2,6 +2,7 @@
  * Named configurations to start from. Each lists only what differs from the defaults in config.ts.
  * The vocabulary is a placeholder wherever a tokenizer decides it.
  */
+import { aText, check } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { type ModelConfig, parseConfig } from "./config.ts";
 
@@ -53,6 +54,7 @@ export const presetNames: readonly string[] = Object.keys(differences);
 
 /** A fresh copy of the preset called `name`; an InputError lists the names if there is none. */
 export function preset(name: string): ModelConfig {
+  check("name", name, aText);
   const found = Object.entries(differences).find(([known]) => known === name);
   if (found === undefined)
     throw new InputError(`there is no preset "${name}"; the presets are ${presetNames.join(", ")}`);

@@ -2,15 +2,16 @@
  * A model's weights as named tensors, and a model from such tensors: what `model.safetensors` holds. Whoever has them from
  * a disk, a server or a user's upload may call this; directories are the business of train/checkpoint.ts.
  */
+import { aText, check } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { quote } from "../formats/json-scanner.ts";
-import type { StoredTensor } from "../formats/safetensors.ts";
+import { requireStoredTensors, type StoredTensor } from "../formats/safetensors.ts";
 import { TensorReader } from "../formats/tensor-reader.ts";
 import { asHalves } from "../wasm/half.ts";
 import { heap } from "../wasm/runtime.ts";
-import type { ModelConfig } from "./config.ts";
+import { type ModelConfig, parseConfig } from "./config.ts";
 import { parameterShapes } from "./parameters.ts";
-import { Transformer } from "./transformer.ts";
+import { aModel, Transformer } from "./transformer.ts";
 
 /** How weights are stored. Halves are for files alone: whoever reads them computes with floats. */
 export type WeightDtype = "float32" | "float16";
@@ -19,7 +20,9 @@ export type WeightDtype = "float32" | "float16";
 const LARGEST_HALF = 65_504;
 
 /** Every parameter under its Hugging Face name: views of the live weights, good until the next allocation. */
-export function modelTensors({ parameters }: Transformer): Map<string, StoredTensor> {
+export function modelTensors(model: Transformer): Map<string, StoredTensor> {
+  check("model", model, aModel);
+  const { parameters } = model;
   const entries = parameters.names().map((name): [string, StoredTensor] => {
     const { shape, ptr, size } = parameters.get(name);
     return [name, { dtype: "F32", shape, data: heap.f32(ptr, size) }];
@@ -31,7 +34,9 @@ export function modelTensors({ parameters }: Transformer): Map<string, StoredTen
  * Every parameter under its Hugging Face name, rounded to the nearest half float: copies, half the bytes.
  * @throws InputError if a weight is beyond what half floats can be, or no number
  */
-export function halfModelTensors({ parameters }: Transformer): Map<string, StoredTensor> {
+export function halfModelTensors(model: Transformer): Map<string, StoredTensor> {
+  check("model", model, aModel);
+  const { parameters } = model;
   const entries = parameters.names().map((name): [string, StoredTensor] => {
     const { shape } = parameters.get(name);
     const data = parameters.get(name).toArray();
@@ -52,8 +57,12 @@ export function modelFromTensors(
   tensors: ReadonlyMap<string, StoredTensor>,
   source: string,
 ): Transformer {
+  check("source", source, aText);
+  requireStoredTensors(tensors);
   const reader = new TensorReader(tensors, source);
-  const weights = [...parameterShapes(config)].map(([name, shape]) => [name, reader.floats(name, shape)] as const);
+  const weights = [...parameterShapes(parseConfig(config, "config"))].map(
+    ([name, shape]) => [name, reader.floats(name, shape)] as const,
+  );
   reader.end();
   const model = new Transformer(config, null);
   for (const [name, values] of weights) model.parameters.get(name).set(values);

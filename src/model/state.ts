@@ -6,7 +6,11 @@
  * appended to the memories; when the next begins, the contexts roll on by one segment.
  */
 import type { PrecedingKeys } from "../autodiff/ops/smear.ts";
-import { persistentTensor, type Tensor } from "../autodiff/tensor.ts";
+import { NotFiniteError } from "../autodiff/tape.ts";
+import { type PersistentTensor, persistentTensor } from "../autodiff/tensor.ts";
+import { checkOptions, type Kind, type Kinds, optional, whole, withMethods } from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
+import { allOrNothing, Lifetime } from "../base/lifetime.ts";
 import { floatTensor, type StoredTensor } from "../formats/safetensors.ts";
 import type { TensorReader } from "../formats/tensor-reader.ts";
 import { requireRoom } from "../memory/bytes.ts";
@@ -17,11 +21,23 @@ import { heap, kernels } from "../wasm/runtime.ts";
 import { type ModelConfig, smearsKeys } from "./config.ts";
 
 interface LayerPairs {
-  readonly keys: Tensor;
-  readonly values: Tensor;
+  readonly keys: PersistentTensor;
+  readonly values: PersistentTensor;
   /** Where keys are smeared: those of the tokens read last. */
-  readonly preceding: PrecedingKeys | undefined;
+  readonly preceding:
+    | (PrecedingKeys & { readonly keys: PersistentTensor; readonly latest: PersistentTensor })
+    | undefined;
 }
+
+/** What shapes of a state's contexts and memories follow from. */
+const shapeKeys = [
+  "num_hidden_layers",
+  "num_attention_heads",
+  "head_dim",
+  "segment_length",
+  "xl_cache_length",
+  "memory_layers",
+] as const satisfies (keyof ModelConfig)[];
 
 export interface StateOptions {
   /** B, documents side by side. */
@@ -32,6 +48,14 @@ export interface StateOptions {
   readonly tokenizer?: TokenBytes;
 }
 
+/** M; 0 is the model without memory. */
+export const aMemorySize: Kind = whole(0, 2 ** 24);
+const stateKinds: Kinds<StateOptions> = {
+  rows: whole(1, 2 ** 16),
+  memorySize: optional(aMemorySize),
+  tokenizer: optional(withMethods("a tokenizer", "byteLength")),
+};
+
 export class ModelState {
   readonly rows: number;
   /** The memories by layer. */
@@ -39,7 +63,8 @@ export class ModelState {
   /** Where what each row remembers comes from; none unless there are memories and a tokenizer was given. */
   readonly sources: readonly SourceLog[];
   private readonly config: ModelConfig;
-  private readonly layers: readonly LayerPairs[];
+  private readonly contextPairs: readonly LayerPairs[];
+  private readonly life = new Lifetime("this state of a model");
   /** Positions before the segment: W, the cache length. */
   private readonly cacheLength: number;
   /** Tokens of the current segment that were read. */
@@ -49,7 +74,9 @@ export class ModelState {
   /** 1 for each row that has read something of its document, [B]. */
   private readonly begun: Int32Array;
 
-  constructor(config: ModelConfig, { rows, memorySize = config.memory_size, tokenizer }: StateOptions) {
+  constructor(config: ModelConfig, stateOptions: StateOptions) {
+    checkOptions("a state's options", stateOptions, stateKinds);
+    const { rows, memorySize = config.memory_size, tokenizer } = stateOptions;
     const { num_attention_heads: heads, head_dim: width, segment_length: segment } = config;
     this.config = config;
     this.rows = rows;
@@ -61,23 +88,41 @@ export class ModelState {
     const { memory_search: kind, memory_buckets: bucketsPerNeighbour, memory_dtype: dtype } = config;
     const { memory_lists: lists, memory_probes: probes } = config;
     const options = { kind, bucketsPerNeighbour, lists, probes, dtype };
-    requireRoom(memoryShape, options, remembering.length);
-    this.memories = new Map(remembering.map((layer) => [layer, new KvMemory(memoryShape, options)]));
-    this.layers = Array.from({ length: config.num_hidden_layers }, (_, layer) => this.allocateLayer(layer));
+    if (remembering.length > 0) requireRoom(memoryShape, options, remembering.length);
+    [this.memories, this.contextPairs] = allOrNothing((own) => [
+      new Map(remembering.map((layer) => [layer, own(new KvMemory(memoryShape, options))])),
+      Array.from({ length: config.num_hidden_layers }, (_, layer) =>
+        this.layerPairs(layer, (s) => own(persistentTensor(s))),
+      ),
+    ]);
     const [memory] = this.memories.values(); // all have the same slots
     const logged = remembering.length > 0 ? rows : 0;
     this.sources =
       tokenizer === undefined ? [] : Array.from({ length: logged }, () => new SourceLog(memory.capacity, tokenizer));
   }
 
-  private allocateLayer(layer: number): LayerPairs {
+  private layerPairs(layer: number, allocate: (shape: number[]) => PersistentTensor): LayerPairs {
     const { num_attention_heads: heads, head_dim: width } = this.config;
     const shape = [this.rows, this.capacity, heads * width];
-    const [keys, values] = [persistentTensor(shape), persistentTensor(shape)];
+    const [keys, values] = [allocate(shape), allocate(shape)];
     if (!smearsKeys(this.config, layer)) return { keys, values, preceding: undefined };
     const oneToken = [this.rows, heads * width];
-    const [last, latest] = [persistentTensor(oneToken), persistentTensor(oneToken)];
-    return { keys, values, preceding: { keys: last, known: this.begun, latest } };
+    return { keys, values, preceding: { keys: allocate(oneToken), known: this.begun, latest: allocate(oneToken) } };
+  }
+
+  private get layers(): readonly LayerPairs[] {
+    this.life.require();
+    return this.contextPairs;
+  }
+
+  /** @throws InputError unless it is a state of a model of this configuration */
+  requireFit(config: ModelConfig): void {
+    if (config === this.config) return;
+    const other = shapeKeys.find((key) => String(config[key]) !== String(this.config[key]));
+    if (other === undefined) return;
+    throw new InputError(
+      `state: it is that of a model with ${other} ${this.config[other]}; this model has ${config[other]}, so make a state with its newState()`,
+    );
   }
 
   /** Positions of a context: cache and segment. */
@@ -95,11 +140,12 @@ export class ModelState {
    * rows whose document begins here. `starts` [B] counts only at the beginning of a segment.
    */
   begin(starts: ArrayLike<number> | undefined): void {
+    this.life.require();
     if (this.offset === this.config.segment_length) this.roll();
     if (starts === undefined) return;
     for (let row = 0; row < this.rows; row++) {
       if (!starts[row]) continue;
-      if (this.offset > 0) throw new Error("a document can begin only where a segment begins");
+      if (this.offset > 0) throw new InputError("a document can begin only where a segment begins");
       this.first[row] = this.cacheLength;
       this.begun[row] = 0;
       for (const memory of this.memories.values()) memory.reset(row);
@@ -118,9 +164,13 @@ export class ModelState {
     };
   }
 
-  /** Notes that the tokens [B, n] were read; a complete segment goes into the memories, of row b only lengths[b] tokens. */
+  /**
+   * Notes that the tokens [B, n] were read; a complete segment goes into the memories, of row b only lengths[b] tokens.
+   * @throws NotFiniteError if what is to be remembered of them is not finite; they then count as not read
+   */
   advance(ids: Int32Array, lengths: ArrayLike<number> | undefined): void {
     const count = ids.length / this.rows;
+    this.requireFinite(count);
     for (const [row, log] of this.sources.entries()) {
       log.read(ids.subarray(row * count, row * count + (lengths?.[row] ?? count)));
     }
@@ -132,8 +182,22 @@ export class ModelState {
     if (this.offset === this.config.segment_length) this.remember(lengths);
   }
 
+  /** No file could hold a memory of other numbers, nor could a search make sense of them. */
+  private requireFinite(count: number): void {
+    const floats = this.config.num_attention_heads * this.config.head_dim;
+    for (const layer of this.memories.keys()) {
+      const { keys, values } = this.layers[layer];
+      for (let row = 0; row < this.rows; row++) {
+        const at = (row * this.capacity + this.cacheLength + this.offset) * floats * 4;
+        if ([keys, values].every(({ ptr }) => kernels.all_finite(ptr + at, count * floats))) continue;
+        throw new NotFiniteError(`what layer ${layer} would remember is not finite; the model's weights are damaged`);
+      }
+    }
+  }
+
   /** Ends a document in the middle of a segment: what was read of it goes into the memories, and the next text has no context. */
   endDocument(): void {
+    this.life.require();
     if (this.offset < this.config.segment_length) this.remember(undefined);
     this.offset = 0;
     this.first.fill(this.cacheLength);
@@ -177,6 +241,7 @@ export class ModelState {
    * A complete segment has rolled on; nothing else changes.
    */
   save(prefix = ""): Map<string, StoredTensor> {
+    this.life.require();
     if (this.offset === this.config.segment_length) this.roll();
     const { num_attention_heads: heads, head_dim: width } = this.config;
     const saved = new Map([
@@ -200,6 +265,7 @@ export class ModelState {
 
   /** Goes on exactly where `save` was called with `prefix`. Throws an InputError for tensors that do not fit this state. */
   load(reader: TensorReader, prefix = ""): void {
+    this.life.require();
     const { num_attention_heads: heads, head_dim: width, segment_length: segment } = this.config;
     [this.offset] = reader.integers(`${prefix}offset`, [1], segment - 1);
     this.first.set(reader.integers(`${prefix}first`, [this.rows], this.cacheLength));
@@ -232,8 +298,8 @@ export class ModelState {
   }
 
   /** Each layer's last keys where they are smeared, by name. */
-  private precedingKeys(prefix: string): [name: string, keys: Tensor][] {
-    return this.layers.flatMap(({ preceding }, layer): [string, Tensor][] =>
+  private precedingKeys(prefix: string): [name: string, keys: PersistentTensor][] {
+    return this.layers.flatMap(({ preceding }, layer): [string, PersistentTensor][] =>
       preceding === undefined ? [] : [[`${prefix}layers.${layer}.preceding_keys`, preceding.keys]],
     );
   }
@@ -247,11 +313,16 @@ export class ModelState {
 
   /** Gives the memory back; the state must not be used afterwards. */
   release(): void {
-    for (const { keys, values, preceding } of this.layers) {
-      const tensors = preceding === undefined ? [keys, values] : [keys, values, preceding.keys, preceding.latest];
-      for (const { ptr } of tensors) heap.release(ptr);
-    }
-    for (const memory of this.memories.values()) memory.release();
+    this.life.end(() => {
+      for (const { keys, values, preceding } of this.contextPairs) {
+        for (const tensor of [keys, values, preceding?.keys, preceding?.latest]) tensor?.release();
+      }
+      for (const memory of this.memories.values()) memory.release();
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
   }
 }
 

@@ -9,13 +9,16 @@ import { embedding } from "../autodiff/ops/embedding.ts";
 import { linear } from "../autodiff/ops/matmul.ts";
 import { rmsNorm } from "../autodiff/ops/norm.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
+import { aSeed, check, checkOptions, either, instance, type Kind, oneOf } from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
 import { type FeedForwardWeights, feedForward } from "../nn/feed-forward.ts";
 import type { Gate } from "../nn/gate.ts";
 import { positionBuckets } from "../nn/positions.ts";
 import { type Retrieval, type SelfAttentionWeights, selfAttention } from "../nn/self-attention.ts";
-import type { ModelConfig } from "./config.ts";
+import { aTokenizer, type Tokenizer } from "../text/tokenizer.ts";
+import { type ModelConfig, parseConfig } from "./config.ts";
 import { Parameters } from "./parameters.ts";
-import type { SegmentInput } from "./segment.ts";
+import { inputKinds, requireRows, type SegmentInput } from "./segment.ts";
 import { ModelState, type StateOptions } from "./state.ts";
 
 export class Transformer {
@@ -24,8 +27,9 @@ export class Transformer {
 
   /** `seed` decides the first weights; null leaves them 0, for a model whose weights are about to be loaded. */
   constructor(config: ModelConfig, seed: number | null = 0) {
-    this.config = config;
-    this.parameters = new Parameters(config, seed);
+    this.config = Object.freeze(parseConfig(config, "config"));
+    check("seed", seed, either(aSeed, oneOf(null)));
+    this.parameters = new Parameters(this.config, seed);
   }
 
   /** A fresh state: nothing read, nothing remembered. */
@@ -39,13 +43,11 @@ export class Transformer {
   }
 
   /** The residual stream after the last block, before the final norm, [B, n, C]. Advances `state`. */
-  hidden({ ids, starts, lengths, reach, dropoutKey, observe }: SegmentInput, state: ModelState): Tensor {
+  hidden(input: SegmentInput, state: ModelState): Tensor {
     const { config } = this;
-    const count = ids.length / state.rows;
+    const count = this.countOf(input, state);
+    const { ids, starts, lengths, reach, dropoutKey, observe } = input;
     state.begin(starts);
-    if (!Number.isInteger(count) || count < 1 || count > state.room) {
-      throw new Error(`forward: ${ids.length} ids do not give ${state.rows} rows 1 to ${state.room} tokens each`);
-    }
     const drop = dropoutFor(config.dropout, dropoutKey);
     let x = drop(embedding(this.parameters.get("model.embed_tokens.weight"), ids, [state.rows, count])); // [B, n, C]
     for (let layer = 0; layer < config.num_hidden_layers; layer++) {
@@ -75,6 +77,32 @@ export class Transformer {
     const { rms_norm_eps, hidden_size } = this.config;
     const normed = rmsNorm(x, this.parameters.get("model.norm.weight"), rms_norm_eps);
     return linear(scale(normed, 1 / Math.sqrt(hidden_size)), this.parameters.get("model.embed_tokens.weight"));
+  }
+
+  /** How many tokens a row reads. Throws an InputError for input that is none, or not for this state. */
+  private countOf(input: SegmentInput, state: ModelState): number {
+    check("state", state, aState);
+    state.requireFit(this.config);
+    checkOptions("input", input, inputKinds);
+    const { ids, starts, lengths, reach } = input;
+    const { rows, room } = state;
+    const count = ids.length / rows;
+    if (!Number.isInteger(count) || count < 1 || count > room) {
+      throw new InputError(`ids: got ${ids.length}; they must give each of ${rows} rows 1 to ${room} tokens`);
+    }
+    if (starts !== undefined) requireRows("starts", starts, rows, 1);
+    if (lengths !== undefined) requireRows("lengths", lengths, rows, count);
+    if (reach !== undefined) requireRows("reach", reach, rows, 2 ** 31);
+    return count;
+  }
+
+  /** Gives the memory of the parameters back; the model must not be used afterwards. */
+  release(): void {
+    this.parameters.release();
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
   }
 
   private norm(x: Tensor, layer: number, name: string): Tensor {
@@ -110,6 +138,21 @@ export class Transformer {
     const get = (name: string) => this.parameters.get(`model.layers.${layer}.mlp.${name}.weight`);
     return { up: get("up_proj"), down: get("down_proj") };
   }
+}
+
+/** What arguments called `model` and `state` must be. */
+export const aModel: Kind = instance(Transformer, "a Transformer");
+export const aState: Kind = instance(ModelState, "a state that newState() made");
+
+/** @throws InputError unless that is a model, and a tokenizer that knows all tokens which the model can write */
+export function requireVocabulary(model: Transformer, tokenizer: Tokenizer): void {
+  check("model", model, aModel);
+  check("tokenizer", tokenizer, aTokenizer);
+  const { vocab_size } = model.config;
+  if (tokenizer.vocabSize >= vocab_size) return;
+  throw new InputError(
+    `tokenizer: it has ${tokenizer.vocabSize} tokens, but the model ${vocab_size}; take the model's own`,
+  );
 }
 
 /** Dropout with a key of its own for each place it is used in, or the identity. */

@@ -20,11 +20,12 @@ export function positionBucket(distance: number): number {
 let table = 0;
 let tabulated = 0;
 
-/** Address of the buckets of distances 0 to length − 1 (i32), computed once. */
+/** Address of the buckets of distances 0 to length − 1 (i32), computed once. If it cannot be had, the old table stays. */
 export function positionBuckets(length: number): number {
   if (length > tabulated) {
-    if (table !== 0) heap.release(table);
-    table = heap.allocate(length * 4);
+    const longer = heap.allocate(length * 4);
+    if (tabulated > 0) heap.release(table);
+    table = longer;
     heap.i32(table, length).set(Int32Array.from({ length }, (_, distance) => positionBucket(distance)));
     tabulated = length;
   }

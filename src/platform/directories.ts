@@ -4,29 +4,20 @@ import { dirname } from "node:path";
 import { requireText } from "./path-bytes.ts";
 import { attempt, codeOf, isDone } from "./system-errors.ts";
 
-/** Makes the directory and those above it; one that exists already is fine. */
-export function makeDirectory(path: string): void {
-  attempt("make", path, () => makeDirectories(path));
+/** Makes the directory and those above it; one that exists already is fine. Returns those that were made, the deepest first. */
+export function makeDirectory(path: string): string[] {
+  return attempt("make", path, () => makeDirectories(path));
 }
 
-/**
- * The same, but throws what the system throws. It makes one after the other: mkdir's own `recursive` calls a read-only file
- * system a missing directory.
- */
-export function makeDirectories(path: string): void {
-  requireText(path);
-  makeParent(path);
-  try {
-    fs.mkdirSync(path);
-  } catch (error) {
-    if (codeOf(error) === undefined || !fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw error;
-  }
-}
-
-/** Makes the directory that `path` is to be in, if nothing is there. */
-export function makeParent(path: string): void {
+/** Makes the directory that `path` is to be in, if nothing is there; returns what was made. Throws what the system throws. */
+export function makeParent(path: string): string[] {
   const above = dirname(path);
-  if (above !== path && !fs.existsSync(above)) makeDirectories(above);
+  return above === path || fs.existsSync(above) ? [] : makeDirectories(above);
+}
+
+/** Removes those of the directories that are empty; for what `makeDirectory` made, if nothing came of it. */
+export function removeEmpty(directories: readonly string[]): void {
+  for (const directory of directories) isDone(() => fs.rmdirSync(directory));
 }
 
 /** The nearest directory above `path` that exists, or what is in the way of one. */
@@ -45,4 +36,18 @@ export function syncDirectory(path: string): void {
       fs.closeSync(directory);
     }
   });
+}
+
+/** One after the other: mkdir's own `recursive` calls a read-only file system a missing directory. */
+function makeDirectories(path: string): string[] {
+  requireText(path);
+  const above = makeParent(path);
+  try {
+    fs.mkdirSync(path);
+    return [path, ...above];
+  } catch (error) {
+    if (codeOf(error) !== undefined && fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) return above;
+    removeEmpty(above);
+    throw error;
+  }
 }

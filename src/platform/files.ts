@@ -8,6 +8,7 @@
 import * as fs from "node:fs";
 import { isAbsolute, relative, sep } from "node:path";
 import { InputError } from "../base/errors.ts";
+import { nearestAbove } from "./directories.ts";
 import { pathOf, systemPath } from "./path-bytes.ts";
 import { attempt, codeOf, isDone, REASONS } from "./system-errors.ts";
 
@@ -40,8 +41,13 @@ export function listDirectory(path: string): DirectoryEntry[] {
 /** Whether a link leads to a file within the directory, however many links are on the way. */
 export function leadsToFileIn(link: string, directory: string): boolean {
   const target = realPath(link);
-  const way = relative(realPath(directory), target);
-  return !isAbsolute(way) && way.split(sep)[0] !== ".." && fs.statSync(systemPath(target)).isFile();
+  return isWithin(target, directory) && fs.statSync(systemPath(target)).isFile();
+}
+
+/** Whether `path`, which need not exist yet, is the directory or lies in it, however many links are on the way. */
+export function isWithin(path: string, directory: string): boolean {
+  const way = relative(realPath(directory), realPath(exists(path) ? path : nearestAbove(path)));
+  return !isAbsolute(way) && way.split(sep)[0] !== "..";
 }
 
 function realPath(path: string): string {

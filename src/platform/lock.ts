@@ -5,12 +5,11 @@
  * The file appears with its content, and only where there is none (a link to a file written beside), so of processes that
  * come at once exactly one gets it. This is for programs that keep to it; it does not stop any other from writing.
  */
-import * as fs from "node:fs";
 import { hostname } from "node:os";
-import { dirname } from "node:path";
+import { aFunction, aPath, check } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { writeNewFile } from "./atomic-write.ts";
-import { makeDirectory } from "./directories.ts";
+import { makeDirectory, removeEmpty } from "./directories.ts";
 import { exists, removeFile } from "./files.ts";
 import { type ProcessIdentity, stateOf, thisProcess } from "./processes.ts";
 import { readText } from "./read-file.ts";
@@ -26,8 +25,9 @@ const LOCK_NAME = /^training\.lock(\.removal)*$/;
  * @throws InputError if another process has it, which is named
  */
 export async function withLock<T>(directory: string, work: () => Promise<T>): Promise<T> {
-  const made = missingDirectories(directory);
-  makeDirectory(directory);
+  check("directory", directory, aPath);
+  check("work", work, aFunction);
+  const made = makeDirectory(directory);
   const path = `${directory}/${NAME}`;
   const mine = JSON.stringify(thisProcess());
   const other = acquire(path, mine);
@@ -118,16 +118,5 @@ function parsed(text: string): unknown {
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;
-  }
-}
-
-/** `path` and those above it that do not exist, the deepest first. */
-function missingDirectories(path: string): string[] {
-  return exists(path) || path === dirname(path) ? [] : [path, ...missingDirectories(dirname(path))];
-}
-
-function removeEmpty(directories: readonly string[]): void {
-  for (const directory of directories) {
-    if (exists(directory) && fs.readdirSync(directory).length === 0) fs.rmdirSync(directory);
   }
 }

@@ -5,7 +5,7 @@
  */
 import * as fs from "node:fs";
 import { dirname } from "node:path";
-import { makeParent } from "./directories.ts";
+import { makeParent, removeEmpty } from "./directories.ts";
 import { attempt, codeOf, isDone } from "./system-errors.ts";
 import { type Target, targetOf } from "./target.ts";
 import { temporaryName } from "./temporary.ts";
@@ -24,12 +24,19 @@ export class UnfinishedFile {
   /** Undefined for what is written into, and when nothing of that name is left. */
   private temporary: string | undefined;
   private descriptor: number | undefined;
+  /** Directories that were made for it. */
+  private made: readonly string[] = [];
 
   /** @throws InputError if nothing can be written at `path` */
   constructor(path: string) {
     this.path = path;
     this.target = targetOf(path);
-    this.descriptor = attempt("write", path, () => this.open(this.target));
+    try {
+      this.descriptor = attempt("write", path, () => this.open(this.target));
+    } catch (error) {
+      this.discard();
+      throw error;
+    }
   }
 
   /** Where it appears; undefined for what is written into. */
@@ -74,12 +81,13 @@ export class UnfinishedFile {
     const { temporary } = this;
     if (temporary !== undefined) isDone(() => fs.rmSync(temporary));
     this.temporary = undefined;
+    removeEmpty(this.made);
   }
 
   private open(target: Target): number {
     if (target.kind === "descriptor") return target.descriptor;
     if (target.kind === "stream") return fs.openSync(target.path, fs.constants.O_WRONLY);
-    makeParent(target.path);
+    this.made = makeParent(target.path);
     const temporary = temporaryName(target.path);
     const descriptor = fs.openSync(temporary, "wx", target.state === undefined ? USUAL : PRIVATE);
     this.temporary = temporary;

@@ -6,7 +6,7 @@ import * as fs from "node:fs";
 import { basename, dirname } from "node:path";
 import { InputError } from "../base/errors.ts";
 import { rename } from "./atomic-write.ts";
-import { makeParent } from "./directories.ts";
+import { makeParent, removeEmpty } from "./directories.ts";
 import { attempt } from "./system-errors.ts";
 import { followLinks } from "./target.ts";
 import { removeLeftovers, temporaryName } from "./temporary.ts";
@@ -28,15 +28,16 @@ export function writeDirectory<T>(directory: string, write: (unfinished: string)
     throw error;
   } finally {
     fs.rmSync(unfinished.path, { recursive: true, force: true });
+    removeEmpty(unfinished.made);
   }
 }
 
 /** An empty directory that nobody else has, where links at `name` lead. */
-function newDirectory(name: string): { readonly path: string; readonly target: string } {
+function newDirectory(name: string) {
   const [target] = followLinks(name);
   removeLeftovers(dirname(target), (found) => found === basename(target));
   const path = temporaryName(target);
-  makeParent(path);
+  const made = makeParent(path);
   fs.mkdirSync(path);
-  return { path, target };
+  return { path, target, made };
 }

@@ -2,13 +2,15 @@
  * Decodes tokens one at a time, for text that is shown while it is written. A character may be spread over several
  * tokens: its bytes are held back until it is whole.
  */
-import type { Tokenizer } from "./tokenizer.ts";
+import { check, tokenIds } from "../base/check.ts";
+import { aTokenizer, type Tokenizer } from "./tokenizer.ts";
 
 export class TokenStream {
   private readonly tokenizer: Tokenizer;
   private readonly decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
   constructor(tokenizer: Tokenizer) {
+    check("tokenizer", tokenizer, aTokenizer);
     this.tokenizer = tokenizer;
   }
 
@@ -25,6 +27,7 @@ export class TokenStream {
 
 /** The text of each token, as a stream gives it: a character that is spread over several belongs to the last of them. */
 export function tokenTexts(tokenizer: Tokenizer, ids: Int32Array): string[] {
+  check("ids", ids, tokenIds);
   const stream = new TokenStream(tokenizer);
   const texts = Array.from(ids, (id) => stream.push(id));
   const rest = stream.flush();

@@ -3,6 +3,8 @@
  * for statistics over tokens, whose own borders depend on the tokenizer. It is no parser; a word is what it looks like.
  */
 
+import { aText, check, listOf } from "../base/check.ts";
+
 export const wordKinds = [
   "word",
   "identifier",
@@ -31,6 +33,7 @@ const IDENTIFIER = /[_\p{N}]|\p{Ll}\p{Lu}/u;
  * @param texts the tokens' texts, together the whole text; a token that ends no character has none
  */
 export function wordsOfTokens(texts: readonly string[]): Word[] {
+  check("texts", texts, listOf(aText));
   const words = [...texts.join("").matchAll(WORD)].map((match) => ({ ...wordOf(match), begin: match.index }));
   let begin = 0;
   let next = 1;

@@ -7,7 +7,7 @@
 import { sizeOf } from "../autodiff/tensor.ts";
 import { InputError } from "../base/errors.ts";
 import { memoryBytes } from "../memory/bytes.ts";
-import { type ModelConfig, smearsKeys } from "../model/config.ts";
+import { type ModelConfig, parseConfig, smearsKeys } from "../model/config.ts";
 import { parameterShapes } from "../model/parameters.ts";
 import { heap } from "../wasm/runtime.ts";
 import { parseTrainingOptions, type TrainingOptions } from "./options.ts";
@@ -27,8 +27,9 @@ const FLOAT = 4;
 const LEAST_ARENA = 2 ** 20;
 
 /** What a training with these options takes; options that are left out have their default. */
-export function trainingBytes(config: ModelConfig, given: Partial<TrainingOptions> = {}): TrainingBytes {
-  const options = parseTrainingOptions(given, "training options");
+export function trainingBytes(givenConfig: ModelConfig, givenOptions: Partial<TrainingOptions> = {}): TrainingBytes {
+  const config = parseConfig(givenConfig, "config");
+  const options = parseTrainingOptions(givenOptions, "training options");
   const { batchSize, gradientAccumulation, evaluateEvery, stalenessEvery } = options;
   const states = gradientAccumulation + (evaluateEvery > 0 || stalenessEvery > 0 ? 1 : 0);
   return {

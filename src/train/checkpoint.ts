@@ -6,18 +6,22 @@
  * resumes to the bit. The three files that change from step to step each name theirs, so that a mix of two checkpoints is
  * refused, and checksums.json vouches for all of them. What stands in the files is known elsewhere.
  */
+import { aPath, aText, check, checkOptions, instance, type Kinds, listOf, oneOf, optional } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
+import { requireJson } from "../formats/json.ts";
 import { jsonText, readJson } from "../formats/json-file.ts";
 import { type SafetensorsFile, type StoredTensor, writeSafetensors } from "../formats/safetensors.ts";
 import { readSafetensorsFile } from "../formats/safetensors-file.ts";
 import { TensorReader } from "../formats/tensor-reader.ts";
 import { applyOverrides, type ModelConfig, parseConfig } from "../model/config.ts";
 import { halfModelTensors, modelFromTensors, modelTensors, type WeightDtype } from "../model/pretrained.ts";
-import type { Transformer } from "../model/transformer.ts";
+import { aModel, type Transformer } from "../model/transformer.ts";
 import { writeFilesAtomic } from "../platform/atomic-write.ts";
-import { type Tokenizer, tokenizerFromJson } from "../text/tokenizer.ts";
+import { aTokenizer, type Tokenizer, tokenizerFromJson } from "../text/tokenizer.ts";
+import { readTokenizerJson } from "../text/tokenizer-json.ts";
+import { firstNotFinite } from "../wasm/half.ts";
 import { CHECKSUMS, requireChecksums, withChecksums } from "./checksums.ts";
-import type { Trainer } from "./trainer.ts";
+import { Trainer } from "./trainer.ts";
 import { parseTrainerRecord, type TrainerRecord } from "./trainer-record.ts";
 
 export interface Pretrained {
@@ -49,17 +53,29 @@ function pathsIn(directory: string): typeof names {
   return { config: at(config), model: at(model), tokenizer: at(tokenizer), trainer: at(trainer), record: at(record) };
 }
 
+interface SaveOptions {
+  /** How weights are stored. Default: float32. */
+  readonly dtype?: WeightDtype;
+}
+
+const saveKinds: Kinds<SaveOptions> = { dtype: optional(oneOf("float32", "float16")) };
+
 /**
  * Writes `model` and `tokenizer` into `directory`, which is made if it is missing. Weights in float16 take half the bytes;
  * `loadModel` reads both.
- * @throws InputError if a weight is beyond what `dtype` can hold
+ * @throws InputError if a weight is not finite, or beyond what `dtype` can hold
  */
 export function saveModel(
   directory: string,
   model: Transformer,
   tokenizer: Tokenizer,
-  { dtype = "float32" }: { readonly dtype?: WeightDtype } = {},
+  options: SaveOptions = {},
 ): void {
+  check("directory", directory, aPath);
+  check("model", model, aModel);
+  check("tokenizer", tokenizer, aTokenizer);
+  checkOptions("options", options, saveKinds);
+  const { dtype = "float32" } = options;
   const weights = dtype === "float16" ? halfModelTensors(model) : modelTensors(model);
   writeFilesAtomic(modelFiles(directory, model, tokenizer, weights, {}));
 }
@@ -69,6 +85,8 @@ export function saveModel(
  * @throws InputError if a file is missing or damaged, or does not fit the others
  */
 export function loadModel(directory: string, overrides: readonly string[] = []): Pretrained {
+  check("directory", directory, aPath);
+  check("overrides", overrides, listOf(aText));
   const { config, weights, tokenizer } = readModelFiles(directory);
   const model = modelFromTensors(applyOverrides(config, overrides), weights.tensors, pathsIn(directory).model);
   return { model, tokenizer };
@@ -76,6 +94,9 @@ export function loadModel(directory: string, overrides: readonly string[] = []):
 
 /** Writes all of `trainer`, its model and `tokenizer` into `directory`, which is made if it is missing. */
 export function saveCheckpoint(directory: string, trainer: Trainer, tokenizer: Tokenizer): void {
+  check("directory", directory, aPath);
+  check("trainer", trainer, instance(Trainer, "a Trainer"));
+  check("tokenizer", tokenizer, aTokenizer);
   const paths = pathsIn(directory);
   const { record, tensors } = trainer.save();
   const step = { step: String(record.step) };
@@ -86,6 +107,7 @@ export function saveCheckpoint(directory: string, trainer: Trainer, tokenizer: T
 
 /** @throws InputError if a file is missing or damaged, does not fit the others or is from another step than they are */
 export function loadCheckpoint(directory: string): Checkpoint {
+  check("directory", directory, aPath);
   requireChecksums(directory, Object.values(names));
   const paths = pathsIn(directory);
   const record = parseTrainerRecord(readJson(paths.record), paths.record);
@@ -109,11 +131,26 @@ function modelFiles(
 ): Map<string, Uint8Array | string> {
   const paths = pathsIn(directory);
   checkVocabulary(config, tokenizer, paths.config, paths.tokenizer);
+  for (const [name, { data }] of weights) requireFiniteWeights(name, data);
   return new Map<string, Uint8Array | string>([
     [paths.config, jsonText(config)],
-    [paths.tokenizer, jsonText(tokenizer.toJSON())],
+    [paths.tokenizer, jsonText(checkedJson(tokenizer))],
     [paths.model, writeSafetensors(weights, metadata)],
   ]);
+}
+
+/** @throws InputError for a weight that `loadModel` would refuse */
+function requireFiniteWeights(name: string, data: StoredTensor["data"]): void {
+  const place = data instanceof Float32Array ? firstNotFinite(data) : -1;
+  if (place >= 0) throw new InputError(`the model's ${name} has ${data[place]} at element ${place}; it must be finite`);
+}
+
+/** The content of a tokenizer.json that `loadModel` will take. */
+function checkedJson(tokenizer: Tokenizer): unknown {
+  const json = tokenizer.toJSON();
+  requireJson(json, "tokenizer");
+  readTokenizerJson(json, "tokenizer");
+  return json;
 }
 
 interface ModelFiles {

@@ -3,16 +3,31 @@
  * per byte (paper, tables 4 and 5). Every size has a state of its own, so nothing here touches a running training.
  */
 import { MASKED } from "../autodiff/ops/loss.ts";
+import {
+  aFlag,
+  aFunction,
+  check,
+  checkOptions,
+  either,
+  type Kinds,
+  listOf,
+  oneOf,
+  optional,
+  someObject,
+  whole,
+} from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { perplexityOf } from "../base/perplexity.ts";
 import { evaluationBatches } from "../data/batches.ts";
 import type { TokenizedDocument } from "../data/corpus.ts";
+import { someDocuments, tokensOf } from "../data/documents.ts";
 import { type MemorySnapshot, requireModel, restoreSnapshot } from "../memory/snapshot.ts";
+import { requireSnapshot } from "../memory/snapshot-check.ts";
 import { fingerprint } from "../model/fingerprint.ts";
 import { targetLosses } from "../model/losses.ts";
 import { segmentOf } from "../model/segment.ts";
-import type { ModelState } from "../model/state.ts";
-import type { Transformer } from "../model/transformer.ts";
+import { aMemorySize, type ModelState } from "../model/state.ts";
+import { requireVocabulary, type Transformer } from "../model/transformer.ts";
 import type { Retrieval } from "../nn/self-attention.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { GateMeans } from "./gate-means.ts";
@@ -35,11 +50,11 @@ export interface TokenLoss {
 export interface EvaluateOptions {
   /** M, one result each; 0 is the model without memory. */
   readonly memorySizes: readonly number[];
-  /** Tokens predicted in each document, from its beginning; all, unless given. */
+  /** Tokens predicted in each document, from its beginning; Default: all. */
   readonly maxTokens?: number;
-  /** B, documents side by side; 1 unless given. Changes speed and memory, not the result. */
+  /** B, documents side by side. Default: 1. Changes speed and memory, not the result. */
   readonly rows?: number;
-  /** What is remembered when a document begins; of more than a memory takes, the newest. Nothing, unless given. */
+  /** What is remembered when a document begins; of more than a memory takes, the newest. Default: nothing. */
   readonly known?: MemorySnapshot;
   /** Whether every search is compared with an exact one. */
   readonly recall?: boolean;
@@ -70,6 +85,16 @@ export interface EvaluationResult {
   readonly results: readonly MemoryResult[];
 }
 
+const evaluateKinds: Kinds<EvaluateOptions> = {
+  memorySizes: listOf(aMemorySize),
+  maxTokens: optional(either(whole(0), oneOf(Infinity))),
+  rows: optional(whole(1, 2 ** 16)),
+  known: optional(someObject),
+  recall: optional(aFlag),
+  onToken: optional(aFunction),
+  onProgress: optional(aFunction),
+};
+
 /**
  * Reads all documents once for each memory size, in the order of `memorySizes`.
  * @throws InputError if a size is impossible, no document has anything to predict, another model made what is `known`, or
@@ -89,11 +114,18 @@ export function* evaluationInSteps(
   model: Transformer,
   documents: readonly TokenizedDocument[],
   tokenizer: Tokenizer,
-  { memorySizes, maxTokens = Infinity, rows = 1, known, recall = false, onToken, onProgress }: EvaluateOptions,
+  options: EvaluateOptions,
 ): Generator<EvaluationResult | undefined> {
+  requireVocabulary(model, tokenizer);
+  check("documents", documents, someDocuments);
+  checkOptions("evaluation options", options, evaluateKinds);
+  const { memorySizes, maxTokens = Infinity, rows = 1, known, recall = false, onToken, onProgress } = options;
   for (const size of memorySizes) checkMemorySize(model, size);
-  if (known !== undefined) requireModel(known, fingerprint(model));
-  const targets = documents.map((document) => document.tokens().subarray(1, maxTokens + 1));
+  if (known !== undefined) {
+    requireSnapshot(known);
+    requireModel(known, fingerprint(model));
+  }
+  const targets = documents.map((document) => tokensOf(document).subarray(1, maxTokens + 1));
   const tokens = targets.reduce((sum, { length }) => sum + length, 0);
   const bytes = targets.reduce((sum, ids) => sum + bytesOf(ids, tokenizer), 0);
   const results: MemoryResult[] = [];
@@ -170,9 +202,6 @@ function bytesOf(ids: Int32Array, tokenizer: Tokenizer): number {
 }
 
 function checkMemorySize({ config }: Transformer, size: number): void {
-  if (!Number.isSafeInteger(size) || size < 0) {
-    throw new InputError(`a memory size must be a whole number from 0 on, not ${size}`);
-  }
   if (size > 0 && config.memory_layers.length === 0) {
     throw new InputError(`the model has no memory layers, so a memory of ${size} is impossible; evaluate it with 0`);
   }

@@ -4,20 +4,84 @@
  *
  * Learning-rate schedules are in schedules.ts; zeroing gradients is the parameters' own business.
  */
-import { gradient, persistentTensor, type Tensor } from "../autodiff/tensor.ts";
+import { gradient, type PersistentTensor, persistentTensor, requireTensors, type Tensor } from "../autodiff/tensor.ts";
+import {
+  aText,
+  check,
+  checkOptions,
+  either,
+  type Kind,
+  type Kinds,
+  listOf,
+  numberWithin,
+  oneOf,
+  optional,
+  someObject,
+} from "../base/check.ts";
+import { allOrNothing, Lifetime, type Own, type Releasable } from "../base/lifetime.ts";
 import { exp, log, power } from "../base/portable-math.ts";
 import type { ParameterBlock } from "../model/parameters.ts";
 import { parallelElements } from "../wasm/parallel.ts";
 import { kernels } from "../wasm/runtime.ts";
 import { scratch } from "../wasm/scratch.ts";
 
-export interface Optimizer {
+export interface Optimizer extends Releasable, Disposable {
   /** Steps taken so far; a resumed run sets it together with the state. */
   steps: number;
   /** Moves every parameter along its gradient. `lr`: this step's rate, the schedule's factor included. */
   step(lr: number): void;
   /** What must be saved to go on later, by name; a resumed run writes into these tensors. */
   state(): Map<string, Tensor>;
+  /** Gives its moments back; it must not be used afterwards. The parameters stay. */
+  release(): void;
+}
+
+/** How the moments of one block, or of one parameter, are called in `state()`. */
+type Moments = readonly (readonly [name: string, tensor: PersistentTensor])[];
+
+/** The optimizer that keeps `moments`, and moves all parameters with `move(lr, t)` in step t. */
+function optimizerOf(moments: Moments, move: (lr: number, t: number) => void): Optimizer {
+  const life = new Lifetime("this optimizer");
+  return {
+    steps: 0,
+    step(lr) {
+      life.require();
+      check("lr", lr, aRate);
+      this.steps++;
+      move(lr, this.steps);
+    },
+    state() {
+      life.require();
+      return new Map(moments);
+    },
+    release() {
+      life.end(() => {
+        for (const [, tensor] of moments) tensor.release();
+      });
+    },
+    [Symbol.dispose]() {
+      this.release();
+    },
+  };
+}
+
+const aRate = numberWithin(0, Number.MAX_VALUE);
+const aDecay: Kind = {
+  what: "a number from 0 to below 1",
+  accepts: (value) => typeof value === "number" && value >= 0 && value < 1,
+};
+
+const adamOptions: Kinds<AdamOptions> = {
+  beta1: optional(aDecay),
+  beta2: optional(aDecay),
+  eps: optional(numberWithin(0, 1)),
+};
+
+/** @throws InputError if that is no block of a model's parameters */
+function requireBlock(name: string, { values, gradients, size }: ParameterBlock): void {
+  requireTensors({ [`${name}.values`]: values, [`${name}.gradients`]: gradients });
+  check(`${name}.size`, size, oneOf(values.size));
+  check(`${name}.gradients.size`, gradients.size, oneOf(values.size));
 }
 
 /** A block of parameters, and how it is trained. */
@@ -36,28 +100,31 @@ export interface AdamOptions {
 
 /** AdamW (Loshchilov & Hutter 2019). One kernel call a block and step; keeps two moments a parameter. */
 export function adamW(blocks: readonly AdamBlock[], options: AdamOptions = {}): Optimizer {
+  check("blocks", blocks, listOf(someObject));
+  for (const block of blocks) {
+    requireBlock("block", block);
+    check("lrScale", block.lrScale, aRate);
+    check("weightDecay", block.weightDecay, aRate);
+  }
+  checkOptions("AdamW's options", options, adamOptions);
   const { beta1 = 0.9, beta2 = 0.999, eps = 1e-8 } = options;
-  const trained = blocks.map((block) => ({
-    ...block,
-    m: persistentTensor([block.size]),
-    v: persistentTensor([block.size]),
-  }));
-  return {
-    steps: 0,
-    step(lr) {
-      this.steps++;
-      const correction1 = 1 - power(beta1, this.steps);
-      const correction2 = 1 - power(beta2, this.steps);
-      for (const { values, gradients, m, v, size, lrScale, weightDecay } of trained) {
-        const rate = lr * lrScale;
-        const rates = [rate, beta1, beta2, eps, weightDecay, correction1, correction2] as const;
-        parallelElements("adamw", size, values, gradients, m.ptr, v.ptr, ...rates);
-      }
-    },
-    state() {
-      return new Map(trained.flatMap(({ group, m, v }) => [[`${group}.m`, m] as const, [`${group}.v`, v] as const]));
-    },
-  };
+  const trained = allOrNothing((own) =>
+    blocks.map((block) => ({
+      ...block,
+      m: own(persistentTensor([block.size])),
+      v: own(persistentTensor([block.size])),
+    })),
+  );
+  const moments = trained.flatMap(({ group, m, v }) => [[`${group}.m`, m] as const, [`${group}.v`, v] as const]);
+  return optimizerOf(moments, (lr, t) => {
+    const correction1 = 1 - power(beta1, t);
+    const correction2 = 1 - power(beta2, t);
+    for (const { values, gradients, m, v, size, lrScale, weightDecay } of trained) {
+      const rate = lr * lrScale;
+      const rates = [rate, beta1, beta2, eps, weightDecay, correction1, correction2] as const;
+      parallelElements("adamw", size, values.ptr, gradients.ptr, m.ptr, v.ptr, ...rates);
+    }
+  });
 }
 
 /** A parameter that Adafactor trains: a matrix, or else a vector. */
@@ -71,7 +138,7 @@ export interface AdafactorParameter {
 /** How one parameter is moved, and the moments that takes. */
 interface AdafactorUpdate {
   step(lr: number, decay: number): void;
-  readonly moments: readonly (readonly [name: string, tensor: Tensor])[];
+  readonly moments: Moments;
 }
 
 /** The decay of the moments at step t is 1 − t^−0.8. */
@@ -84,25 +151,27 @@ const CLIP_THRESHOLD = 1;
  * clipped to an RMS of 1, no first moment. Keeps one number a row and one a column of a matrix, one an element otherwise.
  */
 export function adafactor(parameters: readonly AdafactorParameter[]): Optimizer {
-  const updates = parameters.map((parameter) =>
-    parameter.tensor.shape.length === 2 ? matrixUpdate(parameter) : vectorUpdate(parameter),
+  check("parameters", parameters, listOf(someObject));
+  for (const { name, tensor, lrScale } of parameters) {
+    check("name", name, aText);
+    requireTensors({ tensor });
+    check("lrScale", lrScale, aRate);
+  }
+  const updates = allOrNothing((own) =>
+    parameters.map((parameter) =>
+      parameter.tensor.shape.length === 2 ? matrixUpdate(parameter, own) : vectorUpdate(parameter, own),
+    ),
   );
-  return {
-    steps: 0,
-    step(lr) {
-      this.steps++;
-      const decay = 1 - exp(DECAY_EXPONENT * log(this.steps));
-      for (const update of updates) update.step(lr, decay);
-    },
-    state() {
-      return new Map(updates.flatMap(({ moments }) => moments));
-    },
-  };
+  const moments = updates.flatMap((update) => update.moments);
+  return optimizerOf(moments, (lr, t) => {
+    const decay = 1 - exp(DECAY_EXPONENT * log(t));
+    for (const update of updates) update.step(lr, decay);
+  });
 }
 
-function matrixUpdate({ name, tensor, lrScale }: AdafactorParameter): AdafactorUpdate {
+function matrixUpdate({ name, tensor, lrScale }: AdafactorParameter, own: Own): AdafactorUpdate {
   const [rows, columns] = tensor.shape;
-  const [ofRows, ofColumns] = [persistentTensor([rows]), persistentTensor([columns])];
+  const [ofRows, ofColumns] = [own(persistentTensor([rows])), own(persistentTensor([columns]))];
   return {
     step(lr, decay) {
       kernels.adafactor_matrix(
@@ -125,9 +194,9 @@ function matrixUpdate({ name, tensor, lrScale }: AdafactorParameter): AdafactorU
   };
 }
 
-function vectorUpdate({ name, tensor, lrScale }: AdafactorParameter): AdafactorUpdate {
+function vectorUpdate({ name, tensor, lrScale }: AdafactorParameter, own: Own): AdafactorUpdate {
   const { size } = tensor;
-  const moments = persistentTensor([size]);
+  const moments = own(persistentTensor([size]));
   return {
     step(lr, decay) {
       kernels.adafactor_vector(
@@ -150,11 +219,14 @@ function vectorUpdate({ name, tensor, lrScale }: AdafactorParameter): AdafactorU
  * Returns the norm before; when that is not finite the gradients are left as they are, for the caller to notice.
  */
 export function clipGradients(blocks: readonly ParameterBlock[], maxNorm: number): number {
+  check("blocks", blocks, listOf(someObject));
+  for (const block of blocks) requireBlock("block", block);
+  check("maxNorm", maxNorm, either(aRate, oneOf(Infinity)));
   let squares = 0;
-  for (const { gradients, size } of blocks) squares += kernels.sum_squares(gradients, size);
+  for (const { gradients, size } of blocks) squares += kernels.sum_squares(gradients.ptr, size);
   const norm = Math.sqrt(squares);
   if (norm > maxNorm && Number.isFinite(norm)) {
-    for (const { gradients, size } of blocks) kernels.scale_in_place(gradients, maxNorm / norm, size);
+    for (const { gradients, size } of blocks) kernels.scale_in_place(gradients.ptr, maxNorm / norm, size);
   }
   return norm;
 }

@@ -5,6 +5,7 @@
  * A checkpoint is written under another name and renamed when it is complete, so one that bears its name was complete once;
  * should it be damaged later, the one before it is taken. Whoever writes here holds the lock of the directory.
  */
+import { aPath, check } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { rename } from "../platform/atomic-write.ts";
 import { exists, isDirectory, listDirectory, removeTree } from "../platform/files.ts";
@@ -45,6 +46,7 @@ export function settleCheckpoint(run: string, trainer: Trainer, tokenizer: Token
  * @throws InputError if there is none
  */
 export function newestCheckpoint(run: string): FoundCheckpoint {
+  check("run", run, aPath);
   const directories = savedSteps(run).map((step) => checkpointName(run, step));
   if (exists(`${run}/trainer.json`)) directories.push(run);
   if (directories.length === 0) {

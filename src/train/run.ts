@@ -5,18 +5,30 @@
  * An evaluation of a step comes before its checkpoint, unless the run was asked to end: then the checkpoint comes first, and
  * the run that resumes owes the evaluation. Either way metrics.jsonl is in the end what it is without interruptions.
  */
+import { NotFiniteError } from "../autodiff/tape.ts";
 import { breathe } from "../base/breathe.ts";
+import {
+  aFunction,
+  aPath,
+  aSignal,
+  check,
+  checkOptions,
+  instance,
+  type Kinds,
+  optional,
+  someOptions,
+} from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import type { TokenizedDocument } from "../data/corpus.ts";
 import { makeDirectory } from "../platform/directories.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
+import { aTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { OutOfMemoryError } from "../wasm/heap.ts";
 import { ThreadDeathError } from "../wasm/parallel.ts";
 import { saveModel } from "./checkpoint.ts";
 import { type EvaluateOptions, type EvaluationResult, evaluationInSteps } from "./evaluate.ts";
 import { appendMetrics, type MetricsLine, startMetrics, syncMetrics } from "./metrics.ts";
 import { addCheckpoint, removeUnfinished, settleCheckpoint } from "./run-directory.ts";
-import type { StepMetrics, Trainer } from "./trainer.ts";
+import { type StepMetrics, Trainer } from "./trainer.ts";
 
 export interface TrainingRun {
   readonly tokenizer: Tokenizer;
@@ -32,11 +44,24 @@ export interface TrainingRun {
   readonly onCheckpoint?: (directory: string, step: number) => void;
 }
 
+const aTrainer = instance(Trainer, "a Trainer");
+const runKinds: Kinds<TrainingRun> = {
+  tokenizer: aTokenizer,
+  directory: optional(aPath),
+  evaluation: optional(someOptions),
+  signal: optional(aSignal),
+  onStep: optional(aFunction),
+  onEvaluation: optional(aFunction),
+  onCheckpoint: optional(aFunction),
+};
+
 /**
  * Trains until the trainer's last step or an abort; there is a checkpoint at the end in either case.
  * @throws InputError that names the last checkpoint, when training cannot go on
  */
 export async function runTraining(trainer: Trainer, run: TrainingRun): Promise<void> {
+  check("trainer", trainer, aTrainer);
+  checkOptions("run", run, runKinds);
   const { directory, signal } = run;
   let saved = trainer.step;
   try {
@@ -54,7 +79,8 @@ export async function runTraining(trainer: Trainer, run: TrainingRun): Promise<v
       run.onCheckpoint?.(directory, saved);
     }
   } catch (error) {
-    if (![InputError, OutOfMemoryError, ThreadDeathError].some((kind) => error instanceof kind)) throw error;
+    const kinds = [InputError, NotFiniteError, OutOfMemoryError, ThreadDeathError];
+    if (!kinds.some((kind) => error instanceof kind)) throw error;
     const { message } = error as Error;
     const rest = saved === 0 ? "nothing was saved before" : `the last checkpoint is of step ${saved}`;
     throw new InputError(`${message}; ${rest}`);
@@ -88,7 +114,8 @@ function trainNow(trainer: Trainer, { directory, onStep }: TrainingRun): void {
 async function evaluateNow(trainer: Trainer, run: TrainingRun): Promise<void> {
   const { directory, evaluation, signal, tokenizer, onEvaluation } = run;
   if (evaluation === undefined) return;
-  for (const result of evaluationInSteps(trainer.model, evaluation.documents, tokenizer, evaluation)) {
+  const { documents, ...options } = evaluation;
+  for (const result of evaluationInSteps(trainer.model, documents, tokenizer, options)) {
     await breathe();
     if (signal?.aborted) return;
     if (result === undefined) continue;

@@ -7,24 +7,28 @@
  */
 import { crossEntropy } from "../autodiff/ops/loss.ts";
 import { assertFiniteTape, backward, NotFiniteError, step } from "../autodiff/tape.ts";
+import type { Tensor } from "../autodiff/tensor.ts";
+import { check, instance } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
+import { allOrNothing, Lifetime } from "../base/lifetime.ts";
 import { perplexityOf } from "../base/perplexity.ts";
 import { Random } from "../base/random.ts";
 import { type Batch, TrainingBatches } from "../data/batches.ts";
 import type { TokenizedDocument } from "../data/corpus.ts";
+import { someDocuments } from "../data/documents.ts";
 import type { StoredTensor } from "../formats/safetensors.ts";
-import type { TensorReader } from "../formats/tensor-reader.ts";
+import { TensorReader } from "../formats/tensor-reader.ts";
 import type { ParameterGroup } from "../model/parameters.ts";
-import { segmentOf } from "../model/segment.ts";
+import { type SegmentInput, segmentOf } from "../model/segment.ts";
 import type { ModelState } from "../model/state.ts";
-import type { Transformer } from "../model/transformer.ts";
+import { aModel, type Transformer } from "../model/transformer.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
 import { GateMeans } from "./gate-means.ts";
 import { adafactor, adamW, clipGradients, type Optimizer } from "./optimizers.ts";
 import { parseTrainingOptions, type TrainingOptions } from "./options.ts";
 import { constant, cosine, rsqrt, type Schedule } from "./schedules.ts";
 import { keyCosines } from "./staleness.ts";
-import type { TrainerRecord } from "./trainer-record.ts";
+import { parseTrainerRecord, type TrainerRecord } from "./trainer-record.ts";
 
 /** What one step reports. */
 export interface StepMetrics {
@@ -56,6 +60,8 @@ export interface StepMetrics {
   readonly keyCosines?: readonly number[];
 }
 
+const savedTensors = instance(TensorReader, "the tensors that loadCheckpoint read");
+
 export class Trainer {
   readonly model: Transformer;
   readonly options: TrainingOptions;
@@ -68,20 +74,25 @@ export class Trainer {
   /** Draws the keys of the dropout. */
   private random: Random;
   private seconds = 0;
+  private readonly life = new Lifetime("this Trainer");
 
   /**
    * Trains `model` on `documents`, which must be of its vocabulary. Options that are left out have their default.
    * @throws InputError for an option that cannot be
    */
   constructor(model: Transformer, documents: readonly TokenizedDocument[], options: Partial<TrainingOptions> = {}) {
+    check("model", model, aModel);
+    check("documents", documents, someDocuments);
     this.model = model;
     this.options = parseTrainingOptions(options, "training options");
     const { batchSize, gradientAccumulation, seed } = this.options;
     const rows = batchSize * gradientAccumulation;
     this.documents = documents;
     this.batches = new TrainingBatches(documents, { rows, segmentLength: model.config.segment_length, seed });
-    this.states = Array.from({ length: gradientAccumulation }, () => model.newState({ rows: batchSize }));
-    this.optimizer = makeOptimizer(model, this.options);
+    [this.states, this.optimizer] = allOrNothing((own) => [
+      Array.from({ length: gradientAccumulation }, () => own(model.newState({ rows: batchSize }))),
+      own(makeOptimizer(model, this.options)),
+    ]);
     this.schedule = makeSchedule(this.options);
     this.random = new Random(seed);
   }
@@ -101,6 +112,7 @@ export class Trainer {
    * their very update is to blame, and the trainer of no more use.
    */
   trainStep(): StepMetrics {
+    this.life.require();
     const start = performance.now();
     const batch = this.batches.next();
     const tokens = batch.lengths.reduce((sum, length) => sum + length, 0);
@@ -131,6 +143,7 @@ export class Trainer {
 
   /** How far the keys in the memories are from what the present weights make, by age; see staleness.ts. Changes nothing. */
   keyCosines(): number[] {
+    this.life.require();
     const [state] = this.states; // the rows of other batches are as old
     const { places } = this.batches.state();
     const readings = places.slice(0, state.rows).map((place) => {
@@ -141,13 +154,13 @@ export class Trainer {
 
   /** Forward and backward of the rows of state `index`. Returns their share of the mean loss over all `tokens` of the step. */
   private accumulate(batch: Batch, index: number, tokens: number, gates: GateMeans): number {
-    const segment = segmentOf(batch, index * this.options.batchSize, this.options.batchSize);
+    const { targets, ...segment } = segmentOf(batch, index * this.options.batchSize, this.options.batchSize);
     const dropoutKey = this.random.uint32();
     const reach = this.drawReach();
     return step(() => {
       const observe = gates.observe.bind(gates);
-      const logits = this.model.forward({ ...segment, reach, dropoutKey, observe }, this.states[index]); // [B, T, V]
-      const { loss, count } = crossEntropy(logits, segment.targets);
+      const logits = this.forward({ ...segment, reach, dropoutKey, observe }, this.states[index]); // [B, T, V]
+      const { loss, count } = crossEntropy(logits, targets);
       backward(loss, [count / tokens]);
       this.requireFinite(loss.item());
       return loss.item() * (count / tokens);
@@ -161,18 +174,31 @@ export class Trainer {
     return Array.from({ length: batchSize }, () => memorySizes[this.random.uint32() % memorySizes.length]);
   }
 
+  /** The logits [B, T, V]; if they are not even computed because of a number that is not finite, the tape knows whence it came. */
+  private forward(input: SegmentInput, state: ModelState): Tensor {
+    try {
+      return this.model.forward(input, state);
+    } catch (error) {
+      if (error instanceof NotFiniteError) this.stop();
+      throw error;
+    }
+  }
+
   /** Inside the step, while the tape can still tell which op is to blame. */
   private requireFinite(loss: number): void {
     const { parameters } = this.model;
-    const gradients = parameters.blocks.every((block) => kernels.all_finite(block.gradients, block.size));
-    if (gradients && Number.isFinite(loss)) return;
+    const gradients = parameters.blocks.every((block) => kernels.all_finite(block.gradients.ptr, block.size));
+    if (!gradients || !Number.isFinite(loss)) this.stop();
+  }
+
+  private stop(): never {
     const advice = "try a lower learning rate or a longer warm-up";
     throw new InputError(`training stopped in step ${this.step + 1}: ${this.blame()}; ${advice}`);
   }
 
   /** After the update, so that no checkpoint ever holds a parameter that is not finite. */
   private requireFiniteParameters(): void {
-    const spoilt = this.model.parameters.blocks.find(({ values, size }) => !kernels.all_finite(values, size));
+    const spoilt = this.model.parameters.blocks.find(({ values, size }) => !kernels.all_finite(values.ptr, size));
     if (spoilt === undefined) return;
     const culprit = `the update of the ${spoilt.group} made a parameter that is not finite`;
     throw new InputError(`training stopped in step ${this.step}: ${culprit}; try a lower learning rate`);
@@ -200,6 +226,7 @@ export class Trainer {
    * @throws InputError if a moment is not finite, which only gradients beyond 10¹⁹ that are not clipped can bring about
    */
   save(): { record: TrainerRecord; tensors: Map<string, StoredTensor> } {
+    this.life.require();
     const { step, seconds, options } = this;
     const record = { step, seconds, options, random: this.random.state(), batches: this.batches.state() };
     const tensors = new Map(this.states.flatMap((state, index) => [...state.save(`state.${index}.`)]));
@@ -219,6 +246,9 @@ export class Trainer {
    * @throws InputError if documents, options or tensors do not fit
    */
   load(record: TrainerRecord, tensors: TensorReader): void {
+    this.life.require();
+    parseTrainerRecord(record, "record");
+    check("tensors", tensors, savedTensors);
     this.batches.restore(record.batches);
     for (const [index, state] of this.states.entries()) state.load(tensors, `state.${index}.`);
     for (const [name, moment] of this.optimizer.state()) moment.set(tensors.floats(`optimizer.${name}`, moment.shape));
@@ -230,8 +260,14 @@ export class Trainer {
 
   /** Gives everything but the model's own memory back; the trainer must not be used afterwards. */
   release(): void {
-    for (const state of this.states) state.release();
-    for (const { ptr } of this.optimizer.state().values()) heap.release(ptr);
+    this.life.end(() => {
+      for (const state of this.states) state.release();
+      this.optimizer.release();
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
   }
 }
 
@@ -248,7 +284,8 @@ function makeOptimizer({ parameters }: Transformer, options: TrainingOptions): O
     lrScale: lrScale(block.group),
     weightDecay: block.group === "matrices" ? options.weightDecay : 0,
   }));
-  return adamW(trained, options);
+  const { beta1, beta2, eps } = options;
+  return adamW(trained, { beta1, beta2, eps });
 }
 
 function makeSchedule({ schedule, steps, warmupSteps }: TrainingOptions): Schedule {

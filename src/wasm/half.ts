@@ -7,6 +7,9 @@ import { heap, kernels } from "./runtime.ts";
 /** Numbers as a memory or a file stores them: floats, or the bits of halves. */
 export type StoredNumbers = Float32Array | Uint16Array;
 
+/** The bits of a half's exponent, all set in a NaN or an infinity. */
+const HALF_EXPONENT = 0x7c00;
+
 /** Numbers converted at a time. */
 const PIECE = 65_536;
 
@@ -37,6 +40,16 @@ export function asHalves(numbers: StoredNumbers): Uint16Array {
   return halves;
 }
 
+/** Which of the numbers is the first NaN or infinity, −1 if none is. */
+export function firstNotFinite(numbers: StoredNumbers): number {
+  const halves = numbers instanceof Uint16Array;
+  for (let i = 0; i < numbers.length; i++) {
+    const finite = halves ? (numbers[i] & HALF_EXPONENT) !== HALF_EXPONENT : Number.isFinite(numbers[i]);
+    if (!finite) return i;
+  }
+  return -1;
+}
+
 /** Calls `convert` for [from, to) of [0, length), piece by piece, with addresses of room for a piece's floats and halves. */
 function inPieces(
   length: number,
@@ -44,8 +57,11 @@ function inPieces(
 ): void {
   const room = Math.min(PIECE, length);
   const address = heap.allocate(room * 6);
-  for (let from = 0; from < length; from += room) {
-    convert(from, Math.min(length, from + room), address, address + room * 4);
+  try {
+    for (let from = 0; from < length; from += room) {
+      convert(from, Math.min(length, from + room), address, address + room * 4);
+    }
+  } finally {
+    heap.release(address);
   }
-  heap.release(address);
 }

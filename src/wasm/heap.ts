@@ -6,6 +6,8 @@
  * view on demand and nobody keeps one. It does not know tensors, steps or lifetimes.
  */
 
+import { check, type Kind } from "../base/check.ts";
+
 /** Every block starts on a cache line. */
 export const ALIGNMENT = 64;
 const PAGE_BYTES = 65536;
@@ -16,6 +18,11 @@ export const MOST_BYTES = 65535 * PAGE_BYTES;
 export class OutOfMemoryError extends Error {
   override name = "OutOfMemoryError";
 }
+
+const someBytes: Kind = {
+  what: "a whole number from 0 on",
+  accepts: (value) => Number.isInteger(value) && (value as number) >= 0,
+};
 
 interface Block {
   address: number;
@@ -43,6 +50,7 @@ export class Heap {
 
   /** A block of at least `bytes` bytes, 64-byte aligned, contents undefined. Throws OutOfMemoryError. */
   allocate(bytes: number): number {
+    check("bytes", bytes, someBytes);
     const size = Math.max(ALIGNMENT, roundUp(bytes));
     const address = this.takeFree(size) ?? this.extend(size);
     this.sizes.set(address, size);

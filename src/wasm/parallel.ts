@@ -126,9 +126,19 @@ export function parallelWithScratch<K extends keyof Kernels>(
   run(kernel, units, scratchBytes, args);
 }
 
+/** Has the scratch space that `parallelWithScratch` will ask for with so many bytes, so that it cannot fail for want of it. */
+export function reserveScratch(scratchBytes: number): void {
+  scratch(strideOf(scratchBytes) * threadCount());
+}
+
+/** Bytes from one thread's scratch to the next one's. */
+function strideOf(scratchBytes: number): number {
+  return Math.ceil(scratchBytes / 64) * 64;
+}
+
 function run(kernel: keyof Kernels, units: number, scratchBytes: number, args: readonly Argument[]): void {
   const count = threadCount();
-  const stride = Math.ceil(scratchBytes / 64) * 64;
+  const stride = strideOf(scratchBytes);
   const room = stride > 0 ? scratch(stride * count) : 0;
   const call = kernels[kernel] as (...all: unknown[]) => void;
   if (count === 1 || units <= 1) {

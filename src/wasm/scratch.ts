@@ -6,11 +6,12 @@ import { heap } from "./runtime.ts";
 let address = 0;
 let bytes = 0;
 
-/** Address of at least `least` bytes, contents undefined. */
+/** Address of at least `least` bytes, contents undefined. If they cannot be had, the buffer stays as it is: OutOfMemoryError. */
 export function scratch(least: number): number {
   if (least > bytes) {
-    if (address !== 0) heap.release(address);
-    address = heap.allocate(least);
+    const larger = heap.allocate(least);
+    if (bytes > 0) heap.release(address);
+    address = larger;
     bytes = least;
   }
   return address;

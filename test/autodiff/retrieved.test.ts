@@ -3,7 +3,7 @@ import { retrievedAttention } from "../../src/autodiff/ops/retrieved.ts";
 import type { Tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
 import { KvMemory } from "../../src/memory/memory.ts";
-import type { MemoryDtype } from "../../src/memory/shape.ts";
+import type { MemoryDtype } from "../../src/memory/options.ts";
 import { asFloats } from "../../src/wasm/half.ts";
 import { heap } from "../../src/wasm/runtime.ts";
 import { checkOp } from "../gradcheck.ts";

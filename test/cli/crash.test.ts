@@ -112,3 +112,19 @@ for (const [how, sign] of [
     assert.ok(performance.now() - start < 2000);
   });
 }
+
+test("two Ctrl-C within one step end the program when it is over, by the program itself", async () => {
+  const child = spawn(...scriptLine("test/cli/stubborn", ["deaf"]));
+  const closed = once(child, "close");
+  let said = "";
+  child.stdout.on("data", (text) => (said += text));
+  while (said !== "begun") await new Promise((resolve) => setTimeout(resolve, 5));
+  for (let time = 0; time < 2; time++) {
+    process.kill(child.pid!, "SIGINT");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  const stuck = setTimeout(() => child.kill("SIGKILL"), 5000);
+  assert.equal(await closed, [130, null]);
+  clearTimeout(stuck);
+  assert.is(said, "beguninterrupted");
+});

@@ -79,7 +79,7 @@ function joinSafetensors({ text, rest }: Parts): Uint8Array {
 /** Where the 16 digits of a memory's checksum stand in a file that begins as all do. */
 const CHECKSUM = [37, 53] as const;
 
-function joinMemory(parts: Parts): Uint8Array {
+export function joinMemory(parts: Parts): Uint8Array {
   const file = joinSafetensors(parts);
   if (file.length < CHECKSUM[1]) return file;
   file.set(utf8.encode(digest([file.subarray(0, CHECKSUM[0]), file.subarray(CHECKSUM[1])])), CHECKSUM[0]);

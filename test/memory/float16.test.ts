@@ -6,7 +6,7 @@ import { parameter, tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
 import { memoryBytes } from "../../src/memory/bytes.ts";
 import { KvMemory } from "../../src/memory/memory.ts";
-import type { MemoryOptions, MemoryShape } from "../../src/memory/shape.ts";
+import type { MemoryOptions, MemoryShape } from "../../src/memory/options.ts";
 import { asFloats, asHalves } from "../../src/wasm/half.ts";
 import { heap } from "../../src/wasm/runtime.ts";
 import { suite } from "../harness.ts";

@@ -8,7 +8,7 @@ import { backward, step } from "../../src/autodiff/tape.ts";
 import { parameter } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
 import { KvMemory } from "../../src/memory/memory.ts";
-import type { MemoryOptions } from "../../src/memory/shape.ts";
+import type { MemoryOptions } from "../../src/memory/options.ts";
 import { heap } from "../../src/wasm/runtime.ts";
 import { suite } from "../harness.ts";
 
@@ -69,7 +69,7 @@ for (const [options, heads, before] of cases) {
       return { ...answers, keys, values };
     };
     const expected = ask(segment);
-    const filler = heap.allocate(before);
+    const filler = heap.allocate(Math.round(before));
     const actual = ask(capacity - segment);
     heap.release(filler);
     assert.equal(actual, expected);

@@ -1,13 +1,13 @@
 /** A memory's file: nothing is lost, nothing damaged is taken. */
 import * as assert from "uvu/assert";
-import { digest } from "../../src/base/digest.ts";
 import { Random } from "../../src/base/random.ts";
 import { readSafetensors, writeSafetensors } from "../../src/formats/safetensors.ts";
 import { decodeMemory, encodeMemory } from "../../src/memory/memory-file.ts";
-import type { MemoryContents } from "../../src/memory/shape.ts";
+import type { MemoryContents } from "../../src/memory/options.ts";
 import type { MemorySnapshot } from "../../src/memory/snapshot.ts";
 import { asHalves } from "../../src/wasm/half.ts";
 import { suite } from "../harness.ts";
+import { type Forgery, forgedMemory } from "../hostile/forge.ts";
 import { refusal } from "../refusal.ts";
 
 const test = suite("memory file");
@@ -119,15 +119,9 @@ test("another safetensors file and one of a later version are refused as what th
   );
 });
 
-/** The file with other metadata or tensors, and a checksum that fits. */
-function forged(metadata: Record<string, string>, change: (snapshot: MemorySnapshot) => void = () => {}): Uint8Array {
-  const snapshot = snapshotOf(3);
-  change(snapshot);
-  const file = readSafetensors(encodeMemory(snapshot), "file");
-  const made = writeSafetensors(file.tensors, { ...file.metadata, ...metadata });
-  const at = new TextDecoder().decode(made).indexOf(file.metadata.checksum);
-  made.set(new TextEncoder().encode(digest([made.subarray(0, at), made.subarray(at + 16)])), at);
-  return made;
+/** The file with other metadata, or other numbers in some tensors. */
+function forged(metadata: Record<string, string>, change: Forgery = () => {}): Uint8Array {
+  return forgedMemory(snapshotOf(3), metadata, change);
 }
 
 test("a forged file whose parts contradict each other is refused, too", () => {
@@ -145,13 +139,13 @@ test("a forged file whose parts contradict each other is refused, too", () => {
   assert.is(refused({ model: "x\n" }), 'f: "x\\n" is no fingerprint of a model');
   assert.is(refused({ documents: "[1]" }), "f: documents in its metadata must be a list of names");
   assert.match(refused({ documents: '["a"]' }), /^f: tensor "sources.document" holds [123], which is not from 0 to 0$/);
-  const negative = (snapshot: MemorySnapshot) => snapshot.sources?.columns.begin.fill(-7);
+  const negative: Forgery = (numbersOf) => numbersOf("sources.begin").fill(-7);
   assert.is(refused({}, negative), 'f: tensor "sources.begin" holds -7, which is not from 0 to 2147483647');
-  const backwards = (snapshot: MemorySnapshot) => snapshot.sources?.columns.document.set([2, 1, 3]);
+  const backwards: Forgery = (numbersOf) => numbersOf("sources.document").set([2, 1, 3]);
   assert.is(refused({}, backwards), "f: the source of pair 1 cannot come after the one before it");
-  const inverted = (snapshot: MemorySnapshot) => snapshot.sources?.columns.end.fill(0, 2);
+  const inverted: Forgery = (numbersOf) => numbersOf("sources.end").fill(0, 2);
   assert.match(refused({}, inverted), "f: the source of pair 2 cannot");
-  const infinite = (snapshot: MemorySnapshot) => snapshot.layers.get(11)?.values.fill(-Infinity, 4);
+  const infinite: Forgery = (numbersOf) => numbersOf("layers.11.values").fill(-Infinity, 4);
   assert.is(refused({}, infinite), 'f: element 4 of tensor "layers.11.values" is not a finite number');
   assert.is(reshaped({ layers: [2, 2] }), "f: layers in its metadata names layer 2 twice");
   assert.match(reshaped({ heads: 2 ** 31 }), /^f: heads must be a whole number from 1 to 65536/);

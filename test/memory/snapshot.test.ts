@@ -1,7 +1,7 @@
 /** Snapshots: resized and merged, they keep the newest pairs in order, each with its own source. */
 import * as assert from "uvu/assert";
 import { KvMemory } from "../../src/memory/memory.ts";
-import type { MemoryContents } from "../../src/memory/shape.ts";
+import type { MemoryContents } from "../../src/memory/options.ts";
 import {
   type MemorySnapshot,
   mergeSnapshots,
@@ -146,8 +146,8 @@ test("what does not fit is refused by name, with what would fit", () => {
     "a was made by m and b was made by n, so they cannot be merged; read the documents again with one model",
   );
   assert.is(
-    refusal(() => mergeSnapshots([a, { ...b, heads: 3 }], 9)),
-    "b has layers 1,4 with 3 heads of width 3, but a has layers 1,4 with 2 heads of width 3, so they cannot be merged",
+    refusal(() => mergeSnapshots([a, { ...b, heads: 1, width: 6 }], 9)),
+    "b has layers 1,4 with 1 heads of width 6, but a has layers 1,4 with 2 heads of width 3, so they cannot be merged",
   );
   const memories = new Map([[1, new KvMemory({ rows: 1, heads, width, size: 4, segment: 3 })]]);
   assert.is(

@@ -2,6 +2,7 @@
 import * as assert from "uvu/assert";
 import { SourceLog } from "../../src/memory/sources.ts";
 import { suite } from "../harness.ts";
+import { refusal } from "../refusal.ts";
 
 const test = suite("sources");
 
@@ -30,7 +31,13 @@ test("a log names document, place, token and bytes, and goes round with its memo
 test("a slot that holds nothing has no source", () => {
   const log = new SourceLog(5, tokenizer);
   log.read(Int32Array.of(3, 1));
-  for (const slot of [-1, 2, 4, 5, Number.NaN]) assert.throws(() => log.at(slot), /holds no source/);
+  for (const slot of [2, 3, 4]) assert.throws(() => log.at(slot), /holds no source/);
+  for (const slot of [-1, 5, Number.NaN]) {
+    assert.is(
+      refusal(() => log.at(slot)),
+      `slot: got ${slot}; it must be a whole number from 0 to 4`,
+    );
+  }
   log.reset();
   assert.throws(() => log.at(0), /holds no source/);
   log.copyIn(8, { documents: ["a"], columns: columnsOf(2, 0) });

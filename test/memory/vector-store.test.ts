@@ -151,6 +151,6 @@ test("what does not fit is refused", () => {
   );
   assert.is(
     refusal(() => new VectorStore({ width: 3, size: 0 })),
-    "a vector store's size must be a whole number from 1 on, not 0",
+    "size: got 0; it must be a whole number from 1 to 2,147,483,648",
   );
 });

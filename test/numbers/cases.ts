@@ -103,7 +103,7 @@ const memory = filledMemory();
 /** `stored` is [H, n, D]; a memory takes [n, H, D]. */
 function filledMemory(): KvMemory {
   const memory = new KvMemory({ rows: 1, heads: 2, width: 32, size: 300, segment: 9 });
-  memory.restore(0, 300, stored);
+  memory.restore(0, 300, { keys: stored.keys, values: stored.values });
   return memory;
 }
 

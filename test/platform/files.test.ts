@@ -89,6 +89,26 @@ test("links of either kind to a file have its identity, and nothing else has one
   assert.equal(none.map(platform.identityOf), Array(none.length).fill(undefined));
 });
 
+test("a path is known to lie within a directory, whether it exists or not", () => {
+  const inner = join(folder, "within");
+  fs.mkdirSync(join(inner, "deep"), { recursive: true });
+  fs.mkdirSync(join(folder, "within-not"));
+  fs.symlinkSync("within/deep", join(folder, "into"));
+  fs.symlinkSync("../..", join(inner, "deep/out"));
+  for (const [path, expected] of Object.entries({
+    within: true,
+    "within/deep": true,
+    "within/new/deep": true,
+    "into/new": true,
+    "within-not": false,
+    "within/deep/out/new": false,
+    new: false,
+    ".": false,
+  })) {
+    assert.is(platform.isWithin(join(folder, path), inner), expected, path);
+  }
+});
+
 test("of a file the beginning can be had, and of anything else nothing", () => {
   const path = join(folder, "beginning");
   fs.writeFileSync(path, "once upon a time");

@@ -1,7 +1,8 @@
 /** Locks of directories: who gets one, who is refused, and that the dead keep none. */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import * as fs from "node:fs";
+import patched, * as fs from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -98,6 +99,46 @@ test("a process that got the number of a dead one keeps no lock of that", async 
   assert.not.ok(await isFree(lockedBy({ pid, host, start })));
   assert.ok(await isFree(lockedBy({ pid, host, start: `${start}0` })));
 });
+
+test("a lock that is another one's by the end of the work stays", async () => {
+  const own = await ownLock();
+  const other = { pid: await deadPid(), host: `not-${own.host}`, start: `${own.start}0` };
+  for (const key of ["pid", "host", "start"] as const) {
+    const directory = newPath();
+    const lock = join(directory, "training.lock");
+    const theirs = JSON.stringify({ ...own, [key]: other[key] });
+    await withLock(directory, async () => fs.writeFileSync(lock, theirs));
+    assert.is(fs.readFileSync(lock, "utf8"), theirs, key);
+    fs.rmSync(lock);
+    await withLock(directory, async () => fs.writeFileSync(lock, "cut by a crash"));
+    assert.is(fs.readFileSync(lock, "utf8"), "cut by a crash");
+  }
+});
+
+test.unless(
+  process.versions.deno && "a built-in module cannot be patched in Deno",
+  "a lock that another process takes while a dead one's is being removed stays, and refuses",
+  async () => {
+    const own = await ownLock();
+    const directory = lockedBy({ ...own, pid: await deadPid() });
+    const lock = join(directory, "training.lock");
+    const theirs = JSON.stringify({ ...own, host: `not-${own.host}` });
+    const { linkSync } = patched;
+    patched.linkSync = (from, to) => {
+      if (String(to).endsWith(".removal")) fs.writeFileSync(lock, theirs); // it was quicker
+      linkSync(from, to);
+    };
+    syncBuiltinESMExports();
+    try {
+      const error = await withLock(directory, async () => {}).catch((reason) => reason);
+      assert.match(error.message, `of the machine not-${own.host} is training there`);
+    } finally {
+      patched.linkSync = linkSync;
+      syncBuiltinESMExports();
+    }
+    assert.is(fs.readFileSync(lock, "utf8"), theirs);
+  },
+);
 
 test("a process of another machine keeps its lock, and the sentence says what to do", async () => {
   const directory = lockedBy({ pid: await deadPid(), host: `not-${hostname()}`, start: null });

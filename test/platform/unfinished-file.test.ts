@@ -71,6 +71,19 @@ test("while it is written, nobody may read what will be private", () => {
   assert.is(textOf("private"), "old");
 });
 
+test("directories that were made for a file go again if nothing comes of it, and stay if it does", () => {
+  fs.mkdirSync(at("there"));
+  new UnfinishedFile(at("there/deep/er/file")).discard();
+  assert.equal(fs.readdirSync(at("there")), []);
+  assert.match(
+    refusal(() => writeFileAtomic(at(`there/deep/${"x".repeat(300)}`), "")),
+    "its name is too long",
+  );
+  assert.equal(fs.readdirSync(at("there")), []);
+  writeFileAtomic(at("there/deep/file"), "whole");
+  assert.is(textOf("there/deep/file"), "whole");
+});
+
 const noRoot = process.getuid?.() === 0 ? "" : "only root may give files away";
 
 test.unless(noRoot, "a file keeps its owner and group", () => {

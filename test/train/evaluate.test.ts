@@ -57,7 +57,7 @@ test("every token after a document's first is predicted once for every memory si
 
 test("perplexity is of the mean over all tokens, bits per byte over all bytes", () => {
   // Each token stands for as many bytes as its last digit says.
-  const tokenizer = { ...bytes, vocabSize: 256, byteLength: (id: number) => id % 10 };
+  const tokenizer = Object.assign(byteTokenizer(), { byteLength: (id: number) => id % 10 });
   const model = new Transformer(tinyConfig(), 1);
   const result = evaluate(model, documents, tokenizer, { memorySizes: [17] });
   const targets = documents.flatMap((document) => [...document.tokens().subarray(1)]);
@@ -150,9 +150,10 @@ test("progress goes up to all tokens of all sizes", () => {
 });
 
 test("what cannot be evaluated is refused", () => {
+  const wanted = "an array, each item of it a whole number from 0 to 16,777,216";
   const sizes = (...memorySizes: number[]) => refusal(() => run({ memorySizes }));
-  assert.is(sizes(0, -1), "a memory size must be a whole number from 0 on, not -1");
-  assert.is(sizes(1.5), "a memory size must be a whole number from 0 on, not 1.5");
+  assert.is(sizes(0, -1), `memorySizes: got [0,-1]; it must be ${wanted}`);
+  assert.is(sizes(1.5), `memorySizes: got [1.5]; it must be ${wanted}`);
   assert.is(
     refusal(() => run({ memorySizes: [0, 512] }, { memory_layers: [] })),
     "the model has no memory layers, so a memory of 512 is impossible; evaluate it with 0",

@@ -24,7 +24,7 @@ function randomGradient(tensor: Tensor, random: Random, spread = 1): Float64Arra
 }
 
 function blockOf(tensor: Tensor, group: ParameterGroup, lrScale = 1, weightDecay = 0): AdamBlock {
-  return { group, values: tensor.ptr, gradients: tensor.grad!.ptr, size: tensor.size, lrScale, weightDecay };
+  return { group, values: tensor, gradients: tensor.grad!, size: tensor.size, lrScale, weightDecay };
 }
 
 const rms = (x: Float64Array) => Math.sqrt(x.reduce((sum, value) => sum + value * value, 0) / x.length);

@@ -2,14 +2,24 @@
  * Ops on each element by itself: sums, differences, constant factors, activations, dropout. Shapes go in and come out
  * unchanged; only `repeat` broadcasts.
  */
-import { parallelElements } from "../../wasm/parallel.ts";
+import { check, type Kind, numberWithin } from "../../base/check.ts";
+import { InputError } from "../../base/errors.ts";
+import { parallelElements, parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
-import { gradient, stepTensor, type Tensor } from "../tensor.ts";
+import { gradient, requireTensors, stepTensor, type Tensor } from "../tensor.ts";
+
+const aFactor = numberWithin(-Number.MAX_VALUE, Number.MAX_VALUE);
+const aProbability: Kind = {
+  what: "a number from 0 to below 1",
+  accepts: (value) => typeof value === "number" && value >= 0 && value < 1,
+};
+export const aDropoutKey: Kind = { what: "a whole number", accepts: Number.isSafeInteger };
 
 /** z = x + y, of equal shape. Backward: dx = dz, dy = dz. */
 export function add(x: Tensor, y: Tensor): Tensor {
-  if (x.shape.join() !== y.shape.join()) throw new Error(`add: [${x.shape}] and [${y.shape}] differ`);
+  requireTensors({ x, y });
+  if (x.shape.join() !== y.shape.join()) throw new InputError(`add: [${x.shape}] and [${y.shape}] differ`);
   const z = stepTensor(x.shape);
   parallelElements("add", z.size, z.ptr, x.ptr, y.ptr);
   return record("add", z, [x, y], (dz) => {
@@ -43,6 +53,8 @@ export function repeat(x: Tensor, outer: readonly number[]): Tensor {
 
 /** y = factor · x. */
 export function scale(x: Tensor, factor: number): Tensor {
+  requireTensors({ x });
+  check("factor", factor, aFactor);
   const y = stepTensor(x.shape);
   kernels.scale(y.ptr, x.ptr, factor, x.size);
   return record("scale", y, [x], (dy) => kernels.add_scaled(gradient(x), dy, factor, x.size));
@@ -50,6 +62,7 @@ export function scale(x: Tensor, factor: number): Tensor {
 
 /** y = max(x, 0). */
 export function relu(x: Tensor): Tensor {
+  requireTensors({ x });
   const y = stepTensor(x.shape);
   parallelElements("relu_forward", x.size, y.ptr, x.ptr);
   return record("relu", y, [x], (dy) => parallelElements("relu_backward", x.size, gradient(x), dy, x.ptr));
@@ -57,20 +70,26 @@ export function relu(x: Tensor): Tensor {
 
 /** y = x · ½(1 + tanh(√(2/π)·(x + 0.044715·x³))): the approximation of GPT-2 ("gelu_new"), not the exact erf form. */
 export function gelu(x: Tensor): Tensor {
+  requireTensors({ x });
   const y = stepTensor(x.shape);
   parallelElements("gelu_forward", x.size, y.ptr, x.ptr);
-  return record("gelu", y, [x], (dy) => parallelElements("gelu_backward", x.size, gradient(x), dy, x.ptr));
+  const scratchBytes = kernels.gelu_scratch_bytes();
+  return record("gelu", y, [x], (dy) => {
+    parallelWithScratch("gelu_backward", x.size, scratchBytes, gradient(x), dy, x.ptr);
+  });
 }
 
 /**
  * y = x / (1 − p) for each element with probability 1 − p, else 0; Srivastava et al. 2014. Which elements is a function of
- * `key` (32 bits) and their place alone, so a key must differ from op to op and from step to step; the mask is not kept
+ * `key` (its last 32 bits) and their place alone, so a key must differ from op to op and from step to step; the mask is not kept
  * but made again. p = 0 gives x itself. Whether to drop out at all, in training only, is for the caller to say.
  */
 export function dropout(x: Tensor, p: number, key: number): Tensor {
-  if (!(p >= 0 && p < 1)) throw new Error(`dropout: the probability must be at least 0 and below 1, not ${p}`);
+  requireTensors({ x });
+  check("p", p, aProbability);
+  check("key", key, aDropoutKey);
   if (p === 0) return x;
   const y = stepTensor(x.shape);
-  kernels.dropout_forward(y.ptr, x.ptr, x.size, p, key);
-  return record("dropout", y, [x], (dy) => kernels.dropout_backward(gradient(x), dy, x.size, p, key));
+  parallelElements("dropout_forward", x.size, y.ptr, x.ptr, p, key);
+  return record("dropout", y, [x], (dy) => parallelElements("dropout_backward", x.size, gradient(x), dy, p, key));
 }

@@ -1,11 +1,12 @@
 /**
  * The loss of a language model: cross entropy of the next token, in nats.
  */
+import { check, tokenIds } from "../../base/check.ts";
 import { InputError } from "../../base/errors.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { scratch } from "../../wasm/scratch.ts";
 import { record } from "../tape.ts";
-import { asRows, gradient, stepIntegers, stepTensor, type Tensor, tensor } from "../tensor.ts";
+import { asRows, gradient, requireTensors, stepIntegers, stepTensor, type Tensor, tensor } from "../tensor.ts";
 
 /** The target of a position whose prediction does not count: padding. */
 export const MASKED = -1;
@@ -25,8 +26,12 @@ export interface CrossEntropy {
  * Throws InputError for a target that is neither masked nor below V.
  */
 export function crossEntropy(logits: Tensor, targets: Int32Array): CrossEntropy {
+  requireTensors({ logits });
+  check("targets", targets, tokenIds);
   const [rows, width] = asRows(logits); // [..., V] → [N, V]
-  if (targets.length !== rows) throw new Error(`crossEntropy: ${targets.length} targets for logits [${logits.shape}]`);
+  if (targets.length !== rows) {
+    throw new InputError(`crossEntropy: ${targets.length} targets for logits [${logits.shape}]`);
+  }
   const outside = targets.find((target) => target < MASKED || target >= width);
   if (outside !== undefined) {
     throw new InputError(`target token id ${outside} is not in the vocabulary of ${width} tokens (0 to ${width - 1})`);

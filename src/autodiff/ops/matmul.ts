@@ -2,10 +2,11 @@
  * Matrix products: the plain and batched one for whoever studies the engine, and the model's linear layer.
  * Transposes cost nothing: the kernel takes strides. No bias anywhere, as in the paper's model.
  */
+import { InputError } from "../../base/errors.ts";
 import { parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
-import { gradient, sizeOf, stepTensor, type Tensor } from "../tensor.ts";
+import { gradient, requireMatrix, requireTensors, sizeOf, stepTensor, type Tensor } from "../tensor.ts";
 
 /** A matrix operand as the kernel sees it: rows × columns with a stride for each. */
 interface Operand {
@@ -35,11 +36,12 @@ function multiply(c: number, a: Operand, b: Operand, m: number, n: number, k: nu
  * Backward: dA = dC · Bᵀ, dB = Aᵀ · dC.
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {
+  requireTensors({ a, b });
   const batch = a.shape.slice(0, -2);
   const [m, k] = a.shape.slice(-2);
   const [depth, n] = b.shape.slice(-2);
-  if (k === undefined || k !== depth || batch.join() !== b.shape.slice(0, -2).join()) {
-    throw new Error(`matmul: [${a.shape}] · [${b.shape}] do not fit; wanted [..., m, k] · [..., k, n]`);
+  if (k === undefined || n === undefined || k !== depth || batch.join() !== b.shape.slice(0, -2).join()) {
+    throw new InputError(`matmul: [${a.shape}] · [${b.shape}] do not fit; wanted [..., m, k] · [..., k, n]`);
   }
   const c = stepTensor([...batch, m, n]);
   const each = (body: (a: number, b: number, c: number) => void) => {
@@ -61,9 +63,13 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
  * Backward: dx = dy · W, dW = dyᵀ · x.
  */
 export function linear(x: Tensor, weight: Tensor): Tensor {
+  requireTensors({ x });
+  requireMatrix("weight", weight);
   const [outputs, inputs] = weight.shape;
   if (x.shape[x.shape.length - 1] !== inputs) {
-    throw new Error(`linear: x [${x.shape}] does not fit a weight [${weight.shape}]; its last axis must be ${inputs}`);
+    throw new InputError(
+      `linear: x [${x.shape}] does not fit a weight [${weight.shape}]; its last axis must be ${inputs}`,
+    );
   }
   const rows = sizeOf(x.shape.slice(0, -1)); // [..., in] → [N, in]
   const y = stepTensor([...x.shape.slice(0, -1), outputs]);

@@ -3,13 +3,14 @@
  */
 import { kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
-import { asRows, gradient, stepTensor, type Tensor } from "../tensor.ts";
+import { asRows, gradient, requireTensors, stepTensor, type Tensor } from "../tensor.ts";
 
 /**
  * y = e^x / Σ e^x over the last axis, with the row's largest x subtracted first. A row of nothing but −∞ gives zeros.
  * Backward: dx = y · (dy − Σ y·dy).
  */
 export function softmax(x: Tensor): Tensor {
+  requireTensors({ x });
   const [rows, width] = asRows(x); // [..., C] → [N, C]
   const y = stepTensor(x.shape);
   kernels.softmax_forward(y.ptr, x.ptr, rows, width);

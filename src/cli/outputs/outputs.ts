@@ -7,7 +7,15 @@ import { basename, dirname } from "node:path";
 import process from "node:process";
 import { InputError } from "../../base/errors.ts";
 import { requireWritable } from "../../platform/atomic-write.ts";
-import { exists, identityOf, isDirectory, isWritable, leadsToFileIn, listDirectory } from "../../platform/files.ts";
+import {
+  exists,
+  identityOf,
+  isDirectory,
+  isWithin,
+  isWritable,
+  leadsToFileIn,
+  listDirectory,
+} from "../../platform/files.ts";
 import { targetOf } from "../../platform/target.ts";
 import { checkpointFiles } from "../../train/checkpoint.ts";
 import { flag } from "../arguments/options.ts";
@@ -36,10 +44,14 @@ export interface CommandFiles {
 
 export class Outputs {
   private readonly files: CommandFiles;
+  /** Paths of all files that are read. */
+  private readonly read: readonly string[];
 
   /** @throws InputError that names the path that cannot, or must not, be written */
   constructor(files: CommandFiles) {
     this.files = files;
+    this.read = filesRead(files);
+    for (const output of files.outputs) requireOutside(output, files);
     this.check();
     for (const { path } of files.outputs) requireWritable(path);
   }
@@ -47,7 +59,7 @@ export class Outputs {
   /** Before the result is written: others may have put something there meanwhile. */
   check(): void {
     const { outputs, force } = this.files;
-    const read = identitiesRead(this.files);
+    const read = new Map(this.read.map((path) => [identityOf(path), path]));
     for (const output of outputs) {
       const identity = identityOf(output.path);
       const input = identity && read.get(identity);
@@ -74,13 +86,10 @@ function named({ option, path, directory = path }: Output): string {
   return option === undefined ? path : `${option} ${directory}`;
 }
 
-/** The files that a command reads, by their identities. */
-function identitiesRead({ models = [], inputs = [] }: CommandFiles): ReadonlyMap<string, string> {
+function filesRead({ models = [], inputs = [] }: CommandFiles): string[] {
   const given = (path: string | undefined) => path !== undefined;
   const ofModels = models.filter(given).flatMap((model) => [...checkpointFiles].map((name) => `${model}/${name}`));
-  const paths = [...ofModels, ...inputs.filter(given).flatMap(filesAt)];
-  const identified = paths.map((path) => [identityOf(path), path] as const);
-  return new Map(identified.filter((entry): entry is [string, string] => entry[0] !== undefined));
+  return [...ofModels, ...inputs.filter(given).flatMap(filesAt)];
 }
 
 function filesAt(path: string): string[] {
@@ -88,6 +97,14 @@ function filesAt(path: string): string[] {
   return listDirectory(path).flatMap(({ name, kind }) => {
     return kind === "directory" ? filesAt(`${path}/${name}`) : [`${path}/${name}`];
   });
+}
+
+/** Refuses a directory for results within one whose files are documents: the next time they would be read, too. */
+function requireOutside(output: Output, { inputs = [] }: CommandFiles): void {
+  const { path, directory } = output;
+  const around = inputs.find((input) => input !== undefined && isDirectory(input) && isWithin(path, input));
+  if (directory === undefined || around === undefined) return;
+  throw new InputError(`${named(output)} lies in ${around}, where everything is read; ${ELSEWHERE}`);
 }
 
 /** Refuses a link, of a name that the program chose, by which a file elsewhere would be replaced. */

@@ -8,11 +8,11 @@
 import { InputError } from "../../base/errors.ts";
 import { parallelWithScratch, threadCount } from "../../wasm/parallel.ts";
 import { heap, kernels } from "../../wasm/runtime.ts";
+import type { MemoryShape } from "../options.ts";
 import { capacityOf, type Ring } from "../ring.ts";
-import type { MemoryShape } from "../shape.ts";
 import { type KeyIndex, type SearchJob, stepSpans } from "./key-index.ts";
 import { Renewals } from "./renewals.ts";
-import { type HeadLayout, RowLists } from "./row-lists.ts";
+import { type HeadLayout, RowLists, reserveListScratch } from "./row-lists.ts";
 
 /** Automatic lists are made from this many keys on; so few are searched exactly almost as fast. */
 const LEAST_KEYS = 4096;
@@ -59,6 +59,7 @@ class InvertedIndex implements KeyIndex {
     this.layout = headLayout(width, capacity, size, lists);
     this.probes = Math.min(probes, this.layout.lists);
     this.bytes = rows * heads * this.layout.bytes;
+    reserveListScratch(width); // so that what follows, and every append, has it
     this.blocks = heap.allocate(this.bytes);
     for (let head = 0; head < rows * heads; head++) this.layOut(this.blocks + head * this.layout.bytes);
     const renewals = new Renewals(size, lists > 0 ? Math.min(LEAST_KEYS_A_LIST * lists, size) : LEAST_KEYS);

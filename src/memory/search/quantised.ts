@@ -7,8 +7,8 @@ import { stepIntegers } from "../../autodiff/tensor.ts";
 import { parallelWithScratch } from "../../wasm/parallel.ts";
 import { heap, kernels } from "../../wasm/runtime.ts";
 import { scratch } from "../../wasm/scratch.ts";
+import type { MemoryShape } from "../options.ts";
 import { capacityOf, type Ring } from "../ring.ts";
-import type { MemoryShape } from "../shape.ts";
 import { exactIndex } from "./exact.ts";
 import { type FallbackCount, type KeyIndex, type SearchJob, searchArguments, searchUnits } from "./key-index.ts";
 
@@ -29,15 +29,16 @@ class QuantisedIndex implements KeyIndex {
   private readonly exact: KeyIndex;
   /** Address of the rounded keys, [B][H] panels and margins. */
   private readonly panels: number;
-  /** Rows that hold a key longer than 1, where the bounds do not hold. */
-  private readonly unbounded: Uint8Array;
+  /** Of each row the number of the pair after the last whose key is longer than 1: while it is held, the bounds do not hold. */
+  private readonly unboundedEnd: Float64Array;
 
   constructor(ring: Ring) {
     this.ring = ring;
     this.exact = exactIndex(ring);
     this.bytes = ring.rows * this.rowBytes;
+    scratch(this.keyScratchBytes); // so that no append ever fails for want of it
     this.panels = heap.allocate(this.bytes);
-    this.unbounded = new Uint8Array(ring.rows);
+    this.unboundedEnd = new Float64Array(ring.rows);
     kernels.zero(this.panels, this.bytes / 4);
   }
 
@@ -45,10 +46,14 @@ class QuantisedIndex implements KeyIndex {
     return rowBytes(this.ring.heads, this.ring.width, this.ring.capacity);
   }
 
+  private get keyScratchBytes(): number {
+    return kernels.quantised_width(this.ring.width) * 4;
+  }
+
   appended(row: number, count: number): void {
     const { heads, width, capacity, half, keys } = this.ring;
     const kept = Math.min(count, capacity);
-    const bounded = kernels.quantise_keys(
+    const unbounded = kernels.quantise_keys(
       this.panels + row * this.rowBytes,
       keys + row * this.ring.rowBytes,
       this.ring.slotOfNewest(row, kept),
@@ -57,20 +62,26 @@ class QuantisedIndex implements KeyIndex {
       width,
       capacity,
       half,
-      scratch(kernels.quantised_width(width) * 4),
+      scratch(this.keyScratchBytes),
     );
-    if (!bounded) this.unbounded[row] = 1;
+    if (unbounded > 0) this.unboundedEnd[row] = this.ring.appended(row) - kept + unbounded;
+  }
+
+  /** Whether a row holds a key that is longer than 1. */
+  private get isUnbounded(): boolean {
+    const { ring } = this;
+    return this.unboundedEnd.some((end, row) => end > ring.appended(row) - ring.length(row));
   }
 
   reset(row: number): void {
-    this.unbounded[row] = 0;
+    this.unboundedEnd[row] = 0;
   }
 
   search(job: SearchJob): void {
     const { ring } = this;
     const queries = job.queries.size / ring.width;
     this.fallbackCount.queries += queries;
-    if (this.unbounded.includes(1) || job.topk > kernels.quantised_most_topk()) {
+    if (this.isUnbounded || job.topk > kernels.quantised_most_topk()) {
       this.fallbackCount.fallbacks += queries;
       this.exact.search(job);
       return;
@@ -88,7 +99,7 @@ class QuantisedIndex implements KeyIndex {
   }
 }
 
-/** An index that returns what exact search returns, to the bit. Keys must not be longer than 1, or all is searched in f32. */
+/** An index that returns what exact search returns, to the bit. While a key is longer than 1, all is searched in f32. */
 export function quantisedIndex(ring: Ring): KeyIndex {
   return new QuantisedIndex(ring);
 }

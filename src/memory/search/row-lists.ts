@@ -6,7 +6,7 @@
  * then all remembered keys once. What share of it is done depends on how far the row has come from point to point, so that at
  * the next point the clusterings change places, and only the lists are made anew.
  */
-import { parallelWithScratch } from "../../wasm/parallel.ts";
+import { parallelWithScratch, reserveScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import type { Ring } from "../ring.ts";
 import type { Renewal, Renewals } from "./renewals.ts";
@@ -45,6 +45,11 @@ interface Work {
   /** Which pass is at work, and how many of its pairs are done. */
   pass: number;
   done: number;
+}
+
+/** Has as much scratch space as rows of keys of this width ever ask for, on as many threads as there are now. */
+export function reserveListScratch(width: number): void {
+  reserveScratch(Math.max(width * 4, kernels.kmeans_assign_scratch_bytes(width)));
 }
 
 export class RowLists {

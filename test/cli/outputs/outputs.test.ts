@@ -137,6 +137,17 @@ test("a link by which a model would be written into another is refused, whatever
   new Outputs({ outputs: runOutputs(at("same-model")), force: false }); // the directory was named, so it is meant
 });
 
+test("a directory for results must not lie where everything is read as documents", () => {
+  const inside = () => new Outputs({ outputs: runOutputs(at("docs/run")), inputs: [at("docs")], force: true });
+  fs.mkdirSync(at("docs"));
+  assert.is(
+    refusal(inside),
+    `--out ${at("docs/run")} lies in ${at("docs")}, where everything is read; give another place`,
+  );
+  saving(at("docs/a.memory"), { inputs: [at("docs")] })(); // a file may
+  new Outputs({ outputs: runOutputs(at("docs-2")), inputs: [at("docs")], force: false });
+});
+
 test("what others put there in the meantime is noticed before the result is written", () => {
   const path = at("meantime");
   const outputs = saving(path)();

@@ -4,8 +4,8 @@ import { step } from "../../../src/autodiff/tape.ts";
 import { tensor } from "../../../src/autodiff/tensor.ts";
 import { Random } from "../../../src/base/random.ts";
 import { KvMemory } from "../../../src/memory/memory.ts";
+import type { SearchOptions } from "../../../src/memory/options.ts";
 import { bucketsFor, expectedRecall } from "../../../src/memory/search/bucketed.ts";
-import type { SearchOptions } from "../../../src/memory/shape.ts";
 import { heap } from "../../../src/wasm/runtime.ts";
 import { suite } from "../../harness.ts";
 

@@ -4,7 +4,7 @@ import { step } from "../../../src/autodiff/tape.ts";
 import { tensor } from "../../../src/autodiff/tensor.ts";
 import { Random } from "../../../src/base/random.ts";
 import { KvMemory } from "../../../src/memory/memory.ts";
-import type { SearchOptions } from "../../../src/memory/shape.ts";
+import type { SearchOptions } from "../../../src/memory/options.ts";
 import { heap } from "../../../src/wasm/runtime.ts";
 import { suite } from "../../harness.ts";
 
@@ -162,4 +162,38 @@ test("queries of any length get exact answers", () => {
   const keys = unitVectors(random, 500, 24);
   const q = Float32Array.from({ length: 7 * 24 }, (_, i) => random.normal() * 10 ** ((Math.floor(i / 24) % 5) - 2));
   assert.equal(lookup("quantised", keys, q, 1, 24, 6).slots, lookup("exact", keys, q, 1, 24, 6).slots);
+});
+
+test("a memory is fast again when its last key longer than 1 has fallen out, and not before", () => {
+  const [width, size] = [4, 10];
+  const memory = new KvMemory({ rows: 1, heads: 2, width, size, segment: 0 }, { kind: "quantised" });
+  const address = heap.allocate(size * 2 * width * 4);
+  /** Appends pairs whose keys have these lengths, in the second head. */
+  const append = (...lengths: number[]) => {
+    const keys = lengths.flatMap((length) => [0.5, 0, 0, 0, length, 0, 0, 0]);
+    heap.f32(address, keys.length).set(keys);
+    memory.append(0, address, address, lengths.length);
+  };
+  const fallsBack = () => {
+    const before = memory.fallbackCount!.fallbacks;
+    step(() => void memory.lookup(tensor([1, 0, 0, 0, 0, 1, 0, 0], [1, 1, 2 * width]), 3));
+    return memory.fallbackCount!.fallbacks > before;
+  };
+  append(1, 1.01, 0.9, 1);
+  for (let more = 0; more < 7; more++) {
+    assert.is(fallsBack(), true, `with ${more} more`);
+    append(1);
+  }
+  assert.is(fallsBack(), true, "the eleventh pair has pushed out only the first");
+  append(1);
+  assert.is(fallsBack(), false);
+  append(2);
+  memory.reset(0);
+  append(1);
+  assert.is(fallsBack(), false, "a reset forgets it, too");
+  append(1, 3);
+  memory.restore(0, 2, { keys: new Float32Array(2 * 2 * width), values: new Float32Array(2 * 2 * width) });
+  assert.is(fallsBack(), false, "and so does other content");
+  heap.release(address);
+  memory.release();
 });

@@ -35,8 +35,20 @@ test("what is made for a point is what then comes into use, and what a full memo
       const later = end + 1;
       const then = renewals.latest(Math.max(start, later - size), later);
       if (latest === undefined || then === undefined) continue;
-      const made = then.point === latest.point ? latest : (renewals.next(first, end) ?? then);
+      const made = then.point === latest.point ? latest : renewals.next(first, end);
       assert.equal(then, made, `${size} pairs, ${least} at least, [${first}, ${end})`);
+    }
+  }
+});
+
+test("the clusters of a quarter are begun a quarter before, in order that their making is spread over it", () => {
+  for (const { size, least, start } of cases) {
+    const renewals = new Renewals(size, least);
+    const quarter = Math.floor(size / 4);
+    for (let end = start; end < start + 4 * size; end++) {
+      const latest = renewals.latest(Math.max(start, end - size), end);
+      if (latest === undefined || latest.point < (Math.ceil(start / quarter) + 2) * quarter) continue;
+      assert.is(latest.point - latest.begin, quarter, `${size} pairs, ${least} at least, [${start}, ${end})`);
     }
   }
 });

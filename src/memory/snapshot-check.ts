@@ -1,0 +1,70 @@
+/**
+ * What a snapshot is, and must be so that a file can keep it and give it back. It is asked wherever a snapshot comes in, be it from a
+ * program or on the way into a file: so nothing is written that the reader of memory-file.ts would refuse.
+ */
+import { aText, check, checkOptions, type Kind, type Kinds, optional, someObject, whole } from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
+import { requireContents } from "./contents-check.ts";
+import { aHeadCount, aSize, aWidth, type MemoryContents } from "./options.ts";
+import { requireSources, type SourceTable } from "./source-table.ts";
+
+export interface MemorySnapshot {
+  /** What messages call it: the path of its file, if it comes from one. */
+  readonly name: string;
+  /** Fingerprint of the model that made the pairs; none if they have another origin. */
+  readonly model: string | undefined;
+  /** H */
+  readonly heads: number;
+  /** D */
+  readonly width: number;
+  /** M, the size of the memory that the pairs were taken from; it limits nothing. */
+  readonly size: number;
+  /** n, pairs of each layer and head. */
+  readonly length: number;
+  /** Pairs that were ever remembered, those that fell out included. */
+  readonly appended: number;
+  readonly layers: ReadonlyMap<number, MemoryContents>;
+  readonly sources: SourceTable | undefined;
+}
+
+export const MOST_PAIRS = 2 ** 31;
+export const MOST_APPENDED = 2 ** 48;
+export const MOST_LAYER = 2 ** 16;
+/** The fingerprint of a model. */
+export const FINGERPRINT = /^\w{1,64}$/;
+
+const aModel: Kind = {
+  what: "the fingerprint of a model, 1 to 64 letters and digits",
+  accepts: (value) => typeof value === "string" && FINGERPRINT.test(value),
+};
+const aLayer = whole(0, MOST_LAYER);
+const layersKind: Kind = {
+  what: `a Map from layers, whole numbers from 0 to ${MOST_LAYER}, to what they remember`,
+  accepts: (value) => value instanceof Map && [...value.keys()].every(aLayer.accepts),
+};
+
+const snapshotKinds: Kinds<MemorySnapshot> = {
+  name: aText,
+  model: optional(aModel),
+  heads: aHeadCount,
+  width: aWidth,
+  size: aSize,
+  length: whole(0, MOST_PAIRS),
+  appended: whole(0, MOST_APPENDED),
+  layers: layersKind,
+  sources: optional(someObject),
+};
+
+/** @throws InputError that names what no memory's file can hold */
+export function requireSnapshot(snapshot: MemorySnapshot): void {
+  checkOptions("the snapshot", snapshot, snapshotKinds);
+  const { heads, width, length, appended, layers, sources } = snapshot;
+  check("appended", appended, whole(length, MOST_APPENDED));
+  for (const [layer, contents] of layers) {
+    requireContents(contents, heads, width);
+    if (contents.keys.length === heads * length * width) continue;
+    const found = contents.keys.length / heads / width;
+    throw new InputError(`layers: layer ${layer} has ${found} pairs; the snapshot must have its length, ${length}`);
+  }
+  if (sources !== undefined) requireSources(sources, length);
+}
