@@ -8,7 +8,7 @@ import { argv, exit, stderr, stdout } from "node:process";
 import { parseArgs } from "node:util";
 import { InputError } from "../src/base/errors.ts";
 import { writeFileAtomic } from "../src/platform/atomic-write.ts";
-import { build } from "../src/wasm/runtime.ts";
+import { build } from "../src/wasm/build.ts";
 import { families } from "./families.ts";
 import type { Family } from "./family.ts";
 import { measureFamily, type Row } from "./harness.ts";

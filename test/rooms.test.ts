@@ -10,7 +10,12 @@ const test = suite("rooms");
 const ROOMS =
   "base wasm platform formats text data autodiff memory nn model inspect train report experiments cli".split(" ");
 /** Files at the top of src, and the rooms that they stand above. */
-const TOP: Record<string, string> = { "reader.ts": "train", "index.ts": "reader.ts", "node.ts": "index.ts" };
+const TOP: Record<string, string> = {
+  "kernels.ts": "wasm",
+  "reader.ts": "train",
+  "index.ts": "reader.ts",
+  "node.ts": "index.ts",
+};
 
 const isCompiled = import.meta.url.includes("/dist/");
 const src = new URL(isCompiled ? "../../src/" : "../src/", import.meta.url);

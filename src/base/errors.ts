@@ -7,6 +7,7 @@
 import { printable } from "./printable.ts";
 
 export class InputError extends Error {
+  /** The class of the error, for whoever has only its text. */
   override readonly name: string = "InputError";
 
   /** The message may quote names of any origin: it is made one printable line. */

@@ -1,5 +1,5 @@
 /** `memorizing experiment`: runs one of the paper's experiments in small, or goes on with it, and writes its report. */
-import { availableParallelism, cpus } from "node:os";
+import { cpus } from "node:os";
 import process from "node:process";
 import { nearest } from "../base/did-you-mean.ts";
 import { InputError } from "../base/errors.ts";
@@ -14,7 +14,8 @@ import { experiments } from "../experiments/list.ts";
 import { withLock } from "../platform/lock.ts";
 import { duration, ProgressLine, wholeNumber } from "../report/progress.ts";
 import { formatTable } from "../report/table.ts";
-import { build } from "../wasm/runtime.ts";
+import { build } from "../wasm/build.ts";
+import { threadCount } from "../wasm/parallel.ts";
 import { command } from "./arguments/command.ts";
 import { flag, integer, text, texts } from "./arguments/options.ts";
 import { UsageError } from "./arguments/usage.ts";
@@ -70,7 +71,6 @@ interface Work {
   readonly corpus: readonly string[];
   readonly cells: readonly string[];
   readonly force: boolean;
-  readonly threads?: number;
 }
 
 /** Runs the experiment, shows how it goes on, and resolves to the exit code. */
@@ -78,18 +78,19 @@ async function runInto(
   out: string,
   experiment: Experiment,
   settings: RunSettings,
-  { corpus, cells, force, threads }: Work,
+  { corpus, cells, force }: Work,
 ): Promise<number> {
   const corpora = corpus.length > 0 ? distinct(corpus) : [defaultCorpus(out)];
   const inputs = corpora.flatMap((directory) => splits.map((split) => `${directory}/${split}`));
-  new Outputs({ outputs: experimentOutputs(out, experiment, corpora), inputs, force });
+  const outputs = new Outputs({ outputs: experimentOutputs(out, experiment, corpora), inputs, force });
   const only = cells.length > 0 ? cells : undefined;
   const progress = new ProgressLine(process.stderr);
   const shown = new ExperimentProgress(progress, experiment, { settings, corpora, only });
-  const facts = factsOf(experiment, settings, corpora, threads);
+  const facts = factsOf(experiment, settings, corpora);
   const warn = () => progress.note("finishing this step, then saving; Ctrl-C again ends at once and saves nothing");
   const interrupted = await interruptible(warn, async (signal) => {
-    await runExperiment(experiment, { settings, corpora, out, only, facts, signal, ...shown.callbacks });
+    const onReport = () => outputs.check();
+    await runExperiment(experiment, { settings, corpora, out, only, facts, signal, onReport, ...shown.callbacks });
   }).finally(() => progress.end());
   if (interrupted) progress.note("interrupted; the same command goes on from there");
   else printLine(`${out}/${experiment.name}: index.html, table.md and results.json`);
@@ -159,7 +160,6 @@ function factsOf(
   { name }: Experiment,
   { budget, evalTokens, seed, overrides }: RunSettings,
   corpora: readonly string[],
-  threads = availableParallelism(),
 ): readonly (readonly [string, string])[] {
   const set = overrides.length > 0 ? ` --set ${overrides.join(" ")}` : "";
   const options = `--budget ${budget} --eval-tokens ${evalTokens} --seed ${seed}${set}`;
@@ -168,6 +168,6 @@ function factsOf(
     ["training tokens a cell", wholeNumber(budget)],
     ["tokens evaluated in each document", wholeNumber(evalTokens)],
     ["seed", String(seed)],
-    ["machine", `${cpus()[0]?.model ?? "unknown processor"}, ${threads} threads, ${build} kernels`],
+    ["machine", `${cpus()[0]?.model ?? "unknown processor"}, ${threadCount()} threads, ${build} kernels`],
   ];
 }

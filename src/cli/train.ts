@@ -69,8 +69,10 @@ async function trainWith(values: Values<typeof description.options>): Promise<nu
   await startThreads(threads);
   const { last, interrupted } = await train(run, out, evaluation, progress);
   const { step, options: final } = run.trainer;
-  outputs.check();
-  if (final.stalenessEvery > 0) writeStalenessPage(`${out}/staleness.html`, out, readMetrics(out));
+  if (final.stalenessEvery > 0) {
+    outputs.check();
+    writeStalenessPage(`${out}/staleness.html`, out, readMetrics(out));
+  }
   const text = last === undefined ? `step ${step} of ${final.steps} is done already` : `checkpoint of step ${step}`;
   if (json) printJson({ directory: out, step, ...last });
   else printLine(`${out}: ${text}`);

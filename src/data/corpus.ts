@@ -25,7 +25,9 @@ import { aTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { type EntryFiles, endingIn, entriesIn, type Selection, visible } from "./directory.ts";
 import { BinaryFileError, readTextFile } from "./text-file.ts";
 
+/** A text that is read as a whole: some files, one after another. */
 export interface Document {
+  /** What messages and reports call it. */
   readonly name: string;
   /** The files whose texts, joined without anything between, are the document. */
   readonly files: readonly string[];
@@ -33,12 +35,15 @@ export interface Document {
   readonly text?: string;
 }
 
+/** A document as tokens. */
 export interface TokenizedDocument {
+  /** What messages and reports call it. */
   readonly name: string;
   /** Read and encoded at the first call, kept from then on. May be empty. */
   tokens(): Int32Array;
 }
 
+/** Which files of a directory are read. */
 export interface DirectoryOptions {
   /** Only files with one of these endings are read, such as ".ts"; all files if absent. */
   extensions?: readonly string[];

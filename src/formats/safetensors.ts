@@ -27,31 +27,37 @@ import { refuseMistakenFile } from "./mistaken-file.ts";
 import { type HeaderEntry, parseHeader } from "./safetensors-header.ts";
 
 /** How each dtype is held. F16 stays as its bits; asFloats of wasm/half.ts makes numbers of them. */
-interface Arrays {
+export interface Arrays {
+  /** 32-bit floats. */
   F32: Float32Array;
+  /** 16-bit floats, as their bits. */
   F16: Uint16Array;
+  /** 32-bit integers. */
   I32: Int32Array;
+  /** 32-bit integers without a sign. */
   U32: Uint32Array;
+  /** 64-bit integers. */
   I64: BigInt64Array;
+  /** Bytes. */
   U8: Uint8Array;
 }
 
+/** A tensor as a file has it: its kind of number, its shape, and the numbers in row-major order. */
 export type StoredTensor = {
   [D in keyof Arrays]: { dtype: D; shape: readonly number[]; data: Arrays[D] };
 }[keyof Arrays];
 
+/** What a safetensors file holds. */
 export interface SafetensorsFile {
   /** In the order of the header. */
   tensors: Map<string, StoredTensor>;
+  /** Texts by name, which the format leaves to the writer. */
   metadata: Record<string, string>;
 }
 
 /** The limit of the reference implementation. */
 const LONGEST_HEADER = 100_000_000;
 const LENGTH_BYTES = 8;
-
-/** Of a header only as much is looked at to tell that it is none. */
-const LOOKED_AT = 4096;
 
 const arraysOf = {
   F32: Float32Array,
@@ -61,6 +67,10 @@ const arraysOf = {
   I64: BigInt64Array,
   U8: Uint8Array,
 } as const;
+
+/** Of a header only as much is looked at to tell that it is none. */
+const LOOKED_AT = 4096;
+
 const bytesPerElement: Readonly<Record<keyof Arrays, number>> = { F32: 4, F16: 2, I32: 4, U32: 4, I64: 8, U8: 1 };
 
 /**

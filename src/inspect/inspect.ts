@@ -32,11 +32,13 @@ import type { RetrievedPairs } from "./retrieved-pairs.ts";
 export interface Inspection {
   /** The document's name, and its tokens [n]. */
   readonly name: string;
+  /** Its tokens, [n]. */
   readonly ids: Int32Array;
   /** M of the memory that was inspected. */
   readonly memorySize: number;
   /** −ln p(token) with memory and without, [n]. */
   readonly nats: Float32Array;
+  /** −ln p(token) without memory, [n]. */
   readonly natsWithout: Float32Array;
   /** All heads that have a memory, layer by layer. */
   readonly heads: readonly MemoryHead[];
@@ -53,6 +55,7 @@ export interface Inspection {
   readonly received: Float64Array;
 }
 
+/** How a document is inspected. */
 export interface InspectOptions {
   /** The document's name, none unless given. */
   readonly name?: string;
@@ -74,7 +77,10 @@ const inspectKinds: Kinds<InspectOptions> = {
   onProgress: optional(aFunction),
 };
 
-/** @throws InputError if the model has no memory, the document nothing to predict, or another model made what is known */
+/**
+ * Reads `ids` with memory and without, and notes what each prediction retrieved and what that helped.
+ * @throws InputError if the model has no memory, the document nothing to predict, or another model made what is known
+ */
 export async function inspect(
   model: Transformer,
   tokenizer: Tokenizer,

@@ -13,7 +13,9 @@ import { RetrievedPairs } from "./retrieved-pairs.ts";
 
 /** A head that has a memory. */
 export interface MemoryHead {
+  /** Number of the layer, from 0. */
   readonly layer: number;
+  /** Number of the head, from 0. */
   readonly head: number;
 }
 

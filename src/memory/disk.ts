@@ -14,11 +14,12 @@ export function writeMemory(path: string, snapshot: MemorySnapshot): void {
   writeFileAtomic(path, encodeMemory(snapshot));
 }
 
-/** @throws InputError if the file is missing, truncated or altered, or is not a memory's */
+/**
+ * Reads a memory from its file.
+ * @throws InputError if the file is missing, truncated or altered, or is not a memory's
+ */
 export function readMemory(path: string): MemorySnapshot {
   check("path", path, aPath);
-  const reading = {
-    check: (beginning: Uint8Array, size = Number.POSITIVE_INFINITY) => requireMemoryFile(beginning, size, path),
-  };
-  return decodeMemory(readFile(path, Infinity, reading), path);
+  const look = (beginning: Uint8Array, size = Number.POSITIVE_INFINITY) => requireMemoryFile(beginning, size, path);
+  return decodeMemory(readFile(path, Infinity, { check: look }), path);
 }

@@ -58,7 +58,7 @@ const shapeFields: Readonly<Record<keyof Shape, Field>> = {
 export function encodeMemory(snapshot: MemorySnapshot): Uint8Array {
   requireSnapshot(snapshot);
   const { model, heads, width, size, length, appended, layers, sources } = snapshot;
-  const shape: Shape = { heads, width, size, length, appended, layers: [...layers.keys()] };
+  const shape: Shape = { heads, width, size, length, appended, layers: [...layers.keys()].sort((a, b) => a - b) };
   const bytes = writeSafetensors(tensorsOf(snapshot), {
     checksum: "0".repeat(CHECKSUM_DIGITS), // to be replaced
     format: FORMAT,
@@ -139,7 +139,7 @@ function checksumOf(bytes: Uint8Array): string {
 function tensorsOf({ heads, width, length, layers, sources }: MemorySnapshot): Map<string, StoredTensor> {
   const tensors = new Map<string, StoredTensor>();
   const shape = [heads, length, width];
-  for (const [layer, { keys, values }] of layers) {
+  for (const [layer, { keys, values }] of [...layers].sort(([a], [b]) => a - b)) {
     tensors.set(`layers.${layer}.keys`, floatTensor(shape, keys));
     tensors.set(`layers.${layer}.values`, floatTensor(shape, values));
   }

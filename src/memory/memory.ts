@@ -59,11 +59,15 @@ interface Parts {
   readonly oracle: KeyIndex;
 }
 
+/** The memory of one layer: keys and values of each row and head, first in, first out, and a search among them. */
 export class KvMemory {
   private readonly parts: Parts;
   private readonly life = new Lifetime("this memory");
 
-  /** @throws InputError if it cannot fit into what is left of the WebAssembly memory; `memoryBytes` tells what it takes */
+  /**
+   * Makes an empty memory.
+   * @throws InputError if it cannot fit into what is left of the WebAssembly memory; `memoryBytes` tells what it takes
+   */
   constructor(shape: MemoryShape, options: Partial<MemoryOptions> = {}) {
     requireRoom(shape, options);
     const chosen = withDefaults(memoryDefaults, options);
@@ -73,11 +77,13 @@ export class KvMemory {
     });
   }
 
+  /** Where the pairs are. */
   private get ring(): Ring {
     this.life.require();
     return this.parts.ring;
   }
 
+  /** How they are found. */
   private get index(): KeyIndex {
     this.life.require();
     return this.parts.index;
@@ -173,6 +179,7 @@ export class KvMemory {
     return this.search(this.parts.oracle, queries, topk, reach);
   }
 
+  /** Looks `queries` up in an index. */
   private search(index: KeyIndex, queries: Tensor, topk: number, reach?: ArrayLike<number>): Neighbours {
     const { rows, heads, width, capacity, half, keys, values } = this.ring;
     requireTensors({ queries });
@@ -212,17 +219,22 @@ export class KvMemory {
     this.index.appended(row, this.length(row));
   }
 
+  /** Refuses a row that there is not. */
   private requireRow(row: number): void {
     const { rows } = this.ring;
     if (!(Number.isInteger(row) && row >= 0 && row < rows)) check("row", row, whole(0, rows - 1));
   }
 
+  /** Refuses a slot that there is not. */
   private requireSlot(slot: number): void {
     const { capacity } = this.ring;
     if (!(Number.isInteger(slot) && slot >= 0 && slot < capacity)) check("slot", slot, whole(0, capacity - 1));
   }
 
-  /** @throws InputError if that is no address of finite [count, H, D] floats */
+  /**
+   * Refuses numbers that no file could hold.
+   * @throws InputError if that is no address of finite [count, H, D] floats
+   */
   private requireFinite(name: string, address: number, count: number): void {
     const floats = count * this.heads * this.width;
     check(name, address, addressOf(floats));
@@ -239,6 +251,7 @@ export class KvMemory {
     });
   }
 
+  /** Releases it, at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.release();
   }

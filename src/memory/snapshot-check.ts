@@ -8,6 +8,7 @@ import { requireContents } from "./contents-check.ts";
 import { aHeadCount, aSize, aWidth, type MemoryContents } from "./options.ts";
 import { requireSources, type SourceTable } from "./source-table.ts";
 
+/** A copy of what one row remembers, apart from any model. */
 export interface MemorySnapshot {
   /** What messages call it: the path of its file, if it comes from one. */
   readonly name: string;
@@ -23,7 +24,9 @@ export interface MemorySnapshot {
   readonly length: number;
   /** Pairs that were ever remembered, those that fell out included. */
   readonly appended: number;
+  /** What each memory layer holds, by its number. */
   readonly layers: ReadonlyMap<number, MemoryContents>;
+  /** Where the pairs come from, if that was noted. */
   readonly sources: SourceTable | undefined;
 }
 

@@ -12,12 +12,15 @@ export interface Source {
   readonly token: number;
   /** First byte of the token's text in the document's UTF-8 text, and the byte after its last. */
   readonly begin: number;
+  /** The byte after the last of the token's text. */
   readonly end: number;
 }
 
 /** Many sources, [n] each, oldest first. Documents come in the order in which they were read. */
 export interface SourceTable {
+  /** Names of the documents. */
   readonly documents: readonly string[];
+  /** The fields of all sources, each as a column. */
   readonly columns: Readonly<Record<keyof Source, Int32Array>>;
 }
 

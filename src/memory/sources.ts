@@ -12,12 +12,14 @@ import { requireSources, type Source, type SourceTable, sourceFields } from "./s
 
 /** All that has to be known of a tokenizer. */
 export interface TokenBytes {
+  /** Bytes of a token's text. */
   byteLength(id: number): number;
 }
 
 const aCapacity = whole(1, 2 ** 26);
 const tokenBytes = withMethods("a tokenizer", "byteLength");
 
+/** Notes where each pair of a memory comes from, in a ring like the memory's. */
 export class SourceLog {
   /** Slots, as many as a row of the memory has. Token n, counted as the memory counts its pairs, is in slot n mod capacity. */
   readonly capacity: number;
@@ -32,6 +34,7 @@ export class SourceLog {
   private nextIndex = 0;
   private nextByte = 0;
 
+  /** Makes an empty log. */
   constructor(capacity: number, tokenizer: TokenBytes) {
     check("capacity", capacity, aCapacity);
     check("tokenizer", tokenizer, tokenBytes);

@@ -11,34 +11,63 @@ import { choice, type Field, integer, parseFields, parseOverrides } from "../bas
 import { GATE_POLICIES, type GatePolicy } from "../nn/gate.ts";
 import { refuseForeignKeys } from "./foreign-keys.ts";
 
+/** What a model is built by: the keys of `config.json`. */
 export interface ModelConfig {
+  /** The architecture. */
   model_type: "memorizing-transformer";
+  /** V, tokens in the vocabulary; 256 are the bytes. */
   vocab_size: number;
+  /** C, width of the residual stream. */
   hidden_size: number;
+  /** L, blocks of attention and feed-forward. */
   num_hidden_layers: number;
+  /** H, attention heads of a layer. */
   num_attention_heads: number;
+  /** D, width of a head; need not be C / H. */
   head_dim: number;
+  /** F, width of the feed-forward block. */
   intermediate_size: number;
+  /** Activation of the feed-forward block. */
   hidden_act: "relu" | "gelu";
+  /** Added to the mean square in RMSNorm. */
   rms_norm_eps: number;
+  /** Share of activations dropped in training. */
   dropout: number;
+  /** T, tokens of a document that one step reads. */
   segment_length: number;
+  /** W, earlier tokens that every layer still sees (Transformer-XL); 0 is none. */
   xl_cache_length: number;
+  /** Layers with a memory, counted from 0; [] is none, [8] is the paper's 9th of 12. */
   memory_layers: number[];
+  /** M, (key, value) pairs that a head remembers; 0 is the model without memory. */
   memory_size: number;
+  /** How remembered pairs are kept; float16 takes half the bytes. */
   memory_dtype: "float32" | "float16";
+  /** K, pairs that a query retrieves. */
   memory_topk: number;
+  /** How retrieved and local attention meet: a gate, one softmax, or a gate by token. */
   memory_combine: GatePolicy;
+  /** How the K pairs are found; quantised is exact too, bucketed and inverted are approximate. */
   memory_search: "exact" | "quantised" | "bucketed" | "inverted";
+  /** Buckets for each of the K pairs in the bucketed search; 4 find 89 % of them. */
   memory_buckets: number;
+  /** Lists of a head in the inverted search; 0 is twice the square root of M. */
   memory_lists: number;
+  /** Lists that a query looks into in the inverted search. */
   memory_probes: number;
+  /** Whether local attention in a memory layer has the position bias. */
   memory_layer_position_bias: boolean;
+  /** First value of the learned scale of attention logits; the paper's code has 1. */
   attention_scale_init: number;
+  /** First value of the memory gate, before the sigmoid. */
   memory_gate_init: number;
+  /** Layers in which a key is mixed with the key of the token before, in a learned proportion. */
   smear_keys: "none" | "memory_layers" | "all";
+  /** Buckets of the T5 position bias. */
   num_position_buckets: 32;
+  /** Distance from which on all tokens share the last bucket. */
   max_position_distance: 128;
+  /** Logits are computed with the embedding. */
   tie_word_embeddings: true;
 }
 

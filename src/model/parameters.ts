@@ -18,15 +18,20 @@ import { type ModelConfig, smearsKeys } from "./config.ts";
  * The embedding; the other matrices; norm scales; and what steers attention: scales, position biases, gates, smears. Only
  * matrices decay, and a trainer may give embedding and attention learning rates of their own.
  */
-export const parameterGroups = ["embedding", "matrices", "norms", "attention"] as const;
-export type ParameterGroup = (typeof parameterGroups)[number];
+export type ParameterGroup = "embedding" | "matrices" | "norms" | "attention";
+
+/** All groups, in the order of their blocks. */
+export const parameterGroups: readonly ParameterGroup[] = ["embedding", "matrices", "norms", "attention"];
 
 /** All parameters of one group, as one vector. */
 export interface ParameterBlock {
+  /** Which group it is. */
   readonly group: ParameterGroup;
   /** [size] each. */
   readonly values: Tensor;
+  /** Gradients, [size]. */
   readonly gradients: Tensor;
+  /** Floats in it, those between two parameters included. */
   readonly size: number;
 }
 
@@ -113,7 +118,9 @@ export function parameterShapes(config: ModelConfig): Map<string, readonly numbe
   return new Map(declare(config).map(({ name, shape }) => [name, shape]));
 }
 
+/** The parameters of a model, by name, in one block for each group. */
 export class Parameters {
+  /** The blocks, one for each group. */
   readonly blocks: readonly ParameterBlock[];
   private readonly tensors = new Map<string, Tensor>();
   /** What the blocks lie in. */
@@ -132,6 +139,7 @@ export class Parameters {
     }
   }
 
+  /** Allocates a group, and sets its first values. */
   private allocate(group: ParameterGroup, declarations: readonly Declaration[], own: Own): ParameterBlock {
     const members = declarations.filter((declaration) => declaration.group === group);
     const size = members.reduce((sum, { shape }) => sum + floatsOf(shape), 0);
@@ -158,6 +166,7 @@ export class Parameters {
     return [...this.tensors.keys()];
   }
 
+  /** Whether there is a parameter of that name. */
   has(name: string): boolean {
     return this.tensors.has(name);
   }
@@ -184,6 +193,7 @@ export class Parameters {
     return count;
   }
 
+  /** Sets all gradients to 0. */
   zeroGradients(): void {
     this.life.require();
     for (const { gradients, size } of this.blocks) kernels.zero(gradients.ptr, size);
@@ -196,6 +206,7 @@ export class Parameters {
     });
   }
 
+  /** Releases them, at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.release();
   }

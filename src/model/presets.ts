@@ -50,6 +50,7 @@ const differences = {
   },
 };
 
+/** Names of the presets, from the smallest to the paper's. */
 export const presetNames: readonly string[] = Object.keys(differences);
 
 /** A fresh copy of the preset called `name`; an InputError lists the names if there is none. */

@@ -39,6 +39,7 @@ const shapeKeys = [
   "memory_layers",
 ] as const satisfies (keyof ModelConfig)[];
 
+/** How many documents a state reads side by side, and what it remembers. */
 export interface StateOptions {
   /** B, documents side by side. */
   readonly rows: number;
@@ -56,7 +57,9 @@ const stateKinds: Kinds<StateOptions> = {
   tokenizer: optional(withMethods("a tokenizer", "byteLength")),
 };
 
+/** What a model knows between two segments: the context of each layer, the memories, and where they come from. */
 export class ModelState {
+  /** B, documents side by side. */
   readonly rows: number;
   /** The memories by layer. */
   readonly memories: ReadonlyMap<number, KvMemory>;
@@ -74,6 +77,7 @@ export class ModelState {
   /** 1 for each row that has read something of its document, [B]. */
   private readonly begun: Int32Array;
 
+  /** Makes a state that has read nothing. */
   constructor(config: ModelConfig, stateOptions: StateOptions) {
     checkOptions("a state's options", stateOptions, stateKinds);
     const { rows, memorySize = config.memory_size, tokenizer } = stateOptions;
@@ -101,6 +105,7 @@ export class ModelState {
       tokenizer === undefined ? [] : Array.from({ length: logged }, () => new SourceLog(memory.capacity, tokenizer));
   }
 
+  /** Room for a layer's keys and values. */
   private layerPairs(layer: number, allocate: (shape: number[]) => PersistentTensor): LayerPairs {
     const { num_attention_heads: heads, head_dim: width } = this.config;
     const shape = [this.rows, this.capacity, heads * width];
@@ -110,12 +115,16 @@ export class ModelState {
     return { keys, values, preceding: { keys: allocate(oneToken), known: this.begun, latest: allocate(oneToken) } };
   }
 
+  /** Contexts by layer, while the state is not released. */
   private get layers(): readonly LayerPairs[] {
     this.life.require();
     return this.contextPairs;
   }
 
-  /** @throws InputError unless it is a state of a model of this configuration */
+  /**
+   * Refuses a model of other shapes.
+   * @throws InputError unless it is a state of a model of this configuration
+   */
   requireFit(config: ModelConfig): void {
     if (config === this.config) return;
     const other = shapeKeys.find((key) => String(config[key]) !== String(this.config[key]));
@@ -205,6 +214,7 @@ export class ModelState {
     for (const log of this.sources) log.closeDocument();
   }
 
+  /** Appends the segment's pairs to the memories. */
   private remember(lengths: ArrayLike<number> | undefined): void {
     const rowBytes = this.capacity * this.config.num_attention_heads * this.config.head_dim * 4;
     const segmentAt = (rowBytes / this.capacity) * this.cacheLength;
@@ -321,6 +331,7 @@ export class ModelState {
     });
   }
 
+  /** Releases it, at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.release();
   }

@@ -21,8 +21,11 @@ import { Parameters } from "./parameters.ts";
 import { inputKinds, requireRows, type SegmentInput } from "./segment.ts";
 import { ModelState, type StateOptions } from "./state.ts";
 
+/** The paper's model: its parameters, and the forward pass over a segment. */
 export class Transformer {
+  /** What it was built by. */
   readonly config: ModelConfig;
+  /** Its weights. */
   readonly parameters: Parameters;
 
   /** `seed` decides the first weights; null leaves them 0, for a model whose weights are about to be loaded. */
@@ -101,14 +104,17 @@ export class Transformer {
     this.parameters.release();
   }
 
+  /** Releases it, at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.release();
   }
 
+  /** RMSNorm by the scale of that name. */
   private norm(x: Tensor, layer: number, name: string): Tensor {
     return rmsNorm(x, this.parameters.get(`model.layers.${layer}.${name}.weight`), this.config.rms_norm_eps);
   }
 
+  /** What attention of a layer learns. */
   private attentionWeights(layer: number, state: ModelState): SelfAttentionWeights {
     const get = (name: string) => this.parameters.get(`model.layers.${layer}.self_attn.${name}`);
     const has = (name: string) => this.parameters.has(`model.layers.${layer}.self_attn.${name}`);
@@ -125,6 +131,7 @@ export class Transformer {
     };
   }
 
+  /** The gate of a memory layer. */
   private gate(layer: number): Gate {
     const policy = this.config.memory_combine;
     const [bias, weight] = ["memory_gate", "memory_gate.weight"].map((name) => {
@@ -134,6 +141,7 @@ export class Transformer {
     return { policy, bias, weight };
   }
 
+  /** What the feed-forward block of a layer learns. */
   private feedForwardWeights(layer: number): FeedForwardWeights {
     const get = (name: string) => this.parameters.get(`model.layers.${layer}.mlp.${name}.weight`);
     return { up: get("up_proj"), down: get("down_proj") };

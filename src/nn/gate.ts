@@ -7,32 +7,38 @@ import { linear } from "../autodiff/ops/matmul.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
 
 /** What a policy may look at: the layer's input x [B, T, C], and what it has learned, bias b [H] and weight w [H, C]. */
-interface GateInputs {
+export interface GateInputs {
+  /** Input of the layer, [B, T, C]. */
   readonly x: Tensor;
   /** Logsumexp of a head's logits over what it retrieved and over its local context, [B, T, H]. */
   readonly retrievedLse: Tensor;
+  /** Logsumexp over the local context, [B, T, H]. */
   readonly localLse: Tensor;
+  /** One number a head, [H]. */
   readonly bias: Tensor;
+  /** A vector a head, [H, C]. */
   readonly weight: Tensor;
 }
 
-interface Policy {
+/** How a gate is computed, and what of that is learned. */
+export interface Policy {
   /** Which parameters it learns. */
   readonly learns: readonly ("bias" | "weight")[];
   /** [B, T, H] */
   readonly logit: (inputs: GateInputs) => Tensor;
 }
 
-const policies = {
+/** Every policy, by its name in config.json. */
+export const policies = {
   /** The paper: one number a head. */
-  gate: { learns: ["bias"], logit: ({ x, bias }) => repeat(bias, x.shape.slice(0, 2)) },
+  gate: { learns: ["bias"], logit: ({ x, bias }) => repeat(bias, x.shape.slice(0, 2)) } as Policy,
   /** One softmax over both: LongLLaMA, and the paper's first submission. */
-  joint: { learns: [], logit: ({ retrievedLse, localLse }) => subtract(retrievedLse, localLse) },
+  joint: { learns: [], logit: ({ retrievedLse, localLse }) => subtract(retrievedLse, localLse) } as Policy,
   /** A gate that depends on the token, w·x + b: the paper names it and did not try it. */
   content: {
     learns: ["bias", "weight"],
     logit: ({ x, bias, weight }) => add(linear(x, weight), repeat(bias, x.shape.slice(0, 2))),
-  },
+  } as Policy,
 } satisfies Record<string, Policy>;
 
 /** The values of `memory_combine`. */

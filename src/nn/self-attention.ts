@@ -31,6 +31,7 @@ export interface SelfAttentionWeights {
 
 /** The context that a layer attends in, and the keys before it where they are smeared. */
 export interface LayerContext extends AttentionContext {
+  /** The keys before the context, where keys are smeared. */
   readonly preceding: PrecedingKeys | undefined;
 }
 
@@ -38,6 +39,7 @@ export interface LayerContext extends AttentionContext {
 export interface Retrieval {
   /** q̂, [B, T, H·D]. */
   readonly queries: Tensor;
+  /** What was found, and where it lies. */
   readonly neighbours: Neighbours;
   /** Softmax of the K scores, [B, T, H, K]; defined for as many of the K as the row retrieved. */
   readonly weights: Tensor;

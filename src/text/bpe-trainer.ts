@@ -16,6 +16,7 @@ import { byteLevelJson } from "./tokenizer-json.ts";
 /** A pair that is seen only once is not merged: its token would be of use in that one place only. */
 const LEAST_COUNT = 2;
 
+/** How large a vocabulary is learned. */
 export interface BpeTrainingOptions {
   /** Tokens wanted, the 256 bytes among them. A small text may not have pairs for as many. */
   vocabSize: number;

@@ -13,29 +13,41 @@ const LONGEST_PATTERN = 10_000;
 
 /** What is used of a tokenizer.json; all other keys are kept as they are. */
 export interface TokenizerJson {
+  /** Whatever else the file has. */
   [key: string]: unknown;
+  /** Tokens that are looked for before everything else. */
   added_tokens: AddedToken[];
+  /** How text is cut into words. */
   pre_tokenizer: Step;
+  /** The vocabulary and its merges. */
   model: Model;
 }
 
 /** A token that is looked for in the text before everything else, such as "<|endoftext|>". */
 export interface AddedToken {
+  /** Whatever else the file has. */
   [key: string]: unknown;
+  /** Number of the token. */
   id: number;
+  /** Its text. */
   content: string;
 }
 
-interface Model {
+/** Its vocabulary and merges. */
+export interface Model {
+  /** Whatever else the file has. */
   [key: string]: unknown;
+  /** Tokens and their numbers. */
   vocab: Record<string, number>;
   /** Newer files write a merge as a pair, older ones as two tokens with a space between. */
   merges: (string | [string, string])[];
 }
 
 /** A pre-tokenizer, or one of a sequence. */
-interface Step {
+export interface Step {
+  /** Whatever else the file has. */
   [key: string]: unknown;
+  /** What kind of pre-tokenizer it is. */
   type: string;
 }
 

@@ -12,6 +12,7 @@ import { requireJson } from "../formats/json.ts";
 import { BYTE_SYMBOLS, bytesOfToken, preTokens } from "./byte-level.ts";
 import { byteLevelJson, readTokenizerJson, type TokenizerJson, tokensById } from "./tokenizer-json.ts";
 
+/** Text to token ids and back, without loss. */
 export interface Tokenizer {
   /** Ids are 0 … vocabSize − 1. */
   readonly vocabSize: number;

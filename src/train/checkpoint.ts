@@ -21,17 +21,23 @@ import { aTokenizer, type Tokenizer, tokenizerFromJson } from "../text/tokenizer
 import { readTokenizerJson } from "../text/tokenizer-json.ts";
 import { firstNotFinite } from "../wasm/half.ts";
 import { CHECKSUMS, requireChecksums, withChecksums } from "./checksums.ts";
+import { modelDirectory } from "./model-directory.ts";
 import { Trainer } from "./trainer.ts";
 import { parseTrainerRecord, type TrainerRecord } from "./trainer-record.ts";
 
+/** A model that was trained, and what reads text for it. */
 export interface Pretrained {
+  /** The model. */
   readonly model: Transformer;
+  /** Its tokenizer. */
   readonly tokenizer: Tokenizer;
 }
 
 /** A model, and what `Trainer.load` takes to go on training it. */
 export interface Checkpoint extends Pretrained {
+  /** Step, options, generators and place in the data. */
   readonly record: TrainerRecord;
+  /** Moments, contexts and memories. */
   readonly tensors: TensorReader;
 }
 
@@ -53,7 +59,8 @@ function pathsIn(directory: string): typeof names {
   return { config: at(config), model: at(model), tokenizer: at(tokenizer), trainer: at(trainer), record: at(record) };
 }
 
-interface SaveOptions {
+/** How a model is saved. */
+export interface SaveOptions {
   /** How weights are stored. Default: float32. */
   readonly dtype?: WeightDtype;
 }
@@ -81,12 +88,14 @@ export function saveModel(
 }
 
 /**
- * A model and its tokenizer. `overrides` (key=value) replace keys of the configuration that the weights do not depend on.
+ * A model and its tokenizer, from a directory, or by the name of a model that comes with the package, such as "reader-1m".
+ * `overrides` (key=value) replace keys of the configuration that the weights do not depend on.
  * @throws InputError if a file is missing or damaged, or does not fit the others
  */
-export function loadModel(directory: string, overrides: readonly string[] = []): Pretrained {
-  check("directory", directory, aPath);
+export function loadModel(directoryOrName: string, overrides: readonly string[] = []): Pretrained {
+  check("directory", directoryOrName, aPath);
   check("overrides", overrides, listOf(aText));
+  const directory = modelDirectory(directoryOrName);
   const { config, weights, tokenizer } = readModelFiles(directory);
   const model = modelFromTensors(applyOverrides(config, overrides), weights.tensors, pathsIn(directory).model);
   return { model, tokenizer };
@@ -105,7 +114,10 @@ export function saveCheckpoint(directory: string, trainer: Trainer, tokenizer: T
   writeFilesAtomic(withChecksums(directory, files));
 }
 
-/** @throws InputError if a file is missing or damaged, does not fit the others or is from another step than they are */
+/**
+ * Reads a checkpoint.
+ * @throws InputError if a file is missing or damaged, does not fit the others or is from another step than they are
+ */
 export function loadCheckpoint(directory: string): Checkpoint {
   check("directory", directory, aPath);
   requireChecksums(directory, Object.values(names));

@@ -47,6 +47,7 @@ export interface TokenLoss {
   readonly nats: number;
 }
 
+/** What is evaluated, and how. */
 export interface EvaluateOptions {
   /** M, one result each; 0 is the model without memory. */
   readonly memorySizes: readonly number[];
@@ -58,12 +59,15 @@ export interface EvaluateOptions {
   readonly known?: MemorySnapshot;
   /** Whether every search is compared with an exact one. */
   readonly recall?: boolean;
+  /** Called with every prediction. */
   readonly onToken?: (loss: TokenLoss) => void;
   /** Called after every segment: predictions made so far, and in all, over all memory sizes. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+/** How well a model predicts with one size of memory. */
 export interface MemoryResult {
+  /** M, the memory size; 0 is none. */
   readonly memory: number;
   /** exp(Σ nats / Σ tokens), at most the largest number there is */
   readonly perplexity: number;
@@ -77,11 +81,13 @@ export interface MemoryResult {
   readonly recall?: readonly LayerRecall[];
 }
 
+/** What an evaluation found, over the same tokens for every memory size. */
 export interface EvaluationResult {
   /** Predicted tokens, for each memory size. */
   readonly tokens: number;
   /** Bytes of text that those tokens stand for. */
   readonly bytes: number;
+  /** One for each memory size. */
   readonly results: readonly MemoryResult[];
 }
 

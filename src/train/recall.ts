@@ -11,7 +11,9 @@ import { heap } from "../wasm/runtime.ts";
 
 /** Of one memory layer, over all its heads. Queries of an empty memory do not count. */
 export interface LayerRecall {
+  /** Number of the layer, from 0. */
   readonly layer: number;
+  /** Queries that were compared. */
   readonly queries: number;
   /** Found neighbours that are among the K nearest ÷ neighbours, of all queries together; 1 without any. */
   readonly recall: number;

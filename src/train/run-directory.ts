@@ -19,6 +19,7 @@ import type { Trainer } from "./trainer.ts";
 const OURS =
   /^(checkpoint-\d+(\.old)?|(config|tokenizer|trained)\.json|model\.safetensors|metrics\.jsonl|staleness\.html)$/;
 
+/** The newest checkpoint of a run that is whole. */
 export interface FoundCheckpoint extends Checkpoint {
   /** Where it was. */
   readonly directory: string;

@@ -5,7 +5,6 @@
  * An evaluation of a step comes before its checkpoint, unless the run was asked to end: then the checkpoint comes first, and
  * the run that resumes owes the evaluation. Either way metrics.jsonl is in the end what it is without interruptions.
  */
-import { NotFiniteError } from "../autodiff/tape.ts";
 import { breathe } from "../base/breathe.ts";
 import {
   aFunction,
@@ -30,7 +29,9 @@ import { appendMetrics, type MetricsLine, startMetrics, syncMetrics } from "./me
 import { addCheckpoint, removeUnfinished, settleCheckpoint } from "./run-directory.ts";
 import { type StepMetrics, Trainer } from "./trainer.ts";
 
+/** What a run writes, evaluates and tells. */
 export interface TrainingRun {
+  /** Saved with the model. */
   readonly tokenizer: Tokenizer;
   /** Where checkpoints and metrics.jsonl go; nothing is written unless given. */
   readonly directory?: string;
@@ -38,7 +39,9 @@ export interface TrainingRun {
   readonly evaluation?: EvaluateOptions & { readonly documents: readonly TokenizedDocument[] };
   /** Ends the run after the current step, or in the midst of an evaluation, with a checkpoint. */
   readonly signal?: AbortSignal;
+  /** Called after every step. */
   readonly onStep?: (metrics: StepMetrics) => void;
+  /** Called after every evaluation. */
   readonly onEvaluation?: (result: EvaluationResult, step: number) => void;
   /** The directory, and the step that its newest checkpoint holds. */
   readonly onCheckpoint?: (directory: string, step: number) => void;
@@ -79,8 +82,7 @@ export async function runTraining(trainer: Trainer, run: TrainingRun): Promise<v
       run.onCheckpoint?.(directory, saved);
     }
   } catch (error) {
-    const kinds = [InputError, NotFiniteError, OutOfMemoryError, ThreadDeathError];
-    if (!kinds.some((kind) => error instanceof kind)) throw error;
+    if (![InputError, OutOfMemoryError, ThreadDeathError].some((kind) => error instanceof kind)) throw error;
     const { message } = error as Error;
     const rest = saved === 0 ? "nothing was saved before" : `the last checkpoint is of step ${saved}`;
     throw new InputError(`${message}; ${rest}`);

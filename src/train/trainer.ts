@@ -40,6 +40,7 @@ export interface StepMetrics {
   readonly perplexity: number;
   /** Tokens predicted in this step. */
   readonly tokens: number;
+  /** Tokens predicted in a second of this step. */
   readonly tokensPerSecond: number;
   /** After schedule and warm-up. */
   readonly learningRate: number;
@@ -62,8 +63,11 @@ export interface StepMetrics {
 
 const savedTensors = instance(TensorReader, "the tensors that loadCheckpoint read");
 
+/** Trains a model on documents, one optimizer step at a time. */
 export class Trainer {
+  /** The model that is trained. */
   readonly model: Transformer;
+  /** What the run was told. */
   readonly options: TrainingOptions;
   /** Contexts and memories, one state for the rows of each batch whose gradients a step sums. */
   private readonly states: readonly ModelState[];
@@ -102,6 +106,7 @@ export class Trainer {
     return this.optimizer.steps;
   }
 
+  /** Whether the last step is done. */
   get done(): boolean {
     return this.step >= this.options.steps;
   }
@@ -191,6 +196,7 @@ export class Trainer {
     if (!gradients || !Number.isFinite(loss)) this.stop();
   }
 
+  /** Ends the training with the sentence that says why. */
   private stop(): never {
     const advice = "try a lower learning rate or a longer warm-up";
     throw new InputError(`training stopped in step ${this.step + 1}: ${this.blame()}; ${advice}`);
@@ -204,6 +210,7 @@ export class Trainer {
     throw new InputError(`training stopped in step ${this.step}: ${culprit}; try a lower learning rate`);
   }
 
+  /** Names the op that made the first number that is not finite. */
   private blame(): string {
     try {
       assertFiniteTape();
@@ -214,6 +221,7 @@ export class Trainer {
     return "the gradient of a parameter is not finite";
   }
 
+  /** How full the memories are on average, 0 to 1. */
   private memoryFill(): number {
     const memories = this.states.flatMap((state) => [...state.memories.values()]);
     const rows = Array.from({ length: this.options.batchSize }, (_, row) => row);
@@ -266,6 +274,7 @@ export class Trainer {
     });
   }
 
+  /** Releases it, at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.release();
   }

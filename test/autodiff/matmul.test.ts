@@ -4,7 +4,8 @@ import { linear, matmul } from "../../src/autodiff/ops/matmul.ts";
 import { backward, step } from "../../src/autodiff/tape.ts";
 import { parameter, stepTensor, stepZeros, tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
-import { build, kernels } from "../../src/wasm/runtime.ts";
+import { build } from "../../src/wasm/build.ts";
+import { kernels } from "../../src/wasm/runtime.ts";
 import { assertClose, checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 

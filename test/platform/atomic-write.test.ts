@@ -56,7 +56,7 @@ test("writing makes missing directories, replaces what was there and leaves noth
   assert.equal(listDirectory(join(folder, "new", "deep")), [{ name: "file", kind: "file" }]);
 });
 
-test("whoever has the old file open keeps reading the old content", () => {
+test("a reader that has the old file open keeps reading the old content", () => {
   const path = join(folder, "open");
   writeFileAtomic(path, "old");
   const reader = fs.openSync(path, "r");

@@ -60,7 +60,7 @@ test("an evaluation that is no number ends the run, and names the last checkpoin
     () => "nothing",
     (error) => error.message,
   );
-  const losses = "the model's losses are not finite; its weights are too large, or damaged";
+  const losses = "the model predicts what is no finite number: its weights are too large, or damaged";
   assert.is(message, `${losses}; the last checkpoint is of step 2`);
 });
 

@@ -15,10 +15,13 @@ export interface Neighbours {
   readonly slots: number;
   /** How many of the K are valid, by row of the batch: min(K, stored pairs). */
   readonly counts: Int32Array;
+  /** K, pairs that each query asked for. */
   readonly topk: number;
   /** Addresses of the rings of keys and values, [B, H, capacity, D]. */
   readonly keys: number;
+  /** Address of the ring of values, [B, H, capacity, D]. */
   readonly values: number;
+  /** Slots of a ring. */
   readonly capacity: number;
   /** Whether the rings hold halves. */
   readonly half: boolean;

@@ -64,6 +64,6 @@ It has never seen the sources of this program. Now it reads ${read.length} files
 
 function conclusion(seconds: number): string {
   return `${PAGE}, for a browser, shows all tokens with what was retrieved for them. That took ${duration(seconds)}.
-Try it on a text of your own: memorizing inspect ${MODEL} FILE --html report.html
+Try it on a text of your own: memorizing inspect reader-1m FILE --html report.html
 `;
 }

@@ -18,6 +18,7 @@ import {
 } from "../../platform/files.ts";
 import { targetOf } from "../../platform/target.ts";
 import { checkpointFiles } from "../../train/checkpoint.ts";
+import { modelDirectory } from "../../train/model-directory.ts";
 import { flag } from "../arguments/options.ts";
 import type { FileKind } from "./kinds.ts";
 
@@ -88,7 +89,10 @@ function named({ option, path, directory = path }: Output): string {
 
 function filesRead({ models = [], inputs = [] }: CommandFiles): string[] {
   const given = (path: string | undefined) => path !== undefined;
-  const ofModels = models.filter(given).flatMap((model) => [...checkpointFiles].map((name) => `${model}/${name}`));
+  const ofModels = models
+    .filter(given)
+    .map(modelDirectory)
+    .flatMap((model) => [...checkpointFiles].map((name) => `${model}/${name}`));
   return [...ofModels, ...inputs.filter(given).flatMap(filesAt)];
 }
 

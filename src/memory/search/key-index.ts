@@ -21,7 +21,9 @@ export interface SearchJob {
 
 /** Queries that were searched, and those of them that fell back to a scan in f32. */
 export interface FallbackCount {
+  /** Queries that were searched. */
   queries: number;
+  /** Those of them that fell back. */
   fallbacks: number;
 }
 
