@@ -126,7 +126,7 @@ test.unless(noScript, "what a model writes comes to a pipe as it is, to a termin
   assert.not.ok(stdout.includes("\x1b\x1b"));
 });
 
-test("one file writes to a terminal; the entry, which imports none, has sentences of its own only", () => {
+test("only one file writes to the terminal, besides the entry, which has sentences of its own before the program is loaded", () => {
   const isCompiled = import.meta.url.includes("/dist/");
   const src = fileURLToPath(new URL(isCompiled ? "../../../src/" : "../../src/", import.meta.url));
   const files = fs.readdirSync(src, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
