@@ -49,7 +49,10 @@ function refusedWith({ code, stdout, stderr }: Outcome, sentence: RegExp): void 
 }
 
 test.unless(aboutNode, "address space that is too small for a WebAssembly memory", () => {
-  refusedWith(shell("ulimit -v 8000000;", [], ...evaluation()), /^the system refuses the addresses .* \(ulimit -v\)$/m);
+  const outcome = shell("ulimit -v 8000000;", [], ...evaluation());
+  // V8 of Node 24 makes do with fewer addresses, and may find enough.
+  if (outcome.code !== 0) refusedWith(outcome, /^the system refuses the addresses .* \(ulimit -v\)$/m);
+  else assert.ok(Number.parseInt(process.versions.node, 10) > 20);
   for (const option of ["--help", "--version"]) assert.is(shell("ulimit -v 8000000;", [], option).code, 0, option);
 });
 
@@ -60,7 +63,10 @@ test.unless(aboutNode, "address space that holds one WebAssembly memory is enoug
 });
 
 test.unless(aboutNode, "too few open files", () => {
-  refusedWith(shell("ulimit -n 24;", [], ...evaluation()), /^.*too (few|many) (open )?files.*$/m);
+  refusedWith(
+    shell("ulimit -n 24;", [], ...evaluation()),
+    /^.*(too few files may be open|too many files are open).*\(ulimit -n( 256)?\)/m,
+  );
 });
 
 test.unless(aboutNode, "no WebAssembly", () => {
