@@ -1,5 +1,5 @@
 /** Every kernel that JavaScript may call; assembly/build.mjs turns these exports into the library's typed table. */
-export { gelu_backward, gelu_forward, relu_backward, relu_forward } from "./ops/activation";
+export { gelu_backward, gelu_forward, gelu_scratch_bytes, relu_backward, relu_forward } from "./ops/activation";
 export { adafactor_matrix, adafactor_vector } from "./train/adafactor";
 export { attention_forward } from "./ops/attention";
 export { attention_backward } from "./ops/attention-backward";

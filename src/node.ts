@@ -8,6 +8,7 @@ export {
   textOf,
   tokenizeDocuments,
 } from "./data/corpus.ts";
+export type { Selection } from "./data/directory.ts";
 export * from "./index.ts";
 export { readMemory, writeMemory } from "./memory/disk.ts";
 export { withLock } from "./platform/lock.ts";

@@ -9,7 +9,7 @@
 import { fileURLToPath } from "node:url";
 import { readSafetensors, type SafetensorsFile, type StoredTensor } from "../src/formats/safetensors.ts";
 import { type ModelConfig, parseConfig } from "../src/model/config.ts";
-import { readFile } from "../src/platform/files.ts";
+import { readFile } from "../src/platform/read-file.ts";
 
 export const goldenVariants = [
   "plain",

@@ -1,5 +1,6 @@
 /** The blend of what a head retrieved with what it found locally: g · retrieved + (1 − g) · local (paper, section 3.1). */
-import { sigmoid } from "../base/simd";
+import { exponentials, MOST_EXPONENT } from "../base/exp";
+import { loadPartial, madd, storePartial } from "../base/simd";
 import { addScaled, dot } from "../base/vectors";
 
 /**
@@ -11,20 +12,36 @@ export function blend_forward(
   segment: i32, heads: i32, width: i32, from: i32, to: i32,
 ): void {
   const headBytes = <usize>width << 2;
+  const first = (<usize>from * heads) << 2;
+  negativeExponentials(gates + first, logit + first, (to - from) * heads);
   for (let query = from; query < to; query++) {
     const empty = load<i32>(counts + ((query / segment) << 2)) == 0;
     for (let head = 0; head < heads; head++) {
-      const at = <usize>query * heads + head;
-      const y = out + at * headBytes;
-      memory.copy(y, local + at * headBytes, headBytes);
-      let g: f32 = 0;
-      if (!empty) {
-        g = sigmoid(load<f32>(logit + (at << 2)));
-        addScaled(y, local + at * headBytes, -g, width);
-        addScaled(y, retrieved + at * headBytes, g, width);
-      }
+      const at = <usize>query * heads + head, g: f32 = empty ? 0 : 1 / (1 + load<f32>(gates + (at << 2)));
       store<f32>(gates + (at << 2), g);
+      if (empty) memory.copy(out + at * headBytes, local + at * headBytes, headBytes);
+      else blendRow(out + at * headBytes, local + at * headBytes, retrieved + at * headBytes, g, width);
     }
+  }
+}
+
+/** e [n] = e^−x. */
+function negativeExponentials(e: usize, x: usize, n: i32): void {
+  for (let i: usize = 0; i < <usize>n << 2; i += 4) store<f32>(e + i, min(-load<f32>(x + i), MOST_EXPONENT));
+  exponentials(e, e, 0, n);
+}
+
+/** y = local − g · local + g · retrieved over `n` floats. */
+function blendRow(y: usize, local: usize, retrieved: usize, g: f32, n: i32): void {
+  const plus = f32x4.splat(g), minus = f32x4.splat(-g);
+  for (const end = y + (<usize>(n & ~3) << 2); y < end; y += 16, local += 16, retrieved += 16) {
+    const x = v128.load(local);
+    v128.store(y, madd(v128.load(retrieved), plus, madd(x, minus, x)));
+  }
+  const tail = n & 3;
+  if (tail) {
+    const x = loadPartial(local, tail, 0);
+    storePartial(y, madd(loadPartial(retrieved, tail, 0), plus, madd(x, minus, x)), tail);
   }
 }
 

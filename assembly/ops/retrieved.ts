@@ -5,7 +5,7 @@
  * reaches them. Rows of the batch whose memory is empty retrieve nothing.
  */
 import { floatsAt, storedBytes } from "../base/half";
-import { exp1 } from "../base/simd";
+import { exponentials } from "../base/exp";
 import { addScaled, dot } from "../base/vectors";
 
 /**
@@ -41,12 +41,10 @@ export function retrieved_forward(
 function softmaxOfScores(r: usize, scores: usize, count: i32, s: f32): f32 {
   if (count == 0) return -f32.MAX_VALUE;
   const most = load<f32>(scores);
+  for (let k = 0; k < count; k++) store<f32>(r + (k << 2), s * (load<f32>(scores + (k << 2)) - most));
+  exponentials(r, r, 0, count);
   let sum: f32 = 0;
-  for (let k = 0; k < count; k++) {
-    const e = exp1(s * (load<f32>(scores + (k << 2)) - most));
-    store<f32>(r + (k << 2), e);
-    sum += e;
-  }
+  for (let k = 0; k < count; k++) sum += load<f32>(r + (k << 2));
   const inverse: f32 = 1 / sum;
   for (let k = 0; k < count; k++) store<f32>(r + (k << 2), load<f32>(r + (k << 2)) * inverse);
   return s * most + <f32>Math.log(sum);

@@ -4,7 +4,6 @@
  */
 import { scale } from "./elementwise";
 import { l2norm_backward, l2norm_forward } from "./norm";
-import { sigmoid } from "../base/simd";
 import { addScaled, addTo, dot } from "../base/vectors";
 
 /**
@@ -68,4 +67,8 @@ export function smear_backward(
     }
     store<f32>(dalpha + (unit << 2), a * (1 - a) * sum);
   }
+}
+
+function sigmoid(x: f32): f32 {
+  return <f32>(1 / (1 + Math.exp(-x)));
 }

@@ -1,6 +1,5 @@
 /** `memorizing eval`: perplexity and bits per byte with memories of several sizes, over exactly the same tokens. */
 import process from "node:process";
-import { InputError } from "../base/errors.ts";
 import { tokenizeDocuments } from "../data/corpus.ts";
 import { LossesFile } from "../report/losses.ts";
 import { memoryTable } from "../report/memory-table.ts";
@@ -10,21 +9,27 @@ import { loadModel } from "../train/checkpoint.ts";
 import { type EvaluationResult, evaluate, type TokenLoss } from "../train/evaluate.ts";
 import { command } from "./arguments/command.ts";
 import { flag, integer, integers, required, text, texts } from "./arguments/options.ts";
-import { documentsAt } from "./documents.ts";
+import { UsageError } from "./arguments/usage.ts";
+import { documentsAt, selectionOptions } from "./documents.ts";
 import { loadOption, memoryAt } from "./memories.ts";
 import { defaultMemorySizes } from "./memory-sizes.ts";
 import { setOption } from "./model-config.ts";
 import { lossesFile } from "./outputs/kinds.ts";
 import { forceOption, type Output, Outputs } from "./outputs/outputs.ts";
+import { printJson, printText } from "./printing.ts";
+import { summaries } from "./summaries.ts";
 import { startThreads, threadsOption } from "./threads.ts";
 
 export const evalCommand = command(
   {
     name: "memorizing eval",
-    summary: "measures what memories of several sizes do to a model's perplexity",
+    summary: summaries.eval,
     operands: ["MODEL"],
     options: {
-      data: required(texts("DIR|FILE", "documents: files, or directories of which every entry is a document")),
+      data: required(
+        texts("DIR|FILE", "documents: files, directories of which every entry is one, - for standard input"),
+      ),
+      ...selectionOptions,
       memory: integers("memory sizes, 0 for none; 0 and the model's own, or that of --load, unless given", 0, 2 ** 24),
       load: loadOption("what every document begins with, unless the memory size is 0"),
       maxTokens: integer("tokens predicted in each document, from its beginning; all unless given", 1, 2 ** 40),
@@ -37,26 +42,30 @@ export const evalCommand = command(
     },
     details: () => "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint.",
   },
-  async ({ data, memory, load, maxTokens, recall, losses, force, set, threads, json }, [directory]) => {
-    const files = documentsAt(data);
+  async (
+    { data, include, exclude, memory, load, maxTokens, recall, losses, force, set, threads, json },
+    [directory],
+  ) => {
+    const progress = new ProgressLine(process.stderr);
+    const files = documentsAt(data, { include, exclude }, progress);
     const inputs = [load, ...files.flatMap((document) => document.files)];
     const outputs = new Outputs({ outputs: lossesAt(losses), models: [directory], inputs, force });
     const { model, tokenizer } = loadModel(directory, set);
     const known = memoryAt(load, model);
     const memorySizes = memory ?? (known === undefined ? defaultMemorySizes(model.config) : [0, known.size]);
     if (recall && Math.max(...memorySizes) === 0) {
-      throw new InputError(`--recall needs a memory to search, but ${directory} is evaluated without one`);
+      throw new UsageError(`--recall needs a memory to search, but ${directory} is evaluated without one`);
     }
     const documents = tokenizeDocuments(files, tokenizer);
     await startThreads(threads);
-    const progress = new ProgressLine(process.stderr);
     const onProgress = tokenProgress(progress, "evaluating");
     const result = withLosses(losses, outputs, (onToken) =>
       evaluate(model, documents, tokenizer, { memorySizes, maxTokens, known, recall, onToken, onProgress }),
     );
     progress.end();
     const tables = [memoryTable(result), ...(recall ? [recallTable(result)] : [])];
-    outputs.results.write(`${json ? JSON.stringify(summaryOf(result)) : tables.join("\n\n")}\n`);
+    if (json) printJson(summaryOf(result), outputs.results);
+    else printText(`${tables.join("\n\n")}\n`, outputs.results);
     return 0;
   },
 );

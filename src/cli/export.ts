@@ -1,5 +1,4 @@
 /** `memorizing export`: writes a model once more, with its weights as halves if they are to take half the bytes. */
-import process from "node:process";
 import { InputError } from "../base/errors.ts";
 import { choice, type Field } from "../base/fields.ts";
 import type { WeightDtype } from "../model/pretrained.ts";
@@ -11,6 +10,8 @@ import { fieldOptions, flag, required, text } from "./arguments/options.ts";
 import { setOption } from "./model-config.ts";
 import { modelOutputs } from "./outputs/directories.ts";
 import { forceOption, Outputs } from "./outputs/outputs.ts";
+import { printJson, printLine } from "./printing.ts";
+import { summaries } from "./summaries.ts";
 
 interface ExportOptions {
   dtype: WeightDtype;
@@ -23,7 +24,7 @@ const exportFields: Readonly<Record<keyof ExportOptions, Field>> = {
 export const exportCommand = command(
   {
     name: "memorizing export",
-    summary: "writes a model to another directory, its weights in float16 if asked for",
+    summary: summaries.export,
     operands: ["MODEL"],
     options: {
       out: required(text("DIR", "where config.json, model.safetensors and tokenizer.json go")),
@@ -42,7 +43,8 @@ export const exportCommand = command(
     saveModel(out, model, tokenizer, { dtype });
     const weights = model.parameters.count;
     const line = `${out}: ${wholeNumber(weights)} weights as ${dtype}`;
-    process.stdout.write(`${json ? JSON.stringify({ directory: out, weights, dtype }) : line}\n`);
+    if (json) printJson({ directory: out, weights, dtype });
+    else printLine(line);
     return 0;
   },
 );

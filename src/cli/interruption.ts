@@ -20,7 +20,10 @@ export async function interruptible(
 ): Promise<boolean> {
   const interruption = new AbortController();
   const interrupt = () => {
-    if (interruption.signal.aborted) process.exit(INTERRUPTED);
+    if (interruption.signal.aborted) {
+      onInterrupt();
+      process.exit(INTERRUPTED);
+    }
     interruption.abort();
     setImmediate(() => {
       process.off("SIGINT", interrupt); // from now on the system itself ends the program

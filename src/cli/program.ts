@@ -1,60 +1,39 @@
 /**
- * The command line: finds the command, runs it, and turns what goes wrong into one sentence. A mistake of the user ends
- * with exit code 1 and the sentence alone; anything else is a bug of this program and shows its stack trace.
+ * The command line: finds the command, runs it, and turns what goes wrong into one sentence. A mistake of the user ends with
+ * the sentence alone, and with exit code 2 if it is in the command line itself, 1 if it is elsewhere; anything else is a bug of
+ * this program and shows its stack trace. What only helps or tells the version loads no engine.
  */
 import process from "node:process";
-import { NotFiniteError } from "../autodiff/tape.ts";
-import { nearest } from "../base/did-you-mean.ts";
 import { InputError } from "../base/errors.ts";
+import { printable } from "../base/printable.ts";
+import { exactArguments } from "../platform/path-bytes.ts";
 import { codeOf, reasonOf } from "../platform/system-errors.ts";
-import { formatTable } from "../report/table.ts";
-import { build } from "../wasm/build.ts";
-import { OutOfMemoryError } from "../wasm/heap.ts";
-import { ThreadDeathError } from "../wasm/parallel.ts";
-import type { Command } from "./arguments/command.ts";
-import { corpusCodeCommand, corpusNamesCommand, corpusProofsCommand } from "./corpus.ts";
-import { demoCommand } from "./demo/demo.ts";
-import { evalCommand } from "./eval.ts";
-import { experimentCommand } from "./experiment.ts";
-import { exportCommand } from "./export.ts";
-import { generateCommand } from "./generate.ts";
-import { inspectCommand } from "./inspect.ts";
+import { UsageError } from "./arguments/usage.ts";
+import { commandTable, requestOf } from "./commands.ts";
 import { packageVersion } from "./package.ts";
-import { readCommand } from "./read.ts";
-import { stopThreads } from "./threads.ts";
-import { tokenizerTrainCommand } from "./tokenizer.ts";
-import { trainCommand } from "./train.ts";
+import { printError, printLine, printText } from "./printing.ts";
+import { PROGRAM } from "./summaries.ts";
 
-const PROGRAM = "memorizing";
-const commands = [
-  tokenizerTrainCommand,
-  trainCommand,
-  readCommand,
-  evalCommand,
-  generateCommand,
-  inspectCommand,
-  exportCommand,
-  corpusCodeCommand,
-  corpusProofsCommand,
-  corpusNamesCommand,
-  experimentCommand,
-  demoCommand,
-];
+const VERSION = ["--version", "-v"];
 
 async function main(argv: readonly string[]): Promise<number> {
-  const [word = "--help"] = argv;
-  if (word === "--help" || word === "-h") {
-    process.stdout.write(programHelp());
+  if (VERSION.includes(argv[0])) {
+    printLine(`${PROGRAM} ${packageVersion()} (${runtime()})`);
     return 0;
   }
-  if (word === "--version") {
-    process.stdout.write(`${PROGRAM} ${packageVersion()} (${build} kernels, ${runtime()})\n`);
+  const request = requestOf(argv);
+  if ("help" in request) {
+    printText(request.help === "" ? programHelp() : `${commandTable(request.help)}\n`);
     return 0;
   }
-  const found = commands.find((command) => wordsOf(command).every((part, index) => part === argv[index]));
-  if (found === undefined) throw unknownCommand(word);
   requireWorkingDirectory();
-  return found.run(argv.slice(wordsOf(found).length));
+  const { run } = await request.load();
+  try {
+    return await run(request.argv);
+  } finally {
+    const { stopThreads } = await import("./threads.ts");
+    await stopThreads();
+  }
 }
 
 /** Threads cannot start in a directory that was deleted, and nothing that is relative to it is found. */
@@ -66,33 +45,9 @@ function requireWorkingDirectory(): void {
   }
 }
 
-/** What is typed after the program's name. */
-function wordsOf({ name }: Command): string[] {
-  return name.split(" ").slice(1);
-}
-
-function unknownCommand(word: string): InputError {
-  const names = commands.map((command) => wordsOf(command).join(" "));
-  const guess = nearest(
-    word,
-    commands.map((command) => wordsOf(command)[0]),
-  ); // "tokenizer" alone is near, too
-  const meant = names.find((name) => name.split(" ")[0] === guess);
-  const advice = meant === undefined ? `the commands are ${names.join(", ")}` : `did you mean ${PROGRAM} ${meant}?`;
-  return new InputError(`${PROGRAM}: unknown command "${word}"; ${advice}`);
-}
-
 function programHelp(): string {
-  const list = formatTable(
-    [
-      ...commands.map(({ name, summary }) => [name, summary]),
-      [`${PROGRAM} COMMAND --help`, "explains a command and its options"],
-      [`${PROGRAM} --version`, "prints version, kernel build and runtime"],
-    ],
-    "left",
-  );
   const kernels = "MEMORIZING_KERNELS=plain in the environment gives the same numbers to the bit on every engine.";
-  return `Memorizing Transformers: language models that memorize what they read\n\n${list}\n\n${kernels}\n`;
+  return `Memorizing Transformers: language models that memorize what they read\n\n${commandTable("")}\n\n${kernels}\n`;
 }
 
 function runtime(): string {
@@ -100,17 +55,18 @@ function runtime(): string {
   return deno === undefined ? `Node ${node}` : `Deno ${deno}`;
 }
 
-/** Errors whose message says all that a user needs; Deno's names the permission that is missing. */
-function isPlain(error: unknown): error is Error {
-  if (error instanceof Error && error.name === "NotCapable") return true;
-  return [InputError, OutOfMemoryError, NotFiniteError, ThreadDeathError].some((kind) => error instanceof kind);
-}
+/**
+ * The names of errors whose message says all that a user needs; their classes would bring the engine with them. NotCapable is
+ * that of Deno, which names the permission that is missing.
+ */
+const PLAIN = ["InputError", "UsageError", "OutOfMemoryError", "NotFiniteError", "ThreadDeathError", "NotCapable"];
 
 /** One line for what the user has to know, the stack trace of what is a bug. */
 function explain(error: unknown): string {
-  if (isPlain(error)) return error.message.replaceAll(/\s*\n\s*/g, " "); // it may quote a piece of a file
-  if (codeOf(error) === "ENOSPC") return lackOf("output", error as Error); // thrown by Deno; files have sentences
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  if (!(error instanceof Error)) return String(error);
+  if (PLAIN.includes(error.name)) return printable(error.message);
+  if (codeOf(error) === "ENOSPC") return lackOf("output", error); // thrown by Deno; files have sentences
+  return error.stack ?? error.message;
 }
 
 /** Whoever reads our output may stop early, as `head` does; that is no error. Anything else is, such as a full disk. */
@@ -118,7 +74,7 @@ function endForLackOf(stream: string): (error: Error) => void {
   return (error) => {
     if (codeOf(error) === "EPIPE") process.exit();
     process.exitCode = 1;
-    process.stderr.write(`${lackOf(stream, error)}\n`, () => process.exit(1));
+    printError(lackOf(stream, error), () => process.exit(1));
   };
 }
 
@@ -129,10 +85,8 @@ function lackOf(stream: string, error: Error): string {
 process.stdout.on("error", endForLackOf("output"));
 process.stderr.on("error", endForLackOf("error"));
 try {
-  process.exitCode = await main(process.argv.slice(2));
+  process.exitCode = await main(exactArguments(process.argv.slice(2)));
 } catch (error) {
-  process.stderr.write(`${explain(error)}\n`);
-  process.exitCode = 1;
-} finally {
-  await stopThreads();
+  printError(explain(error));
+  process.exitCode = error instanceof UsageError ? 2 : 1;
 }

@@ -3,8 +3,6 @@
  * and for each token it is noted how well it was predicted and what was retrieved for it. What the numbers add up to is in
  * inspection-summary.ts.
  */
-import { crossEntropy } from "../autodiff/ops/loss.ts";
-import { noGrad, step } from "../autodiff/tape.ts";
 import { breathe } from "../base/breathe.ts";
 import {
   aFunction,
@@ -23,6 +21,7 @@ import { type MemorySnapshot, requireModel, requireTokens, restoreSnapshot } fro
 import { requireSnapshot } from "../memory/snapshot-check.ts";
 import type { SourceTable } from "../memory/source-table.ts";
 import { fingerprint } from "../model/fingerprint.ts";
+import { targetLosses } from "../model/losses.ts";
 import { aMemorySize, type ModelState } from "../model/state.ts";
 import { requireVocabulary, type Transformer } from "../model/transformer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
@@ -132,11 +131,7 @@ async function predict(
     const end = Math.min(at + state.room, ids.length - 1);
     const input = { ids: ids.subarray(at, end), observe: watch?.segmentFrom(at) };
     const targets = ids.subarray(at + 1, end + 1);
-    const losses = () => crossEntropy(model.forward(input, state), targets).nats.toArray();
-    nats.set(
-      step(() => noGrad(losses)),
-      at + 1,
-    );
+    nats.set(targetLosses(model, input, targets, state), at + 1);
     at = end;
     onProgress(at);
     await breathe();

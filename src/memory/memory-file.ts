@@ -12,7 +12,13 @@ import { InputError } from "../base/errors.ts";
 import { type Field, integer, parseFields } from "../base/fields.ts";
 import { parseJson } from "../formats/json.ts";
 import { quote } from "../formats/json-scanner.ts";
-import { floatTensor, readSafetensors, type StoredTensor, writeSafetensors } from "../formats/safetensors.ts";
+import {
+  floatTensor,
+  readSafetensors,
+  requireSafetensors,
+  type StoredTensor,
+  writeSafetensors,
+} from "../formats/safetensors.ts";
 import { TensorReader } from "../formats/tensor-reader.ts";
 import type { MemorySnapshot } from "./snapshot.ts";
 import { FINGERPRINT, MOST_APPENDED, MOST_LAYER, MOST_PAIRS, requireSnapshot } from "./snapshot-check.ts";
@@ -52,7 +58,7 @@ const shapeFields: Readonly<Record<keyof Shape, Field>> = {
 export function encodeMemory(snapshot: MemorySnapshot): Uint8Array {
   requireSnapshot(snapshot);
   const { model, heads, width, size, length, appended, layers, sources } = snapshot;
-  const shape: Shape = { heads, width, size, length, appended, layers: [...layers.keys()] };
+  const shape: Shape = { heads, width, size, length, appended, layers: [...layers.keys()].sort((a, b) => a - b) };
   const bytes = writeSafetensors(tensorsOf(snapshot), {
     checksum: "0".repeat(CHECKSUM_DIGITS), // to be replaced
     format: FORMAT,
@@ -91,6 +97,19 @@ export function decodeMemory(bytes: Uint8Array, name: string): MemorySnapshot {
   return { ...shape, name, model: metadata.model, layers, sources };
 }
 
+/**
+ * Refuses what cannot be the file of a memory, `size` bytes long, Infinity if that is not known, by its first bytes.
+ * @throws InputError
+ */
+export function requireMemoryFile(beginning: Uint8Array, size: number, name: string): void {
+  requireSafetensors(beginning, size, name);
+  if (!new TextDecoder("latin1").decode(beginning).includes(FORMAT)) throw noMemory(name);
+}
+
+function noMemory(name: string): InputError {
+  return new InputError(`${name} is not a memory's file, as "memorizing read" writes them`);
+}
+
 /** Whether the first bytes of a file, a hundred of them, are those of a memory's. */
 export function beginsAsMemory(bytes: Uint8Array): boolean {
   const text = new TextDecoder().decode(bytes.subarray(8));
@@ -100,7 +119,7 @@ export function beginsAsMemory(bytes: Uint8Array): boolean {
 
 function checkFile(bytes: Uint8Array, metadata: Record<string, string>, name: string): void {
   const { format, version, checksum, model } = metadata;
-  if (format !== FORMAT) throw new InputError(`${name} is not a memory's file, as "memorizing read" writes them`);
+  if (format !== FORMAT) throw noMemory(name);
   if (version !== VERSION) {
     throw new InputError(
       `${name} has version ${quote(String(version))} of its format, but only version ${VERSION} can be read`,
@@ -120,7 +139,7 @@ function checksumOf(bytes: Uint8Array): string {
 function tensorsOf({ heads, width, length, layers, sources }: MemorySnapshot): Map<string, StoredTensor> {
   const tensors = new Map<string, StoredTensor>();
   const shape = [heads, length, width];
-  for (const [layer, { keys, values }] of layers) {
+  for (const [layer, { keys, values }] of [...layers].sort(([a], [b]) => a - b)) {
     tensors.set(`layers.${layer}.keys`, floatTensor(shape, keys));
     tensors.set(`layers.${layer}.values`, floatTensor(shape, values));
   }

@@ -121,7 +121,7 @@ function anyMemory(memories: ReadonlyMap<number, KvMemory>): KvMemory {
 
 /** `layers 2,5 with 4 heads of width 64` */
 function shapeOf({ heads, width, layers }: { heads: number; width: number; layers: ReadonlyMap<number, unknown> }) {
-  return `layers ${[...layers.keys()].join()} with ${heads} heads of width ${width}`;
+  return `layers ${[...layers.keys()].sort((a, b) => a - b)} with ${heads} heads of width ${width}`;
 }
 
 /** Of arrays [H, n₁·D], [H, n₂·D], … the last `numbers` of each head: [H, numbers]. */

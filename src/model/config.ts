@@ -9,6 +9,7 @@ import { aText, check, listOf } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { choice, type Field, integer, parseFields, parseOverrides } from "../base/fields.ts";
 import { GATE_POLICIES, type GatePolicy } from "../nn/gate.ts";
+import { refuseForeignKeys } from "./foreign-keys.ts";
 
 /** What a model is built by: the keys of `config.json`. */
 export interface ModelConfig {
@@ -142,6 +143,8 @@ export const configFields: Readonly<Record<keyof ModelConfig, Field>> = {
  */
 export function parseConfig(json: unknown, source: string): ModelConfig {
   check("source", source, aText);
+  refuseOtherModel(json, source);
+  refuseForeignKeys(json, source);
   const config = parseFields(configFields, json, source) as unknown as ModelConfig;
   checkMemoryLayers(config, source);
   return config;
@@ -156,6 +159,12 @@ export function applyOverrides(config: ModelConfig, overrides: readonly string[]
 /** Whether the keys of `layer` are smeared: mixed with the key of the token before. */
 export function smearsKeys({ smear_keys, memory_layers }: ModelConfig, layer: number): boolean {
   return smear_keys === "all" || (smear_keys === "memory_layers" && memory_layers.includes(layer));
+}
+
+/** Says at once that a configuration is of another architecture, whose keys would be unknown one by one. */
+function refuseOtherModel(json: unknown, source: string): void {
+  const { model_type = "memorizing-transformer" }: Partial<ModelConfig> = Object(json);
+  parseFields({ model_type: configFields.model_type }, { model_type }, source);
 }
 
 function checkMemoryLayers({ memory_layers, num_hidden_layers }: ModelConfig, source: string): void {

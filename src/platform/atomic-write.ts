@@ -1,6 +1,6 @@
 /**
- * All that this program writes is written here. A file is replaced all at once: whoever opens it sees the old content or the new,
- * never a part, even if the power fails midway. How that is done for one file is in unfinished-file.ts.
+ * All that this program writes is written here. A file is replaced all at once: its readers see the old content or the new, never
+ * a part, even if the power fails midway. How that is done for one file is in unfinished-file.ts.
  */
 import * as fs from "node:fs";
 import { basename, dirname } from "node:path";

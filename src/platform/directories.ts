@@ -1,6 +1,7 @@
 /** Making directories, and having what was put into them outlive a power cut. */
 import * as fs from "node:fs";
 import { dirname } from "node:path";
+import { requireText } from "./path-bytes.ts";
 import { attempt, codeOf, isDone } from "./system-errors.ts";
 
 /** Makes the directory and those above it; one that exists already is fine. Returns those that were made, the deepest first. */
@@ -39,6 +40,7 @@ export function syncDirectory(path: string): void {
 
 /** One after the other: mkdir's own `recursive` calls a read-only file system a missing directory. */
 function makeDirectories(path: string): string[] {
+  requireText(path);
   const above = makeParent(path);
   try {
     fs.mkdirSync(path);

@@ -10,8 +10,9 @@ import { aFunction, aPath, check } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { writeNewFile } from "./atomic-write.ts";
 import { makeDirectory, removeEmpty } from "./directories.ts";
-import { exists, readText, removeFile } from "./files.ts";
+import { exists, removeFile } from "./files.ts";
 import { type ProcessIdentity, stateOf, thisProcess } from "./processes.ts";
+import { readText } from "./read-file.ts";
 import { removeLeftovers } from "./temporary.ts";
 
 const NAME = "training.lock";

@@ -8,7 +8,8 @@ export function attempt<T>(verb: string, path: string, operation: () => T): T {
   } catch (error) {
     const code = codeOf(error);
     if (code === undefined) throw error;
-    throw new InputError(`cannot ${verb} ${path}: ${reasonOf(error as Error)}`);
+    const reason = code === "ENOENT" && path.includes("\ufffd") ? NOT_TEXT : reasonOf(error as Error);
+    throw new InputError(`cannot ${verb} ${path || '""'}: ${reason}`);
   }
 }
 
@@ -32,6 +33,9 @@ export function isDone(operation: () => void): boolean {
     return false;
   }
 }
+
+/** Where names come as text only, the engine has replaced what is none. */
+const NOT_TEXT = "no such file or directory; if its name is not UTF-8, rename it";
 
 export const REASONS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",

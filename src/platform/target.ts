@@ -3,6 +3,7 @@ import * as fs from "node:fs";
 import { dirname, isAbsolute } from "node:path";
 import process from "node:process";
 import { InputError } from "../base/errors.ts";
+import { requireText } from "./path-bytes.ts";
 import { attempt, codeOf, REASONS } from "./system-errors.ts";
 
 export type Target =
@@ -22,6 +23,7 @@ const MOST_LINKS = 40;
  */
 export function targetOf(path: string): Target {
   if (path === "") throw new InputError("cannot write a file whose name is empty");
+  requireText(path);
   if (/(^|\/)\.{0,2}$/.test(path)) {
     throw new InputError(`cannot write ${path}: it names a directory, a file is needed`);
   }

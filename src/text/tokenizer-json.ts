@@ -106,15 +106,26 @@ function demand(condition: boolean, reason: string): asserts condition {
 
 function checked(json: unknown): TokenizerJson {
   demand(isObject(json), "it must be a JSON object as Hugging Face's tokenizer.json is");
-  const { model, decoder, pre_tokenizer, added_tokens = [] } = json;
+  const { model, pre_tokenizer, added_tokens = [] } = json;
   demand(isObject(model) && model.type === "BPE", 'its model must be of type "BPE"');
-  demand(isStep(decoder) && decoder.type === "ByteLevel", 'its decoder must be of type "ByteLevel"');
-  demand(json.normalizer == null, "its normalizer alters text and must be null");
+  const [decoder, ...more] = stepsOf(json.decoder, "decoders");
+  demand(
+    isStep(decoder) && decoder.type === "ByteLevel" && more.length === 0,
+    'its decoder must be of type "ByteLevel"',
+  );
+  demand(stepsOf(json.normalizer, "normalizers").length === 0, "its normalizer alters text and must be null");
   demandLosslessSplit(pre_tokenizer);
   const checkedModel = checkModel(model);
   demandHarmlessAddedTokens(added_tokens, checkedModel);
   demandDenseIds(checkedModel.vocab, added_tokens);
-  return { ...json, normalizer: null, pre_tokenizer, added_tokens, model: checkedModel };
+  return { ...json, normalizer: null, pre_tokenizer, decoder, added_tokens, model: checkedModel };
+}
+
+/** What a part does, step by step: nothing where it is null, and what the parts of a "Sequence" do, which may be none. */
+function stepsOf(part: unknown, key: string): unknown[] {
+  if (part === undefined || part === null) return [];
+  const parts = isStep(part) && part.type === "Sequence" ? part[key] : undefined;
+  return Array.isArray(parts) ? parts.flatMap((inner) => stepsOf(inner, key)) : [part];
 }
 
 /** "ByteLevel" without prefix space, alone or as the last step after steps that only split. */

@@ -10,13 +10,13 @@ import { aPath, aText, check, checkOptions, instance, type Kinds, listOf, oneOf,
 import { InputError } from "../base/errors.ts";
 import { requireJson } from "../formats/json.ts";
 import { jsonText, readJson } from "../formats/json-file.ts";
-import { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "../formats/safetensors.ts";
+import { type SafetensorsFile, type StoredTensor, writeSafetensors } from "../formats/safetensors.ts";
+import { readSafetensorsFile } from "../formats/safetensors-file.ts";
 import { TensorReader } from "../formats/tensor-reader.ts";
 import { applyOverrides, type ModelConfig, parseConfig } from "../model/config.ts";
 import { halfModelTensors, modelFromTensors, modelTensors, type WeightDtype } from "../model/pretrained.ts";
 import { aModel, type Transformer } from "../model/transformer.ts";
 import { writeFilesAtomic } from "../platform/atomic-write.ts";
-import { readFile } from "../platform/files.ts";
 import { aTokenizer, type Tokenizer, tokenizerFromJson } from "../text/tokenizer.ts";
 import { readTokenizerJson } from "../text/tokenizer-json.ts";
 import { firstNotFinite } from "../wasm/half.ts";
@@ -123,7 +123,7 @@ export function loadCheckpoint(directory: string): Checkpoint {
   requireChecksums(directory, Object.values(names));
   const paths = pathsIn(directory);
   const record = parseTrainerRecord(readJson(paths.record), paths.record);
-  const trainer = readSafetensors(readFile(paths.trainer), paths.trainer);
+  const trainer = readSafetensorsFile(paths.trainer);
   const { config, weights, tokenizer } = readModelFiles(directory);
   for (const [path, { metadata }] of [[paths.trainer, trainer] as const, [paths.model, weights] as const]) {
     if (metadata.step === String(record.step)) continue;
@@ -176,7 +176,7 @@ function readModelFiles(directory: string): ModelFiles {
   const config = parseConfig(readJson(paths.config), paths.config);
   const tokenizer = tokenizerFromJson(readJson(paths.tokenizer), paths.tokenizer);
   checkVocabulary(config, tokenizer, paths.config, paths.tokenizer);
-  return { config, tokenizer, weights: readSafetensors(readFile(paths.model), paths.model) };
+  return { config, tokenizer, weights: readSafetensorsFile(paths.model) };
 }
 
 function checkVocabulary(config: ModelConfig, tokenizer: Tokenizer, configPath: string, tokenizerPath: string): void {

@@ -6,7 +6,8 @@
 import { digest } from "../base/digest.ts";
 import { InputError } from "../base/errors.ts";
 import { jsonText, readJson } from "../formats/json-file.ts";
-import { exists, readFile } from "../platform/files.ts";
+import { exists } from "../platform/files.ts";
+import { readFile } from "../platform/read-file.ts";
 
 export const CHECKSUMS = "checksums.json";
 
@@ -34,10 +35,14 @@ export function requireChecksums(directory: string, names: readonly string[]): v
   if (!exists(path)) return;
   const noted = Object(readJson(path));
   for (const name of names) {
-    const [found, wanted] = [checksumOf(readFile(`${directory}/${name}`)), Object(noted[name])];
-    if (found.bytes === wanted.bytes && found.checksum === wanted.checksum) continue;
-    const damage = found.bytes === wanted.bytes ? "its content has changed" : `it has ${found.bytes} bytes`;
-    throw new InputError(`${directory}/${name} is damaged: ${damage} since ${path} was written`);
+    const { bytes, checksum } = Object(noted[name]);
+    const damaged = (how: string) =>
+      new InputError(`${directory}/${name} is damaged: ${how} since ${path} was written`);
+    const check = (_: Uint8Array, size = 0) => {
+      if (size !== bytes) throw damaged(`it has ${size} bytes`);
+    };
+    const found = checksumOf(readFile(`${directory}/${name}`, Infinity, { check }));
+    if (found.checksum !== checksum) throw damaged("its content has changed");
   }
 }
 

@@ -2,8 +2,7 @@
  * How well a model predicts documents with memories of several sizes, over exactly the same tokens: perplexity and bits
  * per byte (paper, tables 4 and 5). Every size has a state of its own, so nothing here touches a running training.
  */
-import { crossEntropy, MASKED } from "../autodiff/ops/loss.ts";
-import { noGrad, step } from "../autodiff/tape.ts";
+import { MASKED } from "../autodiff/ops/loss.ts";
 import {
   aFlag,
   aFunction,
@@ -18,13 +17,14 @@ import {
   whole,
 } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
-import { exp } from "../base/portable-math.ts";
+import { perplexityOf } from "../base/perplexity.ts";
 import { evaluationBatches } from "../data/batches.ts";
 import type { TokenizedDocument } from "../data/corpus.ts";
 import { someDocuments, tokensOf } from "../data/documents.ts";
 import { type MemorySnapshot, requireModel, restoreSnapshot } from "../memory/snapshot.ts";
 import { requireSnapshot } from "../memory/snapshot-check.ts";
 import { fingerprint } from "../model/fingerprint.ts";
+import { targetLosses } from "../model/losses.ts";
 import { segmentOf } from "../model/segment.ts";
 import { aMemorySize, type ModelState } from "../model/state.ts";
 import { requireVocabulary, type Transformer } from "../model/transformer.ts";
@@ -69,7 +69,7 @@ export interface EvaluateOptions {
 export interface MemoryResult {
   /** M, the memory size; 0 is none. */
   readonly memory: number;
-  /** exp(Σ nats / Σ tokens) */
+  /** exp(Σ nats / Σ tokens), at most the largest number there is */
   readonly perplexity: number;
   /** Σ nats / ln 2 / Σ bytes of the predicted tokens' text */
   readonly bits_per_byte: number;
@@ -103,7 +103,8 @@ const evaluateKinds: Kinds<EvaluateOptions> = {
 
 /**
  * Reads all documents once for each memory size, in the order of `memorySizes`.
- * @throws InputError if a size is impossible, no document has anything to predict, or another model made what is `known`
+ * @throws InputError if a size is impossible, no document has anything to predict, another model made what is `known`, or
+ * a loss is not finite
  */
 export function evaluate(
   model: Transformer,
@@ -148,7 +149,7 @@ export function* evaluationInSteps(
       onProgress?.(done, tokens * memorySizes.length);
       yield undefined;
     }
-    const rates = { perplexity: exp(nats / tokens), bits_per_byte: nats / Math.LN2 / bytes };
+    const rates = { perplexity: perplexityOf(nats / tokens), bits_per_byte: nats / Math.LN2 / bytes };
     const watched = { ...(memory > 0 && { gates: gates.byHead() }), ...(meter && { recall: meter.results() }) };
     results.push({ memory, ...rates, nats, ...watched });
   }
@@ -180,8 +181,7 @@ function* tokenLosses(
         gates.observe(layer, retrieval);
         measure?.(layer, retrieval);
       };
-      const logits = () => model.forward({ ids, lengths, observe }, state); // [B, T, V]
-      const nats = step(() => noGrad(() => crossEntropy(logits(), targets).nats.toArray())); // [B·T]
+      const nats = targetLosses(model, { ids, lengths, observe }, targets, state); // [B·T]
       yield Array.from(nats.keys())
         .filter((place) => targets[place] !== MASKED)
         .map((place) => {

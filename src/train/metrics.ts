@@ -5,7 +5,8 @@
 import { InputError } from "../base/errors.ts";
 import { parseJson } from "../formats/json.ts";
 import { appendText, syncFile, writeFileAtomic } from "../platform/atomic-write.ts";
-import { exists, readText } from "../platform/files.ts";
+import { exists } from "../platform/files.ts";
+import { readText } from "../platform/read-file.ts";
 import type { EvaluationResult } from "./evaluate.ts";
 import type { StepMetrics } from "./trainer.ts";
 

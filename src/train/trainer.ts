@@ -11,7 +11,7 @@ import type { Tensor } from "../autodiff/tensor.ts";
 import { check, instance } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { allOrNothing, Lifetime } from "../base/lifetime.ts";
-import { exp } from "../base/portable-math.ts";
+import { perplexityOf } from "../base/perplexity.ts";
 import { Random } from "../base/random.ts";
 import { type Batch, TrainingBatches } from "../data/batches.ts";
 import type { TokenizedDocument } from "../data/corpus.ts";
@@ -36,7 +36,7 @@ export interface StepMetrics {
   readonly step: number;
   /** Mean over this step's predictions, nats. */
   readonly loss: number;
-  /** exp(loss) */
+  /** exp(loss), at most the largest number there is */
   readonly perplexity: number;
   /** Tokens predicted in this step. */
   readonly tokens: number;
@@ -134,7 +134,7 @@ export class Trainer {
     return {
       step: this.step,
       loss,
-      perplexity: exp(loss),
+      perplexity: perplexityOf(loss),
       tokens,
       tokensPerSecond: tokens / seconds,
       learningRate,

@@ -58,6 +58,10 @@ test("repeat, written out: [1, 2] three times", () => {
   step(() => assert.equal([...repeat(tensor([1, 2]), [3]).toArray()], [1, 2, 1, 2, 1, 2]));
 });
 
+test("gelu of more elements than it takes at a time matches its definition and gradient", () => {
+  checkOp({ shapes: [[1030]], op: gelu, oracle: geluOracle });
+});
+
 test("adding a tensor to itself counts its gradient twice", () => {
   checkOp({ shapes: [[7]], op: (x) => add(x, x), oracle: (x) => x.map((v) => 2 * v) });
 });

@@ -12,7 +12,8 @@ import {
   writeFilesAtomic,
   writeNewFile,
 } from "../../src/platform/atomic-write.ts";
-import { listDirectory, readFile, readText } from "../../src/platform/files.ts";
+import { listDirectory } from "../../src/platform/files.ts";
+import { readFile, readText } from "../../src/platform/read-file.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 
@@ -55,7 +56,7 @@ test("writing makes missing directories, replaces what was there and leaves noth
   assert.equal(listDirectory(join(folder, "new", "deep")), [{ name: "file", kind: "file" }]);
 });
 
-test("whoever has the old file open keeps reading the old content", () => {
+test("a reader that has the old file open keeps reading the old content", () => {
   const path = join(folder, "open");
   writeFileAtomic(path, "old");
   const reader = fs.openSync(path, "r");
@@ -83,7 +84,10 @@ test("of files that belong together none is changed when one cannot be written",
       [second, "2"],
     ]),
   );
-  assert.equal([first, second].map(readText), ["1", "2"]);
+  assert.equal(
+    [first, second].map((path) => readText(path)),
+    ["1", "2"],
+  );
   const long = join(folder, "pair", "x".repeat(300));
   const files = new Map([
     [first, "new"],

@@ -3,11 +3,13 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import * as platform from "../../src/platform/files.ts";
+import * as files from "../../src/platform/files.ts";
+import * as reading from "../../src/platform/read-file.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 
 const test = suite("platform");
+const platform = { ...files, ...reading };
 let folder = "";
 
 test.before(() => {

@@ -188,7 +188,7 @@ test.unless(noContainers, "of two processes in two containers of one host name o
   assert.is(said, "got it");
 });
 
-test("what is no lock at all is neither removed nor taken for one", async () => {
+test("a file that is not a lock is neither removed nor taken for one", async () => {
   const directory = lockedBy("where I keep the key");
   const error = await withLock(directory, async () => {}).catch((reason) => reason);
   const path = join(directory, "training.lock");

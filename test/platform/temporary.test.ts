@@ -68,7 +68,7 @@ test("what older versions left goes, too, if their names are asked for", () => {
   ]);
 });
 
-test("whoever holds the lock removes what came from elsewhere, and what a process of its own number left", () => {
+test("under the lock, what came from elsewhere goes, too, and what an earlier process of the same number left", () => {
   const living = nameBy(1);
   assert.equal(remaining([living, nameBy(dead, "01234567"), nameBy(own())], { elsewhere: true }), [living]);
 });

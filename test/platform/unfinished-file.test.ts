@@ -117,7 +117,7 @@ test.unless(noRoot, "a file that is mounted by itself is written where it is", (
 
 const noPipes = spawnSync("mkfifo", ["--version"]).status === 0 ? "" : "no mkfifo here";
 
-test.unless(noPipes, "a pipe stays a pipe, and whoever reads it gets everything", async () => {
+test.unless(noPipes, "a pipe stays a pipe, and its reader gets everything", async () => {
   spawnSync("mkfifo", [at("pipe")]);
   const reader = spawn("cat", [at("pipe")]);
   let got = "";

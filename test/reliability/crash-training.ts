@@ -121,7 +121,7 @@ function pause(ms: number): Promise<void> {
 
 /** What the process `pid` does, or did last, in `out`, where the metrics were `before` when it began. */
 function placeOf(out: string, pid: number, before: string): KillPlace {
-  const beside = new RegExp(`^(checkpoint-\\d+|model\\.safetensors)\\.tmp-${pid}$`);
+  const beside = new RegExp(`^(checkpoint-\\d+|model\\.safetensors)\\.tmp-${pid}-`);
   if (namesIn(out).some((name) => beside.test(name))) return "a checkpoint's writing";
   const now = metricsIn(out);
   if (now === before) return THE_START;

@@ -4,7 +4,7 @@
  */
 import { check, type Kind, numberWithin } from "../../base/check.ts";
 import { InputError } from "../../base/errors.ts";
-import { parallelElements } from "../../wasm/parallel.ts";
+import { parallelElements, parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
 import { gradient, requireTensors, stepTensor, type Tensor } from "../tensor.ts";
@@ -73,7 +73,10 @@ export function gelu(x: Tensor): Tensor {
   requireTensors({ x });
   const y = stepTensor(x.shape);
   parallelElements("gelu_forward", x.size, y.ptr, x.ptr);
-  return record("gelu", y, [x], (dy) => parallelElements("gelu_backward", x.size, gradient(x), dy, x.ptr));
+  const scratchBytes = kernels.gelu_scratch_bytes();
+  return record("gelu", y, [x], (dy) => {
+    parallelWithScratch("gelu_backward", x.size, scratchBytes, gradient(x), dy, x.ptr);
+  });
 }
 
 /**
@@ -87,6 +90,6 @@ export function dropout(x: Tensor, p: number, key: number): Tensor {
   check("key", key, aDropoutKey);
   if (p === 0) return x;
   const y = stepTensor(x.shape);
-  kernels.dropout_forward(y.ptr, x.ptr, x.size, p, key);
-  return record("dropout", y, [x], (dy) => kernels.dropout_backward(gradient(x), dy, x.size, p, key));
+  parallelElements("dropout_forward", x.size, y.ptr, x.ptr, p, key);
+  return record("dropout", y, [x], (dy) => parallelElements("dropout_backward", x.size, gradient(x), dy, p, key));
 }

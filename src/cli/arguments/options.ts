@@ -51,6 +51,16 @@ export function text(placeholder: string, about: string): Option<string | undefi
   return { placeholder, about, read: (texts) => texts.at(-1) };
 }
 
+/** A text that is itself used: bytes that are not UTF-8 are refused in it, as paths alone may have them. */
+export function wellFormedText(placeholder: string, about: string): Option<string | undefined> {
+  const read = (texts: readonly string[], name: string, command: string) => {
+    const value = texts.at(-1);
+    if (value === undefined || !/\p{Surrogate}/u.test(value)) return value;
+    throw new InputError(`${command}: ${name} must be UTF-8 text, not "${value}"`);
+  };
+  return { placeholder, about, read };
+}
+
 /** Several texts; none if the option is left out. */
 export function texts(placeholder: string, about: string): Option<readonly string[]> {
   return { placeholder, about, many: true, read: (given) => given };

@@ -3,13 +3,13 @@
  * and runs the other commands, each shown as it would be typed; afterwards every one of them can be tried again with other
  * options.
  */
-import process from "node:process";
 import { InputError } from "../../base/errors.ts";
 import { exists, isDirectory, listDirectory, removeTree } from "../../platform/files.ts";
 import type { Command } from "../arguments/command.ts";
 import { evalCommand } from "../eval.ts";
 import { generateCommand } from "../generate.ts";
 import { packageDirectory } from "../package.ts";
+import { printText } from "../printing.ts";
 import { tokenizerTrainCommand } from "../tokenizer.ts";
 import { trainCommand } from "../train.ts";
 import { writeDemoCorpus } from "./demo-corpus.ts";
@@ -31,7 +31,7 @@ Each command above can be given again with other options: --help explains them.
 /** Resolves to the exit code. */
 export async function trainForDemo(force: boolean): Promise<number> {
   removeEarlier(force);
-  process.stdout.write(INTRODUCTION);
+  printText(INTRODUCTION);
   const { training, heldOut, heldOutFiles } = writeDemoCorpus(
     `${packageDirectory()}/node_modules`,
     `${DIRECTORY}/text`,
@@ -49,11 +49,11 @@ export async function trainForDemo(force: boolean): Promise<number> {
     [generateCommand, `${DIRECTORY} --read ${document} --tokens 200 --temperature 0.7`],
   ];
   for (const [{ name, run }, argv] of steps) {
-    process.stdout.write(`\n$ ${name} ${argv}\n`);
+    printText(`\n$ ${name} ${argv}\n`);
     const exitCode = await run(argv.split(" "));
     if (exitCode !== 0) return exitCode;
   }
-  process.stdout.write(CONCLUSION);
+  printText(CONCLUSION);
   return 0;
 }
 

@@ -11,6 +11,8 @@ import { flag } from "../arguments/options.ts";
 import { reportPage } from "../outputs/kinds.ts";
 import { forceOption, Outputs } from "../outputs/outputs.ts";
 import { packageDirectory } from "../package.ts";
+import { printText } from "../printing.ts";
+import { summaries } from "../summaries.ts";
 import { startThreads, threadsOption } from "../threads.ts";
 import { type DemoDocuments, demoDocuments } from "./demo-documents.ts";
 import { trainForDemo } from "./demo-training.ts";
@@ -26,14 +28,14 @@ const OPTIONS: DemonstrationOptions = {
   prompt: 'import { InputError } from "../../base/errors.ts";\nimport { heap, kernels } from "',
   writing: { tokens: 60, temperature: 0.6, seed: 1 },
   page: PAGE,
-  write: (text) => process.stdout.write(text),
+  write: printText,
   progress: new ProgressLine(process.stderr),
 };
 
 export const demoCommand = command(
   {
     name: "memorizing demo",
-    summary: "has the model that comes with the program read the program, and shows what its memory does",
+    summary: summaries.demo,
     options: {
       train: flag("trains a model from nothing instead, in minutes"),
       force: forceOption,
@@ -47,9 +49,9 @@ export const demoCommand = command(
     const pretrained = loadModel(`${packageDirectory()}/${MODEL}`);
     const documents = demoDocuments(packageDirectory());
     await startThreads(threads);
-    process.stdout.write(introduction(pretrained, documents));
+    printText(introduction(pretrained, documents));
     await demonstrate(pretrained, documents, OPTIONS);
-    process.stdout.write(conclusion((performance.now() - began) / 1000));
+    printText(conclusion((performance.now() - began) / 1000));
     return 0;
   },
 );

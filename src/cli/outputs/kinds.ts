@@ -1,7 +1,7 @@
 /** The kinds of files that commands write, and how to tell whether a file is of that kind: only then it may be replaced. */
 import { InputError } from "../../base/errors.ts";
 import { beginsAsMemory } from "../../memory/memory-file.ts";
-import { beginningOf, readFile } from "../../platform/files.ts";
+import { beginningOf, readFile } from "../../platform/read-file.ts";
 import { beginsAsPage } from "../../report/html/page.ts";
 import { beginsAsLosses } from "../../report/losses.ts";
 import { beginsAsMetrics } from "../../train/metrics.ts";

@@ -32,6 +32,8 @@ export interface ExperimentRun {
   readonly onStep?: (metrics: StepMetrics, steps: number) => void;
   /** Predictions of an evaluation made so far, and in all. */
   readonly onEvaluation?: (done: number, total: number) => void;
+  /** Called before the report is written. */
+  readonly onReport?: () => void;
 }
 
 /**
@@ -62,6 +64,7 @@ export async function runExperiment(experiment: Experiment, run: ExperimentRun):
       if (result === undefined) return false;
       done.push(result);
     }
+    run.onReport?.();
     writeReport(experiment, run, done);
   }
   return true;

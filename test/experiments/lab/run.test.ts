@@ -8,7 +8,7 @@ import { type ExperimentRun, runExperiment } from "../../../src/experiments/lab/
 import { loadModel } from "../../../src/train/checkpoint.ts";
 import { newestCheckpoint } from "../../../src/train/run-directory.ts";
 import { suite } from "../../harness.ts";
-import { tinySettings, writeTinyCorpus } from "../tiny.ts";
+import { signalForEvaluationAfter, tinySettings, writeTinyCorpus } from "../tiny.ts";
 
 const test = suite("experiment run");
 
@@ -158,6 +158,17 @@ test("where one layer alone learns, everything else stays as it was to the bit",
   }
 });
 
+test("a report is written only after it was asked whether it may be", async () => {
+  const out = newDirectory();
+  const onReport = () => {
+    throw new Error("somebody else's table is there");
+  };
+  const message = await run(out, [plain], { onReport }).catch((error: Error) => error.message);
+  assert.is(message, "somebody else's table is there");
+  assert.equal(fs.readdirSync(join(out, "tiny")), ["math"]);
+  assert.is((await run(out, [plain])).steps, 0, "the cell is kept");
+});
+
 test("what is finished is not computed again", async () => {
   const out = newDirectory();
   await run(out, [plain, memory]);
@@ -242,21 +253,6 @@ test("a course that was evaluated on other tokens is not taken for one of these"
   assert.match(String(refused), `${out}/models/math/layer holds a model that was trained otherwise; give the same`);
   assert.is(resultIn(out, "plain").evaluation.tokens, 60 * 3, "without a course it is measured anew");
 });
-
-/** A signal that is aborted as soon as the evaluation after a step has begun, whatever the machine's speed. */
-function signalForEvaluationAfter(wanted: number) {
-  let asked = -1;
-  const onStep = ({ step }: { step: number }) => {
-    if (step === wanted) asked = 0;
-  };
-  // Asked for the first time it lets the evaluation begin, and then it is aborted.
-  const signal = {
-    get aborted() {
-      return asked >= 0 && asked++ > 0;
-    },
-  };
-  return { onStep, signal: signal as AbortSignal };
-}
 
 test("an evaluation in the course that was cut short, the last one too, is made up for", async () => {
   const [whole, parts] = [newDirectory(), newDirectory()];
