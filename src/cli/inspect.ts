@@ -41,7 +41,7 @@ export const inspectCommand = command(
       threads: threadsOption,
       json: flag("prints everything, token by token, as JSON"),
     },
-    details: () => `${MODEL_HELP}\n` + "FILE is a document, or - for standard input.",
+    details: () => `${MODEL_HELP}\nFILE is a document, or - for standard input.`,
   },
   async ({ memory, load, maxTokens = Infinity, top, html, force, set, threads, json }, [directory, file]) => {
     const page = html === undefined ? [] : [{ option: "--html", path: html, kind: reportPage }];
