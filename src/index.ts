@@ -6,6 +6,7 @@
 // A model: configure it, build it, let it read and write.
 
 export { InputError } from "./base/errors.ts";
+export { ReleasedError } from "./base/lifetime.ts";
 export { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "./formats/safetensors.ts";
 export { type Inspection, type InspectOptions, inspect } from "./inspect/inspect.ts";
 export { type InspectionSummary, summarize, type TokenGroup } from "./inspect/inspection-summary.ts";
@@ -40,7 +41,7 @@ export {
 export { decodeMemory, encodeMemory } from "./memory/memory-file.ts";
 export { type MemorySnapshot, mergeSnapshots } from "./memory/snapshot.ts";
 export { type Source, SourceLog, type SourceTable } from "./memory/sources.ts";
-export { type Found, VectorStore, type VectorStoreOptions } from "./memory/vector-store.ts";
+export { type Found, VectorStore, type VectorStoreOptions, type Vectors } from "./memory/vector-store.ts";
 
 // Text, tokens, documents as rows of segments.
 
@@ -69,7 +70,7 @@ export { linear, matmul } from "./autodiff/ops/matmul.ts";
 export { l2Normalize, rmsNorm } from "./autodiff/ops/norm.ts";
 export { softmax } from "./autodiff/ops/softmax.ts";
 export { backward, NotFiniteError, noGrad, step, type TapeEntry, tape, tapeTable } from "./autodiff/tape.ts";
-export { parameter, Tensor, tensor } from "./autodiff/tensor.ts";
+export { type PersistentTensor, parameter, type Tensor, tensor } from "./autodiff/tensor.ts";
 
 // The machine: memory, threads, random numbers.
 
