@@ -76,7 +76,7 @@ export function engineCalls({ model, trained, matrix, tall, vector, small, optim
     },
     { name: "Tensor.set", on: small, args: () => [[1, 2, 3]], run: (values) => small.set(values) },
     { name: "Tensor.fill", on: small, args: () => [2], run: (value) => small.fill(value) },
-    { name: "adamW", args: () => [blocks(), { beta1: 0.5, eps: 1e-8 }], run: stepped(library.adamW) },
+    { name: "adamW", on: model, args: () => [blocks(), { beta1: 0.5, eps: 1e-8 }], run: stepped(library.adamW) },
     { name: "adafactor", args: () => [parameters], run: stepped(library.adafactor) },
     { name: "clipGradients", on: trained, args: () => [trained.parameters.blocks, 1], run: library.clipGradients },
     { name: "Optimizer.step", on: optimizer, args: () => [1e-6], run: (lr) => optimizer.step(lr) },
