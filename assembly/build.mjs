@@ -1,9 +1,10 @@
 /**
  * Compiles the kernels (asconfig.json names the targets) and embeds them for the library.
  *
- * Writes `build/kernels.<target>.wasm` and, from them, `src/wasm/kernels.generated.ts`: each binary as base64, so that
- * no bundler and no `file:` URL stands between a program and its kernels, and one TypeScript interface read off the
- * compiler's own declarations, so that the typed table cannot drift from the sources in this folder.
+ * Writes `build/kernels.<target>.wasm` and, from them, files in `src/wasm`: `kernels.generated.ts`, one TypeScript interface
+ * read off the compiler's own declarations, so that the typed table cannot drift from the sources in this folder, and for
+ * each target `<target>.generated.ts`, the binary as base64, so that no bundler and no `file:` URL stands between a program
+ * and its kernels. A function returns the text: an engine that never calls it never makes the string.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -42,23 +43,14 @@ function kernelInterface(target) {
 }
 
 function embed() {
-  const binaries = targets.map((target) => {
-    const bytes = readFileSync(join(root, `build/kernels.${target}.wasm`));
-    return `  ${JSON.stringify(target)}:\n    "${bytes.toString("base64")}",`;
-  });
-  const text = `// Written by assembly/build.mjs from the sources in assembly/. Not for editing.
-
-/** Every kernel, as WebAssembly exports it: pointers and sizes in, numbers out. */
-export interface Kernels {
-${kernelInterface(targets[0])}
-}
-
-/** The compiled binaries, base64, by target of asconfig.json. */
-export const binaries = {
-${binaries.join("\n")}
-} as const;
-`;
-  writeFileSync(join(root, "src/wasm/kernels.generated.ts"), text);
+  const heading = "// Written by assembly/build.mjs from the sources in assembly/. Not for editing.";
+  const write = (name, text) => writeFileSync(join(root, `src/wasm/${name}.generated.ts`), `${heading}\n\n${text}`);
+  const table = `export interface Kernels {\n${kernelInterface(targets[0])}\n}\n`;
+  write("kernels", `/** Every kernel, as WebAssembly exports it: pointers and sizes in, numbers out. */\n${table}`);
+  for (const target of targets) {
+    const base64 = readFileSync(join(root, `build/kernels.${target}.wasm`)).toString("base64");
+    write(target, `/** The ${target} build, base64. */\nexport function ${target}(): string {\n  return "${base64}";\n}\n`);
+  }
 }
 
 process.chdir(root);

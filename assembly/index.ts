@@ -1,9 +1,10 @@
 /** Every kernel that JavaScript may call; assembly/build.mjs turns these exports into the library's typed table. */
-export { gelu_backward, gelu_forward, relu_backward, relu_forward } from "./ops/activation";
+export { gelu_backward, gelu_forward, gelu_scratch_bytes, relu_backward, relu_forward } from "./ops/activation";
 export { adafactor_matrix, adafactor_vector } from "./train/adafactor";
 export { attention_forward } from "./ops/attention";
 export { attention_backward } from "./ops/attention-backward";
 export { attention_scratch_bytes } from "./ops/attention-head";
+export { blend_backward, blend_forward } from "./ops/blend";
 export { bucketed_scratch_bytes, topk_bucketed } from "./search/bucketed";
 export { dropout_backward, dropout_forward } from "./ops/dropout";
 export { add, add_in_place, all_finite, scale, scale_in_place, zero } from "./ops/elementwise";
@@ -22,8 +23,9 @@ export { adamw, sum_squares } from "./train/optimizer";
 export { position_bias_backward, position_bias_forward } from "./ops/position-bias";
 export { quantise_keys, quantised_panel_bytes, quantised_panel_keys, quantised_width } from "./search/rounding";
 export { quantised_most_topk, quantised_scratch_bytes, topk_quantised } from "./search/quantised";
-export { blend_backward, blend_forward, retrieved_backward, retrieved_forward, sum_over_queries } from "./ops/retrieved";
+export { retrieved_backward, retrieved_forward, sum_over_queries } from "./ops/retrieved";
 export { ring_append } from "./search/ring";
+export { smear_backward, smear_forward } from "./ops/smear";
 export { softmax_backward, softmax_forward } from "./ops/softmax";
 export { topk_exact, topk_scratch_bytes, topk_units } from "./search/exact";
 export { addScaled as add_scaled, copy } from "./base/vectors";

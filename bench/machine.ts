@@ -3,7 +3,7 @@
  */
 import { cpus, platform, release, totalmem } from "node:os";
 import { execArgv, versions } from "node:process";
-import type { KernelBuild } from "../src/wasm/load.ts";
+import type { KernelBuild } from "../src/wasm/build.ts";
 
 export interface Machine {
   readonly cpu: string;

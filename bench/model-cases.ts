@@ -10,9 +10,12 @@ import { preset } from "../src/model/presets.ts";
 import type { Transformer } from "../src/model/transformer.ts";
 import type { Case, Input, Problem } from "./family.ts";
 
-/** The preset `small`: 4 layers of 256, 4 heads of 64, bytes. With `memory` pairs in its memory layer, or without one. */
+/**
+ * The preset `small`: 4 layers of 256, 4 heads of 64, bytes. With `memory` pairs in its memory layer, or without one. Keys are
+ * not smeared, as the peers' are not.
+ */
 export function smallModel(memory: number): ModelConfig {
-  return { ...preset("small"), memory_size: memory, ...(memory === 0 && { memory_layers: [] }) };
+  return { ...preset("small"), smear_keys: "none", memory_size: memory, ...(memory === 0 && { memory_layers: [] }) };
 }
 
 /** The sizes of `config` by the names that the peers use. */

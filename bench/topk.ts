@@ -3,7 +3,8 @@
  * exactness cost, what does selection add to the bare products, and what does forgetting the oldest keys cost an index?
  */
 import { step } from "../src/autodiff/tape.ts";
-import { KvMemory, type SearchOptions } from "../src/memory/memory.ts";
+import { KvMemory } from "../src/memory/memory.ts";
+import type { SearchOptions } from "../src/memory/options.ts";
 import { heap } from "../src/wasm/runtime.ts";
 import { unitVectors } from "./data.ts";
 import type { Case, Family, Implementation, Problem, Task } from "./family.ts";

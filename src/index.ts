@@ -1,6 +1,6 @@
 /**
  * The public API, re-exports only. Everything here runs in browsers, Deno and Node alike; what needs files is in node.ts.
- * The kernels are ready when the import is.
+ * The kernels are loaded when they are used first; `ready` loads them earlier.
  */
 
 // A model: configure it, build it, let it read and write.
@@ -23,24 +23,20 @@ export {
 } from "./model/generate.ts";
 export { preset, presetNames } from "./model/presets.ts";
 export { halfModelTensors, modelFromTensors, modelTensors, type WeightDtype } from "./model/pretrained.ts";
+export type { SegmentInput } from "./model/segment.ts";
 export type { ModelState, StateOptions } from "./model/state.ts";
-export { type SegmentInput, Transformer } from "./model/transformer.ts";
+export { Transformer } from "./model/transformer.ts";
 export { Reader, type ReaderOptions } from "./reader.ts";
 
 // Memories on their own.
 
 export { memoryBytes } from "./memory/bytes.ts";
-export {
-  KvMemory,
-  type MemoryContents,
-  type MemoryDtype,
-  type MemoryOptions,
-  type MemoryShape,
-  type SearchOptions,
-} from "./memory/memory.ts";
+export { KvMemory } from "./memory/memory.ts";
 export { decodeMemory, encodeMemory } from "./memory/memory-file.ts";
+export type { MemoryContents, MemoryDtype, MemoryOptions, MemoryShape, SearchOptions } from "./memory/options.ts";
 export { type MemorySnapshot, mergeSnapshots } from "./memory/snapshot.ts";
-export { type Source, SourceLog, type SourceTable } from "./memory/sources.ts";
+export type { Source, SourceTable } from "./memory/source-table.ts";
+export { SourceLog } from "./memory/sources.ts";
 export { type Found, VectorStore, type VectorStoreOptions, type Vectors } from "./memory/vector-store.ts";
 
 // Text, tokens, documents as rows of segments.
@@ -75,6 +71,39 @@ export { type PersistentTensor, parameter, type Tensor, tensor } from "./autodif
 // The machine: memory, threads, random numbers.
 
 export { Random } from "./base/random.ts";
+export { build, type KernelBuild } from "./wasm/build.ts";
 export { OutOfMemoryError } from "./wasm/heap.ts";
-export { type Thread, ThreadDeathError, threadCount, useThreads, webThread } from "./wasm/parallel.ts";
-export { build, heap } from "./wasm/runtime.ts";
+export { ThreadDeathError, threadCount, useThreads } from "./wasm/parallel.ts";
+export { heap, ready } from "./wasm/runtime.ts";
+export { type Thread, type WebWorker, webThread } from "./wasm/spawn.ts";
+
+// Types that signatures of the above name.
+
+export type { AttentionContext } from "./autodiff/ops/attention.ts";
+export type { CrossEntropy } from "./autodiff/ops/loss.ts";
+export type { Neighbours } from "./autodiff/ops/retrieved.ts";
+export type { PrecedingKeys } from "./autodiff/ops/smear.ts";
+export type { PersistentTensor } from "./autodiff/tensor.ts";
+export type { Field, Range } from "./base/fields.ts";
+export type { Releasable } from "./base/lifetime.ts";
+export type { RandomState } from "./base/random.ts";
+export type { BatchShape, EvaluationOptions, Place, TrainingBatchesState } from "./data/batches.ts";
+export type { Arrays } from "./formats/safetensors.ts";
+export type { TensorReader } from "./formats/tensor-reader.ts";
+export type { DocumentShare } from "./inspect/inspection-summary.ts";
+export type { MemoryHead } from "./inspect/retrieval-watch.ts";
+export type { FallbackCount } from "./memory/search/key-index.ts";
+export type { TokenBytes } from "./memory/sources.ts";
+export type { Vectors } from "./memory/vector-store.ts";
+export type { ParameterBlock, ParameterGroup, Parameters } from "./model/parameters.ts";
+export type { SamplingOptions } from "./model/sampling.ts";
+export { type GateInputs, type GatePolicy, type Policy, policies } from "./nn/gate.ts";
+export type { LayerContext, Retrieval } from "./nn/self-attention.ts";
+export type { BpeTrainingOptions } from "./text/bpe-trainer.ts";
+export type { AddedToken, Model, Step, TokenizerJson } from "./text/tokenizer-json.ts";
+export type { MemoryResult } from "./train/evaluate.ts";
+export type { AdafactorParameter, AdamBlock, AdamOptions } from "./train/optimizers.ts";
+export type { LayerRecall } from "./train/recall.ts";
+export type { TrainerRecord } from "./train/trainer-record.ts";
+export type { StoredNumbers } from "./wasm/half.ts";
+export type { Heap } from "./wasm/heap.ts";

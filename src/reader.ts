@@ -26,6 +26,7 @@ import { requireVocabulary, type Transformer } from "./model/transformer.ts";
 import type { Tokenizer } from "./text/tokenizer.ts";
 import { evaluate } from "./train/evaluate.ts";
 
+/** How much a reader remembers. */
 export interface ReaderOptions {
   /** M, pairs that a head remembers. Default: the configuration's. */
   readonly memorySize?: number;
@@ -33,8 +34,11 @@ export interface ReaderOptions {
 
 const readerKinds: Kinds<ReaderOptions> = { memorySize: optional(aMemorySize) };
 
+/** A model, its tokenizer and a memory: reads documents, and writes and judges text by what it knows. */
 export class Reader {
+  /** The model, which several readers may share. */
   readonly model: Transformer;
+  /** The tokenizer of the model. */
   readonly tokenizer: Tokenizer;
   /** One row, between two documents unless the reader is at work. */
   private readonly kept: ModelState;
@@ -42,7 +46,10 @@ export class Reader {
   private atWork = false;
   private computedFingerprint: string | undefined;
 
-  /** @throws InputError if the tokenizer is not the model's, or the memory is larger than what is left for it */
+  /**
+   * Makes a reader that has read nothing.
+   * @throws InputError if the tokenizer is not the model's, or the memory is larger than what is left for it
+   */
   constructor(model: Transformer, tokenizer: Tokenizer, options: ReaderOptions = {}) {
     requireVocabulary(model, tokenizer);
     checkOptions("a reader's options", options, readerKinds);
@@ -139,35 +146,42 @@ export class Reader {
     this.life.end(() => this.kept.release());
   }
 
+  /** Releases it, at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.release();
   }
 
+  /** The state, while the reader is not released. */
   private get state(): ModelState {
     this.life.require();
     return this.kept;
   }
 
+  /** All memories of the state. */
   private get memories(): KvMemory[] {
     return [...this.state.memories.values()];
   }
 
+  /** Fingerprint of the model, computed once. */
   private get fingerprint(): string {
     this.computedFingerprint ??= fingerprint(this.model);
     return this.computedFingerprint;
   }
 
+  /** Throws if something is at work. */
   private requireLeisure(): void {
     this.life.require();
     if (this.atWork)
       throw new InputError("a Reader does one thing at a time; await read() and finish generate() first");
   }
 
+  /** Marks the reader as at work. */
   private beginWork(): void {
     this.requireLeisure();
     this.atWork = true;
   }
 
+  /** Ends the document, and the work. */
   private endWork(): void {
     this.atWork = false;
     if (!this.life.ended) this.state.endDocument();

@@ -1,6 +1,7 @@
 import * as assert from "uvu/assert";
 import { readSafetensors } from "../src/formats/safetensors.ts";
-import { exists, readFile } from "../src/platform/files.ts";
+import { exists } from "../src/platform/files.ts";
+import { readFile } from "../src/platform/read-file.ts";
 import { golden, goldenVariants } from "./golden.ts";
 import { suite } from "./harness.ts";
 

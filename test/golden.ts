@@ -1,5 +1,5 @@
 /**
- * The committed golden files: what an independent PyTorch program computed for a tiny model, in five variants.
+ * The committed golden files: what an independent PyTorch program computed for a tiny model, in seven variants.
  *
  * B = 2 rows, five segments of T = 16 tokens; row 1 begins a new document at segment 3. Tensors, by name:
  * `tokens [5, B, T+1]`, `starts [5, B]`, `losses [5]`, `adam.losses [15]`, `param.*`, `seg{s}.logits [B, T, V]`,
@@ -9,9 +9,17 @@
 import { fileURLToPath } from "node:url";
 import { readSafetensors, type SafetensorsFile, type StoredTensor } from "../src/formats/safetensors.ts";
 import { type ModelConfig, parseConfig } from "../src/model/config.ts";
-import { readFile } from "../src/platform/files.ts";
+import { readFile } from "../src/platform/read-file.ts";
 
-export const goldenVariants = ["plain", "xl", "memory", "memory-xl", "memory-joint"] as const;
+export const goldenVariants = [
+  "plain",
+  "xl",
+  "memory",
+  "memory-xl",
+  "memory-joint",
+  "memory-smear",
+  "memory-joint-smear",
+] as const;
 export type GoldenVariant = (typeof goldenVariants)[number];
 
 export interface Golden {

@@ -55,10 +55,19 @@ test("it writes what the model writes, and remembers prompt and text", async () 
   assert.equal(reader.snapshot().sources?.documents.slice(2), ["(prompt)", "(written)"]);
 });
 
-for (const memory_search of ["exact", "quantised", "bucketed"] as const) {
+for (const [memory_search, smear_keys] of [
+  ["exact", "none"],
+  ["quantised", "none"],
+  ["bucketed", "none"],
+  ["exact", "all"],
+  ["quantised", "memory_layers"],
+  ["bucketed", "memory_layers"],
+  ["inverted", "all"],
+] as const) {
   for (const memorySize of [30, 100]) {
-    test(`what was kept and put back goes on to the bit: a memory of ${memorySize}, ${memory_search} search`, async () => {
-      const searching = new Transformer({ ...model.config, memory_search }, 1);
+    const variant = `a memory of ${memorySize}, ${memory_search} search, smeared keys: ${smear_keys}`;
+    test(`what was kept and put back goes on to the bit: ${variant}`, async () => {
+      const searching = new Transformer({ ...model.config, memory_search, smear_keys }, 1);
       const [reader, other] = [0, 1].map(() => new Reader(searching, tokenizer, { memorySize }));
       for (const text of notes) await reader.read(text);
       other.restore(decodeMemory(encodeMemory(reader.snapshot()), "file"));

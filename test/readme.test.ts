@@ -17,10 +17,9 @@ const sources = new URL("../src/", import.meta.url);
 /** The TypeScript examples, their package imports pointing at these sources. */
 function examples(): string[] {
   const entry = (name: string) => new URL(`${name}.${isCompiled ? "js" : "ts"}`, sources).href;
-  const kernels = new URL(JSON.parse(read("package.json")).exports["./kernels.wasm"], root).href;
   return [...(readme + read("assembly/README.md")).matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) =>
     code
-      .replaceAll('import.meta.resolve("memorizing-transformer/kernels.wasm")', JSON.stringify(kernels))
+      .replaceAll('"memorizing-transformer/kernels"', JSON.stringify(entry("kernels")))
       .replaceAll('"memorizing-transformer/node"', JSON.stringify(entry("node")))
       .replaceAll('"memorizing-transformer"', JSON.stringify(entry("index"))),
   );

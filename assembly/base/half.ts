@@ -5,7 +5,7 @@
  * so that every kernel computes with the same f32 numbers whichever way they are stored. A half is 1 bit of sign, 5 of
  * exponent, 10 of fraction.
  */
-import { hidden } from "./simd";
+import { hidden, hiddenInteger } from "./simd";
 
 /** Bits of a float's fraction that a half does not have. */
 const FRACTION_GAP: i32 = 13;
@@ -18,9 +18,10 @@ const SIGN: i32 = 0x80000000;
 const MOST: f32 = 65504;
 /** The smallest half with a full fraction; below it, halves are multiples of 2⁻²⁴. */
 const LEAST_NORMAL: f32 = 6.103515625e-5;
-/** Its last bit is worth 2⁻²⁴, so adding it rounds a smaller number to a subnormal half. */
+/** Its last bit is worth 2⁻²⁴, so adding it rounds a smaller number to a subnormal half, behind its own bits. */
 const SUBNORMAL_ROUNDER: f32 = 0.5;
-const SUBNORMAL_ROUNDER_BITS: i32 = 0x3f000000;
+/** Half of the last kept bit, less one, and the gap between the biases. */
+const ROUNDER: i32 = (1 << (FRACTION_GAP - 1)) - 1 - (112 << 23);
 const NAN_HALF: i32 = 0x7e00;
 
 /** Bytes of `n` stored numbers. */
@@ -43,7 +44,7 @@ export function floatsAt(array: usize, first: usize, n: i32, half: bool, room: u
 /** to [n] (f32) = from [n] (f16), exactly. */
 export function unpackHalf(to: usize, from: usize, n: i32): void {
   const zero = n >> 31; // n is never negative
-  const bits = hidden(reinterpret<f32>(HALF_BITS), zero), gap = hidden(BIAS_GAP, zero);
+  const bits = hiddenInteger(HALF_BITS, zero), gap = hidden(BIAS_GAP, zero);
   const beyond = hidden(65536, zero), infinity = hidden(Infinity, zero);
   const end = to + (<usize>(n & ~3) << 2);
   for (; to < end; to += 16, from += 8) v128.store(to, widen(v128.load_ext<i16>(from), bits, gap, beyond, infinity));
@@ -65,27 +66,32 @@ function widen(halves: v128, bits: v128, gap: v128, beyond: v128, infinity: v128
 
 /** to [n] (f16) = from [n] (f32), to the nearest, ties to the even one; beyond ±65504 that, and NaN for NaN. */
 export function packHalf(to: usize, from: usize, n: i32): void {
+  const zero = n >> 31;
+  const signs = hiddenInteger(SIGN, zero), most = hidden(MOST, zero), least = hidden(LEAST_NORMAL, zero);
+  const one = hiddenInteger(1, zero), rounder = hiddenInteger(ROUNDER, zero), nan = hiddenInteger(NAN_HALF, zero);
+  const small = hidden(SUBNORMAL_ROUNDER, zero);
   const end = from + (<usize>(n & ~3) << 2);
   for (; from < end; from += 16, to += 8) {
-    const halves = narrow(v128.load(from));
+    const halves = narrow(v128.load(from), signs, most, least, one, rounder, small, nan);
     v128.store_lane<i64>(to, i16x8.narrow_i32x4_u(halves, halves), 0);
   }
   for (let tail = n & 3; tail > 0; tail--, to += 2, from += 4) {
-    v128.store_lane<i16>(to, narrow(v128.load32_splat(from)), 0);
+    v128.store_lane<i16>(to, narrow(v128.load32_splat(from), signs, most, least, one, rounder, small, nan), 0);
   }
 }
 
-/** Four floats → four halves, in the low 16 bits of each lane; the high ones are 0. */
+/** Four floats → four halves, in the low 16 bits of each lane; the high ones are 0. The constants are those named alike above. */
 @inline
-function narrow(x: v128): v128 {
-  const sign = v128.and(x, i32x4.splat(SIGN));
-  const size = f32x4.pmin(v128.xor(x, sign), f32x4.splat(MOST));
+function narrow(
+  x: v128, signs: v128, most: v128, least: v128, one: v128, rounder: v128, small: v128, nan: v128,
+): v128 {
+  const sign = v128.and(x, signs);
+  const size = f32x4.pmin(v128.xor(x, sign), most);
   // Adding half of the last kept bit, less one if that is even, carries exactly where rounding goes up.
-  const odd = v128.and(i32x4.shr_u(size, FRACTION_GAP), i32x4.splat(1));
-  const rounder = i32x4.splat((1 << (FRACTION_GAP - 1)) - 1 - (112 << 23));
+  const odd = v128.and(i32x4.shr_u(size, FRACTION_GAP), one);
   const normal = i32x4.shr_u(i32x4.add(i32x4.add(size, odd), rounder), FRACTION_GAP);
-  const subnormal = i32x4.sub(f32x4.add(size, f32x4.splat(SUBNORMAL_ROUNDER)), i32x4.splat(SUBNORMAL_ROUNDER_BITS));
-  const finite = v128.bitselect(subnormal, normal, f32x4.lt(size, f32x4.splat(LEAST_NORMAL)));
-  const half = v128.bitselect(i32x4.splat(NAN_HALF), finite, f32x4.ne(x, x));
+  const subnormal = i32x4.sub(f32x4.add(size, small), small);
+  const finite = v128.bitselect(subnormal, normal, f32x4.lt(size, least));
+  const half = v128.bitselect(nan, finite, f32x4.ne(x, x));
   return v128.or(half, i32x4.shr_u(sign, 16));
 }

@@ -10,7 +10,8 @@ import {
   BLOCK, firstSeen, Head, layOutHead, lowOf, multiplyByContext, openHead, queryAt, rowAt, sumOverContext,
 } from "./attention-head";
 import { softmaxGradientRow } from "./attention-rows";
-import { multiplyPanels, packPanels, TILE_COLUMNS, TILE_ROWS } from "./matmul";
+import { packPanels } from "./panels";
+import { multiplyPanels, TILE_COLUMNS, TILE_ROWS } from "./tile";
 import { addTo, dot } from "../base/vectors";
 
 /**

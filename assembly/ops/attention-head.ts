@@ -2,7 +2,8 @@
  * One head of one row in causal attention: where its operands lie, what its queries may see, and room to compute in. What is
  * computed is attention.ts's and attention-backward.ts's matter.
  */
-import { multiplyPanels, packPanels, TILE_COLUMNS, TILE_ROWS } from "./matmul";
+import { packPanels } from "./panels";
+import { multiplyPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "./tile";
 
 /** Queries in a block. More saves packing, fewer wastes less beyond the diagonal. */
 export const BLOCK: i32 = 64;
@@ -68,7 +69,7 @@ function contextBytes(length: i32, width: i32): usize {
 /** Bytes of scratch for attention over a context of `length` positions and heads of `width` floats. */
 export function attention_scratch_bytes(length: i32, width: i32): i32 {
   const block = packedBytes(length, width) + panelBytes(width, BLOCK, TILE_COLUMNS) + ((<usize>BLOCK * (length + width)) << 2);
-  return <i32>(HEAD_BYTES + 2 * contextBytes(length, width) + block + ((TILE_ROWS * TILE_COLUMNS) << 2));
+  return <i32>(HEAD_BYTES + 2 * contextBytes(length, width) + block + TILE_BYTES);
 }
 
 /** A head at the beginning of `scratch`, behind which its room is; openHead tells which head it is. */

@@ -2,8 +2,8 @@
  * One query's row of attention scores: bias, scale and softmax in place, and the gradient of that.
  */
 import { scale_in_place } from "./elementwise";
+import { exponentials } from "../base/exp";
 import { maxLanes } from "../base/simd";
-import { exponentials } from "./softmax";
 
 /**
  * p[j] ← softmax over low ≤ j < high of s · (p[j] + bias[j]); zero elsewhere in [blockLow, blockHigh). Returns the

@@ -14,7 +14,8 @@ import {
   BLOCK, firstSeen, Head, layOutHead, lowOf, multiplyByContext, openHead, queryAt, rowAt, sumOverContext,
 } from "./attention-head";
 import { softmaxBiasedRow } from "./attention-rows";
-import { packPanels, TILE_COLUMNS } from "./matmul";
+import { packPanels } from "./panels";
+import { TILE_COLUMNS } from "./tile";
 import { addScaled, dot } from "../base/vectors";
 
 /**

@@ -2,7 +2,8 @@
  * Cross entropy of token logits. Nothing of the logits' size is kept: the backward computes the softmax again from the
  * logits and each row's logsumexp.
  */
-import { exponentials, largest } from "./softmax";
+import { exponentials } from "../base/exp";
+import { largest } from "./softmax";
 import { addScaled } from "../base/vectors";
 
 /**

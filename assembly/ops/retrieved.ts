@@ -1,11 +1,11 @@
 /**
- * Attention over pairs retrieved from the memory, and the blend of its result with local attention (paper, section 3.1).
+ * Attention over pairs retrieved from the memory (paper, section 3.1).
  *
  * Retrieved keys and values are read in place from the ring, which may hold halves: no copy is gathered, and no gradient
- * reaches them. Rows of the batch whose memory is empty retrieve nothing and keep the local result bit for bit.
+ * reaches them. Rows of the batch whose memory is empty retrieve nothing.
  */
 import { floatsAt, storedBytes } from "../base/half";
-import { exp1 } from "../base/simd";
+import { exponentials } from "../base/exp";
 import { addScaled, dot } from "../base/vectors";
 
 /**
@@ -41,12 +41,10 @@ export function retrieved_forward(
 function softmaxOfScores(r: usize, scores: usize, count: i32, s: f32): f32 {
   if (count == 0) return -f32.MAX_VALUE;
   const most = load<f32>(scores);
+  for (let k = 0; k < count; k++) store<f32>(r + (k << 2), s * (load<f32>(scores + (k << 2)) - most));
+  exponentials(r, r, 0, count);
   let sum: f32 = 0;
-  for (let k = 0; k < count; k++) {
-    const e = exp1(s * (load<f32>(scores + (k << 2)) - most));
-    store<f32>(r + (k << 2), e);
-    sum += e;
-  }
+  for (let k = 0; k < count; k++) sum += load<f32>(r + (k << 2));
   const inverse: f32 = 1 / sum;
   for (let k = 0; k < count; k++) store<f32>(r + (k << 2), load<f32>(r + (k << 2)) * inverse);
   return s * most + <f32>Math.log(sum);
@@ -99,64 +97,6 @@ export function sum_over_queries(dscale: usize, perQuery: usize, queries: i32, h
     for (let head = 0; head < heads; head++) {
       const to = dscale + (head << 2);
       store<f32>(to, load<f32>(to) + load<f32>(perQuery + (head << 2)));
-    }
-  }
-}
-
-/**
- * out = g · retrieved + (1 − g) · local, all [B, T, H, D]; out = local, bit for bit, in rows whose count is 0.
- * `gate` mode: g = sigmoid(gate of the head). `joint` mode (gate = 0): g = sigmoid(lseRetrieved − lseLocal), which is one
- * softmax over [retrieved | local] written with the two logsumexps. gates [B, T, H] keeps g.
- */
-export function blend_forward(
-  out: usize, gates: usize, local: usize, retrieved: usize, gate: usize, lseLocal: usize, lseRetrieved: usize,
-  counts: usize, segment: i32, heads: i32, width: i32, from: i32, to: i32,
-): void {
-  const headBytes = <usize>width << 2;
-  for (let query = from; query < to; query++) {
-    const empty = load<i32>(counts + ((query / segment) << 2)) == 0;
-    for (let head = 0; head < heads; head++) {
-      const at = <usize>query * heads + head;
-      const y = out + at * headBytes;
-      memory.copy(y, local + at * headBytes, headBytes);
-      let g: f32 = 0;
-      if (!empty) {
-        g = sigmoid(gate ? load<f32>(gate + (head << 2)) : load<f32>(lseRetrieved + (at << 2)) - load<f32>(lseLocal + (at << 2)));
-        addScaled(y, local + at * headBytes, -g, width);
-        addScaled(y, retrieved + at * headBytes, g, width);
-      }
-      store<f32>(gates + (at << 2), g);
-    }
-  }
-}
-
-@inline
-function sigmoid(x: f32): f32 {
-  return 1 / (1 + exp1(-x));
-}
-
-/**
- * dretrieved += g · dout, dlocal += (1 − g) · dout, and dlogit [B, T, H] = g (1 − g) · dout · (retrieved − local): the
- * gradient of what went into the sigmoid. In rows whose count is 0, only dlocal += dout.
- */
-export function blend_backward(
-  dlocal: usize, dretrieved: usize, dlogit: usize, dout: usize, gates: usize, local: usize, retrieved: usize,
-  counts: usize, segment: i32, heads: i32, width: i32, from: i32, to: i32,
-): void {
-  const headBytes = <usize>width << 2;
-  for (let query = from; query < to; query++) {
-    const empty = load<i32>(counts + ((query / segment) << 2)) == 0;
-    for (let head = 0; head < heads; head++) {
-      const at = <usize>query * heads + head;
-      const dy = dout + at * headBytes;
-      const g = load<f32>(gates + (at << 2));
-      addScaled(dlocal + at * headBytes, dy, 1 - g, width);
-      let d: f32 = 0;
-      if (!empty) {
-        addScaled(dretrieved + at * headBytes, dy, g, width);
-        d = g * (1 - g) * (dot(dy, retrieved + at * headBytes, width) - dot(dy, local + at * headBytes, width));
-      }
-      store<f32>(dlogit + (at << 2), d);
     }
   }
 }

@@ -3,11 +3,9 @@
  * No mask, bias or temperature: an element is masked by being −∞.
  */
 import { scale_in_place } from "./elementwise";
+import { exponentials } from "../base/exp";
+import { loadPartial, madd, maxLanes, storePartial } from "../base/simd";
 import { dot } from "../base/vectors";
-import {
-  EXP_C2, EXP_C3, EXP_C4, EXP_C5, expWith, hidden, LEAST_EXPONENT, LN2_HIGH, LN2_LOW, loadPartial, LOG2E, madd, maxLanes,
-  ROUND_TO_EXPONENT, storePartial, sumLanes,
-} from "../base/simd";
 
 /** y = softmax(x) for each of `rows` rows of `width` floats; y may be x. A row of nothing but −∞ gives zeros. */
 export function softmax_forward(y: usize, x: usize, rows: i32, width: i32): void {
@@ -57,29 +55,4 @@ export function largest(x: usize, n: i32): f32 {
   const tail = n & 3;
   if (tail) most1 = f32x4.pmax(most1, loadPartial(x, tail, -Infinity));
   return maxLanes(f32x4.pmax(f32x4.pmax(most0, most1), f32x4.pmax(most2, most3)));
-}
-
-/** y = e^(x − peak) over `n` floats, peak at least the largest of them less 88; returns Σ y. y may be x. */
-export function exponentials(y: usize, x: usize, peak: f32, n: i32): f32 {
-  const zero = n >> 31; // n is never negative
-  const least = hidden(LEAST_EXPONENT, zero), log2e = hidden(LOG2E, zero), round = hidden(ROUND_TO_EXPONENT, zero);
-  const high = hidden(-LN2_HIGH, zero), low = hidden(-LN2_LOW, zero), one = hidden(1, zero);
-  const c5 = hidden(EXP_C5, zero), c4 = hidden(EXP_C4, zero), c3 = hidden(EXP_C3, zero), c2 = hidden(EXP_C2, zero);
-  const p = f32x4.splat(peak);
-  let sum = f32x4.splat(0);
-  const end = x + (<usize>(n & ~3) << 2);
-  for (; x < end; x += 16, y += 16) {
-    const t = f32x4.sub(v128.load(x), p);
-    const e = expWith(t, least, log2e, round, high, low, c5, c4, c3, c2, one);
-    v128.store(y, e);
-    sum = f32x4.add(sum, e);
-  }
-  const tail = n & 3;
-  if (tail) {
-    const t = f32x4.sub(loadPartial(x, tail, -Infinity), p);
-    const e = expWith(t, least, log2e, round, high, low, c5, c4, c3, c2, one);
-    storePartial(y, e, tail);
-    sum = f32x4.add(sum, e);
-  }
-  return sumLanes(sum);
 }

@@ -8,13 +8,14 @@
  */
 import { bestBytes, clearBest, copyBest, insertBest, leastOfBest } from "./best";
 import { floatsAt, storedBytes } from "../base/half";
-import { multiplyTile, packPanels, TILE_COLUMNS, TILE_ROWS } from "../ops/matmul";
-import { QUERY_BLOCK } from "./exact";
+import { packPanels } from "../ops/panels";
+import { multiplyRows, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "../ops/tile";
+import { QUERY_BLOCK, QUERY_ROOM } from "./exact";
 
 /** Bytes of scratch for queries of `width` floats, `buckets` buckets and `k` neighbours. */
 export function bucketed_scratch_bytes(width: i32, buckets: i32, k: i32): i32 {
-  const floats = QUERY_BLOCK * (width + 2 * buckets) + 2 * TILE_COLUMNS * width + TILE_ROWS * TILE_COLUMNS;
-  return (floats << 2) + bestBytes(k);
+  const floats = QUERY_ROOM * (width + 2 * buckets) + 2 * TILE_COLUMNS * width;
+  return (floats << 2) + TILE_BYTES + bestBytes(k);
 }
 
 /** As topk_exact, but approximate. `buckets`: L, a multiple of 8 and at least k. Units as topk_units counts them. */
@@ -43,19 +44,19 @@ function searchBlock(
   keys: usize, half: bool, width: i32, begin: i32, older: i32, newer: i32, k: i32, buckets: i32, scratch: usize,
 ): void {
   const panels = scratch;
-  const winners = panels + ((<usize>QUERY_BLOCK * width) << 2);
-  const winnerSlots = winners + ((<usize>QUERY_BLOCK * buckets) << 2);
-  const keyPanels = winnerSlots + ((<usize>QUERY_BLOCK * buckets) << 2);
+  const winners = panels + ((<usize>QUERY_ROOM * width) << 2);
+  const winnerSlots = winners + ((<usize>QUERY_ROOM * buckets) << 2);
+  const keyPanels = winnerSlots + ((<usize>QUERY_ROOM * buckets) << 2);
   const rows = keyPanels + ((<usize>TILE_COLUMNS * width) << 2);
   const tile = rows + ((<usize>TILE_COLUMNS * width) << 2);
-  const list = tile + ((TILE_ROWS * TILE_COLUMNS) << 2);
+  const list = tile + TILE_BYTES;
   packPanels(panels, queries, count, width, queryStride, 1, TILE_ROWS);
-  clearWinners(winners, winnerSlots, QUERY_BLOCK * buckets);
+  clearWinners(winners, winnerSlots, QUERY_ROOM * buckets);
   const total = older + newer;
   for (let j = 0; j < total; j += TILE_COLUMNS) {
     packKeys(keyPanels, keys, half, begin, older, j, min(TILE_COLUMNS, total - j), width, rows);
     for (let i = 0; i < count; i += TILE_ROWS) {
-      multiplyTile(tile, TILE_COLUMNS << 2, panels + ((<usize>i * width) << 2), keyPanels, width, false);
+      multiplyRows(tile, TILE_COLUMNS << 2, panels + ((<usize>i * width) << 2), keyPanels, width, false, count - i);
       const at = <usize>(i * buckets + j % buckets) << 2;
       dealTile(winners + at, winnerSlots + at, buckets, tile, j, total - j);
     }
@@ -90,7 +91,7 @@ function packKeys(
   }
 }
 
-/** Lets 4 × 8 scores of the keys from number `j` on challenge the winners of their buckets; only `valid` columns are keys. */
+/** Lets a tile's scores of the keys from number `j` on challenge the winners of their buckets; only `valid` columns are keys. */
 function dealTile(winners: usize, winnerSlots: usize, buckets: i32, tile: usize, j: i32, valid: i32): void {
   const numbers0 = i32x4.add(i32x4.splat(j), i32x4(0, 1, 2, 3));
   const numbers1 = i32x4.add(i32x4.splat(j), i32x4(4, 5, 6, 7));

@@ -2,13 +2,14 @@
  * Exact top-k by inner product: every query against every stored key, the k best kept in falling order of score.
  *
  * Keys lie as they were stored, one after the other; blocks of them are packed into panels on the fly (and widened, if
- * they are halves), which costs a few percent of the product. The scores of four queries and eight keys come from the tile of
- * matmul.ts and are compared with each query's k-th best so far while they are at hand; only what is above goes further.
+ * they are halves), which costs a few percent of the product. The scores of a panel of queries and eight keys come from the tile
+ * of tile.ts and are compared with each query's k-th best so far while they are at hand; only what is above goes further.
  * Equal scores: the older key wins, so a longer memory never changes what a shorter one returned among the same keys.
  */
 import { bestBytes, clearBest, copyBest, insertBest, leastOfBest } from "./best";
 import { floatsAt, storedBytes } from "../base/half";
-import { multiplyTile, packPanels, TILE_COLUMNS, TILE_ROWS } from "../ops/matmul";
+import { packPanels } from "../ops/panels";
+import { multiplyRows, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "../ops/tile";
 import { addProducts, madd } from "../base/simd";
 
 /** Keys packed at a time; all queries of a block meet them before the next. */
@@ -16,6 +17,8 @@ const KEY_BLOCK: i32 = 256;
 
 /** Queries that share one pass over the keys: enough that packing the keys costs little beside the products. */
 export const QUERY_BLOCK: i32 = 256;
+/** The same in whole panels. */
+export const QUERY_ROOM: i32 = (QUERY_BLOCK + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS;
 
 /** Units of a lookup: blocks of queries, for each row and head. */
 export function topk_units(rows: i32, segment: i32, heads: i32): i32 {
@@ -24,8 +27,8 @@ export function topk_units(rows: i32, segment: i32, heads: i32): i32 {
 
 /** Bytes of scratch for queries of `width` floats and `k` neighbours. */
 export function topk_scratch_bytes(width: i32, k: i32): i32 {
-  const floats = QUERY_BLOCK * (width + 1) + KEY_BLOCK * 2 * width + TILE_ROWS * TILE_COLUMNS;
-  return (floats << 2) + QUERY_BLOCK * bestBytes(k);
+  const floats = QUERY_ROOM * (width + 1) + KEY_BLOCK * 2 * width;
+  return (floats << 2) + QUERY_BLOCK * bestBytes(k) + TILE_BYTES;
 }
 
 /**
@@ -59,15 +62,15 @@ export function searchBlock(
   keys: usize, half: bool, width: i32, begin: i32, older: i32, newer: i32, k: i32, scratch: usize,
 ): void {
   const panels = scratch;
-  const lists = panels + ((<usize>QUERY_BLOCK * width) << 2);
+  const lists = panels + ((<usize>QUERY_ROOM * width) << 2);
   const bars = lists + QUERY_BLOCK * bestBytes(k);
-  const keyPanels = bars + (QUERY_BLOCK << 2);
+  const keyPanels = bars + (QUERY_ROOM << 2);
   const widened = keyPanels + ((<usize>KEY_BLOCK * width) << 2);
   const tile = widened + ((<usize>KEY_BLOCK * width) << 2);
   const packs = count >= TILE_ROWS, total = older + newer;
   if (packs) packPanels(panels, queries, count, width, queryStride, 1, TILE_ROWS);
   for (let i = 0; i < count; i++) clearBest(lists + i * bestBytes(k), k);
-  for (let i = 0; i < QUERY_BLOCK; i++) store<f32>(bars + (i << 2), i < count ? -Infinity : Infinity);
+  for (let i = 0; i < QUERY_ROOM; i++) store<f32>(bars + (i << 2), i < count ? -Infinity : Infinity);
   for (let j = 0; j < total;) {
     const block = min(KEY_BLOCK, j < older ? older - j : total - j);
     const slot = j < older ? begin + j : j - older;
@@ -93,7 +96,7 @@ function scanPacked(
   const panelBytes = <usize>(TILE_COLUMNS * width) << 2;
   for (let i = 0; i < count; i += TILE_ROWS, panels += <usize>(TILE_ROWS * width) << 2) {
     for (let j = 0, keyPanel = keyPanels; j < block; j += TILE_COLUMNS, keyPanel += panelBytes) {
-      multiplyTile(tile, TILE_COLUMNS << 2, panels, keyPanel, width, false);
+      multiplyRows(tile, TILE_COLUMNS << 2, panels, keyPanel, width, false, count - i);
       for (let rows = rowsAbove(tile, bars + (i << 2)); rows; rows &= rows - 1) {
         const r = ctz(rows), query = i + r;
         keepBest(lists + query * bestBytes(k), bars + (query << 2), tile + r * (TILE_COLUMNS << 2), min(TILE_COLUMNS, block - j), slot + j, k);
@@ -102,13 +105,15 @@ function scanPacked(
   }
 }
 
-/** Which of four rows of eight scores have one above their bar: a bit each. */
+/** Which rows of eight scores have one above their bar: a bit each. */
 @inline
 function rowsAbove(tile: usize, bars: usize): i32 {
   const r0 = rowAbove(tile, bars), r1 = rowAbove(tile + 32, bars + 4);
   const r2 = rowAbove(tile + 64, bars + 8), r3 = rowAbove(tile + 96, bars + 12);
-  if (!v128.any_true(v128.or(v128.or(r0, r1), v128.or(r2, r3)))) return 0;
-  return i32(v128.any_true(r0)) | i32(v128.any_true(r1)) << 1 | i32(v128.any_true(r2)) << 2 | i32(v128.any_true(r3)) << 3;
+  const r4 = TILE_ROWS > 4 ? rowAbove(tile + 128, bars + 16) : r0, r5 = TILE_ROWS > 4 ? rowAbove(tile + 160, bars + 20) : r0;
+  if (!v128.any_true(v128.or(v128.or(v128.or(r0, r1), v128.or(r2, r3)), v128.or(r4, r5)))) return 0;
+  const first = i32(v128.any_true(r0)) | i32(v128.any_true(r1)) << 1 | i32(v128.any_true(r2)) << 2 | i32(v128.any_true(r3)) << 3;
+  return TILE_ROWS > 4 ? first | i32(v128.any_true(r4)) << 4 | i32(v128.any_true(r5)) << 5 : first;
 }
 
 @inline

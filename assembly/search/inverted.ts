@@ -2,7 +2,7 @@
  * Approximate top-k by inverted lists: a query meets only the keys of its `probes` nearest centroids.
  *
  * Queries are grouped by list: all that probe a list meet its keys in one matrix product, so that a key is fetched from memory
- * once for many queries. Four queries and a chunk of 32 keys are scored with the tile of matmul.ts and then filtered
+ * once for many queries. A panel of queries and a chunk of 32 keys are scored with the tile of tile.ts and then filtered
  * row by row, as in topk.ts. Lists are not visited by age, so keys are numbered from the oldest, and of equal scores the lower
  * number wins. A result depends on its query and the lists alone, to the bit, not on the queries beside it. How lists come
  * about is lists.ts's and kmeans.ts's matter.
@@ -13,12 +13,13 @@ import { listsOf } from "./kmeans";
 import {
   capacityOf, CHUNK, clusteringOf, entryOf, firstChunkOf, goneOf, lengthOf, nextChunk, panelsOf, slotsOf, widthOf,
 } from "./lists";
-import { multiplyTile, packPanels, TILE_COLUMNS, TILE_ROWS } from "../ops/matmul";
+import { packPanels } from "../ops/panels";
+import { multiplyRows, TILE_COLUMNS, TILE_ROWS } from "../ops/tile";
 import { findProbes, groupByList, probesScratchBytes } from "./probes";
 import { madd } from "../base/simd";
 
-/** Queries gathered at a time, before they are packed. */
-const GATHER: i32 = 64;
+/** Queries gathered at a time, before they are packed: whole panels. */
+const GATHER: i32 = 60;
 
 /** Units of a lookup: blocks of `block` queries, for each row and head. */
 export function inverted_units(rows: i32, segment: i32, heads: i32, block: i32): i32 {
@@ -91,7 +92,7 @@ function scanList(
 ): void {
   const entry = entryOf(index, list), width = widthOf(index);
   const end = goneOf(entry) + lengthOf(entry);
-  const rows = scratch; // [4, CHUNK]
+  const rows = scratch; // [TILE_ROWS, CHUNK]
   const thresholds = rows + ((TILE_ROWS * CHUNK) << 2);
   const packed = thresholds + (<usize>(size + TILE_ROWS) << 2);
   if (size == 0 || lengthOf(entry) == 0) return;
@@ -101,7 +102,7 @@ function scanList(
     const low = column == 0 ? goneOf(entry) : 0, high = min(CHUNK, end - column);
     const panels = panelsOf(index, chunk), slots = slotsOf(index, chunk);
     for (let i = 0; i < size; i += TILE_ROWS) {
-      if (size >= TILE_ROWS) scoreTile(rows, packed + ((<usize>i * width) << 2), panels, low, high, width);
+      if (size >= TILE_ROWS) scoreTile(rows, packed + ((<usize>i * width) << 2), panels, low, high, width, size - i);
       else scoreFew(rows, queries, queryStride, members, size, panels, width);
       for (let reaching = rowsThatReach(rows, thresholds + (i << 2)); reaching; reaching &= reaching - 1) {
         const r = ctz(reaching);
@@ -121,13 +122,12 @@ function readThresholds(thresholds: usize, best: usize, members: usize, size: i3
   for (let i = size; i < size + TILE_ROWS; i++) store<f32>(thresholds + (i << 2), NaN);
 }
 
-/** Which of four rows of CHUNK scores have one that reaches the row's threshold, as bits. */
+/** Which of TILE_ROWS rows of CHUNK scores have one that reaches the row's threshold, as bits. */
 @inline
 function rowsThatReach(rows: usize, thresholds: usize): i32 {
-  return reaches(rows, thresholds)
-    | reaches(rows + (CHUNK << 2), thresholds + 4) << 1
-    | reaches(rows + (CHUNK << 3), thresholds + 8) << 2
-    | reaches(rows + (CHUNK * 12), thresholds + 12) << 3;
+  let reaching = 0;
+  for (let r = 0; r < TILE_ROWS; r++) reaching |= reaches(rows + ((r * CHUNK) << 2), thresholds + (r << 2)) << r;
+  return reaching;
 }
 
 @inline
@@ -153,7 +153,7 @@ function packQueries(packed: usize, queries: usize, queryStride: i32, members: u
   }
 }
 
-/** rows [size, CHUNK]: scores of fewer than four queries, where they lie, with all keys of a chunk. */
+/** rows [size, CHUNK]: scores of fewer queries than fill a panel, where they lie, with all keys of a chunk. */
 function scoreFew(rows: usize, queries: usize, queryStride: i32, members: usize, size: i32, panels: usize, width: i32): void {
   for (let r = 0; r < size; r++) {
     const query = <usize>load<i32>(members + (r << 2));
@@ -161,10 +161,10 @@ function scoreFew(rows: usize, queries: usize, queryStride: i32, members: usize,
   }
 }
 
-/** rows [4, CHUNK]: scores of four packed queries with a chunk's keys [low, high), and maybe with some beside them. */
-function scoreTile(rows: usize, packed: usize, panels: usize, low: i32, high: i32, width: i32): void {
+/** rows [TILE_ROWS, CHUNK]: scores of up to that many packed queries with a chunk's keys [low, high), and maybe of some next to them. */
+function scoreTile(rows: usize, packed: usize, panels: usize, low: i32, high: i32, width: i32, queries: i32): void {
   for (let j = low & ~(TILE_COLUMNS - 1); j < high; j += TILE_COLUMNS) {
-    multiplyTile(rows + (j << 2), CHUNK << 2, packed, panels + ((<usize>j * width) << 2), width, false);
+    multiplyRows(rows + (j << 2), CHUNK << 2, packed, panels + ((<usize>j * width) << 2), width, false, queries);
   }
 }
 

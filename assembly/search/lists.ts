@@ -1,7 +1,7 @@
 /**
  * Inverted lists over one head's ring of keys: which keys lie near which centroid, first in, first out.
  *
- * A list is a chain of chunks, oldest key first, and a chunk holds copies of 32 keys in the layout that the 4×8 tile reads.
+ * A list is a chain of chunks, oldest key first, and a chunk holds copies of 32 keys in the layout that the tile of tile.ts reads.
  * A ring forgets its oldest key first, which is therefore the first of its list: a key enters at the end of one chain and
  * leaves at the beginning of another, and a chunk whose keys have all left is free for any list. Which list a key belongs
  * to says the clustering that the lists were made of (kmeans.ts); how they are searched is inverted.ts's matter.
@@ -10,7 +10,7 @@
  */
 import { floatsAt } from "../base/half";
 import { listsOf, nearestTo } from "./kmeans";
-import { TILE_COLUMNS } from "../ops/matmul";
+import { TILE_COLUMNS } from "../ops/tile";
 
 /** Keys of a chunk. Longer chunks are read faster and leave more room unused, up to two chunks a list. */
 export const CHUNK: i32 = 32;

@@ -7,16 +7,18 @@
  */
 import { centroidsOf, listsOf } from "./kmeans";
 import { clusteringOf, entryOf, lengthOf, widthOf } from "./lists";
-import { multiplyPanels, packPanels, TILE_COLUMNS, TILE_ROWS } from "../ops/matmul";
+import { packPanels } from "../ops/panels";
+import { multiplyPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "../ops/tile";
 import { scoreFour } from "./exact";
+import { hiddenInteger } from "../base/simd";
 
-/** Queries whose scores are in memory together. */
-const BLOCK: i32 = 64;
+/** Queries whose scores are in memory together: whole panels. */
+const BLOCK: i32 = 60;
 
 /** Bytes of scratch for `findProbes`, with up to `most` lists. */
 export function probesScratchBytes(width: i32, most: i32): i32 {
   const columns = (most + TILE_COLUMNS - 1) & ~(TILE_COLUMNS - 1);
-  return (columns * (width + BLOCK + 1) + BLOCK * width + TILE_ROWS * TILE_COLUMNS) << 2;
+  return ((columns * (width + BLOCK + 1) + BLOCK * width) << 2) + TILE_BYTES;
 }
 
 /** probed [count, probes] (i32): the lists whose centroids are nearest to each query; of equally near ones the first. */
@@ -63,10 +65,11 @@ function scoreDirectly(row: usize, query: usize, centroids: usize, lists: i32, w
 
 /** Replaces floats by integers in the same order, up to the next four places; `without` (i32) is −1 where the least shall be. */
 function toOrderedIntegers(x: usize, without: usize, n: i32): void {
+  const least = hiddenInteger(i32.MIN_VALUE, n >> 31); // n is never negative
   for (const end = x + (<usize>n << 2); x < end; x += 16, without += 16) {
     const bits = v128.load(x);
     const ordered = v128.xor(bits, i32x4.shr_u(i32x4.shr_s(bits, 31), 1));
-    v128.store(x, v128.bitselect(i32x4.splat(i32.MIN_VALUE), ordered, v128.load(without)));
+    v128.store(x, v128.bitselect(least, ordered, v128.load(without)));
   }
 }
 

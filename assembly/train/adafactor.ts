@@ -5,7 +5,7 @@
  */
 import { scale_in_place } from "../ops/elementwise";
 import { sum_squares } from "./optimizer";
-import { loadPartial, madd, storePartial, sumLanes } from "../base/simd";
+import { hidden, loadPartial, madd, storePartial, sumLanes } from "../base/simd";
 
 /** ε1 of the paper, added to every squared gradient, and ε2, the least RMS that a parameter counts as having. */
 const EPSILON_1: f32 = 1e-30;
@@ -75,7 +75,7 @@ function stepSize(parameters: usize, n: i32, lr: f64, excess: f64): f64 {
 
 /** y += weight · (g² + ε1) over `n` floats; returns Σ (g² + ε1). */
 function addSquares(y: usize, g: usize, weight: f32, n: i32): f32 {
-  const w = f32x4.splat(weight), epsilon = f32x4.splat(EPSILON_1);
+  const w = f32x4.splat(weight), epsilon = hidden(EPSILON_1, n >> 31); // n is never negative
   let sum = f32x4.splat(0);
   const end = g + (<usize>(n & ~3) << 2);
   for (; g < end; g += 16, y += 16) {
@@ -85,8 +85,8 @@ function addSquares(y: usize, g: usize, weight: f32, n: i32): f32 {
     sum = f32x4.add(sum, square);
   }
   let total = sumLanes(sum);
-  for (const last = g + (<usize>(n & 3) << 2); g < last; g += 4, y += 4) {
-    const square = load<f32>(g) * load<f32>(g) + EPSILON_1;
+  for (const last = g + (<usize>(n & 3) << 2), least = f32x4.extract_lane(epsilon, 0); g < last; g += 4, y += 4) {
+    const square = load<f32>(g) * load<f32>(g) + least;
     store<f32>(y, load<f32>(y) + square * weight);
     total += square;
   }
@@ -95,7 +95,7 @@ function addSquares(y: usize, g: usize, weight: f32, n: i32): f32 {
 
 /** y = 1 / √x over `n` floats. */
 function inverseRoots(y: usize, x: usize, n: i32): void {
-  const one = f32x4.splat(1);
+  const one = hidden(1, n >> 31);
   const end = x + (<usize>(n & ~3) << 2);
   for (; x < end; x += 16, y += 16) v128.store(y, f32x4.div(one, f32x4.sqrt(v128.load(x))));
   const tail = n & 3;

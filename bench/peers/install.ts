@@ -8,7 +8,8 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { makeDirectory, writeFileAtomic } from "../../src/platform/files.ts";
+import { writeFileAtomic } from "../../src/platform/atomic-write.ts";
+import { makeDirectory } from "../../src/platform/directories.ts";
 import { blasFolder, peersFolder } from "../places.ts";
 import { isPython } from "./registry.ts";
 

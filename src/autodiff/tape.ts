@@ -13,17 +13,23 @@ import { gradient, requireTensors, type Tensor, tensor } from "./tensor.ts";
 
 /** One recorded op. Times in milliseconds; `backward` is missing for what is only noted, such as a memory lookup. */
 export interface TapeEntry {
+  /** Name of the op, such as `matmul`. */
   readonly op: string;
+  /** What it computed. */
   readonly outputs: readonly Tensor[];
   /** What `backward` gives gradients to. */
   readonly inputs: readonly Tensor[];
+  /** Adds to the gradients of `inputs`. */
   readonly backward: (() => void) | undefined;
+  /** Time of the forward pass. */
   readonly forwardMs: number;
+  /** Time of the backward pass, 0 until it has run. */
   backwardMs: number;
 }
 
 /** Thrown when a number that is not finite comes out of an op; names the first op that made one. */
 export class NotFiniteError extends InputError {
+  /** The class of the error, for whoever has only its text. */
   override readonly name = "NotFiniteError";
 }
 

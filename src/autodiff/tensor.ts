@@ -20,13 +20,17 @@ export class StaleTensorError extends Error {
   override name = "StaleTensorError";
 }
 
+/** An array of floats with a shape, in the memory of the kernels, and perhaps a gradient. */
 export class Tensor {
+  /** Extents, outermost first; [] for a single number. */
   readonly shape: readonly number[];
+  /** Numbers in it: the product of the extents. */
   readonly size: number;
   /** Whether gradients flow into this tensor: parameters, and everything computed from them. */
   requiresGrad = false;
   /** dLoss/dThis, of the same shape; made by `gradient` when backward first reaches it. */
   grad: Tensor | undefined;
+  /** Where its numbers are. */
   protected readonly address: number;
   private readonly life: Lifetime | number;
 
@@ -68,6 +72,7 @@ export class Tensor {
     return this;
   }
 
+  /** Sets every number to `value`. */
   fill(value: number): this {
     check("value", value, aNumber);
     heap.f32(this.ptr, this.size).fill(value);
@@ -145,6 +150,7 @@ export class PersistentTensor extends Tensor implements Releasable {
     if (grad instanceof PersistentTensor) grad.release();
   }
 
+  /** Releases it, at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.release();
   }

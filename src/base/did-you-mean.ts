@@ -12,16 +12,19 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   return ranked[0]?.candidate;
 }
 
-/** Insertions, deletions and replacements of one letter that turn `a` into `b` (Levenshtein). */
+/** Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`, one letter or two at a time (Damerau). */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j); // row[j]: from the first i letters of a to the first j of b
+  let before = row; // the same for one letter less
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
       const replace = row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replace, row[j] + 1, next[j - 1] + 1));
+      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const swap = isSwap ? before[j - 2] + 1 : Number.POSITIVE_INFINITY;
+      next.push(Math.min(replace, swap, row[j] + 1, next[j - 1] + 1));
     }
-    row = next;
+    [before, row] = [row, next];
   }
   return row[b.length];
 }

@@ -4,6 +4,14 @@
  * Its message is one sentence that names the file, key, tensor or shape at fault and says what would be right. The
  * command line prints that sentence alone, without a stack trace, and exits 1. Bugs of this program are plain Errors.
  */
+import { printable } from "./printable.ts";
+
 export class InputError extends Error {
+  /** The class of the error, for whoever has only its text. */
   override readonly name: string = "InputError";
+
+  /** The message may quote names of any origin: it is made one printable line. */
+  constructor(message: string) {
+    super(printable(message));
+  }
 }

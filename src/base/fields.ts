@@ -9,10 +9,14 @@ import { InputError } from "./errors.ts";
 import { show } from "./show.ts";
 
 /** A lower and an upper end. `min` and `max` belong to the range, `above` and `below` do not. */
-interface Range {
+export interface Range {
+  /** Least value. */
   min?: number;
+  /** Values lie above it. */
   above?: number;
+  /** Greatest value. */
   max?: number;
+  /** Values lie below it. */
   below?: number;
 }
 

@@ -37,6 +37,7 @@ export class Lifetime {
 
 /** What gives its memory back at `release()`. */
 export interface Releasable {
+  /** Gives its memory back; it must not be used afterwards. */
   release(): void;
 }
 

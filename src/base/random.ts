@@ -16,13 +16,17 @@ export const aRandomState: Kind = {
   accepts: (value) => isArrayOf(value, isWord) && (value as unknown[]).length === 4,
 };
 
+/** Random numbers that are the same on every machine for the same seed. */
 export class Random {
   private a = 0;
   private b = 0;
   private c = 0;
   private counter = 1;
 
-  /** @param seed a whole number from 0 on */
+  /**
+   * Starts the sequence of a seed.
+   * @param seed a whole number from 0 on
+   */
   constructor(seed: number) {
     check("seed", seed, aSeed);
     this.a = seed >>> 0;
@@ -38,6 +42,7 @@ export class Random {
     return random;
   }
 
+  /** Where the sequence is, to go on with it later. */
   state(): RandomState {
     return [this.a, this.b, this.c, this.counter];
   }

@@ -1,7 +1,6 @@
 /** `memorizing train`: trains a model on a directory of documents, or goes on with a run that was saved. */
 import process from "node:process";
-import { InputError } from "../base/errors.ts";
-import { documentsInDirectory, type TokenizedDocument, tokenizeDocuments } from "../data/corpus.ts";
+import { type Document, type TokenizedDocument, tokenizeDocuments } from "../data/corpus.ts";
 import { withLock } from "../platform/lock.ts";
 import { writeStalenessPage } from "../report/html/staleness-page.ts";
 import { ProgressLine, trainingLine, wholeNumber } from "../report/progress.ts";
@@ -12,9 +11,15 @@ import { runTraining } from "../train/run.ts";
 import type { StepMetrics } from "../train/trainer.ts";
 import { command } from "./arguments/command.ts";
 import { fieldOptions, flag, givenOf, integer, required, text, type Values } from "./arguments/options.ts";
+import { UsageError } from "./arguments/usage.ts";
+import { documentsAt, selectionOptions } from "./documents.ts";
 import { INTERRUPTED, interruptible } from "./interruption.ts";
 import { defaultMemorySizes } from "./memory-sizes.ts";
 import { configHelp, configOptions } from "./model-config.ts";
+import { runOutputs } from "./outputs/directories.ts";
+import { forceOption, Outputs } from "./outputs/outputs.ts";
+import { printJson, printLine } from "./printing.ts";
+import { summaries } from "./summaries.ts";
 import { startThreads, threadsOption } from "./threads.ts";
 import { beginRun, type Run, resumeRun } from "./training-start.ts";
 
@@ -22,9 +27,12 @@ const { warmupSteps, evaluateEvery, ...trainingOptions } = fieldOptions<Training
 
 const description = {
   name: "memorizing train",
-  summary: "trains a model on a directory of documents",
+  summary: summaries.train,
   options: {
-    data: required(text("DIR", "documents to learn from: every file is one, and every sub-directory")),
+    data: required(
+      text("DIR|FILE", "documents to learn from: every file of a directory is one, and every sub-directory"),
+    ),
+    ...selectionOptions,
     out: required(text("DIR", "where the model, checkpoints and metrics.jsonl go")),
     from: text(
       "DIR",
@@ -35,9 +43,10 @@ const description = {
     ...trainingOptions,
     warmup: warmupSteps,
     evalEvery: evaluateEvery,
-    evalData: text("DIR", "documents that --eval-every evaluates, without and with memory"),
+    evalData: text("DIR|FILE", "documents that --eval-every evaluates, without and with memory"),
     evalTokens: integer("tokens evaluated in each document, from its beginning; all unless given", 1, 2 ** 40),
     resume: flag("goes on with the run in --out; options that are not given stay as they were"),
+    force: forceOption,
     threads: threadsOption,
     json: flag("prints the result as JSON"),
   },
@@ -47,39 +56,55 @@ const description = {
 export const trainCommand = command(description, (values) => withLock(values.out, () => trainWith(values)));
 
 async function trainWith(values: Values<typeof description.options>): Promise<number> {
-  const { data, out, from, preset, config, set, tokenizer, evalData, evalTokens, resume, threads, json, ...rest } =
-    values;
-  const { warmup, evalEvery, ...plain } = rest;
+  const { data, include, exclude, out, from, preset, config, set, tokenizer, evalData, evalTokens, ...others } = values;
+  const { resume, force, threads, json, warmup, evalEvery, ...plain } = others;
   const options = givenOf({ ...plain, warmupSteps: warmup, evaluateEvery: evalEvery });
-  const run = (resume ? resumeRun : beginRun)({ data, out, from, preset, config, set, tokenizer }, options);
-  const evaluation = evaluationOf(run, evalData, evalTokens);
+  const progress = new ProgressLine(process.stderr);
+  const documentsIn = (path: string) => documentsAt([path], { include, exclude }, progress);
+  const documents = () => documentsIn(data);
+  const run = (resume ? resumeRun : beginRun)({ documents, out, from, preset, config, set, tokenizer }, options);
+  const evaluation = evaluationOf(run, evalData === undefined ? undefined : () => documentsIn(evalData), evalTokens);
+  const inputs = [data, evalData, config, tokenizer];
+  const outputs = new Outputs({ outputs: runOutputs(out), models: [from], inputs, force });
   await startThreads(threads);
-  const { last, interrupted } = await train(run, out, evaluation);
+  const { last, interrupted } = await train(run, out, evaluation, progress);
   const { step, options: final } = run.trainer;
-  if (final.stalenessEvery > 0) writeStalenessPage(`${out}/staleness.html`, out, readMetrics(out));
+  if (final.stalenessEvery > 0) {
+    outputs.check();
+    writeStalenessPage(`${out}/staleness.html`, out, readMetrics(out));
+  }
   const text = last === undefined ? `step ${step} of ${final.steps} is done already` : `checkpoint of step ${step}`;
-  process.stdout.write(json ? `${JSON.stringify({ directory: out, step, ...last })}\n` : `${out}: ${text}\n`);
+  if (json) printJson({ directory: out, step, ...last });
+  else printLine(`${out}: ${text}`);
   return interrupted ? INTERRUPTED : 0;
 }
 
 type Evaluation = EvaluateOptions & { readonly documents: readonly TokenizedDocument[] };
 
 /** What the run evaluates every so often; nothing unless it was asked to. */
-function evaluationOf({ trainer, tokenizer }: Run, data: string | undefined, maxTokens: number | undefined) {
+function evaluationOf(
+  { trainer, tokenizer }: Run,
+  data: (() => readonly Document[]) | undefined,
+  maxTokens: number | undefined,
+) {
   const evaluates = trainer.options.evaluateEvery > 0;
   if (evaluates !== (data !== undefined)) {
-    throw new InputError("--eval-every N and --eval-data DIR need each other; give both, or none");
+    throw new UsageError("--eval-every N and --eval-data DIR need each other; give both, or none");
   }
   if (data === undefined) return undefined;
-  const documents = tokenizeDocuments(documentsInDirectory(data), tokenizer);
+  const documents = tokenizeDocuments(data(), tokenizer);
   const memorySizes = defaultMemorySizes(trainer.model.config);
   return { documents, memorySizes, maxTokens, rows: trainer.options.batchSize };
 }
 
 /** Trains to the end or to Ctrl-C. Resolves to what the last step reported, if there was one. */
-async function train({ trainer, tokenizer, warning }: Run, directory: string, evaluation: Evaluation | undefined) {
+async function train(
+  { trainer, tokenizer, warning }: Run,
+  directory: string,
+  evaluation: Evaluation | undefined,
+  progress: ProgressLine,
+) {
   const { steps } = trainer.options;
-  const progress = new ProgressLine(process.stderr);
   if (warning !== undefined) progress.note(`warning: ${warning}`);
   progress.note(`${wholeNumber(trainer.model.parameters.count)} parameters, steps ${trainer.step} to ${steps}`);
   const warn = () => progress.note("finishing this step, then saving; Ctrl-C again ends at once and saves nothing");

@@ -37,6 +37,7 @@ export interface Batch {
   offsets: Int32Array;
 }
 
+/** How large a batch is. */
 export interface BatchShape {
   /** B */
   rows: number;
@@ -44,6 +45,7 @@ export interface BatchShape {
   segmentLength: number;
 }
 
+/** What `evaluationBatches` reads, and how. */
 export interface EvaluationOptions extends BatchShape {
   /** Tokens predicted in each document, from its beginning; all if absent. */
   maxTokens?: number;
@@ -56,8 +58,10 @@ const evaluationKinds: Kinds<EvaluationOptions> = {
 };
 
 /** Where a row is: its next segment begins with token `offset` of the document. */
-interface Place {
+export interface Place {
+  /** Number of the document. */
   document: number;
+  /** Place of the token in the document, from 0. */
   offset: number;
 }
 
@@ -140,6 +144,7 @@ export class TrainingBatches {
   private order: readonly number[] = [];
   private taken = 0;
 
+  /** Starts with the first epoch: the documents in an order that the seed decides. */
   constructor(documents: readonly TokenizedDocument[], options: BatchShape & { seed: number }) {
     check("documents", documents, someDocuments);
     checkOptions("the options of training batches", options, { ...shapeKinds, seed: aSeed });
@@ -152,12 +157,16 @@ export class TrainingBatches {
     this.epochStart = this.random.state();
   }
 
-  /** @throws InputError if no document has anything to predict */
+  /**
+   * Returns the next batch, of the next epoch when one is over.
+   * @throws InputError if no document has anything to predict
+   */
   next(): Batch {
     const tokensIn = (document: number) => tokensOf(this.documents[document]);
     return nextBatch(this.places, this.segmentLength, tokensIn, () => this.nextPlace());
   }
 
+  /** Returns the place in the data, to go on from there. */
   state(): TrainingBatchesState {
     return { documents: this.documents.length, random: this.epochStart, taken: this.taken, places: [...this.places] };
   }
@@ -175,6 +184,7 @@ export class TrainingBatches {
     this.places = [...state.places];
   }
 
+  /** Throws if the state is of other documents or rows. */
   private checkFits(state: TrainingBatchesState): void {
     const { length } = this.documents;
     if (state.documents !== length) {
@@ -191,12 +201,14 @@ export class TrainingBatches {
     }
   }
 
+  /** Shuffles the documents for another epoch. */
   private beginEpoch(): void {
     this.epochStart = this.random.state();
     this.order = permutation(this.documents.length, this.random);
     this.taken = 0;
   }
 
+  /** The next row's document, and where in it to begin. */
   private nextPlace(): Place {
     // Among twice as many as there are is a whole epoch, wherever the current one stands.
     for (let tries = 0; tries < 2 * this.documents.length; tries++) {

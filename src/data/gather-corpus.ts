@@ -7,7 +7,9 @@
 
 import { murmur3 } from "../base/digest.ts";
 import { InputError } from "../base/errors.ts";
-import { listDirectory, writeFileAtomic } from "../platform/files.ts";
+import { writeFileAtomic } from "../platform/atomic-write.ts";
+import { listDirectory } from "../platform/files.ts";
+import { pathText } from "../platform/path-bytes.ts";
 import { readTextFile } from "./text-file.ts";
 
 export interface SourceKind {
@@ -110,7 +112,7 @@ function sourcesBelow(root: string, kind: SourceKind): SourceText[] {
   }
   return [...folders].map(([name, paths]) => {
     return {
-      name: `${name}${endingOf(paths[0])}`,
+      name: pathText(`${name}${endingOf(paths[0])}`),
       text: paths.map((path) => readTextFile(`${root}/${path}`)).join(""),
     };
   });

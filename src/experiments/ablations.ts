@@ -3,13 +3,13 @@ import type { ModelConfig } from "../model/config.ts";
 import type { Finding, ReportTable } from "../report/experiment-report.ts";
 import type { TrainingOptions } from "../train/options.ts";
 import type { Cell, Experiment } from "./lab/experiment.ts";
-import { measureSteering, steeringTable } from "./lab/gates-and-scales.ts";
+import { gatesTable, measureScales } from "./lab/gates-and-scales.ts";
 import { EVAL_TOKENS, MEMORY, names, withMemory, withXl, xl } from "./lab/recipe.ts";
 import { percentText, perplexityTable, perplexityText, UNKNOWN } from "./lab/reporting.ts";
 import type { Results } from "./lab/results.ts";
 
-const base: Cell = { ...withXl(withMemory(MEMORY)), measure: measureSteering };
-const gate: Cell = { ...withXl(withMemory(MEMORY, "gate")), measure: measureSteering };
+const base: Cell = { ...withXl(withMemory(MEMORY)), measure: measureScales };
+const gate: Cell = { ...withXl(withMemory(MEMORY, "gate")), measure: measureScales };
 
 /** `cell` with some keys of its configuration or its training replaced. */
 function vary(
@@ -132,7 +132,7 @@ export const ablations: Experiment = {
     parts: [
       perplexityTable("One thing changed", results, varied, base.name),
       perplexityTable("Seeds", results, seeds, xl.name),
-      ...results.corpora.map((corpus) => steeringTable(results, corpus, [base, ...gated])),
+      ...results.corpora.map((corpus) => gatesTable(results, corpus, [base, ...gated])),
       ...results.corpora.map((corpus) => searchTable(results, corpus)),
       ...results.corpora.map((corpus) => changesChart(results, corpus)),
       ...results.corpora.map((corpus) => recallChart(results, corpus)),

@@ -4,10 +4,10 @@ import type { Bar } from "../report/html/chart.ts";
 import { mixture } from "./copying/interpolation.ts";
 import { knnLm } from "./copying/knn-lm.ts";
 import { neuralCache } from "./copying/neural-cache.ts";
-import type { Cell, Experiment, Measurements, TrainedCell } from "./lab/experiment.ts";
+import type { Cell, Experiment, TrainedCell } from "./lab/experiment.ts";
 import { EVAL_TOKENS, MEMORY, names, plain, withMemory, withXl, xl } from "./lab/recipe.ts";
 import { percentText, perplexityText, UNKNOWN } from "./lab/reporting.ts";
-import type { Results } from "./lab/results.ts";
+import type { Measurements, Results } from "./lab/results.ts";
 
 /** By the prefix of their numbers in a result. The cache sees as far back as the memory. */
 const methods = { cache: neuralCache(MEMORY), knn: knnLm };

@@ -2,11 +2,11 @@
 import type { Finding, ReportTable } from "../report/experiment-report.ts";
 import { wholeNumber } from "../report/progress.ts";
 import { evaluate, type TokenLoss } from "../train/evaluate.ts";
-import type { Cell, Experiment, Measurements, TrainedCell } from "./lab/experiment.ts";
+import type { Cell, Experiment, TrainedCell } from "./lab/experiment.ts";
 import { rowsFor } from "./lab/measure-cell.ts";
 import { MEMORY, names, withMemory, withXl } from "./lab/recipe.ts";
 import { drawn, lineOf, perplexityText, sizeTable, UNKNOWN } from "./lab/reporting.ts";
-import type { Results } from "./lab/results.ts";
+import type { Measurements, Results } from "./lab/results.ts";
 
 /** M in evaluation: every doubling. */
 const GROWN = [512, 1024, 2048, 4096, 8192, 16384, 32768];

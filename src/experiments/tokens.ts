@@ -9,10 +9,10 @@ import { inspectionTables } from "../report/inspection-table.ts";
 import { wholeNumber } from "../report/progress.ts";
 import { wordsOfTokens } from "../text/words.ts";
 import type { ExperimentCorpus } from "./lab/corpus.ts";
-import type { Experiment, Measurements, TrainedCell } from "./lab/experiment.ts";
+import type { Experiment, TrainedCell } from "./lab/experiment.ts";
 import { MEMORY, names, withMemory, withXl } from "./lab/recipe.ts";
 import { UNKNOWN } from "./lab/reporting.ts";
-import type { Results } from "./lab/results.ts";
+import type { Measurements, Results } from "./lab/results.ts";
 
 /** Tokens in the list of those that gained most. */
 const MOST_GAINED = 12;

@@ -23,25 +23,35 @@ import {
 } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { quote } from "./json-scanner.ts";
+import { refuseMistakenFile } from "./mistaken-file.ts";
 import { type HeaderEntry, parseHeader } from "./safetensors-header.ts";
 
 /** How each dtype is held. F16 stays as its bits; asFloats of wasm/half.ts makes numbers of them. */
-interface Arrays {
+export interface Arrays {
+  /** 32-bit floats. */
   F32: Float32Array;
+  /** 16-bit floats, as their bits. */
   F16: Uint16Array;
+  /** 32-bit integers. */
   I32: Int32Array;
+  /** 32-bit integers without a sign. */
   U32: Uint32Array;
+  /** 64-bit integers. */
   I64: BigInt64Array;
+  /** Bytes. */
   U8: Uint8Array;
 }
 
+/** A tensor as a file has it: its kind of number, its shape, and the numbers in row-major order. */
 export type StoredTensor = {
   [D in keyof Arrays]: { dtype: D; shape: readonly number[]; data: Arrays[D] };
 }[keyof Arrays];
 
+/** What a safetensors file holds. */
 export interface SafetensorsFile {
   /** In the order of the header. */
   tensors: Map<string, StoredTensor>;
+  /** Texts by name, which the format leaves to the writer. */
   metadata: Record<string, string>;
 }
 
@@ -57,6 +67,10 @@ const arraysOf = {
   I64: BigInt64Array,
   U8: Uint8Array,
 } as const;
+
+/** Of a header only as much is looked at to tell that it is none. */
+const LOOKED_AT = 4096;
+
 const bytesPerElement: Readonly<Record<keyof Arrays, number>> = { F32: 4, F16: 2, I32: 4, U32: 4, I64: 8, U8: 1 };
 
 /**
@@ -66,7 +80,7 @@ const bytesPerElement: Readonly<Record<keyof Arrays, number>> = { F32: 4, F16: 2
 export function readSafetensors(bytes: Uint8Array, source: string): SafetensorsFile {
   check("bytes", bytes, aByteArray);
   check("source", source, aText);
-  const headerEnd = LENGTH_BYTES + headerLength(bytes, source);
+  const headerEnd = LENGTH_BYTES + requireSafetensors(bytes, bytes.length, source);
   const { entries, metadata } = parseHeader(decodeText(bytes.subarray(LENGTH_BYTES, headerEnd), source), source);
   const body = bytes.subarray(headerEnd);
   checkLayout(entries, body.length, source);
@@ -137,16 +151,27 @@ export function floatTensor(shape: readonly number[], data: Arrays["F32"] | Arra
   return data instanceof Float32Array ? { dtype: "F32", shape, data } : { dtype: "F16", shape, data };
 }
 
-function headerLength(bytes: Uint8Array, source: string): number {
-  const available = bytes.length - LENGTH_BYTES;
-  if (available < 2) throw new InputError(`${source}: not a safetensors file: it has only ${bytes.length} bytes`);
-  const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
-  if (length > LONGEST_HEADER || length > available) {
+/**
+ * Refuses what cannot be a safetensors file of `size` bytes, Infinity if that is not known, by its first bytes. Returns the
+ * length of its header.
+ */
+export function requireSafetensors(beginning: Uint8Array, size: number, source: string): number {
+  const available = size - LENGTH_BYTES;
+  const complete = beginning.length >= LENGTH_BYTES + 2;
+  const length = complete ? new DataView(beginning.buffer, beginning.byteOffset).getBigUint64(0, true) : 0n;
+  const end = LENGTH_BYTES + Math.min(Number(length), LOOKED_AT);
+  const piece = new TextDecoder("utf-8", { ignoreBOM: true }).decode(beginning.subarray(LENGTH_BYTES, end));
+  const fits = length <= LONGEST_HEADER && length <= available;
+  if (fits && /^[ \n\r\t]*\{/.test(piece)) return Number(length);
+  refuseMistakenFile(beginning, source, "a safetensors file");
+  if (!complete) throw new InputError(`${source}: not a safetensors file: it has only ${beginning.length} bytes`);
+  if (!fits) {
     const limit = Math.min(available, LONGEST_HEADER);
     throw new InputError(
       `${source}: not a safetensors file, or truncated: its header would be ${length} bytes, at most ${limit} are possible`,
     );
   }
+  parseHeader(piece, source); // says what stands there instead
   return Number(length);
 }
 

@@ -8,12 +8,14 @@ import { asFloats, firstNotFinite, type StoredNumbers } from "../wasm/half.ts";
 import { quote } from "./json-scanner.ts";
 import type { StoredTensor } from "./safetensors.ts";
 
+/** Takes tensors out of a file by name and shape, and refuses what does not fit. */
 export class TensorReader {
   /** The file, as messages name it. */
   readonly source: string;
   private readonly tensors: ReadonlyMap<string, StoredTensor>;
   private readonly taken = new Set<string>();
 
+  /** Reads `tensors`, which messages call `source`. */
   constructor(tensors: ReadonlyMap<string, StoredTensor>, source: string) {
     this.tensors = tensors;
     this.source = source;
@@ -60,6 +62,7 @@ export class TensorReader {
     }
   }
 
+  /** Takes a tensor once, if it has the shape. */
   private take(name: string, shape: readonly number[]): StoredTensor {
     const tensor = this.tensors.get(name);
     if (tensor === undefined) {
@@ -74,11 +77,13 @@ export class TensorReader {
     return tensor;
   }
 
+  /** Refuses a number that is not from 0 to `most`. */
   private checkRange(name: string, number: number, most: number): void {
     if (number >= 0 && number <= most) return;
     throw new InputError(`${this.source}: tensor ${quote(name)} holds ${number}, which is not from 0 to ${most}`);
   }
 
+  /** Refuses a tensor of another kind of number. */
   private refuseDtype(name: string, { dtype }: StoredTensor, wanted: string): never {
     throw new InputError(`${this.source}: tensor ${quote(name)} has dtype ${dtype}, it should be ${wanted}`);
   }

@@ -3,8 +3,6 @@
  * and for each token it is noted how well it was predicted and what was retrieved for it. What the numbers add up to is in
  * inspection-summary.ts.
  */
-import { crossEntropy } from "../autodiff/ops/loss.ts";
-import { noGrad, step } from "../autodiff/tape.ts";
 import { breathe } from "../base/breathe.ts";
 import {
   aFunction,
@@ -21,8 +19,9 @@ import { InputError } from "../base/errors.ts";
 import { allOrNothing } from "../base/lifetime.ts";
 import { type MemorySnapshot, requireModel, requireTokens, restoreSnapshot } from "../memory/snapshot.ts";
 import { requireSnapshot } from "../memory/snapshot-check.ts";
-import type { SourceTable } from "../memory/sources.ts";
+import type { SourceTable } from "../memory/source-table.ts";
 import { fingerprint } from "../model/fingerprint.ts";
+import { targetLosses } from "../model/losses.ts";
 import { aMemorySize, type ModelState } from "../model/state.ts";
 import { requireVocabulary, type Transformer } from "../model/transformer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
@@ -33,11 +32,13 @@ import type { RetrievedPairs } from "./retrieved-pairs.ts";
 export interface Inspection {
   /** The document's name, and its tokens [n]. */
   readonly name: string;
+  /** Its tokens, [n]. */
   readonly ids: Int32Array;
   /** M of the memory that was inspected. */
   readonly memorySize: number;
   /** −ln p(token) with memory and without, [n]. */
   readonly nats: Float32Array;
+  /** −ln p(token) without memory, [n]. */
   readonly natsWithout: Float32Array;
   /** All heads that have a memory, layer by layer. */
   readonly heads: readonly MemoryHead[];
@@ -54,6 +55,7 @@ export interface Inspection {
   readonly received: Float64Array;
 }
 
+/** How a document is inspected. */
 export interface InspectOptions {
   /** The document's name, none unless given. */
   readonly name?: string;
@@ -75,7 +77,10 @@ const inspectKinds: Kinds<InspectOptions> = {
   onProgress: optional(aFunction),
 };
 
-/** @throws InputError if the model has no memory, the document nothing to predict, or another model made what is known */
+/**
+ * Reads `ids` with memory and without, and notes what each prediction retrieved and what that helped.
+ * @throws InputError if the model has no memory, the document nothing to predict, or another model made what is known
+ */
 export async function inspect(
   model: Transformer,
   tokenizer: Tokenizer,
@@ -126,11 +131,7 @@ async function predict(
     const end = Math.min(at + state.room, ids.length - 1);
     const input = { ids: ids.subarray(at, end), observe: watch?.segmentFrom(at) };
     const targets = ids.subarray(at + 1, end + 1);
-    const losses = () => crossEntropy(model.forward(input, state), targets).nats.toArray();
-    nats.set(
-      step(() => noGrad(losses)),
-      at + 1,
-    );
+    nats.set(targetLosses(model, input, targets, state), at + 1);
     at = end;
     onProgress(at);
     await breathe();

@@ -22,19 +22,25 @@ import { RetrievedPairs } from "./retrieved-pairs.ts";
 
 /** Predictions that have something in common. */
 export interface TokenGroup {
+  /** What they have in common, such as a kind of word. */
   readonly name: string;
+  /** Predictions in the group. */
   readonly tokens: number;
   /** Mean −ln p with memory and without. */
   readonly nats: number;
+  /** Mean −ln p without memory. */
   readonly natsWithout: number;
 }
 
+/** How much of what was retrieved came from one document. */
 export interface DocumentShare {
+  /** Name of the document. */
   readonly document: string;
   /** Its part of the weight of all that was retrieved, 0 to 1. */
   readonly share: number;
 }
 
+/** Sums over an inspection: which tokens gained, and from where. */
 export interface InspectionSummary {
   /** All predictions. */
   readonly all: TokenGroup;
@@ -97,6 +103,7 @@ const OCCURRENCES: readonly Range[] = [
 const DISTANCES: readonly Range[] = Array.from({ length: 25 }, (_, power) => [2 ** power, 2 ** (power + 1) - 1]);
 
 /**
+ * Sums an inspection up.
  * @param words of each token the word that it belongs to, see text/words.ts
  * @param gained how many tokens `mostGained` has at most
  */

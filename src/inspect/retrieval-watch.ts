@@ -2,16 +2,20 @@
  * Writes down what the memory layers retrieve while a document is read: the observer behind inspect.ts. It turns slots of
  * a ring, which are used again and again, into places in the document.
  */
-import type { SourceLog, SourceTable } from "../memory/sources.ts";
+import type { SourceTable } from "../memory/source-table.ts";
+import type { SourceLog } from "../memory/sources.ts";
+import type { SegmentInput } from "../model/segment.ts";
 import type { ModelState } from "../model/state.ts";
-import type { SegmentInput, Transformer } from "../model/transformer.ts";
+import type { Transformer } from "../model/transformer.ts";
 import type { Retrieval } from "../nn/self-attention.ts";
 import { heap } from "../wasm/runtime.ts";
 import { RetrievedPairs } from "./retrieved-pairs.ts";
 
 /** A head that has a memory. */
 export interface MemoryHead {
+  /** Number of the layer, from 0. */
   readonly layer: number;
+  /** Number of the head, from 0. */
   readonly head: number;
 }
 

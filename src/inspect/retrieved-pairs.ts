@@ -17,6 +17,7 @@ export interface RetrievedPair {
   readonly share: number;
 }
 
+/** The pairs that were retrieved for each token of an inspection, those with the largest shares. */
 export class RetrievedPairs {
   /** Pairs kept for each token. */
   readonly top: number;
@@ -66,6 +67,7 @@ export class RetrievedPairs {
     return this.counts[of] === 0 ? undefined : this.at(of * this.top);
   }
 
+  /** The pair at a place of the columns. */
   private at(place: number): RetrievedPair {
     return {
       head: this.heads[place],

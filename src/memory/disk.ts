@@ -1,7 +1,8 @@
 /** Memories on disk: what memory-file.ts makes of them, written beside and renamed, so that a file is never half new. */
 import { aPath, check } from "../base/check.ts";
-import { readFile, writeFileAtomic } from "../platform/files.ts";
-import { decodeMemory, encodeMemory } from "./memory-file.ts";
+import { writeFileAtomic } from "../platform/atomic-write.ts";
+import { readFile } from "../platform/read-file.ts";
+import { decodeMemory, encodeMemory, requireMemoryFile } from "./memory-file.ts";
 import type { MemorySnapshot } from "./snapshot.ts";
 
 /**
@@ -13,8 +14,12 @@ export function writeMemory(path: string, snapshot: MemorySnapshot): void {
   writeFileAtomic(path, encodeMemory(snapshot));
 }
 
-/** @throws InputError if the file is missing, truncated or altered, or is not a memory's */
+/**
+ * Reads a memory from its file.
+ * @throws InputError if the file is missing, truncated or altered, or is not a memory's
+ */
 export function readMemory(path: string): MemorySnapshot {
   check("path", path, aPath);
-  return decodeMemory(readFile(path), path);
+  const look = (beginning: Uint8Array, size = Number.POSITIVE_INFINITY) => requireMemoryFile(beginning, size, path);
+  return decodeMemory(readFile(path, Infinity, { check: look }), path);
 }

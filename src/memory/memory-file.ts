@@ -12,11 +12,17 @@ import { InputError } from "../base/errors.ts";
 import { type Field, integer, parseFields } from "../base/fields.ts";
 import { parseJson } from "../formats/json.ts";
 import { quote } from "../formats/json-scanner.ts";
-import { floatTensor, readSafetensors, type StoredTensor, writeSafetensors } from "../formats/safetensors.ts";
+import {
+  floatTensor,
+  readSafetensors,
+  requireSafetensors,
+  type StoredTensor,
+  writeSafetensors,
+} from "../formats/safetensors.ts";
 import { TensorReader } from "../formats/tensor-reader.ts";
 import type { MemorySnapshot } from "./snapshot.ts";
-import { FINGERPRINT, MOST_APPENDED, MOST_LAYER, MOST_PAIRS, requireOrder, requireSnapshot } from "./snapshot-check.ts";
-import { type SourceTable, sourceFields } from "./sources.ts";
+import { FINGERPRINT, MOST_APPENDED, MOST_LAYER, MOST_PAIRS, requireSnapshot } from "./snapshot-check.ts";
+import { requireOrder, type SourceTable, sourceFields } from "./source-table.ts";
 
 const FORMAT = "memorizing-memory";
 const VERSION = "1";
@@ -91,9 +97,29 @@ export function decodeMemory(bytes: Uint8Array, name: string): MemorySnapshot {
   return { ...shape, name, model: metadata.model, layers, sources };
 }
 
+/**
+ * Refuses what cannot be the file of a memory, `size` bytes long, Infinity if that is not known, by its first bytes.
+ * @throws InputError
+ */
+export function requireMemoryFile(beginning: Uint8Array, size: number, name: string): void {
+  requireSafetensors(beginning, size, name);
+  if (!new TextDecoder("latin1").decode(beginning).includes(FORMAT)) throw noMemory(name);
+}
+
+function noMemory(name: string): InputError {
+  return new InputError(`${name} is not a memory's file, as "memorizing read" writes them`);
+}
+
+/** Whether the first bytes of a file, a hundred of them, are those of a memory's. */
+export function beginsAsMemory(bytes: Uint8Array): boolean {
+  const text = new TextDecoder().decode(bytes.subarray(8));
+  const rest = text.slice(BEGINNING.length + CHECKSUM_DIGITS);
+  return text.startsWith(BEGINNING) && rest.startsWith(`","format":"${FORMAT}"`);
+}
+
 function checkFile(bytes: Uint8Array, metadata: Record<string, string>, name: string): void {
   const { format, version, checksum, model } = metadata;
-  if (format !== FORMAT) throw new InputError(`${name} is not a memory's file, as "memorizing read" writes them`);
+  if (format !== FORMAT) throw noMemory(name);
   if (version !== VERSION) {
     throw new InputError(
       `${name} has version ${quote(String(version))} of its format, but only version ${VERSION} can be read`,

@@ -4,31 +4,28 @@
  * It keeps, for each row of the batch and each head, the last M (key, value) pairs of that row's document. No gradient ever
  * flows into it. How pairs are stored is ring.ts's matter, how they are found that of key-index.ts and its kinds.
  */
-import type { Neighbours } from "../autodiff/ops/retrieval.ts";
+import type { Neighbours } from "../autodiff/ops/retrieved.ts";
 import { note } from "../autodiff/tape.ts";
 import { requireTensors, stepIntegers, stepZeros, type Tensor } from "../autodiff/tensor.ts";
 import { check, type Kind, whole, withDefaults } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { allOrNothing, Lifetime } from "../base/lifetime.ts";
-import type { StoredNumbers } from "../wasm/half.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
 import { requireRoom } from "./bytes.ts";
-import { type MemoryOptions, type MemoryShape, memoryDefaults, type SearchOptions } from "./options.ts";
+import { requireContents } from "./contents-check.ts";
+import {
+  type MemoryContents,
+  type MemoryOptions,
+  type MemoryShape,
+  memoryDefaults,
+  type SearchOptions,
+} from "./options.ts";
 import { pairInSlot, Ring } from "./ring.ts";
 import { bucketedIndex } from "./search/bucketed.ts";
 import { exactIndex } from "./search/exact.ts";
 import { invertedIndex } from "./search/inverted.ts";
 import type { FallbackCount, KeyIndex } from "./search/key-index.ts";
 import { quantisedIndex } from "./search/quantised.ts";
-import { requireContents } from "./snapshot-check.ts";
-
-export type { MemoryDtype, MemoryOptions, MemoryShape, SearchOptions } from "./options.ts";
-
-/** What a row remembers, [H, length, D] each, oldest first, as it is stored: floats, or the bits of halves. */
-export interface MemoryContents {
-  readonly keys: StoredNumbers;
-  readonly values: StoredNumbers;
-}
 
 const aCount = whole(0, 2 ** 31);
 const aTopk = whole(1, 2 ** 16);
@@ -62,11 +59,15 @@ interface Parts {
   readonly oracle: KeyIndex;
 }
 
+/** The memory of one layer: keys and values of each row and head, first in, first out, and a search among them. */
 export class KvMemory {
   private readonly parts: Parts;
   private readonly life = new Lifetime("this memory");
 
-  /** @throws InputError if it cannot fit into what is left of the WebAssembly memory; `memoryBytes` tells what it takes */
+  /**
+   * Makes an empty memory.
+   * @throws InputError if it cannot fit into what is left of the WebAssembly memory; `memoryBytes` tells what it takes
+   */
   constructor(shape: MemoryShape, options: Partial<MemoryOptions> = {}) {
     requireRoom(shape, options);
     const chosen = withDefaults(memoryDefaults, options);
@@ -76,11 +77,13 @@ export class KvMemory {
     });
   }
 
+  /** Where the pairs are. */
   private get ring(): Ring {
     this.life.require();
     return this.parts.ring;
   }
 
+  /** How they are found. */
   private get index(): KeyIndex {
     this.life.require();
     return this.parts.index;
@@ -164,18 +167,20 @@ export class KvMemory {
 
   /**
    * For every query [B, T, H·D] and head, the `topk` stored keys of the same row and head with the largest inner product, or
-   * all of them where fewer are stored; of equal ones the older first. Good until the step ends.
+   * all of them where fewer are stored; of equal ones the older first. Row b looks only at its reach[b] newest pairs, at all
+   * of them by default. Good until the step ends.
    */
-  lookup(queries: Tensor, topk: number): Neighbours {
-    return this.search(this.index, queries, topk);
+  lookup(queries: Tensor, topk: number, reach?: ArrayLike<number>): Neighbours {
+    return this.search(this.index, queries, topk, reach);
   }
 
   /** What `lookup` would return if the search were exact. */
-  lookupExactly(queries: Tensor, topk: number): Neighbours {
-    return this.search(this.parts.oracle, queries, topk);
+  lookupExactly(queries: Tensor, topk: number, reach?: ArrayLike<number>): Neighbours {
+    return this.search(this.parts.oracle, queries, topk, reach);
   }
 
-  private search(index: KeyIndex, queries: Tensor, topk: number): Neighbours {
+  /** Looks `queries` up in an index. */
+  private search(index: KeyIndex, queries: Tensor, topk: number, reach?: ArrayLike<number>): Neighbours {
     const { rows, heads, width, capacity, half, keys, values } = this.ring;
     requireTensors({ queries });
     check("topk", topk, aTopk);
@@ -185,9 +190,10 @@ export class KvMemory {
     }
     const scores = stepZeros([rows, segment, heads, topk]); // beyond what is stored they stay 0
     const slots = stepIntegers(new Int32Array(scores.size));
-    index.search({ scores: scores.ptr, slots, queries, topk });
+    index.search({ scores: scores.ptr, slots, queries, topk, reach });
     note("memory lookup", [scores]);
-    const counts = Int32Array.from({ length: rows }, (_, row) => Math.min(topk, this.length(row)));
+    const visible = (row: number) => Math.min(this.length(row), reach?.[row] ?? this.size);
+    const counts = Int32Array.from({ length: rows }, (_, row) => Math.min(topk, visible(row)));
     return { scores, slots, counts, topk, keys, values, capacity, half };
   }
 
@@ -213,17 +219,22 @@ export class KvMemory {
     this.index.appended(row, this.length(row));
   }
 
+  /** Refuses a row that there is not. */
   private requireRow(row: number): void {
     const { rows } = this.ring;
     if (!(Number.isInteger(row) && row >= 0 && row < rows)) check("row", row, whole(0, rows - 1));
   }
 
+  /** Refuses a slot that there is not. */
   private requireSlot(slot: number): void {
     const { capacity } = this.ring;
     if (!(Number.isInteger(slot) && slot >= 0 && slot < capacity)) check("slot", slot, whole(0, capacity - 1));
   }
 
-  /** @throws InputError if that is no address of finite [count, H, D] floats */
+  /**
+   * Refuses numbers that no file could hold.
+   * @throws InputError if that is no address of finite [count, H, D] floats
+   */
   private requireFinite(name: string, address: number, count: number): void {
     const floats = count * this.heads * this.width;
     check(name, address, addressOf(floats));
@@ -240,6 +251,7 @@ export class KvMemory {
     });
   }
 
+  /** Releases it, at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.release();
   }

@@ -104,8 +104,9 @@ export class Ring {
     return (this.written[row] - count) % this.capacity;
   }
 
-  span(row: number): Span {
-    const length = this.length(row);
+  /** Where the `most` newest pairs of `row` lie; all that are visible by default. */
+  span(row: number, most = this.size): Span {
+    const length = Math.min(this.length(row), most);
     const begin = (this.written[row] - length) % this.capacity;
     const older = Math.min(length, this.capacity - begin);
     return { begin, older, newer: length - older };

@@ -1,39 +1,40 @@
 /**
- * What a snapshot must be so that a file can keep it and give it back. It is asked wherever a snapshot comes in, be it from a
+ * What a snapshot is, and must be so that a file can keep it and give it back. It is asked wherever a snapshot comes in, be it from a
  * program or on the way into a file: so nothing is written that the reader of memory-file.ts would refuse.
  */
-import {
-  aName,
-  aText,
-  check,
-  checkOptions,
-  either,
-  instance,
-  type Kind,
-  type Kinds,
-  listOf,
-  optional,
-  someObject,
-  whole,
-} from "../base/check.ts";
+import { aText, check, checkOptions, type Kind, type Kinds, optional, someObject, whole } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
-import { firstNotFinite } from "../wasm/half.ts";
-import type { MemoryContents } from "./memory.ts";
-import { aHeadCount, aSize, aWidth } from "./options.ts";
-import type { MemorySnapshot } from "./snapshot.ts";
-import { type SourceTable, sourceFields } from "./sources.ts";
+import { requireContents } from "./contents-check.ts";
+import { aHeadCount, aSize, aWidth, type MemoryContents } from "./options.ts";
+import { requireSources, type SourceTable } from "./source-table.ts";
+
+/** A copy of what one row remembers, apart from any model. */
+export interface MemorySnapshot {
+  /** What messages call it: the path of its file, if it comes from one. */
+  readonly name: string;
+  /** Fingerprint of the model that made the pairs; none if they have another origin. */
+  readonly model: string | undefined;
+  /** H */
+  readonly heads: number;
+  /** D */
+  readonly width: number;
+  /** M, the size of the memory that the pairs were taken from; it limits nothing. */
+  readonly size: number;
+  /** n, pairs of each layer and head. */
+  readonly length: number;
+  /** Pairs that were ever remembered, those that fell out included. */
+  readonly appended: number;
+  /** What each memory layer holds, by its number. */
+  readonly layers: ReadonlyMap<number, MemoryContents>;
+  /** Where the pairs come from, if that was noted. */
+  readonly sources: SourceTable | undefined;
+}
 
 export const MOST_PAIRS = 2 ** 31;
 export const MOST_APPENDED = 2 ** 48;
 export const MOST_LAYER = 2 ** 16;
 /** The fingerprint of a model. */
 export const FINGERPRINT = /^\w{1,64}$/;
-
-const storedNumbers = either(
-  instance(Float32Array, "a Float32Array"),
-  instance(Uint16Array, "a Uint16Array of halves"),
-);
-const contentsKinds: Kinds<MemoryContents> = { keys: storedNumbers, values: storedNumbers };
 
 const aModel: Kind = {
   what: "the fingerprint of a model, 1 to 64 letters and digits",
@@ -44,16 +45,6 @@ const layersKind: Kind = {
   what: `a Map from layers, whole numbers from 0 to ${MOST_LAYER}, to what they remember`,
   accepts: (value) => value instanceof Map && [...value.keys()].every(aLayer.accepts),
 };
-
-const column = instance(Int32Array, "an Int32Array");
-const columnKinds: Kinds<SourceTable["columns"]> = {
-  document: column,
-  index: column,
-  token: column,
-  begin: column,
-  end: column,
-};
-const sourcesKinds: Kinds<SourceTable> = { documents: listOf(aName), columns: someObject };
 
 const snapshotKinds: Kinds<MemorySnapshot> = {
   name: aText,
@@ -79,48 +70,4 @@ export function requireSnapshot(snapshot: MemorySnapshot): void {
     throw new InputError(`layers: layer ${layer} has ${found} pairs; the snapshot must have its length, ${length}`);
   }
   if (sources !== undefined) requireSources(sources, length);
-}
-
-/** @throws InputError if these are not whole pairs of so many heads and floats, or not finite */
-export function requireContents(contents: MemoryContents, heads: number, width: number): void {
-  checkOptions("the contents of a memory", contents, contentsKinds);
-  const { keys, values } = contents;
-  if (keys.length % (heads * width) !== 0) {
-    throw new InputError(
-      `keys: got ${keys.length} numbers; they must be whole pairs of ${heads} heads of width ${width}`,
-    );
-  }
-  if (values.length !== keys.length) {
-    throw new InputError(`values: got ${values.length} numbers; they must be as many as the keys, ${keys.length}`);
-  }
-  for (const [name, numbers] of Object.entries({ keys, values })) {
-    const place = firstNotFinite(numbers);
-    if (place >= 0) throw new InputError(`${name}: number ${place} is not finite, which no memory's file can hold`);
-  }
-}
-
-/** @throws InputError if these are not the sources of `length` pairs, in order */
-export function requireSources(sources: SourceTable, length: number): void {
-  checkOptions("sources", sources, sourcesKinds);
-  const { documents, columns } = sources;
-  checkOptions("columns of the sources", columns, columnKinds);
-  for (const field of sourceFields) {
-    const numbers = columns[field];
-    if (numbers.length !== length) {
-      throw new InputError(
-        `${field} of the sources: got ${numbers.length} numbers; there must be one for each of ${length} pairs`,
-      );
-    }
-    const most = field === "document" ? documents.length - 1 : 2 ** 31 - 1;
-    const outside = numbers.find((number) => number < 0 || number > most);
-    if (outside !== undefined)
-      throw new InputError(`${field} of the sources: got ${outside}; it must be from 0 to ${most}`);
-  }
-  requireOrder(columns, "sources");
-}
-
-/** Documents must come one after the other, and no token's text end before it begins. */
-export function requireOrder({ document, begin, end }: SourceTable["columns"], name: string): void {
-  const place = document.findIndex((number, n) => number < (document[n - 1] ?? 0) || end[n] < begin[n]);
-  if (place >= 0) throw new InputError(`${name}: the source of pair ${place} cannot come after the one before it`);
 }

@@ -5,29 +5,12 @@
 import { check, type Kind } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { asFloats, type StoredNumbers } from "../wasm/half.ts";
-import type { KvMemory, MemoryContents } from "./memory.ts";
-import { aSize } from "./options.ts";
-import { requireSnapshot } from "./snapshot-check.ts";
-import { joinSources, newestSources, type SourceLog, type SourceTable } from "./sources.ts";
+import type { KvMemory } from "./memory.ts";
+import { aSize, type MemoryContents } from "./options.ts";
+import { type MemorySnapshot, requireSnapshot } from "./snapshot-check.ts";
+import { joinSources, newestSources, type SourceLog } from "./sources.ts";
 
-export interface MemorySnapshot {
-  /** What messages call it: the path of its file, if it comes from one. */
-  readonly name: string;
-  /** Fingerprint of the model that made the pairs; none if they have another origin. */
-  readonly model: string | undefined;
-  /** H */
-  readonly heads: number;
-  /** D */
-  readonly width: number;
-  /** M, the size of the memory that the pairs were taken from; it limits nothing. */
-  readonly size: number;
-  /** n, pairs of each layer and head. */
-  readonly length: number;
-  /** Pairs that were ever remembered, those that fell out included. */
-  readonly appended: number;
-  readonly layers: ReadonlyMap<number, MemoryContents>;
-  readonly sources: SourceTable | undefined;
-}
+export type { MemorySnapshot } from "./snapshot-check.ts";
 
 const someParts: Kind = {
   what: "an array of one snapshot or more",

@@ -8,37 +8,18 @@
 import { aName, check, tokenIds, whole, withMethods } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { pairInSlot } from "./ring.ts";
-import { requireSources } from "./snapshot-check.ts";
-
-/** The origin of one remembered token. */
-export interface Source {
-  /** Number of the document; `documents[document]` is its name. */
-  readonly document: number;
-  /** Place of the token in its document, from 0. */
-  readonly index: number;
-  /** Id of the token. */
-  readonly token: number;
-  /** First byte of the token's text in the document's UTF-8 text, and the byte after its last. */
-  readonly begin: number;
-  readonly end: number;
-}
-
-/** Many sources, [n] each, oldest first. Documents come in the order in which they were read. */
-export interface SourceTable {
-  readonly documents: readonly string[];
-  readonly columns: Readonly<Record<keyof Source, Int32Array>>;
-}
+import { requireSources, type Source, type SourceTable, sourceFields } from "./source-table.ts";
 
 /** All that has to be known of a tokenizer. */
 export interface TokenBytes {
+  /** Bytes of a token's text. */
   byteLength(id: number): number;
 }
-
-export const sourceFields = ["document", "index", "token", "begin", "end"] as const satisfies (keyof Source)[];
 
 const aCapacity = whole(1, 2 ** 26);
 const tokenBytes = withMethods("a tokenizer", "byteLength");
 
+/** Notes where each pair of a memory comes from, in a ring like the memory's. */
 export class SourceLog {
   /** Slots, as many as a row of the memory has. Token n, counted as the memory counts its pairs, is in slot n mod capacity. */
   readonly capacity: number;
@@ -53,6 +34,7 @@ export class SourceLog {
   private nextIndex = 0;
   private nextByte = 0;
 
+  /** Makes an empty log. */
   constructor(capacity: number, tokenizer: TokenBytes) {
     check("capacity", capacity, aCapacity);
     check("tokenizer", tokenizer, tokenBytes);

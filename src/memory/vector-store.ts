@@ -9,11 +9,12 @@ import { check, checkOptions, isArrayOf, type Kind, type Kinds, optional, whole,
 import { InputError } from "../base/errors.ts";
 import { Lifetime } from "../base/lifetime.ts";
 import { heap } from "../wasm/runtime.ts";
-import { KvMemory, type MemoryDtype, type SearchOptions } from "./memory.ts";
-import { aDtype, aHeadCount, aSearch, aSize, aWidth } from "./options.ts";
+import { KvMemory } from "./memory.ts";
+import { aDtype, aHeadCount, aSearch, aSize, aWidth, type MemoryDtype, type SearchOptions } from "./options.ts";
 import { type MemorySnapshot, restoreSnapshot, takeSnapshot } from "./snapshot.ts";
 import { requireSnapshot } from "./snapshot-check.ts";
 
+/** How large a store is, how it searches and how it keeps numbers. */
 export interface VectorStoreOptions {
   /** D, floats of a key, and of a value. */
   readonly width: number;
@@ -32,6 +33,7 @@ export type Vectors = Float32Array | Float64Array | readonly number[];
 
 /** What a lookup found: lists of k pairs, or as many as there are, for each query and head [n, H, k]. */
 export interface Found {
+  /** Pairs that were found for each query and head. */
   readonly k: number;
   /** Inner products of query and key in falling order, [n, H, k]. */
   readonly scores: Float32Array;
@@ -60,14 +62,21 @@ const vectors: Kind = {
     isArrayOf(value, (number) => typeof number === "number"),
 };
 
+/** A memory by itself: vectors by their keys, first in, first out, found by inner product. */
 export class VectorStore {
+  /** H, independent keys and values of each pair. */
   readonly heads: number;
+  /** D, floats of a key, and of a value. */
   readonly width: number;
+  /** M, the most pairs that are kept. */
   readonly size: number;
   private readonly kept: KvMemory;
   private readonly life = new Lifetime("this VectorStore");
 
-  /** @throws InputError for an option that cannot be, or a size beyond what is left of the WebAssembly memory */
+  /**
+   * Makes an empty store.
+   * @throws InputError for an option that cannot be, or a size beyond what is left of the WebAssembly memory
+   */
   constructor(options: VectorStoreOptions) {
     checkOptions("a vector store's options", options, optionKinds);
     const { width, size, heads = 1, search = "exact", dtype = "float32" } = options;
@@ -164,10 +173,12 @@ export class VectorStore {
     this.life.end(() => this.kept.release());
   }
 
+  /** Releases it, at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.release();
   }
 
+  /** The memory, while it is not released. */
   private get memory(): KvMemory {
     this.life.require();
     return this.kept;

@@ -2,8 +2,7 @@
  * Generation (algorithm.md, section 3, a token at a time): a model reads documents into its memory, then goes on writing,
  * and what it writes enters the memory in its turn. How a token is drawn is in sampling.ts.
  */
-import { NotFiniteError, noGrad, step } from "../autodiff/tape.ts";
-import type { Tensor } from "../autodiff/tensor.ts";
+import { noGrad, step } from "../autodiff/tape.ts";
 import { breathe } from "../base/breathe.ts";
 import {
   aFunction,
@@ -23,13 +22,16 @@ import type { TokenizedDocument } from "../data/corpus.ts";
 import { someDocuments, tokensOf } from "../data/documents.ts";
 import { TokenStream } from "../text/token-stream.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { kernels } from "../wasm/runtime.ts";
+import { finite } from "./losses.ts";
 import { type SamplingOptions, sampleToken, samplingFields } from "./sampling.ts";
 import type { ModelState } from "./state.ts";
 import { aModel, aState, requireVocabulary, type Transformer } from "./transformer.ts";
 
+/** How a model writes. */
 export interface GenerationOptions extends SamplingOptions {
+  /** Tokens to write. */
   tokens: number;
+  /** Decides what is drawn. */
   seed: number;
 }
 
@@ -40,12 +42,15 @@ export const generationFields: Readonly<Record<keyof GenerationOptions, Field>> 
   seed: integer(0, 0, Number.MAX_SAFE_INTEGER, "decides what is drawn"),
 };
 
+/** A token that was written. */
 export interface GeneratedToken {
+  /** Number of the token in the vocabulary. */
   readonly id: number;
   /** The characters that this token completes, perhaps none. */
   readonly text: string;
 }
 
+/** How a document is read. */
 export interface ReadingOptions {
   /** Called after every segment: tokens read so far, and in all. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -115,7 +120,8 @@ export async function readDocuments(
  * Reads `prompt` in the context of `state`, which has one row, and writes on, one token at a time. An empty prompt is a line
  * break. The last token that is written is not read any more; to go on later, begin the next prompt with it. Ends early
  * at an abort. If the state notes sources, what is written counts as a document of its own, called `(written)`.
- * @throws InputError for an option that cannot be, or a prompt that is not of the model's vocabulary
+ * @throws InputError for an option that cannot be, a prompt that is not of the model's vocabulary, or logits that are not
+ * finite
  */
 export async function* generate(
   model: Transformer,
@@ -137,7 +143,7 @@ export async function* generate(
   await read(model, state, ids.subarray(0, -1), { signal });
   let last = ids.subarray(-1);
   for (let left = options.tokens; left > 0 && !signal?.aborted; left--) {
-    const logits = step(() => noGrad(() => finiteLogits(model.forward({ ids: last }, state)))); // [1, 1, V]
+    const logits = finite(step(() => noGrad(() => model.forward({ ids: last }, state).toArray()))); // [1, 1, V]
     if (left === options.tokens) state.sources.at(0)?.openDocument("(written)");
     const id = sampleToken(logits, options, random);
     const text = stream.push(id);
@@ -155,12 +161,6 @@ function requireReading(model: Transformer, state: ModelState): void {
   check("state", state, aState);
   state.requireFit(model.config);
   if (state.rows !== 1) throw new InputError(`state: got one of ${state.rows} rows; it must have one row`);
-}
-
-/** A copy of the logits. Throws a NotFiniteError if nothing can be drawn from them. */
-function finiteLogits(logits: Tensor): Float32Array {
-  if (kernels.all_finite(logits.ptr, logits.size)) return logits.toArray();
-  throw new NotFiniteError("the model's logits are not finite; its weights are damaged");
 }
 
 /** Reads one document after the other; progress counts the tokens of all. */

@@ -9,23 +9,29 @@ import { InputError } from "../base/errors.ts";
 import { allOrNothing, Lifetime, type Own } from "../base/lifetime.ts";
 import { Random } from "../base/random.ts";
 import { show } from "../base/show.ts";
+import { gateParameters } from "../nn/gate.ts";
 import { POSITION_BUCKETS } from "../nn/positions.ts";
 import { kernels } from "../wasm/runtime.ts";
-import type { ModelConfig } from "./config.ts";
+import { type ModelConfig, smearsKeys } from "./config.ts";
 
 /**
- * The embedding; the other matrices; norm scales; and what steers attention: scales, position biases, gates. Only matrices
- * decay, and a trainer may give embedding and attention learning rates of their own.
+ * The embedding; the other matrices; norm scales; and what steers attention: scales, position biases, gates, smears. Only
+ * matrices decay, and a trainer may give embedding and attention learning rates of their own.
  */
-export const parameterGroups = ["embedding", "matrices", "norms", "attention"] as const;
-export type ParameterGroup = (typeof parameterGroups)[number];
+export type ParameterGroup = "embedding" | "matrices" | "norms" | "attention";
+
+/** All groups, in the order of their blocks. */
+export const parameterGroups: readonly ParameterGroup[] = ["embedding", "matrices", "norms", "attention"];
 
 /** All parameters of one group, as one vector. */
 export interface ParameterBlock {
+  /** Which group it is. */
   readonly group: ParameterGroup;
   /** [size] each. */
   readonly values: Tensor;
+  /** Gradients, [size]. */
   readonly gradients: Tensor;
+  /** Floats in it, those between two parameters included. */
   readonly size: number;
 }
 
@@ -88,7 +94,10 @@ function declareLayer(config: ModelConfig, layer: number): Declaration[] {
   if (!hasMemory || config.memory_layer_position_bias) {
     steer("relative_attention_bias.weight", [heads, POSITION_BUCKETS], 0);
   }
-  if (hasMemory && config.memory_combine === "gate") steer("memory_gate", [heads], config.memory_gate_init);
+  for (const [name, shape] of hasMemory ? gateParameters(config.memory_combine, heads, width) : []) {
+    steer(name, shape, name === "memory_gate" ? config.memory_gate_init : 0);
+  }
+  if (smearsKeys(config, layer)) steer("key_smear", [heads], 0);
   return declarations;
 }
 
@@ -109,7 +118,9 @@ export function parameterShapes(config: ModelConfig): Map<string, readonly numbe
   return new Map(declare(config).map(({ name, shape }) => [name, shape]));
 }
 
+/** The parameters of a model, by name, in one block for each group. */
 export class Parameters {
+  /** The blocks, one for each group. */
   readonly blocks: readonly ParameterBlock[];
   private readonly tensors = new Map<string, Tensor>();
   /** What the blocks lie in. */
@@ -128,6 +139,7 @@ export class Parameters {
     }
   }
 
+  /** Allocates a group, and sets its first values. */
   private allocate(group: ParameterGroup, declarations: readonly Declaration[], own: Own): ParameterBlock {
     const members = declarations.filter((declaration) => declaration.group === group);
     const size = members.reduce((sum, { shape }) => sum + floatsOf(shape), 0);
@@ -154,6 +166,7 @@ export class Parameters {
     return [...this.tensors.keys()];
   }
 
+  /** Whether there is a parameter of that name. */
   has(name: string): boolean {
     return this.tensors.has(name);
   }
@@ -180,6 +193,7 @@ export class Parameters {
     return count;
   }
 
+  /** Sets all gradients to 0. */
   zeroGradients(): void {
     this.life.require();
     for (const { gradients, size } of this.blocks) kernels.zero(gradients.ptr, size);
@@ -192,6 +206,7 @@ export class Parameters {
     });
   }
 
+  /** Releases them, at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.release();
   }

@@ -18,11 +18,12 @@ const differences = {
     memory_layers: [1],
     memory_size: 4096,
     memory_combine: "joint",
+    smear_keys: "memory_layers",
     memory_search: "quantised",
     attention_scale_init: 10,
   },
-  /** The defaults: 4 layers of 256, for an evening on a laptop. */
-  small: {},
+  /** 4 layers of 256, for an evening on a laptop: the defaults, and smeared keys. */
+  small: { smear_keys: "memory_layers" },
   /** 8 layers of 512 with both kinds of context, for days. */
   base: {
     hidden_size: 512,
@@ -32,6 +33,7 @@ const differences = {
     xl_cache_length: 512,
     memory_layers: [5],
     memory_size: 65536,
+    smear_keys: "memory_layers",
   },
   /** The paper's model (section 4.2): 12 layers of 1024, memory in the 9th. Dropout as in the authors' code. */
   paper: {
@@ -48,6 +50,7 @@ const differences = {
   },
 };
 
+/** Names of the presets, from the smallest to the paper's. */
 export const presetNames: readonly string[] = Object.keys(differences);
 
 /** A fresh copy of the preset called `name`; an InputError lists the names if there is none. */

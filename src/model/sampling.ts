@@ -7,9 +7,13 @@ import { type Field, integer } from "../base/fields.ts";
 import { exp } from "../base/portable-math.ts";
 import type { Random } from "../base/random.ts";
 
+/** How a token is drawn. */
 export interface SamplingOptions {
+  /** Logits are divided by it; 0: always the likeliest. */
   temperature: number;
+  /** Tokens that are drawn from, the likeliest; 0: all. */
   topK: number;
+  /** Share of the probability that is drawn from, the likeliest tokens; 1: all. */
   topP: number;
 }
 

@@ -1,9 +1,55 @@
 /**
- * From a batch of data to what the model reads: inputs and targets of some of its rows. Pure copying of token ids.
+ * What a forward pass reads, and how it is cut from a batch of data. Pure copying of token ids.
  */
+import { aDropoutKey } from "../autodiff/ops/elementwise.ts";
 import { MASKED } from "../autodiff/ops/loss.ts";
+import { aFunction, type Kind, type Kinds, optional, tokenIds, whole } from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
+import { show } from "../base/show.ts";
 import type { Batch } from "../data/batches.ts";
+import type { Retrieval } from "../nn/self-attention.ts";
 
+/** What one forward pass reads. */
+export interface SegmentInput {
+  /** Token ids [B, n], n at most what the state's current segment has room for. */
+  readonly ids: Int32Array;
+  /** [B]: 1 where a document begins with these tokens. Counts at the beginning of a segment. */
+  readonly starts?: ArrayLike<number>;
+  /** [B]: how many of the tokens are real; the rest is padding and is not remembered. All, unless given. */
+  readonly lengths?: ArrayLike<number>;
+  /** [B]: how many of its newest pairs each row may look up in its memories; all by default. */
+  readonly reach?: ArrayLike<number>;
+  /** In training, a key that differs from step to step; without one nothing is dropped out. */
+  readonly dropoutKey?: number;
+  /** Is shown what each memory layer retrieves; not called while the memory is empty. */
+  readonly observe?: (layer: number, retrieval: Retrieval) => void;
+}
+
+const aList: Kind = {
+  what: "an array of numbers",
+  accepts: (value) => Array.isArray(value) || (ArrayBuffer.isView(value) && "length" in value),
+};
+/** What a SegmentInput may hold. */
+export const inputKinds: Kinds<SegmentInput> = {
+  ids: tokenIds,
+  starts: optional(aList),
+  lengths: optional(aList),
+  reach: optional(aList),
+  dropoutKey: optional(aDropoutKey),
+  observe: optional(aFunction),
+};
+
+/** @throws InputError unless there is a whole number from 0 to `most` for each row */
+export function requireRows(name: string, numbers: ArrayLike<number>, rows: number, most: number): void {
+  const numberKind = whole(0, most);
+  const fits = numbers.length === rows && Array.from(numbers).every(numberKind.accepts);
+  if (!fits)
+    throw new InputError(
+      `${name}: got ${show([...Array.from(numbers)])}; it must have ${rows} numbers, each of them ${numberKind.what}`,
+    );
+}
+
+/** Inputs and targets of some rows of a batch. */
 export interface Segment {
   /** Inputs [B, T]. */
   readonly ids: Int32Array;

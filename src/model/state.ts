@@ -1,11 +1,11 @@
 /**
  * What a model carries from one segment to the next: each layer's context (Transformer-XL cache and the current segment's
- * pairs) and the memories. Training and evaluation have a state each; parameters are not part of it.
+ * pairs), the last token's keys where keys are smeared, and the memories. Training and evaluation have a state each; parameters are not part of it.
  *
  * A segment may arrive whole, as in training, or token by token, as in generation. When it is complete, its pairs are
  * appended to the memories; when the next begins, the contexts roll on by one segment.
  */
-import type { AttentionContext } from "../autodiff/ops/attention.ts";
+import type { PrecedingKeys } from "../autodiff/ops/smear.ts";
 import { NotFiniteError } from "../autodiff/tape.ts";
 import { type PersistentTensor, persistentTensor } from "../autodiff/tensor.ts";
 import { checkOptions, type Kind, type Kinds, optional, whole, withMethods } from "../base/check.ts";
@@ -16,12 +16,17 @@ import type { TensorReader } from "../formats/tensor-reader.ts";
 import { requireRoom } from "../memory/bytes.ts";
 import { KvMemory } from "../memory/memory.ts";
 import { SourceLog, type TokenBytes } from "../memory/sources.ts";
+import type { LayerContext } from "../nn/self-attention.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
-import type { ModelConfig } from "./config.ts";
+import { type ModelConfig, smearsKeys } from "./config.ts";
 
 interface LayerPairs {
   readonly keys: PersistentTensor;
   readonly values: PersistentTensor;
+  /** Where keys are smeared: those of the tokens read last. */
+  readonly preceding:
+    | (PrecedingKeys & { readonly keys: PersistentTensor; readonly latest: PersistentTensor })
+    | undefined;
 }
 
 /** What shapes of a state's contexts and memories follow from. */
@@ -34,6 +39,7 @@ const shapeKeys = [
   "memory_layers",
 ] as const satisfies (keyof ModelConfig)[];
 
+/** How many documents a state reads side by side, and what it remembers. */
 export interface StateOptions {
   /** B, documents side by side. */
   readonly rows: number;
@@ -51,7 +57,9 @@ const stateKinds: Kinds<StateOptions> = {
   tokenizer: optional(withMethods("a tokenizer", "byteLength")),
 };
 
+/** What a model knows between two segments: the context of each layer, the memories, and where they come from. */
 export class ModelState {
+  /** B, documents side by side. */
   readonly rows: number;
   /** The memories by layer. */
   readonly memories: ReadonlyMap<number, KvMemory>;
@@ -66,7 +74,10 @@ export class ModelState {
   private offset = 0;
   /** First valid position of each row's context. */
   private readonly first: Int32Array;
+  /** 1 for each row that has read something of its document, [B]. */
+  private readonly begun: Int32Array;
 
+  /** Makes a state that has read nothing. */
   constructor(config: ModelConfig, stateOptions: StateOptions) {
     checkOptions("a state's options", stateOptions, stateKinds);
     const { rows, memorySize = config.memory_size, tokenizer } = stateOptions;
@@ -75,19 +86,18 @@ export class ModelState {
     this.rows = rows;
     this.cacheLength = config.xl_cache_length;
     this.first = new Int32Array(rows).fill(this.cacheLength);
+    this.begun = new Int32Array(rows);
     const remembering = memorySize > 0 ? config.memory_layers : [];
     const memoryShape = { rows, heads, width, size: memorySize, segment };
     const { memory_search: kind, memory_buckets: bucketsPerNeighbour, memory_dtype: dtype } = config;
     const { memory_lists: lists, memory_probes: probes } = config;
     const options = { kind, bucketsPerNeighbour, lists, probes, dtype };
     if (remembering.length > 0) requireRoom(memoryShape, options, remembering.length);
-    const shape = [rows, this.capacity, heads * width];
     [this.memories, this.contextPairs] = allOrNothing((own) => [
       new Map(remembering.map((layer) => [layer, own(new KvMemory(memoryShape, options))])),
-      Array.from({ length: config.num_hidden_layers }, () => ({
-        keys: own(persistentTensor(shape)),
-        values: own(persistentTensor(shape)),
-      })),
+      Array.from({ length: config.num_hidden_layers }, (_, layer) =>
+        this.layerPairs(layer, (s) => own(persistentTensor(s))),
+      ),
     ]);
     const [memory] = this.memories.values(); // all have the same slots
     const logged = remembering.length > 0 ? rows : 0;
@@ -95,12 +105,26 @@ export class ModelState {
       tokenizer === undefined ? [] : Array.from({ length: logged }, () => new SourceLog(memory.capacity, tokenizer));
   }
 
+  /** Room for a layer's keys and values. */
+  private layerPairs(layer: number, allocate: (shape: number[]) => PersistentTensor): LayerPairs {
+    const { num_attention_heads: heads, head_dim: width } = this.config;
+    const shape = [this.rows, this.capacity, heads * width];
+    const [keys, values] = [allocate(shape), allocate(shape)];
+    if (!smearsKeys(this.config, layer)) return { keys, values, preceding: undefined };
+    const oneToken = [this.rows, heads * width];
+    return { keys, values, preceding: { keys: allocate(oneToken), known: this.begun, latest: allocate(oneToken) } };
+  }
+
+  /** Contexts by layer, while the state is not released. */
   private get layers(): readonly LayerPairs[] {
     this.life.require();
     return this.contextPairs;
   }
 
-  /** @throws InputError unless it is a state of a model of this configuration */
+  /**
+   * Refuses a model of other shapes.
+   * @throws InputError unless it is a state of a model of this configuration
+   */
   requireFit(config: ModelConfig): void {
     if (config === this.config) return;
     const other = shapeKeys.find((key) => String(config[key]) !== String(this.config[key]));
@@ -132,13 +156,14 @@ export class ModelState {
       if (!starts[row]) continue;
       if (this.offset > 0) throw new InputError("a document can begin only where a segment begins");
       this.first[row] = this.cacheLength;
+      this.begun[row] = 0;
       for (const memory of this.memories.values()) memory.reset(row);
       this.sources.at(row)?.reset();
     }
   }
 
   /** The context in which `layer` attends now. */
-  context(layer: number): AttentionContext {
+  context(layer: number): LayerContext {
     return {
       ...this.layers[layer],
       capacity: this.capacity,
@@ -158,6 +183,10 @@ export class ModelState {
     for (const [row, log] of this.sources.entries()) {
       log.read(ids.subarray(row * count, row * count + (lengths?.[row] ?? count)));
     }
+    for (const { preceding } of this.layers) {
+      if (preceding !== undefined) kernels.copy(preceding.keys.ptr, preceding.latest.ptr, preceding.keys.size * 4);
+    }
+    this.begun.fill(1);
     this.offset += count;
     if (this.offset === this.config.segment_length) this.remember(lengths);
   }
@@ -181,9 +210,11 @@ export class ModelState {
     if (this.offset < this.config.segment_length) this.remember(undefined);
     this.offset = 0;
     this.first.fill(this.cacheLength);
+    this.begun.fill(0);
     for (const log of this.sources) log.closeDocument();
   }
 
+  /** Appends the segment's pairs to the memories. */
   private remember(lengths: ArrayLike<number> | undefined): void {
     const rowBytes = this.capacity * this.config.num_attention_heads * this.config.head_dim * 4;
     const segmentAt = (rowBytes / this.capacity) * this.cacheLength;
@@ -216,7 +247,8 @@ export class ModelState {
   /**
    * A copy of all that was read and remembered, to go on from later, by names that begin with `prefix`: `offset [1]`, `first [B]`,
    * contexts as far as they are filled, `layers.0.row.0.keys|values [past, H·D]`, and memories, `memories.2.row.0.appended [1]`,
-   * `memories.2.row.0.keys|values [H, length, D]`. A complete segment has rolled on; nothing else changes.
+   * `memories.2.row.0.keys|values [H, length, D]`. Where keys are smeared, also `begun [B]` and `layers.2.preceding_keys [B, H·D]`.
+   * A complete segment has rolled on; nothing else changes.
    */
   save(prefix = ""): Map<string, StoredTensor> {
     this.life.require();
@@ -229,6 +261,9 @@ export class ModelState {
     for (const [name, view] of this.contexts(prefix)) {
       saved.set(name, floatTensor([view.length / (heads * width), heads * width], view.slice()));
     }
+    const preceding = this.precedingKeys(prefix);
+    if (preceding.length > 0) saved.set(`${prefix}begun`, integers(this.begun));
+    for (const [name, keys] of preceding) saved.set(name, floatTensor(keys.shape, keys.toArray()));
     for (const [name, memory, row] of this.memoryRows(prefix)) {
       const { keys, values } = memory.contents(row);
       const shape = [heads, memory.length(row), width];
@@ -247,6 +282,9 @@ export class ModelState {
     for (const [name, view] of this.contexts(prefix)) {
       view.set(reader.floats(name, [view.length / (heads * width), heads * width]));
     }
+    const preceding = this.precedingKeys(prefix);
+    if (preceding.length > 0) this.begun.set(reader.integers(`${prefix}begun`, [this.rows], 1));
+    for (const [name, keys] of preceding) keys.set(reader.floats(name, keys.shape));
     for (const [name, memory, row] of this.memoryRows(prefix)) {
       const [appended] = reader.integers(`${name}.appended`, [1], Number.MAX_SAFE_INTEGER);
       const shape = [heads, Math.min(appended, memory.size), width];
@@ -269,6 +307,13 @@ export class ModelState {
     }
   }
 
+  /** Each layer's last keys where they are smeared, by name. */
+  private precedingKeys(prefix: string): [name: string, keys: PersistentTensor][] {
+    return this.layers.flatMap(({ preceding }, layer): [string, PersistentTensor][] =>
+      preceding === undefined ? [] : [[`${prefix}layers.${layer}.preceding_keys`, preceding.keys]],
+    );
+  }
+
   /** Every row of every memory, by name. */
   private *memoryRows(prefix: string): Generator<[name: string, memory: KvMemory, row: number]> {
     for (const [layer, memory] of this.memories) {
@@ -279,14 +324,14 @@ export class ModelState {
   /** Gives the memory back; the state must not be used afterwards. */
   release(): void {
     this.life.end(() => {
-      for (const { keys, values } of this.contextPairs) {
-        keys.release();
-        values.release();
+      for (const { keys, values, preceding } of this.contextPairs) {
+        for (const tensor of [keys, values, preceding?.keys, preceding?.latest]) tensor?.release();
       }
       for (const memory of this.memories.values()) memory.release();
     });
   }
 
+  /** Releases it, at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.release();
   }

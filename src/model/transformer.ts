@@ -4,73 +4,28 @@
  * A forward pass reads the next tokens of each row in the light of a ModelState and leaves them in it. Training, evaluation
  * and generation differ only in the state they hold and in what they do with the logits.
  */
-import { aDropoutKey, add, dropout, scale } from "../autodiff/ops/elementwise.ts";
+import { add, dropout, scale } from "../autodiff/ops/elementwise.ts";
 import { embedding } from "../autodiff/ops/embedding.ts";
 import { linear } from "../autodiff/ops/matmul.ts";
 import { rmsNorm } from "../autodiff/ops/norm.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
-import {
-  aFunction,
-  aSeed,
-  check,
-  checkOptions,
-  either,
-  instance,
-  type Kind,
-  type Kinds,
-  oneOf,
-  optional,
-  tokenIds,
-  whole,
-} from "../base/check.ts";
+import { aSeed, check, checkOptions, either, instance, type Kind, oneOf } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
-import { show } from "../base/show.ts";
 import { type FeedForwardWeights, feedForward } from "../nn/feed-forward.ts";
+import type { Gate } from "../nn/gate.ts";
 import { positionBuckets } from "../nn/positions.ts";
 import { type Retrieval, type SelfAttentionWeights, selfAttention } from "../nn/self-attention.ts";
 import { aTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { type ModelConfig, parseConfig } from "./config.ts";
 import { Parameters } from "./parameters.ts";
+import { inputKinds, requireRows, type SegmentInput } from "./segment.ts";
 import { ModelState, type StateOptions } from "./state.ts";
 
-/** What one forward pass reads. */
-export interface SegmentInput {
-  /** Token ids [B, n], n at most what the state's current segment has room for. */
-  readonly ids: Int32Array;
-  /** [B]: 1 where a document begins with these tokens. Counts at the beginning of a segment. */
-  readonly starts?: ArrayLike<number>;
-  /** [B]: how many of the tokens are real; the rest is padding and is not remembered. All, unless given. */
-  readonly lengths?: ArrayLike<number>;
-  /** In training, a key that differs from step to step; without one nothing is dropped out. */
-  readonly dropoutKey?: number;
-  /** Is shown what each memory layer retrieves; not called while the memory is empty. */
-  readonly observe?: (layer: number, retrieval: Retrieval) => void;
-}
-
-const aList: Kind = {
-  what: "an array of numbers",
-  accepts: (value) => Array.isArray(value) || (ArrayBuffer.isView(value) && "length" in value),
-};
-const inputKinds: Kinds<SegmentInput> = {
-  ids: tokenIds,
-  starts: optional(aList),
-  lengths: optional(aList),
-  dropoutKey: optional(aDropoutKey),
-  observe: optional(aFunction),
-};
-
-/** @throws InputError unless there is a whole number from 0 to `most` for each row */
-function requireRows(name: string, numbers: ArrayLike<number>, rows: number, most: number): void {
-  const numberKind = whole(0, most);
-  const fits = numbers.length === rows && Array.from(numbers).every(numberKind.accepts);
-  if (!fits)
-    throw new InputError(
-      `${name}: got ${show([...Array.from(numbers)])}; it must have ${rows} numbers, each of them ${numberKind.what}`,
-    );
-}
-
+/** The paper's model: its parameters, and the forward pass over a segment. */
 export class Transformer {
+  /** What it was built by. */
   readonly config: ModelConfig;
+  /** Its weights. */
   readonly parameters: Parameters;
 
   /** `seed` decides the first weights; null leaves them 0, for a model whose weights are about to be loaded. */
@@ -94,14 +49,14 @@ export class Transformer {
   hidden(input: SegmentInput, state: ModelState): Tensor {
     const { config } = this;
     const count = this.countOf(input, state);
-    const { ids, starts, lengths, dropoutKey, observe } = input;
+    const { ids, starts, lengths, reach, dropoutKey, observe } = input;
     state.begin(starts);
     const drop = dropoutFor(config.dropout, dropoutKey);
     let x = drop(embedding(this.parameters.get("model.embed_tokens.weight"), ids, [state.rows, count])); // [B, n, C]
     for (let layer = 0; layer < config.num_hidden_layers; layer++) {
       const memory = state.memories.get(layer);
       const show = observe && ((retrieval: Retrieval) => observe(layer, retrieval));
-      const access = memory && { memory, topk: config.memory_topk, observe: show };
+      const access = memory && { memory, topk: config.memory_topk, reach, observe: show };
       const attended = selfAttention(
         this.norm(x, layer, "input_layernorm"),
         this.attentionWeights(layer, state),
@@ -132,7 +87,7 @@ export class Transformer {
     check("state", state, aState);
     state.requireFit(this.config);
     checkOptions("input", input, inputKinds);
-    const { ids, starts, lengths } = input;
+    const { ids, starts, lengths, reach } = input;
     const { rows, room } = state;
     const count = ids.length / rows;
     if (!Number.isInteger(count) || count < 1 || count > room) {
@@ -140,6 +95,7 @@ export class Transformer {
     }
     if (starts !== undefined) requireRows("starts", starts, rows, 1);
     if (lengths !== undefined) requireRows("lengths", lengths, rows, count);
+    if (reach !== undefined) requireRows("reach", reach, rows, 2 ** 31);
     return count;
   }
 
@@ -148,14 +104,17 @@ export class Transformer {
     this.parameters.release();
   }
 
+  /** Releases it, at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.release();
   }
 
+  /** RMSNorm by the scale of that name. */
   private norm(x: Tensor, layer: number, name: string): Tensor {
     return rmsNorm(x, this.parameters.get(`model.layers.${layer}.${name}.weight`), this.config.rms_norm_eps);
   }
 
+  /** What attention of a layer learns. */
   private attentionWeights(layer: number, state: ModelState): SelfAttentionWeights {
     const get = (name: string) => this.parameters.get(`model.layers.${layer}.self_attn.${name}`);
     const has = (name: string) => this.parameters.has(`model.layers.${layer}.self_attn.${name}`);
@@ -167,10 +126,22 @@ export class Transformer {
       o: get("o_proj.weight"),
       scale: get("attention_scale"),
       bias: has(bias) ? { table: get(bias), buckets: positionBuckets(state.capacity) } : undefined,
-      gate: has("memory_gate") ? get("memory_gate") : undefined,
+      gate: this.config.memory_layers.includes(layer) ? this.gate(layer) : undefined,
+      smear: has("key_smear") ? get("key_smear") : undefined,
     };
   }
 
+  /** The gate of a memory layer. */
+  private gate(layer: number): Gate {
+    const policy = this.config.memory_combine;
+    const [bias, weight] = ["memory_gate", "memory_gate.weight"].map((name) => {
+      const path = `model.layers.${layer}.self_attn.${name}`;
+      return this.parameters.has(path) ? this.parameters.get(path) : undefined;
+    });
+    return { policy, bias, weight };
+  }
+
+  /** What the feed-forward block of a layer learns. */
   private feedForwardWeights(layer: number): FeedForwardWeights {
     const get = (name: string) => this.parameters.get(`model.layers.${layer}.mlp.${name}.weight`);
     return { up: get("up_proj"), down: get("down_proj") };

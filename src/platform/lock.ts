@@ -1,25 +1,23 @@
 /**
- * A lock on a directory: a file in it says which process has the directory to itself. A process that has died does not keep
+ * A lock on a directory: a file in it says which process has the directory to itself. A process that has ended does not keep
  * its lock, not even if another one runs under its number by now. It runs in Node and in Deno.
  *
  * The file appears with its content, and only where there is none (a link to a file written beside), so of processes that
  * come at once exactly one gets it. This is for programs that keep to it; it does not stop any other from writing.
  */
-import * as fs from "node:fs";
 import { hostname } from "node:os";
-import { dirname } from "node:path";
-import process from "node:process";
 import { aFunction, aPath, check } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
-import { exists, linkFile, makeDirectory, readText, removeFile, temporaryName, writeFileAtomic } from "./files.ts";
+import { writeNewFile } from "./atomic-write.ts";
+import { makeDirectory, removeEmpty } from "./directories.ts";
+import { exists, removeFile } from "./files.ts";
+import { type ProcessIdentity, stateOf, thisProcess } from "./processes.ts";
+import { readText } from "./read-file.ts";
+import { removeLeftovers } from "./temporary.ts";
 
-/** A process, told apart from all others that ever were. */
-interface Holder {
-  readonly pid: number;
-  readonly host: string;
-  /** When it started, as the system counts; null where the system does not tell. */
-  readonly start: string | null;
-}
+const NAME = "training.lock";
+/** It, and the locks under which locks are removed. */
+const LOCK_NAME = /^training\.lock(\.removal)*$/;
 
 /**
  * Runs `work` while this process has `directory` to itself; the directory is made if it is missing, and goes again if
@@ -29,107 +27,96 @@ interface Holder {
 export async function withLock<T>(directory: string, work: () => Promise<T>): Promise<T> {
   check("directory", directory, aPath);
   check("work", work, aFunction);
-  const made = missingDirectories(directory);
-  makeDirectory(directory);
-  const path = `${directory}/training.lock`;
-  const me = { pid: process.pid, host: hostname(), start: startOf(process.pid) };
-  const other = acquire(path, me);
+  const made = makeDirectory(directory);
+  const path = `${directory}/${NAME}`;
+  const mine = JSON.stringify(thisProcess());
+  const other = acquire(path, mine);
   if (other !== undefined) throw refusal(directory, path, other);
   try {
+    cleanUp(directory, mine);
     return await work();
   } finally {
-    if (isSame(holderOf(path), me)) removeFile(path);
+    if (textOf(path) === mine) removeFile(path);
     removeEmpty(made);
   }
 }
 
-function refusal(directory: string, path: string, { pid, host }: Holder): InputError {
-  if (host === hostname()) {
+function refusal(directory: string, path: string, holder: ProcessIdentity): InputError {
+  const { pid, host } = holder;
+  if (stateOf(holder) !== "unknown") {
     return new InputError(
       `${directory} is in use: process ${pid} is training there; wait for its end or stop it first`,
     );
   }
   const advice = `if it has ended, delete ${path}`;
-  return new InputError(`${directory} is in use: process ${pid} of the machine ${host} is training there; ${advice}`);
+  if (host !== hostname()) {
+    return new InputError(`${directory} is in use: process ${pid} of the machine ${host} is training there; ${advice}`);
+  }
+  const doubt = "whether that still runs cannot be judged from here";
+  return new InputError(`${directory} is in use: process ${pid} of another container has it, and ${doubt}; ${advice}`);
 }
 
 /**
- * Makes `path` the lock of `me`, or returns whose it is. The lock of a dead process is removed under a lock of its own:
- * otherwise two that both found it dead might each remove what they find, the second the new lock of the first.
+ * Makes `path` a lock with the content `mine`, or returns whose it is. The lock of an ended process is removed under a lock of
+ * its own: otherwise two that both found it might each remove what they find, the second the new lock of the first.
  */
-function acquire(path: string, me: Holder): Holder | undefined {
-  if (create(path, me)) return undefined;
-  const holder = holderOf(path);
-  if (holder !== undefined && isAlive(holder)) return holder;
-  const removal = `${path}.removal`;
-  const remover = acquire(removal, me);
+function acquire(path: string, mine: string): ProcessIdentity | undefined {
+  if (writeNewFile(path, mine)) return undefined;
+  const found = textOf(path);
+  if (found === undefined) return acquire(path, mine); // it was given back meanwhile
+  const holder = holderIn(found, path);
+  if (holder !== undefined && stateOf(holder) !== "ended") return holder;
+  const removal = removalOf(path);
+  const remover = acquire(removal, mine);
   if (remover !== undefined) return remover;
-  if (isSame(holderOf(path), holder)) removeFile(path);
-  removeFile(removal);
-  return acquire(path, me);
-}
-
-/** Whether there was no file. */
-function create(path: string, me: Holder): boolean {
-  const beside = temporaryName(path);
-  writeFileAtomic(beside, JSON.stringify(me));
   try {
-    return linkFile(beside, path);
+    if (textOf(path) === found) removeFile(path);
   } finally {
-    removeFile(beside);
+    removeFile(removal);
+  }
+  return acquire(path, mine);
+}
+
+/** The lock under which an ended process's lock is removed. */
+function removalOf(path: string): string {
+  return `${path}.removal`;
+}
+
+/** Removes what processes left that were killed while they took or gave back the lock. */
+function cleanUp(directory: string, mine: string): void {
+  removeLeftovers(directory, (name) => LOCK_NAME.test(name), { old: true });
+  const removal = removalOf(`${directory}/${NAME}`);
+  if (exists(removal) && acquire(removal, mine) === undefined) removeFile(removal);
+}
+
+/** Undefined if the file is gone. */
+function textOf(path: string): string | undefined {
+  try {
+    return readText(path);
+  } catch (error) {
+    if (exists(path)) throw error;
+    return undefined;
   }
 }
 
-/** Undefined if the file is gone, or none that this program has written. */
-function holderOf(path: string): Holder | undefined {
+/**
+ * Undefined if `text` is what a power cut may leave of a lock.
+ * @throws InputError if it is not even that
+ */
+function holderIn(text: string, path: string): ProcessIdentity | undefined {
+  const value = parsed(text);
+  const { pid, host, start, namespace = null } = Object(value);
+  if (Number.isSafeInteger(pid) && typeof host === "string") return { pid, host, start, namespace };
+  if (value !== undefined || /^(\{|[\0\s]*$)/.test(text)) return undefined;
+  throw new InputError(`${path} is not a lock that this program wrote; move it to another place`);
+}
+
+/** Undefined for a text that is not JSON. */
+function parsed(text: string): unknown {
   try {
-    const { pid, host, start } = JSON.parse(readText(path));
-    return Number.isSafeInteger(pid) && typeof host === "string" ? { pid, host, start } : undefined;
+    return JSON.parse(text);
   } catch (error) {
-    if (error instanceof InputError || error instanceof SyntaxError || error instanceof TypeError) return undefined;
+    if (error instanceof SyntaxError) return undefined;
     throw error;
-  }
-}
-
-function isSame(a: Holder | undefined, b: Holder | undefined): boolean {
-  return a?.pid === b?.pid && a?.host === b?.host && a?.start === b?.start;
-}
-
-/** Whether the process may still run. Of another machine's nobody here can tell. */
-function isAlive({ pid, host, start }: Holder): boolean {
-  if (host !== hostname()) return true;
-  if (!isRunning(pid)) return false;
-  const known = startOf(pid);
-  return known === null || start === null || known === start;
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM"; // there is one, of another user
-  }
-}
-
-/** Boot and tick at which the process started, as Linux tells it (proc(5)); null elsewhere. Nothing equals that of a zombie. */
-function startOf(pid: number): string | null {
-  try {
-    const stat = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
-    const [state, ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" "); // the name before may hold anything
-    const boot = fs.readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-    return state === "Z" ? "ended" : `${boot} ${fields[18]}`;
-  } catch {
-    return null;
-  }
-}
-
-/** `path` and those above it that do not exist, the deepest first. */
-function missingDirectories(path: string): string[] {
-  return exists(path) || path === dirname(path) ? [] : [path, ...missingDirectories(dirname(path))];
-}
-
-function removeEmpty(directories: readonly string[]): void {
-  for (const directory of directories) {
-    if (exists(directory) && fs.readdirSync(directory).length === 0) fs.rmdirSync(directory);
   }
 }

@@ -1,8 +1,15 @@
 /**
  * Directories that are there as a whole or not at all: written under another name, and renamed when they are complete. A
- * process that is killed meanwhile leaves what it wrote under that other name, which ends in `.tmp-` and its number.
+ * process that is killed meanwhile leaves what it wrote under that other name, see temporary.ts.
  */
-import { exists, removeTree, rename, temporaryName } from "./files.ts";
+import * as fs from "node:fs";
+import { basename, dirname } from "node:path";
+import { InputError } from "../base/errors.ts";
+import { rename } from "./atomic-write.ts";
+import { makeParent, removeEmpty } from "./directories.ts";
+import { attempt } from "./system-errors.ts";
+import { followLinks } from "./target.ts";
+import { removeLeftovers, temporaryName } from "./temporary.ts";
 
 /**
  * Has `write` fill a directory, and calls it `directory` then; returns what `write` does. If that throws, nothing
@@ -11,12 +18,26 @@ import { exists, removeTree, rename, temporaryName } from "./files.ts";
  */
 export function writeDirectory<T>(directory: string, write: (unfinished: string) => T): T {
   const name = directory.replace(/(?<=.)\/+$/, "");
-  const unfinished = temporaryName(name);
+  const unfinished = attempt("write", name, () => newDirectory(name));
   try {
-    const result = write(unfinished);
-    rename(unfinished, name);
+    const result = write(unfinished.path);
+    rename(unfinished.path, unfinished.target);
     return result;
+  } catch (error) {
+    if (error instanceof InputError) throw new InputError(error.message.replaceAll(unfinished.path, name));
+    throw error;
   } finally {
-    if (exists(unfinished)) removeTree(unfinished);
+    fs.rmSync(unfinished.path, { recursive: true, force: true });
+    removeEmpty(unfinished.made);
   }
+}
+
+/** An empty directory that nobody else has, where links at `name` lead. */
+function newDirectory(name: string) {
+  const [target] = followLinks(name);
+  removeLeftovers(dirname(target), (found) => found === basename(target));
+  const path = temporaryName(target);
+  const made = makeParent(path);
+  fs.mkdirSync(path);
+  return { path, target, made };
 }

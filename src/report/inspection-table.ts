@@ -1,8 +1,10 @@
 /** An inspection for the terminal: for which tokens the memory saves how much, and those that it helped most. */
+import { perplexityOf } from "../base/perplexity.ts";
+import { printable } from "../base/printable.ts";
 import type { Inspection } from "../inspect/inspect.ts";
 import { distanceTo, type InspectionSummary, type TokenGroup } from "../inspect/inspection-summary.ts";
 import type { Excerpt, InspectedText } from "./inspected-text.ts";
-import { percent } from "./memory-table.ts";
+import { perplexityChange } from "./memory-table.ts";
 import { wholeNumber } from "./progress.ts";
 import { formatTable } from "./table.ts";
 
@@ -35,8 +37,8 @@ export function mostGainedList(inspection: Inspection, { mostGained }: Inspectio
 }
 
 function overview({ memorySize }: Inspection, { tokens, nats, natsWithout }: TokenGroup): string {
-  const [without, withMemory] = [Math.exp(natsWithout), Math.exp(nats)];
-  const change = percent(withMemory / without - 1);
+  const [without, withMemory] = [natsWithout, nats].map(perplexityOf);
+  const change = perplexityChange(nats - natsWithout);
   const perplexities = `${without.toPrecision(4)} without memory, ${withMemory.toPrecision(4)} with ${wholeNumber(memorySize)} (${change})`;
   return `  perplexity ${perplexities}, over the same ${wholeNumber(tokens)} tokens`;
 }
@@ -55,14 +57,15 @@ function caseLines({ nats, natsWithout, retrieved, heads }: Inspection, text: In
   const probabilities = [natsWithout, nats].map((losses) => `${(100 * Math.exp(-losses[token])).toFixed(1)} %`);
   const line = `  ${text.place(token)}: ${excerptLine(text.excerpt(token, SURROUNDINGS))}  ${probabilities.join(" → ")}`;
   const best = retrieved.best(token);
-  if (best === undefined) return line;
+  if (best === undefined) return printable(line);
   const { layer, head } = heads[best.head];
   const back = best.token < 0 ? "" : `, ${wholeNumber(distanceTo(token, best.token))} tokens back`;
   const source = `layer ${layer} head ${head}, ${text.place(best.token)}${back}, weight ${best.weight.toFixed(2)}`;
-  return `${line}\n    from ${source}: ${excerptLine(text.excerpt(best.token, SURROUNDINGS))}`;
+  const from = `    from ${source}: ${excerptLine(text.excerpt(best.token, SURROUNDINGS))}`;
+  return [line, from].map(printable).join("\n");
 }
 
-/** `before [token] after` in one line, without characters that would move the cursor. */
+/** `before [token] after` in one line, a dot for what would move the cursor; the names around it are not looked at here. */
 function excerptLine({ before, token, after }: Excerpt): string {
   return `${before}[${token}]${after}`.replaceAll("\n", "⏎").replaceAll(/\p{Cc}/gu, "·");
 }

@@ -1,7 +1,9 @@
 /**
  * The progress line on standard error: on a terminal one line that overwrites itself, elsewhere a plain line every few
- * seconds, so that a log stays short. Results are not its business; they go to standard output.
+ * seconds, so that a log stays short. Results are not its business; they go to standard output. Lines may name documents of
+ * any origin: they are made printable.
  */
+import { printable } from "../base/printable.ts";
 import type { StepMetrics } from "../train/trainer.ts";
 
 /** What is used of process.stderr. */
@@ -49,19 +51,20 @@ export class ProgressLine {
   /** Leaves the progress as it is and writes a line that stays. */
   note(line: string): void {
     this.end();
-    this.stream.write(`${line}\n`);
+    this.stream.write(`${printable(line)}\n`);
   }
 
   private flush(): void {
     const { pending, stream } = this;
     if (pending === undefined) return;
+    const line = printable(pending);
     this.pending = undefined;
     if (!stream.isTTY) {
-      stream.write(`${pending}\n`);
+      stream.write(`${line}\n`);
       return;
     }
     // One column stays free: in the last one, some terminals would begin a new line.
-    stream.write(`\r${pending.slice(0, (stream.columns ?? 80) - 1)}\x1b[K`);
+    stream.write(`\r${line.slice(0, (stream.columns ?? 80) - 1)}\x1b[K`);
     this.open = true;
   }
 }

@@ -8,13 +8,15 @@
  * (tokenizer.ts).
  */
 import { aFunction, aText, check, checkOptions, type Kind, type Kinds, optional, whole } from "../base/check.ts";
-import { BYTE_SYMBOLS, byteLevelJson, type Merge, preTokens } from "./byte-level.ts";
+import { BYTE_SYMBOLS, type Merge, preTokens } from "./byte-level.ts";
 import { PairQueue } from "./pair-queue.ts";
 import type { TokenizerJson } from "./tokenizer-json.ts";
+import { byteLevelJson } from "./tokenizer-json.ts";
 
 /** A pair that is seen only once is not merged: its token would be of use in that one place only. */
 const LEAST_COUNT = 2;
 
+/** How large a vocabulary is learned. */
 export interface BpeTrainingOptions {
   /** Tokens wanted, the 256 bytes among them. A small text may not have pairs for as many. */
   vocabSize: number;

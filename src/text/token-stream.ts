@@ -5,10 +5,12 @@
 import { check, tokenIds } from "../base/check.ts";
 import { aTokenizer, type Tokenizer } from "./tokenizer.ts";
 
+/** Turns tokens into text one by one, characters that several tokens make up included. */
 export class TokenStream {
   private readonly tokenizer: Tokenizer;
   private readonly decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
+  /** Starts with no token. */
   constructor(tokenizer: Tokenizer) {
     check("tokenizer", tokenizer, aTokenizer);
     this.tokenizer = tokenizer;

@@ -9,9 +9,10 @@ import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
 import { aText, check, type Kind, whole, withMethods } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { requireJson } from "../formats/json.ts";
-import { BYTE_SYMBOLS, byteLevelJson, bytesOfToken, preTokens } from "./byte-level.ts";
-import { readTokenizerJson, type TokenizerJson, tokensById } from "./tokenizer-json.ts";
+import { BYTE_SYMBOLS, bytesOfToken, preTokens } from "./byte-level.ts";
+import { byteLevelJson, readTokenizerJson, type TokenizerJson, tokensById } from "./tokenizer-json.ts";
 
+/** Text to token ids and back, without loss. */
 export interface Tokenizer {
   /** Ids are 0 … vocabSize − 1. */
   readonly vocabSize: number;

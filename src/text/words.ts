@@ -5,7 +5,10 @@
 
 import { aText, check, listOf } from "../base/check.ts";
 
-export const wordKinds = [
+/** What a word can be, by its looks. */
+export type WordKind = "word" | "identifier" | "LaTeX command" | "number" | "punctuation" | "line break" | "space";
+
+export const wordKinds: readonly WordKind[] = [
   "word",
   "identifier",
   "LaTeX command",
@@ -13,11 +16,13 @@ export const wordKinds = [
   "punctuation",
   "line break",
   "space",
-] as const;
-export type WordKind = (typeof wordKinds)[number];
+];
 
+/** A word of a text. */
 export interface Word {
+  /** Its characters. */
   readonly text: string;
+  /** What it is by its looks. */
   readonly kind: WordKind;
 }
 

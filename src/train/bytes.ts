@@ -7,7 +7,7 @@
 import { sizeOf } from "../autodiff/tensor.ts";
 import { InputError } from "../base/errors.ts";
 import { memoryBytes } from "../memory/bytes.ts";
-import { type ModelConfig, parseConfig } from "../model/config.ts";
+import { type ModelConfig, parseConfig, smearsKeys } from "../model/config.ts";
 import { parameterShapes } from "../model/parameters.ts";
 import { heap } from "../wasm/runtime.ts";
 import { parseTrainingOptions, type TrainingOptions } from "./options.ts";
@@ -51,7 +51,8 @@ function parameterBytes(config: ModelConfig, { optimizer }: TrainingOptions): nu
 function stateBytes(config: ModelConfig, rows: number): number {
   const { num_attention_heads: heads, head_dim: width, segment_length: segment, memory_size: size } = config;
   const { memory_search: kind, memory_lists: lists, memory_dtype: dtype } = config;
-  const contexts = 2 * config.num_hidden_layers * rows * (config.xl_cache_length + segment) * heads * width * FLOAT;
+  const positions = config.num_hidden_layers * (config.xl_cache_length + segment) + smearedLayers(config);
+  const contexts = 2 * rows * positions * heads * width * FLOAT;
   if (size === 0) return contexts;
   const memory = memoryBytes({ rows, heads, width, size, segment }, { kind, lists, dtype });
   return contexts + config.memory_layers.length * memory;
@@ -71,8 +72,15 @@ export function activationBytes(config: ModelConfig, rows: number): number {
   const feedForward = 2 * 2 * tokens * config.intermediate_size;
   const block = attention + feedForward + 2 * 6 * residual + 2 * dropped; // two norms, two projections, two sums
   const memory = 4 * attended + 3 * tokens * heads * config.memory_topk + 8 * tokens * heads;
+  const smear = 2 * attended + tokens * heads + rows * heads * head_dim;
   const ends = 2 * 3 * residual + dropped + 2 * tokens * config.vocab_size;
-  return FLOAT * (config.num_hidden_layers * block + config.memory_layers.length * memory + ends);
+  const { num_hidden_layers: layers, memory_layers: remembering } = config;
+  return FLOAT * (layers * block + remembering.length * memory + smearedLayers(config) * smear + ends);
+}
+
+function smearedLayers(config: ModelConfig): number {
+  const layers = Array.from({ length: config.num_hidden_layers }, (_, layer) => layer);
+  return layers.filter((layer) => smearsKeys(config, layer)).length;
 }
 
 /** @throws InputError with the bytes and the key that would lower them most, if they are more than what is left */

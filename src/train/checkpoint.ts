@@ -10,27 +10,34 @@ import { aPath, aText, check, checkOptions, instance, type Kinds, listOf, oneOf,
 import { InputError } from "../base/errors.ts";
 import { requireJson } from "../formats/json.ts";
 import { jsonText, readJson } from "../formats/json-file.ts";
-import { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "../formats/safetensors.ts";
+import { type SafetensorsFile, type StoredTensor, writeSafetensors } from "../formats/safetensors.ts";
+import { readSafetensorsFile } from "../formats/safetensors-file.ts";
 import { TensorReader } from "../formats/tensor-reader.ts";
 import { applyOverrides, type ModelConfig, parseConfig } from "../model/config.ts";
 import { halfModelTensors, modelFromTensors, modelTensors, type WeightDtype } from "../model/pretrained.ts";
 import { aModel, type Transformer } from "../model/transformer.ts";
-import { readFile, writeFilesAtomic } from "../platform/files.ts";
+import { writeFilesAtomic } from "../platform/atomic-write.ts";
 import { aTokenizer, type Tokenizer, tokenizerFromJson } from "../text/tokenizer.ts";
 import { readTokenizerJson } from "../text/tokenizer-json.ts";
 import { firstNotFinite } from "../wasm/half.ts";
-import { requireChecksums, withChecksums } from "./checksums.ts";
+import { CHECKSUMS, requireChecksums, withChecksums } from "./checksums.ts";
+import { modelDirectory } from "./model-directory.ts";
 import { Trainer } from "./trainer.ts";
 import { parseTrainerRecord, type TrainerRecord } from "./trainer-record.ts";
 
+/** A model that was trained, and what reads text for it. */
 export interface Pretrained {
+  /** The model. */
   readonly model: Transformer;
+  /** Its tokenizer. */
   readonly tokenizer: Tokenizer;
 }
 
 /** A model, and what `Trainer.load` takes to go on training it. */
 export interface Checkpoint extends Pretrained {
+  /** Step, options, generators and place in the data. */
   readonly record: TrainerRecord;
+  /** Moments, contexts and memories. */
   readonly tensors: TensorReader;
 }
 
@@ -43,13 +50,17 @@ const names = {
   record: "trainer.json",
 };
 
+/** Names of the files that may be in the directory of a checkpoint, or of a model. */
+export const checkpointFiles: ReadonlySet<string> = new Set([...Object.values(names), CHECKSUMS]);
+
 function pathsIn(directory: string): typeof names {
   const { config, model, tokenizer, trainer, record } = names;
   const at = (name: string) => `${directory}/${name}`;
   return { config: at(config), model: at(model), tokenizer: at(tokenizer), trainer: at(trainer), record: at(record) };
 }
 
-interface SaveOptions {
+/** How a model is saved. */
+export interface SaveOptions {
   /** How weights are stored. Default: float32. */
   readonly dtype?: WeightDtype;
 }
@@ -77,12 +88,14 @@ export function saveModel(
 }
 
 /**
- * A model and its tokenizer. `overrides` (key=value) replace keys of the configuration that the weights do not depend on.
+ * A model and its tokenizer, from a directory, or by the name of a model that comes with the package, such as "reader-1m".
+ * `overrides` (key=value) replace keys of the configuration that the weights do not depend on.
  * @throws InputError if a file is missing or damaged, or does not fit the others
  */
-export function loadModel(directory: string, overrides: readonly string[] = []): Pretrained {
-  check("directory", directory, aPath);
+export function loadModel(directoryOrName: string, overrides: readonly string[] = []): Pretrained {
+  check("directory", directoryOrName, aPath);
   check("overrides", overrides, listOf(aText));
+  const directory = modelDirectory(directoryOrName);
   const { config, weights, tokenizer } = readModelFiles(directory);
   const model = modelFromTensors(applyOverrides(config, overrides), weights.tensors, pathsIn(directory).model);
   return { model, tokenizer };
@@ -101,13 +114,16 @@ export function saveCheckpoint(directory: string, trainer: Trainer, tokenizer: T
   writeFilesAtomic(withChecksums(directory, files));
 }
 
-/** @throws InputError if a file is missing or damaged, does not fit the others or is from another step than they are */
+/**
+ * Reads a checkpoint.
+ * @throws InputError if a file is missing or damaged, does not fit the others or is from another step than they are
+ */
 export function loadCheckpoint(directory: string): Checkpoint {
   check("directory", directory, aPath);
   requireChecksums(directory, Object.values(names));
   const paths = pathsIn(directory);
   const record = parseTrainerRecord(readJson(paths.record), paths.record);
-  const trainer = readSafetensors(readFile(paths.trainer), paths.trainer);
+  const trainer = readSafetensorsFile(paths.trainer);
   const { config, weights, tokenizer } = readModelFiles(directory);
   for (const [path, { metadata }] of [[paths.trainer, trainer] as const, [paths.model, weights] as const]) {
     if (metadata.step === String(record.step)) continue;
@@ -160,7 +176,7 @@ function readModelFiles(directory: string): ModelFiles {
   const config = parseConfig(readJson(paths.config), paths.config);
   const tokenizer = tokenizerFromJson(readJson(paths.tokenizer), paths.tokenizer);
   checkVocabulary(config, tokenizer, paths.config, paths.tokenizer);
-  return { config, tokenizer, weights: readSafetensors(readFile(paths.model), paths.model) };
+  return { config, tokenizer, weights: readSafetensorsFile(paths.model) };
 }
 
 function checkVocabulary(config: ModelConfig, tokenizer: Tokenizer, configPath: string, tokenizerPath: string): void {

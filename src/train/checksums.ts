@@ -6,9 +6,10 @@
 import { digest } from "../base/digest.ts";
 import { InputError } from "../base/errors.ts";
 import { jsonText, readJson } from "../formats/json-file.ts";
-import { exists, readFile } from "../platform/files.ts";
+import { exists } from "../platform/files.ts";
+import { readFile } from "../platform/read-file.ts";
 
-const NAME = "checksums.json";
+export const CHECKSUMS = "checksums.json";
 
 /** What `checksumsOf` notes of a file. */
 interface Checksum {
@@ -22,7 +23,7 @@ export function withChecksums(
   files: ReadonlyMap<string, Uint8Array | string>,
 ): Map<string, Uint8Array | string> {
   const noted = [...files].map(([path, content]) => [path.slice(directory.length + 1), checksumOf(content)]);
-  return new Map(files).set(`${directory}/${NAME}`, jsonText(Object.fromEntries(noted)));
+  return new Map(files).set(`${directory}/${CHECKSUMS}`, jsonText(Object.fromEntries(noted)));
 }
 
 /**
@@ -30,14 +31,18 @@ export function withChecksums(
  * @throws InputError that names the first file that is missing or not as it was written
  */
 export function requireChecksums(directory: string, names: readonly string[]): void {
-  const path = `${directory}/${NAME}`;
+  const path = `${directory}/${CHECKSUMS}`;
   if (!exists(path)) return;
   const noted = Object(readJson(path));
   for (const name of names) {
-    const [found, wanted] = [checksumOf(readFile(`${directory}/${name}`)), Object(noted[name])];
-    if (found.bytes === wanted.bytes && found.checksum === wanted.checksum) continue;
-    const damage = found.bytes === wanted.bytes ? "its content has changed" : `it has ${found.bytes} bytes`;
-    throw new InputError(`${directory}/${name} is damaged: ${damage} since ${path} was written`);
+    const { bytes, checksum } = Object(noted[name]);
+    const damaged = (how: string) =>
+      new InputError(`${directory}/${name} is damaged: ${how} since ${path} was written`);
+    const check = (_: Uint8Array, size = 0) => {
+      if (size !== bytes) throw damaged(`it has ${size} bytes`);
+    };
+    const found = checksumOf(readFile(`${directory}/${name}`, Infinity, { check }));
+    if (found.checksum !== checksum) throw damaged("its content has changed");
   }
 }
 

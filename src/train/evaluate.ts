@@ -2,8 +2,7 @@
  * How well a model predicts documents with memories of several sizes, over exactly the same tokens: perplexity and bits
  * per byte (paper, tables 4 and 5). Every size has a state of its own, so nothing here touches a running training.
  */
-import { crossEntropy, MASKED } from "../autodiff/ops/loss.ts";
-import { noGrad, step } from "../autodiff/tape.ts";
+import { MASKED } from "../autodiff/ops/loss.ts";
 import {
   aFlag,
   aFunction,
@@ -18,17 +17,20 @@ import {
   whole,
 } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
-import { exp } from "../base/portable-math.ts";
+import { perplexityOf } from "../base/perplexity.ts";
 import { evaluationBatches } from "../data/batches.ts";
 import type { TokenizedDocument } from "../data/corpus.ts";
 import { someDocuments, tokensOf } from "../data/documents.ts";
 import { type MemorySnapshot, requireModel, restoreSnapshot } from "../memory/snapshot.ts";
 import { requireSnapshot } from "../memory/snapshot-check.ts";
 import { fingerprint } from "../model/fingerprint.ts";
+import { targetLosses } from "../model/losses.ts";
 import { segmentOf } from "../model/segment.ts";
 import { aMemorySize, type ModelState } from "../model/state.ts";
 import { requireVocabulary, type Transformer } from "../model/transformer.ts";
+import type { Retrieval } from "../nn/self-attention.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { GateMeans } from "./gate-means.ts";
 import { type LayerRecall, RecallMeter } from "./recall.ts";
 
 /** One prediction. */
@@ -45,6 +47,7 @@ export interface TokenLoss {
   readonly nats: number;
 }
 
+/** What is evaluated, and how. */
 export interface EvaluateOptions {
   /** M, one result each; 0 is the model without memory. */
   readonly memorySizes: readonly number[];
@@ -56,28 +59,35 @@ export interface EvaluateOptions {
   readonly known?: MemorySnapshot;
   /** Whether every search is compared with an exact one. */
   readonly recall?: boolean;
+  /** Called with every prediction. */
   readonly onToken?: (loss: TokenLoss) => void;
   /** Called after every segment: predictions made so far, and in all, over all memory sizes. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+/** How well a model predicts with one size of memory. */
 export interface MemoryResult {
+  /** M, the memory size; 0 is none. */
   readonly memory: number;
-  /** exp(Σ nats / Σ tokens) */
+  /** exp(Σ nats / Σ tokens), at most the largest number there is */
   readonly perplexity: number;
   /** Σ nats / ln 2 / Σ bytes of the predicted tokens' text */
   readonly bits_per_byte: number;
   /** Σ nats over all tokens. */
   readonly nats: number;
+  /** Mean gate of every head of the memory layers, over the queries that retrieved something; none of a memory of 0. */
+  readonly gates?: readonly number[];
   /** How good the searches were, by memory layer; if that was asked for, and none of a memory of 0. */
   readonly recall?: readonly LayerRecall[];
 }
 
+/** What an evaluation found, over the same tokens for every memory size. */
 export interface EvaluationResult {
   /** Predicted tokens, for each memory size. */
   readonly tokens: number;
   /** Bytes of text that those tokens stand for. */
   readonly bytes: number;
+  /** One for each memory size. */
   readonly results: readonly MemoryResult[];
 }
 
@@ -93,7 +103,8 @@ const evaluateKinds: Kinds<EvaluateOptions> = {
 
 /**
  * Reads all documents once for each memory size, in the order of `memorySizes`.
- * @throws InputError if a size is impossible, no document has anything to predict, or another model made what is `known`
+ * @throws InputError if a size is impossible, no document has anything to predict, another model made what is `known`, or
+ * a loss is not finite
  */
 export function evaluate(
   model: Transformer,
@@ -128,7 +139,8 @@ export function* evaluationInSteps(
   for (const memory of memorySizes) {
     let nats = 0;
     const meter = recall && memory > 0 ? new RecallMeter() : undefined;
-    for (const losses of tokenLosses(model, documents, { memory, maxTokens, rows, known, meter })) {
+    const gates = new GateMeans();
+    for (const losses of tokenLosses(model, documents, { memory, maxTokens, rows, known, meter, gates })) {
       for (const loss of losses) {
         nats += loss.nats;
         onToken?.(loss);
@@ -137,23 +149,25 @@ export function* evaluationInSteps(
       onProgress?.(done, tokens * memorySizes.length);
       yield undefined;
     }
-    const rates = { perplexity: exp(nats / tokens), bits_per_byte: nats / Math.LN2 / bytes };
-    results.push({ memory, ...rates, nats, ...(meter && { recall: meter.results() }) });
+    const rates = { perplexity: perplexityOf(nats / tokens), bits_per_byte: nats / Math.LN2 / bytes };
+    const watched = { ...(memory > 0 && { gates: gates.byHead() }), ...(meter && { recall: meter.results() }) };
+    results.push({ memory, ...rates, nats, ...watched });
   }
   yield { tokens, bytes, results };
 }
 
-/** One reading of the documents; `meter` sees every search. */
+/** One reading of the documents; `meter` sees every search, `gates` every gate. */
 interface Reading extends Required<Pick<EvaluateOptions, "maxTokens" | "rows">>, Pick<EvaluateOptions, "known"> {
   readonly memory: number;
   readonly meter: RecallMeter | undefined;
+  readonly gates: GateMeans;
 }
 
 /** All predictions with one memory size, those of a batch at a time. */
 function* tokenLosses(
   model: Transformer,
   documents: readonly TokenizedDocument[],
-  { memory, maxTokens, rows, known, meter }: Reading,
+  { memory, maxTokens, rows, known, meter, gates }: Reading,
 ): Generator<TokenLoss[]> {
   const segmentLength = model.config.segment_length;
   const state = model.newState({ rows, memorySize: memory });
@@ -162,9 +176,12 @@ function* tokenLosses(
       const { ids, targets, starts, lengths } = segmentOf(batch, 0, rows);
       state.begin(starts);
       if (memory > 0 && known !== undefined) restoreWhere(starts, state, known);
-      const observe = meter?.watch(state, lengths);
-      const logits = () => model.forward({ ids, lengths, observe }, state); // [B, T, V]
-      const nats = step(() => noGrad(() => crossEntropy(logits(), targets).nats.toArray())); // [B·T]
+      const measure = meter?.watch(state, lengths);
+      const observe = (layer: number, retrieval: Retrieval) => {
+        gates.observe(layer, retrieval);
+        measure?.(layer, retrieval);
+      };
+      const nats = targetLosses(model, { ids, lengths, observe }, targets, state); // [B·T]
       yield Array.from(nats.keys())
         .filter((place) => targets[place] !== MASKED)
         .map((place) => {

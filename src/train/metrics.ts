@@ -4,7 +4,9 @@
  */
 import { InputError } from "../base/errors.ts";
 import { parseJson } from "../formats/json.ts";
-import { appendText, exists, readText, syncFile, writeFileAtomic } from "../platform/files.ts";
+import { appendText, syncFile, writeFileAtomic } from "../platform/atomic-write.ts";
+import { exists } from "../platform/files.ts";
+import { readText } from "../platform/read-file.ts";
 import type { EvaluationResult } from "./evaluate.ts";
 import type { StepMetrics } from "./trainer.ts";
 
@@ -36,6 +38,11 @@ export function syncMetrics(directory: string): void {
 /** All lines so far, the oldest first, but not one that a crash has cut off. */
 export function readMetrics(directory: string): MetricsLine[] {
   return linesIn(metricsPath(directory));
+}
+
+/** Whether a file whose beginning is `text` is one of metrics. */
+export function beginsAsMetrics(text: string): boolean {
+  return /^\{"step":\d+,"(loss|evaluation)":/.test(text);
 }
 
 function linesIn(path: string): MetricsLine[] {

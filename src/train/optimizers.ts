@@ -25,6 +25,7 @@ import { parallelElements } from "../wasm/parallel.ts";
 import { kernels } from "../wasm/runtime.ts";
 import { scratch } from "../wasm/scratch.ts";
 
+/** What moves parameters along their gradients. */
 export interface Optimizer extends Releasable, Disposable {
   /** Steps taken so far; a resumed run sets it together with the state. */
   steps: number;
@@ -92,9 +93,13 @@ export interface AdamBlock extends ParameterBlock {
   readonly weightDecay: number;
 }
 
+/** The settings of AdamW. */
 export interface AdamOptions {
+  /** Decay of the mean of gradients. */
   readonly beta1?: number;
+  /** Decay of the mean of squared gradients. */
   readonly beta2?: number;
+  /** Added to the denominator. */
   readonly eps?: number;
 }
 
@@ -130,7 +135,9 @@ export function adamW(blocks: readonly AdamBlock[], options: AdamOptions = {}): 
 
 /** A parameter that Adafactor trains: a matrix, or else a vector. */
 export interface AdafactorParameter {
+  /** Name of the parameter. */
   readonly name: string;
+  /** The parameter, with its gradient. */
   readonly tensor: Tensor;
   /** Factor of the learning rate. */
   readonly lrScale: number;

@@ -4,25 +4,47 @@
  */
 import { choice, type Field, integer, parseFields } from "../base/fields.ts";
 
+/** What a training run is told besides the model and the data. */
 export interface TrainingOptions {
+  /** Optimizer steps. */
   steps: number;
+  /** B, documents that a step reads side by side. */
   batchSize: number;
+  /** Batches whose gradients one step sums, each with rows of its own: as one batch so many times as large. */
   gradientAccumulation: number;
+  /** The update rule. */
   optimizer: "adamw" | "adafactor";
+  /** Highest rate of the schedule; Adafactor's is relative to each parameter's size. */
   learningRate: number;
+  /** How the learning rate goes on after the warm-up. */
   schedule: "constant" | "cosine" | "rsqrt";
+  /** Steps in which the learning rate rises from 0. */
   warmupSteps: number;
+  /** Factor on the learning rate of attention scales, position biases, memory gates and key smears. */
   attentionRate: number;
+  /** Factor on the learning rate of the embedding, whose first values are some ten times as large as a matrix's. */
   embeddingRate: number;
+  /** In every step each row looks up so many of its newest pairs, drawn from this list; []: all of them. */
+  memorySizes: number[];
+  /** AdamW's decay of the matrices. */
   weightDecay: number;
+  /** Gradients longer than this are shortened; 0: none. */
   clipNorm: number;
+  /** Decay of AdamW's mean of gradients. */
   beta1: number;
+  /** Decay of AdamW's mean of squared gradients. */
   beta2: number;
+  /** Added to AdamW's denominator. */
   eps: number;
+  /** Steps from one evaluation to the next; 0: none. */
   evaluateEvery: number;
+  /** Steps from one checkpoint to the next; 0: only one, at the end. */
   checkpointEvery: number;
+  /** Older checkpoints that stay beside the newest. */
   keep: number;
+  /** Steps from one measurement of the memories' staleness to the next; 0: none. */
   stalenessEvery: number;
+  /** Decides the order of the documents and the dropout. */
   seed: number;
 }
 
@@ -53,7 +75,7 @@ export const trainingFields: Readonly<Record<keyof TrainingOptions, Field>> = {
     default: 1,
     min: 0,
     max: 1000,
-    about: "factor on the learning rate of attention scales, position biases and memory gates",
+    about: "factor on the learning rate of attention scales, position biases, memory gates and key smears",
   },
   embeddingRate: {
     kind: "number",
@@ -61,6 +83,13 @@ export const trainingFields: Readonly<Record<keyof TrainingOptions, Field>> = {
     min: 0,
     max: 1000,
     about: "factor on the learning rate of the embedding, whose first values are some ten times as large as a matrix's",
+  },
+  memorySizes: {
+    kind: "integers",
+    default: [],
+    min: 0,
+    max: 2 ** 24,
+    about: "in every step each row looks up so many of its newest pairs, drawn from this list; []: all of them",
   },
   weightDecay: { kind: "number", default: 0.01, min: 0, max: 1000, about: "AdamW's decay of the matrices" },
   clipNorm: {

@@ -3,15 +3,17 @@
  * and how often the quantised search, which always finds them, had to fall back to a scan in f32. It watches forward
  * passes and repeats each lookup exactly; what the model computes stays the same.
  */
-import type { Neighbours } from "../autodiff/ops/retrieval.ts";
+import type { Neighbours } from "../autodiff/ops/retrieved.ts";
 import type { KvMemory } from "../memory/memory.ts";
+import type { SegmentInput } from "../model/segment.ts";
 import type { ModelState } from "../model/state.ts";
-import type { SegmentInput } from "../model/transformer.ts";
 import { heap } from "../wasm/runtime.ts";
 
 /** Of one memory layer, over all its heads. Queries of an empty memory do not count. */
 export interface LayerRecall {
+  /** Number of the layer, from 0. */
   readonly layer: number;
+  /** Queries that were compared. */
   readonly queries: number;
   /** Found neighbours that are among the K nearest ÷ neighbours, of all queries together; 1 without any. */
   readonly recall: number;

@@ -7,16 +7,19 @@
  */
 import { aPath, check } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
-import { exists, isDirectory, listDirectory, removeTree, rename, temporaryName } from "../platform/files.ts";
+import { rename } from "../platform/atomic-write.ts";
+import { exists, isDirectory, listDirectory, removeTree } from "../platform/files.ts";
+import { removeLeftovers, temporaryName } from "../platform/temporary.ts";
 import { writeDirectory } from "../platform/whole-directory.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { type Checkpoint, loadCheckpoint, saveCheckpoint, saveModel } from "./checkpoint.ts";
+import { type Checkpoint, checkpointFiles, loadCheckpoint, saveCheckpoint, saveModel } from "./checkpoint.ts";
 import type { Trainer } from "./trainer.ts";
 
-/** What only a process that was killed leaves behind. */
-const UNFINISHED =
-  /^(checkpoint-\d+(\.old)?|config\.json|tokenizer\.json|model\.safetensors|metrics\.jsonl|training\.lock)\.tmp-\d+$/;
+/** What is written here. */
+const OURS =
+  /^(checkpoint-\d+(\.old)?|(config|tokenizer|trained)\.json|model\.safetensors|metrics\.jsonl|staleness\.html)$/;
 
+/** The newest checkpoint of a run that is whole. */
 export interface FoundCheckpoint extends Checkpoint {
   /** Where it was. */
   readonly directory: string;
@@ -24,13 +27,17 @@ export interface FoundCheckpoint extends Checkpoint {
   readonly refusals: readonly string[];
 }
 
-/** Writes all of `trainer` as the newest checkpoint in `run`, and keeps as many older ones as its options say. */
-export function saveToRun(run: string, trainer: Trainer, tokenizer: Tokenizer): void {
+/** Writes all of `trainer` as the newest checkpoint in `run`. */
+export function addCheckpoint(run: string, trainer: Trainer, tokenizer: Tokenizer): void {
   const directory = checkpointName(run, trainer.step);
   writeDirectory(directory, (unfinished) => {
     saveCheckpoint(unfinished, trainer, tokenizer);
-    discard(directory); // of the same step: a damaged one, for which an earlier one was taken
+    discardCheckpoint(directory); // of the same step: a damaged one, for which an earlier one was taken
   });
+}
+
+/** After `addCheckpoint`: puts the model at the top of `run`, and keeps as many older checkpoints as its options say. */
+export function settleCheckpoint(run: string, trainer: Trainer, tokenizer: Tokenizer): void {
   saveModel(run, trainer.model, tokenizer);
   discardSuperfluous(run, trainer.step, trainer.options.keep);
 }
@@ -68,24 +75,36 @@ export function holdsRun(run: string): boolean {
   );
 }
 
+/** Whether there is what only a training writes. */
+export function holdsTraining(run: string): boolean {
+  return ["trainer.json", "metrics.jsonl"].some((name) => exists(`${run}/${name}`)) || savedSteps(run).length > 0;
+}
+
 /** Removes what a process left unfinished when it was killed. */
 export function removeUnfinished(run: string): void {
-  for (const { name } of listDirectory(run)) if (UNFINISHED.test(name)) removeTree(`${run}/${name}`);
+  removeLeftovers(run, (name) => OURS.test(name), { old: true, elsewhere: true });
 }
 
 /** Of the checkpoints, the `keep` before the one of `step` stay. Those of later steps are of a past that was given up. */
 function discardSuperfluous(run: string, step: number, keep: number): void {
   const steps = savedSteps(run);
   const kept = steps.filter((saved) => saved <= step).slice(0, keep + 1);
-  for (const saved of steps) if (!kept.includes(saved)) discard(checkpointName(run, saved));
+  for (const saved of steps) if (!kept.includes(saved)) discardCheckpoint(checkpointName(run, saved));
 }
 
-/** Removes a checkpoint so that at no moment a part of it bears its name. */
-function discard(directory: string): void {
-  if (!exists(directory)) return;
+/**
+ * Removes a checkpoint so that at no moment a part of it bears its name. A directory with files that are not a checkpoint's
+ * stays as it is: somebody put them there.
+ */
+export function discardCheckpoint(directory: string): void {
+  if (!isDirectory(directory) || !holdsOnlyCheckpoint(directory)) return;
   const beside = temporaryName(`${directory}.old`);
   rename(directory, beside);
   removeTree(beside);
+}
+
+function holdsOnlyCheckpoint(directory: string): boolean {
+  return listDirectory(directory).every(({ name, kind }) => kind === "file" && checkpointFiles.has(name));
 }
 
 /** Steps of the checkpoints in `run`, the newest first. */

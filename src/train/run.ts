@@ -19,17 +19,19 @@ import {
 } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import type { TokenizedDocument } from "../data/corpus.ts";
-import { makeDirectory } from "../platform/files.ts";
+import { makeDirectory } from "../platform/directories.ts";
 import { aTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { OutOfMemoryError } from "../wasm/heap.ts";
 import { ThreadDeathError } from "../wasm/parallel.ts";
 import { saveModel } from "./checkpoint.ts";
 import { type EvaluateOptions, type EvaluationResult, evaluationInSteps } from "./evaluate.ts";
 import { appendMetrics, type MetricsLine, startMetrics, syncMetrics } from "./metrics.ts";
-import { removeUnfinished, saveToRun } from "./run-directory.ts";
+import { addCheckpoint, removeUnfinished, settleCheckpoint } from "./run-directory.ts";
 import { type StepMetrics, Trainer } from "./trainer.ts";
 
+/** What a run writes, evaluates and tells. */
 export interface TrainingRun {
+  /** Saved with the model. */
   readonly tokenizer: Tokenizer;
   /** Where checkpoints and metrics.jsonl go; nothing is written unless given. */
   readonly directory?: string;
@@ -37,7 +39,9 @@ export interface TrainingRun {
   readonly evaluation?: EvaluateOptions & { readonly documents: readonly TokenizedDocument[] };
   /** Ends the run after the current step, or in the midst of an evaluation, with a checkpoint. */
   readonly signal?: AbortSignal;
+  /** Called after every step. */
   readonly onStep?: (metrics: StepMetrics) => void;
+  /** Called after every evaluation. */
   readonly onEvaluation?: (result: EvaluationResult, step: number) => void;
   /** The directory, and the step that its newest checkpoint holds. */
   readonly onCheckpoint?: (directory: string, step: number) => void;
@@ -72,8 +76,9 @@ export async function runTraining(trainer: Trainer, run: TrainingRun): Promise<v
       if (directory === undefined) continue;
       if (!trainer.done && !signal?.aborted && !isDue(trainer, trainer.options.checkpointEvery)) continue;
       syncMetrics(directory);
-      saveToRun(directory, trainer, run.tokenizer);
+      addCheckpoint(directory, trainer, run.tokenizer);
       saved = trainer.step;
+      settleCheckpoint(directory, trainer, run.tokenizer);
       run.onCheckpoint?.(directory, saved);
     }
   } catch (error) {

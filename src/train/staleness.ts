@@ -5,7 +5,7 @@
  */
 import { noGrad, step } from "../autodiff/tape.ts";
 import type { KvMemory } from "../memory/memory.ts";
-import type { ModelConfig } from "../model/config.ts";
+import { type ModelConfig, smearsKeys } from "../model/config.ts";
 import type { ModelState } from "../model/state.ts";
 import type { Transformer } from "../model/transformer.ts";
 import { asFloats } from "../wasm/half.ts";
@@ -70,9 +70,15 @@ function readAgain(model: Transformer, state: ModelState, readings: readonly (Ro
   return today;
 }
 
-/** How many segments before a token go into its keys: through each layer below the memory the cache reaches further back. */
-function contextSegments({ memory_layers, xl_cache_length, segment_length }: ModelConfig): number {
-  return Math.max(0, ...memory_layers) * Math.ceil(xl_cache_length / segment_length);
+/**
+ * How many segments before a token go into its keys: through each layer below the memory the cache reaches further back, and
+ * a smear by one token more, that of the memory's own layer included.
+ */
+function contextSegments(config: ModelConfig): number {
+  const top = Math.max(0, ...config.memory_layers);
+  const smear = (layer: number) => Number(smearsKeys(config, layer));
+  const below = Array.from({ length: top }, (_, layer) => config.xl_cache_length + smear(layer)); // tokens
+  return below.reduce((sum, reach) => sum + Math.ceil(reach / config.segment_length), smear(top));
 }
 
 /** Of each vector of width `width` in `a` the inner product with that in `b`; keys have length 1. */

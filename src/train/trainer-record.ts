@@ -7,11 +7,13 @@ import type { RandomState } from "../base/random.ts";
 import type { TrainingBatchesState } from "../data/batches.ts";
 import { parseTrainingOptions, type TrainingOptions } from "./options.ts";
 
+/** What `trainer.json` of a checkpoint holds. */
 export interface TrainerRecord {
   /** Steps done. */
   readonly step: number;
   /** Time that they took. */
   readonly seconds: number;
+  /** What the run was told. */
   readonly options: TrainingOptions;
   /** The generator of dropout keys. */
   readonly random: RandomState;

@@ -11,7 +11,7 @@ import type { Tensor } from "../autodiff/tensor.ts";
 import { check, instance } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { allOrNothing, Lifetime } from "../base/lifetime.ts";
-import { exp } from "../base/portable-math.ts";
+import { perplexityOf } from "../base/perplexity.ts";
 import { Random } from "../base/random.ts";
 import { type Batch, TrainingBatches } from "../data/batches.ts";
 import type { TokenizedDocument } from "../data/corpus.ts";
@@ -19,10 +19,11 @@ import { someDocuments } from "../data/documents.ts";
 import type { StoredTensor } from "../formats/safetensors.ts";
 import { TensorReader } from "../formats/tensor-reader.ts";
 import type { ParameterGroup } from "../model/parameters.ts";
-import { segmentOf } from "../model/segment.ts";
+import { type SegmentInput, segmentOf } from "../model/segment.ts";
 import type { ModelState } from "../model/state.ts";
-import { aModel, type SegmentInput, type Transformer } from "../model/transformer.ts";
+import { aModel, type Transformer } from "../model/transformer.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
+import { GateMeans } from "./gate-means.ts";
 import { adafactor, adamW, clipGradients, type Optimizer } from "./optimizers.ts";
 import { parseTrainingOptions, type TrainingOptions } from "./options.ts";
 import { constant, cosine, rsqrt, type Schedule } from "./schedules.ts";
@@ -35,16 +36,20 @@ export interface StepMetrics {
   readonly step: number;
   /** Mean over this step's predictions, nats. */
   readonly loss: number;
-  /** exp(loss) */
+  /** exp(loss), at most the largest number there is */
   readonly perplexity: number;
   /** Tokens predicted in this step. */
   readonly tokens: number;
+  /** Tokens predicted in a second of this step. */
   readonly tokensPerSecond: number;
   /** After schedule and warm-up. */
   readonly learningRate: number;
   /** Before clipping. */
   readonly gradientNorm: number;
-  /** Mean over heads of sigmoid(gate), the share of the memory's answer, for each memory layer; [] if layers have no gates. */
+  /**
+   * Mean gate of each memory layer, the share of the memory in a head's answer, over the queries that retrieved something;
+   * [] if none did.
+   */
   readonly gates: readonly number[];
   /** How full the memories are on average, 0 to 1; 0 without any. */
   readonly memoryFill: number;
@@ -58,8 +63,11 @@ export interface StepMetrics {
 
 const savedTensors = instance(TensorReader, "the tensors that loadCheckpoint read");
 
+/** Trains a model on documents, one optimizer step at a time. */
 export class Trainer {
+  /** The model that is trained. */
   readonly model: Transformer;
+  /** What the run was told. */
   readonly options: TrainingOptions;
   /** Contexts and memories, one state for the rows of each batch whose gradients a step sums. */
   private readonly states: readonly ModelState[];
@@ -98,6 +106,7 @@ export class Trainer {
     return this.optimizer.steps;
   }
 
+  /** Whether the last step is done. */
   get done(): boolean {
     return this.step >= this.options.steps;
   }
@@ -114,7 +123,8 @@ export class Trainer {
     const tokens = batch.lengths.reduce((sum, length) => sum + length, 0);
     this.model.parameters.zeroGradients();
     let loss = 0;
-    for (const index of this.states.keys()) loss += this.accumulate(batch, index, tokens);
+    const gates = new GateMeans();
+    for (const index of this.states.keys()) loss += this.accumulate(batch, index, tokens, gates);
     const gradientNorm = clipGradients(this.model.parameters.blocks, this.options.clipNorm || Infinity);
     const learningRate = this.options.learningRate * this.schedule(this.step + 1);
     this.optimizer.step(learningRate);
@@ -124,12 +134,12 @@ export class Trainer {
     return {
       step: this.step,
       loss,
-      perplexity: exp(loss),
+      perplexity: perplexityOf(loss),
       tokens,
       tokensPerSecond: tokens / seconds,
       learningRate,
       gradientNorm,
-      gates: this.gates(),
+      gates: gates.byLayer(),
       memoryFill: this.memoryFill(),
       seconds: this.seconds,
       secondsLeft: (this.seconds / this.step) * Math.max(0, this.options.steps - this.step),
@@ -148,16 +158,25 @@ export class Trainer {
   }
 
   /** Forward and backward of the rows of state `index`. Returns their share of the mean loss over all `tokens` of the step. */
-  private accumulate(batch: Batch, index: number, tokens: number): number {
+  private accumulate(batch: Batch, index: number, tokens: number, gates: GateMeans): number {
     const { targets, ...segment } = segmentOf(batch, index * this.options.batchSize, this.options.batchSize);
     const dropoutKey = this.random.uint32();
+    const reach = this.drawReach();
     return step(() => {
-      const logits = this.forward({ ...segment, dropoutKey }, this.states[index]); // [B, T, V]
+      const observe = gates.observe.bind(gates);
+      const logits = this.forward({ ...segment, reach, dropoutKey, observe }, this.states[index]); // [B, T, V]
       const { loss, count } = crossEntropy(logits, targets);
       backward(loss, [count / tokens]);
       this.requireFinite(loss.item());
       return loss.item() * (count / tokens);
     });
+  }
+
+  /** How far each row may look back in this step, drawn from `memorySizes`; undefined if the list is empty. */
+  private drawReach(): number[] | undefined {
+    const { memorySizes, batchSize } = this.options;
+    if (memorySizes.length === 0) return undefined;
+    return Array.from({ length: batchSize }, () => memorySizes[this.random.uint32() % memorySizes.length]);
   }
 
   /** The logits [B, T, V]; if they are not even computed because of a number that is not finite, the tape knows whence it came. */
@@ -177,6 +196,7 @@ export class Trainer {
     if (!gradients || !Number.isFinite(loss)) this.stop();
   }
 
+  /** Ends the training with the sentence that says why. */
   private stop(): never {
     const advice = "try a lower learning rate or a longer warm-up";
     throw new InputError(`training stopped in step ${this.step + 1}: ${this.blame()}; ${advice}`);
@@ -190,6 +210,7 @@ export class Trainer {
     throw new InputError(`training stopped in step ${this.step}: ${culprit}; try a lower learning rate`);
   }
 
+  /** Names the op that made the first number that is not finite. */
   private blame(): string {
     try {
       assertFiniteTape();
@@ -200,12 +221,7 @@ export class Trainer {
     return "the gradient of a parameter is not finite";
   }
 
-  private gates(): number[] {
-    const { config, parameters } = this.model;
-    const names = config.memory_layers.map((layer) => `model.layers.${layer}.self_attn.memory_gate`);
-    return names.filter((name) => parameters.has(name)).map((name) => meanSigmoid(parameters.get(name).toArray()));
-  }
-
+  /** How full the memories are on average, 0 to 1. */
   private memoryFill(): number {
     const memories = this.states.flatMap((state) => [...state.memories.values()]);
     const rows = Array.from({ length: this.options.batchSize }, (_, row) => row);
@@ -258,6 +274,7 @@ export class Trainer {
     });
   }
 
+  /** Releases it, at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.release();
   }
@@ -289,8 +306,4 @@ function makeSchedule({ schedule, steps, warmupSteps }: TrainingOptions): Schedu
     case "rsqrt":
       return rsqrt(warmupSteps);
   }
-}
-
-function meanSigmoid(values: Float32Array): number {
-  return values.reduce((sum, value) => sum + 1 / (1 + exp(-value)), 0) / values.length;
 }

@@ -16,6 +16,7 @@ export const MOST_BYTES = 65535 * PAGE_BYTES;
 
 /** Thrown when a block does not fit below the 4 GiB that one WebAssembly memory can have. */
 export class OutOfMemoryError extends Error {
+  /** The class of the error, for whoever has only its text. */
   override name = "OutOfMemoryError";
 }
 
@@ -33,7 +34,9 @@ function roundUp(bytes: number): number {
   return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 }
 
+/** An allocator of blocks in one WebAssembly memory. */
 export class Heap {
+  /** The memory. */
   readonly memory: WebAssembly.Memory;
   /** Bytes in blocks that are allocated now. */
   bytesInUse = 0;
@@ -43,6 +46,7 @@ export class Heap {
   private free: Block[] = [];
   private readonly sizes = new Map<number, number>();
 
+  /** Hands out the bytes of `memory` from `base` up. */
   constructor(memory: WebAssembly.Memory, base: number) {
     this.memory = memory;
     this.top = roundUp(base);
@@ -104,6 +108,7 @@ export class Heap {
     return address;
   }
 
+  /** Raises the top by a block. */
   private extend(size: number): number {
     const address = this.top;
     const end = address + size;
@@ -117,6 +122,7 @@ export class Heap {
     return address;
   }
 
+  /** Grows the memory until it has a byte before `end`. */
   private growTo(end: number): void {
     const missing = end - this.memory.buffer.byteLength;
     if (missing <= 0) return;
@@ -141,6 +147,7 @@ export class Heap {
     }
   }
 
+  /** Merges block i with the one after it, if they touch. */
   private mergeWithNext(i: number): void {
     const block = this.free[i];
     const next = this.free[i + 1];

@@ -1,6 +1,6 @@
 /** Sums, factors and activations against their definitions, at lengths around the vector width and the unrolling. */
 import * as assert from "uvu/assert";
-import { add, gelu, relu, scale } from "../../src/autodiff/ops/elementwise.ts";
+import { add, gelu, relu, repeat, scale, subtract } from "../../src/autodiff/ops/elementwise.ts";
 import { step } from "../../src/autodiff/tape.ts";
 import { tensor } from "../../src/autodiff/tensor.ts";
 import type { Random } from "../../src/base/random.ts";
@@ -23,8 +23,9 @@ function awayFrom0(random: Random, shape: number[]): number[] {
 }
 
 for (const shape of [[0], [1], [3], [4], [5], [3, 5], [16], [17], [31], [3, 11, 2]]) {
-  test(`add, scale, relu and gelu of [${shape}] match their definitions and gradients`, () => {
+  test(`add, subtract, scale, relu and gelu of [${shape}] match their definitions and gradients`, () => {
     checkOp({ shapes: [shape, shape], op: add, oracle: (x, y) => x.map((v, i) => v + y[i]) });
+    checkOp({ shapes: [shape, shape], op: subtract, oracle: (x, y) => x.map((v, i) => v - y[i]) });
     checkOp({ shapes: [shape], op: (x) => scale(x, -1.75), oracle: (x) => x.map((v) => -1.75 * v) });
     checkOp({ shapes: [shape], op: relu, oracle: (x) => x.map((v) => Math.max(v, 0)), values: awayFrom0 });
     checkOp({ shapes: [shape], op: gelu, oracle: geluOracle });
@@ -37,11 +38,36 @@ for (const shape of [[0], [1], [3], [4], [5], [3, 5], [16], [17], [31], [3, 11, 
   });
 }
 
+const repeats: [number, number[]][] = [
+  [1, [1]],
+  [2, [3]],
+  [3, [2, 5]],
+  [5, [1, 7]],
+];
+for (const [width, outer] of repeats) {
+  test(`repeat puts [${width}] into every place of [${outer}], and sums their gradients`, () => {
+    checkOp({
+      shapes: [[width]],
+      op: (x) => repeat(x, outer),
+      oracle: (x) => Float64Array.from({ length: width * outer.reduce((a, b) => a * b, 1) }, (_, i) => x[i % width]),
+    });
+  });
+}
+
+test("repeat, written out: [1, 2] three times", () => {
+  step(() => assert.equal([...repeat(tensor([1, 2]), [3]).toArray()], [1, 2, 1, 2, 1, 2]));
+});
+
+test("gelu of more elements than it takes at a time matches its definition and gradient", () => {
+  checkOp({ shapes: [[1030]], op: gelu, oracle: geluOracle });
+});
+
 test("adding a tensor to itself counts its gradient twice", () => {
   checkOp({ shapes: [[7]], op: (x) => add(x, x), oracle: (x) => x.map((v) => 2 * v) });
 });
 
-test("add refuses shapes that differ", () => {
+test("add and subtract refuse shapes that differ", () => {
+  step(() => assert.throws(() => subtract(tensor([1, 2]), tensor([1])), /subtract: \[2\] and \[1\] differ/));
   step(() => assert.throws(() => add(tensor([1, 2]), tensor([1, 2], [2, 1])), /add: \[2\] and \[2,1\] differ/));
 });
 

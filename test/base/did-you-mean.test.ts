@@ -10,6 +10,12 @@ test("one letter missing, added, changed or swapped still finds the word", () =>
   }
 });
 
+test("two letters swapped are one mistake, so that short words are found, too", () => {
+  assert.is(nearest("raed", ["eval", "read"]), "read");
+  assert.is(nearest("evla", ["eval", "read"]), "eval");
+  assert.is(nearest("dear", ["eval", "read"]), undefined);
+});
+
 test("the word with the fewest edits wins, whatever its place", () => {
   assert.is(nearest("memory_sizes", ["memory_saves", "memory_size"]), "memory_size");
   assert.is(nearest("memory_sizes", ["memory_size", "memory_saves"]), "memory_size");

@@ -1,6 +1,7 @@
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import process from "node:process";
 import * as assert from "uvu/assert";
 import { type CorpusSizes, gatherCorpus } from "../../src/data/gather-corpus.ts";
 import { namesTexts } from "../../src/experiments/lab/invented-names.ts";
@@ -49,6 +50,19 @@ function documentsIn(directory: string): Record<string, number> {
 function gather(root: string, out: string): CorpusSizes {
   return gatherCorpus(at(root), at(out), kind, lengths);
 }
+
+const linuxNode = process.versions.deno === undefined && process.platform === "linux";
+const noBytes = linuxNode ? "" : "only Node on Linux opens names that are not UTF-8";
+
+test.unless(noBytes, "names that differ in bytes that are not UTF-8 name different documents", () => {
+  for (const byte of ["\xe4", "\xf6", "\xfc", "\xdf"]) {
+    write("old", "x.py", 400);
+    fs.renameSync(at("old/x.py"), Buffer.from(at(`old/${byte}.py`), "latin1"));
+  }
+  gather("old", "old-corpus");
+  const names = Object.keys(documentsIn(at("old-corpus"))).map((path) => path.split("/")[1]);
+  assert.equal(names.sort(), ["\\xdf.py", "\\xe4.py", "\\xf6.py", "\\xfc.py"]);
+});
 
 test("folders and large files become documents, parted where too long, and left out where too short", () => {
   write("library", "email/a.py", 90);

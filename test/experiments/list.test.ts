@@ -1,9 +1,9 @@
 import * as assert from "uvu/assert";
 import { cellRecipe } from "../../src/experiments/lab/cell-recipe.ts";
 import { expectedHours } from "../../src/experiments/lab/cost.ts";
-import type { CellResult, Experiment } from "../../src/experiments/lab/experiment.ts";
+import type { Experiment } from "../../src/experiments/lab/experiment.ts";
 import { BUDGET, VOCABULARY } from "../../src/experiments/lab/recipe.ts";
-import { Results } from "../../src/experiments/lab/results.ts";
+import { type CellResult, Results } from "../../src/experiments/lab/results.ts";
 import { experiments } from "../../src/experiments/list.ts";
 import { markdownReport } from "../../src/report/experiment-report.ts";
 import { experimentPage } from "../../src/report/html/experiment-page.ts";
@@ -13,9 +13,9 @@ const test = suite("experiments");
 
 const settings = { budget: BUDGET, seed: 0, evalTokens: 1000, overrides: [] };
 
-test("there are the seven of the paper and its kin", () => {
+test("there are the eight of the paper and its kin", () => {
   const names = experiments.map(({ name }) => name);
-  assert.equal(names, ["context", "growth", "scale", "retrofit", "ablations", "baselines", "tokens"]);
+  assert.equal(names, ["context", "growth", "scale", "retrofit", "ablations", "gates", "baselines", "tokens"]);
 });
 
 test("a cell begins with the weights of one that stands before it, and names are those of directories", () => {

@@ -33,3 +33,18 @@ export const tinyOverrides = [
 export function tinySettings(settings: Partial<RunSettings> = {}): RunSettings {
   return { budget: 300, seed: 3, evalTokens: 120, overrides: tinyOverrides, ...settings };
 }
+
+/** A signal that is aborted as soon as the evaluation after a step has begun, whatever the machine's speed. */
+export function signalForEvaluationAfter(wanted: number) {
+  let asked = -1;
+  const onStep = ({ step }: { step: number }) => {
+    if (step === wanted) asked = 0;
+  };
+  // Asked for the first time it lets the evaluation begin, and then it is aborted.
+  const signal = {
+    get aborted() {
+      return asked >= 0 && asked++ > 0;
+    },
+  };
+  return { onStep, signal: signal as AbortSignal };
+}

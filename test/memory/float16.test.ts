@@ -1,11 +1,12 @@
 /** A memory of half floats is, to the bit, a memory of floats that was given rounded pairs, in half the bytes. */
 import * as assert from "uvu/assert";
-import { retrievedAttention } from "../../src/autodiff/ops/retrieval.ts";
+import { retrievedAttention } from "../../src/autodiff/ops/retrieved.ts";
 import { backward, step } from "../../src/autodiff/tape.ts";
 import { parameter, tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
 import { memoryBytes } from "../../src/memory/bytes.ts";
-import { KvMemory, type MemoryOptions, type MemoryShape } from "../../src/memory/memory.ts";
+import { KvMemory } from "../../src/memory/memory.ts";
+import type { MemoryOptions, MemoryShape } from "../../src/memory/options.ts";
 import { asFloats, asHalves } from "../../src/wasm/half.ts";
 import { heap } from "../../src/wasm/runtime.ts";
 import { suite } from "../harness.ts";

@@ -3,11 +3,12 @@
  * the pages that hold something are ever touched.
  */
 import * as assert from "uvu/assert";
-import { retrievedAttention } from "../../src/autodiff/ops/retrieval.ts";
+import { retrievedAttention } from "../../src/autodiff/ops/retrieved.ts";
 import { backward, step } from "../../src/autodiff/tape.ts";
 import { parameter } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
-import { KvMemory, type MemoryOptions } from "../../src/memory/memory.ts";
+import { KvMemory } from "../../src/memory/memory.ts";
+import type { MemoryOptions } from "../../src/memory/options.ts";
 import { heap } from "../../src/wasm/runtime.ts";
 import { suite } from "../harness.ts";
 

@@ -2,8 +2,8 @@
 import * as assert from "uvu/assert";
 import { Random } from "../../src/base/random.ts";
 import { readSafetensors, writeSafetensors } from "../../src/formats/safetensors.ts";
-import type { MemoryContents } from "../../src/memory/memory.ts";
 import { decodeMemory, encodeMemory } from "../../src/memory/memory-file.ts";
+import type { MemoryContents } from "../../src/memory/options.ts";
 import type { MemorySnapshot } from "../../src/memory/snapshot.ts";
 import { asHalves } from "../../src/wasm/half.ts";
 import { suite } from "../harness.ts";

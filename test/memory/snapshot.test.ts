@@ -1,6 +1,7 @@
 /** Snapshots: resized and merged, they keep the newest pairs in order, each with its own source. */
 import * as assert from "uvu/assert";
-import { KvMemory, type MemoryContents } from "../../src/memory/memory.ts";
+import { KvMemory } from "../../src/memory/memory.ts";
+import type { MemoryContents } from "../../src/memory/options.ts";
 import {
   type MemorySnapshot,
   mergeSnapshots,

@@ -22,8 +22,8 @@ function sentence(action: () => unknown): string {
   return assert.unreachable("nothing was refused") as never;
 }
 
-test("an empty object is the preset small", () => {
-  assert.equal(parseConfig({}, "config.json"), preset("small"));
+test("an empty object is the preset small without smeared keys, so that older files mean what they meant", () => {
+  assert.equal(parseConfig({}, "config.json"), { ...preset("small"), smear_keys: "none" });
 });
 
 test("the defaults are the documented ones", () => {
@@ -52,6 +52,7 @@ test("the defaults are the documented ones", () => {
     memory_layer_position_bias: true,
     attention_scale_init: 8,
     memory_gate_init: 0,
+    smear_keys: "none",
     num_position_buckets: 32,
     max_position_distance: 128,
     tie_word_embeddings: true,
@@ -79,6 +80,7 @@ test("the preset paper is the paper's model", () => {
   assert.is(config.memory_combine, "gate");
   assert.is(config.memory_topk, 32);
   assert.is(config.attention_scale_init, 1);
+  assert.is(config.smear_keys, "none");
 });
 
 test("a preset is a fresh copy, so changing one changes no other", () => {
@@ -202,7 +204,7 @@ test("a wrong value is shown whole up to sixty characters, and cut beyond", () =
 test("a choice names all its values", () => {
   assert.is(
     refusal({ memory_combine: "mix" }),
-    'model/config.json: memory_combine must be "gate" or "joint", not "mix"',
+    'model/config.json: memory_combine must be "gate" or "joint" or "content", not "mix"',
   );
   assert.is(
     refusal({ model_type: "gpt2" }),
@@ -238,9 +240,9 @@ test("no memory layers, and memory layers of size 0, are both a baseline that pa
 
 test("sizes may be odd, and one, and need not be multiples of anything", () => {
   const odd = { hidden_size: 37, num_attention_heads: 3, head_dim: 5, intermediate_size: 11, segment_length: 7 };
-  assert.equal(parseConfig(odd, "config.json"), { ...preset("small"), ...odd });
+  assert.equal(parseConfig(odd, "config.json"), { ...parseConfig({}, "config.json"), ...odd });
   const ones = Object.fromEntries(Object.keys(odd).map((key) => [key, 1]));
-  assert.equal(parseConfig(ones, "config.json"), { ...preset("small"), ...ones });
+  assert.equal(parseConfig(ones, "config.json"), { ...parseConfig({}, "config.json"), ...ones });
 });
 
 test("overrides are read as numbers, words, truths and lists", () => {
@@ -294,7 +296,7 @@ test("a bad override is refused with its key and what would be right", () => {
     "memory_topk=many": 'memory_topk must be a whole number from 1 to 65536, not "many"',
     "memory_top=3": 'unknown key "memory_top"; did you mean memory_topk?',
     "memory_layers=a,b": "memory_layers must be a list of whole numbers",
-    "memory_combine=": 'memory_combine must be "gate" or "joint", not ""',
+    "memory_combine=": 'memory_combine must be "gate" or "joint" or "content", not ""',
     "dropout=1": "dropout must be a number from 0 to below 1, not 1",
   };
   for (const [override, expected] of Object.entries(cases)) {

@@ -36,6 +36,13 @@ test("every weight counts, and what the weights mean", () => {
   assert.is.not(of({}, 2), own);
 });
 
+test("smeared keys count where there are any, and a model without them has the fingerprint that it had before they existed", () => {
+  assert.is(of({ memory_layers: [] }), of({ memory_layers: [], smear_keys: "memory_layers" }));
+  const smeared = [of({}), of({ smear_keys: "memory_layers" }), of({ smear_keys: "all" })];
+  assert.is(new Set(smeared).size, 3);
+  assert.is(own, "b31c4874918ebe28");
+});
+
 test("how large a memory is and how it is searched does not count", () => {
   const overrides: Partial<ModelConfig> = { memory_size: 99, memory_topk: 2, memory_search: "bucketed", dropout: 0.1 };
   assert.is(of({ ...overrides, memory_buckets: 2 }), own);

@@ -1,5 +1,5 @@
 /**
- * The model against golden files that an independent PyTorch program computed from the same specification: five variants,
+ * The model against golden files that an independent PyTorch program computed from the same specification: seven variants,
  * logits, losses, memory contents, gradients, and fifteen steps of Adam.
  */
 import * as assert from "uvu/assert";
@@ -32,6 +32,7 @@ function ourName(name: string): string {
     scale: "self_attn.attention_scale",
     rel: "self_attn.relative_attention_bias.weight",
     gate: "self_attn.memory_gate",
+    smear: "self_attn.key_smear",
   };
   const [, layer, rest] = /^layers\.(\d+)\.(.+)$/.exec(name) ?? [];
   return direct[name] ?? `model.layers.${layer}.${inLayer[rest]}`;

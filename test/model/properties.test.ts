@@ -73,7 +73,7 @@ test("2. with K no smaller than what is stored, every stored pair is attended to
 });
 
 test("3. one row's output does not depend on another row's document, nor on what was read before a reset", () => {
-  const model = new Transformer(configure({ xl_cache_length: 5 }), 1);
+  const model = new Transformer(configure({ xl_cache_length: 5, smear_keys: "all" }), 1);
   const [mine, other, another] = [randomSegments(4, 1, 1), randomSegments(4, 1, 2), randomSegments(4, 1, 3)];
   const sideBySide = (a: Int32Array[], b: Int32Array[]) => a.map((ids, s) => Int32Array.of(...ids, ...b[s]));
   const starts = [
@@ -94,7 +94,8 @@ test("3. one row's output does not depend on another row's document, nor on what
 
 for (const xl_cache_length of [0, 9]) {
   test(`4. enlarging M leaves the first M tokens unchanged to the bit (cache of ${xl_cache_length})`, () => {
-    const model = new Transformer(configure({ xl_cache_length }), 1);
+    const smear_keys = xl_cache_length > 0 ? "memory_layers" : "none";
+    const model = new Transformer(configure({ xl_cache_length, smear_keys }), 1);
     const segments = randomSegments(7, 2);
     const [small, large] = [read(model, segments, 3 * SEGMENT), read(model, segments, 100)];
     // Segment s looks up the s·T tokens before it, so segments 0 to 3 see the same memory.
@@ -103,9 +104,16 @@ for (const xl_cache_length of [0, 9]) {
   });
 }
 
-for (const memory_combine of ["gate", "joint"]) {
-  test(`6. gradients through the memory layer agree with finite differences, stored pairs held fixed (${memory_combine})`, () => {
-    const model = new Transformer(configure({ memory_combine, attention_scale_init: 3, memory_gate_init: 0.4 }), 1);
+for (const [memory_combine, smear_keys, memory_topk] of [
+  ["gate", "none", 4],
+  ["joint", "none", 4],
+  ["gate", "memory_layers", 40], // all pairs: a nudged query chooses none anew
+  ["joint", "all", 40],
+] as const) {
+  const variant = `${memory_combine}, smeared keys: ${smear_keys}`;
+  test(`6. gradients through the memory layer agree with finite differences, stored pairs held fixed (${variant})`, () => {
+    const first = { attention_scale_init: 3, memory_gate_init: 0.4 };
+    const model = new Transformer(configure({ memory_combine, smear_keys, memory_topk, ...first }), 1);
     const segments = randomSegments(4, 1);
     const targets = randomSegments(1, 1, 9)[0];
     // Reads three segments, then takes the loss of the fourth. `nudge` changes parameters just before it, so that what is
@@ -127,6 +135,7 @@ for (const memory_combine of ["gate", "joint"]) {
       "q_proj.weight",
       "k_proj.weight",
       "attention_scale",
+      ...(smear_keys === "none" ? [] : ["key_smear"]),
       ...(memory_combine === "gate" ? ["memory_gate"] : []),
     ];
     for (const name of names) {
@@ -149,22 +158,24 @@ for (const memory_combine of ["gate", "joint"]) {
   });
 }
 
-test("a segment read whole and one read token by token give the same logits", () => {
-  const model = new Transformer(configure({ xl_cache_length: 4 }), 1);
-  const segments = randomSegments(4, 1);
-  const whole = read(model, segments, 40);
-  const state = model.newState({ rows: 1, memorySize: 40 });
-  for (const [s, ids] of segments.entries()) {
-    for (let i = 0; i < SEGMENT; ) {
-      const count = Math.min(SEGMENT - i, 1 + (i % 3));
-      const part = ids.slice(i, i + count);
-      const logits = noGrad(() => step(() => model.forward({ ids: part }, state).toArray()));
-      assertClose(logits, whole[s].subarray(i * 23, (i + count) * 23), 1e-5, `segment ${s}, token ${i}`);
-      i += count;
+for (const smear_keys of ["none", "memory_layers", "all"]) {
+  test(`a segment read whole and one read token by token give the same logits (smeared keys: ${smear_keys})`, () => {
+    const model = new Transformer(configure({ xl_cache_length: 4, smear_keys }), 1);
+    const segments = randomSegments(4, 1);
+    const whole = read(model, segments, 40);
+    const state = model.newState({ rows: 1, memorySize: 40 });
+    for (const [s, ids] of segments.entries()) {
+      for (let i = 0; i < SEGMENT; ) {
+        const count = Math.min(SEGMENT - i, 1 + (i % 3));
+        const part = ids.slice(i, i + count);
+        const logits = noGrad(() => step(() => model.forward({ ids: part }, state).toArray()));
+        assertClose(logits, whole[s].subarray(i * 23, (i + count) * 23), 1e-5, `segment ${s}, token ${i}`);
+        i += count;
+      }
     }
-  }
-  state.release();
-});
+    state.release();
+  });
+}
 
 test("several memory layers each keep their own pairs", () => {
   const model = new Transformer(configure({ memory_layers: [0, 2] }), 1);

@@ -16,13 +16,15 @@ import { tinyConfig } from "../tiny.ts";
 
 const test = suite("model state");
 
-const model = new Transformer(tinyConfig({ memory_gate_init: 1, xl_cache_length: 9, memory_layers: [0, 1] }), 1);
+const config = tinyConfig({ memory_gate_init: 1, xl_cache_length: 9, memory_layers: [0, 1] });
+const model = new Transformer(config, 1);
+const smearing = new Transformer({ ...config, smear_keys: "all" }, 1);
 const rows = 2;
 
 /** The logits of `count` more tokens of both rows. */
-function read(state: ModelState, count: number, first: number): Float32Array {
+function read(state: ModelState, count: number, first: number, reader = model): Float32Array {
   const ids = Int32Array.from({ length: rows * count }, (_, i) => (first + i * i * 7) % 256);
-  return step(() => noGrad(() => model.forward({ ids }, state).toArray()));
+  return step(() => noGrad(() => reader.forward({ ids }, state).toArray()));
 }
 
 /** What `state` saves, through a file. */
@@ -30,24 +32,33 @@ function stored(state: ModelState, prefix?: string): TensorReader {
   return new TensorReader(readSafetensors(writeSafetensors(state.save(prefix)), "saved").tensors, "saved");
 }
 
-for (const [place, last] of [
-  ["at the end of a segment", 7],
-  ["in the midst of a segment", 4],
+for (const [keys, reading] of [
+  ["plain keys", model],
+  ["smeared keys", smearing],
 ] as const) {
-  test(`a state that was saved ${place} goes on to the bit, and so does the one that was saved`, () => {
-    const [original, copy] = [model.newState({ rows }), model.newState({ rows })];
-    for (const first of [1, 2, 3, 4]) read(original, 7, first);
-    read(original, last, 5);
-    const reader = stored(original, "a.");
-    copy.load(reader, "a.");
-    reader.end();
-    assert.is(copy.room, original.room);
-    assert.is(copy.memories.get(1)?.appended(1), 28 + (last === 7 ? 7 : 0));
-    for (let segment = 0; segment < 5; segment++) {
-      const count = segment === 0 ? original.room : 7;
-      assert.equal(read(copy, count, segment), read(original, count, segment), `segment ${segment}`);
-    }
-  });
+  for (const [place, last] of [
+    ["at the end of a segment", 7],
+    ["in the midst of a segment", 4],
+  ] as const) {
+    test(`a state with ${keys} that was saved ${place} goes on to the bit, and so does the one that was saved`, () => {
+      const [original, copy] = [reading.newState({ rows }), reading.newState({ rows })];
+      for (const first of [1, 2, 3, 4]) read(original, 7, first, reading);
+      read(original, last, 5, reading);
+      const reader = stored(original, "a.");
+      copy.load(reader, "a.");
+      reader.end();
+      assert.is(copy.room, original.room);
+      assert.is(copy.memories.get(1)?.appended(1), 28 + (last === 7 ? 7 : 0));
+      for (let segment = 0; segment < 5; segment++) {
+        const count = segment === 0 ? original.room : 7;
+        assert.equal(
+          read(copy, count, segment, reading),
+          read(original, count, segment, reading),
+          `segment ${segment}`,
+        );
+      }
+    });
+  }
 }
 
 test("a memory of half floats is saved as such and goes on to the bit, and one of either kind takes the other's", () => {
@@ -106,14 +117,15 @@ test("memories that cannot fit together are refused before anything is allocated
 
 test("counts that cannot be are refused before they can do harm", () => {
   const edited = (name: string, value: bigint) => {
-    const tensors = model.newState({ rows }).save();
+    const tensors = smearing.newState({ rows }).save();
     const shape = tensors.get(name)?.shape ?? [];
     const data = new BigInt64Array(shape[0]).fill(value);
     tensors.set(name, { dtype: "I64", shape, data } satisfies StoredTensor);
-    return refusal(() => model.newState({ rows }).load(new TensorReader(tensors, "saved")));
+    return refusal(() => smearing.newState({ rows }).load(new TensorReader(tensors, "saved")));
   };
   assert.is(edited("offset", 7n), 'saved: tensor "offset" holds 7, which is not from 0 to 6');
   assert.is(edited("first", -1n), 'saved: tensor "first" holds -1, which is not from 0 to 9');
+  assert.is(edited("begun", 2n), 'saved: tensor "begun" holds 2, which is not from 0 to 1');
   assert.match(edited("memories.1.row.0.appended", -5n), "holds -5, which is not from 0 to");
 });
 
@@ -171,4 +183,35 @@ test("the source of whatever slot a lookup returns is the token whose key lies t
     assert.equal([...spelled], [...tokenizer.bytes(source.token)]);
     assert.is(ids[document][source.index], source.token);
   }
+});
+
+test("a state of plain keys is saved as it always was, and one of smeared keys is told from it", () => {
+  const [plain, smeared] = [model, smearing].map((reading) => reading.newState({ rows }));
+  const added = [...smeared.save().keys()].filter((name) => !plain.save().has(name));
+  assert.equal(added, ["begun", "layers.0.preceding_keys", "layers.1.preceding_keys"]);
+  assert.is(
+    refusal(() => smeared.load(stored(plain))),
+    'saved: tensor "begun" is missing; its shape should be [2]',
+  );
+});
+
+test("a document that ended is no context for the next: its last keys are not smeared into the first ones that follow", () => {
+  const [used, fresh] = [smearing.newState({ rows, memorySize: 0 }), smearing.newState({ rows, memorySize: 0 })];
+  for (const count of [7, 3]) read(used, count, 1, smearing);
+  used.endDocument();
+  const [after, alone] = [used, fresh].map((state) => read(state, 7, 2, smearing));
+  assert.equal(after, alone);
+  assert.not.equal(read(used, 7, 3, smearing), read(smearing.newState({ rows, memorySize: 0 }), 7, 3, smearing));
+});
+
+test("a forward pass that fails leaves the keys before it as they were", () => {
+  const [failing, other] = [smearing.newState({ rows }), smearing.newState({ rows })];
+  for (const state of [failing, other]) read(state, 3, 1, smearing);
+  const spoilt = () => {
+    throw new Error("interrupted");
+  };
+  for (const state of [failing, other]) for (const first of [2, 3]) read(state, state.room, first, smearing);
+  const ids = new Int32Array(rows * 2).fill(9);
+  assert.throws(() => step(() => noGrad(() => smearing.forward({ ids, observe: spoilt }, failing))), "interrupted");
+  assert.equal(read(failing, 7, 4, smearing), read(other, 7, 4, smearing));
 });

@@ -13,11 +13,6 @@ interface Equivalent {
 
 const EQUIVALENTS: readonly Equivalent[] = [
   {
-    file: "assembly/search/bucketed.ts",
-    after: "const list = tile + ((TILE_ROWS * TILE_COLUMNS) >> 2);",
-    why: "the list may lie over the tile, which nobody reads any more when the list is filled",
-  },
-  {
     file: "assembly/ops/dropout.ts",
     after: "const passed = v128.and(loadPartial(dy, tail, 1), kept(index, first, second, threshold));",
     why: "what fills the lanes behind the end is not stored",
@@ -28,14 +23,9 @@ const EQUIVALENTS: readonly Equivalent[] = [
     why: "it only moves what follows; WebAssembly reads at odd addresses, too",
   },
   {
-    file: "assembly/ops/matmul.ts",
-    after: "for (let d = 1; d < depth; d++, to += step) v128.store(to, zero);",
+    file: "assembly/ops/panels.ts",
+    after: "memory.fill(to, 1, <usize>depth * step);",
     why: "zeros only fill panels up to whole tiles, and what is computed of them is thrown away",
-  },
-  {
-    file: "assembly/ops/matmul.ts",
-    after: "if (lanes < 0) {",
-    why: "no lanes are zeros on the way of fewer than four, too",
   },
   {
     file: "assembly/search/quantised.ts",
@@ -58,13 +48,23 @@ const EQUIVALENTS: readonly Equivalent[] = [
     why: "whether one of both reaches the bar, in any order",
   },
   {
+    file: "assembly/smear.ts",
+    after: "sum += dot(scratch, k + at, width) - dot(previous, scratch, width);",
+    why: "an inner product is the same either way round, to the last bit",
+  },
+  {
     file: "src/autodiff/ops/attention.ts",
     after: "const scratchBytes = kernels.attention_scratch_bytes(length, width * heads);",
     why: "it is more scratch space than needed",
   },
   {
-    file: "src/autodiff/ops/retrieval.ts",
+    file: "src/autodiff/ops/retrieved.ts",
     after: "const scratchBytes = (width * heads + topk) * 4;",
+    why: "it is more scratch space than needed",
+  },
+  {
+    file: "src/autodiff/ops/smear.ts",
+    after: "(channels / heads) * 5,",
     why: "it is more scratch space than needed",
   },
   {

@@ -4,12 +4,14 @@
  * numbers.test.ts holds the bounds.
  */
 import { attention } from "../../src/autodiff/ops/attention.ts";
+import { blend } from "../../src/autodiff/ops/blend.ts";
 import { add, dropout, gelu, relu, scale } from "../../src/autodiff/ops/elementwise.ts";
 import { embedding } from "../../src/autodiff/ops/embedding.ts";
 import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
 import { linear, matmul } from "../../src/autodiff/ops/matmul.ts";
 import { l2Normalize, rmsNorm } from "../../src/autodiff/ops/norm.ts";
-import { blend, retrievedAttention } from "../../src/autodiff/ops/retrieval.ts";
+import { retrievedAttention } from "../../src/autodiff/ops/retrieved.ts";
+import { smearKeys } from "../../src/autodiff/ops/smear.ts";
 import { softmax } from "../../src/autodiff/ops/softmax.ts";
 import { step } from "../../src/autodiff/tape.ts";
 import { persistentTensor, type Tensor } from "../../src/autodiff/tensor.ts";
@@ -110,6 +112,12 @@ function normals(length: number, seed: number, spread = 1): Float32Array {
   return Float32Array.from({ length }, () => spread * random.normal());
 }
 
+const preceding = {
+  keys: persistentTensor([1, 66]),
+  latest: persistentTensor([1, 66]),
+  known: Int32Array.of(0),
+};
+
 const ids = Int32Array.from({ length: 50 }, (_, i) => (i * 7) % 13);
 const targets = Int32Array.from({ length: 12 }, (_, i) => (i * 31) % 257);
 const counts = Int32Array.of(4, 4);
@@ -200,6 +208,13 @@ export const cases: readonly NumbersCase[] = [
     bounds: [4, 4],
   },
   {
+    op: "smeared keys",
+    shapes: [[1, 40, 66], [2]],
+    run: (k, alpha) => smearKeys(k, alpha, preceding),
+    oracle: smeared,
+    bounds: [2, 12],
+  },
+  {
     op: "attention",
     shapes: [[1, 40, 64], [1, 40, 64], [1, 40, 64], [2], [2, 32]],
     run: (q, k, v, scale, table) =>
@@ -231,26 +246,28 @@ export const cases: readonly NumbersCase[] = [
     bounds: [8, 40],
   },
   {
-    op: "blend, by a gate",
-    shapes: [[2, 3, 66], [2, 3, 66], [2], [2, 3, 2], [2, 3, 2]],
-    run: (a, b, gate, lseA, lseB) => blend({ out: a, lse: lseA }, { out: b, lse: lseB }, gate, counts).out,
-    oracle: (a, b, gate) => a.map((x, i) => x + sigmoid(gate[Math.floor(i / 33) % 2]) * (b[i] - x)),
-    bounds: [2, 4],
-  },
-  {
-    op: "blend, joint",
+    op: "blend",
     shapes: [
       [2, 3, 66],
       [2, 3, 66],
       [2, 3, 2],
-      [2, 3, 2],
     ],
-    run: (a, b, lseA, lseB) => blend({ out: a, lse: lseA }, { out: b, lse: lseB }, undefined, counts).out,
-    oracle: (a, b, lseA, lseB) =>
-      a.map((x, i) => x + sigmoid(lseB[Math.floor(i / 33)] - lseA[Math.floor(i / 33)]) * (b[i] - x)),
+    run: (a, b, logit) => blend(a, b, logit, counts).out,
+    oracle: (a, b, logit) => a.map((x, i) => x + sigmoid(logit[Math.floor(i / 33)]) * (b[i] - x)),
     bounds: [2, 4],
   },
 ];
+
+/** k' [40, 2·33]: the keys, the first of which has none before it, mixed with their predecessors and normalised. */
+function smeared(k: Float64Array, alpha: Float64Array): Float64Array {
+  const mixed = k.map((value, i) => {
+    const a = sigmoid(alpha[Math.floor(i / 33) % 2]);
+    return a * value + (1 - a) * k[i - 66];
+  });
+  const normalised = byRow(mixed, 33, (row) => row.map((value) => value / Math.hypot(...row)));
+  normalised.set(k.subarray(0, 66));
+  return normalised;
+}
 
 /** The 16 largest inner products of each query and head, in falling order. */
 function bestScores(q: Float64Array): Float64Array {

@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import { attention } from "../../src/autodiff/ops/attention.ts";
 import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
 import { l2Normalize, rmsNorm } from "../../src/autodiff/ops/norm.ts";
+import { smearKeys } from "../../src/autodiff/ops/smear.ts";
 import { softmax } from "../../src/autodiff/ops/softmax.ts";
 import { assertFiniteTape, backward, step } from "../../src/autodiff/tape.ts";
 import { parameter, persistentTensor, stepTensor, type Tensor, tensor } from "../../src/autodiff/tensor.ts";
@@ -106,6 +107,16 @@ test("zero vectors are normalised to zero, and have finite gradients", () => {
   }
 });
 
+test("keys that cancel out are smeared to zero, and have finite gradients", () => {
+  for (const width of [1, 3, 4, 7]) {
+    const key = Array.from({ length: width }, (_, d) => d + 1);
+    const [k, alpha] = [parameter([1, 2, width], [...key, ...key.map((x) => -x)]), parameter([1])];
+    const [keys, latest] = [persistentTensor([1, width]), persistentTensor([1, width])];
+    const { y } = finite([k, alpha], () => smearKeys(k, alpha, { keys, latest, known: Int32Array.of(0) }));
+    assert.equal([...y], [...key, ...new Array(width).fill(0)]);
+  }
+});
+
 test("every search takes zero vectors as keys and as queries", () => {
   for (const search of ["exact", "quantised", "bucketed", "inverted"] as const) {
     for (const dtype of ["float32", "float16"] as const) {
@@ -136,12 +147,20 @@ function losses(overrides: Partial<ModelConfig>, lengths = [60, 9, 33, 2, 1, 0, 
 }
 
 const searches = ["exact", "quantised", "bucketed", "inverted"] as const;
-const combinations = searches.flatMap((memory_search) =>
-  (["gate", "joint"] as const).map((memory_combine) => ({ memory_search, memory_combine })),
-);
+const combinations: Pick<ModelConfig, "memory_search" | "memory_combine" | "smear_keys">[] = [
+  ...searches.flatMap((memory_search) =>
+    (["gate", "joint"] as const).map((memory_combine) => ({
+      memory_search,
+      memory_combine,
+      smear_keys: "none" as const,
+    })),
+  ),
+  { memory_search: "exact", memory_combine: "gate", smear_keys: "all" },
+  { memory_search: "quantised", memory_combine: "joint", smear_keys: "memory_layers" },
+];
 
 for (const chosen of combinations) {
-  const title = `${chosen.memory_search} search, ${chosen.memory_combine}`;
+  const title = `${chosen.memory_search} search, ${chosen.memory_combine}, smeared keys: ${chosen.smear_keys}`;
   test(`a K larger than the memory takes all there is: ${title}`, () => {
     const most = losses({ ...chosen, memory_topk: 17 });
     if (chosen.memory_search === "exact") assert.equal(losses({ ...chosen, memory_topk: 40 }), most);

@@ -1,5 +1,5 @@
 /** Locks of directories: who gets one, who is refused, and that the dead keep none. */
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import patched, * as fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
@@ -9,6 +9,7 @@ import process from "node:process";
 import * as assert from "uvu/assert";
 import { InputError } from "../../src/base/errors.ts";
 import { withLock } from "../../src/platform/lock.ts";
+import type { ProcessIdentity } from "../../src/platform/processes.ts";
 import { scriptLine } from "../cli/child.ts";
 import { suite } from "../harness.ts";
 
@@ -46,7 +47,7 @@ async function isFree(directory: string): Promise<boolean> {
 }
 
 /** The lock that this process writes. */
-async function ownLock(): Promise<{ pid: number; host: string; start: string | null }> {
+async function ownLock(): Promise<ProcessIdentity> {
   const directory = newPath();
   return withLock(directory, async () => JSON.parse(fs.readFileSync(join(directory, "training.lock"), "utf8")));
 }
@@ -143,6 +144,77 @@ test("a process of another machine keeps its lock, and the sentence says what to
   const directory = lockedBy({ pid: await deadPid(), host: `not-${hostname()}`, start: null });
   const error = await withLock(directory, async () => {}).catch((reason) => reason);
   assert.match(error.message, `of the machine not-${hostname()} is training there; if it has ended, delete`);
+});
+
+test("a process of another pid namespace keeps its lock, whatever runs here under its number", async () => {
+  const mine = await ownLock();
+  if (mine.namespace === null) return; // this system has none, or does not tell
+  for (const pid of [await deadPid(), process.pid, 1]) {
+    const directory = lockedBy({ ...mine, pid, namespace: "pid:[1]" });
+    const error = await withLock(directory, async () => {}).catch((reason) => reason);
+    assert.instance(error, InputError);
+    const doubt = "whether that still runs cannot be judged from here";
+    const advice = `if it has ended, delete ${directory}/training.lock`;
+    assert.is(
+      error.message,
+      `${directory} is in use: process ${pid} of another container has it, and ${doubt}; ${advice}`,
+    );
+  }
+});
+
+test("a lock of a version that did not name the namespace is judged by its process alone", async () => {
+  const { pid, host, start } = await ownLock();
+  assert.not.ok(await isFree(lockedBy({ pid, host, start })));
+  assert.ok(await isFree(lockedBy({ pid: await deadPid(), host, start })));
+});
+
+const unshare = ["-pf", "--mount-proc"];
+const noContainers =
+  spawnSync("unshare", [...unshare, "true"]).status === 0 ? "" : "no pid namespaces can be made here";
+
+test.unless(noContainers, "of two processes in two containers of one host name only one has the lock", async () => {
+  const directory = newPath();
+  const [command, args] = scriptLine("test/platform/lock-contender", [directory]);
+  const line = [...unshare, command, ...args];
+  const first = spawn("unshare", line, { stdio: ["pipe", "pipe", "inherit"] });
+  let said = "";
+  first.stdout.on("data", (text) => (said += text));
+  while (first.exitCode === null && !fs.existsSync(join(directory, "training.lock"))) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  assert.is(spawnSync("unshare", line, { input: "", encoding: "utf8" }).stdout, "refused");
+  first.stdin.end();
+  await once(first, "close");
+  assert.is(said, "got it");
+});
+
+test("a file that is not a lock is neither removed nor taken for one", async () => {
+  const directory = lockedBy("where I keep the key");
+  const error = await withLock(directory, async () => {}).catch((reason) => reason);
+  const path = join(directory, "training.lock");
+  assert.is(error.message, `${path} is not a lock that this program wrote; move it to another place`);
+  assert.equal(fs.readdirSync(directory), ["training.lock"]);
+  assert.is(fs.readFileSync(path, "utf8"), "where I keep the key");
+});
+
+test("a lock that is another's by now is not given back", async () => {
+  const directory = newPath();
+  const others = JSON.stringify({ ...(await ownLock()), pid: 1 });
+  await withLock(directory, async () => fs.writeFileSync(join(directory, "training.lock"), others));
+  assert.is(fs.readFileSync(join(directory, "training.lock"), "utf8"), others);
+});
+
+test("what processes left that were killed while they took a lock is cleaned up, and nothing else", async () => {
+  const [directory, dead] = [newPath(), await deadPid()];
+  fs.mkdirSync(directory);
+  const left = ["training.lock.tmp-1.tmp-1", "training.lock.removal.tmp-1.tmp-1", "training.lock.tmp-1"];
+  for (const name of left) fs.writeFileSync(join(directory, name.replaceAll("tmp-1", `tmp-${dead}`)), "");
+  fs.writeFileSync(join(directory, "training.lock.removal"), JSON.stringify({ ...(await ownLock()), pid: dead }));
+  const kept = [`training.lock.tmp-${process.ppid}`, `training.lock.txt.tmp-${dead}`, "notes.tmp-1"];
+  for (const name of kept) fs.writeFileSync(join(directory, name), "");
+  await withLock(directory, async () => {
+    assert.equal(fs.readdirSync(directory).sort(), ["training.lock", ...kept].sort());
+  });
 });
 
 test("a file that is no lock, as a power cut may leave it, is replaced", async () => {

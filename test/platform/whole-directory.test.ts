@@ -1,8 +1,9 @@
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import * as assert from "uvu/assert";
-import { writeFileAtomic } from "../../src/platform/files.ts";
+import { writeFileAtomic } from "../../src/platform/atomic-write.ts";
 import { writeDirectory } from "../../src/platform/whole-directory.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
@@ -64,4 +65,30 @@ test("where no directory can be, what is told is that it cannot be written", () 
   const below = join(root, "file/below");
   const write = () => writeDirectory(below, (unfinished) => writeFileAtomic(`${unfinished}/a.txt`, "a"));
   assert.match(refusal(write), /^cannot write /);
+});
+
+test("what a process of the same number left does not become part of it", () => {
+  const root = newDirectory();
+  writeFileAtomic(join(root, `corpus.tmp-${process.pid}/old.txt`), "old");
+  writeDirectory(join(root, "corpus"), (unfinished) => writeFileAtomic(`${unfinished}/new.txt`, "new"));
+  assert.equal(fs.readdirSync(join(root, "corpus")), ["new.txt"]);
+  assert.equal(fs.readdirSync(join(root, `corpus.tmp-${process.pid}`)), ["old.txt"]);
+});
+
+test("a link to nothing leads to where the directory is written", () => {
+  const root = newDirectory();
+  fs.symlinkSync("far/away", join(root, "link"));
+  writeDirectory(join(root, "link"), (unfinished) => writeFileAtomic(`${unfinished}/a.txt`, "a"));
+  assert.ok(fs.lstatSync(join(root, "link")).isSymbolicLink());
+  assert.equal(fs.readdirSync(join(root, "far")), ["away"]);
+  assert.equal(fs.readdirSync(join(root, "far/away")), ["a.txt"]);
+});
+
+test("what goes wrong in it is told under the name that was given", () => {
+  const directory = join(newDirectory(), "whole");
+  const fill = (unfinished: string) => writeFileAtomic(`${unfinished}/${"x".repeat(300)}`, "");
+  assert.is(
+    refusal(() => writeDirectory(directory, fill)),
+    `cannot write ${directory}/${"x".repeat(300)}: its name is too long`,
+  );
 });

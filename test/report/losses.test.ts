@@ -1,8 +1,9 @@
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import * as assert from "uvu/assert";
-import { LossesFile } from "../../src/report/losses.ts";
+import { beginsAsLosses, LossesFile } from "../../src/report/losses.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 
@@ -45,4 +46,31 @@ test("a directory is refused at once", () => {
     refusal(() => new LossesFile(folder)),
     `cannot write ${folder}: it is a directory, a file is needed`,
   );
+});
+
+test("what a process of the same number left is not the beginning of the file", () => {
+  const stale = `${path()}.tmp-${process.pid}`;
+  fs.writeFileSync(stale, "left by a process that was killed\n".repeat(9));
+  const file = new LossesFile(path());
+  file.add(loss(1));
+  file.finish();
+  assert.is(fs.readFileSync(path(), "utf8"), `${JSON.stringify(loss(1))}\n`);
+  fs.rmSync(stale);
+});
+
+test("a link gets its losses where it leads, and stays a link", () => {
+  fs.symlinkSync("losses.jsonl", join(folder, "deep/link"));
+  const file = new LossesFile(join(folder, "deep/link"));
+  file.add(loss(2));
+  file.finish();
+  assert.ok(fs.lstatSync(join(folder, "deep/link")).isSymbolicLink());
+  assert.is(fs.readFileSync(path(), "utf8"), `${JSON.stringify(loss(2))}\n`);
+});
+
+test("a file of losses is known by its first line", () => {
+  assert.ok(beginsAsLosses(fs.readFileSync(path(), "utf8")));
+  assert.ok(beginsAsLosses(`${JSON.stringify({ ...loss(1), document: 'a "quoted" name' })}\n{"docu`));
+  for (const text of ["", "{}", '{"document":"a"}', ` ${JSON.stringify(loss(1))}`, '{"step":1,"loss":2}']) {
+    assert.not.ok(beginsAsLosses(text), text);
+  }
 });

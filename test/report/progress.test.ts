@@ -22,6 +22,13 @@ test("on a terminal the line overwrites itself, at most ten times a second, and 
   assert.is(stream.text, "\rone\x1b[K\rthree\x1b[K\rfour\x1b[K\n");
 });
 
+test("a name in a line or a note cannot move the cursor", () => {
+  const { stream, progress } = onStream({ isTTY: true });
+  progress.show("reading a\x1b[2J\r\n.md");
+  progress.note("left out \u202efdp");
+  assert.is(stream.text, "\rreading a\\x1b[2J\\r\\n.md\x1b[K\nleft out \\u202efdp\n");
+});
+
 test("on a terminal a line never wraps", () => {
   const { stream, progress } = onStream({ isTTY: true, columns: 10 });
   progress.show("0123456789");

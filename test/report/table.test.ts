@@ -12,8 +12,18 @@ test("columns are as wide as their widest cell, on the side asked for", () => {
   assert.is(formatTable([], "left"), "");
 });
 
+test("what a terminal would obey is shown in its cell, which is as wide as that", () => {
+  const rows = [
+    ["a\x1b[31m\r\n.md", "1"],
+    ["b\u202e", "2"],
+  ];
+  assert.is(formatTable(rows, "left"), "  a\\x1b[31m\\r\\n.md  1\n  b\\u202e           2");
+});
+
 test("a table of memory sizes compares every line with the first", () => {
-  const result = (memory: number, perplexity: number) => ({ memory, perplexity, bits_per_byte: 1.25, nats: 7 });
+  const result = (memory: number, perplexity: number) => {
+    return { memory, perplexity, bits_per_byte: 1.25, nats: 12345 * Math.log(perplexity) };
+  };
   const results = [result(0, 20), result(512, 19), result(8192, 21.04), result(65536, 20.001)];
   assert.is(
     memoryTable({ tokens: 12345, bytes: 45678, results }),

@@ -45,6 +45,7 @@ const variants: [string, Partial<ModelConfig>][] = [
   ["no memory", { memory_layers: [] }],
   ["two joint memories of many neighbours", { memory_layers: [0, 2], memory_combine: "joint", memory_topk: 64 }],
   ["a cache", { xl_cache_length: 90 }],
+  ["smeared keys everywhere, in wide heads", { smear_keys: "all", head_dim: 290, hidden_size: 16, memory_layers: [] }],
   ["dropout", { dropout: 0.1 }],
   ["a large vocabulary", { vocab_size: 5000 }],
   ["a wide feed-forward", { intermediate_size: 900, hidden_act: "gelu" }],
@@ -77,6 +78,26 @@ for (const [variant, given] of options) {
     assert.is(heap.bytesInUse, before);
   });
 }
+
+test("smeared keys take what is told: in each layer that has them two keys a row", () => {
+  const shape = { head_dim: 32, num_attention_heads: 3, memory_size: 0 }; // whole cache lines
+  const [told, used] = [[], []] as [number[], number[]];
+  for (const smear_keys of ["none", "memory_layers", "all"] as const) {
+    const smearing = config({ ...shape, smear_keys });
+    const before = heap.bytesInUse;
+    const model = new Transformer(smearing, null);
+    const state = model.newState({ rows: 4 });
+    used.push(heap.bytesInUse - before);
+    state.release();
+    model.parameters.release();
+    assert.is(heap.bytesInUse, before);
+    told.push(trainingBytes(smearing, { batchSize: 4 }).memories);
+  }
+  const scales = 64; // a parameter and its gradient each begin on a cache line
+  const layer = 2 * 4 * 96 * 4;
+  assert.equal([told[1] - told[0], told[2] - told[0]], [layer, 3 * layer]);
+  assert.equal([used[1] - used[0], used[2] - used[0]], [layer + 2 * scales, 3 * (layer + 2 * scales)]);
+});
 
 test("an evaluation needs memories of its own, while it lasts", () => {
   const [without, withOne] = [0, 5].map((evaluateEvery) => trainingBytes(tinyConfig(), { evaluateEvery }).memories);

@@ -66,6 +66,16 @@ test("a truncated file is named, wherever it was cut", () => {
   }
 });
 
+test("a file of another size is named before it is read: no program could hold this one", () => {
+  const directory = checkpointDirectory();
+  const path = join(directory, "trainer.safetensors");
+  fs.truncateSync(path, 2 ** 42);
+  assert.is(
+    refusal(() => loadCheckpoint(directory)),
+    `${path} is damaged: it has ${2 ** 42} bytes since ${directory}/checksums.json was written`,
+  );
+});
+
 test("a single changed bit of any file is noticed, and the file named", () => {
   for (const name of ["config.json", "model.safetensors", "tokenizer.json", "trainer.json", "trainer.safetensors"]) {
     const directory = checkpointDirectory();

@@ -109,6 +109,13 @@ const variants: [string, Partial<ModelConfig>, Partial<TrainingOptions>][] = [
   ["with a memory of half floats", { memory_dtype: "float16" }, {}],
   ["with bucketed search", { memory_search: "bucketed", memory_topk: 2 }, {}],
   ["with Adafactor and the rsqrt schedule", {}, { optimizer: "adafactor", schedule: "rsqrt", learningRate: 0.05 }],
+  ["with smeared keys in the memory's layer", { smear_keys: "memory_layers" }, {}],
+  [
+    "with smeared keys everywhere, a cache, accumulation and Adafactor",
+    { smear_keys: "all", xl_cache_length: 10 },
+    { gradientAccumulation: 2, optimizer: "adafactor", schedule: "rsqrt" },
+  ],
+  ["with memory sizes drawn for every row", {}, { memorySizes: [0, 3, 17] }],
   ["without a memory", { memory_layers: [] }, {}],
 ];
 for (const [variant, config, options] of variants) {

@@ -73,6 +73,7 @@ test("perplexity is of the mean over all tokens, bits per byte over all bytes", 
       perplexity: exp(nats / predicted),
       bits_per_byte: nats / Math.LN2 / result.bytes,
       nats,
+      gates: [0.5, 0.5],
     },
   ]);
 });

@@ -22,6 +22,15 @@ test("what both models have is inherited, what is new begins as the seed says, a
   assert.not.ok(inheritingModel(model, plain, 2, "m").parameters.has(gate));
 });
 
+test("keys that begin to be smeared begin with equal shares, whatever the seed", () => {
+  const source = new Transformer(remembering, 1);
+  const model = inheritingModel(source, { ...remembering, smear_keys: "memory_layers" }, 2, "m");
+  assert.equal([...model.parameters.get("model.layers.1.self_attn.key_smear").toArray()], [0, 0]);
+  assert.not.ok(model.parameters.has("model.layers.0.self_attn.key_smear"));
+  const onward = inheritingModel(model, { ...remembering, smear_keys: "all" }, 2, "m");
+  assert.ok(onward.parameters.has("model.layers.0.self_attn.key_smear"));
+});
+
 test("a parameter of another shape is refused, with both shapes", () => {
   const wider = { ...plain, intermediate_size: plain.intermediate_size + 1 };
   const [, width] = new Transformer(plain, 1).parameters.get("model.layers.0.mlp.down_proj.weight").shape;

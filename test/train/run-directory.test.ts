@@ -1,4 +1,6 @@
 /** The directory of a run: which checkpoints stay, what is taken when the newest is damaged, what a crash leaves. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,7 +10,14 @@ import { byteTokenizer } from "../../src/text/tokenizer.ts";
 import { loadModel, saveCheckpoint } from "../../src/train/checkpoint.ts";
 import type { TrainingOptions } from "../../src/train/options.ts";
 import { runTraining } from "../../src/train/run.ts";
-import { holdsRun, newestCheckpoint, removeUnfinished, saveToRun } from "../../src/train/run-directory.ts";
+import {
+  addCheckpoint,
+  holdsRun,
+  holdsTraining,
+  newestCheckpoint,
+  removeUnfinished,
+  settleCheckpoint,
+} from "../../src/train/run-directory.ts";
 import { Trainer } from "../../src/train/trainer.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
@@ -37,7 +46,8 @@ function runOf(steps: number, keep: number): string {
   const trainer = newTrainer({ keep });
   for (let step = 0; step < steps; step++) {
     trainer.trainStep();
-    saveToRun(directory, trainer, tokenizer);
+    addCheckpoint(directory, trainer, tokenizer);
+    settleCheckpoint(directory, trainer, tokenizer);
   }
   return directory;
 }
@@ -122,15 +132,20 @@ test("a run that went on from an older checkpoint replaces the damaged one and g
   assert.is(newestCheckpoint(run).record.step, 3);
 });
 
-test("what a killed process left unfinished is removed, and nothing else", () => {
+test("what a killed process left unfinished is removed, and nothing else", async () => {
   const run = runOf(2, 1);
   const before = fs.readdirSync(run);
-  const left = ["checkpoint-3.tmp-77", "checkpoint-1.old.tmp-8"].map((name) => join(run, name));
-  for (const path of left) fs.cpSync(`${run}/checkpoint-2`, path, { recursive: true });
-  for (const name of ["model.safetensors.tmp-77", "metrics.jsonl.tmp-1", "training.lock.tmp-3"]) {
-    fs.writeFileSync(join(run, name), "");
+  const child = spawn(process.execPath, ["--version"], { stdio: "ignore" });
+  await once(child, "close");
+  const dead = `.tmp-${child.pid}`;
+  const elsewhere = ".tmp-7-01234567-0123456789abcdef"; // of a container that is gone
+  const left = [`checkpoint-3${dead}`, `checkpoint-1.old${dead}`, `checkpoint-4${elsewhere}`];
+  for (const name of left) fs.cpSync(`${run}/checkpoint-2`, join(run, name), { recursive: true });
+  for (const name of ["model.safetensors", "metrics.jsonl", "staleness.html", "config.json"]) {
+    for (const suffix of [dead, elsewhere]) fs.writeFileSync(join(run, name + suffix), "");
   }
-  const others = ["checkpoint-3.tmp-x", "notes.memory.safetensors.tmp-5", "checkpoint-x"];
+  const living = `model.safetensors.tmp-${process.ppid}`;
+  const others = ["checkpoint-3.tmp-x", `notes.memory.safetensors${dead}`, `a${elsewhere}`, "checkpoint-x", living];
   for (const name of others) fs.writeFileSync(join(run, name), "");
   removeUnfinished(run);
   assert.equal(fs.readdirSync(run).sort(), [...before, ...others].sort());
@@ -152,11 +167,47 @@ test("a save that fails leaves the checkpoints as they were, and the error names
   const { model, record, tensors } = newestCheckpoint(run);
   const trainer = new Trainer(model, documents, { ...record.options, steps: 3 });
   trainer.load(record, tensors);
-  fs.mkdirSync(`${run}/checkpoint-3.tmp-${process.pid}/model.safetensors/x`, { recursive: true });
-  const onStep = () => fs.mkdirSync(`${run}/checkpoint-3.tmp-${process.pid}/model.safetensors/x`, { recursive: true });
+  fs.writeFileSync(`${run}/checkpoint-3`, "in the way");
   let message = "";
-  await runTraining(trainer, { tokenizer, directory: run, onStep }).catch((error) => (message = error.message));
-  assert.match(message, /model\.safetensors: .*; the last checkpoint is of step 2$/);
-  assert.equal(checkpointsIn(run), ["checkpoint-1", "checkpoint-2"]);
+  await runTraining(trainer, { tokenizer, directory: run }).catch((error) => (message = error.message));
+  assert.match(message, /^cannot write .*\/checkpoint-3: .*; the last checkpoint is of step 2$/);
+  assert.equal(checkpointsIn(run), ["checkpoint-1", "checkpoint-2", "checkpoint-3"]);
+  assert.is(fs.readFileSync(`${run}/checkpoint-3`, "utf8"), "in the way");
   assert.is(newestCheckpoint(run).record.step, 2);
+});
+
+test("a failure after a checkpoint was written names that checkpoint, the first one, too", async () => {
+  const run = join(folder, `${count++}`);
+  const onStep = () => fs.mkdirSync(`${run}/model.safetensors`); // the model at the top cannot be written
+  let message = "";
+  await runTraining(newTrainer({ steps: 1 }), { tokenizer, directory: run, onStep }).catch((error) => {
+    message = error.message;
+  });
+  const reason = "it is a directory, a file is needed";
+  assert.is(message, `cannot write ${run}/model.safetensors: ${reason}; the last checkpoint is of step 1`);
+  assert.is(newestCheckpoint(run).record.step, 1);
+});
+
+test("a checkpoint into which somebody put a file stays, however old", () => {
+  const run = runOf(1, 0);
+  fs.writeFileSync(`${run}/checkpoint-1/notes.txt`, "my own");
+  const { model, record, tensors } = newestCheckpoint(run);
+  const trainer = new Trainer(model, documents, record.options);
+  trainer.load(record, tensors);
+  for (let step = 2; step < 5; step++) {
+    trainer.trainStep();
+    addCheckpoint(run, trainer, tokenizer);
+    settleCheckpoint(run, trainer, tokenizer);
+  }
+  assert.equal(checkpointsIn(run), ["checkpoint-1", "checkpoint-4"]);
+  assert.equal(fs.readdirSync(`${run}/checkpoint-1`).length, FILES.length + 2);
+});
+
+test("a training is known by what only trainings write", () => {
+  const run = runOf(1, 0);
+  assert.ok(holdsTraining(run));
+  assert.ok(holdsTraining(`${run}/checkpoint-1`));
+  fs.rmSync(`${run}/checkpoint-1`, { recursive: true });
+  assert.not.ok(holdsTraining(run));
+  assert.ok(holdsRun(run));
 });

@@ -18,14 +18,19 @@ function newTrainer(config: Partial<ModelConfig>, options: Partial<TrainingOptio
   return new Trainer(model, documents, { steps: 100, batchSize: 3, learningRate: 0, warmupSteps: 0, ...options });
 }
 
-for (const [memory_size, xl_cache_length, memory_dtype] of [
-  [17, 0, "float32"],
-  [17, 5, "float32"],
-  [40, 16, "float32"],
-  [40, 7, "float16"],
+for (const [memory_size, xl_cache_length, memory_dtype, smear_keys] of [
+  [17, 0, "float32", "none"],
+  [17, 5, "float32", "none"],
+  [40, 16, "float32", "none"],
+  [40, 7, "float16", "none"],
+  [14, 0, "float32", "memory_layers"],
+  [14, 0, "float32", "all"],
+  [21, 7, "float32", "memory_layers"],
+  [21, 7, "float32", "all"],
 ] as const) {
-  test(`keys do not age while the weights stay (memory ${memory_size}, cache ${xl_cache_length}, ${memory_dtype})`, () => {
-    const trainer = newTrainer({ memory_size, xl_cache_length, memory_dtype });
+  const variant = `memory ${memory_size}, cache ${xl_cache_length}, ${memory_dtype}, smeared keys: ${smear_keys}`;
+  test(`keys do not age while the weights stay (${variant})`, () => {
+    const trainer = newTrainer({ memory_size, xl_cache_length, memory_dtype, smear_keys });
     assert.equal(trainer.keyCosines(), [], "nothing is remembered yet");
     const tolerance = memory_dtype === "float16" ? 1e-3 : 1e-5;
     let longest = 0;

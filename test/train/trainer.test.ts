@@ -36,6 +36,17 @@ function train(
 
 const losses = (metrics: StepMetrics[]) => metrics.map(({ loss }) => loss);
 
+test("a row that reaches back 0 pairs trains as a model without memory does, one that reaches all as any other", () => {
+  const config = { memory_combine: "joint" } as const;
+  const off = train({ steps: 9 }, { ...config, memory_size: 0 });
+  assert.equal(losses(train({ steps: 9, memorySizes: [0] }, config).metrics), losses(off.metrics));
+  const whole = train({ steps: 9 }, config);
+  assert.equal(losses(train({ steps: 9, memorySizes: [17, 99] }, config).metrics), losses(whole.metrics));
+  const drawn = losses(train({ steps: 9, memorySizes: [0, 2, 17] }, config).metrics);
+  assert.not.equal(drawn, losses(whole.metrics));
+  assert.equal(losses(train({ steps: 9, memorySizes: [0, 2, 17] }, config).metrics), drawn);
+});
+
 test("a tiny model learns one document by heart, to a loss below 0.1", () => {
   const text = "Call me Ishmael. Some years ago - never mind how long precisely - having little";
   const model = new Transformer(tinyConfig({ hidden_size: 32, head_dim: 16, intermediate_size: 65 }), 1);
@@ -128,7 +139,11 @@ test("a step reports its rate, its memories and how long is left", () => {
     metrics.map(({ step }) => step),
     [1, 2, 3, 4, 5, 6, 7, 8],
   );
-  assert.is(metrics[0].gates.length, 1);
+  assert.equal(
+    metrics.map(({ gates }) => gates.length),
+    [0, 1, 1, 1, 1, 1, 1, 1],
+    "nothing is retrieved in the first step",
+  );
   assert.is(metrics[7].secondsLeft, 0);
   for (const { loss, perplexity, tokens, tokensPerSecond, seconds, secondsLeft, memoryFill, gradientNorm } of metrics) {
     assert.ok(Math.abs(perplexity / Math.exp(loss) - 1) < 1e-12);
@@ -144,13 +159,13 @@ test("long gradients are shortened, unless the longest is 0", () => {
   assert.not.equal(clipped(0.01), clipped(0));
 });
 
-test("gates begin at a half; a model that joins both softmaxes, or has no memory, reports none", () => {
-  assert.equal(
-    train({ steps: 1, learningRate: 0 }, { num_hidden_layers: 3, memory_layers: [0, 2] }).metrics[0].gates,
-    [0.5, 0.5],
-  );
-  assert.equal(train({ steps: 1 }, { memory_combine: "joint" }).metrics[0].gates, []);
-  const plain = train({ steps: 1 }, { memory_layers: [] }).metrics[0];
+test("a step reports the gates that it computed, whatever the policy; a model without memory has none", () => {
+  const second = (config: Partial<ModelConfig>) => train({ steps: 2, learningRate: 0 }, config).metrics[1].gates;
+  assert.equal(second({ num_hidden_layers: 3, memory_layers: [0, 2] }), [0.5, 0.5]);
+  assert.equal(second({ memory_combine: "content" }), [0.5], "weights begin at 0");
+  const [joint] = second({ memory_combine: "joint" });
+  assert.ok(joint > 0.01 && joint < 0.99, `${joint}`);
+  const plain = train({ steps: 2 }, { memory_layers: [] }).metrics[1];
   assert.equal([plain.gates, plain.memoryFill], [[], 0]);
 });
 

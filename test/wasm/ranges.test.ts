@@ -10,6 +10,7 @@ const test = suite("ranges");
 /** Elements, or rows of a norm. */
 const UNITS = 37;
 const WIDTH = 7;
+const SCRATCH_BYTES = 65_536;
 type Range = readonly [from: number, to: number];
 
 interface Case {
@@ -29,6 +30,8 @@ const cases: readonly Case[] = [
   elementwise("relu_backward", 3),
   elementwise("gelu_forward", 2),
   elementwise("gelu_backward", 3),
+  elementwise("dropout_forward", 2, 0.3, 5),
+  elementwise("dropout_backward", 2, 0.3, 5),
   elementwise("adamw", 4, 1e-2, 0.9, 0.95, 1e-8, 0.1, 0.3, 0.2),
   { kernel: "rmsnorm_forward", vectors: [WIDTH, 1, WIDTH, WIDTH], numbers: [WIDTH, 1e-5] },
   { kernel: "l2norm_forward", vectors: [WIDTH, 1, WIDTH], numbers: [WIDTH] },
@@ -44,7 +47,9 @@ function after({ kernel, vectors, numbers }: Case, ranges: readonly Range[]): Fl
     for (let at = 0; at < view.length; at++) view[at] = 0.1 + random.next();
   }
   const call = kernels[kernel] as (...all: number[]) => void;
-  for (const range of ranges) call(...addresses, ...numbers, ...range);
+  const scratch = heap.allocate(SCRATCH_BYTES); // for those that want some
+  for (const range of ranges) call(...addresses, ...numbers, ...range, scratch);
+  heap.release(scratch);
   const results = addresses.map((address, i) => heap.f32(address, UNITS * vectors[i]).slice());
   for (const address of addresses) heap.release(address);
   return results;

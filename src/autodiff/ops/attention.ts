@@ -12,8 +12,11 @@ import { gradient, stepIntegers, stepTensor, stepZeros, type Tensor } from "../t
 export interface AttentionContext {
   /** k̂ and v, [B, capacity, H·D]. Attention writes the new tokens' pairs at positions past, past + 1, … */
   readonly keys: Tensor;
+  /** v, [B, capacity, H·D]. */
   readonly values: Tensor;
+  /** Positions that there is room for in a row. */
   readonly capacity: number;
+  /** Positions that are filled before the segment. */
   readonly past: number;
   /** First valid position of each row, [B]: what lies before belongs to no or to another document. */
   readonly first: Int32Array;

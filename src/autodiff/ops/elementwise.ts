@@ -1,10 +1,10 @@
 /**
- * Ops on each element by itself: residual sums, constant factors, activations, dropout. Shapes go in and come out
- * unchanged; nothing is broadcast.
+ * Ops on each element by itself: sums, differences, constant factors, activations, dropout. Shapes go in and come out
+ * unchanged; only `repeat` broadcasts.
  */
 import { check, type Kind, numberWithin } from "../../base/check.ts";
 import { InputError } from "../../base/errors.ts";
-import { parallelElements } from "../../wasm/parallel.ts";
+import { parallelElements, parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
 import { gradient, requireTensors, stepTensor, type Tensor } from "../tensor.ts";
@@ -26,6 +26,29 @@ export function add(x: Tensor, y: Tensor): Tensor {
     if (x.requiresGrad) parallelElements("add_in_place", z.size, gradient(x), dz);
     if (y.requiresGrad) parallelElements("add_in_place", z.size, gradient(y), dz);
   });
+}
+
+/** z = x − y, of equal shape. Backward: dx = dz, dy = −dz. */
+export function subtract(x: Tensor, y: Tensor): Tensor {
+  if (x.shape.join() !== y.shape.join()) throw new Error(`subtract: [${x.shape}] and [${y.shape}] differ`);
+  const z = stepTensor(x.shape);
+  kernels.copy(z.ptr, x.ptr, z.size * 4);
+  kernels.add_scaled(z.ptr, y.ptr, -1, z.size);
+  return record("subtract", z, [x, y], (dz) => {
+    if (x.requiresGrad) parallelElements("add_in_place", z.size, gradient(x), dz);
+    if (y.requiresGrad) kernels.add_scaled(gradient(y), dz, -1, z.size);
+  });
+}
+
+/** y [...outer, n]: x [n] in every place of `outer`. Backward: dx is the sum over those places, in their order. */
+export function repeat(x: Tensor, outer: readonly number[]): Tensor {
+  const y = stepTensor([...outer, x.size]);
+  const times = y.size / x.size;
+  kernels.copy(y.ptr, x.ptr, x.size * 4);
+  for (let done = 1; done < times; done *= 2) {
+    kernels.copy(y.ptr + done * x.size * 4, y.ptr, Math.min(done, times - done) * x.size * 4);
+  }
+  return record("repeat", y, [x], (dy) => kernels.sum_over_queries(gradient(x), dy, times, x.size));
 }
 
 /** y = factor · x. */
@@ -50,7 +73,10 @@ export function gelu(x: Tensor): Tensor {
   requireTensors({ x });
   const y = stepTensor(x.shape);
   parallelElements("gelu_forward", x.size, y.ptr, x.ptr);
-  return record("gelu", y, [x], (dy) => parallelElements("gelu_backward", x.size, gradient(x), dy, x.ptr));
+  const scratchBytes = kernels.gelu_scratch_bytes();
+  return record("gelu", y, [x], (dy) => {
+    parallelWithScratch("gelu_backward", x.size, scratchBytes, gradient(x), dy, x.ptr);
+  });
 }
 
 /**
@@ -64,6 +90,6 @@ export function dropout(x: Tensor, p: number, key: number): Tensor {
   check("key", key, aDropoutKey);
   if (p === 0) return x;
   const y = stepTensor(x.shape);
-  kernels.dropout_forward(y.ptr, x.ptr, x.size, p, key);
-  return record("dropout", y, [x], (dy) => kernels.dropout_backward(gradient(x), dy, x.size, p, key));
+  parallelElements("dropout_forward", x.size, y.ptr, x.ptr, p, key);
+  return record("dropout", y, [x], (dy) => parallelElements("dropout_backward", x.size, gradient(x), dy, p, key));
 }

@@ -9,8 +9,9 @@ import { record } from "../tape.ts";
 import { asRows, gradient, requireTensors, stepIntegers, stepTensor, type Tensor, tensor } from "../tensor.ts";
 
 /** The target of a position whose prediction does not count: padding. */
-export const MASKED = -1;
+export const MASKED: number = -1;
 
+/** What `crossEntropy` returns. */
 export interface CrossEntropy {
   /** Mean over the targets that are not masked, [1]; 0 when all are. The only one with a gradient. */
   readonly loss: Tensor;

@@ -23,12 +23,11 @@ function transposed({ ptr, rowStride, columnStride }: Operand): Operand {
   return { ptr, rowStride: columnStride, columnStride: rowStride };
 }
 
-const scratchBytes = kernels.matmul_scratch_bytes();
-
 /** C[m, n] (+)= A[m, k] · B[k, n]. */
 function multiply(c: number, a: Operand, b: Operand, m: number, n: number, k: number, accumulate: boolean): void {
   const [left, right] = [[a.ptr, a.rowStride, a.columnStride] as const, [b.ptr, b.rowStride, b.columnStride] as const];
-  parallelWithScratch("matmul", kernels.matmul_units(m, n), scratchBytes, c, n, ...left, ...right, m, n, k, accumulate);
+  const [units, scratchBytes] = [kernels.matmul_units(m, n), kernels.matmul_scratch_bytes()];
+  parallelWithScratch("matmul", units, scratchBytes, c, n, ...left, ...right, m, n, k, accumulate);
 }
 
 /**

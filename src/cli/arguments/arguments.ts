@@ -5,8 +5,7 @@
 import { parseArgs } from "node:util";
 import { nearest } from "../../base/did-you-mean.ts";
 import { InputError } from "../../base/errors.ts";
-import type { CommandDescription } from "./command.ts";
-import { type Option, type Options, optionName, type Values } from "./options.ts";
+import { type CommandDescription, type Option, type Options, optionName, type Values } from "./options.ts";
 
 export interface Arguments {
   /** The texts of every option that was given, by its key in the table; a flag's text is empty. */
@@ -25,6 +24,7 @@ export function splitArguments(argv: readonly string[], { name, options }: Comma
   let open = operands;
   for (const token of tokensOf(argv, options)) {
     if (token.kind === "positional") open.push(token.value);
+    if (token.kind === "option-terminator") open = operands; // behind "--" nothing is an option's
     if (token.kind !== "option") continue;
     if (token.rawName === "--help" || token.rawName === "-h") {
       help = true;
@@ -33,7 +33,7 @@ export function splitArguments(argv: readonly string[], { name, options }: Comma
     const key = keys.get(token.rawName);
     if (key === undefined) throw unknownOption(token.rawName, name, [...keys.keys()]);
     const texts = given.get(key) ?? [];
-    texts.push(textOf(token, options[key], name));
+    texts.push(textOf(token, options[key], name, keys));
     given.set(key, texts);
     open = options[key].many ? texts : operands;
   }
@@ -52,11 +52,19 @@ export function readValues<O extends Options>(
 
 /** The arguments that are no options: one for each operand of the command, and of an operand with `…` perhaps more. */
 export function readOperands(given: Arguments, { name, operands = [] }: CommandDescription): readonly string[] {
-  const missing = operands[given.operands.length];
-  if (missing !== undefined) throw new InputError(`${name}: ${missing.replace("…", "")} must be given`);
+  const missing = operands[given.operands.length]?.replace("…", "");
+  if (missing !== undefined) throw new InputError(`${name}: ${missing} must be given${swallowed(given, missing)}`);
   const surplus = operands.at(-1)?.endsWith("…") ? undefined : given.operands[operands.length];
   if (surplus !== undefined) throw new InputError(`${name}: "${surplus}" is an argument too many; see ${name} --help`);
   return given.operands;
+}
+
+/** Says which option took what may have been meant as `operand`: one that had a value already. */
+function swallowed({ given }: Arguments, operand: string): string {
+  const [key, texts] = [...given].findLast(([, texts]) => texts.length > 1) ?? [];
+  if (key === undefined) return "";
+  const option = optionName(key);
+  return `; "${texts?.at(-1)}" counts as one more value of ${option}, so give ${operand} before ${option}`;
 }
 
 /** The advice that ends a message about something mistyped. */
@@ -79,20 +87,23 @@ interface OptionToken {
   readonly inlineValue?: boolean;
 }
 
-/** The text that was given for an option; empty for a flag. What looks like an option is no value, unless `--a=--b`. */
+/** The text that was given for an option; empty for a flag. What looks like one of `options` is no value, unless `--a=--b`. */
 function textOf(
   { rawName, value, inlineValue }: OptionToken,
   { placeholder }: Option<unknown>,
   command: string,
+  options: ReadonlyMap<string, string>,
 ): string {
   if (placeholder === undefined) {
     if (value !== undefined) throw new InputError(`${command}: ${rawName} takes no value, but "${value}" was given`);
     return "";
   }
-  if (value === undefined || (!inlineValue && value.startsWith("--"))) {
-    throw new InputError(`${command}: ${rawName} must be followed by ${placeholder}`);
-  }
-  return value;
+  if (value !== undefined && (inlineValue || !value.startsWith("--"))) return value;
+  const isOption = value === undefined || options.has(value.split("=")[0]) || value === "--help";
+  const advice = isOption
+    ? ""
+    : `; one that begins with dashes is written ${rawName}="${value === "--" ? "-- …" : value}"`;
+  throw new InputError(`${command}: ${rawName} must be followed by ${placeholder}${advice}`);
 }
 
 function unknownOption(option: string, command: string, known: readonly string[]): InputError {

@@ -2,22 +2,11 @@
  * A command: what its arguments are, described once, and what it does with them. Parsing and `--help` both read the
  * description.
  */
-import process from "node:process";
+import { printText } from "../printing.ts";
 import { readOperands, readValues, splitArguments } from "./arguments.ts";
 import { helpText } from "./help.ts";
-import type { Options, Values } from "./options.ts";
-
-export interface CommandDescription<O extends Options = Options> {
-  /** As it is typed: `memorizing tokenizer train`. */
-  readonly name: string;
-  /** What the command does, in a few words. */
-  readonly summary: string;
-  /** What stands for the arguments that are no options, such as MODEL; the last may be one or more, such as `FILE…`. */
-  readonly operands?: readonly string[];
-  readonly options: O;
-  /** Printed by `--help` below the options. */
-  readonly details?: () => string;
-}
+import type { CommandDescription, Options, Values } from "./options.ts";
+import { asUsage } from "./usage.ts";
 
 export interface Command {
   readonly name: string;
@@ -33,12 +22,16 @@ export function command<O extends Options>(
 ): Command {
   const { name, summary } = description;
   const run = async (argv: readonly string[]) => {
-    const given = splitArguments(argv, description);
+    const given = asUsage(() => splitArguments(argv, description));
     if (given.help) {
-      process.stdout.write(helpText(description));
+      printText(helpText(description));
       return 0;
     }
-    return work(readValues(given, description), readOperands(given, description));
+    const operands = asUsage(() => readOperands(given, description));
+    return work(
+      asUsage(() => readValues(given, description)),
+      operands,
+    );
   };
   return { name, summary, run };
 }

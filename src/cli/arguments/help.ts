@@ -1,7 +1,6 @@
 /** What `--help` prints: a command's description, laid out. */
 import { formatTable } from "../../report/table.ts";
-import type { CommandDescription } from "./command.ts";
-import { type Option, optionName } from "./options.ts";
+import { type CommandDescription, type Option, optionName } from "./options.ts";
 
 export function helpText({ name, summary, operands = [], options, details }: CommandDescription): string {
   const entries = Object.entries(options);

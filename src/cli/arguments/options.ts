@@ -26,6 +26,19 @@ export type Options = Readonly<Record<string, Option<unknown>>>;
 /** What was given for the options of a table. */
 export type Values<O extends Options> = { readonly [Key in keyof O]: O[Key] extends Option<infer T> ? T : never };
 
+/** A command in data: parsing and `--help` both read it. */
+export interface CommandDescription<O extends Options = Options> {
+  /** As it is typed: `memorizing tokenizer train`. */
+  readonly name: string;
+  /** What the command does, in a few words. */
+  readonly summary: string;
+  /** What stands for the arguments that are no options, such as MODEL; the last may be one or more, such as `FILE…`. */
+  readonly operands?: readonly string[];
+  readonly options: O;
+  /** Printed by `--help` below the options. */
+  readonly details?: () => string;
+}
+
 export function optionName(key: string): string {
   return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
@@ -36,6 +49,16 @@ export function flag(about: string): Option<boolean> {
 
 export function text(placeholder: string, about: string): Option<string | undefined> {
   return { placeholder, about, read: (texts) => texts.at(-1) };
+}
+
+/** A text that is itself used: bytes that are not UTF-8 are refused in it, as paths alone may have them. */
+export function wellFormedText(placeholder: string, about: string): Option<string | undefined> {
+  const read = (texts: readonly string[], name: string, command: string) => {
+    const value = texts.at(-1);
+    if (value === undefined || !/\p{Surrogate}/u.test(value)) return value;
+    throw new InputError(`${command}: ${name} must be UTF-8 text, not "${value}"`);
+  };
+  return { placeholder, about, read };
 }
 
 /** Several texts; none if the option is left out. */

@@ -3,18 +3,21 @@
  * and runs the other commands, each shown as it would be typed; afterwards every one of them can be tried again with other
  * options.
  */
-import { rmSync } from "node:fs";
-import process from "node:process";
-import { exists } from "../../platform/files.ts";
+import { InputError } from "../../base/errors.ts";
+import { exists, isDirectory, listDirectory, removeTree } from "../../platform/files.ts";
 import type { Command } from "../arguments/command.ts";
 import { evalCommand } from "../eval.ts";
 import { generateCommand } from "../generate.ts";
 import { packageDirectory } from "../package.ts";
+import { printText } from "../printing.ts";
 import { tokenizerTrainCommand } from "../tokenizer.ts";
 import { trainCommand } from "../train.ts";
 import { writeDemoCorpus } from "./demo-corpus.ts";
 
 const DIRECTORY = "runs/demo-training";
+/** What the demo writes there and into its directory `text`. */
+const WRITTEN =
+  /^(text|training|held-out|checkpoint-\d+|(config|tokenizer)\.json|model\.safetensors|metrics\.jsonl|training\.lock)(\.tmp-.*)?$/;
 
 const INTRODUCTION = `Trains a small Memorizing Transformer on the TypeScript sources in node_modules, then shows what memory does to its
 perplexity on packages that it has never seen. Takes two to three minutes on two cores; writes to ${DIRECTORY}, anew each time.
@@ -26,9 +29,9 @@ Each command above can be given again with other options: --help explains them.
 `;
 
 /** Resolves to the exit code. */
-export async function trainForDemo(): Promise<number> {
-  process.stdout.write(INTRODUCTION);
-  if (exists(DIRECTORY)) rmSync(DIRECTORY, { recursive: true });
+export async function trainForDemo(force: boolean): Promise<number> {
+  removeEarlier(force);
+  printText(INTRODUCTION);
   const { training, heldOut, heldOutFiles } = writeDemoCorpus(
     `${packageDirectory()}/node_modules`,
     `${DIRECTORY}/text`,
@@ -46,10 +49,25 @@ export async function trainForDemo(): Promise<number> {
     [generateCommand, `${DIRECTORY} --read ${document} --tokens 200 --temperature 0.7`],
   ];
   for (const [{ name, run }, argv] of steps) {
-    process.stdout.write(`\n$ ${name} ${argv}\n`);
+    printText(`\n$ ${name} ${argv}\n`);
     const exitCode = await run(argv.split(" "));
     if (exitCode !== 0) return exitCode;
   }
-  process.stdout.write(CONCLUSION);
+  printText(CONCLUSION);
   return 0;
+}
+
+/** Removes what an earlier demo wrote. If somebody else put something there, that is done only if `force` says so. */
+function removeEarlier(force: boolean): void {
+  const foreign = [DIRECTORY, `${DIRECTORY}/text`].flatMap(foreignIn).at(0);
+  if (foreign !== undefined && !force) {
+    const advice = "move it away, or give --force to remove it";
+    throw new InputError(`${foreign} was not written by the demo, which clears ${DIRECTORY} first; ${advice}`);
+  }
+  if (exists(DIRECTORY)) removeTree(DIRECTORY);
+}
+
+function foreignIn(directory: string): string[] {
+  const entries = isDirectory(directory) ? listDirectory(directory) : [];
+  return entries.filter(({ name }) => !WRITTEN.test(name)).map(({ name }) => `${directory}/${name}`);
 }

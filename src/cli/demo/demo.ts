@@ -8,9 +8,12 @@ import { duration, ProgressLine, wholeNumber } from "../../report/progress.ts";
 import { loadModel, type Pretrained } from "../../train/checkpoint.ts";
 import { command } from "../arguments/command.ts";
 import { flag } from "../arguments/options.ts";
+import { reportPage } from "../outputs/kinds.ts";
+import { forceOption, Outputs } from "../outputs/outputs.ts";
 import { packageDirectory } from "../package.ts";
+import { printText } from "../printing.ts";
+import { summaries } from "../summaries.ts";
 import { startThreads, threadsOption } from "../threads.ts";
-import { requireWritableFile } from "../writable.ts";
 import { type DemoDocuments, demoDocuments } from "./demo-documents.ts";
 import { trainForDemo } from "./demo-training.ts";
 import { type DemonstrationOptions, demonstrate } from "./demonstration.ts";
@@ -25,26 +28,30 @@ const OPTIONS: DemonstrationOptions = {
   prompt: 'import { InputError } from "../../base/errors.ts";\nimport { heap, kernels } from "',
   writing: { tokens: 60, temperature: 0.6, seed: 1 },
   page: PAGE,
-  write: (text) => process.stdout.write(text),
+  write: printText,
   progress: new ProgressLine(process.stderr),
 };
 
 export const demoCommand = command(
   {
     name: "memorizing demo",
-    summary: "has the model that comes with the program read the program, and shows what its memory does",
-    options: { train: flag("trains a model from nothing instead, in minutes"), threads: threadsOption },
+    summary: summaries.demo,
+    options: {
+      train: flag("trains a model from nothing instead, in minutes"),
+      force: forceOption,
+      threads: threadsOption,
+    },
   },
-  async ({ train, threads }) => {
-    if (train) return trainForDemo();
+  async ({ train, force, threads }) => {
+    if (train) return trainForDemo(force);
     const began = performance.now();
+    new Outputs({ outputs: [{ path: PAGE, kind: reportPage }], force });
     const pretrained = loadModel(`${packageDirectory()}/${MODEL}`);
     const documents = demoDocuments(packageDirectory());
-    requireWritableFile(PAGE);
     await startThreads(threads);
-    process.stdout.write(introduction(pretrained, documents));
+    printText(introduction(pretrained, documents));
     await demonstrate(pretrained, documents, OPTIONS);
-    process.stdout.write(conclusion((performance.now() - began) / 1000));
+    printText(conclusion((performance.now() - began) / 1000));
     return 0;
   },
 );
@@ -57,6 +64,6 @@ It has never seen the sources of this program. Now it reads ${read.length} files
 
 function conclusion(seconds: number): string {
   return `${PAGE}, for a browser, shows all tokens with what was retrieved for them. That took ${duration(seconds)}.
-Try it on a text of your own: memorizing inspect ${MODEL} FILE --html report.html
+Try it on a text of your own: memorizing inspect reader-1m FILE --html report.html
 `;
 }

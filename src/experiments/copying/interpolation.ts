@@ -2,7 +2,9 @@
  * Mixes a model with a copying method: p = (1 − λ) p_model + λ p_votes. Both parameters, sharpness and λ, are those that
  * predict the validation documents best; the test documents are read with them once.
  */
+
 import { breathe } from "../../base/breathe.ts";
+import { perplexityOf } from "../../base/perplexity.ts";
 import type { TokenizedDocument } from "../../data/corpus.ts";
 import type { Transformer } from "../../model/transformer.ts";
 import type { TrainedCell } from "../lab/experiment.ts";
@@ -28,8 +30,8 @@ export async function mixture({ model, corpus, evalTokens }: TrainedCell, method
   return {
     sharpness: SHARPNESSES[Math.floor(best / LAMBDAS.length)],
     lambda: LAMBDAS[best % LAMBDAS.length],
-    validPerplexity: Math.exp(valid.nats[best] / valid.tokens),
-    perplexity: Math.exp(test.nats[best] / test.tokens),
+    validPerplexity: perplexityOf(valid.nats[best] / valid.tokens),
+    perplexity: perplexityOf(test.nats[best] / test.tokens),
   };
 }
 

@@ -59,7 +59,14 @@ function cellOptions(cell: Cell, { budget, seed }: RunSettings, segmentLength: n
   };
 }
 
-/** Whether two recipes, one of which may have been in a file, are the same. */
-export function sameRecipe(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+/**
+ * Whether two recipes, one of which may have been in a file, are the same. A key that a file was written without, because it
+ * did not exist yet, has its default.
+ */
+export function sameRecipe(a: CellRecipe, b: CellRecipe): boolean {
+  return JSON.stringify(completed(a)) === JSON.stringify(completed(b));
+}
+
+function completed(recipe: CellRecipe): CellRecipe {
+  return { ...recipe, config: { ...parseConfig({}, "the defaults"), ...recipe.config } };
 }

@@ -14,7 +14,8 @@ import {
   tokenizedText,
 } from "../../data/corpus.ts";
 import { jsonText, readJson } from "../../formats/json-file.ts";
-import { exists, isDirectory, writeFileAtomic } from "../../platform/files.ts";
+import { writeFileAtomic } from "../../platform/atomic-write.ts";
+import { exists, isDirectory } from "../../platform/files.ts";
 import { trainBpe } from "../../text/bpe-trainer.ts";
 import { type Tokenizer, tokenizerFromJson } from "../../text/tokenizer.ts";
 import { NAME_DOCUMENTS, namesTexts } from "./invented-names.ts";

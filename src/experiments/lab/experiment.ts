@@ -4,15 +4,12 @@
  * A cell says only what sets it apart from the recipe (recipe.ts). Cells of the same name are the same model, in whichever
  * experiment they stand, and share one training. How cells run is in run.ts; nothing here trains or writes.
  */
-
-import type { TokenGroup } from "../../inspect/inspection-summary.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import type { Transformer } from "../../model/transformer.ts";
 import type { ReportBody } from "../../report/experiment-report.ts";
-import type { EvaluationResult } from "../../train/evaluate.ts";
 import type { TrainingOptions } from "../../train/options.ts";
 import type { ExperimentCorpus } from "./corpus.ts";
-import type { Results } from "./results.ts";
+import type { Measurements, Results } from "./results.ts";
 
 export interface Cell {
   /** In lower case with hyphens: also the name of its directory. */
@@ -54,36 +51,6 @@ export interface TrainedCell {
   readonly corpus: ExperimentCorpus;
   /** Tokens of each document that count, from its beginning. */
   readonly evalTokens: number;
-}
-
-/** What a measurement found, as JSON keeps it. */
-export interface Measurements {
-  readonly numbers?: Readonly<Record<string, number>>;
-  readonly groups?: Readonly<Record<string, readonly TokenGroup[]>>;
-  readonly texts?: Readonly<Record<string, string>>;
-}
-
-/** An evaluation in the course of a training. */
-export interface CoursePoint {
-  readonly step: number;
-  readonly perplexity: number;
-}
-
-/** What is known of a cell on one corpus; the content of its JSON file. */
-export interface CellResult {
-  readonly cell: string;
-  readonly corpus: string;
-  /** All that decides the result, but for the program and the corpus: a result with another recipe is measured again. */
-  readonly recipe: unknown;
-  readonly parameters: number;
-  /** Of its own training, not of the cell that it began with. */
-  readonly steps: number;
-  readonly trainingTokens: number;
-  readonly trainingSeconds: number;
-  readonly measuringSeconds: number;
-  readonly evaluation: EvaluationResult;
-  readonly course: readonly CoursePoint[];
-  readonly measurements: Measurements;
 }
 
 export interface Experiment {

@@ -3,7 +3,8 @@ import { breathe } from "../../base/breathe.ts";
 import type { Transformer } from "../../model/transformer.ts";
 import { type EvaluationResult, evaluationInSteps } from "../../train/evaluate.ts";
 import type { ExperimentCorpus } from "./corpus.ts";
-import type { Cell, Measurements } from "./experiment.ts";
+import type { Cell } from "./experiment.ts";
+import type { Measurements } from "./results.ts";
 
 export interface CellMeasuring {
   readonly cell: Cell;

@@ -1,5 +1,36 @@
 /** The results of an experiment, as its report asks for them: by corpus and cell, where they are there already. */
-import type { CellResult, Measurements } from "./experiment.ts";
+import type { TokenGroup } from "../../inspect/inspection-summary.ts";
+import type { EvaluationResult } from "../../train/evaluate.ts";
+
+/** What a measurement found, as JSON keeps it. */
+export interface Measurements {
+  readonly numbers?: Readonly<Record<string, number>>;
+  readonly groups?: Readonly<Record<string, readonly TokenGroup[]>>;
+  readonly texts?: Readonly<Record<string, string>>;
+}
+
+/** An evaluation in the course of a training. */
+export interface CoursePoint {
+  readonly step: number;
+  readonly perplexity: number;
+}
+
+/** What is known of a cell on one corpus; the content of its JSON file. */
+export interface CellResult {
+  readonly cell: string;
+  readonly corpus: string;
+  /** All that decides the result, but for the program and the corpus: a result with another recipe is measured again. */
+  readonly recipe: unknown;
+  readonly parameters: number;
+  /** Of its own training, not of the cell that it began with. */
+  readonly steps: number;
+  readonly trainingTokens: number;
+  readonly trainingSeconds: number;
+  readonly measuringSeconds: number;
+  readonly evaluation: EvaluationResult;
+  readonly course: readonly CoursePoint[];
+  readonly measurements: Measurements;
+}
 
 export class Results {
   /** Names, in the order in which they were given. */

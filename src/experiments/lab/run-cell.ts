@@ -1,11 +1,14 @@
 /** One cell on one corpus: its result is read if it is there; if not, its model is trained and measured. */
 import { jsonText, readJson } from "../../formats/json-file.ts";
-import { exists, makeDirectory, writeFileAtomic } from "../../platform/files.ts";
+import { writeFileAtomic } from "../../platform/atomic-write.ts";
+import { makeDirectory } from "../../platform/directories.ts";
+import { exists } from "../../platform/files.ts";
 import type { StepMetrics } from "../../train/trainer.ts";
 import { type CellRecipe, cellRecipe, type RunSettings, sameRecipe } from "./cell-recipe.ts";
 import type { ExperimentCorpus } from "./corpus.ts";
-import type { Cell, CellResult } from "./experiment.ts";
+import type { Cell } from "./experiment.ts";
 import { measureCell, rowsFor } from "./measure-cell.ts";
+import type { CellResult } from "./results.ts";
 import { modelWithWeights, type TrainingRecord, trainCell } from "./train-cell.ts";
 
 export interface CellRun {
@@ -27,7 +30,7 @@ export function finishedResult({ cell, corpus, settings, results }: CellRun): Ce
   const path = `${results}/${cell.name}.json`;
   if (!exists(path)) return undefined;
   const known = readJson(path) as CellResult;
-  return sameRecipe(known.recipe, resultRecipe(cell, settings, corpus)) ? known : undefined;
+  return sameRecipe(known.recipe as CellRecipe, resultRecipe(cell, settings, corpus)) ? known : undefined;
 }
 
 /** Resolves to undefined if the signal ended the work; what was trained until then is kept. */

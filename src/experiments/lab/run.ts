@@ -6,15 +6,15 @@
  * experiment measured; `NAME/results.json`, `table.md`, `index.html` and `charts/` are its report.
  */
 import { jsonText } from "../../formats/json-file.ts";
-import { writeFilesAtomic } from "../../platform/files.ts";
+import { writeFilesAtomic } from "../../platform/atomic-write.ts";
 import { type ExperimentReport, markdownReport } from "../../report/experiment-report.ts";
 import { chartFiles, experimentPage } from "../../report/html/experiment-page.ts";
 import type { StepMetrics } from "../../train/trainer.ts";
 import type { RunSettings } from "./cell-recipe.ts";
 import { corpusName, openCorpus, requireSplits } from "./corpus.ts";
-import type { Cell, CellResult, Experiment } from "./experiment.ts";
+import type { Cell, Experiment } from "./experiment.ts";
 import { VOCABULARY } from "./recipe.ts";
-import { Results } from "./results.ts";
+import { type CellResult, Results } from "./results.ts";
 import { type CellRun, finishedResult, runCell } from "./run-cell.ts";
 
 export interface ExperimentRun {
@@ -32,6 +32,8 @@ export interface ExperimentRun {
   readonly onStep?: (metrics: StepMetrics, steps: number) => void;
   /** Predictions of an evaluation made so far, and in all. */
   readonly onEvaluation?: (done: number, total: number) => void;
+  /** Called before the report is written. */
+  readonly onReport?: () => void;
 }
 
 /**
@@ -62,6 +64,7 @@ export async function runExperiment(experiment: Experiment, run: ExperimentRun):
       if (result === undefined) return false;
       done.push(result);
     }
+    run.onReport?.();
     writeReport(experiment, run, done);
   }
   return true;

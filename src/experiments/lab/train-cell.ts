@@ -6,18 +6,19 @@ import { InputError } from "../../base/errors.ts";
 import { jsonText, readJson } from "../../formats/json-file.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import { Transformer } from "../../model/transformer.ts";
-import { exists, removeTree, writeFileAtomic } from "../../platform/files.ts";
+import { writeFileAtomic } from "../../platform/atomic-write.ts";
+import { exists } from "../../platform/files.ts";
 import { loadModel } from "../../train/checkpoint.ts";
 import type { EvaluateOptions } from "../../train/evaluate.ts";
 import { inheritingModel } from "../../train/inherit.ts";
 import { type MetricsLine, readMetrics } from "../../train/metrics.ts";
 import { runTraining } from "../../train/run.ts";
-import { holdsRun, newestCheckpoint } from "../../train/run-directory.ts";
+import { discardCheckpoint, holdsRun, newestCheckpoint } from "../../train/run-directory.ts";
 import { type StepMetrics, Trainer } from "../../train/trainer.ts";
 import { type CellRecipe, sameRecipe } from "./cell-recipe.ts";
 import type { ExperimentCorpus } from "./corpus.ts";
-import type { CoursePoint } from "./experiment.ts";
 import { FrozenParameters } from "./frozen.ts";
+import type { CoursePoint } from "./results.ts";
 
 /** What `trained.json` holds. */
 export interface TrainingRecord {
@@ -65,7 +66,7 @@ export async function trainCell(training: CellTraining): Promise<TrainingRecord 
     if (!trainer.done || signal?.aborted) return undefined; // its last evaluation may be owed
     const record = recordOf(recipe, readMetrics(directory));
     writeFileAtomic(done, jsonText(record));
-    removeTree(`${directory}/checkpoint-${record.steps}`); // the only one that is kept
+    discardCheckpoint(`${directory}/checkpoint-${record.steps}`); // the only one that is kept
     return record;
   } finally {
     trainer.release();

@@ -5,6 +5,7 @@
  * Rows have documents, and so lists, of their own (row-lists.ts). What they find follows from the pairs that a row remembers
  * and from how many it was given (renewals.ts): a memory that was put back finds, to the bit, what it would have found.
  */
+import { InputError } from "../../base/errors.ts";
 import { parallelWithScratch, threadCount } from "../../wasm/parallel.ts";
 import { heap, kernels } from "../../wasm/runtime.ts";
 import type { MemoryShape } from "../options.ts";
@@ -87,6 +88,11 @@ class InvertedIndex implements KeyIndex {
   search(job: SearchJob): void {
     const { rows, heads, width } = this.ring;
     const segment = job.queries.shape[1];
+    if (job.reach !== undefined) {
+      throw new InputError(
+        "the inverted search looks through all of a memory; search a part of it by exact, quantised or bucketed",
+      );
+    }
     // Queries of one head are cut apart only where whole heads cannot be shared out evenly.
     const parts = (rows * heads) % threadCount() === 0 ? 1 : threadCount();
     const block = Math.min(MOST_QUERIES, Math.ceil(segment / parts));

@@ -15,11 +15,15 @@ export interface SearchJob {
   /** q̂, [B, T, H·D]. */
   readonly queries: Tensor;
   readonly topk: number;
+  /** How many of its newest pairs each row may look up, [B]; all by default. */
+  readonly reach?: ArrayLike<number>;
 }
 
 /** Queries that were searched, and those of them that fell back to a scan in f32. */
 export interface FallbackCount {
+  /** Queries that were searched. */
   queries: number;
+  /** Those of them that fell back. */
   fallbacks: number;
 }
 
@@ -43,17 +47,18 @@ export function scanIndex(search: (job: SearchJob) => void): KeyIndex {
   return { bytes: 0, search, appended() {}, reset() {}, release() {} };
 }
 
-/** Address of the spans of all rows, i32 [B, 3]: begin, older, newer. */
-export function stepSpans(ring: Ring): number {
-  const spans = Array.from({ length: ring.rows }, (_, row) => ring.span(row));
+/** Address of the spans of all rows, within `reach`, i32 [B, 3]: begin, older, newer. */
+export function stepSpans(ring: Ring, reach?: ArrayLike<number>): number {
+  const spans = Array.from({ length: ring.rows }, (_, row) => ring.span(row, reach?.[row]));
   return stepIntegers(spans.flatMap(({ begin, older, newer }) => [begin, older, newer]));
 }
 
 /** The arguments that all kernels which scan the ring begin with. */
-export function searchArguments(ring: Ring, { scores, slots, queries, topk }: SearchJob) {
+export function searchArguments(ring: Ring, { scores, slots, queries, topk, reach }: SearchJob) {
   const { heads, width, capacity, half, keys } = ring;
   const segment = queries.shape[1];
-  return [scores, slots, queries.ptr, keys, stepSpans(ring), segment, heads, width, capacity, half, topk] as const;
+  const spans = stepSpans(ring, reach);
+  return [scores, slots, queries.ptr, keys, spans, segment, heads, width, capacity, half, topk] as const;
 }
 
 /** Units of work that search kernels share out among threads. */

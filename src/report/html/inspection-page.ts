@@ -2,11 +2,12 @@
  * The report of an inspection as one HTML file: the text coloured by what the memory saved for each token, a panel with what
  * was retrieved for it, and charts. What happens in the page is in client/.
  */
+import { perplexityOf } from "../../base/perplexity.ts";
 import type { Inspection } from "../../inspect/inspect.ts";
 import { gainOf, type InspectionSummary, type TokenGroup } from "../../inspect/inspection-summary.ts";
-import { writeFileAtomic } from "../../platform/files.ts";
+import { writeFileAtomic } from "../../platform/atomic-write.ts";
 import type { Excerpt, InspectedText } from "../inspected-text.ts";
-import { percent } from "../memory-table.ts";
+import { perplexityChange } from "../memory-table.ts";
 import { wholeNumber } from "../progress.ts";
 import { type Bar, barChart } from "./chart.ts";
 import { figure } from "./chart-frame.ts";
@@ -65,13 +66,13 @@ retrieved for the token that you point at.</p></aside>
 </div>`;
 
 function header({ name, memorySize }: Inspection, { tokens, nats, natsWithout }: TokenGroup): string {
-  const [without, withMemory] = [Math.exp(natsWithout), Math.exp(nats)];
+  const [without, withMemory] = [natsWithout, nats].map(perplexityOf);
   const figures = [
     ["tokens predicted", wholeNumber(tokens)],
     ["pairs of memory", wholeNumber(memorySize)],
     ["perplexity without memory", without.toPrecision(4)],
     ["with memory", withMemory.toPrecision(4)],
-    ["change", percent(withMemory / without - 1)],
+    ["change", perplexityChange(nats - natsWithout)],
   ];
   const list = figures.map(([term, value]) => `<div><dt>${term}</dt><dd>${value}</dd></div>`).join("");
   return `<header>

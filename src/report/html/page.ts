@@ -5,6 +5,15 @@
  */
 import { createHash } from "node:crypto";
 
+/** Tells our pages from those of others. */
+const MARK = '<meta name="generator" content="memorizing-transformer">';
+/** How all pages began before they had the mark. */
+const OLD_BEGINNING = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'sha256-`;
+
 export interface Page {
   readonly title: string;
   readonly styles: string;
@@ -25,6 +34,7 @@ export function htmlPage({ title, styles, body, script }: Page): string {
 <html lang="en">
 <head>
 <meta charset="utf-8">
+${MARK}
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeHtml(title)}</title>
@@ -35,6 +45,11 @@ ${body}
 ${script === undefined ? "" : `<script>${script}</script>\n`}</body>
 </html>
 `;
+}
+
+/** Whether a file whose beginning is `text` is a page that this program wrote. */
+export function beginsAsPage(text: string): boolean {
+  return text.startsWith(OLD_BEGINNING) || (text.startsWith("<!doctype html>") && text.slice(0, 200).includes(MARK));
 }
 
 /** `text` as content of an element or of an attribute in double quotes. */

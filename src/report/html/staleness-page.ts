@@ -1,5 +1,5 @@
 /** A page with the staleness of a run's memories: how far remembered keys were from those of the present weights. */
-import { writeFileAtomic } from "../../platform/files.ts";
+import { writeFileAtomic } from "../../platform/atomic-write.ts";
 import type { MetricsLine } from "../../train/metrics.ts";
 import { lineChart } from "./chart.ts";
 import { figure } from "./chart-frame.ts";

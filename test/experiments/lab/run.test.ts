@@ -2,11 +2,13 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import type { Cell, CellResult, Experiment } from "../../../src/experiments/lab/experiment.ts";
+import type { Cell, Experiment } from "../../../src/experiments/lab/experiment.ts";
+import type { CellResult } from "../../../src/experiments/lab/results.ts";
 import { type ExperimentRun, runExperiment } from "../../../src/experiments/lab/run.ts";
 import { loadModel } from "../../../src/train/checkpoint.ts";
+import { newestCheckpoint } from "../../../src/train/run-directory.ts";
 import { suite } from "../../harness.ts";
-import { tinySettings, writeTinyCorpus } from "../tiny.ts";
+import { signalForEvaluationAfter, tinySettings, writeTinyCorpus } from "../tiny.ts";
 
 const test = suite("experiment run");
 
@@ -156,6 +158,17 @@ test("where one layer alone learns, everything else stays as it was to the bit",
   }
 });
 
+test("a report is written only after it was asked whether it may be", async () => {
+  const out = newDirectory();
+  const onReport = () => {
+    throw new Error("somebody else's table is there");
+  };
+  const message = await run(out, [plain], { onReport }).catch((error: Error) => error.message);
+  assert.is(message, "somebody else's table is there");
+  assert.equal(fs.readdirSync(join(out, "tiny")), ["math"]);
+  assert.is((await run(out, [plain])).steps, 0, "the cell is kept");
+});
+
 test("what is finished is not computed again", async () => {
   const out = newDirectory();
   await run(out, [plain, memory]);
@@ -165,6 +178,22 @@ test("what is finished is not computed again", async () => {
   assert.equal(again, { done: true, steps: 0 });
   assert.equal(finished, [true, true]);
   assert.is(fs.readFileSync(join(out, "tiny/results.json"), "utf8"), before);
+});
+
+test("what was finished before a key of the configuration existed is not computed again, either", async () => {
+  const out = newDirectory();
+  await run(out, [plain]);
+  for (const path of [join(out, "tiny/math/plain.json"), join(out, "models/math/plain/trained.json")]) {
+    const { recipe, ...rest } = JSON.parse(fs.readFileSync(path, "utf8"));
+    const { smear_keys, ...config } = recipe.config;
+    assert.is(smear_keys, "none");
+    fs.writeFileSync(path, JSON.stringify({ ...rest, recipe: { ...recipe, config } }));
+  }
+  const known = resultIn(out, "plain");
+  assert.is((await run(out, [plain])).steps, 0);
+  assert.equal(resultIn(out, "plain"), known, "not measured again");
+  fs.rmSync(join(out, "tiny/math/plain.json"));
+  assert.is((await run(out, [plain])).steps, 0, "not trained again");
 });
 
 test("a run that was interrupted goes on to the same numbers, to the bit", async () => {
@@ -229,12 +258,9 @@ test("an evaluation in the course that was cut short, the last one too, is made 
   const [whole, parts] = [newDirectory(), newDirectory()];
   const course = { ...plain, courseEvaluations: 2 };
   await run(whole, [course]);
-  for (const steps of [3, 6]) {
-    const abort = new AbortController();
-    const onStep = ({ step }: { step: number }) => {
-      if (step === steps) setTimeout(() => abort.abort(), 0); // when the evaluation has begun
-    };
-    assert.not.ok((await run(parts, [course], { signal: abort.signal, onStep })).done);
+  for (const step of [3, 6]) {
+    assert.not.ok((await run(parts, [course], signalForEvaluationAfter(step))).done);
+    assert.is(newestCheckpoint(join(parts, "models/math/plain")).record.step, step);
   }
   assert.ok((await run(parts, [course])).done);
   assert.equal(resultIn(parts, "plain").course, resultIn(whole, "plain").course);

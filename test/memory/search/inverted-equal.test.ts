@@ -4,7 +4,6 @@ import { step } from "../../../src/autodiff/tape.ts";
 import { tensor } from "../../../src/autodiff/tensor.ts";
 import { Random } from "../../../src/base/random.ts";
 import { KvMemory } from "../../../src/memory/memory.ts";
-import { nodeThread } from "../../../src/platform/worker.ts";
 import { useThreads } from "../../../src/wasm/parallel.ts";
 import { heap } from "../../../src/wasm/runtime.ts";
 import { suite } from "../../harness.ts";
@@ -123,7 +122,7 @@ test("a query finds the same whatever others stand beside it", () => {
 for (const heads of [1, 3]) {
   test(`results are bit-equal on 1, 2 and 3 threads with ${heads} heads`, async () => {
     const run = async (threads: number) => {
-      await useThreads(threads, nodeThread);
+      await useThreads(threads);
       const random = new Random(10);
       const shape = { rows: 1, heads, width: 9, size: 1100, segment: 100 };
       const memory = new KvMemory(shape, { kind: "inverted", lists: 24, probes: 3 });

@@ -2,7 +2,8 @@
 import { step } from "../../../src/autodiff/tape.ts";
 import { tensor } from "../../../src/autodiff/tensor.ts";
 import { Random } from "../../../src/base/random.ts";
-import { KvMemory, type MemoryOptions, type MemoryShape } from "../../../src/memory/memory.ts";
+import { KvMemory } from "../../../src/memory/memory.ts";
+import type { MemoryOptions, MemoryShape } from "../../../src/memory/options.ts";
 import { heap } from "../../../src/wasm/runtime.ts";
 
 /** Appends keys [count, H, D] to one row; the values are the keys. */

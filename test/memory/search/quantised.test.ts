@@ -3,7 +3,8 @@ import * as assert from "uvu/assert";
 import { step } from "../../../src/autodiff/tape.ts";
 import { tensor } from "../../../src/autodiff/tensor.ts";
 import { Random } from "../../../src/base/random.ts";
-import { KvMemory, type SearchOptions } from "../../../src/memory/memory.ts";
+import { KvMemory } from "../../../src/memory/memory.ts";
+import type { SearchOptions } from "../../../src/memory/options.ts";
 import { heap } from "../../../src/wasm/runtime.ts";
 import { suite } from "../../harness.ts";
 

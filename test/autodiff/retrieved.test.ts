@@ -1,17 +1,16 @@
-/** Attention over retrieved pairs and its blend with local attention, against plain loops. */
-import * as assert from "uvu/assert";
-import { blend, retrievedAttention } from "../../src/autodiff/ops/retrieval.ts";
-import { step } from "../../src/autodiff/tape.ts";
-import { parameter, type Tensor } from "../../src/autodiff/tensor.ts";
+/** Attention over retrieved pairs, against plain loops. */
+import { retrievedAttention } from "../../src/autodiff/ops/retrieved.ts";
+import type { Tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
-import { KvMemory, type MemoryDtype } from "../../src/memory/memory.ts";
+import { KvMemory } from "../../src/memory/memory.ts";
+import type { MemoryDtype } from "../../src/memory/options.ts";
 import { asFloats } from "../../src/wasm/half.ts";
 import { heap } from "../../src/wasm/runtime.ts";
 import { checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 import { memoryAttention } from "../oracle/attention.ts";
 
-const test = suite("retrieval ops");
+const test = suite("retrieved attention");
 
 /** A memory with `lengths[row]` random pairs a row. */
 function filledMemory(rows: number, heads: number, width: number, lengths: number[], dtype: MemoryDtype): KvMemory {
@@ -62,47 +61,3 @@ for (const [rows, heads, width, segment, topk, lengths] of cases) {
     }
   }
 }
-
-const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
-
-for (const [rows, segment, heads, width] of [
-  [1, 1, 1, 1],
-  [2, 3, 2, 5],
-  [3, 2, 3, 8],
-]) {
-  const counts = Int32Array.from({ length: rows }, (_, row) => (row === 1 ? 0 : 4));
-  const [wide, narrow] = [
-    [rows, segment, heads * width],
-    [rows, segment, heads],
-  ];
-  const mix = (local: Float64Array, retrieved: Float64Array, logit: (at: number) => number) =>
-    local.map((x, i) => {
-      const at = Math.floor(i / width);
-      const empty = counts[Math.floor(at / heads / segment)] === 0;
-      const g = empty ? 0 : sigmoid(logit(at));
-      return g * retrieved[i] + (1 - g) * x;
-    });
-  test(`the gated blend is g · retrieved + (1 − g) · local, [${wide}]`, () => {
-    checkOp({
-      shapes: [wide, wide, [heads], narrow, narrow],
-      op: (local, retrieved, gate, a, b) => blend({ out: local, lse: a }, { out: retrieved, lse: b }, gate, counts).out,
-      oracle: (local, retrieved, gate) => mix(local, retrieved, (at) => gate[at % heads]),
-    });
-  });
-  test(`the joint blend weighs by both logsumexps, [${wide}]`, () => {
-    checkOp({
-      shapes: [wide, wide, narrow, narrow],
-      op: (local, retrieved, a, b) => blend({ out: local, lse: a }, { out: retrieved, lse: b }, undefined, counts).out,
-      oracle: (local, retrieved, a, b) => mix(local, retrieved, (at) => b[at] - a[at]),
-    });
-  });
-}
-
-test("a row with an empty memory keeps local attention bit for bit", () => {
-  const random = new Random(3);
-  const values = (length: number) => Float32Array.from({ length }, () => random.normal());
-  const [local, retrieved] = [parameter([1, 3, 10], values(30)), parameter([1, 3, 10], values(30))];
-  const [lse, gate] = [parameter([1, 3, 2], values(6)), parameter([2], values(2))];
-  const out = step(() => blend({ out: local, lse }, { out: retrieved, lse }, gate, Int32Array.of(0)).out.toArray());
-  assert.equal(out, local.toArray());
-});

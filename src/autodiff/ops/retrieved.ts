@@ -1,10 +1,10 @@
 /**
- * The memory layer's two ops (paper, section 3.1): attention over the pairs that a lookup retrieved, and the blend of its
- * result with local attention. The lookup itself is not an op: no gradient flows through the choice of neighbours.
+ * Attention over the pairs that a lookup retrieved (paper, section 3.1). The lookup itself is not an op: no gradient flows
+ * through the choice of neighbours.
  */
-import { parallel, parallelWithScratch } from "../../wasm/parallel.ts";
+import { parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
-import { record, recordMany } from "../tape.ts";
+import { recordMany } from "../tape.ts";
 import { gradient, stepIntegers, stepTensor, type Tensor } from "../tensor.ts";
 
 /** What a lookup found, and where the pairs lie. All of it is constant to the tape. */
@@ -15,10 +15,13 @@ export interface Neighbours {
   readonly slots: number;
   /** How many of the K are valid, by row of the batch: min(K, stored pairs). */
   readonly counts: Int32Array;
+  /** K, pairs that each query asked for. */
   readonly topk: number;
   /** Addresses of the rings of keys and values, [B, H, capacity, D]. */
   readonly keys: number;
+  /** Address of the ring of values, [B, H, capacity, D]. */
   readonly values: number;
+  /** Slots of a ring. */
   readonly capacity: number;
   /** Whether the rings hold halves. */
   readonly half: boolean;
@@ -75,60 +78,4 @@ export function retrievedAttention(q: Tensor, scale: Tensor, neighbours: Neighbo
     kernels.sum_over_queries(gradient(scale), dscale.ptr, queries, heads);
   });
   return { out, lse, weights };
-}
-
-/** One of the two sources that `blend` mixes: a result [B, T, H·D] and its logsumexp [B, T, H]. */
-interface Attended {
-  readonly out: Tensor;
-  readonly lse: Tensor;
-}
-
-/**
- * out = g · retrieved + (1 − g) · local. With a gate [H], g = sigmoid(gate_h), the paper's equation; without one,
- * g = sigmoid(lse_retrieved − lse_local), which is one joint softmax over both. Rows whose count is 0 keep `local` bit for bit.
- * Returns out [B, T, H·D] and the gates g [B, T, H].
- */
-export function blend(local: Attended, retrieved: Attended, gate: Tensor | undefined, retrievedCounts: Int32Array) {
-  const [rows, segment, heads] = local.lse.shape;
-  const queries = rows * segment;
-  const counts = stepIntegers(retrievedCounts);
-  const out = stepTensor(local.out.shape);
-  const gates = stepTensor([rows, segment, heads]);
-  const shape = [segment, heads, local.out.shape[2] / heads] as const;
-  parallel(
-    "blend_forward",
-    queries,
-    out.ptr,
-    gates.ptr,
-    local.out.ptr,
-    retrieved.out.ptr,
-    gate?.ptr ?? 0,
-    local.lse.ptr,
-    retrieved.lse.ptr,
-    counts,
-    ...shape,
-  );
-  const into = gate === undefined ? [local.lse, retrieved.lse] : [gate];
-  record("blend", out, [local.out, retrieved.out, ...into], (dout) => {
-    const dlogit = stepTensor(gates.shape);
-    parallel(
-      "blend_backward",
-      queries,
-      gradient(local.out),
-      gradient(retrieved.out),
-      dlogit.ptr,
-      dout,
-      gates.ptr,
-      local.out.ptr,
-      retrieved.out.ptr,
-      counts,
-      ...shape,
-    );
-    if (gate !== undefined) kernels.sum_over_queries(gradient(gate), dlogit.ptr, queries, heads);
-    else {
-      kernels.add_scaled(gradient(retrieved.lse), dlogit.ptr, 1, dlogit.size);
-      kernels.add_scaled(gradient(local.lse), dlogit.ptr, -1, dlogit.size);
-    }
-  });
-  return { out, gates };
 }
