@@ -15,7 +15,7 @@ import {
   tokenIds,
   whole,
 } from "../base/check.ts";
-import { requireSources } from "../memory/snapshot-check.ts";
+import { requireSources } from "../memory/source-table.ts";
 import { type Word, type WordKind, wordKinds } from "../text/words.ts";
 import type { Inspection } from "./inspect.ts";
 import { RetrievedPairs } from "./retrieved-pairs.ts";

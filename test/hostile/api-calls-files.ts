@@ -15,6 +15,7 @@ export const EXCLUDED: Readonly<Record<string, string>> = {
   webThread: "as useThreads",
   nodeThread: "as useThreads",
   threadCount: "it has no arguments",
+  ready: "it has no arguments",
   tape: "it has no arguments",
   tapeTable: "it has no arguments",
 };

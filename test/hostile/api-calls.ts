@@ -26,7 +26,7 @@ const ids = (random: Random, length: number) => Int32Array.from({ length }, () =
 const nothing = () => undefined;
 
 /** Stores and memories by themselves. */
-export function memoryCalls({ store, half, memory, tokenizer, vector }: World): Call[] {
+export function memoryCalls({ store, half, memory, listed, tokenizer, vector }: World): Call[] {
   const [log, full] = [0, 1].map(() => new library.SourceLog(12, tokenizer));
   full.read(new Int32Array(30));
   const shape = { rows: 1, heads: 2, width: 3, size: 9, segment: 2 };
@@ -64,24 +64,27 @@ export function memoryCalls({ store, half, memory, tokenizer, vector }: World): 
       args: () => [shape, { kind: "bucketed", bucketsPerNeighbour: 2, dtype: "float32" }],
       run: (given, options) => new library.KvMemory(given, options),
     },
-    {
-      name: "KvMemory.append",
-      on: memory,
-      args: () => [1, vector.ptr, vector.ptr, 0],
-      run: (row, keys, values, count) => memory.append(row, keys, values, count),
-    },
-    {
-      name: "KvMemory.lookup",
-      on: memory,
-      args: (random) => [floats(random, 20), [2, 1, 10], 3],
-      run: (numbers, axes, topk) => library.step(() => memory.lookup(library.tensor(numbers, axes), topk).counts),
-    },
-    {
-      name: "KvMemory.restore",
-      on: memory,
-      args: (random) => [0, 3, contents(random)],
-      run: (row, appended, given) => memory.restore(row, appended, given),
-    },
+    ...[memory, listed].flatMap((on): Call[] => [
+      {
+        name: "KvMemory.append",
+        on,
+        args: () => [1, vector.ptr, vector.ptr, 2],
+        run: (row, keys, values, count) => on.append(row, keys, values, count),
+      },
+      {
+        name: "KvMemory.restore",
+        on,
+        args: (random) => [0, 3, contents(random)],
+        run: (row, appended, given) => on.restore(row, appended, given),
+      },
+      {
+        name: "KvMemory.lookup",
+        on,
+        args: (random) => [floats(random, 20), [2, 1, 10], 3, on === listed ? undefined : [40, 2]],
+        run: (numbers, axes, topk, reach) =>
+          library.step(() => on.lookup(library.tensor(numbers, axes), topk, reach).counts),
+      },
+    ]),
     { name: "KvMemory.reset", on: memory, args: () => [1], run: (row) => memory.reset(row) },
     { name: "KvMemory.contents", args: () => [0], run: (row) => memory.contents(row) },
     { name: "KvMemory.value", args: () => [0, 1, 2], run: (row, head, slot) => memory.value(row, head, slot) },
@@ -147,7 +150,14 @@ export function modelCalls(
       name: "Transformer.forward",
       on: wide,
       args: (random) => [
-        { ids: ids(random, 6), starts: [0, 0, 0], lengths: [1, 2, 0], dropoutKey: 3, observe: nothing },
+        {
+          ids: ids(random, 6),
+          starts: [0, 0, 0],
+          lengths: [1, 2, 0],
+          reach: [2, 0, 9],
+          dropoutKey: 3,
+          observe: nothing,
+        },
         wide,
       ],
       run: (input, of) => library.step(() => model.forward(input, of).size),

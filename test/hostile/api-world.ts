@@ -38,7 +38,8 @@ export class World {
   readonly trained = new Transformer(this.model.config, 2);
   readonly store = new VectorStore({ width: 4, size: 20, heads: 2 });
   readonly half = new VectorStore({ width: 3, size: 9, search: "quantised", dtype: "float16" });
-  readonly memory = new KvMemory({ rows: 2, heads: 2, width: 5, size: 40, segment: 7 }, { kind: "inverted", lists: 3 });
+  readonly memory = new KvMemory({ rows: 2, heads: 2, width: 5, size: 40, segment: 7 }, { kind: "quantised" });
+  readonly listed = new KvMemory({ rows: 2, heads: 2, width: 5, size: 40, segment: 7 }, { kind: "inverted", lists: 3 });
   readonly state = this.model.newState({ rows: 1, tokenizer: this.tokenizer });
   readonly wide = this.model.newState({ rows: 3, memorySize: 11 });
   readonly reader = new Reader(this.model, this.tokenizer, { memorySize: 30 });
@@ -98,6 +99,7 @@ export class World {
       one("the store", this.store, () => memoryRegions(inside<Kept<KvMemory>>(this.store).kept)),
       one("the half store", this.half, () => memoryRegions(inside<Kept<KvMemory>>(this.half).kept)),
       one("the memory", this.memory, () => memoryRegions(this.memory)),
+      one("the memory with lists", this.listed, () => memoryRegions(this.listed)),
       one("the state", this.state, () => stateRegions(this.state)),
       one("the state of three rows", this.wide, () => stateRegions(this.wide)),
       one("the reader", this.reader, () => stateRegions(inside<Kept<ModelState>>(this.reader).kept)),
@@ -134,7 +136,7 @@ export class World {
 
   release(): void {
     const { trainer, optimizer, reader, state, wide, memory, store, half, matrix, tall, vector, model, trained } = this;
-    const { small, narrow, narrowState } = this;
+    const { small, narrow, narrowState, listed } = this;
     const all = [
       trainer,
       optimizer,
@@ -149,6 +151,7 @@ export class World {
       vector,
       small,
       narrowState,
+      listed,
       model,
       trained,
       narrow,
