@@ -1,7 +1,7 @@
 /**
  * The step arena: a bump pointer for everything that one step makes, freed by one reset when the step ends.
  *
- * There are no reference counts and no `dispose`: a tensor remembers the epoch it was made in, and a reset starts the next epoch.
+ * Tensors need neither reference counts nor `dispose`: each remembers its epoch, and a reset starts the next epoch.
  * The first step may take several chunks. The reset merges them into one, so from the second step on the arena keeps its size.
  * Parameters, moments, caches and memories live on the heap itself.
  */

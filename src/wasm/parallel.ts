@@ -31,7 +31,7 @@ export class ThreadDeathError extends Error {
 }
 
 const MOST_THREADS = 256;
-/** At most twice as many threads as processors are started, since more could only take turns. But this many always may be. */
+/** At most two threads per processor are started, since more could only take turns; but always up to this many. */
 const LEAST_MOST = 4;
 /** Time limits for a thread's start, which usually takes a tenth of a second: a base, and more for each thread that starts. */
 const START_MS = { least: 8000, each: 200 };
@@ -133,7 +133,8 @@ async function startOne(thread: Thread, index: number, count: number): Promise<v
   try {
     await Promise.race([thread.start(message), silence]);
   } catch (error) {
-    const reason = (error as Error).message.split("\n")[0];
+    const [said] = (error as Error).message.split("\n");
+    const reason = said.includes("EMFILE") ? "too many files are open (ulimit -n)" : said;
     throw new InputError(
       `worker thread ${index} of ${count} does not start: ${reason}; its script is ${thread.address}`,
     );

@@ -55,7 +55,7 @@ function extendContext(context: AttentionContext, k: Tensor, v: Tensor): void {
 /**
  * out_i = Σ_j softmax_j(s_h · (q_i · k_j + bias_h[i − j])) v_j over the positions j ≤ i of i's row and window, s_h = |scale_h|.
  * q, k, v [B, T, C] with C = H·D, scale [H]. Returns out [B, T, C] and lse [B, T, H], the logsumexp of each query's logits.
- * Gradients reach q, k, v of this segment, scale and the bias table, never the past. The scale multiplies the bias as well.
+ * Gradients reach q, k, v of this segment, scale and the bias table, never the past. The scale multiplies the bias as well (ALGORITHM.md).
  */
 export function attention(
   q: Tensor,

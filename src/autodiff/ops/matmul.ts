@@ -1,6 +1,6 @@
 /**
  * Matrix products: a plain, batched product for studying the engine, and the model's linear layer.
- * Transposes cost nothing, because the kernel takes strides. There is no bias, as in the paper's model.
+ * Transposes cost nothing, because the kernel takes strides. Neither adds a bias, as in the paper's model.
  */
 import { InputError } from "../../base/errors.ts";
 import { parallelWithScratch } from "../../wasm/parallel.ts";
