@@ -25,7 +25,7 @@ export function rememberRandom(memory: KvMemory, row: number, count: number, ran
   }
 }
 
-/** `count` vectors of length 1, [count, width]. */
+/** Returns `count` vectors of length 1, [count, width]. */
 export function unitVectors(count: number, width: number, random: Random): Float32Array {
   const vectors = normals(count * width, random);
   for (let i = 0; i < count; i++) {

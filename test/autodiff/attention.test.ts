@@ -28,7 +28,7 @@ function makeCase(
   return { rows, heads, width, segment, past, window, first, pastKeys, pastValues };
 }
 
-/** The case's past in a context that has some room to spare, so that strides differ from lengths. */
+/** Returns the case's past in a context with some room to spare, so that strides differ from lengths. */
 function makeContext({
   rows,
   heads,
@@ -84,7 +84,7 @@ for (const given of cases) {
   const [rows, heads, width, segment, past, window] = given;
   const title = `${rows} rows, ${heads} heads of ${width}, ${segment} tokens after ${past}, window ${window}`;
   test(`output and gradients match the definition: ${title}`, () => checkCase(makeCase(...given), true, "out"));
-  test(`the logsumexp and its gradients too, without a bias: ${title}`, () =>
+  test(`the logsumexp and its gradients match as well, without a bias: ${title}`, () =>
     checkCase(makeCase(...given), false, "lse"));
 }
 

@@ -13,7 +13,7 @@ function geluOracle(x: Float64Array): Float64Array {
   return x.map((v) => 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))));
 }
 
-/** Normal values moved away from 0, where relu has no derivative. */
+/** Returns normal values moved away from 0, where relu lacks a derivative. */
 function awayFrom0(random: Random, shape: number[]): number[] {
   const size = shape.reduce((product, extent) => product * extent, 1);
   return Array.from({ length: size }, () => {
@@ -58,7 +58,7 @@ test("repeat, written out: [1, 2] three times", () => {
   step(() => assert.equal([...repeat(tensor([1, 2]), [3]).toArray()], [1, 2, 1, 2, 1, 2]));
 });
 
-test("gelu of more elements than it takes at a time matches its definition and gradient", () => {
+test("gelu of more elements than one block matches its definition and gradient", () => {
   checkOp({ shapes: [[1030]], op: gelu, oracle: geluOracle });
 });
 
@@ -71,7 +71,7 @@ test("add and subtract refuse shapes that differ", () => {
   step(() => assert.throws(() => add(tensor([1, 2]), tensor([1, 2], [2, 1])), /add: \[2\] and \[2,1\] differ/));
 });
 
-test("relu and gelu let a NaN through and take the largest numbers", () => {
+test("relu and gelu pass a NaN through and accept the largest numbers", () => {
   step(() => {
     const extremes = [Number.NaN, 3e38, -3e38, Number.POSITIVE_INFINITY, -100];
     assert.equal(Array.from(relu(tensor(extremes)).toArray()), [

@@ -24,7 +24,7 @@ for (const width of [1, 2, 3, 4, 5, 8, 9, 17]) {
   });
 }
 
-test("the shape of the ids comes first, and ids are read when the op runs, not later", () => {
+test("the result's shape begins with that of the ids, which are read when the op runs, not later", () => {
   const table = parameter([3, 2], [0, 1, 10, 11, 20, 21]);
   const changing = Int32Array.of(1, 2);
   step(() => {

@@ -34,7 +34,7 @@ for (const [width, ...targets] of [
   [17, 16, 12, 3],
   [33, 32, -1, 0],
 ]) {
-  test(`of ${targets.length} rows of ${width} matches its definition and its gradients`, () => {
+  test(`the cross entropy of ${targets.length} rows of ${width} matches its definition and its gradients`, () => {
     const wanted = Int32Array.from(targets);
     checkOp({
       shapes: [[targets.length, width]],
@@ -44,7 +44,7 @@ for (const [width, ...targets] of [
   });
 }
 
-test("gives the nats of each token, 0 where masked, and how many count", () => {
+test("returns the nats of each token, 0 where masked, and the number of unmasked tokens", () => {
   const random = new Random(5);
   const logits = Float32Array.from({ length: 5 * 9 }, () => 4 * random.normal());
   const targets = Int32Array.of(8, -1, 0, 4, -1);
@@ -69,12 +69,12 @@ test("when every target is masked the loss is 0 and no gradient flows", () => {
   assert.equal(Array.from(logits.grad!.toArray()), [0, 0, 0, 0, 0, 0]);
 });
 
-test("huge logits neither overflow nor lose a sure prediction", () => {
+test("huge logits neither overflow nor lose a certain prediction", () => {
   const nats = step(() => crossEntropy(tensor([3e4, 0, -3e4, 0, 3e4, 0], [2, 3]), Int32Array.of(0, 0)).nats.toArray());
   assert.equal(Array.from(nats), [0, 3e4]);
 });
 
-test("the mean of a hundred thousand tokens keeps seven digits", () => {
+test("the mean over a hundred thousand tokens keeps seven digits", () => {
   const rows = 100_000;
   const logits = Float32Array.from({ length: rows * 2 }, (_, i) => (i % 2 === 0 ? 0 : 1 + (i % 7) * 0.1));
   const targets = new Int32Array(rows);
@@ -83,7 +83,7 @@ test("the mean of a hundred thousand tokens keeps seven digits", () => {
   assert.ok(Math.abs(actual / expected - 1) < 3e-7, `${actual} instead of ${expected}`);
 });
 
-test("a target outside the vocabulary is refused by name, and so is a wrong number of them", () => {
+test("a target outside the vocabulary is refused by name, and so is a wrong number of targets", () => {
   const refusal = (id: number) => (error: unknown) =>
     error instanceof InputError &&
     error.message === `target token id ${id} is not in the vocabulary of 3 tokens (0 to 2)`;

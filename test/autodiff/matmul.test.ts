@@ -99,8 +99,8 @@ test("the gradients of a linear layer larger than a block in every direction", (
   assertClose(weight.grad!.toArray(), dWeight, 2e-5, "dW");
 });
 
-test("nothing is written behind a product", () => {
-  step(() => void stepTensor([400]).fill(7)); // what the next step finds in its arena
+test("nothing is written past the end of a product", () => {
+  step(() => void stepTensor([400]).fill(7)); // the next step finds this in its arena
   step(() => {
     matmul(stepZeros([3, 4, 4]), stepZeros([3, 4, 4]));
     assert.equal(stepTensor([64]).toArray(), new Float32Array(64).fill(7));
@@ -133,11 +133,11 @@ test("linear refuses a weight of another width, naming both shapes", () => {
 });
 
 test("a product over no components is zero", () => {
-  step(() => void stepTensor([100]).fill(Number.NaN)); // what the next step finds in its arena
+  step(() => void stepTensor([100]).fill(Number.NaN)); // the next step finds this in its arena
   step(() => assert.equal(linear(stepZeros([2, 0]), stepZeros([3, 0])).toArray(), new Float32Array(6)));
 });
 
-test("threads share columns in eights, or panels of rows where there are more of them", () => {
+test("units are panels of eight columns, or panels of rows if there are more rows than columns", () => {
   const sizes = [
     [1, 1],
     [3, 17],

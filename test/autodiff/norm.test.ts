@@ -8,7 +8,7 @@ import { suite } from "../harness.ts";
 
 const test = suite("norm ops");
 
-/** x · rsqrt(mean(x²) + eps) · scale. */
+/** Computes x · rsqrt(mean(x²) + eps) · scale. */
 function rmsNormOracle(x: Float64Array, scale: Float64Array): Float64Array {
   const width = scale.length;
   return x.map((value, i) => {
@@ -18,7 +18,7 @@ function rmsNormOracle(x: Float64Array, scale: Float64Array): Float64Array {
   });
 }
 
-/** x / max(‖x‖, 1e-6), rows of `width`. */
+/** Computes x / max(‖x‖, 1e-6) for rows of `width`. */
 function l2NormalizeOracle(width: number): (x: Float64Array) => Float64Array {
   return (x) =>
     x.map((value, i) => {

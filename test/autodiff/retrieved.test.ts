@@ -12,7 +12,7 @@ import { memoryAttention } from "../oracle/attention.ts";
 
 const test = suite("retrieved attention");
 
-/** A memory with `lengths[row]` random pairs a row. */
+/** Returns a memory with `lengths[row]` random pairs per row. */
 function filledMemory(rows: number, heads: number, width: number, lengths: number[], dtype: MemoryDtype): KvMemory {
   const random = new Random(7);
   const memory = new KvMemory({ rows, heads, width, size: 24, segment: 5 }, { dtype });
@@ -29,7 +29,7 @@ function filledMemory(rows: number, heads: number, width: number, lengths: numbe
   return memory;
 }
 
-/** The pairs as they are stored, rounded where they are kept as halves. */
+/** Returns the pairs as they are stored: rounded, if the memory holds halves. */
 function storedPairs(memory: KvMemory, rows: number) {
   return Array.from({ length: rows }, (_, row) => {
     const { keys, values } = memory.contents(row);

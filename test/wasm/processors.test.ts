@@ -1,4 +1,4 @@
-/** How many threads the control groups of a process pay for, on files as Linux and container runtimes lay them out. */
+/** The processors that a process's control groups allow, read from files as Linux and container runtimes lay them out. */
 import { availableParallelism } from "node:os";
 import * as assert from "uvu/assert";
 import { processorQuota, processors } from "../../src/wasm/processors.ts";
@@ -11,7 +11,7 @@ const cases: [string, number, Record<string, string>][] = [
   ["version 2, no limit", Infinity, { "/proc/self/cgroup": "0::/\n", "/sys/fs/cgroup/cpu.max": "max 100000\n" }],
   ["version 2, in a container", 2, { "/proc/self/cgroup": "0::/\n", "/sys/fs/cgroup/cpu.max": "200000 100000\n" }],
   [
-    "version 2, the least of all groups on the way",
+    "version 2, the least quota of all groups on the path",
     1.5,
     {
       "/proc/self/cgroup": "0::/user.slice/app.scope\n",
@@ -46,7 +46,7 @@ const cases: [string, number, Record<string, string>][] = [
       "/sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
     },
   ],
-  ["a quota that is no number", Infinity, { "/proc/self/cgroup": "0::/\n", "/sys/fs/cgroup/cpu.max": "\n" }],
+  ["a quota that is not a number", Infinity, { "/proc/self/cgroup": "0::/\n", "/sys/fs/cgroup/cpu.max": "\n" }],
 ];
 
 for (const [title, quota, files] of cases) {
@@ -58,6 +58,6 @@ for (const [title, quota, files] of cases) {
   );
 }
 
-test("this process has at least one, and no more than its affinity leaves it", () => {
+test("this process has at least one processor, and at most those of its affinity", () => {
   assert.ok(processors() >= 1 && processors() <= availableParallelism(), `${processors()}`);
 });

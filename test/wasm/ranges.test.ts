@@ -1,4 +1,4 @@
-/** Kernels that share their work out by ranges: a range is computed as in the whole, and nothing outside of it is touched. */
+/** Kernels that compute ranges of units: a range gives the same results as the whole, and nothing outside it is touched. */
 import * as assert from "uvu/assert";
 import { Random } from "../../src/base/random.ts";
 import type { Kernels } from "../../src/wasm/kernels.generated.ts";
@@ -15,7 +15,7 @@ type Range = readonly [from: number, to: number];
 
 interface Case {
   readonly kernel: keyof Kernels;
-  /** Floats that a unit has in each vector of the kernel. */
+  /** Floats per unit in each vector of the kernel. */
   readonly vectors: readonly number[];
   readonly numbers: readonly number[];
 }
@@ -38,7 +38,7 @@ const cases: readonly Case[] = [
   { kernel: "l2norm_backward", vectors: [WIDTH, WIDTH, WIDTH, 1], numbers: [WIDTH] },
 ];
 
-/** All vectors, always the same positive numbers at first, after the kernel has computed the ranges. */
+/** Returns all vectors, filled with the same positive numbers at first, after the kernel has computed the ranges. */
 function after({ kernel, vectors, numbers }: Case, ranges: readonly Range[]): Float32Array[] {
   const random = new Random(3);
   const addresses = vectors.map((floats) => heap.allocate(UNITS * floats * 4));
@@ -47,7 +47,7 @@ function after({ kernel, vectors, numbers }: Case, ranges: readonly Range[]): Fl
     for (let at = 0; at < view.length; at++) view[at] = 0.1 + random.next();
   }
   const call = kernels[kernel] as (...all: number[]) => void;
-  const scratch = heap.allocate(SCRATCH_BYTES); // for those that want some
+  const scratch = heap.allocate(SCRATCH_BYTES); // some kernels need it
   for (const range of ranges) call(...addresses, ...numbers, ...range, scratch);
   heap.release(scratch);
   const results = addresses.map((address, i) => heap.f32(address, UNITS * vectors[i]).slice());
@@ -56,7 +56,7 @@ function after({ kernel, vectors, numbers }: Case, ranges: readonly Range[]): Fl
 }
 
 for (const each of cases) {
-  test(`${each.kernel} computes ranges one by one, in any order, as it computes all`, () => {
+  test(`${each.kernel} gives the same results for all units at once and in ranges, in any order`, () => {
     const parts: Range[] = [
       [22, UNITS],
       [0, 5],
@@ -66,7 +66,7 @@ for (const each of cases) {
     assert.equal(after(each, parts), after(each, [[0, UNITS]]));
   });
 
-  test(`${each.kernel} touches nothing outside of its range`, () => {
+  test(`${each.kernel} touches nothing outside its range`, () => {
     const [part, whole, before] = [after(each, [[5, 22]]), after(each, [[0, UNITS]]), after(each, [])];
     for (const [i, floats] of each.vectors.entries()) {
       const [from, to] = [5 * floats, 22 * floats];
