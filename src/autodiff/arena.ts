@@ -5,13 +5,13 @@
  * The first step may take several chunks. The reset merges them into one, so from the second step on the arena keeps its size.
  * Parameters, moments, caches and memories live on the heap itself.
  */
-import { ALIGNMENT, OutOfMemoryError } from "../wasm/heap.ts";
+import { type Address, ALIGNMENT, OutOfMemoryError } from "../wasm/heap.ts";
 import { heap } from "../wasm/runtime.ts";
 
 const LEAST_CHUNK = 1 << 20;
 
 interface Chunk {
-  address: number;
+  address: Address;
   bytes: number;
 }
 
@@ -23,7 +23,7 @@ class Arena {
   private usedBefore = 0;
 
   /** Returns the address of `bytes` bytes, 64-byte aligned, contents undefined, valid until the reset. */
-  allocate(bytes: number): number {
+  allocate(bytes: number): Address {
     const size = Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
     let chunk = this.chunks[this.chunks.length - 1];
     if (chunk === undefined || this.offset + size > chunk.bytes) chunk = this.addChunk(size);

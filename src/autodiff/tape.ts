@@ -7,6 +7,7 @@
  */
 import { aFunction, check } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
+import type { Address } from "../wasm/heap.ts";
 import { kernels } from "../wasm/runtime.ts";
 import { arena } from "./arena.ts";
 import { gradient, requireTensors, type Tensor, tensor } from "./tensor.ts";
@@ -79,7 +80,7 @@ export function needsGrad(...inputs: Tensor[]): boolean {
  * Records that `op` computed `output` from `inputs`. `backward` takes the address of output's gradient and adds to
  * the inputs' gradients. It is dropped if no input needs a gradient.
  */
-export function record(op: string, output: Tensor, inputs: Tensor[], backward: (dy: number) => void): Tensor {
+export function record(op: string, output: Tensor, inputs: Tensor[], backward: (dy: Address) => void): Tensor {
   return recordMany(op, [output], inputs, () => backward(gradient(output)))[0];
 }
 

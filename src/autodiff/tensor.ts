@@ -7,6 +7,7 @@
 import { check, instance, isArrayOf, type Kind, listOf, whole } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { allOrNothing, Lifetime, type Releasable } from "../base/lifetime.ts";
+import type { Address } from "../wasm/heap.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
 import { arena } from "./arena.ts";
 
@@ -31,11 +32,11 @@ export class Tensor {
   /** dLoss/dThis, of the same shape; `gradient` makes it when backward first reaches this tensor. */
   grad: Tensor | undefined;
   /** Address of element 0. */
-  protected readonly address: number;
+  protected readonly address: Address;
   private readonly life: Lifetime | number;
 
   /** `life`: the owner's for a persistent tensor, the arena's epoch for a step tensor. */
-  constructor(address: number, shape: readonly number[], life: Lifetime | number) {
+  constructor(address: Address, shape: readonly number[], life: Lifetime | number) {
     this.address = address;
     this.shape = shape;
     this.size = sizeOf(shape);
@@ -43,7 +44,7 @@ export class Tensor {
   }
 
   /** Address of element 0. Throws StaleTensorError after the tensor's step has ended, ReleasedError after its owner's release. */
-  get ptr(): number {
+  get ptr(): Address {
     const { life } = this;
     if (typeof life === "object") life.require();
     else if (life !== arena.epoch) {
@@ -180,14 +181,14 @@ export function tensor(values: ArrayLike<number>, shape: readonly number[] = [va
 }
 
 /** Returns the address of a copy of whole numbers (token ids, targets, counts) as i32, valid for the running step. */
-export function stepIntegers(values: ArrayLike<number>): number {
+export function stepIntegers(values: ArrayLike<number>): Address {
   const address = arena.allocate(values.length * 4);
   heap.i32(address, values.length).set(values);
   return address;
 }
 
 /** Returns the address of x's gradient, for a backward to add to. The first call makes it, zeroed. */
-export function gradient(x: Tensor): number {
+export function gradient(x: Tensor): Address {
   x.grad ??= stepZeros(x.shape);
   if (x.grad.size === x.size) return x.grad.ptr;
   throw new InputError(`a tensor of shape [${x.shape}] cannot have a gradient of shape [${x.grad.shape}]`);

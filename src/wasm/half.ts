@@ -2,6 +2,7 @@
  * Converts arrays of half floats, held as their bits, to and from arrays of floats. The kernels do the work, a piece at a time, so
  * large arrays need no second copy on the heap. For halves in a memory see memory/ring.ts.
  */
+import type { Address } from "./heap.ts";
 import { heap, kernels } from "./runtime.ts";
 
 /** Numbers as a memory or a file stores them: floats, or the bits of halves. */
@@ -53,7 +54,7 @@ export function firstNotFinite(numbers: StoredNumbers): number {
 /** Calls `convert` for [from, to) of [0, length), piece by piece, with the addresses of a piece's floats and halves. */
 function inPieces(
   length: number,
-  convert: (from: number, to: number, atFloats: number, atHalves: number) => void,
+  convert: (from: number, to: number, atFloats: Address, atHalves: Address) => void,
 ): void {
   const room = Math.min(PIECE, length);
   const address = heap.allocate(room * 6);

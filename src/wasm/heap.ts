@@ -14,6 +14,9 @@ const PAGE_BYTES = 65536;
 /** WebAssembly memories end at 4 GiB; the last page stays unused so that an end address fits 32 bits. */
 export const MOST_BYTES = 65535 * PAGE_BYTES;
 
+/** A place on the heap: bytes from the beginning of WebAssembly's memory. 0 stands for an absent tensor. */
+export type Address = number;
+
 /** Thrown when a block does not fit below the 4 GiB that one WebAssembly memory can have. */
 export class OutOfMemoryError extends Error {
   /** The class of the error, so that its text names it. */
@@ -26,7 +29,7 @@ const someBytes: Kind = {
 };
 
 interface Block {
-  address: number;
+  address: Address;
   bytes: number;
 }
 
@@ -41,19 +44,19 @@ export class Heap {
   /** Bytes in allocated blocks. */
   bytesInUse = 0;
   /** First byte above every block ever made. */
-  private top: number;
+  private top: Address;
   /** Free blocks below `top`, by rising address, never adjacent. */
   private free: Block[] = [];
-  private readonly sizes = new Map<number, number>();
+  private readonly sizes = new Map<Address, number>();
 
   /** Hands out the bytes of `memory` from `base` up. */
-  constructor(memory: WebAssembly.Memory, base: number) {
+  constructor(memory: WebAssembly.Memory, base: Address) {
     this.memory = memory;
     this.top = roundUp(base);
   }
 
   /** Returns the address of a block of at least `bytes` bytes, 64-byte aligned, contents undefined. Throws OutOfMemoryError. */
-  allocate(bytes: number): number {
+  allocate(bytes: number): Address {
     check("bytes", bytes, someBytes);
     const size = Math.max(ALIGNMENT, roundUp(bytes));
     const address = this.takeFree(size) ?? this.extend(size);
@@ -63,7 +66,7 @@ export class Heap {
   }
 
   /** Frees a block. Throws if `address` is not the start of an allocated block. */
-  release(address: number): void {
+  release(address: Address): void {
     const bytes = this.sizes.get(address);
     if (bytes === undefined) throw new Error(`heap: ${address} is not the start of an allocated block`);
     this.sizes.delete(address);
@@ -78,27 +81,27 @@ export class Heap {
   }
 
   /** Returns a view of `length` floats at `address`, valid until the next allocation. */
-  f32(address: number, length: number): Float32Array {
+  f32(address: Address, length: number): Float32Array {
     return new Float32Array(this.memory.buffer, address, length);
   }
 
   /** Returns a view of `length` 32-bit integers at `address`, valid until the next allocation. */
-  i32(address: number, length: number): Int32Array {
+  i32(address: Address, length: number): Int32Array {
     return new Int32Array(this.memory.buffer, address, length);
   }
 
   /** Returns a view of `length` 16-bit integers at `address`, valid until the next allocation. */
-  u16(address: number, length: number): Uint16Array {
+  u16(address: Address, length: number): Uint16Array {
     return new Uint16Array(this.memory.buffer, address, length);
   }
 
   /** Returns a view of `length` bytes at `address`, valid until the next allocation. */
-  u8(address: number, length: number): Uint8Array {
+  u8(address: Address, length: number): Uint8Array {
     return new Uint8Array(this.memory.buffer, address, length);
   }
 
   /** Takes the first free block that fits. */
-  private takeFree(size: number): number | undefined {
+  private takeFree(size: number): Address | undefined {
     const i = this.free.findIndex((block) => block.bytes >= size);
     if (i < 0) return undefined;
     const block = this.free[i];
@@ -109,7 +112,7 @@ export class Heap {
   }
 
   /** Makes a new block at the top. */
-  private extend(size: number): number {
+  private extend(size: number): Address {
     const address = this.top;
     const end = address + size;
     if (end > MOST_BYTES) {
@@ -123,7 +126,7 @@ export class Heap {
   }
 
   /** Grows the memory until it holds all bytes below `end`. */
-  private growTo(end: number): void {
+  private growTo(end: Address): void {
     const missing = end - this.memory.buffer.byteLength;
     if (missing <= 0) return;
     try {

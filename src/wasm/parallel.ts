@@ -8,6 +8,7 @@
  */
 
 import { InputError } from "../base/errors.ts";
+import type { Address } from "./heap.ts";
 import type { Kernels } from "./kernels.generated.ts";
 import { canShare } from "./load.ts";
 import { processors } from "./processors.ts";
@@ -213,7 +214,7 @@ function run(kernel: keyof Kernels, units: number, scratchBytes: number, args: r
 }
 
 /** Announces a job to the other threads, wakes those that can run, and returns the job's number. */
-function announce(kernel: number, args: readonly Argument[], units: number, room: number, stride: number): number {
+function announce(kernel: number, args: readonly Argument[], units: number, room: Address, stride: number): number {
   for (let i = 0; i < args.length; i++) argumentsBlock[i] = Number(args[i]);
   control[CONTROL.kernel] = kernel;
   control[CONTROL.argumentCount] = args.length;

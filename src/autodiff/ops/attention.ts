@@ -3,6 +3,7 @@
  * that was already read), then the segment's own. Scores, learned scale, T5 bias, mask, softmax and the product with the
  * values are one kernel, forward and backward. For pairs retrieved from the memory see retrieved.ts.
  */
+import type { Address } from "../../wasm/heap.ts";
 import { parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { needsGrad, note, recordMany } from "../tape.ts";
@@ -27,7 +28,7 @@ export interface AttentionContext {
 /** T5's bias: a learned table [H, buckets] and the address of each distance's bucket (i32). */
 export interface PositionBias {
   readonly table: Tensor;
-  readonly buckets: number;
+  readonly buckets: Address;
 }
 
 /** A window larger than any context, as an i32. */

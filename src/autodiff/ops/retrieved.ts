@@ -2,6 +2,7 @@
  * Attention over the pairs that a lookup retrieved (paper, section 3.1). The lookup itself is not an op: no gradient flows
  * through the choice of neighbours.
  */
+import type { Address } from "../../wasm/heap.ts";
 import { parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { recordMany } from "../tape.ts";
@@ -12,15 +13,15 @@ export interface Neighbours {
   /** q̂·k̃ in falling order, [B, T, H, K]. */
   readonly scores: Tensor;
   /** Address of the slots of those pairs in the ring, i32 [B, T, H, K]. */
-  readonly slots: number;
+  readonly slots: Address;
   /** How many of the K are valid, per row, [B]: min(K, stored pairs). */
   readonly counts: Int32Array;
   /** K, the number of pairs that each query asked for. */
   readonly topk: number;
   /** Address of the ring of keys, [B, H, capacity, D]. */
-  readonly keys: number;
+  readonly keys: Address;
   /** Address of the ring of values, [B, H, capacity, D]. */
-  readonly values: number;
+  readonly values: Address;
   /** Number of slots of a ring. */
   readonly capacity: number;
   /** Whether the rings hold halves. */
