@@ -4,7 +4,7 @@
  * Projects, normalises queries and keys, attends locally, and in a memory layer also to the pairs that the memory returns. The
  * memory is only read here; model/state.ts appends to it.
  */
-import { type AttentionContext, attention, type PositionBias } from "../autodiff/ops/attention.ts";
+import { type AttentionContext, attention, extendContext, type PositionBias } from "../autodiff/ops/attention.ts";
 import { blend } from "../autodiff/ops/blend.ts";
 import { linear } from "../autodiff/ops/matmul.ts";
 import { l2Normalize } from "../autodiff/ops/norm.ts";
@@ -69,6 +69,7 @@ export function selfAttention(
   const kHat = l2Normalize(linear(x, weights.k), width);
   const k = smear && context.preceding ? smearKeys(kHat, smear, context.preceding) : kHat;
   const v = linear(x, weights.v);
+  extendContext(context, k, v);
   const local = attention(q, k, v, scale, bias, context);
   if (access === undefined) return linear(local.out, weights.o);
   const neighbours = access.memory.lookup(q, access.topk, access.reach);

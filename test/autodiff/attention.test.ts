@@ -1,5 +1,5 @@
 /** Local attention with past, window, bias and learned scale, against plain loops; odd sizes everywhere. */
-import { type AttentionContext, attention } from "../../src/autodiff/ops/attention.ts";
+import { type AttentionContext, attention, extendContext } from "../../src/autodiff/ops/attention.ts";
 import { persistentTensor, type Tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
 import { positionBuckets } from "../../src/nn/positions.ts";
@@ -61,6 +61,7 @@ function checkCase(given: LocalCase, withBias: boolean, part: "out" | "lse"): vo
     shapes,
     op: (q: Tensor, k: Tensor, v: Tensor, scale: Tensor, table?: Tensor) => {
       const buckets = positionBuckets(context.capacity);
+      extendContext(context, k, v);
       return attention(q, k, v, scale, table && { table, buckets }, context)[part];
     },
     oracle: (q, k, v, scale, table = new Float64Array(0)) => localAttention(given, q, k, v, scale, table)[part],

@@ -3,7 +3,7 @@
  * differences through the twin. Bounds are about twice the measured errors of either build. report.ts prints the table;
  * numbers.test.ts enforces the bounds.
  */
-import { attention } from "../../src/autodiff/ops/attention.ts";
+import { attention, extendContext } from "../../src/autodiff/ops/attention.ts";
 import { blend } from "../../src/autodiff/ops/blend.ts";
 import { add, dropout, gelu, relu, scale } from "../../src/autodiff/ops/elementwise.ts";
 import { embedding } from "../../src/autodiff/ops/embedding.ts";
@@ -217,8 +217,10 @@ export const cases: readonly NumbersCase[] = [
   {
     op: "attention",
     shapes: [[1, 40, 64], [1, 40, 64], [1, 40, 64], [2], [2, 32]],
-    run: (q, k, v, scale, table) =>
-      attention(q, k, v, scale, { table, buckets: positionBuckets(context.capacity) }, context).out,
+    run: (q, k, v, scale, table) => {
+      extendContext(context, k, v);
+      return attention(q, k, v, scale, { table, buckets: positionBuckets(context.capacity) }, context).out;
+    },
     oracle: (q, k, v, scale, table) => localAttention(local, q, k, v, scale, table).out,
     spread: 0.4,
     bounds: [8, 8],
@@ -226,7 +228,10 @@ export const cases: readonly NumbersCase[] = [
   {
     op: "attention, logsumexp",
     shapes: [[1, 40, 64], [1, 40, 64], [1, 40, 64], [2]],
-    run: (q, k, v, scale) => attention(q, k, v, scale, undefined, context).lse,
+    run: (q, k, v, scale) => {
+      extendContext(context, k, v);
+      return attention(q, k, v, scale, undefined, context).lse;
+    },
     oracle: (q, k, v, scale) => localAttention(local, q, k, v, scale, new Float64Array()).lse,
     spread: 0.4,
     bounds: [4, 8],

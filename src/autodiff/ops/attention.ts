@@ -11,9 +11,9 @@ import { gradient, stepIntegers, stepTensor, stepZeros, type Tensor } from "../t
 
 /** The pairs of a layer while a segment is read: room for `capacity` positions per row, the first `past` of them filled. */
 export interface AttentionContext {
-  /** k̂ and v, [B, capacity, H·D]. Attention writes the new tokens' pairs at positions past, past + 1, … */
+  /** k̂, [B, capacity, H·D]. `extendContext` writes the segment's at positions past, past + 1, … */
   readonly keys: Tensor;
-  /** v, [B, capacity, H·D]. */
+  /** v, [B, capacity, H·D], likewise. */
   readonly values: Tensor;
   /** Positions per row that there is room for. */
   readonly capacity: number;
@@ -42,8 +42,8 @@ function spreadBias(bias: PositionBias | undefined, heads: number, length: numbe
   return spread;
 }
 
-/** Copies the segment's pairs [B, T, C] behind the past of each row's context. */
-function extendContext(context: AttentionContext, k: Tensor, v: Tensor): void {
+/** Writes the segment's pairs k, v [B, T, C] into `context`, after the past of each row. */
+export function extendContext(context: AttentionContext, k: Tensor, v: Tensor): void {
   const [rows, segment, width] = k.shape;
   const bytes = segment * width * 4;
   for (let row = 0; row < rows; row++) {
@@ -55,7 +55,7 @@ function extendContext(context: AttentionContext, k: Tensor, v: Tensor): void {
 
 /**
  * out_i = Σ_j softmax_j(s_h · (q_i · k_j + bias_h[i − j])) v_j over the positions j ≤ i of i's row and window, s_h = |scale_h|.
- * q, k, v [B, T, C] with C = H·D, scale [H]. Returns out [B, T, C] and lse [B, T, H], the logsumexp of each query's logits.
+ * q, k, v [B, T, C] with C = H·D, scale [H]; `extendContext` has written k and v into `context`. Returns out [B, T, C] and lse [B, T, H], the logsumexp of each query's logits.
  * Gradients reach q, k, v of this segment, scale and the bias table, never the past. The scale multiplies the bias as well (ALGORITHM.md).
  */
 export function attention(
@@ -72,7 +72,6 @@ export function attention(
   const length = past + segment;
   const window = Math.min(context.window, UNBOUNDED);
   const inputs = bias === undefined ? [q, k, v, scale] : [q, k, v, scale, bias.table];
-  extendContext(context, k, v);
   const spread = spreadBias(bias, heads, length);
   const first = stepIntegers(context.first);
   const out = stepTensor(q.shape);
