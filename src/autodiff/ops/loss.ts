@@ -43,7 +43,7 @@ export function crossEntropy(logits: Tensor, targets: Int32Array): CrossEntropy 
   const row = () => scratch(width * 4);
   const total = kernels.cross_entropy_forward(nats.ptr, lse.ptr, logits.ptr, copy, rows, width, row());
   const loss = tensor([total / Math.max(1, count)]);
-  record("crossentropy", loss, [logits], (dloss) => {
+  record("crossEntropy", loss, [logits], (dloss) => {
     kernels.cross_entropy_backward(gradient(logits), dloss, logits.ptr, copy, lse.ptr, rows, width, count, row());
   });
   return { loss, nats, count };

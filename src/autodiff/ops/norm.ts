@@ -22,7 +22,7 @@ export function rmsNorm(x: Tensor, scale: Tensor, eps = 1e-6): Tensor {
   const y = stepTensor(x.shape);
   const rstd = stepTensor([rows]);
   parallel("rmsnorm_forward", rows, y.ptr, rstd.ptr, x.ptr, scale.ptr, width, eps);
-  return record("rmsnorm", y, [x, scale], (dy) => {
+  return record("rmsNorm", y, [x, scale], (dy) => {
     kernels.rmsnorm_backward(gradient(x), gradient(scale), dy, x.ptr, scale.ptr, rstd.ptr, rows, width);
   });
 }
@@ -42,7 +42,7 @@ export function l2Normalize(x: Tensor, width: number): Tensor {
   const y = stepTensor(x.shape);
   const inverse = stepTensor([rows]);
   parallel("l2norm_forward", rows, y.ptr, inverse.ptr, x.ptr, width);
-  return record("l2norm", y, [x], (dy) => {
+  return record("l2Normalize", y, [x], (dy) => {
     parallel("l2norm_backward", rows, gradient(x), dy, y.ptr, inverse.ptr, width);
   });
 }

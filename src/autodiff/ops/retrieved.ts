@@ -24,8 +24,8 @@ export interface Neighbours {
   readonly values: Address;
   /** Number of slots of a ring. */
   readonly capacity: number;
-  /** Whether the rings hold halves. */
-  readonly half: boolean;
+  /** Whether the rings hold numbers of 16 bits. */
+  readonly float16: boolean;
 }
 
 /**
@@ -33,7 +33,7 @@ export interface Neighbours {
  * [B, T, H, K] and lse [B, T, H]. Gradients reach q and scale; stored keys and values get none.
  */
 export function retrievedAttention(q: Tensor, scale: Tensor, neighbours: Neighbours) {
-  const { scores, slots, topk, keys, values, capacity, half } = neighbours;
+  const { scores, slots, topk, keys, values, capacity, float16 } = neighbours;
   const [rows, segment, width] = q.shape;
   const heads = scale.size;
   const queries = rows * segment;
@@ -41,7 +41,7 @@ export function retrievedAttention(q: Tensor, scale: Tensor, neighbours: Neighbo
   const out = stepTensor(q.shape);
   const lse = stepTensor([rows, segment, heads]);
   const weights = stepTensor(scores.shape);
-  const shape = [segment, heads, width / heads, topk, capacity, half] as const;
+  const shape = [segment, heads, width / heads, topk, capacity, float16] as const;
   const scratchBytes = (width / heads + topk) * 4;
   parallelWithScratch(
     "retrieved_forward",
@@ -57,7 +57,7 @@ export function retrievedAttention(q: Tensor, scale: Tensor, neighbours: Neighbo
     scale.ptr,
     ...shape,
   );
-  recordMany("retrieved attention", [out, lse], [q, scale], () => {
+  recordMany("retrievedAttention", [out, lse], [q, scale], () => {
     const dscale = stepTensor([queries, heads]);
     parallelWithScratch(
       "retrieved_backward",

@@ -29,7 +29,8 @@ function keepLatest(k: Tensor, latest: Tensor): void {
 
 /**
  * k'_i = u / max(‖u‖, 1e-6) with u = a_h k̂_i + (1 − a_h) k̂_{i−1} and a_h = sigmoid(alpha_h); where a document begins,
- * k'_0 = k̂_0. k [B, T, H·D], alpha [H]. Gradients reach k and alpha, never the keys before the first token.
+ * k'_0 = k̂_0. k [B, T, H·D], alpha [H]. Copies the last token's keys to `latest`. Gradients reach k and alpha, never the keys
+ * before the first token.
  */
 export function smearKeys(k: Tensor, alpha: Tensor, { keys, known, latest }: PrecedingKeys): Tensor {
   const [rows, segment, channels] = k.shape;
@@ -42,7 +43,7 @@ export function smearKeys(k: Tensor, alpha: Tensor, { keys, known, latest }: Pre
   kernels.copy(before.ptr, keys.ptr, keys.size * 4);
   keepLatest(k, latest);
   parallel("smear_forward", units, y.ptr, inverse.ptr, k.ptr, before.ptr, stepIntegers(known), alpha.ptr, ...shape);
-  return record("smear", y, [k, alpha], (dy) => {
+  return record("smearKeys", y, [k, alpha], (dy) => {
     const dalpha = stepTensor([units]);
     parallelWithScratch(
       "smear_backward",
