@@ -26,8 +26,8 @@ const NAN_HALF: i32 = 0x7e00;
 
 /** Bytes of `n` stored numbers. */
 @inline
-export function storedBytes(n: usize, half: bool): usize {
-  return n << (half ? 1 : 2);
+export function storedBytes(n: usize, float16: bool): usize {
+  return n << (float16 ? 1 : 2);
 }
 
 /**
@@ -35,21 +35,21 @@ export function storedBytes(n: usize, half: bool): usize {
  * (n floats).
  */
 @inline
-export function floatsAt(array: usize, first: usize, n: i32, half: bool, room: usize): usize {
-  if (!half) return array + (first << 2);
+export function floatsAt(array: usize, first: usize, n: i32, float16: bool, room: usize): usize {
+  if (!float16) return array + (first << 2);
   unpackHalf(room, array + (first << 1), n);
   return room;
 }
 
-/** to [n] (f32) = from [n] (f16), exactly. */
-export function unpackHalf(to: usize, from: usize, n: i32): void {
+/** y [n] (f32) = x [n] (f16), exactly. */
+export function unpackHalf(y: usize, x: usize, n: i32): void {
   const zero = n >> 31; // n is never negative
   const bits = hiddenInteger(HALF_BITS, zero), gap = hidden(BIAS_GAP, zero);
   const beyond = hidden(65536, zero), infinity = hidden(Infinity, zero);
-  const end = to + (<usize>(n & ~3) << 2);
-  for (; to < end; to += 16, from += 8) v128.store(to, widen(v128.load_ext<i16>(from), bits, gap, beyond, infinity));
-  for (let tail = n & 3; tail > 0; tail--, to += 4, from += 2) {
-    v128.store_lane<f32>(to, widen(i32x4.splat(load<i16>(from)), bits, gap, beyond, infinity), 0);
+  const end = y + (<usize>(n & ~3) << 2);
+  for (; y < end; y += 16, x += 8) v128.store(y, widen(v128.load_ext<i16>(x), bits, gap, beyond, infinity));
+  for (let tail = n & 3; tail > 0; tail--, y += 4, x += 2) {
+    v128.store_lane<f32>(y, widen(i32x4.splat(load<i16>(x)), bits, gap, beyond, infinity), 0);
   }
 }
 
@@ -64,19 +64,19 @@ function widen(halves: v128, bits: v128, gap: v128, beyond: v128, infinity: v128
   return v128.or(x, v128.and(f32x4.ge(f32x4.abs(x), beyond), infinity));
 }
 
-/** to [n] (f16) = from [n] (f32), rounded to nearest, ties to even. Numbers beyond ±65504 become ±65504; NaN stays NaN. */
-export function packHalf(to: usize, from: usize, n: i32): void {
+/** y [n] (f16) = x [n] (f32), rounded to nearest, ties to even. Numbers beyond ±65504 become ±65504; NaN stays NaN. */
+export function packHalf(y: usize, x: usize, n: i32): void {
   const zero = n >> 31;
   const signs = hiddenInteger(SIGN, zero), most = hidden(MOST, zero), least = hidden(LEAST_NORMAL, zero);
   const one = hiddenInteger(1, zero), rounder = hiddenInteger(ROUNDER, zero), nan = hiddenInteger(NAN_HALF, zero);
   const small = hidden(SUBNORMAL_ROUNDER, zero);
-  const end = from + (<usize>(n & ~3) << 2);
-  for (; from < end; from += 16, to += 8) {
-    const halves = narrow(v128.load(from), signs, most, least, one, rounder, small, nan);
-    v128.store_lane<i64>(to, i16x8.narrow_i32x4_u(halves, halves), 0);
+  const end = x + (<usize>(n & ~3) << 2);
+  for (; x < end; x += 16, y += 8) {
+    const halves = narrow(v128.load(x), signs, most, least, one, rounder, small, nan);
+    v128.store_lane<i64>(y, i16x8.narrow_i32x4_u(halves, halves), 0);
   }
-  for (let tail = n & 3; tail > 0; tail--, to += 2, from += 4) {
-    v128.store_lane<i16>(to, narrow(v128.load32_splat(from), signs, most, least, one, rounder, small, nan), 0);
+  for (let tail = n & 3; tail > 0; tail--, y += 2, x += 4) {
+    v128.store_lane<i16>(y, narrow(v128.load32_splat(x), signs, most, least, one, rounder, small, nan), 0);
   }
 }
 

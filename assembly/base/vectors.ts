@@ -36,6 +36,6 @@ export function dot(a: usize, b: usize, n: i32): f32 {
 }
 
 /** Copies `bytes` bytes; the two ranges may overlap. */
-export function copy(to: usize, from: usize, bytes: usize): void {
-  memory.copy(to, from, bytes);
+export function copy(y: usize, x: usize, bytes: usize): void {
+  memory.copy(y, x, bytes);
 }

@@ -34,13 +34,13 @@ export function position_bias_backward(
       const d = load<f32>(dbias + at);
       biasSum += <f64>d * load<f32>(biasOfHead + at);
       if (!dtable) continue;
-      const to = dtable + ((head * buckets + load<i32>(bucketOf + (n << 2))) << 2);
-      store<f32>(to, load<f32>(to) + d);
+      const y = dtable + ((head * buckets + load<i32>(bucketOf + (n << 2))) << 2);
+      store<f32>(y, load<f32>(y) + d);
     }
     const s = load<f32>(scale + (head << 2));
     if (s == 0) continue;
     const sum: f32 = load<f32>(dscaleUnit + (unit << 2)) + <f32>(biasSum / abs<f64>(s));
-    const to = dscale + (head << 2);
-    store<f32>(to, load<f32>(to) + (s > 0 ? sum : -sum));
+    const y = dscale + (head << 2);
+    store<f32>(y, load<f32>(y) + (s > 0 ? sum : -sum));
   }
 }

@@ -24,8 +24,8 @@ export const MOST_BAR: i32 = ASC_FEATURE_RELAXED_SIMD ? i16.MAX_VALUE : i32.MAX_
 /** One query in a scan. */
 @unmanaged
 export class Contest {
-  /** A rounded score is this many times the true one. */
-  units: f64;
+  /** Factor from a true score to a rounded one. */
+  scoreScale: f64;
   /** The most that rounding the query may have changed a sum. */
   margin: i32;
   /** Address of the query, [D]. */
@@ -64,9 +64,9 @@ export function addContender(contest: Contest, slot: i32): bool {
  * Scores the keys that wait and inserts them into the list. Returns the new bar. `keys` [capacity, D] as stored; `room`:
  * 8 + 8 · width floats.
  */
-export function settle(contest: Contest, keys: usize, half: bool, width: i32, k: i32, room: usize): i32 {
+export function settle(contest: Contest, keys: usize, float16: bool, width: i32, k: i32, room: usize): i32 {
   const waiting = contest.waiting, list = contest.list;
-  if (waiting > 0) scoreEight(contest, keys, half, width, room);
+  if (waiting > 0) scoreEight(contest, keys, float16, width, room);
   for (let i = 0; i < waiting; i++) {
     const score = load<f32>(room + (i << 2));
     if (score > leastOfBest(list, k)) insertBest(list, k, score, slotWaiting(contest, i));
@@ -85,12 +85,12 @@ function slotWaiting(contest: Contest, i: i32): i32 {
  * Writes the scores of the waiting keys to `scores`. Two groups of four are summed side by side, so that neither waits for the
  * other. If fewer than eight wait, the last one is scored again.
  */
-function scoreEight(contest: Contest, keys: usize, half: bool, width: i32, scores: usize): void {
+function scoreEight(contest: Contest, keys: usize, float16: bool, width: i32, scores: usize): void {
   const room = scores + (WAITING << 2);
-  const k0 = keyWaiting(contest, 0, keys, half, width, room), k1 = keyWaiting(contest, 1, keys, half, width, room);
-  const k2 = keyWaiting(contest, 2, keys, half, width, room), k3 = keyWaiting(contest, 3, keys, half, width, room);
-  const k4 = keyWaiting(contest, 4, keys, half, width, room), k5 = keyWaiting(contest, 5, keys, half, width, room);
-  const k6 = keyWaiting(contest, 6, keys, half, width, room), k7 = keyWaiting(contest, 7, keys, half, width, room);
+  const k0 = keyWaiting(contest, 0, keys, float16, width, room), k1 = keyWaiting(contest, 1, keys, float16, width, room);
+  const k2 = keyWaiting(contest, 2, keys, float16, width, room), k3 = keyWaiting(contest, 3, keys, float16, width, room);
+  const k4 = keyWaiting(contest, 4, keys, float16, width, room), k5 = keyWaiting(contest, 5, keys, float16, width, room);
+  const k6 = keyWaiting(contest, 6, keys, float16, width, room), k7 = keyWaiting(contest, 7, keys, float16, width, room);
   const query = contest.query;
   let sum0 = f32x4.splat(0), sum4 = sum0;
   let at: usize = 0;
@@ -109,14 +109,14 @@ function scoreEight(contest: Contest, keys: usize, half: bool, width: i32, score
 }
 
 @inline
-function keyWaiting(contest: Contest, i: i32, keys: usize, half: bool, width: i32, room: usize): usize {
+function keyWaiting(contest: Contest, i: i32, keys: usize, float16: bool, width: i32, room: usize): usize {
   const slot = slotWaiting(contest, min(i, contest.waiting - 1));
-  return floatsAt(keys, <usize>slot * width, width, half, room + ((<usize>i * width) << 2));
+  return floatsAt(keys, <usize>slot * width, width, float16, room + ((<usize>i * width) << 2));
 }
 
 /** The bar for `score`: a sum plus its key's margin must reach it if the true score exceeds `score`. */
 @inline
 function barOf(contest: Contest, score: f32): i32 {
-  const bar = floor<f64>(<f64>score * contest.units) - <f64>contest.margin;
+  const bar = floor<f64>(<f64>score * contest.scoreScale) - <f64>contest.margin;
   return <i32>min<f64>(max<f64>(bar, <f64>NO_BAR), <f64>MOST_BAR);
 }

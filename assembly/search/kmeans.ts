@@ -11,9 +11,9 @@
  * floats or halves. "Keys slot, step, count" are those in the `count` slots slot, slot + step, … modulo the capacity.
  */
 import { floatsAt } from "../base/half";
-import { dot } from "../base/vectors";
-import { QUERY_BLOCK, searchBlock, topk_scratch_bytes } from "./exact";
-import { addTo } from "../base/vectors";
+import { addTo, dot } from "../base/vectors";
+import { BLOCK_SIZE, searchBlock, searchScratchBytes } from "./exact";
+import { blocksOf, QUERY_BLOCK_BYTES, queryAt, QueryBlock, scoresAt, slotsAt } from "./query-block";
 
 /** Offsets of the header's fields (i32): D, slots of the ring, lists in use, then byte offsets of the sums and nearest lists. */
 const WIDTH: usize = 0;
@@ -23,9 +23,21 @@ const SUMS: usize = 12;
 const NEAREST: usize = 16;
 const HEADER_BYTES: i32 = 64;
 
+/** Byte offset of the sums, after the centroids. */
+@inline
+function sumsOffset(width: i32, most: i32): i64 {
+  return HEADER_BYTES + (<i64>most * width << 2);
+}
+
+/** Byte offset of the nearest lists, after the sums. */
+@inline
+function nearestOffset(width: i32, most: i32): i64 {
+  return sumsOffset(width, most) + (<i64>most * width << 2);
+}
+
 /** Bytes of a clustering of a ring of `capacity` slots into up to `most` lists. */
 export function kmeans_bytes(width: i32, capacity: i32, most: i32): f64 {
-  return <f64>((HEADER_BYTES + (<i64>most * width << 3) + (<i64>capacity << 1) + 63) & ~63);
+  return <f64>((nearestOffset(width, most) + (<i64>capacity << 1) + 63) & ~63);
 }
 
 /** Writes the header of a clustering; it has no lists yet. */
@@ -33,8 +45,8 @@ export function kmeans_layout(clustering: usize, width: i32, capacity: i32, most
   store<i32>(clustering, width, WIDTH);
   store<i32>(clustering, capacity, CAPACITY);
   store<i32>(clustering, 0, LISTS);
-  store<i32>(clustering, HEADER_BYTES + (most * width << 2), SUMS);
-  store<i32>(clustering, HEADER_BYTES + (most * width << 3), NEAREST);
+  store<i32>(clustering, <i32>sumsOffset(width, most), SUMS);
+  store<i32>(clustering, <i32>nearestOffset(width, most), NEAREST);
 }
 
 /** Number of lists in use. */
@@ -66,7 +78,7 @@ export function nearestTo(clustering: usize, slot: i32): usize {
  * [from, to) are computed. `scratch`: D floats.
  */
 export function kmeans_start(
-  clusterings: usize, stride: usize, keys: usize, half: bool, lists: i32, slot: i32, count: i32, from: i32, to: i32, scratch: usize,
+  clusterings: usize, stride: usize, keys: usize, float16: bool, lists: i32, slot: i32, count: i32, from: i32, to: i32, scratch: usize,
 ): void {
   const width = load<i32>(clusterings, WIDTH), capacity = load<i32>(clusterings, CAPACITY);
   for (let head = from; head < to; head++) {
@@ -76,7 +88,7 @@ export function kmeans_start(
     memory.fill(sumsOf(clustering), 0, <usize>(lists * width) << 2);
     for (let list = 0; count > 0 && list < lists; list++) {
       const at = <i32>((<i64>list * count / lists + slot) % capacity);
-      const key = floatsAt(keys, <usize>(head * capacity + at) * width, width, half, scratch);
+      const key = floatsAt(keys, <usize>(head * capacity + at) * width, width, float16, scratch);
       setDirection(centroids + ((<usize>list * width) << 2), key, width);
     }
   }
@@ -91,41 +103,73 @@ function setDirection(y: usize, x: usize, width: i32): void {
 
 /** Units of work in assigning `count` keys of each head. */
 export function kmeans_assign_units(heads: i32, count: i32): i32 {
-  return heads * ((count + QUERY_BLOCK - 1) / QUERY_BLOCK);
+  return heads * blocksOf(count, BLOCK_SIZE);
+}
+
+// Scratch of kmeans_assign: a query block, its queries, which are keys, their scores and nearest lists, the scratch of the search.
+
+@inline
+function queriesAt(scratch: usize): usize {
+  return scratch + QUERY_BLOCK_BYTES;
+}
+
+@inline
+function nearestScoresAt(scratch: usize, width: i32): usize {
+  return queriesAt(scratch) + ((<usize>BLOCK_SIZE * width) << 2);
+}
+
+@inline
+function nearestListsAt(scratch: usize, width: i32): usize {
+  return nearestScoresAt(scratch, width) + (BLOCK_SIZE << 2);
+}
+
+@inline
+function searchScratchAt(scratch: usize, width: i32): usize {
+  return nearestListsAt(scratch, width) + (BLOCK_SIZE << 2);
 }
 
 /** Bytes of scratch for `kmeans_assign`. */
 export function kmeans_assign_scratch_bytes(width: i32): i32 {
-  return (QUERY_BLOCK * (width + 2) << 2) + topk_scratch_bytes(width, 1);
+  return <i32>(searchScratchAt(0, width) + searchScratchBytes(width, 1));
 }
 
 /** Records the nearest list of each of the keys slot, step, count. Units [from, to) of kmeans_assign_units are computed. */
 export function kmeans_assign(
-  clusterings: usize, stride: usize, keys: usize, half: bool, slot: i32, step: i32, count: i32, from: i32, to: i32, scratch: usize,
+  clusterings: usize, stride: usize, keys: usize, float16: bool, slot: i32, step: i32, count: i32, from: i32, to: i32, scratch: usize,
 ): void {
   const width = load<i32>(clusterings, WIDTH), capacity = load<i32>(clusterings, CAPACITY);
   const bytes = <usize>width << 2;
-  const scores = scratch + QUERY_BLOCK * bytes;
-  const nearest = scores + (QUERY_BLOCK << 2);
-  const work = nearest + (QUERY_BLOCK << 2);
-  const blocks = (count + QUERY_BLOCK - 1) / QUERY_BLOCK;
+  const block = openAssignment(scratch, width);
+  const blocks = blocksOf(count, BLOCK_SIZE);
   for (let unit = from; unit < to; unit++) {
-    const head = unit / blocks, first = unit % blocks * QUERY_BLOCK;
+    const head = unit / blocks, first = unit % blocks * BLOCK_SIZE;
     const clustering = clusterings + head * stride;
-    const n = min(QUERY_BLOCK, count - first);
     const start = <i32>((<i64>first * step + slot) % capacity);
-    for (let i = 0, at = start; i < n; i++, at = (at + step) % capacity) {
-      const room = scratch + i * bytes, key = floatsAt(keys, <usize>(head * capacity + at) * width, width, half, room);
-      if (!half) memory.copy(room, key, bytes);
+    block.count = min(BLOCK_SIZE, count - first);
+    block.older = listsOf(clustering);
+    for (let i = 0, at = start; i < block.count; i++, at = (at + step) % capacity) {
+      const room = queryAt(block, i), key = floatsAt(keys, <usize>(head * capacity + at) * width, width, float16, room);
+      if (!float16) memory.copy(room, key, bytes);
     }
-    searchBlock(
-      scores, nearest, 1, scratch, width, n, centroidsOf(clustering), false, width, 0, listsOf(clustering), 0, 1, work,
-    );
-    for (let i = 0, at = start; i < n; i++, at = (at + step) % capacity) {
-      const isFound = load<f32>(scores + (i << 2)) > -Infinity; // list 0 takes keys of NaNs
-      store<u16>(nearestTo(clustering, at), isFound ? <u16>load<i32>(nearest + (i << 2)) : 0);
+    searchBlock(block, centroidsOf(clustering), false, width, 1, searchScratchAt(scratch, width));
+    for (let i = 0, at = start; i < block.count; i++, at = (at + step) % capacity) {
+      const isFound = load<f32>(scoresAt(block, i)) > -Infinity; // list 0 takes keys of NaNs
+      store<u16>(nearestTo(clustering, at), isFound ? <u16>load<i32>(slotsAt(block, i)) : 0);
     }
   }
+}
+
+/** Opens a query block for keys that search centroids; their numbers follow. */
+function openAssignment(scratch: usize, width: i32): QueryBlock {
+  const block = changetype<QueryBlock>(scratch);
+  block.queries = queriesAt(scratch);
+  block.queryStride = width;
+  block.scores = nearestScoresAt(scratch, width);
+  block.slots = nearestListsAt(scratch, width);
+  block.listStride = 1;
+  block.begin = 0;
+  block.newer = 0;
+  return block;
 }
 
 /**
@@ -133,7 +177,7 @@ export function kmeans_assign(
  * becomes the direction of the sum, or stays if that has none. Heads [from, to) are computed. `scratch`: D floats.
  */
 export function kmeans_move(
-  clusterings: usize, stride: usize, keys: usize, half: bool, slot: i32, step: i32, count: i32, kept: f32,
+  clusterings: usize, stride: usize, keys: usize, float16: bool, slot: i32, step: i32, count: i32, kept: f32,
   from: i32, to: i32, scratch: usize,
 ): void {
   const width = load<i32>(clusterings, WIDTH), capacity = load<i32>(clusterings, CAPACITY);
@@ -143,7 +187,7 @@ export function kmeans_move(
     const lists = listsOf(clustering), centroids = centroidsOf(clustering), sums = sumsOf(clustering);
     for (let at = sums, end = sums + <usize>lists * bytes; at < end; at += 4) store<f32>(at, load<f32>(at) * kept);
     for (let i = 0, at = slot; i < count; i++, at = (at + step) % capacity) {
-      const key = floatsAt(keys, <usize>(head * capacity + at) * width, width, half, scratch);
+      const key = floatsAt(keys, <usize>(head * capacity + at) * width, width, float16, scratch);
       addTo(sums + load<u16>(nearestTo(clustering, at)) * bytes, key, width);
     }
     for (let list = 0; list < lists; list++) setDirection(centroids + list * bytes, sums + list * bytes, width);

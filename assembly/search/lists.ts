@@ -136,13 +136,13 @@ export function slotsOf(index: usize, chunk: i32): usize {
  * halves; indices [H], `stride` bytes apart. Heads [from, to) are computed. `scratch`: D floats.
  */
 export function lists_append(
-  indices: usize, stride: usize, keys: usize, half: bool, slot: i32, count: i32, from: i32, to: i32, scratch: usize,
+  indices: usize, stride: usize, keys: usize, float16: bool, slot: i32, count: i32, from: i32, to: i32, scratch: usize,
 ): void {
   const width = widthOf(indices), capacity = capacityOf(indices);
   for (let head = from; head < to; head++) {
     const index = indices + head * stride, clustering = clusteringOf(index);
     for (let i = 0, at = slot; i < count; i++) {
-      const key = floatsAt(keys, <usize>(head * capacity + at) * width, width, half, scratch);
+      const key = floatsAt(keys, <usize>(head * capacity + at) * width, width, float16, scratch);
       append(index, entryOf(index, load<u16>(nearestTo(clustering, at))), at, key, width);
       if (++at == capacity) at = 0;
     }
@@ -157,8 +157,8 @@ function append(index: usize, entry: usize, slot: i32, key: usize, width: i32): 
   const chunk = load<i32>(entry, LAST);
   store<i32>(slotsOf(index, chunk) + (column << 2), slot);
   const panel = panelsOf(index, chunk) + ((column / TILE_COLUMNS * TILE_COLUMNS * width) << 2);
-  const to = panel + (column % TILE_COLUMNS << 2);
-  for (let d = 0; d < width; d++) store<f32>(to + ((d * TILE_COLUMNS) << 2), load<f32>(key + (d << 2)));
+  const y = panel + (column % TILE_COLUMNS << 2);
+  for (let d = 0; d < width; d++) store<f32>(y + ((d * TILE_COLUMNS) << 2), load<f32>(key + (d << 2)));
 }
 
 /** Takes a free chunk and makes it the last of a list. */

@@ -15,10 +15,37 @@ import { hiddenInteger } from "../base/simd";
 /** Queries whose scores are held at a time: whole panels. */
 const BLOCK: i32 = 60;
 
+// Scratch: scores [BLOCK, columns], −1 for each empty list, centroids in panels, queries in panels, a tile.
+
+/** `lists` in whole panels. */
+@inline
+function columnsOf(lists: i32): i32 {
+  return (lists + TILE_COLUMNS - 1) & ~(TILE_COLUMNS - 1);
+}
+
+@inline
+function emptyAt(scratch: usize, lists: i32): usize {
+  return scratch + ((<usize>columnsOf(lists) * BLOCK) << 2);
+}
+
+@inline
+function panelsAt(scratch: usize, lists: i32): usize {
+  return emptyAt(scratch, lists) + (<usize>columnsOf(lists) << 2);
+}
+
+@inline
+function packedAt(scratch: usize, lists: i32, width: i32): usize {
+  return panelsAt(scratch, lists) + ((<usize>columnsOf(lists) * width) << 2);
+}
+
+@inline
+function tileAt(scratch: usize, lists: i32, width: i32): usize {
+  return packedAt(scratch, lists, width) + ((<usize>BLOCK * width) << 2);
+}
+
 /** Bytes of scratch for `findProbes`, with up to `most` lists. */
-export function probesScratchBytes(width: i32, most: i32): i32 {
-  const columns = (most + TILE_COLUMNS - 1) & ~(TILE_COLUMNS - 1);
-  return ((columns * (width + BLOCK + 1) + BLOCK * width) << 2) + TILE_BYTES;
+export function probesScratchBytes(width: i32, most: i32): usize {
+  return tileAt(0, most, width) + TILE_BYTES;
 }
 
 /** probed [count, probes] (i32): the lists whose centroids are nearest to each query; among equally near ones, the first. */
@@ -26,11 +53,8 @@ export function findProbes(
   probed: usize, queries: usize, queryStride: i32, count: i32, index: usize, probes: i32, scratch: usize,
 ): void {
   const lists = listsOf(clusteringOf(index)), centroids = centroidsOf(clusteringOf(index)), width = widthOf(index);
-  const columns = (lists + TILE_COLUMNS - 1) & ~(TILE_COLUMNS - 1);
-  const empty = scratch + ((<usize>columns * BLOCK) << 2);
-  const panels = empty + (<usize>columns << 2);
-  const packed = panels + ((<usize>columns * width) << 2);
-  const tile = packed + ((<usize>BLOCK * width) << 2);
+  const columns = columnsOf(lists), empty = emptyAt(scratch, lists), panels = panelsAt(scratch, lists);
+  const packed = packedAt(scratch, lists, width), tile = tileAt(scratch, lists, width);
   const packs = count >= TILE_ROWS;
   for (let list = 0; list < columns; list++) {
     store<i32>(empty + (list << 2), list < lists && lengthOf(entryOf(index, list)) > 0 ? 0 : -1);
