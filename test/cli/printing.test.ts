@@ -126,12 +126,12 @@ test.unless(noScript, "what a model writes comes to a pipe as it is, to a termin
   assert.not.ok(stdout.includes("\x1b\x1b"));
 });
 
-test("only one file of the command line writes to standard output, and no other file at all", () => {
+test("only one file writes to the terminal, besides the entry, which has sentences of its own before the program is loaded", () => {
   const isCompiled = import.meta.url.includes("/dist/");
   const src = fileURLToPath(new URL(isCompiled ? "../../../src/" : "../../src/", import.meta.url));
   const files = fs.readdirSync(src, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
   const writers = files.filter((name) =>
     /\b(?:std(?:out|err)|results)\.write|console\./.test(fs.readFileSync(join(src, name), "utf8")),
   );
-  assert.equal(writers, [join("cli", "printing.ts")]);
+  assert.equal(writers.sort(), [join("cli", "main.ts"), join("cli", "printing.ts")]);
 });
