@@ -4,7 +4,8 @@
  * It never holds a typed array, because growing the memory would silently empty it. A step tensor lives in the arena
  * until its step ends and throws when used later; a persistent one stays until `release`. No arithmetic here (see ops/).
  */
-import { heap, kernels } from "../wasm/runtime.ts";
+import { parallelElements } from "../wasm/parallel.ts";
+import { heap } from "../wasm/runtime.ts";
 import { arena } from "./arena.ts";
 
 /** Number of elements of a shape; 1 for a scalar's `[]`. */
@@ -79,14 +80,14 @@ export function stepTensor(shape: readonly number[]): Tensor {
 /** A zeroed tensor of the running step. */
 export function stepZeros(shape: readonly number[]): Tensor {
   const tensor = stepTensor(shape);
-  kernels.zero(tensor.ptr, tensor.size);
+  parallelElements("zero", tensor.size, tensor.ptr);
   return tensor;
 }
 
 /** A zeroed tensor that outlives steps. */
 export function persistentTensor(shape: readonly number[]): Tensor {
   const tensor = new Tensor(heap.allocate(sizeOf(shape) * 4), shape, undefined);
-  kernels.zero(tensor.ptr, tensor.size);
+  parallelElements("zero", tensor.size, tensor.ptr);
   return tensor;
 }
 
@@ -115,6 +116,16 @@ export function stepIntegers(values: ArrayLike<number>): number {
 export function gradient(x: Tensor): number {
   x.grad ??= stepZeros(x.shape);
   return x.grad.ptr;
+}
+
+/**
+ * Address of x's gradient for an op that can write as well as add, and whether it has to add. A gradient that is made here
+ * is not zeroed: the op must write all of it.
+ */
+export function gradientTarget(x: Tensor): [address: number, accumulate: boolean] {
+  const accumulate = x.grad !== undefined;
+  x.grad ??= stepTensor(x.shape);
+  return [x.grad.ptr, accumulate];
 }
 
 /** [..., C] → [N, C]: how row kernels see a tensor. */

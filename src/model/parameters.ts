@@ -7,7 +7,8 @@
 import { Tensor } from "../autodiff/tensor.ts";
 import { Random } from "../base/random.ts";
 import { POSITION_BUCKETS } from "../nn/positions.ts";
-import { heap, kernels } from "../wasm/runtime.ts";
+import { parallelElements } from "../wasm/parallel.ts";
+import { heap } from "../wasm/runtime.ts";
 import type { ModelConfig } from "./config.ts";
 
 /**
@@ -125,8 +126,8 @@ export class Parameters {
     const members = declarations.filter((declaration) => declaration.group === group);
     const size = members.reduce((sum, { shape }) => sum + floatsOf(shape), 0);
     const block = { group, values: heap.allocate(size * 4), gradients: heap.allocate(size * 4), size };
-    kernels.zero(block.values, size);
-    kernels.zero(block.gradients, size);
+    parallelElements("zero", size, block.values);
+    parallelElements("zero", size, block.gradients);
     let offset = 0;
     for (const { name, shape } of members) {
       const tensor = new Tensor(block.values + offset * 4, shape, undefined);
@@ -169,7 +170,7 @@ export class Parameters {
   }
 
   zeroGradients(): void {
-    for (const { gradients, size } of this.blocks) kernels.zero(gradients, size);
+    for (const { gradients, size } of this.blocks) parallelElements("zero", size, gradients);
   }
 
   /** Gives the memory back; the model must not be used afterwards. */

@@ -142,8 +142,8 @@ export class ModelState {
       for (let row = 0; row < this.rows; row++) {
         const at = row * this.capacity * positionBytes;
         const from = at + this.config.segment_length * positionBytes;
-        kernels.copy(keys.ptr + at, keys.ptr + from, this.cacheLength * positionBytes);
-        kernels.copy(values.ptr + at, values.ptr + from, this.cacheLength * positionBytes);
+        kernels.move(keys.ptr + at, keys.ptr + from, this.cacheLength * positionBytes);
+        kernels.move(values.ptr + at, values.ptr + from, this.cacheLength * positionBytes);
       }
     }
     for (let row = 0; row < this.rows; row++) {

@@ -154,7 +154,9 @@ export function clipGradients(blocks: readonly ParameterBlock[], maxNorm: number
   for (const { gradients, size } of blocks) squares += kernels.sum_squares(gradients, size);
   const norm = Math.sqrt(squares);
   if (norm > maxNorm && Number.isFinite(norm)) {
-    for (const { gradients, size } of blocks) kernels.scale_in_place(gradients, maxNorm / norm, size);
+    for (const { gradients, size } of blocks) {
+      parallelElements("scale", size, gradients, gradients, maxNorm / norm);
+    }
   }
   return norm;
 }

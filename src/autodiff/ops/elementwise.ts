@@ -21,8 +21,8 @@ export function add(x: Tensor, y: Tensor): Tensor {
 /** y = factor · x. */
 export function scale(x: Tensor, factor: number): Tensor {
   const y = stepTensor(x.shape);
-  kernels.scale(y.ptr, x.ptr, factor, x.size);
-  return record("scale", y, [x], (dy) => kernels.add_scaled(gradient(x), dy, factor, x.size));
+  parallelElements("scale", x.size, y.ptr, x.ptr, factor);
+  return record("scale", y, [x], (dy) => parallelElements("add_scaled", x.size, gradient(x), dy, factor));
 }
 
 /** y = max(x, 0). */

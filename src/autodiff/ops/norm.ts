@@ -3,7 +3,6 @@
  * Each keeps one number a row for its backward. The arithmetic is in assembly/ops/norm.ts.
  */
 import { parallel } from "../../wasm/parallel.ts";
-import { kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
 import { asRows, gradient, stepTensor, type Tensor } from "../tensor.ts";
 
@@ -14,7 +13,8 @@ export function rmsNorm(x: Tensor, scale: Tensor, eps = 1e-6): Tensor {
   const rstd = stepTensor([rows]);
   parallel("rmsnorm_forward", rows, y.ptr, rstd.ptr, x.ptr, scale.ptr, width, eps);
   return record("rmsnorm", y, [x, scale], (dy) => {
-    kernels.rmsnorm_backward(gradient(x), gradient(scale), dy, x.ptr, scale.ptr, rstd.ptr, rows, width);
+    parallel("rmsnorm_backward", rows, gradient(x), dy, x.ptr, scale.ptr, rstd.ptr, width);
+    parallel("rmsnorm_scale_backward", width, gradient(scale), dy, x.ptr, rstd.ptr, rows, width);
   });
 }
 

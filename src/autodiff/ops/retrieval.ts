@@ -2,7 +2,7 @@
  * The memory layer's two ops (paper, section 3.1): attention over the pairs that a lookup retrieved, and the blend of its
  * result with local attention. The lookup itself is not an op: no gradient flows through the choice of neighbours.
  */
-import { parallel, parallelWithScratch } from "../../wasm/parallel.ts";
+import { parallel, parallelElements, parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { record, recordMany } from "../tape.ts";
 import { gradient, stepIntegers, stepTensor, type Tensor } from "../tensor.ts";
@@ -72,7 +72,7 @@ export function retrievedAttention(q: Tensor, scale: Tensor, neighbours: Neighbo
       scale.ptr,
       ...shape,
     );
-    kernels.sum_over_queries(gradient(scale), dscale.ptr, queries, heads);
+    kernels.add_rows(gradient(scale), dscale.ptr, queries, heads);
   });
   return { out, lse, weights };
 }
@@ -124,10 +124,10 @@ export function blend(local: Attended, retrieved: Attended, gate: Tensor | undef
       counts,
       ...shape,
     );
-    if (gate !== undefined) kernels.sum_over_queries(gradient(gate), dlogit.ptr, queries, heads);
+    if (gate !== undefined) kernels.add_rows(gradient(gate), dlogit.ptr, queries, heads);
     else {
-      kernels.add_scaled(gradient(retrieved.lse), dlogit.ptr, 1, dlogit.size);
-      kernels.add_scaled(gradient(local.lse), dlogit.ptr, -1, dlogit.size);
+      parallelElements("add_scaled", dlogit.size, gradient(retrieved.lse), dlogit.ptr, 1);
+      parallelElements("add_scaled", dlogit.size, gradient(local.lse), dlogit.ptr, -1);
     }
   });
   return { out, gates };

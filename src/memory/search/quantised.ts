@@ -4,7 +4,7 @@
  * proven in assembly/search/rounding.ts; a query that they cannot decide is searched in f32 and counted.
  */
 import { stepIntegers } from "../../autodiff/tensor.ts";
-import { parallelWithScratch } from "../../wasm/parallel.ts";
+import { parallelElements, parallelWithScratch } from "../../wasm/parallel.ts";
 import { heap, kernels } from "../../wasm/runtime.ts";
 import { scratch } from "../../wasm/scratch.ts";
 import { capacityOf, type Ring } from "../ring.ts";
@@ -38,7 +38,7 @@ class QuantisedIndex implements KeyIndex {
     this.bytes = ring.rows * this.rowBytes;
     this.panels = heap.allocate(this.bytes);
     this.unbounded = new Uint8Array(ring.rows);
-    kernels.zero(this.panels, this.bytes / 4);
+    parallelElements("zero", this.bytes / 4, this.panels);
   }
 
   private get rowBytes(): number {
