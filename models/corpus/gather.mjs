@@ -15,7 +15,7 @@ import { pathToFileURL } from "node:url";
 import { documentsOf } from "./documents.mjs";
 import { SeenLines } from "./duplicates.mjs";
 import { sourcesTable } from "./manifest.mjs";
-import { rootOf } from "./registries.mjs";
+import { fetched } from "./registries.mjs";
 import { firstLines, textsBelow } from "./texts.mjs";
 import { permissiveWithin } from "./texlive.mjs";
 
@@ -59,14 +59,14 @@ function readOptions() {
 
 /** Writes the documents of one source, and returns their lines of the manifest. */
 function gather(source, split, options, seen) {
-  const root = rootOf(source, options);
+  const { root, version } = fetched(source, options);
   const leftOut = new Map();
   const documents = documentsOf(source, textsOf(source, root), seen, leftOut);
   if (documents.length === 0) throw new Error(`${source.name} has no text in ${root}: ${sentence(leftOut)}`);
   for (const document of documents) write(document, split, options.out);
   const bytes = documents.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
   process.stdout.write(`${split} ${source.kind} ${source.as ?? source.name}: ${bytes} bytes; ${sentence(leftOut)}\n`);
-  const { kind, registry, name, version, licence } = source;
+  const { kind, registry, name, licence } = source;
   return documents.map((document) => {
     const size = { document: `${document.name}.txt`, bytes: Buffer.byteLength(document.text) };
     return { split, kind, registry, name, version, licence, ...size };

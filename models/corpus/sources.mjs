@@ -209,7 +209,7 @@ const OTHER_LANGUAGES = kind("code", [
   npm("react-native", "0.70.15", "MIT", { endings: [".java"], folders: ["ReactAndroid/src/main/java"], depth: 5, most: 700 * K, as: "react-android" }),
   npm("react-native", "0.70.15", "MIT", { endings: [".m", ".mm", ".h"], folders: ["React", "Libraries"], depth: 2, most: 500 * K, as: "react-ios" }),
   npm("expo-modules-core", "1.12.26", "MIT", { endings: NATIVE, most: 500 * K }),
-  debian("erlang-src", "1:25.2.3*", "Apache-2.0", { endings: [".erl"], depth: 6, most: 700 * K }),
+  debian("erlang-src", "1:25.2.3*", "Apache-2.0", { endings: [".erl"], depth: 6, skip: /(parse|parser|scan)\.erl$/, most: 700 * K }),
   debian("haxe", "1:4.2.5*", "MIT", { endings: [".hx"], depth: 5, most: 400 * K }),
   debian("nim", "1.6.10*", "MIT", { endings: [".nim"], depth: 5, most: 600 * K }),
   debian("libphobos2-ldc-shared-dev", "1:1.30.0*", "BSL-1.0", { endings: [".d"], depth: 8, most: 600 * K }),
