@@ -42,9 +42,13 @@ function main(args) {
 }
 
 function documentsIn(directory) {
-  const entries = statSync(directory, { throwIfNoEntry: false })?.isDirectory() && readdirSync(directory, { withFileTypes: true });
+  const entries =
+    statSync(directory, { throwIfNoEntry: false })?.isDirectory() && readdirSync(directory, { withFileTypes: true });
   if (!entries) throw new Error(`${directory} is not a directory`);
-  return entries.filter((entry) => entry.isFile() && !entry.name.startsWith(".")).map(({ name }) => name).sort();
+  return entries
+    .filter((entry) => entry.isFile() && !entry.name.startsWith("."))
+    .map(({ name }) => name)
+    .sort();
 }
 
 /** The cells of one document. */

@@ -57,10 +57,10 @@ export function documentsOf(source, texts, seen, leftOut) {
 }
 
 /** The texts by folders: those of a folder of `depth` levels stay together. */
-function ordered({ name, depth = 1, order = "digest", folders = [""] }, texts) {
+function ordered({ name, depth = 1, order = "digest" }, texts) {
   const groups = new Map();
   for (const text of texts) {
-    const key = groupOf(text, folders, depth);
+    const key = groupOf(text, depth);
     groups.set(key, [...(groups.get(key) ?? []), text]);
   }
   const rank = RANKS[order];
@@ -81,11 +81,10 @@ function formulasPerCharacter(text) {
   return (formulas?.length ?? 0) / (text.length + 1_000);
 }
 
-function groupOf({ path, part }, folders, depth) {
-  const folder = folders.find((name) => name !== "" && path.startsWith(`${name}/`)) ?? "";
-  const levels = path.slice(folder.length).split("/").filter((level) => level !== "");
-  const within = levels.slice(0, Math.min(depth, levels.length)).join("/");
-  return `${folder}/${within}${part > 0 ? ` ${String(part).padStart(3, "0")}` : ""}`;
+/** A part of a large file is taken by itself. */
+function groupOf({ path, part }, depth) {
+  const folder = path.split("/").slice(0, depth).join("/");
+  return part > 0 ? `${folder} ${String(part).padStart(3, "0")}` : folder;
 }
 
 function alone({ kind }) {
@@ -96,20 +95,13 @@ function alone({ kind }) {
 function joined(source, taken) {
   const texts = [""];
   for (const { path, part, text } of taken) {
-    const titled = `${titleOf(shortPath(path, source), part, source.kind)}${text.trimEnd()}\n\n`;
+    const titled = `${titleOf(path, part, source.kind)}${text.trimEnd()}\n\n`;
     if (texts.at(-1).length > 0 && texts.at(-1).length + titled.length > LONGEST) texts.push("");
     texts[texts.length - 1] += titled;
   }
   const number = (index) => (texts.length === 1 ? "" : `-${String(index + 1).padStart(2, "0")}`);
   const stem = nameOf(source.kind, source.as ?? source.name);
   return texts.filter((text) => text !== "").map((text, index) => ({ name: `${stem}${number(index)}`, text }));
-}
-
-/** A path without the folders where Debian puts things, or those of the source if it has one alone. */
-function shortPath(path, { folders = [""] }) {
-  const [folder] = folders;
-  if (folders.length === 1 && folder !== "" && path.startsWith(`${folder}/`)) return path.slice(folder.length + 1);
-  return path.replace(/^usr\/(share|lib|include|src)\//, "");
 }
 
 /** A comment in the file's own language. */

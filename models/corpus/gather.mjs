@@ -10,14 +10,14 @@
  */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
 import { documentsOf } from "./documents.mjs";
 import { SeenLines } from "./duplicates.mjs";
 import { sourcesTable } from "./manifest.mjs";
 import { fetched } from "./registries.mjs";
-import { firstLines, textsBelow } from "./texts.mjs";
 import { permissiveWithin } from "./texlive.mjs";
+import { firstLines, textsOf } from "./texts.mjs";
 
 /** Splits in the order of gathering: what resembles a text that is held out is left out of `train`. */
 const SPLITS = ["test", "long", "valid", "train"];
@@ -61,7 +61,8 @@ function readOptions() {
 function gather(source, split, options, seen) {
   const { root, version } = fetched(source, options);
   const leftOut = new Map();
-  const documents = documentsOf(source, textsOf(source, root), seen, leftOut);
+  const isAllowed = source.texlive ? permissiveWithin(root, source.name) : undefined;
+  const documents = documentsOf(source, textsOf(root, source, isAllowed), seen, leftOut);
   if (documents.length === 0) throw new Error(`${source.name} has no text in ${root}: ${sentence(leftOut)}`);
   for (const document of documents) write(document, split, options.out);
   const bytes = documents.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
@@ -73,11 +74,6 @@ function gather(source, split, options, seen) {
   });
 }
 
-function* textsOf(source, root) {
-  const isPermissive = source.texlive ? permissiveWithin(root, source.name) : () => true;
-  for (const text of textsBelow(root, source)) if (isPermissive(text.path)) yield text;
-}
-
 function sentence(leftOut) {
   const counts = [...leftOut].map(([reason, count]) => `${count} ${reason}`);
   return counts.length === 0 ? "no file left out" : `files left out: ${counts.join(", ")}`;
@@ -85,7 +81,8 @@ function sentence(leftOut) {
 
 function write({ name, text }, split, out) {
   const path = join(out, split, `${name}.txt`);
-  if (existsSync(path)) throw new Error(`two sources make a document ${name}; give one of them another name with \`as\``);
+  if (existsSync(path))
+    throw new Error(`two sources make a document ${name}; give one of them another name with \`as\``);
   writeFileSync(path, text);
   if (split !== "train") return;
   mkdirSync(join(out, "pieces"), { recursive: true });

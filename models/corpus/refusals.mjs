@@ -2,7 +2,8 @@
 
 const COPYLEFT =
   /GNU (Lesser |Library |Affero )?General Public|GNU Free Documentation|\b[AL]?GPL(v?[23])?\b|Mozilla Public License|CeCILL-C|share-?alike|CC[- ]BY[- ]SA/i;
-const GENERATED = /@generated|auto-?generated|automatically generated|generated (automatically|by|from)|do not (edit|modify)/i;
+const GENERATED =
+  /@generated|auto-?generated|automatically generated|generated (automatically|by|from)|do not (edit|modify)/i;
 const COMMON_WORDS = /\b(the|of|and|is|to|in|that|with|for|are|be|this|by|an?)\b/gi;
 
 /** Kinds whose files are meant to be English. */

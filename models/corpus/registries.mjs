@@ -33,7 +33,11 @@ function fetch({ registry, name, version }, target) {
   try {
     return CLIENTS[registry](name, version, target);
   } catch (error) {
-    const reason = String(error.stderr ?? "").trim().split("\n").at(-1) || error.message;
+    const reason =
+      String(error.stderr ?? "")
+        .trim()
+        .split("\n")
+        .at(-1) || error.message;
     throw new Error(`${name} ${version} could not be fetched from ${registry}: ${reason}`);
   }
 }

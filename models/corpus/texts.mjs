@@ -13,23 +13,36 @@ const SKIPPED =
 const LONGEST_PART = 400_000;
 
 /**
- * The files below the folders of a source, in the order of their paths, which are seen from `root`.
+ * The texts of a source, in the order of their paths, which are seen from the deepest folder that has them all.
  * @returns {{ path: string, part: number, text: string | undefined }[]} `text` is undefined if the file is not UTF-8
  * @throws Error with one sentence if a folder is missing
  */
-export function* textsBelow(root, { folders = [""], endings, skip, each = false, tests = false }) {
+export function* textsOf(root, { folders = [""], endings, skip, each, tests }, isAllowed = () => true) {
   const missing = folders.find((folder) => !existsSync(join(root, folder)));
   if (missing !== undefined) throw new Error(`${root} has no folder ${missing}`);
-  const paths = folders.flatMap((folder) => filesBelow(join(root, folder))).map((path) => relative(root, path));
   const isWanted = (path) => {
-    if (!endings.some((ending) => `/${path.replace(/\.gz$/, "")}`.endsWith(ending))) return false;
-    return (tests || !SKIPPED.test(path)) && !skip?.test(path);
+    if (!endings.some((ending) => `/${unpackedName(path)}`.endsWith(ending))) return false;
+    return (tests || !SKIPPED.test(path)) && !skip?.test(path) && isAllowed(path);
   };
-  for (const path of paths.filter(isWanted)) {
-    const file = { path: path.replace(/\.gz$/, ""), part: 0, text: read(join(root, path)) };
+  const found = folders.flatMap((folder) => filesBelow(join(root, folder))).map((path) => relative(root, path));
+  const paths = found.filter(isWanted);
+  const above = commonFolder(paths);
+  for (const path of paths) {
+    const file = { path: unpackedName(path).slice(above.length), part: 0, text: read(join(root, path)) };
     if (each) yield file;
     else yield* partsOf(file);
   }
+}
+
+const unpackedName = (path) => path.replace(/\.gz$/, "");
+
+/** The folders that all paths begin with, such as `usr/share/`. */
+function commonFolder([first = "", ...others]) {
+  let length = first.lastIndexOf("/") + 1;
+  while (!others.every((path) => path.startsWith(first.slice(0, length)))) {
+    length = first.lastIndexOf("/", length - 2) + 1;
+  }
+  return first.slice(0, length);
 }
 
 function filesBelow(folder) {
