@@ -26,7 +26,11 @@ const C_AND_CPP = [
 ];
 
 const GO = [
-  debian("golang-1.19-src 1.19.8-2", "BSD-3-Clause", [".go"], 1_900, { folders: ["usr/share/go-1.19/src"], as: "go" }),
+  debian("golang-1.19-src 1.19.8-2", "BSD-3-Clause", [".go"], 1_900, {
+    folders: ["usr/share/go-1.19/src"],
+    depth: 2,
+    as: "go",
+  }),
   debian("golang-1.19-src 1.19.8-2", "BSD-3-Clause", [".s"], 200, {
     folders: ["usr/share/go-1.19/src"],
     as: "go-assembly",
@@ -83,7 +87,7 @@ const OTHERS = [
   debian("libphobos2-ldc-shared-dev 1:1.30.0*", "BSL-1.0", [".d"], 600, { depth: 2 }),
   debian("lua-penlight 1.13.1-3", "MIT", [".lua"], 200),
   debian("luarocks 3.8.0*", "MIT", [".lua"], 250),
-  debian("nim 1.6.10*", "MIT", [".nim"], 600, { depth: 2 }),
+  debian("nim 1.6.10*", "MIT", [".nim"], 600, { depth: 3 }),
   npm("@openzeppelin/contracts 5.0.2", "MIT", [".sol"], 400),
   debian("php-doctrine-orm 2.14.1*", "MIT", [".php"], 400),
   debian("php-symfony-console 5.4.*", "MIT", [".php"], 200),
