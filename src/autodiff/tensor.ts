@@ -8,7 +8,8 @@ import { check, instance, isArrayOf, type Kind, listOf, whole } from "../base/ch
 import { InputError } from "../base/errors.ts";
 import { allOrNothing, Lifetime, type Releasable } from "../base/lifetime.ts";
 import type { Address } from "../wasm/heap.ts";
-import { heap, kernels } from "../wasm/runtime.ts";
+import { parallelElements } from "../wasm/parallel.ts";
+import { heap } from "../wasm/runtime.ts";
 import { arena } from "./arena.ts";
 
 /** Returns the number of elements of a shape; 1 for a scalar's `[]`. */
@@ -128,7 +129,7 @@ export function stepTensor(shape: readonly number[]): Tensor {
 /** Returns a zeroed tensor of the running step. */
 export function stepZeros(shape: readonly number[]): Tensor {
   const tensor = stepTensor(shape);
-  kernels.zero(tensor.ptr, tensor.size);
+  parallelElements("zero", tensor.size, tensor.ptr);
   return tensor;
 }
 
@@ -141,7 +142,7 @@ export class PersistentTensor extends Tensor implements Releasable {
     const life = new Lifetime(`the tensor of shape [${shape}]`);
     super(heap.allocate(sizeOf(shape) * 4), shape, life);
     this.block = life;
-    kernels.zero(this.ptr, this.size);
+    parallelElements("zero", this.size, this.ptr);
   }
 
   /** Frees its block, and its gradient's if it has one. Do not use the tensor afterwards. */
@@ -192,6 +193,16 @@ export function gradient(x: Tensor): Address {
   x.grad ??= stepZeros(x.shape);
   if (x.grad.size === x.size) return x.grad.ptr;
   throw new InputError(`a tensor of shape [${x.shape}] cannot have a gradient of shape [${x.grad.shape}]`);
+}
+
+/**
+ * Returns the address of x's gradient for an op that can write as well as add, and whether it must add. A gradient that is made
+ * here is not zeroed: the op must write all of it.
+ */
+export function gradientTarget(x: Tensor): [address: Address, accumulate: boolean] {
+  const accumulate = x.grad !== undefined;
+  x.grad ??= stepTensor(x.shape);
+  return [x.grad.ptr, accumulate];
 }
 
 /** Returns N and C of a tensor [..., C] seen as [N, C], as row kernels see it. */

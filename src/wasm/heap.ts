@@ -85,6 +85,11 @@ export class Heap {
     return new Float32Array(this.memory.buffer, address, length);
   }
 
+  /** Returns a view of `length` doubles at `address`, valid until the next allocation. */
+  f64(address: Address, length: number): Float64Array {
+    return new Float64Array(this.memory.buffer, address, length);
+  }
+
   /** Returns a view of `length` 32-bit integers at `address`, valid until the next allocation. */
   i32(address: Address, length: number): Int32Array {
     return new Int32Array(this.memory.buffer, address, length);
