@@ -7,6 +7,10 @@ import { suite } from "../harness.ts";
 
 const test = suite("dropout");
 
+test("a small example, written out: at p = ½, the kept elements double and the others become 0", () => {
+  step(() => assert.equal([...dropout(tensor([1, 2, 3, 4, 5, 6]), 0.5, 1).toArray()], [0, 4, 6, 8, 0, 12]));
+});
+
 /** Returns the mask: 1 where element i of n is kept, else 0. */
 function mask(n: number, p: number, key: number): Uint8Array {
   return step(() => Uint8Array.from(dropout(stepTensor([n]).fill(1), p, key).toArray(), (y) => (y === 0 ? 0 : 1)));

@@ -9,6 +9,17 @@ import { suite } from "../harness.ts";
 
 const test = suite("elementwise ops");
 
+test("a small example, written out", () => {
+  step(() => {
+    const [x, y] = [tensor([-1, 0, 1, 2]), tensor([10, 20, 30, 40])];
+    assert.equal([...add(x, y).toArray()], [9, 20, 31, 42]);
+    assert.equal([...subtract(y, x).toArray()], [11, 20, 29, 38]);
+    assert.equal([...scale(x, 3).toArray()], [-3, 0, 3, 6]);
+    assert.equal([...relu(x).toArray()], [0, 0, 1, 2]);
+    assert.equal([...repeat(tensor([1, 2]), [3]).toArray()], [1, 2, 1, 2, 1, 2]);
+  });
+});
+
 function geluOracle(x: Float64Array): Float64Array {
   return x.map((v) => 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))));
 }
@@ -53,10 +64,6 @@ for (const [width, outer] of repeats) {
     });
   });
 }
-
-test("repeat, written out: [1, 2] three times", () => {
-  step(() => assert.equal([...repeat(tensor([1, 2]), [3]).toArray()], [1, 2, 1, 2, 1, 2]));
-});
 
 test("gelu of more elements than one block matches its definition and gradient", () => {
   checkOp({ shapes: [[1030]], op: gelu, oracle: geluOracle });

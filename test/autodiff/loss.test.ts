@@ -1,6 +1,6 @@
 /** Cross entropy against its definition, with masked targets. */
 import * as assert from "uvu/assert";
-import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
+import { crossEntropy, MASKED } from "../../src/autodiff/ops/loss.ts";
 import { backward, step } from "../../src/autodiff/tape.ts";
 import { parameter, tensor } from "../../src/autodiff/tensor.ts";
 import { InputError } from "../../src/base/errors.ts";
@@ -9,6 +9,16 @@ import { assertClose, checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("cross entropy");
+
+test("a small example, written out: probabilities of ½ and ¾ cost ln 2 and ln 4/3; a masked token costs nothing", () => {
+  step(() => {
+    const logits = tensor([0, 0, 0, Math.log(3), 5, 7], [3, 2]);
+    const { loss, nats, count } = crossEntropy(logits, Int32Array.of(0, 1, MASKED));
+    assertClose(nats.toArray(), [Math.log(2), Math.log(4 / 3), 0], 1e-6, "nats");
+    assert.is(count, 2);
+    assertClose(loss.toArray(), [Math.log(8 / 3) / 2], 1e-6, "loss");
+  });
+});
 
 /** ln Σ e^logits − logits[target] of each row; 0 where masked. */
 function natsOracle(logits: Float64Array, targets: Int32Array): number[] {

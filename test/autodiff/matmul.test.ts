@@ -12,6 +12,15 @@ import { suite } from "../harness.ts";
 
 const test = suite("matmul ops");
 
+test("a small example, written out", () => {
+  step(() => {
+    const product = matmul(tensor([1, 2, 3, 4], [2, 2]), tensor([5, 6, 7, 8], [2, 2]));
+    assert.equal([...product.toArray()], [19, 22, 43, 50]);
+    const weight = tensor([1, 0, 0, 1, 1, 1], [3, 2]); // its rows pick x₀, x₁ and x₀ + x₁
+    assert.equal([...linear(tensor([1, 2], [1, 2]), weight).toArray()], [1, 2, 3]);
+  });
+});
+
 /** c[i, j] = Σ_p a[i, p] b[p, j] for each of `batches` pairs. */
 function matmulOracle(batches: number, m: number, k: number, n: number) {
   return (a: Float64Array, b: Float64Array): Float64Array =>

@@ -2,11 +2,18 @@
 import * as assert from "uvu/assert";
 import { l2Normalize, rmsNorm } from "../../src/autodiff/ops/norm.ts";
 import { backward, step } from "../../src/autodiff/tape.ts";
-import { parameter } from "../../src/autodiff/tensor.ts";
-import { checkOp } from "../gradcheck.ts";
+import { parameter, tensor } from "../../src/autodiff/tensor.ts";
+import { assertClose, checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("norm ops");
+
+test("a small example, written out: a root mean square of 2 and a length of 5 become 1", () => {
+  step(() => {
+    assertClose(rmsNorm(tensor([2, -2]), tensor([1, 10])).toArray(), [1, -10], 1e-6, "rmsNorm");
+    assertClose(l2Normalize(tensor([3, 4]), 2).toArray(), [0.6, 0.8], 1e-6, "l2Normalize");
+  });
+});
 
 /** Computes x · rsqrt(mean(x²) + eps) · scale. */
 function rmsNormOracle(x: Float64Array, scale: Float64Array): Float64Array {

@@ -5,10 +5,19 @@ import { step } from "../../src/autodiff/tape.ts";
 import { parameter, persistentTensor, type Tensor, tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
 import { heap, kernels } from "../../src/wasm/runtime.ts";
-import { checkOp } from "../gradcheck.ts";
+import { assertClose, checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("smeared keys");
+
+test("a small example, written out: with a = ½, a key becomes the direction half way to the key before", () => {
+  const preceding = { keys: persistentTensor([1, 2]), latest: persistentTensor([1, 2]), known: Int32Array.of(0) };
+  step(() => {
+    const smeared = smearKeys(tensor([1, 0, 0, 1], [1, 2, 2]), tensor([0]), preceding);
+    assertClose(smeared.toArray(), [1, 0, Math.SQRT1_2, Math.SQRT1_2], 1e-6, "the first key stays");
+  });
+  assert.equal([...preceding.latest.toArray()], [0, 1]);
+});
 
 interface Shape {
   readonly rows: number;

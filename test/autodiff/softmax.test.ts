@@ -5,10 +5,17 @@ import { step } from "../../src/autodiff/tape.ts";
 import { tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
 import { kernels } from "../../src/wasm/runtime.ts";
-import { checkOp } from "../gradcheck.ts";
+import { assertClose, checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("softmax op");
+
+test("a small example, written out: ln 3 weighs three times as much as 0, and −∞ nothing", () => {
+  step(() => {
+    const y = softmax(tensor([0, Math.log(3), -Infinity, 0], [2, 2]));
+    assertClose(y.toArray(), [0.25, 0.75, 0, 1], 1e-6, "softmax");
+  });
+});
 
 /** Computes e^(x − max) / Σ e^(x − max) for rows of `width`. */
 function softmaxOracle(width: number): (x: Float64Array) => Float64Array {

@@ -28,6 +28,20 @@ import { suite } from "../harness.ts";
 
 const test = suite("tape");
 
+test("a small example, written out: y = 3 (x + x) is 12 at x = 2, and its slope is 6", () => {
+  const x = parameter([1], [2]);
+  step(() => {
+    const y = scale(add(x, x), 3);
+    assert.is(y.item(), 12);
+    assert.equal(
+      tape().map(({ op }) => op),
+      ["add", "scale"],
+    );
+    backward(y);
+  });
+  assert.is(x.grad!.item(), 6);
+});
+
 test("a step tensor throws once its step has ended; a persistent one does not", () => {
   const kept = persistentTensor([2]).set([1, 2]);
   const made = step(() => add(kept, kept));

@@ -95,7 +95,7 @@ function localContext() {
 
 const context = localContext();
 
-/** Returns a memory of one row with 300 pairs of two heads of width 32. */
+/** The pairs of a memory of one row: 300 of two heads of width 32. */
 const stored = { keys: normals(300 * 64, 3, 0.2), values: normals(300 * 64, 4), length: 300 };
 const memoryShape = { rows: 1, heads: 2, width: 32, segment: 9, topk: 16 };
 const memory = filledMemory();

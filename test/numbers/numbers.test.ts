@@ -21,6 +21,10 @@ import { errors, measure } from "./measure.ts";
 
 const test = suite("numbers");
 
+test("a small example, written out: 4 and the next float are one unit in the last place apart", () => {
+  assert.equal(errors([4 + 2 ** -21, 1], Float64Array.of(4, 1)), { relative: 2 ** -23, ulps: 1 });
+});
+
 for (const given of cases) {
   test(`the float32 of ${given.op} is within its bounds of double precision`, () => {
     for (const { of, ulps, bound } of measure(given)) {

@@ -7,6 +7,12 @@ import { suite } from "../harness.ts";
 
 const test = suite("half floats");
 
+test("a small example, written out: 1, −2, the largest half, and what is beyond it", () => {
+  const halves = asHalves(Float32Array.of(1, -2, 65_504, 1e9));
+  assert.equal([...halves], [0x3c00, 0xc000, 0x7bff, 0x7bff]);
+  assert.equal([...asFloats(halves)], [1, -2, 65_504, 65_504]);
+});
+
 const SIGN = 0x8000;
 const INFINITY = 0x7c00;
 const all = Uint16Array.from({ length: 65_536 }, (_, bits) => bits);

@@ -15,6 +15,14 @@ function freshHeap(pages = 16): Heap {
   return new Heap(new WebAssembly.Memory({ initial: 1, maximum: pages }), BASE);
 }
 
+test("a small example, written out: blocks of 64 bytes from 1024 up, and a hole that is filled again", () => {
+  const heap = freshHeap();
+  assert.equal([heap.allocate(1), heap.allocate(65), heap.allocate(64)], [1024, 1088, 1216]);
+  heap.release(1088);
+  assert.is(heap.allocate(128), 1088);
+  assert.is(heap.bytesInUse, 64 + 128 + 64);
+});
+
 test("blocks are aligned, above the base, and do not overlap", () => {
   const heap = freshHeap();
   const sizes = [1, 64, 65, 0, 127];

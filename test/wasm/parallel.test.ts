@@ -11,10 +11,21 @@ import { parallelElements, ThreadDeathError, threadCount, useThreads } from "../
 import { processors } from "../../src/wasm/processors.ts";
 import { heap } from "../../src/wasm/runtime.ts";
 import { newThread, type Thread } from "../../src/wasm/spawn.ts";
-import { CONTROL, type ThreadStart } from "../../src/wasm/thread.ts";
+import { CONTROL, shareOf, type ThreadStart } from "../../src/wasm/thread.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("threads");
+
+test("a small example, written out: three shares of ten units", () => {
+  assert.equal(
+    [0, 1, 2].map((index) => shareOf(10, index, 3)),
+    [
+      [0, 3],
+      [3, 6],
+      [6, 10],
+    ],
+  );
+});
 
 /** Returns the logits of three segments, and every parameter's gradient after the last, on `threads` threads. */
 async function run(config: ModelConfig, rows: number, threads: number): Promise<Float32Array[]> {

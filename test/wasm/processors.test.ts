@@ -6,6 +6,14 @@ import { suite } from "../harness.ts";
 
 const test = suite("processors");
 
+test("a small example, written out: 150 ms in each 100 ms are one and a half processors", () => {
+  const files: Record<string, string> = { "/proc/self/cgroup": "0::/", "/sys/fs/cgroup/cpu.max": "150000 100000" };
+  assert.is(
+    processorQuota((path) => files[path]),
+    1.5,
+  );
+});
+
 const cases: [string, number, Record<string, string>][] = [
   ["no control groups", Infinity, {}],
   ["version 2, no limit", Infinity, { "/proc/self/cgroup": "0::/\n", "/sys/fs/cgroup/cpu.max": "max 100000\n" }],

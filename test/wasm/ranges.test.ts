@@ -7,6 +7,21 @@ import { suite } from "../harness.ts";
 
 const test = suite("ranges");
 
+test("a small example, written out: elements [1, 3) of a sum", () => {
+  const [z, x, y] = [
+    [0, 0, 0, 0],
+    [1, 2, 3, 4],
+    [10, 20, 30, 40],
+  ].map((numbers) => {
+    const address = heap.allocate(16);
+    heap.f32(address, 4).set(numbers);
+    return address;
+  });
+  kernels.add(z, x, y, 1, 3);
+  assert.equal([...heap.f32(z, 4)], [0, 22, 33, 0]);
+  for (const address of [z, x, y]) heap.release(address);
+});
+
 /** Elements, or rows of a norm. */
 const UNITS = 37;
 const WIDTH = 7;
