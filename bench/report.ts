@@ -37,8 +37,8 @@ function shareOfPeak({ unit, rate, amount, threads }: Row, { gflops, copies }: P
   if (unit === "GFLOP/s") return rate / (gflops * threads);
   if (unit !== "GB/s") return undefined;
   const distance = ({ footprint }: { footprint: number }) => Math.abs(Math.log(footprint / amount));
-  const nearest = copies.reduce((best, copy) => (distance(copy) < distance(best) ? copy : best));
-  return rate / (nearest.gbps * threads);
+  const closest = copies.reduce((best, copy) => (distance(copy) < distance(best) ? copy : best));
+  return rate / (closest.gbps * threads);
 }
 
 /** Formats the command, the date, the machine, and the peak that the shares refer to. */

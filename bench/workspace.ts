@@ -4,7 +4,7 @@
 import { noGrad, step } from "../src/autodiff/tape.ts";
 import { type PersistentTensor, persistentTensor, type Tensor } from "../src/autodiff/tensor.ts";
 import type { Releasable } from "../src/base/lifetime.ts";
-import { heap, memory } from "../src/wasm/runtime.ts";
+import { heap } from "../src/wasm/runtime.ts";
 import type { Task } from "./family.ts";
 
 /** The buffers of one task, freed together. */
@@ -14,7 +14,7 @@ export class Buffers {
   /** Returns the address of a new block that holds `values`. */
   copyOf(values: Float32Array): number {
     const address = this.zeros(values.length);
-    new Float32Array(memory.buffer, address, values.length).set(values);
+    heap.f32(address, values.length).set(values);
     return address;
   }
 

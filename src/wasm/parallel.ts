@@ -12,7 +12,7 @@ import type { Address } from "./heap.ts";
 import type { Kernels } from "./kernels.generated.ts";
 import { canShare } from "./load.ts";
 import { processors } from "./processors.ts";
-import { kernels, memory, module, ready } from "./runtime.ts";
+import { kernels, module, ready, wasmMemory } from "./runtime.ts";
 import { scratch } from "./scratch.ts";
 import { defaultThreads, newThread, type Thread } from "./spawn.ts";
 import { CONTROL, finish, MOST_ARGUMENTS, SPINS, shareOf, type ThreadStart, take } from "./thread.ts";
@@ -119,7 +119,7 @@ function spawnOrRefuse(spawn: () => Thread): Thread {
 async function startOne(thread: Thread, index: number, count: number): Promise<void> {
   const message: ThreadStart = {
     module: module as WebAssembly.Module,
-    memory,
+    memory: wasmMemory,
     control,
     argumentsBlock,
     kernelNames,
@@ -229,7 +229,7 @@ function announce(kernel: number, args: readonly Argument[], units: number, room
 }
 
 /** A share never takes this long: a thread that is silent for this time has died. */
-const SILENCE_MS = 60_000;
+const STALL_TIMEOUT_MS = 60_000;
 const NAP_MS = 1000;
 
 /**
@@ -243,7 +243,7 @@ function waitForAll(): void {
     const pending = Atomics.load(control, CONTROL.pending);
     if (canSleep && pending > 0) Atomics.wait(control, CONTROL.pending, pending, NAP_MS);
     silent += Math.min(performance.now() - before, NAP_MS);
-    if (silent > SILENCE_MS)
+    if (silent > STALL_TIMEOUT_MS)
       throw new ThreadDeathError("a worker thread has died: it did not end its part of a kernel");
   }
   const failed = Atomics.exchange(control, CONTROL.failed, 0);

@@ -13,12 +13,12 @@ import { canShare, instantiateKernels, kernelBytes, newMemory } from "./load.ts"
 export let module: WebAssembly.Module | undefined;
 
 /** WebAssembly's memory, in which all tensors live. */
-export let memory: WebAssembly.Memory = untilLoaded(() => memory);
+export let wasmMemory: WebAssembly.Memory = untilLoaded(() => wasmMemory);
 
 /** All kernels, of the build that runs. */
 export let kernels: Kernels = untilLoaded(() => kernels);
 
-/** The allocator of `memory`. */
+/** The allocator of blocks in `wasmMemory`. */
 export let heap: Heap = untilLoaded(() => heap);
 
 /**
@@ -37,7 +37,7 @@ function link(compiled: WebAssembly.Module): void {
   const room = newMemory(canShare());
   const table = instantiateKernels(compiled, room);
   module = compiled;
-  memory = room;
+  wasmMemory = room;
   kernels = table;
   heap = new Heap(room, table.heap_base());
 }
