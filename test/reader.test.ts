@@ -148,6 +148,6 @@ test("what another model remembers is refused, naming both fingerprints", async 
   const forgetful = new Reader(model, tokenizer, { memorySize: 0 });
   assert.match(
     refusal(() => forgetful.restore(snapshot)),
-    /^there is no memory/,
+    /^this model has no memory/,
   );
 });

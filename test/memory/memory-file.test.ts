@@ -104,7 +104,7 @@ test("altered numbers are refused because of the checksum, and the sentence says
   altered[bytes.length - 5] ^= 1;
   assert.is(
     refusal(() => decodeMemory(altered, "notes")),
-    "notes was altered after it had been written: its checksum does not fit; make it anew",
+    "notes was altered after it had been written: its checksum does not fit; rebuild it",
   );
 });
 
@@ -136,7 +136,7 @@ test("a forged file whose parts contradict each other is refused, too", () => {
   assert.match(reshaped({ appended: -1 }), /^f: appended must be a whole number from 0/);
   assert.is(reshaped({ appended: 2 }), "f holds 3 pairs, but only 2 were remembered");
   assert.match(refused({ shape: "{" }), /^f: its metadata are not as "memorizing read" writes them/);
-  assert.is(refused({ model: "x\n" }), 'f: "x\\n" is no fingerprint of a model');
+  assert.is(refused({ model: "x\n" }), 'f: "x\\n" is not the fingerprint of a model');
   assert.is(refused({ documents: "[1]" }), "f: documents in its metadata must be a list of names");
   assert.match(refused({ documents: '["a"]' }), /^f: tensor "sources.document" holds [123], which is not from 0 to 0$/);
   const negative: Forgery = (numbersOf) => numbersOf("sources.begin").fill(-7);

@@ -156,6 +156,6 @@ test("what does not fit is refused by name, with what would fit", () => {
   );
   assert.is(
     refusal(() => takeSnapshot({ memories: new Map(), sources: [] }, 0)),
-    "there is no memory: its size is 0, or the model has no memory layers",
+    "this model has no memory: its memory_size is 0, or it has no memory layers",
   );
 });

@@ -139,15 +139,15 @@ test("what does not fit is refused", () => {
   const [whole, odd] = [new Float32Array(6), new Float32Array(7)];
   assert.is(
     refusal(() => store.append(odd, odd)),
-    "7 numbers are no whole keys of 2 heads of width 3",
+    "7 numbers do not make whole keys: each has 2 heads × 3 = 6 numbers",
   );
   assert.is(
     refusal(() => store.append(whole, new Float32Array(12))),
-    "keys of 6 numbers need values of as many, not of 12",
+    "6 numbers of keys need 6 numbers of values; got 12",
   );
   assert.is(
     refusal(() => store.lookup(odd, 1)),
-    "7 numbers are no whole queries of 2 heads of width 3",
+    "7 numbers do not make whole queries: each has 2 heads × 3 = 6 numbers",
   );
   assert.is(
     refusal(() => new VectorStore({ width: 3, size: 0 })),
