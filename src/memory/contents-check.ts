@@ -20,10 +20,13 @@ export function requireContents(contents: MemoryContents, heads: number, width: 
     );
   }
   if (values.length !== keys.length) {
-    throw new InputError(`values: got ${values.length} numbers; there must be ${keys.length}, one for each number of keys`);
+    throw new InputError(
+      `values: got ${values.length} numbers; there must be ${keys.length}, one for each number of keys`,
+    );
   }
   for (const [name, numbers] of Object.entries({ keys, values })) {
     const place = firstNotFinite(numbers);
-    if (place >= 0) throw new InputError(`${name}: number ${place} is not finite; a memory's file can hold only finite numbers`);
+    if (place >= 0)
+      throw new InputError(`${name}: number ${place} is not finite; a memory's file can hold only finite numbers`);
   }
 }

@@ -123,7 +123,9 @@ export class VectorStore {
     const [someKeys, someValues] = [floatsOf("keys", keys), floatsOf("values", values)];
     const count = this.countOf(someKeys, "keys");
     if (values.length !== keys.length) {
-      throw new InputError(`${keys.length} numbers of keys need ${keys.length} numbers of values; got ${values.length}`);
+      throw new InputError(
+        `${keys.length} numbers of keys need ${keys.length} numbers of values; got ${values.length}`,
+      );
     }
     requireComponents("keys", someKeys);
     const { memory } = this;

@@ -1,8 +1,8 @@
 /**
- * The parameters of a model: names, shapes, first values, and one flat block of memory a group.
+ * The parameters of a model: names, shapes, first values, and one flat block of the heap for each group.
  *
- * Names follow Hugging Face's. Each group is contiguous, values and gradients alike, so that an optimizer step, clipping
- * or zeroing is one kernel call a group. What the parameters are used for is in transformer.ts.
+ * Names follow Hugging Face's. Values and gradients of a group are contiguous, so that an optimizer step, clipping or zeroing
+ * is one kernel call for each group. transformer.ts uses the parameters.
  */
 import { type PersistentTensor, persistentTensor, Tensor } from "../autodiff/tensor.ts";
 import { InputError } from "../base/errors.ts";
@@ -15,8 +15,8 @@ import { kernels } from "../wasm/runtime.ts";
 import { type ModelConfig, smearsKeys } from "./config.ts";
 
 /**
- * The embedding; the other matrices; norm scales; and what steers attention: scales, position biases, gates, smears. Only
- * matrices decay, and a trainer may give embedding and attention learning rates of their own.
+ * The groups: the embedding; the other matrices; norm scales; and the attention group of scales, position biases, gates and
+ * smears. Only matrices decay. A trainer may give embedding and attention their own learning rates.
  */
 export type ParameterGroup = "embedding" | "matrices" | "norms" | "attention";
 
@@ -25,13 +25,13 @@ export const parameterGroups: readonly ParameterGroup[] = ["embedding", "matrice
 
 /** All parameters of one group, as one vector. */
 export interface ParameterBlock {
-  /** Which group it is. */
+  /** The group. */
   readonly group: ParameterGroup;
-  /** [size] each. */
+  /** Values, [size]. */
   readonly values: Tensor;
   /** Gradients, [size]. */
   readonly gradients: Tensor;
-  /** Floats in it, those between two parameters included. */
+  /** Floats in it, including the padding between parameters. */
   readonly size: number;
 }
 
@@ -42,7 +42,7 @@ interface Declaration {
   readonly initial: (random: Random) => number;
 }
 
-/** Parameters start on a cache line; the floats between two of them stay zero. */
+/** Parameters start on a cache line; the padding between them stays zero. */
 const ALIGNED_FLOATS = 16;
 
 function floatsOf(shape: readonly number[]): number {
@@ -73,7 +73,7 @@ function norm(name: string, width: number): Declaration {
   return { name, shape: [width], group: "norms", initial: constant(1) };
 }
 
-/** Everything of block `layer`, in the order in which it is used. */
+/** Declares the parameters of block `layer`, in the order of their use. */
 function declareLayer(config: ModelConfig, layer: number): Declaration[] {
   const { hidden_size: width, num_attention_heads: heads, head_dim, intermediate_size } = config;
   const prefix = `model.layers.${layer}`;
@@ -101,7 +101,7 @@ function declareLayer(config: ModelConfig, layer: number): Declaration[] {
   return declarations;
 }
 
-/** Every parameter that a model of this configuration has. */
+/** Declares every parameter of a model of this configuration. */
 function declare(config: ModelConfig): Declaration[] {
   const embedding: Declaration = {
     name: "model.embed_tokens.weight",
@@ -113,7 +113,7 @@ function declare(config: ModelConfig): Declaration[] {
   return [embedding, ...layers.flat(), norm("model.norm.weight", config.hidden_size)];
 }
 
-/** Names and shapes of all parameters, without allocating any. */
+/** Returns names and shapes of all parameters, without allocating any. */
 export function parameterShapes(config: ModelConfig): Map<string, readonly number[]> {
   return new Map(declare(config).map(({ name, shape }) => [name, shape]));
 }
@@ -123,7 +123,7 @@ export class Parameters {
   /** The blocks, one for each group. */
   readonly blocks: readonly ParameterBlock[];
   private readonly tensors = new Map<string, Tensor>();
-  /** What the blocks lie in. */
+  /** The storage of the blocks. */
   private readonly memory: PersistentTensor[] = [];
   private readonly life = new Lifetime("this model");
 
@@ -139,7 +139,7 @@ export class Parameters {
     }
   }
 
-  /** Allocates a group, and sets its first values. */
+  /** Allocates a group. */
   private allocate(group: ParameterGroup, declarations: readonly Declaration[], own: Own): ParameterBlock {
     const members = declarations.filter((declaration) => declaration.group === group);
     const size = members.reduce((sum, { shape }) => sum + floatsOf(shape), 0);
@@ -161,7 +161,7 @@ export class Parameters {
     return { group, values: view(atValues, [size]), gradients: view(atGradients, [size]), size };
   }
 
-  /** Names, in no particular order of use. */
+  /** Names, in any order. */
   names(): string[] {
     return [...this.tensors.keys()];
   }
@@ -171,7 +171,7 @@ export class Parameters {
     return this.tensors.has(name);
   }
 
-  /** The parameter called `name`. Throws an InputError when there is none, a ReleasedError when they were given back. */
+  /** The parameter called `name`. Throws an InputError if there is none, a ReleasedError after `release`. */
   get(name: string): Tensor {
     this.life.require();
     const tensor = this.tensors.get(name);
@@ -199,7 +199,7 @@ export class Parameters {
     for (const { gradients, size } of this.blocks) kernels.zero(gradients.ptr, size);
   }
 
-  /** Gives the memory back; the model must not be used afterwards. */
+  /** Frees the storage; the model must not be used afterwards. */
   release(): void {
     this.life.end(() => {
       for (const block of this.memory) block.release();

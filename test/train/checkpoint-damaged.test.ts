@@ -173,7 +173,7 @@ test("files of different checkpoints are refused", () => {
     const record = `${directory}/trainer.json`;
     assert.is(
       refusal(() => loadCheckpoint(directory)),
-      `${mixed} is of step 2 but ${record} of step 3: they are no one checkpoint`,
+      `${mixed} is of step 2 but ${record} of step 3: they belong to different checkpoints`,
     );
   }
   const directory = checkpointDirectory();

@@ -71,7 +71,7 @@ test("predictions that are no numbers are refused by everything that predicts", 
       () => "nothing",
       (error) => error.message,
     );
-    assert.is(message, "the model predicts what is no finite number: its weights are too large, or damaged");
+    assert.is(message, "the model's predictions are not finite numbers: its weights are too large, or damaged");
   }
 });
 
