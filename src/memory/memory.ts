@@ -28,6 +28,18 @@ import type { FallbackCount, KeyIndex } from "./search/key-index.ts";
 import { quantisedIndex } from "./search/quantised.ts";
 
 const aCount = whole(0, 2 ** 31);
+
+/** The check for a number of pairs for each row. */
+function aCountForEach(rows: number): Kind {
+  return {
+    what: `an array of ${rows} numbers, each of them ${aCount.what}`,
+    accepts(value) {
+      const numbers = Array.isArray(value) || value instanceof Int32Array ? value : [];
+      return numbers.length === rows && Array.from(numbers).every(aCount.accepts);
+    },
+  };
+}
+
 const aTopk = whole(1, 2 ** 16);
 
 /** The check for an address of `floats` floats. */
@@ -167,8 +179,8 @@ export class KvMemory {
 
   /**
    * Finds, for every query [B, T, H·D] and head, the `topk` stored keys of the same row and head with the largest inner
-   * products, or all of them where fewer are stored. Among equal scores the older key comes first. Row b looks only at its
-   * reach[b] newest pairs; default: all. Valid until the step ends.
+   * products, or all of them where fewer are stored. Among equal scores the older key comes first, except in
+   * bucketed search. Row b looks only at its reach[b] newest pairs; default: all. Valid until the step ends.
    */
   lookup(queries: Tensor, topk: number, reach?: ArrayLike<number>): Neighbours {
     return this.search(this.index, queries, topk, reach);
@@ -184,6 +196,7 @@ export class KvMemory {
     const { rows, heads, width, capacity, half, keys, values } = this.ring;
     requireTensors({ queries });
     check("topk", topk, aTopk);
+    if (reach !== undefined) check("reach", reach, aCountForEach(rows));
     const [batch, segment] = queries.shape;
     if (queries.shape.length !== 3 || batch !== rows || queries.shape[2] !== heads * width) {
       throw new InputError(`queries: got the shape [${queries.shape}]; it must be [${rows}, T, ${heads * width}]`);

@@ -153,6 +153,7 @@ export function parseConfig(json: unknown, source: string): ModelConfig {
 /** Returns `config` with some keys replaced. Overrides are `key=value`, lists `memory_layers=2,5`. Checks like parseConfig. */
 export function applyOverrides(config: ModelConfig, overrides: readonly string[], source = "--set"): ModelConfig {
   check("overrides", overrides, listOf(aText));
+  check("source", source, aText);
   return parseConfig({ ...config, ...parseOverrides(configFields, overrides, source) }, source);
 }
 

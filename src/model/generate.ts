@@ -1,5 +1,5 @@
 /**
- * Generation (algorithm.md, section 3, a token at a time): a model reads documents into its memory and then writes. The text
+ * Generation (ALGORITHM.md, section 3, a token at a time): a model reads documents into its memory and then writes. The text
  * that it writes also enters the memory. sampling.ts draws the tokens.
  */
 import { noGrad, step } from "../autodiff/tape.ts";

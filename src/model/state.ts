@@ -38,6 +38,7 @@ const shapeKeys = [
   "segment_length",
   "xl_cache_length",
   "memory_layers",
+  "smear_keys",
 ] as const satisfies (keyof ModelConfig)[];
 
 /** The size of a state. */

@@ -1,5 +1,5 @@
 /**
- * The model: embedding, blocks, final norm, tied logits; algorithm.md section 2, the paper's section 3.
+ * The model: embedding, blocks, final norm, tied logits; ALGORITHM.md section 2, the paper's section 3.
  *
  * A forward pass reads the next tokens of each row with a ModelState, which then contains them. Training, evaluation and
  * generation differ only in their states and in their use of the logits.
