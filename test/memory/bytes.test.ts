@@ -7,7 +7,7 @@ import { refusal } from "../refusal.ts";
 
 const test = suite("bytes of memories");
 
-test("a small example, written out: 2 pairs of 3 floats take 48 bytes, and half as many as halves", () => {
+test("a small example, written out: 2 pairs of 3 floats take 48 bytes, and 24 as halves", () => {
   const shape = { rows: 1, heads: 1, width: 3, size: 2, segment: 0 };
   assert.is(memoryBytes(shape), 48); // keys and values, 2 · 2 · 3 · 4
   assert.is(memoryBytes(shape, { dtype: "float16" }), 24);
