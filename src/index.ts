@@ -104,4 +104,4 @@ export type { AdafactorParameter, AdamBlock, AdamOptions } from "./train/optimiz
 export type { LayerRecall } from "./train/recall.ts";
 export type { TrainerRecord } from "./train/trainer-record.ts";
 export type { StoredNumbers } from "./wasm/half.ts";
-export type { Heap } from "./wasm/heap.ts";
+export type { Address, Heap } from "./wasm/heap.ts";

@@ -1,12 +1,13 @@
 /** Fills memories in tests. */
 import type { Random } from "../src/base/random.ts";
+import type { Address } from "../src/wasm/heap.ts";
 import { heap } from "../src/wasm/runtime.ts";
 
 /** A KvMemory, or the ring of one. */
 interface Memory {
   readonly heads: number;
   readonly width: number;
-  append(row: number, keys: number, values: number, count: number): void;
+  append(row: number, keys: Address, values: Address, count: number): void;
 }
 
 /** Appends pairs, keys and values [count, H, D] each, to one row of `memory`. Default: the values are the keys. */
@@ -42,7 +43,7 @@ export function normals(count: number, random: Random): Float32Array {
   return Float32Array.from({ length: count }, () => random.normal());
 }
 
-function addressOf(numbers: ArrayLike<number>): number {
+function addressOf(numbers: ArrayLike<number>): Address {
   const address = heap.allocate(Math.max(4, numbers.length * 4));
   heap.f32(address, numbers.length).set(numbers);
   return address;

@@ -10,6 +10,7 @@ import { requireTensors, stepIntegers, stepZeros, type Tensor } from "../autodif
 import { check, type Kind, whole, withDefaults } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { allOrNothing, Lifetime } from "../base/lifetime.ts";
+import type { Address } from "../wasm/heap.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
 import { requireRoom } from "./bytes.ts";
 import { requireContents } from "./contents-check.ts";
@@ -168,7 +169,7 @@ export class KvMemory {
    * Remembers `count` pairs of one row. Keys and values are [count, H, D] floats, oldest first.
    * @throws InputError if a number is not finite, because a file could not keep it; then nothing is remembered
    */
-  append(row: number, keys: number, values: number, count: number): void {
+  append(row: number, keys: Address, values: Address, count: number): void {
     this.requireRow(row);
     check("count", count, aCount);
     this.requireFinite("keys", keys, count);
@@ -247,7 +248,7 @@ export class KvMemory {
    * Refuses numbers that a file could not hold.
    * @throws InputError if `address` is not the address of finite [count, H, D] floats
    */
-  private requireFinite(name: string, address: number, count: number): void {
+  private requireFinite(name: string, address: Address, count: number): void {
     const floats = count * this.heads * this.width;
     check(name, address, addressOf(floats));
     if (kernels.all_finite(address, floats)) return;

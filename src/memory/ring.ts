@@ -6,7 +6,7 @@
  * floats or as half floats (`half`), and readers must distinguish the two. This file stores and forgets; it does not search.
  */
 import { asFloats, asHalves, type StoredNumbers } from "../wasm/half.ts";
-import { ALIGNMENT } from "../wasm/heap.ts";
+import { type Address, ALIGNMENT } from "../wasm/heap.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
 import type { MemoryDtype, MemoryShape } from "./options.ts";
 
@@ -43,9 +43,10 @@ export class Ring {
   readonly half: boolean;
   /** Bytes of all keys and values. */
   readonly bytes: number;
-  /** Addresses of [B, H, capacity, D]. */
-  readonly keys: number;
-  readonly values: number;
+  /** Keys, [B, H, capacity, D]. */
+  readonly keys: Address;
+  /** Values, [B, H, capacity, D]. */
+  readonly values: Address;
   /** Pairs ever appended to each row since its reset; pair n is in slot n mod capacity. */
   private readonly written: Float64Array;
   /** Number of the first pair that each row still knew then: 0, or more if the row was restored with fewer pairs. */
@@ -86,7 +87,7 @@ export class Ring {
   }
 
   /** Appends keys and values, [count, H, D] floats each. If they do not all fit, only the last ones stay. */
-  append(row: number, keys: number, values: number, count: number): void {
+  append(row: number, keys: Address, values: Address, count: number): void {
     const pairBytes = this.heads * this.width * 4;
     const skipped = Math.max(0, count - this.capacity);
     const kept = count - skipped;
@@ -117,7 +118,7 @@ export class Ring {
   }
 
   /** A copy of the visible pairs of `keys` or `values`, [H, length, D], oldest first, as they are stored. */
-  copyOut(row: number, from: number): StoredNumbers {
+  copyOut(row: number, from: Address): StoredNumbers {
     const numbers = this.heads * this.length(row) * this.width;
     const copy = this.half ? new Uint16Array(numbers) : new Float32Array(numbers);
     let at = 0;
@@ -147,7 +148,7 @@ export class Ring {
   }
 
   /** Views of the visible slots of `keys` or `values`: each head's older and newer run. Valid until the next allocation. */
-  private runs(row: number, of: number): [older: StoredNumbers, newer: StoredNumbers][] {
+  private runs(row: number, of: Address): [older: StoredNumbers, newer: StoredNumbers][] {
     const { begin, older, newer } = this.span(row);
     return Array.from({ length: this.heads }, (_, head) => [
       this.slots(of, row, head, begin, older),
@@ -156,7 +157,7 @@ export class Ring {
   }
 
   /** A view of `count` slots starting at `begin`, [count, D]. Valid until the next allocation. */
-  private slots(of: number, row: number, head: number, begin: number, count: number): StoredNumbers {
+  private slots(of: Address, row: number, head: number, begin: number, count: number): StoredNumbers {
     const first = ((row * this.heads + head) * this.capacity + begin) * this.width;
     const numbers = count * this.width;
     return this.half ? heap.u16(of + first * 2, numbers) : heap.f32(of + first * 4, numbers);

@@ -11,6 +11,7 @@ import { Random } from "../base/random.ts";
 import { show } from "../base/show.ts";
 import { gateParameters } from "../nn/gate.ts";
 import { POSITION_BUCKETS } from "../nn/positions.ts";
+import type { Address } from "../wasm/heap.ts";
 import { parallelElements } from "../wasm/parallel.ts";
 import { type ModelConfig, smearsKeys } from "./config.ts";
 
@@ -149,7 +150,7 @@ export class Parameters {
         this.memory.push(block);
         return block.ptr;
       });
-    const view = (address: number, shape: readonly number[]) => new Tensor(address, shape, this.life);
+    const view = (address: Address, shape: readonly number[]) => new Tensor(address, shape, this.life);
     let offset = 0;
     for (const { name, shape } of members) {
       const tensor = view(atValues + offset * 4, shape);

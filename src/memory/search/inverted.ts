@@ -6,6 +6,7 @@
  * and on how many were ever appended (renewals.ts). So a restored memory finds bit-identical neighbours.
  */
 import { InputError } from "../../base/errors.ts";
+import type { Address } from "../../wasm/heap.ts";
 import { parallelWithScratch, threadCount } from "../../wasm/parallel.ts";
 import { heap, kernels } from "../../wasm/runtime.ts";
 import type { MemoryShape } from "../options.ts";
@@ -49,8 +50,8 @@ class InvertedIndex implements KeyIndex {
   private readonly ring: Ring;
   private readonly layout: HeadLayout;
   private readonly probes: number;
-  /** Address of the heads' blocks, [B, H]. */
-  private readonly blocks: number;
+  /** The heads' blocks, [B, H]. */
+  private readonly blocks: Address;
   private readonly rows: readonly RowLists[];
 
   constructor(ring: Ring, lists: number, probes: number) {
@@ -70,7 +71,7 @@ class InvertedIndex implements KeyIndex {
   }
 
   /** Writes the headers of a head's parts. */
-  private layOut(block: number): void {
+  private layOut(block: Address): void {
     const { width, capacity, size } = this.ring;
     const { clusterings, lists } = this.layout;
     kernels.lists_layout(block, width, capacity, size, lists);

@@ -4,14 +4,15 @@
  * exact.ts is the oracle. The others gain speed for less recall, for more bytes or by proven bounds.
  */
 import { stepIntegers, type Tensor } from "../../autodiff/tensor.ts";
+import type { Address } from "../../wasm/heap.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import type { Ring } from "../ring.ts";
 
 /** A complete lookup. */
 export interface SearchJob {
   /** Receive the results: scores (floats) and slots (i32), [B, T, H, K] each. */
-  readonly scores: number;
-  readonly slots: number;
+  readonly scores: Address;
+  readonly slots: Address;
   /** q̂, [B, T, H·D]. */
   readonly queries: Tensor;
   readonly topk: number;
@@ -48,7 +49,7 @@ export function scanIndex(search: (job: SearchJob) => void): KeyIndex {
 }
 
 /** Copies the spans of all rows, within `reach`, to the step: i32 [B, 3] of begin, older, newer. */
-export function stepSpans(ring: Ring, reach?: ArrayLike<number>): number {
+export function stepSpans(ring: Ring, reach?: ArrayLike<number>): Address {
   const spans = Array.from({ length: ring.rows }, (_, row) => ring.span(row, reach?.[row]));
   return stepIntegers(spans.flatMap(({ begin, older, newer }) => [begin, older, newer]));
 }

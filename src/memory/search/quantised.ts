@@ -4,6 +4,7 @@
  * bounds. A query that they cannot decide is searched in f32 and counted.
  */
 import { stepIntegers } from "../../autodiff/tensor.ts";
+import type { Address } from "../../wasm/heap.ts";
 import { parallelElements, parallelWithScratch } from "../../wasm/parallel.ts";
 import { heap, kernels } from "../../wasm/runtime.ts";
 import { scratch } from "../../wasm/scratch.ts";
@@ -28,7 +29,7 @@ class QuantisedIndex implements KeyIndex {
   private readonly ring: Ring;
   private readonly exact: KeyIndex;
   /** The rounded keys: [B][H] panels and margins. */
-  private readonly panels: number;
+  private readonly panels: Address;
   /** For each row, the number after its last pair whose key is longer than 1. The bounds fail while that pair is stored. */
   private readonly unboundedEnd: Float64Array;
 

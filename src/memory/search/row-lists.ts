@@ -7,6 +7,7 @@
  * pass over all remembered keys. The share of it that is done grows with the row's way from point to point. At the next point
  * the clusterings swap, and only the lists are rebuilt.
  */
+import type { Address } from "../../wasm/heap.ts";
 import { parallelWithScratch, reserveScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import type { Ring } from "../ring.ts";
@@ -57,7 +58,7 @@ export class RowLists {
   private readonly ring: Ring;
   private readonly row: number;
   /** The blocks of the row's heads. */
-  private readonly blocks: number;
+  private readonly blocks: Address;
   private readonly layout: HeadLayout;
   private readonly renewals: Renewals;
   private readonly listsFor: (keys: number) => number;
@@ -73,7 +74,7 @@ export class RowLists {
   constructor(
     ring: Ring,
     row: number,
-    blocks: number,
+    blocks: Address,
     layout: HeadLayout,
     renewals: Renewals,
     listsFor: (keys: number) => number,
