@@ -194,7 +194,7 @@ export class KvMemory {
 
   /** Looks `queries` up in an index. */
   private search(index: KeyIndex, queries: Tensor, topk: number, reach?: ArrayLike<number>): Neighbours {
-    const { rows, heads, width, capacity, half, keys, values } = this.ring;
+    const { rows, heads, width, capacity, float16: half, keys, values } = this.ring;
     requireTensors({ queries });
     check("topk", topk, aTopk);
     if (reach !== undefined) check("reach", reach, aCountForEach(rows));

@@ -3,7 +3,7 @@
  *
  * A ring has room for one segment more than the M visible pairs. The extra segment takes the pairs that are appended after a
  * lookup, so the backward pass still reads the very pairs that the lookup returned. M can be any size. Numbers are kept as
- * floats or as half floats (`half`), and readers must distinguish the two. This file stores and forgets; it does not search.
+ * floats or as half floats (`float16`), and readers must distinguish the two. This file stores and forgets; it does not search.
  */
 import { asFloats, asHalves, type StoredNumbers } from "../wasm/half.ts";
 import { type Address, ALIGNMENT } from "../wasm/heap.ts";
@@ -40,7 +40,7 @@ export class Ring {
   readonly size: number;
   readonly capacity: number;
   /** Whether keys and values are kept as halves. */
-  readonly half: boolean;
+  readonly float16: boolean;
   /** Bytes of all keys and values. */
   readonly bytes: number;
   /** Keys, [B, H, capacity, D]. */
@@ -59,13 +59,13 @@ export class Ring {
     this.width = width;
     this.size = size;
     this.capacity = capacityOf(shape);
-    this.half = dtype === "float16";
+    this.float16 = dtype === "float16";
     this.bytes = ringBytes(shape, dtype);
     this.written = new Float64Array(rows);
     this.first = new Float64Array(rows);
-    const half = Math.ceil(this.bytes / 2 / ALIGNMENT) * ALIGNMENT;
-    this.keys = heap.allocate(2 * half); // one block for both: the allocation succeeds or fails as a whole
-    this.values = this.keys + half;
+    const keyBytes = Math.ceil(this.bytes / 2 / ALIGNMENT) * ALIGNMENT;
+    this.keys = heap.allocate(2 * keyBytes); // one block for both: the allocation succeeds or fails as a whole
+    this.values = this.keys + keyBytes;
   }
 
   /** Bytes of the keys, or of the values, of one row. */
@@ -93,7 +93,7 @@ export class Ring {
     const kept = count - skipped;
     const slot = (this.written[row] + skipped) % this.capacity;
     const ring = row * this.rowBytes;
-    const shape = [kept, this.heads, this.width, this.capacity, this.half, slot] as const;
+    const shape = [kept, this.heads, this.width, this.capacity, this.float16, slot] as const;
     kernels.ring_append(this.keys + ring, keys + skipped * pairBytes, ...shape);
     kernels.ring_append(this.values + ring, values + skipped * pairBytes, ...shape);
     this.written[row] += count;
@@ -118,11 +118,11 @@ export class Ring {
   }
 
   /** A copy of the visible pairs of `keys` or `values`, [H, length, D], oldest first, as they are stored. */
-  copyOut(row: number, from: Address): StoredNumbers {
+  copyOut(row: number, stored: Address): StoredNumbers {
     const numbers = this.heads * this.length(row) * this.width;
-    const copy = this.half ? new Uint16Array(numbers) : new Float32Array(numbers);
+    const copy = this.float16 ? new Uint16Array(numbers) : new Float32Array(numbers);
     let at = 0;
-    for (const run of this.runs(row, from).flat()) {
+    for (const run of this.runs(row, stored).flat()) {
       copy.set(run, at);
       at += run.length;
     }
@@ -137,9 +137,9 @@ export class Ring {
     const headNumbers = keys.length / this.heads; // n·D
     this.written[row] = written;
     this.first[row] = written - headNumbers / this.width;
-    for (const [to, given] of [[this.keys, keys] as const, [this.values, values] as const]) {
-      const pairs = this.half ? asHalves(given) : asFloats(given);
-      for (const [head, [older, newer]] of this.runs(row, to).entries()) {
+    for (const [target, given] of [[this.keys, keys] as const, [this.values, values] as const]) {
+      const pairs = this.float16 ? asHalves(given) : asFloats(given);
+      for (const [head, [older, newer]] of this.runs(row, target).entries()) {
         const end = (head + 1) * headNumbers;
         older.set(pairs.subarray(end - newer.length - older.length, end - newer.length));
         newer.set(pairs.subarray(end - newer.length, end));
@@ -160,7 +160,7 @@ export class Ring {
   private slots(of: Address, row: number, head: number, begin: number, count: number): StoredNumbers {
     const first = ((row * this.heads + head) * this.capacity + begin) * this.width;
     const numbers = count * this.width;
-    return this.half ? heap.u16(of + first * 2, numbers) : heap.f32(of + first * 4, numbers);
+    return this.float16 ? heap.u16(of + first * 2, numbers) : heap.f32(of + first * 4, numbers);
   }
 
   release(): void {

@@ -117,9 +117,9 @@ export class SourceLog {
   copyOut(count: number): SourceTable {
     check("count", count, whole(0, Math.min(this.capacity, this.written - this.first)));
     const columns = columnsOf(count);
-    const from = this.written - count;
+    const first = this.written - count;
     for (const field of sourceFields) {
-      for (let n = 0; n < count; n++) columns[field][n] = this.columns[field][(from + n) % this.capacity];
+      for (let n = 0; n < count; n++) columns[field][n] = this.columns[field][(first + n) % this.capacity];
     }
     return newestSources({ documents: this.names, columns }, count);
   }

@@ -125,7 +125,7 @@ export class Parameters {
   readonly blocks: readonly ParameterBlock[];
   private readonly tensors = new Map<string, Tensor>();
   /** The storage of the blocks. */
-  private readonly memory: PersistentTensor[] = [];
+  private readonly storage: PersistentTensor[] = [];
   private readonly life = new Lifetime("this model");
 
   /** Allocates the parameters of `config` and fills them from `seed`: ALGORITHM.md, section 2. Without a seed they are 0. */
@@ -147,7 +147,7 @@ export class Parameters {
     const [atValues, atGradients] = [0, 1]
       .map(() => own(persistentTensor([size])))
       .map((block) => {
-        this.memory.push(block);
+        this.storage.push(block);
         return block.ptr;
       });
     const view = (address: Address, shape: readonly number[]) => new Tensor(address, shape, this.life);
@@ -203,7 +203,7 @@ export class Parameters {
   /** Frees the storage; the model must not be used afterwards. */
   release(): void {
     this.life.end(() => {
-      for (const block of this.memory) block.release();
+      for (const block of this.storage) block.release();
     });
   }
 

@@ -237,9 +237,9 @@ export class ModelState {
     for (const { keys, values } of this.layers) {
       for (let row = 0; row < this.rows; row++) {
         const at = row * this.capacity * positionBytes;
-        const from = at + this.config.segment_length * positionBytes;
-        kernels.move(keys.ptr + at, keys.ptr + from, this.cacheLength * positionBytes);
-        kernels.move(values.ptr + at, values.ptr + from, this.cacheLength * positionBytes);
+        const kept = at + this.config.segment_length * positionBytes;
+        kernels.move(keys.ptr + at, keys.ptr + kept, this.cacheLength * positionBytes);
+        kernels.move(values.ptr + at, values.ptr + kept, this.cacheLength * positionBytes);
       }
     }
     for (let row = 0; row < this.rows; row++) {

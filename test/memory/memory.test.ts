@@ -174,20 +174,20 @@ for (const [size, other, appended] of [
 ]) {
   test(`a memory of ${other} takes over the newest of ${appended} pairs from a memory of ${size}, and continues`, () => {
     const [heads, width] = [2, 3];
-    const [from, to] = [size, other].map((size) => new KvMemory({ rows: 2, heads, width, size, segment: 3 }));
-    remember(from, 1, counting(0, appended, heads, width));
-    to.restore(1, from.appended(1), from.contents(1));
+    const [source, target] = [size, other].map((size) => new KvMemory({ rows: 2, heads, width, size, segment: 3 }));
+    remember(source, 1, counting(0, appended, heads, width));
+    target.restore(1, source.appended(1), source.contents(1));
     const numbers = ({ keys }: MemoryContents) => [...keys].filter((_, i) => i % width === 0);
     for (let next = appended; next <= appended + 2 * other; next++) {
       const kept = Math.min(other, Math.min(appended, size) + next - appended);
-      assert.is(to.length(1), kept);
-      assert.is(to.appended(1), next);
+      assert.is(target.length(1), kept);
+      assert.is(target.appended(1), next);
       const expected = [0, 1 / 8].flatMap((head) => Array.from({ length: kept }, (_, i) => next - kept + i + head));
-      assert.equal(numbers(to.contents(1)), expected);
-      remember(to, 1, counting(next, 1, heads, width));
+      assert.equal(numbers(target.contents(1)), expected);
+      remember(target, 1, counting(next, 1, heads, width));
     }
-    from.release();
-    to.release();
+    source.release();
+    target.release();
   });
 }
 

@@ -56,10 +56,10 @@ export function stepSpans(ring: Ring, reach?: ArrayLike<number>): Address {
 
 /** The first arguments of every kernel that scans the ring. */
 export function searchArguments(ring: Ring, { scores, slots, queries, topk, reach }: SearchJob) {
-  const { heads, width, capacity, half, keys } = ring;
+  const { heads, width, capacity, float16, keys } = ring;
   const segment = queries.shape[1];
   const spans = stepSpans(ring, reach);
-  return [scores, slots, queries.ptr, keys, spans, segment, heads, width, capacity, half, topk] as const;
+  return [scores, slots, queries.ptr, keys, spans, segment, heads, width, capacity, float16, topk] as const;
 }
 
 /** The units of work that a search divides among the threads. */

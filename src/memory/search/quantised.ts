@@ -52,7 +52,7 @@ class QuantisedIndex implements KeyIndex {
   }
 
   appended(row: number, count: number): void {
-    const { heads, width, capacity, half, keys } = this.ring;
+    const { heads, width, capacity, float16, keys } = this.ring;
     const kept = Math.min(count, capacity);
     const unbounded = kernels.quantise_keys(
       this.panels + row * this.rowBytes,
@@ -62,7 +62,7 @@ class QuantisedIndex implements KeyIndex {
       heads,
       width,
       capacity,
-      half,
+      float16,
       scratch(this.keyScratchBytes),
     );
     if (unbounded > 0) this.unboundedEnd[row] = this.ring.appended(row) - kept + unbounded;

@@ -169,9 +169,9 @@ export class RowLists {
 
   /** The kernels' arguments for the row's clusterings of one side, and for its keys. */
   private clusterings(side: 0 | 1) {
-    const { half, keys, rowBytes } = this.ring;
+    const { float16, keys, rowBytes } = this.ring;
     const { bytes, clusterings } = this.layout;
-    return [this.blocks + clusterings[side], bytes, keys + this.row * rowBytes, half] as const;
+    return [this.blocks + clusterings[side], bytes, keys + this.row * rowBytes, float16] as const;
   }
 
   /** Starts a clustering around some of the `count` pairs that begin at `first`. */
@@ -216,8 +216,8 @@ export class RowLists {
 
   /** Adds pairs [from, end) to the lists that they are assigned to. */
   private append(from: number, end: number): void {
-    const { heads, half, width, capacity, keys, rowBytes } = this.ring;
-    const target = [this.blocks, this.layout.bytes, keys + this.row * rowBytes, half] as const;
+    const { heads, float16, width, capacity, keys, rowBytes } = this.ring;
+    const target = [this.blocks, this.layout.bytes, keys + this.row * rowBytes, float16] as const;
     parallelWithScratch("lists_append", heads, width * 4, ...target, from % capacity, end - from);
   }
 }
