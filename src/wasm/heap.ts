@@ -14,6 +14,9 @@ const PAGE_BYTES = 65536;
 /** WebAssembly memories end at 4 GiB; the last page is left alone so that an end address still fits 32 bits. */
 export const MOST_BYTES = 65535 * PAGE_BYTES;
 
+/** A place on the heap: bytes from the beginning of WebAssembly's memory. 0 stands for an absent tensor. */
+export type Address = number;
+
 /** Thrown when a block does not fit below the 4 GiB that one WebAssembly memory can have. */
 export class OutOfMemoryError extends Error {
   /** The class of the error, for whoever has only its text. */
