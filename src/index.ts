@@ -6,6 +6,7 @@
 // A model: configure it, build it, let it read and write.
 
 export { InputError } from "./base/errors.ts";
+export { ReleasedError } from "./base/lifetime.ts";
 export { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "./formats/safetensors.ts";
 export { type Inspection, type InspectOptions, inspect } from "./inspect/inspect.ts";
 export { type InspectionSummary, summarize, type TokenGroup } from "./inspect/inspection-summary.ts";
@@ -36,7 +37,7 @@ export type { MemoryContents, MemoryDtype, MemoryOptions, MemoryShape, SearchOpt
 export { type MemorySnapshot, mergeSnapshots } from "./memory/snapshot.ts";
 export type { Source, SourceTable } from "./memory/source-table.ts";
 export { SourceLog } from "./memory/sources.ts";
-export { type Found, VectorStore, type VectorStoreOptions } from "./memory/vector-store.ts";
+export { type Found, VectorStore, type VectorStoreOptions, type Vectors } from "./memory/vector-store.ts";
 
 // Text, tokens, documents as rows of segments.
 
@@ -65,7 +66,7 @@ export { linear, matmul } from "./autodiff/ops/matmul.ts";
 export { l2Normalize, rmsNorm } from "./autodiff/ops/norm.ts";
 export { softmax } from "./autodiff/ops/softmax.ts";
 export { backward, NotFiniteError, noGrad, step, type TapeEntry, tape, tapeTable } from "./autodiff/tape.ts";
-export { parameter, Tensor, tensor } from "./autodiff/tensor.ts";
+export { type PersistentTensor, parameter, type Tensor, tensor } from "./autodiff/tensor.ts";
 
 // The machine: memory, threads, random numbers.
 
@@ -82,7 +83,6 @@ export type { AttentionContext } from "./autodiff/ops/attention.ts";
 export type { CrossEntropy } from "./autodiff/ops/loss.ts";
 export type { Neighbours } from "./autodiff/ops/retrieved.ts";
 export type { PrecedingKeys } from "./autodiff/ops/smear.ts";
-export type { PersistentTensor } from "./autodiff/tensor.ts";
 export type { Field, Range } from "./base/fields.ts";
 export type { Releasable } from "./base/lifetime.ts";
 export type { RandomState } from "./base/random.ts";
@@ -93,7 +93,6 @@ export type { DocumentShare } from "./inspect/inspection-summary.ts";
 export type { MemoryHead } from "./inspect/retrieval-watch.ts";
 export type { FallbackCount } from "./memory/search/key-index.ts";
 export type { TokenBytes } from "./memory/sources.ts";
-export type { Vectors } from "./memory/vector-store.ts";
 export type { ParameterBlock, ParameterGroup, Parameters } from "./model/parameters.ts";
 export type { SamplingOptions } from "./model/sampling.ts";
 export { type GateInputs, type GatePolicy, type Policy, policies } from "./nn/gate.ts";

@@ -28,7 +28,7 @@ def shapes(sizes):
 
 
 def bucket(distance):
-    """T5's bucket of a distance, algorithm.md section 2."""
+    """T5's bucket of a distance, ALGORITHM.md section 2."""
     if distance < 16:
         return distance
     return min(31, 16 + int(math.log(distance / 16) / math.log(128 / 16) * 16))

@@ -4,7 +4,7 @@
  * It never holds a typed array, because growing the memory would silently empty it. A step tensor lives in the arena
  * until its step ends, a persistent one until its owner is released; both throw when used later. No arithmetic here (see ops/).
  */
-import { check, instance, type Kind, listOf, whole } from "../base/check.ts";
+import { check, instance, isArrayOf, type Kind, listOf, whole } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { allOrNothing, Lifetime, type Releasable } from "../base/lifetime.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
@@ -67,10 +67,7 @@ export class Tensor {
 
   /** Overwrites the values. Throws when the lengths differ. */
   set(values: ArrayLike<number>): this {
-    check("values", values, numbers);
-    if (values.length !== this.size) {
-      throw new InputError(`${values.length} values do not fill a tensor of shape [${this.shape}]`);
-    }
+    requireValues(values, this.shape);
     heap.f32(this.ptr, this.size).set(values);
     return this;
   }
@@ -88,7 +85,7 @@ const aNumber: Kind = { what: "a number", accepts: (value) => typeof value === "
 /** Typed arrays of any numbers but bigints, and plain arrays of numbers. NaN and infinities are numbers to an engine. */
 const numbers: Kind = {
   what: "an array of numbers",
-  accepts: (value) => (Array.isArray(value) ? value.every(aNumber.accepts) : isTypedArray(value)),
+  accepts: (value) => isArrayOf(value, aNumber.accepts) || isTypedArray(value),
 };
 
 function isTypedArray(value: unknown): boolean {
@@ -96,6 +93,15 @@ function isTypedArray(value: unknown): boolean {
     ArrayBuffer.isView(value) &&
     !(value instanceof DataView || value instanceof BigInt64Array || value instanceof BigUint64Array)
   );
+}
+
+/** @throws InputError unless these are as many numbers as a tensor of this shape has */
+function requireValues(values: ArrayLike<number>, shape: readonly number[]): void {
+  check("values", values, numbers);
+  check("shape", shape, aShape);
+  if (values.length !== sizeOf(shape)) {
+    throw new InputError(`${values.length} values do not fill a tensor of shape [${shape}]`);
+  }
 }
 
 /** The shape of a tensor. */
@@ -169,8 +175,7 @@ export function parameter(shape: readonly number[], values?: ArrayLike<number>):
 
 /** A step tensor with the given values: constants, masks, test inputs. */
 export function tensor(values: ArrayLike<number>, shape: readonly number[] = [values?.length]): Tensor {
-  check("values", values, numbers);
-  check("shape", shape, aShape);
+  requireValues(values, shape);
   return stepTensor([...shape]).set(values);
 }
 

@@ -44,6 +44,7 @@ export function requireKnownKey(name: string, key: string, known: readonly strin
 
 /** `defaults` with what `given` gives. A key that is undefined counts as left out. */
 export function withDefaults<T extends object>(defaults: T, given: Partial<T>): T {
+  check("options", given, someOptions);
   const present = Object.entries(given).filter(([, value]) => value !== undefined);
   return { ...defaults, ...Object.fromEntries(present) };
 }
@@ -82,8 +83,15 @@ export function either(a: Kind, b: Kind): Kind {
 export function listOf({ what, accepts }: Kind): Kind {
   return {
     what: `an array, each item of it ${what}`,
-    accepts: (value) => Array.isArray(value) && value.every(accepts),
+    accepts: (value) => isArrayOf(value, accepts),
   };
+}
+
+/** Whether it is an array of such items, and without holes, which `every` would pass over. */
+export function isArrayOf(value: unknown, accepts: (item: unknown) => boolean): boolean {
+  if (!Array.isArray(value)) return false;
+  for (let i = 0; i < value.length; i++) if (!accepts(value[i])) return false;
+  return true;
 }
 
 /** An object of a class. */

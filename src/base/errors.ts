@@ -6,6 +6,7 @@
  */
 import { printable } from "./printable.ts";
 
+/** A mistake that a user can make and mend, in one sentence. */
 export class InputError extends Error {
   /** The class of the error, for whoever has only its text. */
   override readonly name: string = "InputError";

@@ -4,7 +4,7 @@
  * Its state is four integers that a checkpoint can keep, so a resumed run draws the same numbers. Dropout has a generator
  * of its own, counter-based, inside the kernels. Not for cryptography.
  */
-import { aSeed, check, type Kind, whole } from "./check.ts";
+import { aSeed, check, isArrayOf, type Kind, whole } from "./check.ts";
 import { cos, log } from "./portable-math.ts";
 
 /** The whole state of a generator, as JSON can keep it. */
@@ -13,7 +13,7 @@ export type RandomState = readonly [number, number, number, number];
 const isWord = whole(0, 2 ** 32 - 1).accepts;
 export const aRandomState: Kind = {
   what: "an array of four whole numbers below 2^32",
-  accepts: (value) => Array.isArray(value) && value.length === 4 && value.every(isWord),
+  accepts: (value) => isArrayOf(value, isWord) && (value as unknown[]).length === 4,
 };
 
 /** Random numbers that are the same on every machine for the same seed. */

@@ -13,7 +13,7 @@ import { UsageError } from "./arguments/usage.ts";
 import { documentsAt, selectionOptions } from "./documents.ts";
 import { loadOption, memoryAt } from "./memories.ts";
 import { defaultMemorySizes } from "./memory-sizes.ts";
-import { setOption } from "./model-config.ts";
+import { MODEL_HELP, setOption } from "./model-config.ts";
 import { lossesFile } from "./outputs/kinds.ts";
 import { forceOption, type Output, Outputs } from "./outputs/outputs.ts";
 import { printJson, printText } from "./printing.ts";
@@ -40,7 +40,7 @@ export const evalCommand = command(
       threads: threadsOption,
       json: flag("prints the result as JSON"),
     },
-    details: () => "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint.",
+    details: () => MODEL_HELP,
   },
   async (
     { data, include, exclude, memory, load, maxTokens, recall, losses, force, set, threads, json },

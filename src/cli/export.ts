@@ -7,7 +7,7 @@ import { loadModel, saveModel } from "../train/checkpoint.ts";
 import { holdsTraining } from "../train/run-directory.ts";
 import { command } from "./arguments/command.ts";
 import { fieldOptions, flag, required, text } from "./arguments/options.ts";
-import { setOption } from "./model-config.ts";
+import { MODEL_HELP, setOption } from "./model-config.ts";
 import { modelOutputs } from "./outputs/directories.ts";
 import { forceOption, Outputs } from "./outputs/outputs.ts";
 import { printJson, printLine } from "./printing.ts";
@@ -33,7 +33,7 @@ export const exportCommand = command(
       set: setOption,
       json: flag("prints the result as JSON"),
     },
-    details: () => "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint.",
+    details: () => MODEL_HELP,
   },
   async ({ out, dtype = "float32", force, set, json }, [directory]) => {
     const outputs = new Outputs({ outputs: modelOutputs(out), models: [directory], force });

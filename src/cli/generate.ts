@@ -9,7 +9,7 @@ import { fieldOptions, givenOf, integer, text, texts, wellFormedText } from "./a
 import { documentsAt, selectionOptions } from "./documents.ts";
 import { INTERRUPTED, interruptible, notSaved } from "./interruption.ts";
 import { loadOption, memoryAt, requireMemory, saveMemory, stateWith } from "./memories.ts";
-import { setOption } from "./model-config.ts";
+import { MODEL_HELP, setOption } from "./model-config.ts";
 import { memoryFile } from "./outputs/kinds.ts";
 import { forceOption, Outputs } from "./outputs/outputs.ts";
 import { printGenerated } from "./printing.ts";
@@ -33,7 +33,7 @@ export const generateCommand = command(
       set: setOption,
       threads: threadsOption,
     },
-    details: () => "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint.",
+    details: () => MODEL_HELP,
   },
   async (values, [directory]) => {
     const { load, read, include, exclude, prompt = "", memory, save, force, set, threads, ...options } = values;

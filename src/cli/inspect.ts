@@ -15,7 +15,7 @@ import { command } from "./arguments/command.ts";
 import { flag, integer, text } from "./arguments/options.ts";
 import { documentAt } from "./documents.ts";
 import { loadOption, memoryAt } from "./memories.ts";
-import { setOption } from "./model-config.ts";
+import { MODEL_HELP, setOption } from "./model-config.ts";
 import { reportPage } from "./outputs/kinds.ts";
 import { forceOption, Outputs } from "./outputs/outputs.ts";
 import { printJsonPieces, printText } from "./printing.ts";
@@ -41,9 +41,7 @@ export const inspectCommand = command(
       threads: threadsOption,
       json: flag("prints everything, token by token, as JSON"),
     },
-    details: () =>
-      "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint.\n" +
-      "FILE is a document, or - for standard input.",
+    details: () => `${MODEL_HELP}\nFILE is a document, or - for standard input.`,
   },
   async ({ memory, load, maxTokens = Infinity, top, html, force, set, threads, json }, [directory, file]) => {
     const page = html === undefined ? [] : [{ option: "--html", path: html, kind: reportPage }];

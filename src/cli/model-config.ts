@@ -88,3 +88,8 @@ export function configHelp(): string {
 export const setOption = overrides(
   "replaces keys of the configuration that leave the weights as they are, such as memory_search or memory_dtype",
 );
+
+/** What MODEL may be, for `--help` of those commands. */
+export const MODEL_HELP =
+  "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint,\n" +
+  "or the name of a model that comes along: reader-1m.";

@@ -66,7 +66,13 @@ function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (PLAIN.includes(error.name)) return printable(error.message);
   if (codeOf(error) === "ENOSPC") return lackOf("output", error); // thrown by Deno; files have sentences
+  if (codeOf(error) === "ERR_ACCESS_DENIED") return `Node does not permit it: ${deniedBy(error)}`;
   return error.stack ?? error.message;
+}
+
+/** What the permission model of Node would have to permit. */
+function deniedBy(error: Error & { readonly permission?: string; readonly resource?: string }): string {
+  return printable([error.message, error.permission, error.resource].filter(Boolean).join("; "));
 }
 
 /** Whoever reads our output may stop early, as `head` does; that is no error. Anything else is, such as a full disk. */
@@ -87,6 +93,7 @@ process.stderr.on("error", endForLackOf("error"));
 try {
   process.exitCode = await main(exactArguments(process.argv.slice(2)));
 } catch (error) {
+  if (codeOf(error) === "EMFILE") throw error; // a command could not be loaded; main.ts has the sentence for that
   printError(explain(error));
   process.exitCode = error instanceof UsageError ? 2 : 1;
 }

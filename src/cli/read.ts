@@ -9,7 +9,7 @@ import { flag, integer, required, text } from "./arguments/options.ts";
 import { documentsAt, selectionOptions } from "./documents.ts";
 import { INTERRUPTED, interruptible, notSaved } from "./interruption.ts";
 import { memoryAt, requireMemory, saveMemory, stateWith } from "./memories.ts";
-import { setOption } from "./model-config.ts";
+import { MODEL_HELP, setOption } from "./model-config.ts";
 import { memoryFile } from "./outputs/kinds.ts";
 import { forceOption, Outputs } from "./outputs/outputs.ts";
 import { printJson, printLine } from "./printing.ts";
@@ -34,7 +34,7 @@ export const readCommand = command(
       json: flag("prints the result as JSON"),
     },
     details: () =>
-      "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint.\n" +
+      `${MODEL_HELP}\n` +
       "FILE is a document, - for standard input, or a directory of which every entry is one. They are read in the order\n" +
       "given. Hidden folders, node_modules and binary files in a directory are left out.",
   },

@@ -16,6 +16,7 @@ import {
   listOf,
   optional,
   someObject,
+  withMethods,
 } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { pathText } from "../platform/path-bytes.ts";
@@ -55,7 +56,7 @@ export interface DirectoryOptions {
 const documentKinds: Kinds<Document> = { name: aName, files: listOf(aPath), text: optional(aText) };
 const directoryKinds: Kinds<DirectoryOptions> = {
   extensions: optional(listOf(aText)),
-  selection: optional(someObject),
+  selection: optional(withMethods("a selection of files", "chooses")),
   onBinary: optional(aFunction),
 };
 

@@ -1,10 +1,10 @@
 /** Documents that programs hand in: what they must be, and their tokens. Where documents come from is corpus.ts's matter. */
-import { aName, check, type Kind, tokenIds } from "../base/check.ts";
+import { aName, check, isArrayOf, type Kind, tokenIds } from "../base/check.ts";
 import type { TokenizedDocument } from "./corpus.ts";
 
 export const someDocuments: Kind = {
   what: "an array of documents, each with a name and a function tokens()",
-  accepts: (value) => Array.isArray(value) && value.every(isDocument),
+  accepts: (value) => isArrayOf(value, isDocument),
 };
 
 function isDocument(value: unknown): boolean {

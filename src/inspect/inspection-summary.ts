@@ -2,8 +2,21 @@
  * What an inspection adds up to (paper, section 4.6): which tokens gain from the memory, by what they are, how often they
  * were seen before and how far back the memory went for them, and which documents it asked.
  */
-import { check, type Kind, listOf, oneOf, someObject, whole } from "../base/check.ts";
-import { type Word, wordKinds } from "../text/words.ts";
+import {
+  aText,
+  check,
+  checkOptions,
+  instance,
+  type Kind,
+  type Kinds,
+  listOf,
+  oneOf,
+  someObject,
+  tokenIds,
+  whole,
+} from "../base/check.ts";
+import { requireSources } from "../memory/source-table.ts";
+import { type Word, type WordKind, wordKinds } from "../text/words.ts";
 import type { Inspection } from "./inspect.ts";
 import { RetrievedPairs } from "./retrieved-pairs.ts";
 
@@ -43,17 +56,36 @@ export interface InspectionSummary {
   readonly mostGained: readonly number[];
 }
 
-const anInspection: Kind = {
-  what: "what inspect() returned",
+const floats = instance(Float32Array, "a Float32Array");
+const inspectionKinds: Kinds<Inspection> = {
+  name: aText,
+  ids: tokenIds,
+  memorySize: whole(1),
+  nats: floats,
+  natsWithout: floats,
+  heads: listOf(someObject),
+  gates: floats,
+  retrieved: instance(RetrievedPairs, "the pairs that inspect() found"),
+  earlier: someObject,
+  received: instance(Float64Array, "a Float64Array"),
+};
+const aWord: Kind = {
+  what: "a word, with text and kind",
   accepts(value) {
-    const { ids, nats, natsWithout, received, retrieved, earlier }: Partial<Inspection> = Object(value);
-    return (
-      [ids, nats, natsWithout, received].every(ArrayBuffer.isView) &&
-      retrieved instanceof RetrievedPairs &&
-      earlier !== undefined
-    );
+    const { text, kind }: Partial<Word> = Object(value);
+    return typeof text === "string" && wordKinds.includes(kind as WordKind);
   },
 };
+
+/** @throws InputError unless that is what inspect() returned */
+function requireInspection(inspection: Inspection): void {
+  checkOptions("inspection", inspection, inspectionKinds);
+  const { ids, nats, natsWithout, received, earlier } = inspection;
+  for (const [name, { length }] of Object.entries({ nats, natsWithout })) {
+    check(`${name}.length`, length, oneOf(ids.length));
+  }
+  requireSources(earlier, received.length - ids.length);
+}
 
 /** Where a token has no best pair. */
 const NOTHING = Number.NaN;
@@ -76,8 +108,8 @@ const DISTANCES: readonly Range[] = Array.from({ length: 25 }, (_, power) => [2 
  * @param gained how many tokens `mostGained` has at most
  */
 export function summarize(inspection: Inspection, words: readonly Word[], gained: number): InspectionSummary {
-  check("inspection", inspection, anInspection);
-  check("words", words, listOf(someObject));
+  requireInspection(inspection);
+  check("words", words, listOf(aWord));
   check("words.length", words.length, oneOf(inspection.ids.length));
   check("gained", gained, whole(0));
   const { ids, retrieved } = inspection;

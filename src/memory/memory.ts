@@ -28,6 +28,18 @@ import type { FallbackCount, KeyIndex } from "./search/key-index.ts";
 import { quantisedIndex } from "./search/quantised.ts";
 
 const aCount = whole(0, 2 ** 31);
+
+/** How many pairs, for each row. */
+function aCountForEach(rows: number): Kind {
+  return {
+    what: `an array of ${rows} numbers, each of them ${aCount.what}`,
+    accepts(value) {
+      const numbers = Array.isArray(value) || value instanceof Int32Array ? value : [];
+      return numbers.length === rows && Array.from(numbers).every(aCount.accepts);
+    },
+  };
+}
+
 const aTopk = whole(1, 2 ** 16);
 
 /** The address of so many floats. */
@@ -167,7 +179,7 @@ export class KvMemory {
 
   /**
    * For every query [B, T, H·D] and head, the `topk` stored keys of the same row and head with the largest inner product, or
-   * all of them where fewer are stored; of equal ones the older first. Row b looks only at its reach[b] newest pairs, at all
+   * all of them where fewer are stored; of equal ones the older first, except in bucketed search. Row b looks only at its reach[b] newest pairs, at all
    * of them by default. Good until the step ends.
    */
   lookup(queries: Tensor, topk: number, reach?: ArrayLike<number>): Neighbours {
@@ -184,6 +196,7 @@ export class KvMemory {
     const { rows, heads, width, capacity, half, keys, values } = this.ring;
     requireTensors({ queries });
     check("topk", topk, aTopk);
+    if (reach !== undefined) check("reach", reach, aCountForEach(rows));
     const [batch, segment] = queries.shape;
     if (queries.shape.length !== 3 || batch !== rows || queries.shape[2] !== heads * width) {
       throw new InputError(`queries: got the shape [${queries.shape}]; it must be [${rows}, T, ${heads * width}]`);

@@ -5,7 +5,7 @@
  */
 import { step } from "../autodiff/tape.ts";
 import { tensor } from "../autodiff/tensor.ts";
-import { check, checkOptions, type Kind, type Kinds, optional, whole, withDefaults } from "../base/check.ts";
+import { check, checkOptions, isArrayOf, type Kind, type Kinds, optional, whole, withDefaults } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { Lifetime } from "../base/lifetime.ts";
 import { heap } from "../wasm/runtime.ts";
@@ -59,7 +59,7 @@ const vectors: Kind = {
   accepts: (value) =>
     value instanceof Float32Array ||
     value instanceof Float64Array ||
-    (Array.isArray(value) && value.every((number) => typeof number === "number")),
+    isArrayOf(value, (number) => typeof number === "number"),
 };
 
 /** A memory by itself: vectors by their keys, first in, first out, found by inner product. */

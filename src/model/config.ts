@@ -153,6 +153,7 @@ export function parseConfig(json: unknown, source: string): ModelConfig {
 /** `config` with some keys replaced: overrides are `key=value`, lists as `memory_layers=2,5`. Checks as parseConfig does. */
 export function applyOverrides(config: ModelConfig, overrides: readonly string[], source = "--set"): ModelConfig {
   check("overrides", overrides, listOf(aText));
+  check("source", source, aText);
   return parseConfig({ ...config, ...parseOverrides(configFields, overrides, source) }, source);
 }
 

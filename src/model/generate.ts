@@ -1,5 +1,5 @@
 /**
- * Generation (algorithm.md, section 3, a token at a time): a model reads documents into its memory, then goes on writing,
+ * Generation (ALGORITHM.md, section 3, a token at a time): a model reads documents into its memory, then goes on writing,
  * and what it writes enters the memory in its turn. How a token is drawn is in sampling.ts.
  */
 import { noGrad, step } from "../autodiff/tape.ts";

@@ -127,7 +127,7 @@ export class Parameters {
   private readonly memory: PersistentTensor[] = [];
   private readonly life = new Lifetime("this model");
 
-  /** Allocates the parameters of `config` and fills them from `seed`: algorithm.md, section 2. Without a seed they are 0. */
+  /** Allocates the parameters of `config` and fills them from `seed`: ALGORITHM.md, section 2. Without a seed they are 0. */
   constructor(config: ModelConfig, seed: number | null) {
     const declarations = declare(config);
     this.blocks = allOrNothing((own) => parameterGroups.map((group) => this.allocate(group, declarations, own)));

@@ -37,6 +37,7 @@ const shapeKeys = [
   "segment_length",
   "xl_cache_length",
   "memory_layers",
+  "smear_keys",
 ] as const satisfies (keyof ModelConfig)[];
 
 /** How many documents a state reads side by side, and what it remembers. */

@@ -1,5 +1,5 @@
 /**
- * The model: embedding, blocks, final norm, tied logits; algorithm.md section 2, the paper's section 3.
+ * The model: embedding, blocks, final norm, tied logits; ALGORITHM.md section 2, the paper's section 3.
  *
  * A forward pass reads the next tokens of each row in the light of a ModelState and leaves them in it. Training, evaluation
  * and generation differ only in the state they hold and in what they do with the logits.

@@ -20,7 +20,7 @@ import {
 } from "../base/check.ts";
 import { allOrNothing, Lifetime, type Own, type Releasable } from "../base/lifetime.ts";
 import { exp, log, power } from "../base/portable-math.ts";
-import type { ParameterBlock } from "../model/parameters.ts";
+import { type ParameterBlock, parameterGroups } from "../model/parameters.ts";
 import { parallelElements } from "../wasm/parallel.ts";
 import { kernels } from "../wasm/runtime.ts";
 import { scratch } from "../wasm/scratch.ts";
@@ -108,6 +108,7 @@ export function adamW(blocks: readonly AdamBlock[], options: AdamOptions = {}): 
   check("blocks", blocks, listOf(someObject));
   for (const block of blocks) {
     requireBlock("block", block);
+    check("group", block.group, oneOf(...parameterGroups));
     check("lrScale", block.lrScale, aRate);
     check("weightDecay", block.weightDecay, aRate);
   }

@@ -133,7 +133,8 @@ async function startOne(thread: Thread, index: number, count: number): Promise<v
   try {
     await Promise.race([thread.start(message), silence]);
   } catch (error) {
-    const reason = (error as Error).message.split("\n")[0];
+    const [said] = (error as Error).message.split("\n");
+    const reason = said.includes("EMFILE") ? "too many files are open (ulimit -n)" : said;
     throw new InputError(
       `worker thread ${index} of ${count} does not start: ${reason}; its script is ${thread.address}`,
     );

@@ -27,7 +27,7 @@ const cases: [Kind, unknown[], unknown[]][] = [
   [oneOf("a", 2), ["a", 2], ["b", "2", undefined]],
   [optional(whole(1)), [1, undefined], [null, 0]],
   [either(whole(1), oneOf(Infinity)), [1, Infinity], [0, -Infinity]],
-  [listOf(whole(1)), [[], [1, 2]], [[1, "2"], [undefined], new Set([1]), { length: 0 }]],
+  [listOf(whole(1)), [[], [1, 2]], [[1, "2"], [undefined], new Array(2), new Set([1]), { length: 0 }]],
   [aName, ["", "🎉"], ["🎉".slice(0, 1), "🎉".slice(1), 7]],
   [aPath, ["a/b"], ["", "a\0", 7]],
 ];

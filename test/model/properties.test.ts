@@ -1,4 +1,4 @@
-/** The properties that every implementation of the paper must show (algorithm.md, section 7), on the whole model. */
+/** The properties that every implementation of the paper must show (ALGORITHM.md, section 7), on the whole model. */
 import * as assert from "uvu/assert";
 import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
 import { backward, noGrad, step } from "../../src/autodiff/tape.ts";
@@ -102,6 +102,36 @@ for (const xl_cache_length of [0, 9]) {
     assert.equal(large.slice(0, 4), small.slice(0, 4));
     assert.not.equal(large[4], small[4]);
   });
+}
+
+test("5. after M + n tokens the first n pairs are gone, for every n, also where T does not divide M", () => {
+  const model = new Transformer(configure({}), 1);
+  const segments = randomSegments(5, 1);
+  const remembered = (memorySize: number) => {
+    const state = model.newState({ rows: 1, memorySize });
+    noGrad(() => segments.forEach((ids) => void step(() => model.forward({ ids }, state))));
+    const memory = [...state.memories.values()][0];
+    const { keys, values } = memory.contents(0);
+    const pairs = [keys, values].map((numbers) => [0, 1].map((head) => pairsOf(numbers, head, memory.length(0))));
+    state.release();
+    return pairs;
+  };
+  const everything = remembered(100); // layer 0 has no memory, so what layer 1 stores does not depend on M
+  for (let M = 1; M <= 5 * SEGMENT + 1; M++) {
+    assert.equal(
+      remembered(M),
+      everything.map((heads) => heads.map((pairs) => pairs.slice(-M))),
+      `M = ${M}`,
+    );
+  }
+});
+
+/** The pairs of one head, [length][D], of keys or values [H, length, D]. */
+function pairsOf(numbers: Float32Array | Uint16Array, head: number, length: number): number[][] {
+  const width = numbers.length / 2 / length;
+  return Array.from({ length }, (_, n) => [
+    ...numbers.subarray((head * length + n) * width, (head * length + n + 1) * width),
+  ]);
 }
 
 for (const [memory_combine, smear_keys, memory_topk] of [

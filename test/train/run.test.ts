@@ -49,6 +49,21 @@ function metricsIn(directory: string): StepMetrics[] {
   return lines.map((line) => JSON.parse(line));
 }
 
+test("an evaluation that is no number ends the run, and names the last checkpoint", async () => {
+  const trainer = newTrainer({ steps: 5, evaluateEvery: 3, checkpointEvery: 2 });
+  const spoil = ({ step }: StepMetrics) => {
+    const { size } = trainer.model.parameters.get("model.norm.weight");
+    if (step === 3) trainer.model.parameters.get("model.norm.weight").set(new Float32Array(size).fill(3e38));
+  };
+  const run = { tokenizer, directory: newDirectory(), evaluation: { documents, memorySizes: [0] }, onStep: spoil };
+  const message = await runTraining(trainer, run).then(
+    () => "nothing",
+    (error) => error.message,
+  );
+  const losses = "the model predicts what is no finite number: its weights are too large, or damaged";
+  assert.is(message, `${losses}; the last checkpoint is of step 2`);
+});
+
 test("evaluations and checkpoints come every so many steps, and at the end", async () => {
   const directory = newDirectory();
   const evaluation = { documents, memorySizes: [0, 17] };

@@ -1,7 +1,7 @@
 /**
  * Causal attention over a context: the pairs of earlier tokens (Transformer-XL cache, and what was already read of the
  * current segment) followed by the segment's own. Scores, learned scale, T5 bias, mask, softmax and the product with the
- * values are one kernel, forward and backward. Pairs retrieved from the memory are another op (retrieval.ts).
+ * values are one kernel, forward and backward. Pairs retrieved from the memory are another op (retrieved.ts).
  */
 import { parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
@@ -55,7 +55,7 @@ function extendContext(context: AttentionContext, k: Tensor, v: Tensor): void {
 /**
  * out_i = Σ_j softmax_j(s_h · (q_i · k_j + bias_h[i − j])) v_j over the positions j ≤ i of i's row and window, s_h = |scale_h|.
  * q, k, v [B, T, C] with C = H·D, scale [H]. Returns out [B, T, C] and lse [B, T, H], the logsumexp of each query's logits.
- * Gradients reach q, k, v of this segment, scale and the bias table, never the past. algorithm.md: the scale multiplies the bias too.
+ * Gradients reach q, k, v of this segment, scale and the bias table, never the past. ALGORITHM.md: the scale multiplies the bias too.
  */
 export function attention(
   q: Tensor,

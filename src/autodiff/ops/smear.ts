@@ -1,7 +1,7 @@
 /**
  * Smeared keys (Olsson et al. 2022, In-context Learning and Induction Heads): a key is mixed with the key of the token before
  * it, in a proportion that each head learns. So a key says what stood before its value, and one layer alone can find where
- * the present context stood and fetch what came next. The arithmetic is in assembly/smear.ts.
+ * the present context stood and fetch what came next. The arithmetic is in assembly/ops/smear.ts.
  */
 import { parallel, parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
