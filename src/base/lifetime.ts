@@ -5,6 +5,7 @@
 
 /** Thrown when something is used after its `release()`; names it. */
 export class ReleasedError extends Error {
+  /** The class of the error, for whoever has only its text. */
   override name = "ReleasedError";
 }
 

@@ -33,7 +33,7 @@ function inspectionOf(gains: number[], best: (number | undefined)[], overrides: 
 function sourceColumns(documents: number[]) {
   const columns = Object.keys(noSources).map((field) => [
     field,
-    Int32Array.from(field === "document" ? documents : []),
+    Int32Array.from(documents, (document) => (field === "document" ? document : 0)),
   ]);
   return Object.fromEntries(columns);
 }
