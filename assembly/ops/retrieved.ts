@@ -52,7 +52,7 @@ function softmaxOfScores(r: usize, scores: usize, count: i32, s: f32): f32 {
 
 /**
  * With dr_k = dout · ṽ_k and dt = r (dr − Σ r dr + dlse): dq += s Σ dt k̃, dscale += sign(scale) Σ dt · score. `dlse` may be
- * 0. Stored pairs get no gradient. dscale [queries, H] is per query; sum_over_queries adds it up. `scratch`: D + K floats.
+ * 0. Stored pairs get no gradient. dscale [queries, H] is per query; add_rows sums it. `scratch`: D + K floats.
  */
 export function retrieved_backward(
   dq: usize, dscale: usize, dout: usize, dlse: usize, weights: usize, scores: usize, slots: usize, counts: usize,
@@ -87,16 +87,6 @@ export function retrieved_backward(
         addScaled(dq + ((at * width) << 2), key, dt * abs(s), width);
       }
       store<f32>(dscale + (at << 2), s > 0 ? scaleSum : s < 0 ? -scaleSum : 0);
-    }
-  }
-}
-
-/** dscale [heads] += Σ over queries of perQuery [queries, heads]. */
-export function sum_over_queries(dscale: usize, perQuery: usize, queries: i32, heads: i32): void {
-  for (let query = 0; query < queries; query++, perQuery += heads << 2) {
-    for (let head = 0; head < heads; head++) {
-      const to = dscale + (head << 2);
-      store<f32>(to, load<f32>(to) + load<f32>(perQuery + (head << 2)));
     }
   }
 }

@@ -3,9 +3,9 @@
  * parameter's own RMS, the second moments of a matrix are kept as one mean a row and one a column, and an update whose RMS
  * exceeds `clip` is scaled down to it. The decay at step t is the caller's: 1 − t^−0.8 in the paper.
  */
-import { scale_in_place } from "../ops/elementwise";
 import { sum_squares } from "./optimizer";
 import { hidden, loadPartial, madd, storePartial, sumLanes } from "../base/simd";
+import { scaleTo } from "../base/vectors";
 
 /** ε1 of the paper, added to every squared gradient, and ε2, the least RMS that a parameter counts as having. */
 const EPSILON_1: f32 = 1e-30;
@@ -44,7 +44,7 @@ export function adafactor_vector(
   parameters: usize, gradients: usize, moments: usize, n: i32, lr: f64, decay: f64, clip: f64, scratch: usize,
 ): void {
   if (n == 0) return;
-  scale_in_place(moments, <f32>decay, n);
+  scaleTo(moments, moments, <f32>decay, n);
   addSquares(moments, gradients, <f32>(1 - decay), n);
   inverseRoots(scratch, moments, n);
   const rms = Math.sqrt(<f64>sumSquaredProducts(gradients, scratch, n) / n);
@@ -57,7 +57,7 @@ function updateMoments(
 ): f64 {
   const rest = 1 - decay;
   let sumOfRows: f64 = 0;
-  scale_in_place(columnMoments, <f32>decay, columns);
+  scaleTo(columnMoments, columnMoments, <f32>decay, columns);
   for (let row = 0; row < rows; row++, rowMoments += 4, gradients += <usize>columns << 2) {
     const mean = <f64>addSquares(columnMoments, gradients, <f32>(rest / rows), columns) / columns;
     const moment = decay * load<f32>(rowMoments) + rest * mean;

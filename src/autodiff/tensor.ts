@@ -7,7 +7,8 @@
 import { check, instance, isArrayOf, type Kind, listOf, whole } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { allOrNothing, Lifetime, type Releasable } from "../base/lifetime.ts";
-import { heap, kernels } from "../wasm/runtime.ts";
+import { parallelElements } from "../wasm/parallel.ts";
+import { heap } from "../wasm/runtime.ts";
 import { arena } from "./arena.ts";
 
 /** Number of elements of a shape; 1 for a scalar's `[]`. */
@@ -127,7 +128,7 @@ export function stepTensor(shape: readonly number[]): Tensor {
 /** A zeroed tensor of the running step. */
 export function stepZeros(shape: readonly number[]): Tensor {
   const tensor = stepTensor(shape);
-  kernels.zero(tensor.ptr, tensor.size);
+  parallelElements("zero", tensor.size, tensor.ptr);
   return tensor;
 }
 
@@ -140,7 +141,7 @@ export class PersistentTensor extends Tensor implements Releasable {
     const life = new Lifetime(`the tensor of shape [${shape}]`);
     super(heap.allocate(sizeOf(shape) * 4), shape, life);
     this.block = life;
-    kernels.zero(this.ptr, this.size);
+    parallelElements("zero", this.size, this.ptr);
   }
 
   /** Gives its block back, and that of its gradient if it has one; the tensor must not be used afterwards. */
@@ -191,6 +192,16 @@ export function gradient(x: Tensor): number {
   x.grad ??= stepZeros(x.shape);
   if (x.grad.size === x.size) return x.grad.ptr;
   throw new InputError(`a tensor of shape [${x.shape}] cannot have a gradient of shape [${x.grad.shape}]`);
+}
+
+/**
+ * Address of x's gradient for an op that can write as well as add, and whether it has to add. A gradient that is made here
+ * is not zeroed: the op must write all of it.
+ */
+export function gradientTarget(x: Tensor): [address: number, accumulate: boolean] {
+  const accumulate = x.grad !== undefined;
+  x.grad ??= stepTensor(x.shape);
+  return [x.grad.ptr, accumulate];
 }
 
 /** [..., C] → [N, C]: how row kernels see a tensor. */

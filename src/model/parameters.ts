@@ -11,7 +11,7 @@ import { Random } from "../base/random.ts";
 import { show } from "../base/show.ts";
 import { gateParameters } from "../nn/gate.ts";
 import { POSITION_BUCKETS } from "../nn/positions.ts";
-import { kernels } from "../wasm/runtime.ts";
+import { parallelElements } from "../wasm/parallel.ts";
 import { type ModelConfig, smearsKeys } from "./config.ts";
 
 /**
@@ -196,7 +196,7 @@ export class Parameters {
   /** Sets all gradients to 0. */
   zeroGradients(): void {
     this.life.require();
-    for (const { gradients, size } of this.blocks) kernels.zero(gradients.ptr, size);
+    for (const { gradients, size } of this.blocks) parallelElements("zero", size, gradients.ptr);
   }
 
   /** Gives the memory back; the model must not be used afterwards. */

@@ -185,7 +185,7 @@ export class ModelState {
       log.read(ids.subarray(row * count, row * count + (lengths?.[row] ?? count)));
     }
     for (const { preceding } of this.layers) {
-      if (preceding !== undefined) kernels.copy(preceding.keys.ptr, preceding.latest.ptr, preceding.keys.size * 4);
+      if (preceding !== undefined) kernels.move(preceding.keys.ptr, preceding.latest.ptr, preceding.keys.size * 4);
     }
     this.begun.fill(1);
     this.offset += count;
@@ -235,8 +235,8 @@ export class ModelState {
       for (let row = 0; row < this.rows; row++) {
         const at = row * this.capacity * positionBytes;
         const from = at + this.config.segment_length * positionBytes;
-        kernels.copy(keys.ptr + at, keys.ptr + from, this.cacheLength * positionBytes);
-        kernels.copy(values.ptr + at, values.ptr + from, this.cacheLength * positionBytes);
+        kernels.move(keys.ptr + at, keys.ptr + from, this.cacheLength * positionBytes);
+        kernels.move(values.ptr + at, values.ptr + from, this.cacheLength * positionBytes);
       }
     }
     for (let row = 0; row < this.rows; row++) {

@@ -234,7 +234,9 @@ export function clipGradients(blocks: readonly ParameterBlock[], maxNorm: number
   for (const { gradients, size } of blocks) squares += kernels.sum_squares(gradients.ptr, size);
   const norm = Math.sqrt(squares);
   if (norm > maxNorm && Number.isFinite(norm)) {
-    for (const { gradients, size } of blocks) kernels.scale_in_place(gradients.ptr, maxNorm / norm, size);
+    for (const { gradients, size } of blocks) {
+      parallelElements("scale", size, gradients.ptr, gradients.ptr, maxNorm / norm);
+    }
   }
   return norm;
 }

@@ -82,6 +82,11 @@ export class Heap {
     return new Float32Array(this.memory.buffer, address, length);
   }
 
+  /** A view of `length` doubles at `address`, good until the next allocation. */
+  f64(address: number, length: number): Float64Array {
+    return new Float64Array(this.memory.buffer, address, length);
+  }
+
   /** A view of `length` 32-bit integers at `address`, good until the next allocation. */
   i32(address: number, length: number): Int32Array {
     return new Int32Array(this.memory.buffer, address, length);

@@ -1,8 +1,9 @@
 /** Matrix products of odd sizes against three nested loops. */
 import * as assert from "uvu/assert";
+import { scale } from "../../src/autodiff/ops/elementwise.ts";
 import { linear, matmul } from "../../src/autodiff/ops/matmul.ts";
 import { backward, step } from "../../src/autodiff/tape.ts";
-import { parameter, stepTensor, stepZeros, tensor } from "../../src/autodiff/tensor.ts";
+import { parameter, stepTensor, stepZeros, type Tensor, tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
 import { build } from "../../src/wasm/build.ts";
 import { kernels } from "../../src/wasm/runtime.ts";
@@ -97,6 +98,26 @@ test("the gradients of a linear layer larger than a block in every direction", (
   const dWeight = matmulOracle(1, outputs, rows, inputs)(dyT, Float64Array.from(x.toArray()));
   assertClose(x.grad!.toArray(), dx, 2e-5, "dx");
   assertClose(weight.grad!.toArray(), dWeight, 2e-5, "dW");
+});
+
+test("the gradient of a tensor that had none is written whole, also by a product with itself", () => {
+  step(() => void stepTensor([4000]).fill(Number.NaN)); // what the next step finds in its arena
+  const oracle = (x: Float64Array) => matmulOracle(2, 3, 3, 3)(x, x);
+  const squared = (x: Tensor) => {
+    const y = scale(x, 1);
+    return matmul(y, y);
+  };
+  checkOp({ shapes: [[2, 3, 3]], op: squared, oracle });
+  step(() => void stepTensor([4000]).fill(Number.NaN));
+  const op = (x: Tensor, weight: Tensor) => linear(scale(x, 1), scale(weight, 1));
+  checkOp({
+    shapes: [
+      [5, 3],
+      [7, 3],
+    ],
+    op,
+    oracle: linearOracle(5, 3, 7),
+  });
 });
 
 test("nothing is written behind a product", () => {

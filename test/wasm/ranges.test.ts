@@ -18,6 +18,8 @@ interface Case {
   /** Floats that a unit has in each vector of the kernel. */
   readonly vectors: readonly number[];
   readonly numbers: readonly number[];
+  /** The vector of token ids, whole numbers below WIDTH. */
+  readonly ids?: number;
 }
 
 const elementwise = (kernel: keyof Kernels, vectors: number, ...numbers: number[]): Case => {
@@ -26,6 +28,10 @@ const elementwise = (kernel: keyof Kernels, vectors: number, ...numbers: number[
 const cases: readonly Case[] = [
   elementwise("add", 3),
   elementwise("add_in_place", 2),
+  elementwise("add_scaled", 2, 0.7),
+  elementwise("scale", 2, 0.7),
+  elementwise("copy", 2),
+  elementwise("zero", 1),
   elementwise("relu_forward", 2),
   elementwise("relu_backward", 3),
   elementwise("gelu_forward", 2),
@@ -34,23 +40,30 @@ const cases: readonly Case[] = [
   elementwise("dropout_backward", 2, 0.3, 5),
   elementwise("adamw", 4, 1e-2, 0.9, 0.95, 1e-8, 0.1, 0.3, 0.2),
   { kernel: "rmsnorm_forward", vectors: [WIDTH, 1, WIDTH, WIDTH], numbers: [WIDTH, 1e-5] },
+  { kernel: "rmsnorm_backward", vectors: [WIDTH, WIDTH, WIDTH, WIDTH, 1], numbers: [WIDTH] },
+  { kernel: "rmsnorm_scale_backward", vectors: [1, WIDTH, WIDTH, WIDTH], numbers: [WIDTH, UNITS] }, // units are columns
+  { kernel: "softmax_forward", vectors: [WIDTH, WIDTH], numbers: [WIDTH] },
+  { kernel: "softmax_backward", vectors: [WIDTH, WIDTH, WIDTH], numbers: [WIDTH] },
+  { kernel: "cross_entropy_forward", vectors: [1, 2, 1, WIDTH, 1], numbers: [WIDTH], ids: 4 },
+  { kernel: "cross_entropy_backward", vectors: [WIDTH, 1, WIDTH, 1, 1], numbers: [WIDTH, UNITS], ids: 3 },
   { kernel: "l2norm_forward", vectors: [WIDTH, 1, WIDTH], numbers: [WIDTH] },
   { kernel: "l2norm_backward", vectors: [WIDTH, WIDTH, WIDTH, 1], numbers: [WIDTH] },
 ];
 
-/** All vectors, always the same positive numbers at first, after the kernel has computed the ranges. */
-function after({ kernel, vectors, numbers }: Case, ranges: readonly Range[]): Float32Array[] {
+/** The bits of all vectors, always the same positive numbers at first, after the kernel has computed the ranges. */
+function after({ kernel, vectors, numbers, ids }: Case, ranges: readonly Range[]): Int32Array[] {
   const random = new Random(3);
   const addresses = vectors.map((floats) => heap.allocate(UNITS * floats * 4));
   for (const [i, address] of addresses.entries()) {
     const view = heap.f32(address, UNITS * vectors[i]);
     for (let at = 0; at < view.length; at++) view[at] = 0.1 + random.next();
   }
+  if (ids !== undefined) heap.i32(addresses[ids], UNITS).set(Int32Array.from({ length: UNITS }, (_, i) => i % WIDTH));
   const call = kernels[kernel] as (...all: number[]) => void;
   const scratch = heap.allocate(SCRATCH_BYTES); // for those that want some
   for (const range of ranges) call(...addresses, ...numbers, ...range, scratch);
   heap.release(scratch);
-  const results = addresses.map((address, i) => heap.f32(address, UNITS * vectors[i]).slice());
+  const results = addresses.map((address, i) => heap.i32(address, UNITS * vectors[i]).slice());
   for (const address of addresses) heap.release(address);
   return results;
 }

@@ -3,7 +3,7 @@
  * current segment) followed by the segment's own. Scores, learned scale, T5 bias, mask, softmax and the product with the
  * values are one kernel, forward and backward. Pairs retrieved from the memory are another op (retrieved.ts).
  */
-import { parallelWithScratch } from "../../wasm/parallel.ts";
+import { parallelElements, parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { needsGrad, note, recordMany } from "../tape.ts";
 import { gradient, stepIntegers, stepTensor, stepZeros, type Tensor } from "../tensor.ts";
@@ -44,11 +44,11 @@ function spreadBias(bias: PositionBias | undefined, heads: number, length: numbe
 /** Copies the segment's pairs [B, T, C] behind the past of each row's context. */
 function extendContext(context: AttentionContext, k: Tensor, v: Tensor): void {
   const [rows, segment, width] = k.shape;
-  const bytes = segment * width * 4;
+  const size = segment * width;
   for (let row = 0; row < rows; row++) {
     const at = (row * context.capacity + context.past) * width * 4;
-    kernels.copy(context.keys.ptr + at, k.ptr + row * bytes, bytes);
-    kernels.copy(context.values.ptr + at, v.ptr + row * bytes, bytes);
+    parallelElements("copy", size, context.keys.ptr + at, k.ptr + row * size * 4);
+    parallelElements("copy", size, context.values.ptr + at, v.ptr + row * size * 4);
   }
 }
 

@@ -3,8 +3,9 @@
  */
 import { check, tokenIds } from "../../base/check.ts";
 import { InputError } from "../../base/errors.ts";
-import { kernels } from "../../wasm/runtime.ts";
-import { scratch } from "../../wasm/scratch.ts";
+import { parallelWithScratch } from "../../wasm/parallel.ts";
+import { heap } from "../../wasm/runtime.ts";
+import { arena } from "../arena.ts";
 import { record } from "../tape.ts";
 import { asRows, gradient, requireTensors, stepIntegers, stepTensor, type Tensor, tensor } from "../tensor.ts";
 
@@ -40,11 +41,14 @@ export function crossEntropy(logits: Tensor, targets: Int32Array): CrossEntropy 
   const count = targets.reduce((sum, target) => sum + (target === MASKED ? 0 : 1), 0);
   const copy = stepIntegers(targets);
   const [nats, lse] = [stepTensor([rows]), stepTensor([rows])];
-  const row = () => scratch(width * 4);
-  const total = kernels.cross_entropy_forward(nats.ptr, lse.ptr, logits.ptr, copy, rows, width, row());
+  const losses = arena.allocate(rows * 8); // nats in double precision
+  const scratchBytes = width * 4;
+  parallelWithScratch("cross_entropy_forward", rows, scratchBytes, nats.ptr, losses, lse.ptr, logits.ptr, copy, width);
+  const total = heap.f64(losses, rows).reduce((sum, loss) => sum + loss, 0);
   const loss = tensor([total / Math.max(1, count)]);
   record("crossentropy", loss, [logits], (dloss) => {
-    kernels.cross_entropy_backward(gradient(logits), dloss, logits.ptr, copy, lse.ptr, rows, width, count, row());
+    const inputs = [gradient(logits), dloss, logits.ptr, copy, lse.ptr, width, count] as const;
+    parallelWithScratch("cross_entropy_backward", rows, scratchBytes, ...inputs);
   });
   return { loss, nats, count };
 }

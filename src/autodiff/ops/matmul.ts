@@ -6,7 +6,7 @@ import { InputError } from "../../base/errors.ts";
 import { parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
-import { gradient, requireMatrix, requireTensors, sizeOf, stepTensor, type Tensor } from "../tensor.ts";
+import { gradientTarget, requireMatrix, requireTensors, sizeOf, stepTensor, type Tensor } from "../tensor.ts";
 
 /** A matrix operand as the kernel sees it: rows × columns with a stride for each. */
 interface Operand {
@@ -49,10 +49,10 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
   };
   each((atA, atB, atC) => multiply(c.ptr + atC, operand(a.ptr + atA, k), operand(b.ptr + atB, n), m, n, k, false));
   return record("matmul", c, [a, b], (dc) => {
-    const [da, db] = [gradient(a), gradient(b)];
+    const [[da, addsToA], [db, addsToB]] = [gradientTarget(a), gradientTarget(b)];
     each((atA, atB, atC) => {
-      multiply(da + atA, operand(dc + atC, n), transposed(operand(b.ptr + atB, n)), m, k, n, true);
-      multiply(db + atB, transposed(operand(a.ptr + atA, k)), operand(dc + atC, n), k, n, m, true);
+      multiply(da + atA, operand(dc + atC, n), transposed(operand(b.ptr + atB, n)), m, k, n, addsToA);
+      multiply(db + atB, transposed(operand(a.ptr + atA, k)), operand(dc + atC, n), k, n, m, addsToB);
     });
   });
 }
@@ -74,9 +74,13 @@ export function linear(x: Tensor, weight: Tensor): Tensor {
   const y = stepTensor([...x.shape.slice(0, -1), outputs]);
   multiply(y.ptr, operand(x.ptr, inputs), transposed(operand(weight.ptr, inputs)), rows, outputs, inputs, false);
   return record("linear", y, [x, weight], (dy) => {
-    if (x.requiresGrad)
-      multiply(gradient(x), operand(dy, outputs), operand(weight.ptr, inputs), rows, inputs, outputs, true);
-    if (!weight.requiresGrad) return;
-    multiply(gradient(weight), transposed(operand(dy, outputs)), operand(x.ptr, inputs), outputs, inputs, rows, true);
+    if (x.requiresGrad) {
+      const [dx, adds] = gradientTarget(x);
+      multiply(dx, operand(dy, outputs), operand(weight.ptr, inputs), rows, inputs, outputs, adds);
+    }
+    if (weight.requiresGrad) {
+      const [dWeight, adds] = gradientTarget(weight);
+      multiply(dWeight, transposed(operand(dy, outputs)), operand(x.ptr, inputs), outputs, inputs, rows, adds);
+    }
   });
 }

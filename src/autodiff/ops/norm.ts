@@ -5,7 +5,6 @@
 import { check, numberWithin, whole } from "../../base/check.ts";
 import { InputError } from "../../base/errors.ts";
 import { parallel } from "../../wasm/parallel.ts";
-import { kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
 import { asRows, gradient, requireTensors, stepTensor, type Tensor } from "../tensor.ts";
 
@@ -23,7 +22,8 @@ export function rmsNorm(x: Tensor, scale: Tensor, eps = 1e-6): Tensor {
   const rstd = stepTensor([rows]);
   parallel("rmsnorm_forward", rows, y.ptr, rstd.ptr, x.ptr, scale.ptr, width, eps);
   return record("rmsnorm", y, [x, scale], (dy) => {
-    kernels.rmsnorm_backward(gradient(x), gradient(scale), dy, x.ptr, scale.ptr, rstd.ptr, rows, width);
+    parallel("rmsnorm_backward", rows, gradient(x), dy, x.ptr, scale.ptr, rstd.ptr, width);
+    parallel("rmsnorm_scale_backward", width, gradient(scale), dy, x.ptr, rstd.ptr, rows, width);
   });
 }
 

@@ -75,7 +75,7 @@ export function retrievedAttention(q: Tensor, scale: Tensor, neighbours: Neighbo
       scale.ptr,
       ...shape,
     );
-    kernels.sum_over_queries(gradient(scale), dscale.ptr, queries, heads);
+    kernels.add_rows(gradient(scale), dscale.ptr, queries, heads);
   });
   return { out, lse, weights };
 }

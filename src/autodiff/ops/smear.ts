@@ -23,7 +23,7 @@ function keepLatest(k: Tensor, latest: Tensor): void {
   const [rows, segment, channels] = k.shape;
   for (let row = 0; row < rows; row++) {
     const last = (row + 1) * segment - 1;
-    kernels.copy(latest.ptr + row * channels * 4, k.ptr + last * channels * 4, channels * 4);
+    kernels.move(latest.ptr + row * channels * 4, k.ptr + last * channels * 4, channels * 4);
   }
 }
 
@@ -39,7 +39,7 @@ export function smearKeys(k: Tensor, alpha: Tensor, { keys, known, latest }: Pre
   const y = stepTensor(k.shape);
   const inverse = stepTensor([units, segment]);
   const before = stepTensor(keys.shape); // a copy, since the state moves on before the backward
-  kernels.copy(before.ptr, keys.ptr, keys.size * 4);
+  kernels.move(before.ptr, keys.ptr, keys.size * 4);
   keepLatest(k, latest);
   parallel("smear_forward", units, y.ptr, inverse.ptr, k.ptr, before.ptr, stepIntegers(known), alpha.ptr, ...shape);
   return record("smear", y, [k, alpha], (dy) => {
@@ -58,6 +58,6 @@ export function smearKeys(k: Tensor, alpha: Tensor, { keys, known, latest }: Pre
       alpha.ptr,
       ...shape,
     );
-    kernels.sum_over_queries(gradient(alpha), dalpha.ptr, rows, heads);
+    kernels.add_rows(gradient(alpha), dalpha.ptr, rows, heads);
   });
 }

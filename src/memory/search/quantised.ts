@@ -4,7 +4,7 @@
  * proven in assembly/search/rounding.ts; a query that they cannot decide is searched in f32 and counted.
  */
 import { stepIntegers } from "../../autodiff/tensor.ts";
-import { parallelWithScratch } from "../../wasm/parallel.ts";
+import { parallelElements, parallelWithScratch } from "../../wasm/parallel.ts";
 import { heap, kernels } from "../../wasm/runtime.ts";
 import { scratch } from "../../wasm/scratch.ts";
 import type { MemoryShape } from "../options.ts";
@@ -39,7 +39,7 @@ class QuantisedIndex implements KeyIndex {
     scratch(this.keyScratchBytes); // so that no append ever fails for want of it
     this.panels = heap.allocate(this.bytes);
     this.unboundedEnd = new Float64Array(ring.rows);
-    kernels.zero(this.panels, this.bytes / 4);
+    parallelElements("zero", this.bytes / 4, this.panels);
   }
 
   private get rowBytes(): number {
