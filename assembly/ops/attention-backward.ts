@@ -11,7 +11,7 @@ import {
 } from "./attention-head";
 import { softmaxGradientRow } from "./attention-rows";
 import { packPanels } from "./panels";
-import { multiplyPanels, TILE_COLUMNS, TILE_ROWS } from "./tile";
+import { multiplyPanels, TILE_COLUMNS, TILE_ROWS, Triangle } from "./tile";
 import { addTo, dot } from "../base/vectors";
 
 /**
@@ -52,8 +52,8 @@ function scoreGradient(head: Head, i: i32, dbias: usize, dout: usize, dlse: usiz
     const at = queryAt(head, i + r), row = (<usize>r * length) << 2;
     let pull = dot(dout + at, out + at, head.width);
     if (dlse) pull -= load<f32>(dlse + rowAt(head, i + r));
-    softmaxGradientRow(head.scores + row, p + row, pull, head.s, low, high);
     const position = head.past + i + r, seen = firstSeen(head, i + r);
+    softmaxGradientRow(head.scores + row, p + row, pull, head.s, low, position + 1, high);
     addTo(dbias + ((length - 1 - position + seen) << 2), head.scores + row + (seen << 2), position + 1 - seen);
   }
 }
@@ -79,6 +79,6 @@ function pairGradient(head: Head, i: i32, to: usize, weights: usize, right: usiz
   packPanels(head.packedRight, right + queryAt(head, i), width, rows, 1, head.stride, TILE_COLUMNS);
   multiplyPanels(
     to + queryAt(head, own - head.past), head.stride, head.packed, rows, head.packedRight, rows,
-    high - own, width, rows, true, head.tile,
+    high - own, width, rows, true, head.tile, Triangle.UpperA, high - rows - own,
   );
 }

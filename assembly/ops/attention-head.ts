@@ -3,7 +3,7 @@
  * arithmetic is in attention.ts and attention-backward.ts.
  */
 import { packPanels } from "./panels";
-import { multiplyPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "./tile";
+import { multiplyPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS, Triangle } from "./tile";
 
 /** Queries in a block. A larger block saves packing; a smaller one wastes less beyond the diagonal. */
 export const BLOCK: i32 = 64;
@@ -129,23 +129,29 @@ export function lowOf(head: Head, i: i32): i32 {
   return firstSeen(head, i) & ~(TILE_COLUMNS - 1);
 }
 
-/** Scores or their gradients [rows, low … high) = left · panelsᵀ; `left` [rows, D] lies `stride` floats apart. */
+/**
+ * Scores or their gradients [rows, low … high) = left · panelsᵀ, of which a row's own position is the last that is defined; `left`
+ * [rows, D] lies `stride` floats apart.
+ */
 export function multiplyByContext(head: Head, to: usize, left: usize, panels: usize, rows: i32, low: i32, high: i32): void {
   const packed = head.packed, width = head.width;
   packPanels(packed, left, rows, width, head.stride, 1, TILE_ROWS);
   multiplyPanels(
     to + (low << 2), head.length, packed, width, panels + ((<usize>low * width) << 2), width,
-    rows, high - low, width, false, head.tile,
+    rows, high - low, width, false, head.tile, Triangle.LowerC, high - rows - low,
   );
 }
 
-/** to [rows, D], `ldc` floats apart = scores [rows, low … high) · panels, keys or values packed by width. */
+/**
+ * to [rows, D], `ldc` floats apart = scores [rows, low … high) · panels, keys or values packed by width; scores beyond a row's own
+ * position are 0.
+ */
 export function sumOverContext(
   head: Head, to: usize, ldc: i32, scores: usize, panels: usize, rows: i32, low: i32, high: i32,
 ): void {
   packPanels(head.packed, scores + (low << 2), rows, high - low, head.length, 1, TILE_ROWS);
   multiplyPanels(
     to, ldc, head.packed, high - low, panels + ((<usize>low * TILE_COLUMNS) << 2), head.length,
-    rows, head.width, high - low, false, head.tile,
+    rows, head.width, high - low, false, head.tile, Triangle.LowerA, high - rows - low,
   );
 }

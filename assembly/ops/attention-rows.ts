@@ -41,8 +41,11 @@ function addBias(x: usize, end: usize, bias: usize, s: f32): f32 {
   return most;
 }
 
-/** d[j] ← s · p[j] · (d[j] − pull) over [low, high). Where p is 0 the result is 0. */
-export function softmaxGradientRow(d: usize, p: usize, pull: f32, s: f32, low: i32, high: i32): void {
+/** d[j] ← s · p[j] · (d[j] − pull) over [low, high), where p is 0 the result is 0; zero in [high, blockHigh). */
+export function softmaxGradientRow(
+  d: usize, p: usize, pull: f32, s: f32, low: i32, high: i32, blockHigh: i32,
+): void {
+  memory.fill(d + (high << 2), 0, <usize>(blockHigh - high) << 2);
   const s4 = f32x4.splat(s), negative = f32x4.splat(-pull);
   const end = d + (high << 2);
   d += low << 2;

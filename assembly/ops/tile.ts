@@ -14,27 +14,53 @@ export const TILE_ROWS: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 4;
 export const TILE_COLUMNS: i32 = 8;
 export const TILE_BYTES: i32 = (TILE_ROWS * TILE_COLUMNS) << 2;
 
+/** What of a product is worth computing, where a causal mask makes one of its matrices a triangle. */
+export const enum Triangle {
+  None,
+  /** C: columns beyond `diagonal` + the row are not wanted. Some of them are computed, none may be counted on. */
+  LowerC,
+  /** A: columns beyond `diagonal` + the row are 0. */
+  LowerA,
+  /** A: columns before the row − `diagonal` are 0. */
+  UpperA,
+}
+
 /**
  * C[m, n] (+)= A · B over packed panels, tile by tile. `depthA`, `depthB`: the depth that the panels were packed with
- * (their distance); `k` ≤ both: how much of it is multiplied. `tile`: TILE_BYTES of scratch for the ragged edges.
+ * (their distance); `k` ≤ both: how much of it is multiplied. `tile`: TILE_BYTES of scratch for the ragged edges. Products with
+ * the zeros of a triangle are left out, which changes no bit of a sum.
  */
 export function multiplyPanels(
   c: usize, ldc: i32, panelsA: usize, depthA: i32, panelsB: usize, depthB: i32,
-  m: i32, n: i32, k: i32, accumulate: bool, tile: usize,
+  m: i32, n: i32, k: i32, accumulate: bool, tile: usize, triangle: Triangle = Triangle.None, diagonal: i32 = 0,
 ): void {
   const bytesA = <usize>(depthA * TILE_ROWS) << 2;
   const bytesB = <usize>(depthB * TILE_COLUMNS) << 2;
   for (let j = 0, panelB = panelsB; j < n; j += TILE_COLUMNS, panelB += bytesB) {
     for (let i = 0, panelA = panelsA; i < m; i += TILE_ROWS, panelA += bytesA) {
-      const corner = c + ((<usize>i * ldc + j) << 2);
-      const rows = min(TILE_ROWS, m - i), columns = min(TILE_COLUMNS, n - j);
-      if (columns == TILE_COLUMNS && (rows == TILE_ROWS || rows == 4)) {
-        multiplyRows(corner, <usize>ldc << 2, panelA, panelB, k, accumulate, rows);
-      } else {
-        multiplyRows(tile, TILE_COLUMNS << 2, panelA, panelB, k, false, rows);
-        copyTile(corner, ldc, tile, rows, columns, accumulate);
-      }
+      const last = diagonal + i + TILE_ROWS; // behind the last column of a lower triangle
+      if (triangle == Triangle.LowerC && j >= last) continue;
+      const from = triangle == Triangle.UpperA ? min(max(i - diagonal, 0), k) : 0;
+      const depth = (triangle == Triangle.LowerA ? min(last, k) : k) - from;
+      multiplyCorner(
+        c + ((<usize>i * ldc + j) << 2), ldc,
+        panelA + ((<usize>from * TILE_ROWS) << 2), panelB + ((<usize>from * TILE_COLUMNS) << 2),
+        min(TILE_ROWS, m - i), min(TILE_COLUMNS, n - j), depth, accumulate, tile,
+      );
     }
+  }
+}
+
+/** One tile, or the corner [rows, columns] of one. */
+@inline
+function multiplyCorner(
+  c: usize, ldc: i32, a: usize, b: usize, rows: i32, columns: i32, k: i32, accumulate: bool, tile: usize,
+): void {
+  if (columns == TILE_COLUMNS && (rows == TILE_ROWS || rows == 4)) {
+    multiplyRows(c, <usize>ldc << 2, a, b, k, accumulate, rows);
+  } else {
+    multiplyRows(tile, TILE_COLUMNS << 2, a, b, k, false, rows);
+    copyTile(c, ldc, tile, rows, columns, accumulate);
   }
 }
 

@@ -12,7 +12,9 @@ import { packageDirectory } from "../platform/package.ts";
 export function modelDirectory(named: string): string {
   if (/[/\\]/.test(named) || exists(named)) return named;
   const models = `${packageDirectory() ?? "."}/models`;
-  const names = isDirectory(models) ? listDirectory(models).filter(({ kind }) => kind === "directory") : [];
+  const names = isDirectory(models)
+    ? listDirectory(models).filter(({ name }) => exists(`${models}/${name}/config.json`))
+    : [];
   if (names.some(({ name }) => name === named)) return `${models}/${named}`;
   const known = names.map(({ name }) => name).join(", ");
   throw new InputError(

@@ -4,6 +4,9 @@ import { step } from "../../src/autodiff/tape.ts";
 import { persistentTensor, type Tensor, tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
 import { positionBuckets } from "../../src/nn/positions.ts";
+import { threadCount } from "../../src/wasm/parallel.ts";
+import { heap, kernels } from "../../src/wasm/runtime.ts";
+import { scratch } from "../../src/wasm/scratch.ts";
 import { assertClose, checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 import { type LocalCase, localAttention } from "../oracle/attention.ts";
@@ -104,4 +107,10 @@ for (const given of cases) {
 
 test("a segment longer than one block of queries matches the definition", () => {
   checkCase(makeCase(1, 1, 2, 70, 11, 30), true, "out");
+});
+
+test("scores beyond a query's own position are never read", () => {
+  const bytes = kernels.attention_scratch_bytes(133, 3) * threadCount();
+  heap.f32(scratch(bytes), bytes / 4).fill(Number.NaN);
+  checkCase(makeCase(1, 1, 3, 133, 0, Number.POSITIVE_INFINITY), true, "out");
 });
