@@ -179,9 +179,9 @@ export class KvMemory {
   }
 
   /**
-   * Finds, for every query [B, T, H·D] and head, the `topk` stored keys of the same row and head with the largest inner
-   * products, or all of them where fewer are stored. Among equal scores the older key comes first, except in
-   * bucketed search. Row b looks only at its reach[b] newest pairs; default: all. Valid until the step ends.
+   * Finds the `topk` stored keys with the largest inner products, for every query [B, T, H·D] and head, in the same row and
+   * head. If fewer keys are stored, finds all. Among equal scores the older key comes first, except in bucketed search. Row b
+   * looks only at its reach[b] newest pairs; default: all. Valid until the step ends.
    */
   lookup(queries: Tensor, topk: number, reach?: ArrayLike<number>): Neighbours {
     return this.search(this.index, queries, topk, reach);
