@@ -205,10 +205,10 @@ export class KvMemory {
     const scores = stepZeros([rows, segment, heads, topk]); // beyond what is stored they stay 0
     const slots = stepIntegers(new Int32Array(scores.size));
     index.search({ scores: scores.ptr, slots, queries, topk, reach });
-    note("memory lookup", [scores]);
+    note("lookup", [scores]);
     const visible = (row: number) => Math.min(this.length(row), reach?.[row] ?? this.size);
     const counts = Int32Array.from({ length: rows }, (_, row) => Math.min(topk, visible(row)));
-    return { scores, slots, counts, topk, keys, values, capacity, half };
+    return { scores, slots, counts, topk, keys, values, capacity, float16: half };
   }
 
   /** A copy of what one row remembers. */

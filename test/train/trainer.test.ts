@@ -6,7 +6,7 @@ import { byteTokenizer } from "../../src/text/tokenizer.ts";
 import { evaluate } from "../../src/train/evaluate.ts";
 import type { TrainingOptions } from "../../src/train/options.ts";
 import { type StepMetrics, Trainer } from "../../src/train/trainer.ts";
-import { heap, memory } from "../../src/wasm/runtime.ts";
+import { heap } from "../../src/wasm/runtime.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 import { documentOf, randomDocuments, tinyConfig } from "../tiny.ts";
@@ -118,10 +118,10 @@ test("after the second step neither the arena nor the heap grows", () => {
   const before = heap.bytesInUse;
   let [reserved, bytes, inUse] = [0, 0, 0];
   train({ steps: 300 }, { xl_cache_length: 5 }, ({ step }) => {
-    if (step === 2) [reserved, bytes, inUse] = [arena.bytesReserved, memory.buffer.byteLength, heap.bytesInUse];
+    if (step === 2) [reserved, bytes, inUse] = [arena.bytesReserved, heap.memory.buffer.byteLength, heap.bytesInUse];
     if (step < 2) return;
     assert.is(arena.bytesReserved, reserved, `the arena, step ${step}`);
-    assert.is(memory.buffer.byteLength, bytes, `the memory, step ${step}`);
+    assert.is(heap.memory.buffer.byteLength, bytes, `the memory, step ${step}`);
     assert.is(heap.bytesInUse, inUse, `the heap, step ${step}`);
   });
   assert.ok(heap.bytesInUse - before < arena.bytesReserved + 65536, "a trainer frees everything");
