@@ -194,7 +194,7 @@ export class KvMemory {
 
   /** Looks `queries` up in an index. */
   private search(index: KeyIndex, queries: Tensor, topk: number, reach?: ArrayLike<number>): Neighbours {
-    const { rows, heads, width, capacity, float16: half, keys, values } = this.ring;
+    const { rows, heads, width, capacity, float16, keys, values } = this.ring;
     requireTensors({ queries });
     check("topk", topk, aTopk);
     if (reach !== undefined) check("reach", reach, aCountForEach(rows));
@@ -208,7 +208,7 @@ export class KvMemory {
     note("lookup", [scores]);
     const visible = (row: number) => Math.min(this.length(row), reach?.[row] ?? this.size);
     const counts = Int32Array.from({ length: rows }, (_, row) => Math.min(topk, visible(row)));
-    return { scores, slots, counts, topk, keys, values, capacity, float16: half };
+    return { scores, slots, counts, topk, keys, values, capacity, float16 };
   }
 
   /** A copy of what one row remembers. */
