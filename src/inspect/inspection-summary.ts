@@ -1,6 +1,6 @@
 /**
- * The summary of an inspection (paper, section 4.6): which tokens gain from the memory, by kind of word, by earlier
- * occurrences and by distance to the retrieved pair, and which documents the pairs came from.
+ * The summary of an inspection (paper, section 4.6): which tokens gain from the memory, and which documents their pairs came
+ * from. Tokens are grouped by kind of word, by earlier occurrences and by distance to the retrieved pair.
  */
 import {
   aText,

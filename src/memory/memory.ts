@@ -179,9 +179,9 @@ export class KvMemory {
   }
 
   /**
-   * Finds, for every query [B, T, H·D] and head, the `topk` stored keys of the same row and head with the largest inner
-   * products, or all of them where fewer are stored. Among equal scores the older key comes first, except in
-   * bucketed search. Row b looks only at its reach[b] newest pairs; default: all. Valid until the step ends.
+   * Finds the `topk` stored keys with the largest inner products, for every query [B, T, H·D] and head, in the same row and
+   * head. If fewer keys are stored, finds all. Among equal scores the older key comes first, except in bucketed search. Row b
+   * looks only at its reach[b] newest pairs; default: all. Valid until the step ends.
    */
   lookup(queries: Tensor, topk: number, reach?: ArrayLike<number>): Neighbours {
     return this.search(this.index, queries, topk, reach);
@@ -194,7 +194,7 @@ export class KvMemory {
 
   /** Looks `queries` up in an index. */
   private search(index: KeyIndex, queries: Tensor, topk: number, reach?: ArrayLike<number>): Neighbours {
-    const { rows, heads, width, capacity, float16: half, keys, values } = this.ring;
+    const { rows, heads, width, capacity, float16, keys, values } = this.ring;
     requireTensors({ queries });
     check("topk", topk, aTopk);
     if (reach !== undefined) check("reach", reach, aCountForEach(rows));
@@ -208,7 +208,7 @@ export class KvMemory {
     note("lookup", [scores]);
     const visible = (row: number) => Math.min(this.length(row), reach?.[row] ?? this.size);
     const counts = Int32Array.from({ length: rows }, (_, row) => Math.min(topk, visible(row)));
-    return { scores, slots, counts, topk, keys, values, capacity, float16: half };
+    return { scores, slots, counts, topk, keys, values, capacity, float16 };
   }
 
   /** A copy of what one row remembers. */

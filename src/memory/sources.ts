@@ -44,7 +44,7 @@ export class SourceLog {
     this.columns = columnsOf(capacity);
   }
 
-  /** Tokens that were read. Once the document has ended, the memories have as many pairs. */
+  /** Tokens that were read. Once the document has ended, the memories have the same number of pairs. */
   get appended(): number {
     return this.written;
   }

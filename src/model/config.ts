@@ -41,13 +41,13 @@ export interface ModelConfig {
   memory_layers: number[];
   /** M, (key, value) pairs that a head remembers; 0 is the model without memory. */
   memory_size: number;
-  /** How remembered pairs are kept; float16 takes half the bytes. */
+  /** Format of remembered pairs; float16 takes half the bytes. */
   memory_dtype: "float32" | "float16";
   /** K, pairs that a query retrieves. */
   memory_topk: number;
-  /** How retrieved and local attention meet: a gate, one softmax, or a gate by token. */
+  /** Combination of retrieved and local attention: a gate, one softmax, or a gate by token. */
   memory_combine: GatePolicy;
-  /** How the K pairs are found; quantised is exact too, bucketed and inverted are approximate. */
+  /** Search for the K pairs; quantised is also exact, bucketed and inverted are approximate. */
   memory_search: "exact" | "quantised" | "bucketed" | "inverted";
   /** Buckets for each of the K pairs in the bucketed search; 4 find 89 % of them. */
   memory_buckets: number;
@@ -96,15 +96,15 @@ export const configFields: Readonly<Record<keyof ModelConfig, Field>> = {
     about: "layers with a memory, counted from 0; [] is none, [8] is the paper's 9th of 12",
   },
   memory_size: integer(8192, 0, 2 ** 24, "M, (key, value) pairs that a head remembers; 0 is the model without memory"),
-  memory_dtype: choice(["float32", "float16"], "how remembered pairs are kept; float16 takes half the bytes"),
+  memory_dtype: choice(["float32", "float16"], "format of remembered pairs; float16 takes half the bytes"),
   memory_topk: integer(32, 1, 2 ** 16, "K, pairs that a query retrieves"),
   memory_combine: choice(
     GATE_POLICIES,
-    "how retrieved and local attention meet: a gate, one softmax, or a gate by token",
+    "combination of retrieved and local attention: a gate, one softmax, or a gate by token",
   ),
   memory_search: choice(
     ["exact", "quantised", "bucketed", "inverted"],
-    "how the K pairs are found; quantised is exact too, bucketed and inverted are approximate",
+    "search for the K pairs; quantised is also exact, bucketed and inverted are approximate",
   ),
   memory_buckets: integer(4, 1, 64, "buckets for each of the K pairs in the bucketed search; 4 find 89 % of them"),
   memory_lists: integer(0, 0, 2 ** 16 - 1, "lists of a head in the inverted search; 0 is twice the square root of M"),

@@ -57,7 +57,6 @@ export const presetNames: readonly string[] = Object.keys(differences);
 export function preset(name: string): ModelConfig {
   check("name", name, aText);
   const found = Object.entries(differences).find(([known]) => known === name);
-  if (found === undefined)
-    throw new InputError(`there is no preset "${name}"; the presets are ${presetNames.join(", ")}`);
+  if (found === undefined) throw new InputError(`unknown preset "${name}"; the presets are ${presetNames.join(", ")}`);
   return parseConfig(found[1], `preset ${name}`);
 }

@@ -1,6 +1,6 @@
 /**
- * A model that starts with the weights of another, to train on other documents or with a new or larger memory (paper, section
- * 4.2 and Figure 6). Moments and memories are not inherited. To resume a run, see checkpoint.ts.
+ * A model that starts with the weights of another (paper, section 4.2 and Figure 6). It can train on other documents, or with
+ * a new or larger memory. Moments and memories are not inherited. To resume a run, see checkpoint.ts.
  */
 import { InputError } from "../base/errors.ts";
 import type { ModelConfig } from "../model/config.ts";

@@ -19,7 +19,7 @@ export interface RowReading {
 /**
  * Returns the mean cosine between remembered keys and the same tokens' keys under the model's present weights, by age. Entry
  * a − 1 is for tokens read a segments ago, over all rows, layers and heads. With several memory layers, the keys of upper ones
- * also depend on what lower ones retrieved then, so the difference is not only due to the weights.
+ * also depend on the pairs that lower ones retrieved then. So the difference is not only due to the weights.
  * @param readings the text that each row of `state` has read; undefined for a row between documents, which is left out
  */
 export function keyCosines(

@@ -42,9 +42,9 @@ export interface StepMetrics {
   readonly tokens: number;
   /** Tokens predicted in a second of this step. */
   readonly tokensPerSecond: number;
-  /** After schedule and warm-up. */
+  /** Learning rate after schedule and warm-up. */
   readonly learningRate: number;
-  /** Before clipping. */
+  /** Norm of the gradients before clipping. */
   readonly gradientNorm: number;
   /**
    * Mean gate of each memory layer, which is the memory's share in a head's result. Only queries that retrieved something

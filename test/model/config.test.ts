@@ -99,7 +99,7 @@ test("a preset is a fresh copy, so changing one changes no other", () => {
 test("an unknown preset is refused with the names there are", () => {
   assert.is(
     sentence(() => preset("huge")),
-    'there is no preset "huge"; the presets are tiny, small, base, paper',
+    'unknown preset "huge"; the presets are tiny, small, base, paper',
   );
   sentence(() => preset("toString"));
 });

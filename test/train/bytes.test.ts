@@ -40,6 +40,12 @@ function usedActivations(config: ModelConfig, rows: number): number {
   return used;
 }
 
+test("a small example, written out: a parameter takes 16 bytes with AdamW, for value, gradient and two moments", () => {
+  const model = new Transformer(tinyConfig(), 1);
+  assert.is(trainingBytes(tinyConfig()).parameters, 16 * model.parameters.count);
+  model.release();
+});
+
 const variants: [string, Partial<ModelConfig>][] = [
   ["a memory", {}],
   ["no memory", { memory_layers: [] }],

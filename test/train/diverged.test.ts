@@ -29,6 +29,13 @@ function modelOf(factor: number): Transformer {
   return model;
 }
 
+test("a small example, written out: a perplexity is exp of the mean loss, if that is finite", () => {
+  assert.is(perplexityOf(0), 1);
+  assert.ok(Math.abs(perplexityOf(Math.log(50)) - 50) < 1e-9);
+  assert.is(perplexityOf(710), Number.MAX_VALUE);
+  assert.ok(Number.isNaN(perplexityOf(Number.NaN)), "NaN stays NaN");
+});
+
 test("a perplexity beyond the largest number becomes that number, which can be written and read", () => {
   const result = evaluate(modelOf(1e6), documents, bytes, { memorySizes: [0, 17] });
   for (const { perplexity, bits_per_byte } of result.results) {
@@ -73,11 +80,4 @@ test("predictions that are not finite are refused by evaluation, generation and 
     );
     assert.is(message, "the model's predictions are not finite numbers: its weights are too large, or damaged");
   }
-});
-
-test("a perplexity is exp of the mean loss, if that is finite", () => {
-  assert.is(perplexityOf(0), 1);
-  assert.ok(Math.abs(perplexityOf(Math.log(50)) - 50) < 1e-9);
-  assert.is(perplexityOf(710), Number.MAX_VALUE);
-  assert.ok(Number.isNaN(perplexityOf(Number.NaN)), "of no number it makes none");
 });

@@ -27,6 +27,13 @@ function measured(config: Partial<ModelConfig>, rows = 1) {
   return layer;
 }
 
+test("a small example, written out: of 9 queries only the 2 after the first segment of 7 retrieve, in each of 2 heads", () => {
+  const model = new Transformer(tinyConfig(), 1);
+  const { results } = evaluate(model, randomDocuments([10]), byteTokenizer(), { memorySizes: [60], recall: true });
+  assert.equal(results[0].recall, [{ layer: 1, queries: 4, recall: 1 }]);
+  model.release();
+});
+
 test("exact search finds all neighbours, and so does quantised search, with few fall-backs", () => {
   assert.is(measured({}).recall, 1);
   assert.is(measured({}).fallbacks, undefined);

@@ -49,22 +49,7 @@ function metricsIn(directory: string): StepMetrics[] {
   return lines.map((line) => JSON.parse(line));
 }
 
-test("an evaluation that is not finite ends the run, and the error names the last checkpoint", async () => {
-  const trainer = newTrainer({ steps: 5, evaluateEvery: 3, checkpointEvery: 2 });
-  const spoil = ({ step }: StepMetrics) => {
-    const { size } = trainer.model.parameters.get("model.norm.weight");
-    if (step === 3) trainer.model.parameters.get("model.norm.weight").set(new Float32Array(size).fill(3e38));
-  };
-  const run = { tokenizer, directory: newDirectory(), evaluation: { documents, memorySizes: [0] }, onStep: spoil };
-  const message = await runTraining(trainer, run).then(
-    () => "nothing",
-    (error) => error.message,
-  );
-  const losses = "the model's predictions are not finite numbers: its weights are too large, or damaged";
-  assert.is(message, `${losses}; the last checkpoint is of step 2`);
-});
-
-test("evaluations and checkpoints come at their intervals, and at the end", async () => {
+test("a small example, written out: 5 steps with an evaluation every 3, a checkpoint every 2, and both at the end", async () => {
   const directory = newDirectory();
   const evaluation = { documents, memorySizes: [0, 17] };
   const told = await events({ steps: 5, evaluateEvery: 3, checkpointEvery: 2 }, { directory, evaluation });
@@ -80,6 +65,21 @@ test("evaluations and checkpoints come at their intervals, and at the end", asyn
     "evaluation at 5: 2 sizes",
     "checkpoint at 5: 5",
   ]);
+});
+
+test("an evaluation that is not finite ends the run, and the error names the last checkpoint", async () => {
+  const trainer = newTrainer({ steps: 5, evaluateEvery: 3, checkpointEvery: 2 });
+  const spoil = ({ step }: StepMetrics) => {
+    const { size } = trainer.model.parameters.get("model.norm.weight");
+    if (step === 3) trainer.model.parameters.get("model.norm.weight").set(new Float32Array(size).fill(3e38));
+  };
+  const run = { tokenizer, directory: newDirectory(), evaluation: { documents, memorySizes: [0] }, onStep: spoil };
+  const message = await runTraining(trainer, run).then(
+    () => "nothing",
+    (error) => error.message,
+  );
+  const losses = "the model's predictions are not finite numbers: its weights are too large, or damaged";
+  assert.is(message, `${losses}; the last checkpoint is of step 2`);
 });
 
 test("by default there is one checkpoint, at the end, and no evaluation", async () => {

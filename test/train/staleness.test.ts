@@ -18,6 +18,16 @@ function newTrainer(config: Partial<ModelConfig>, options: Partial<TrainingOptio
   return new Trainer(model, documents, { steps: 100, batchSize: 3, learningRate: 0, warmupSteps: 0, ...options });
 }
 
+test("a small example, written out: without learning, keys one segment old still have a cosine of 1", () => {
+  const trainer = newTrainer({});
+  trainer.trainStep();
+  assert.equal(
+    trainer.keyCosines().map((cosine) => Math.round(cosine * 1e5) / 1e5),
+    [1],
+  );
+  trainer.release();
+});
+
 for (const [memory_size, xl_cache_length, memory_dtype, smear_keys] of [
   [17, 0, "float32", "none"],
   [17, 5, "float32", "none"],

@@ -124,7 +124,7 @@ test("after the second step neither the arena nor the heap grows", () => {
     assert.is(heap.memory.buffer.byteLength, bytes, `the memory, step ${step}`);
     assert.is(heap.bytesInUse, inUse, `the heap, step ${step}`);
   });
-  assert.ok(heap.bytesInUse - before < arena.bytesReserved + 65536, "a trainer gives back what it took");
+  assert.ok(heap.bytesInUse - before < arena.bytesReserved + 65536, "a trainer frees everything");
 });
 
 test("an evaluation during training changes neither its memory nor its losses", () => {

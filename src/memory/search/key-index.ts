@@ -28,7 +28,7 @@ export interface FallbackCount {
   fallbacks: number;
 }
 
-/** An index over the keys of one ring. It is told of every change to the ring, and may keep its own data about the keys. */
+/** An index over the keys of one ring. It follows every change of the ring, and may keep its own data about the keys. */
 export interface KeyIndex {
   /** Bytes of the heap that it takes in addition to the ring. */
   readonly bytes: number;

@@ -2,10 +2,10 @@
  * The calendar of inverted lists: at which points of its document a row renews its clusters, and from which keys. Pairs are
  * counted from the beginning of the document. This file never looks at a key.
  *
- * The clusters in use from one point to the next were built during the interval before, only from keys that stay in memory
- * until the next point. So the pairs that a row remembers now determine both what is in use and what is being built, and a
- * restored memory continues exactly where it stopped. While a row fills, each point doubles its length. Later the points are
- * the multiples of a quarter of the memory's size.
+ * The clusters in use from one point to the next were built during the interval before. They were built only from keys that
+ * stay in memory until the next point. So both the clusters in use and those being built follow from the pairs that a row
+ * remembers now, and a restored memory continues exactly where it stopped. While a row fills, each point doubles its length.
+ * Later the points are the multiples of a quarter of the memory's size.
  */
 
 /** The clusters that are built for one point. */
