@@ -1,5 +1,5 @@
 /**
- * Short loops over one or two vectors, which other kernels and JavaScript share.
+ * Short loops over one or two vectors, shared by other kernels.
  */
 import { loadPartial, madd, storePartial, sumLanes } from "./simd";
 
@@ -35,7 +35,18 @@ export function dot(a: usize, b: usize, n: i32): f32 {
   return sumLanes(f32x4.add(f32x4.add(sum0, sum1), f32x4.add(sum2, sum3)));
 }
 
-/** Copies `bytes` bytes; the two ranges may overlap. */
-export function copy(to: usize, from: usize, bytes: usize): void {
-  memory.copy(to, from, bytes);
+/** y = factor · x over `n` floats; y may be x. */
+export function scaleTo(y: usize, x: usize, factor: f32, n: i32): void {
+  const f = f32x4.splat(factor);
+  let end = x + (<usize>(n & ~15) << 2);
+  for (; x < end; x += 64, y += 64) {
+    v128.store(y, f32x4.mul(v128.load(x), f));
+    v128.store(y, f32x4.mul(v128.load(x, 16), f), 16);
+    v128.store(y, f32x4.mul(v128.load(x, 32), f), 32);
+    v128.store(y, f32x4.mul(v128.load(x, 48), f), 48);
+  }
+  end = x + (<usize>(n & 12) << 2);
+  for (; x < end; x += 16, y += 16) v128.store(y, f32x4.mul(v128.load(x), f));
+  const tail = n & 3;
+  if (tail) storePartial(y, f32x4.mul(loadPartial(x, tail, 0), f), tail);
 }

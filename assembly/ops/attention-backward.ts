@@ -16,7 +16,7 @@ import { addTo, dot } from "../base/vectors";
 
 /**
  * Adds to dq, dk and dv, and writes dbias and dscale, for units [from, to). `dlse` may be 0. dbias and dscale are per unit,
- * so that threads never add to the same place; position_bias_backward and sum_over_queries add them up.
+ * so that threads never add to the same place; position_bias_backward adds them up.
  */
 export function attention_backward(
   dq: usize, dk: usize, dv: usize, dbias: usize, dscale: usize, dout: usize, dlse: usize,

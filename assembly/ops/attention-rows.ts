@@ -1,9 +1,9 @@
 /**
  * One query's row of attention scores: bias, scale and softmax in place, and the gradient of that.
  */
-import { scale_in_place } from "./elementwise";
 import { exponentials } from "../base/exp";
 import { maxLanes } from "../base/simd";
+import { scaleTo } from "../base/vectors";
 
 /**
  * p[j] ← softmax over low ≤ j < high of s · (p[j] + bias[j]); zero elsewhere in [blockLow, blockHigh). Returns the
@@ -18,7 +18,7 @@ export function softmaxBiasedRow(
   const from = p + (low << 2), n = high - low;
   const most = addBias(from, p + (high << 2), bias + (low << 2), s);
   const sum = exponentials(from, from, most, n);
-  scale_in_place(from, 1 / sum, n);
+  scaleTo(from, from, 1 / sum, n);
   return most + <f32>Math.log(sum);
 }
 

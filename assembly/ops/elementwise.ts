@@ -2,11 +2,21 @@
  * Kernels that treat a tensor as one long vector, whatever its shape. The activations are in activation.ts.
  */
 import { loadPartial, storePartial } from "../base/simd";
-import { addTo } from "../base/vectors";
+import { addScaled, addTo, scaleTo } from "../base/vectors";
 
-/** x[0..n) = 0. */
-export function zero(x: usize, n: i32): void {
-  memory.fill(x, 0, <usize>n << 2);
+/** x = 0 over elements [from, to). */
+export function zero(x: usize, from: i32, to: i32): void {
+  memory.fill(x + (<usize>from << 2), 0, <usize>(to - from) << 2);
+}
+
+/** y = x over elements [from, to); y and x must not overlap. */
+export function copy(y: usize, x: usize, from: i32, to: i32): void {
+  memory.copy(y + (<usize>from << 2), x + (<usize>from << 2), <usize>(to - from) << 2);
+}
+
+/** Copies `bytes` bytes; the two ranges may overlap. */
+export function move(y: usize, x: usize, bytes: usize): void {
+  memory.copy(y, x, bytes);
 }
 
 /** Whether no element is NaN or infinite: x − x is 0 exactly for the finite ones. */
@@ -38,23 +48,17 @@ export function add_in_place(y: usize, x: usize, from: i32, to: i32): void {
   addTo(y + (<usize>from << 2), x + (<usize>from << 2), to - from);
 }
 
-/** y = factor · x over `n` floats. */
-export function scale(y: usize, x: usize, factor: f32, n: i32): void {
-  const f = f32x4.splat(factor);
-  let end = x + (<usize>(n & ~15) << 2);
-  for (; x < end; x += 64, y += 64) {
-    v128.store(y, f32x4.mul(v128.load(x), f));
-    v128.store(y, f32x4.mul(v128.load(x, 16), f), 16);
-    v128.store(y, f32x4.mul(v128.load(x, 32), f), 32);
-    v128.store(y, f32x4.mul(v128.load(x, 48), f), 48);
-  }
-  end = x + (<usize>(n & 12) << 2);
-  for (; x < end; x += 16, y += 16) v128.store(y, f32x4.mul(v128.load(x), f));
-  const tail = n & 3;
-  if (tail) storePartial(y, f32x4.mul(loadPartial(x, tail, 0), f), tail);
+/** y = factor · x over elements [from, to). */
+export function scale(y: usize, x: usize, factor: f32, from: i32, to: i32): void {
+  scaleTo(y + (<usize>from << 2), x + (<usize>from << 2), factor, to - from);
 }
 
-/** x *= factor over `n` floats. */
-export function scale_in_place(x: usize, factor: f32, n: i32): void {
-  scale(x, x, factor, n);
+/** y += factor · x over elements [from, to). */
+export function add_scaled(y: usize, x: usize, factor: f32, from: i32, to: i32): void {
+  addScaled(y + (<usize>from << 2), x + (<usize>from << 2), factor, to - from);
+}
+
+/** y [width] += Σ over the rows of x [rows, width], in order. */
+export function add_rows(y: usize, x: usize, rows: i32, width: i32): void {
+  for (let row = 0; row < rows; row++, x += <usize>width << 2) addTo(y, x, width);
 }

@@ -2,25 +2,29 @@
  * Softmax of each row and its backward, from three row loops that the loss uses too: largest, exponentials, scale.
  * No mask, bias or temperature: an element is masked by being −∞.
  */
-import { scale_in_place } from "./elementwise";
 import { exponentials } from "../base/exp";
 import { loadPartial, madd, maxLanes, storePartial } from "../base/simd";
-import { dot } from "../base/vectors";
+import { dot, scaleTo } from "../base/vectors";
 
-/** y = softmax(x) for each of `rows` rows of `width` floats; y may be x. A row of nothing but −∞ gives zeros. */
-export function softmax_forward(y: usize, x: usize, rows: i32, width: i32): void {
+/** y = softmax(x) for rows [from, to) of `width` floats; y may be x. A row of −∞ only gives zeros. */
+export function softmax_forward(y: usize, x: usize, width: i32, from: i32, to: i32): void {
   const rowBytes = <usize>width << 2;
-  for (let row = 0; row < rows; row++, x += rowBytes, y += rowBytes) {
+  y += <usize>from * rowBytes;
+  x += <usize>from * rowBytes;
+  for (let row = from; row < to; row++, x += rowBytes, y += rowBytes) {
     const most = largest(x, width);
     const sum = exponentials(y, x, most == -Infinity ? 0 : most, width);
-    scale_in_place(y, sum == 0 ? 0 : 1 / sum, width);
+    scaleTo(y, y, sum == 0 ? 0 : 1 / sum, width);
   }
 }
 
-/** dx += y · (dy − Σ y·dy) for each row. */
-export function softmax_backward(dx: usize, dy: usize, y: usize, rows: i32, width: i32): void {
+/** dx += y · (dy − Σ y·dy) for rows [from, to). */
+export function softmax_backward(dx: usize, dy: usize, y: usize, width: i32, from: i32, to: i32): void {
   const rowBytes = <usize>width << 2;
-  for (let row = 0; row < rows; row++, dx += rowBytes, dy += rowBytes, y += rowBytes) {
+  dx += <usize>from * rowBytes;
+  dy += <usize>from * rowBytes;
+  y += <usize>from * rowBytes;
+  for (let row = from; row < to; row++, dx += rowBytes, dy += rowBytes, y += rowBytes) {
     softmaxRowGradient(dx, dy, y, dot(y, dy, width), width);
   }
 }

@@ -1,4 +1,4 @@
-/** The gate's policies side by side: one model for each line of nn/gate.ts. ARCHITECTURE.md, "Change one thing", adds one. */
+/** The gate's policies compared: one model for each line of nn/gate.ts. "Change one thing" in ARCHITECTURE.md adds one. */
 import { GATE_POLICIES } from "../nn/gate.ts";
 import type { Cell, Experiment } from "./lab/experiment.ts";
 import { gatesTable, measureScales } from "./lab/gates-and-scales.ts";

@@ -1,4 +1,4 @@
-/** All experiments, in the order in which `--help` names them. */
+/** All experiments, in the order of `--help`. */
 import { ablations } from "./ablations.ts";
 import { baselines } from "./baselines.ts";
 import { context } from "./context.ts";

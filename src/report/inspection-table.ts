@@ -1,4 +1,4 @@
-/** An inspection for the terminal: for which tokens the memory saves how much, and those that it helped most. */
+/** An inspection for the terminal: the memory's gain by groups of tokens, and the tokens that it helped most. */
 import { perplexityOf } from "../base/perplexity.ts";
 import { printable } from "../base/printable.ts";
 import type { Inspection } from "../inspect/inspect.ts";
@@ -8,7 +8,7 @@ import { perplexityChange } from "./memory-table.ts";
 import { wholeNumber } from "./progress.ts";
 import { formatTable } from "./table.ts";
 
-/** Characters of text that are shown on either side of a token. */
+/** Characters of text shown on either side of a token. */
 const SURROUNDINGS = 30;
 
 export function inspectionTables(inspection: Inspection, summary: InspectionSummary, text: InspectedText): string {
@@ -30,7 +30,7 @@ export function inspectionTables(inspection: Inspection, summary: InspectionSumm
   ].join("\n\n");
 }
 
-/** The tokens that gained most, each in its place, and below it the pair that had most to say. */
+/** Lists the tokens that gained most, each in its context, and below it the pair with the largest share. */
 export function mostGainedList(inspection: Inspection, { mostGained }: InspectionSummary, text: InspectedText): string {
   const cases = mostGained.map((token) => caseLines(inspection, text, token));
   return `  the tokens that gained most, and the pair with the largest share in each\n${cases.join("\n")}`;
@@ -52,7 +52,7 @@ function signed(nats: number): string {
   return `${nats < 0 ? "−" : "+"}${Math.abs(nats).toFixed(3)}`;
 }
 
-/** `line 12    …before [token] after…   0.1 % → 74.0 %`, and below it what was retrieved. */
+/** `line 12    …before [token] after…   0.1 % → 74.0 %`, and below it the retrieved pair. */
 function caseLines({ nats, natsWithout, retrieved, heads }: Inspection, text: InspectedText, token: number): string {
   const probabilities = [natsWithout, nats].map((losses) => `${(100 * Math.exp(-losses[token])).toFixed(1)} %`);
   const line = `  ${text.place(token)}: ${excerptLine(text.excerpt(token, SURROUNDINGS))}  ${probabilities.join(" → ")}`;
@@ -65,7 +65,7 @@ function caseLines({ nats, natsWithout, retrieved, heads }: Inspection, text: In
   return [line, from].map(printable).join("\n");
 }
 
-/** `before [token] after` in one line, a dot for what would move the cursor; the names around it are not looked at here. */
+/** `before [token] after` in one line, with a dot for each control character. */
 function excerptLine({ before, token, after }: Excerpt): string {
   return `${before}[${token}]${after}`.replaceAll("\n", "⏎").replaceAll(/\p{Cc}/gu, "·");
 }

@@ -1,6 +1,6 @@
 /**
  * The file of single losses that an evaluation can write: a JSON line for each token and memory size. There may be millions,
- * so they are written as they come, next to the file, which appears when it is whole.
+ * so they are written as they come, under another name; the file appears when it is complete.
  */
 import { UnfinishedFile } from "../platform/unfinished-file.ts";
 import type { TokenLoss } from "../train/evaluate.ts";
@@ -11,7 +11,7 @@ export class LossesFile {
   private readonly file: UnfinishedFile;
   private lines: string[] = [];
 
-  /** @throws InputError if nothing can be written at `path` */
+  /** @throws InputError if `path` cannot be written */
   constructor(path: string) {
     this.file = new UnfinishedFile(path);
   }
@@ -21,14 +21,14 @@ export class LossesFile {
     if (this.lines.length >= LINES_A_WRITE) this.flush();
   }
 
-  /** All losses are there: puts the file in its place. */
+  /** Completes the file and puts it in its place. */
   finish(): void {
     this.flush();
     this.file.complete();
     this.file.publish();
   }
 
-  /** Leaves nothing behind. */
+  /** Discards the unfinished file. */
   discard(): void {
     this.file.discard();
   }
@@ -39,7 +39,7 @@ export class LossesFile {
   }
 }
 
-/** Whether a file whose beginning is `text` is one of losses. */
+/** Whether a file that begins with `text` is a file of losses. */
 export function beginsAsLosses(text: string): boolean {
   return /^\{"document":".*","index":\d+,"token":\d+,"memory":\d+,"nats":/.test(text);
 }

@@ -1,10 +1,10 @@
-/** What memory does to perplexity: the table of an evaluation, for people. */
+/** A table for people: an evaluation's perplexity by memory size. */
 import { perplexityOf } from "../base/perplexity.ts";
 import type { EvaluationResult } from "../train/evaluate.ts";
 import { wholeNumber } from "./progress.ts";
 import { formatTable } from "./table.ts";
 
-/** One line a memory size; `change` compares its perplexity with that of the first line. */
+/** Formats a line for each memory size; `change` compares its perplexity with that of the first line. */
 export function memoryTable({ tokens, bytes, results }: EvaluationResult): string {
   const rows = results.map(({ memory, perplexity, bits_per_byte, nats }) => [
     wholeNumber(memory),
@@ -16,7 +16,7 @@ export function memoryTable({ tokens, bytes, results }: EvaluationResult): strin
   return `${table}\nover the same ${wholeNumber(tokens)} tokens (${wholeNumber(bytes)} bytes) in every line`;
 }
 
-/** By how much a perplexity changes when the mean loss grows by `nats`. Right even where perplexities are beyond all numbers. */
+/** Returns the change in perplexity when the mean loss grows by `nats`. Correct even if the perplexities overflow. */
 export function perplexityChange(nats: number): string {
   return percent(perplexityOf(nats) - 1);
 }

@@ -6,7 +6,7 @@ import type { RunSettings } from "../../src/experiments/lab/cell-recipe.ts";
 
 const WORDS = ["lemma", "proof", "where", "the", "ring", "is", "exact", "\\phi", "sheaf", "module", "follows", "of"];
 
-/** Writes a corpus of three documents a split, each of some hundred words, to `directory`. */
+/** Writes a corpus with three documents of about a hundred words in each split to `directory`. */
 export function writeTinyCorpus(directory: string, seed = 1): void {
   const random = new Random(seed);
   for (const split of ["train", "valid", "test"]) {
@@ -18,7 +18,7 @@ export function writeTinyCorpus(directory: string, seed = 1): void {
   }
 }
 
-/** Odd sizes; steps of 3 rows of 17 tokens are set by the cells below. */
+/** Settings with odd sizes. The cells below set steps of 3 rows of 17 tokens. */
 export const tinyOverrides = [
   "hidden_size=12",
   "num_hidden_layers=2",
@@ -34,13 +34,13 @@ export function tinySettings(settings: Partial<RunSettings> = {}): RunSettings {
   return { budget: 300, seed: 3, evalTokens: 120, overrides: tinyOverrides, ...settings };
 }
 
-/** A signal that is aborted as soon as the evaluation after a step has begun, whatever the machine's speed. */
+/** A signal that aborts as soon as the evaluation after a step has begun, at any speed of the machine. */
 export function signalForEvaluationAfter(wanted: number) {
   let asked = -1;
   const onStep = ({ step }: { step: number }) => {
     if (step === wanted) asked = 0;
   };
-  // Asked for the first time it lets the evaluation begin, and then it is aborted.
+  // The first question lets the evaluation begin; then the signal aborts.
   const signal = {
     get aborted() {
       return asked >= 0 && asked++ > 0;

@@ -21,7 +21,7 @@ export interface Outcome {
   readonly test?: string;
 }
 
-const COPIED = ["src", "test", "assembly", "asconfig.json", "tsconfig.json", "package.json", "README.md"];
+const COPIED = ["src", "test", "assembly", "asconfig.json", "tsconfig.json", "package.json", "README.md", "docs"];
 const GENERATED = `dist/src/wasm/${build}.generated.js`;
 
 /** The tests of one file take some seconds of a processor; what takes so much more does not end. */

@@ -1,25 +1,21 @@
-/** README, letter by letter, by somebody who has installed the package in a project whose path has spaces in it. */
+/** Every line of README and docs that a project would run, in a project that installed the package, in a path with spaces. */
 import * as fs from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import * as assert from "uvu/assert";
+import { blocks, guides, read } from "../documents.ts";
 import { suite } from "../harness.ts";
 import { launchBrowser, noBrowser } from "../report/html/browser.ts";
 import { projectWithPackage, run } from "./packed.ts";
 import { serve } from "./server.ts";
-import { root } from "./tools.ts";
 
 const test = suite("README in a project");
 
 const inNode = process.versions.deno === undefined ? undefined : "packs what tsc has compiled, in Node";
-const readme = fs.readFileSync(join(root, "README.md"), "utf8");
+const texts = guides.map(read);
 
-function blocks(language: string): string[] {
-  return [...readme.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, "g"))].map(([, code]) => code);
-}
-
-/** The commands for a project; `npm install` is what `projectWithPackage` does. */
-const lines = blocks("sh")
+/** The commands for a project. `projectWithPackage` does what `npm install` would. */
+const lines = blocks("sh", ...texts)
   .flatMap((block) => block.trim().split("\n"))
   .filter((line) => line.startsWith("npx memorizing "));
 
@@ -35,10 +31,10 @@ test.after(() => {
 });
 
 test("has commands and examples for a project", () => {
-  assert.ok(readme.includes("\nnpm install memorizing-transformer\n"));
+  assert.ok(texts[0].includes("\nnpm install memorizing-transformer\n"));
   assert.is(lines.length, 3);
-  assert.is(blocks("ts").length, 2);
-  assert.is(blocks("html").length, 1);
+  assert.is(blocks("ts", ...texts).length, 2);
+  assert.is(blocks("html", ...texts).length, 1);
 });
 
 for (const line of lines) {
@@ -48,7 +44,7 @@ for (const line of lines) {
   });
 }
 
-for (const [i, code] of blocks("ts").entries()) {
+for (const [i, code] of blocks("ts", ...texts).entries()) {
   test.unless(inNode, `example ${i + 1} runs as printed, and prints`, () => {
     fs.writeFileSync(join(project, "example.js"), code);
     const printed = run(process.execPath, ["example.js"], project);
@@ -58,7 +54,7 @@ for (const [i, code] of blocks("ts").entries()) {
 }
 
 test.unless(inNode ?? noBrowser, "the page reads a file of the visitor's own and writes", async () => {
-  const [page] = blocks("html");
+  const [page] = blocks("html", ...texts);
   fs.writeFileSync(join(project, "index.html"), `<!doctype html><meta charset="utf-8">${page}`);
   const served = await serve(project, false);
   const browser = await launchBrowser();

@@ -185,7 +185,7 @@ test.unless(noContainers, "of two processes in two containers of one host name o
   assert.is(spawnSync("unshare", line, { input: "", encoding: "utf8" }).stdout, "refused");
   first.stdin.end();
   await once(first, "close");
-  assert.is(said, "got it");
+  assert.is(said, "got released");
 });
 
 test("a file that is not a lock is neither removed nor taken for one", async () => {
@@ -235,20 +235,15 @@ test("of processes that come at once to a dead one's lock exactly one gets it", 
   for (let round = 0; round < 2; round++) {
     const directory = lockedBy({ pid: await deadPid(), host, start });
     const at = String(Date.now() + 400);
-    const contenders = Array.from({ length: 5 }, async () => {
-      const child = spawn(...scriptLine("test/platform/lock-contender", [directory, at]), {
-        stdio: ["ignore", "pipe", "inherit"],
-      });
-      let said = "";
-      child.stdout.on("data", (text) => (said += text));
-      await once(child, "close");
-      return said;
+    const contenders = Array.from({ length: 5 }, () => {
+      const script = scriptLine("test/platform/lock-contender", [directory, at]);
+      const child = spawn(...script, { stdio: ["pipe", "pipe", "inherit"] });
+      return { child, closed: once(child, "close"), answer: once(child.stdout, "data") };
     });
-    const outcomes = (await Promise.all(contenders)).sort();
-    assert.equal(
-      outcomes.map((said) => said.split(" ")[0]),
-      ["got", ...Array(4).fill("refused")],
-    );
+    const answers = await Promise.all(contenders.map(({ answer }) => answer)); // whoever got it keeps it until all have answered
+    for (const { child } of contenders) child.stdin.end();
+    await Promise.all(contenders.map(({ closed }) => closed));
+    assert.equal(answers.map(String).sort(), ["got", ...Array(4).fill("refused")]);
     assert.equal(fs.readdirSync(directory), []);
   }
 });

@@ -5,14 +5,14 @@ import { suite } from "../harness.ts";
 
 const test = suite("tables");
 
-test("columns are as wide as their widest cell, on the side asked for", () => {
+test("columns are as wide as their widest cell, aligned left or right", () => {
   const rows = [["a", "bbb"], ["cccc", "d"], ["e"]];
   assert.is(formatTable(rows, "left"), "  a     bbb\n  cccc  d\n  e");
   assert.is(formatTable(rows, "right"), "     a  bbb\n  cccc    d\n     e");
   assert.is(formatTable([], "left"), "");
 });
 
-test("what a terminal would obey is shown in its cell, which is as wide as that", () => {
+test("control characters are shown as escapes, and count in the width of their cell", () => {
   const rows = [
     ["a\x1b[31m\r\n.md", "1"],
     ["b\u202e", "2"],

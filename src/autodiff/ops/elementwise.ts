@@ -1,6 +1,6 @@
 /**
- * Ops on each element by itself: sums, differences, constant factors, activations, dropout. Shapes go in and come out
- * unchanged; only `repeat` broadcasts.
+ * Ops on single elements: sums, differences, constant factors, activations, dropout. A result has the shape of its inputs;
+ * only `repeat` broadcasts.
  */
 import { check, type Kind, numberWithin } from "../../base/check.ts";
 import { InputError } from "../../base/errors.ts";
@@ -32,23 +32,23 @@ export function add(x: Tensor, y: Tensor): Tensor {
 export function subtract(x: Tensor, y: Tensor): Tensor {
   if (x.shape.join() !== y.shape.join()) throw new Error(`subtract: [${x.shape}] and [${y.shape}] differ`);
   const z = stepTensor(x.shape);
-  kernels.copy(z.ptr, x.ptr, z.size * 4);
-  kernels.add_scaled(z.ptr, y.ptr, -1, z.size);
+  parallelElements("copy", z.size, z.ptr, x.ptr);
+  parallelElements("add_scaled", z.size, z.ptr, y.ptr, -1);
   return record("subtract", z, [x, y], (dz) => {
     if (x.requiresGrad) parallelElements("add_in_place", z.size, gradient(x), dz);
-    if (y.requiresGrad) kernels.add_scaled(gradient(y), dz, -1, z.size);
+    if (y.requiresGrad) parallelElements("add_scaled", z.size, gradient(y), dz, -1);
   });
 }
 
-/** y [...outer, n]: x [n] in every place of `outer`. Backward: dx is the sum over those places, in their order. */
+/** y [...outer, n] = x [n], repeated over `outer`. Backward: dx is the sum over the copies, in order. */
 export function repeat(x: Tensor, outer: readonly number[]): Tensor {
   const y = stepTensor([...outer, x.size]);
   const times = y.size / x.size;
-  kernels.copy(y.ptr, x.ptr, x.size * 4);
+  kernels.move(y.ptr, x.ptr, x.size * 4);
   for (let done = 1; done < times; done *= 2) {
-    kernels.copy(y.ptr + done * x.size * 4, y.ptr, Math.min(done, times - done) * x.size * 4);
+    kernels.move(y.ptr + done * x.size * 4, y.ptr, Math.min(done, times - done) * x.size * 4);
   }
-  return record("repeat", y, [x], (dy) => kernels.sum_over_queries(gradient(x), dy, times, x.size));
+  return record("repeat", y, [x], (dy) => kernels.add_rows(gradient(x), dy, times, x.size));
 }
 
 /** y = factor · x. */
@@ -56,8 +56,8 @@ export function scale(x: Tensor, factor: number): Tensor {
   requireTensors({ x });
   check("factor", factor, aFactor);
   const y = stepTensor(x.shape);
-  kernels.scale(y.ptr, x.ptr, factor, x.size);
-  return record("scale", y, [x], (dy) => kernels.add_scaled(gradient(x), dy, factor, x.size));
+  parallelElements("scale", x.size, y.ptr, x.ptr, factor);
+  return record("scale", y, [x], (dy) => parallelElements("add_scaled", x.size, gradient(x), dy, factor));
 }
 
 /** y = max(x, 0). */
@@ -80,9 +80,9 @@ export function gelu(x: Tensor): Tensor {
 }
 
 /**
- * y = x / (1 − p) for each element with probability 1 − p, else 0; Srivastava et al. 2014. Which elements is a function of
- * `key` (its last 32 bits) and their place alone, so a key must differ from op to op and from step to step; the mask is not kept
- * but made again. p = 0 gives x itself. Whether to drop out at all, in training only, is for the caller to say.
+ * y = x / (1 − p) for each element with probability 1 − p, else 0; Srivastava et al. 2014. An element's fate depends only on
+ * `key` (its last 32 bits) and its place, so each op and each step needs its own key. The mask is not kept but computed again.
+ * p = 0 returns x itself. The caller passes p = 0 outside training.
  */
 export function dropout(x: Tensor, p: number, key: number): Tensor {
   requireTensors({ x });

@@ -1,9 +1,9 @@
 /**
- * What the neural cache and the kNN language model have in common: a second opinion on the next token, copied from earlier
- * places of the same document. The place j votes for the token that followed it, with a weight e^(s · a_ij) that grows with
- * the affinity a of the state there and the state now; s, the sharpness, is tuned, and so is how much the opinion counts.
+ * The common part of the neural cache and the kNN language model: a second opinion on the next token, copied from earlier
+ * places of the same document. Place j votes for the token that followed it, with weight e^(s · a_ij), where a_ij is the
+ * affinity of the state there and the state now. The sharpness s is tuned, and so is the weight of the opinion.
  *
- * A method says which vectors it compares, how affine two are, and which places vote.
+ * A method defines the vectors that are compared, their affinity, and the places that vote.
  */
 import { linear } from "../../autodiff/ops/matmul.ts";
 import { noGrad, step } from "../../autodiff/tape.ts";
@@ -14,22 +14,22 @@ export interface CopyingMethod {
   readonly name: string;
   /** The vectors that are compared, [n, C]. */
   vectors(document: HiddenDocument): Float32Array;
-  /** The affinity of two places from the inner product of their vectors and the squared norms of both. */
+  /** Returns the affinity of two places from the inner product of their vectors and both squared norms. */
   affinity(product: number, square: number, otherSquare: number): number;
-  /** Places that vote: the last `window`, and of those the `nearest` with the largest affinities. */
+  /** Places that vote: of the last `window` places, the `nearest` with the largest affinities. */
   readonly window: number;
   readonly nearest: number;
 }
 
-/** Sharpnesses that are tried; each is twice the one before, so that its weights are the squares of those. */
+/** Sharpnesses to try. Each is twice the one before, so its weights are the squares of the previous weights. */
 export const SHARPNESSES: readonly number[] = Array.from({ length: 11 }, (_, i) => 2 ** (i - 3));
 
-/** Queries whose affinities are computed together. */
+/** Queries in one matrix product of affinities. */
 const BLOCK = 64;
 
 /**
- * p(target) by the votes alone, [n] for each sharpness; 0 while there is nothing to vote.
- * @param scale divides affinities, so that sharpnesses mean the same whatever the vectors' size
+ * Returns p(target) by the votes alone, [n] for each sharpness; 0 while no place can vote.
+ * @param scale divides affinities, so that a sharpness means the same for vectors of any size
  */
 export function votes(document: HiddenDocument, method: CopyingMethod, scale: number): Float64Array[] {
   const count = document.targets.length;
@@ -52,7 +52,7 @@ export function votes(document: HiddenDocument, method: CopyingMethod, scale: nu
   return shares;
 }
 
-/** Mean squared norm of the vectors that a method compares. */
+/** Returns the mean squared norm of the vectors that a method compares. */
 export function meanSquare(documents: readonly HiddenDocument[], method: CopyingMethod): number {
   let [sum, count] = [0, 0];
   for (const document of documents) {
@@ -62,7 +62,7 @@ export function meanSquare(documents: readonly HiddenDocument[], method: Copying
   return sum / Math.max(1, count);
 }
 
-/** Counts the votes of places from `from` whose affinity is `least` or more, for what follows `query`. */
+/** Counts the votes on what follows `query`, by places from `from` on whose affinity is at least `least`. */
 function vote(
   shares: readonly Float64Array[],
   targets: Int32Array,
@@ -86,7 +86,7 @@ function vote(
   for (const [s, share] of shares.entries()) share[query] = all[s] > 0 ? right[s] / all[s] : 0;
 }
 
-/** Inner products of the vectors [begin, end) with those [first, end). */
+/** Returns the inner products of vectors [begin, end) with vectors [first, end). */
 function innerProducts(vectors: Float32Array, width: number, begin: number, end: number, first: number): Float32Array {
   const rows = (from: number) => tensor(vectors.subarray(from * width, end * width), [end - from, width]);
   return step(() => noGrad(() => linear(rows(begin), rows(first)).toArray()));
@@ -98,7 +98,7 @@ function squaredNorms(vectors: Float32Array, width: number): Float32Array {
   return squares;
 }
 
-/** The n-th largest value, n from 1 (Hoare's quickselect on a copy). */
+/** Returns the n-th largest value, n from 1 (Hoare's quickselect on a copy). */
 export function nthLargest(values: Float32Array, n: number): number {
   const list = values.slice();
   let [low, high] = [0, list.length - 1];

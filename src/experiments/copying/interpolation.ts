@@ -1,6 +1,6 @@
 /**
- * Mixes a model with a copying method: p = (1 − λ) p_model + λ p_votes. Both parameters, sharpness and λ, are those that
- * predict the validation documents best; the test documents are read with them once.
+ * Mixes a model with a copying method: p = (1 − λ) p_model + λ p_votes. Sharpness and λ are tuned on the validation
+ * documents; the test documents are read with them once.
  */
 
 import { breathe } from "../../base/breathe.ts";
@@ -11,7 +11,7 @@ import type { TrainedCell } from "../lab/experiment.ts";
 import { type CopyingMethod, meanSquare, SHARPNESSES, votes } from "./copying.ts";
 import { type HiddenDocument, readHidden } from "./read-hidden.ts";
 
-/** λ that are tried. */
+/** Values of λ to try. */
 const LAMBDAS = [0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5];
 
 export interface Mixture {
@@ -35,7 +35,7 @@ export async function mixture({ model, corpus, evalTokens }: TrainedCell, method
   };
 }
 
-/** Affinities are measured in mean squared norms of the first validation document. */
+/** Returns the unit of affinities: the mean squared norm in the first validation document. */
 function scaleOf(
   model: Transformer,
   [first]: readonly TokenizedDocument[],
@@ -45,7 +45,7 @@ function scaleOf(
   return meanSquare([readHidden(model, first, evalTokens)], method);
 }
 
-/** −ln p summed over all tokens, for every sharpness and λ in turn. */
+/** Returns −ln p summed over all tokens, for every pair of sharpness and λ. */
 async function mixedNats(
   model: Transformer,
   documents: readonly TokenizedDocument[],
@@ -66,7 +66,7 @@ async function mixedNats(
   return { nats, tokens };
 }
 
-/** The first token of a document, for which nobody can vote, is the model's alone. */
+/** Returns −ln p summed over a document. No place can vote on its first token, which is the model's alone. */
 function mixedLoss({ probabilities }: HiddenDocument, shares: Float64Array, lambda: number): number {
   return probabilities.reduce((sum, probability, i) => {
     const mixed = i === 0 ? probability : (1 - lambda) * probability + lambda * shares[i];

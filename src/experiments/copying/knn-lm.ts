@@ -1,10 +1,10 @@
 /**
  * A kNN language model (Khandelwal et al. 2020) whose store is the document so far: p(w) ∝ Σ e^(−‖x_i − x_j‖² / τ) over the k
- * nearest places j that w followed, x being the residual stream after the last block. Its sharpness is 1/τ.
+ * nearest places j that w followed. x is the residual stream after the last block; the sharpness is 1/τ.
  */
 import type { CopyingMethod } from "./copying.ts";
 
-/** k, as in their paper. */
+/** Neighbours k, as in their paper. */
 const NEAREST = 1024;
 
 export const knnLm: CopyingMethod = {

@@ -1,6 +1,6 @@
 /**
- * The continuous cache of Grave, Joulin and Usunier (2017): p(w) ∝ Σ e^(θ h_i·h_j) over the last places j that w followed, h
- * being what the softmax reads.
+ * The continuous cache of Grave, Joulin and Usunier (2017): p(w) ∝ Σ e^(θ h_i·h_j) over the last places j that w followed.
+ * h is the softmax's input.
  */
 import type { CopyingMethod } from "./copying.ts";
 

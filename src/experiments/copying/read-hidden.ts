@@ -1,6 +1,6 @@
 /**
- * A document as a model reads it, token by token: the last hidden states, and how probable each next token was to it. What
- * the neural cache and the kNN language model need, which copy from earlier places with similar states.
+ * A document as a model reads it: for each token the last hidden state and the probability of the next token. The neural
+ * cache and the kNN language model need them to copy from earlier places with similar states.
  */
 import { crossEntropy } from "../../autodiff/ops/loss.ts";
 import { rmsNorm } from "../../autodiff/ops/norm.ts";
@@ -8,18 +8,18 @@ import { noGrad, step } from "../../autodiff/tape.ts";
 import type { TokenizedDocument } from "../../data/corpus.ts";
 import type { Transformer } from "../../model/transformer.ts";
 
-/** n predictions; the state of row i predicts `targets[i]`. */
+/** A document of n predictions; the state in row i predicts `targets[i]`. */
 export interface HiddenDocument {
   readonly targets: Int32Array; // [n]
   /** p(target) by the model alone. */
   readonly probabilities: Float64Array; // [n]
   /** The residual stream after the last block. */
   readonly residual: Float32Array; // [n, C]
-  /** What the softmax reads: the same after the final norm. */
+  /** The softmax's input: `residual` after the final norm. */
   readonly output: Float32Array; // [n, C]
 }
 
-/** Reads the first `tokens` predictions of the document, with the memory of the model's configuration. */
+/** Reads the first `tokens` predictions of the document, with the memory that the model's configuration has. */
 export function readHidden(model: Transformer, document: TokenizedDocument, tokens: number): HiddenDocument {
   const ids = document.tokens().subarray(0, tokens + 1);
   const { hidden_size: width, segment_length: segment, rms_norm_eps: eps } = model.config;

@@ -1,32 +1,32 @@
-/** From a cell to the whole configuration and training options that it stands for. */
+/** Turns a cell into its complete configuration and training options. */
 import { applyOverrides, type ModelConfig, parseConfig } from "../../model/config.ts";
 import { parseTrainingOptions, type TrainingOptions } from "../../train/options.ts";
 import type { Cell } from "./experiment.ts";
 import { recipeConfig, recipeTraining } from "./recipe.ts";
 
-/** What a run chooses for all of its cells. */
+/** Settings that a run chooses for all of its cells. */
 export interface RunSettings {
   /** Training tokens of a cell. */
   readonly budget: number;
   readonly seed: number;
   /** Tokens of each document that are evaluated, from its beginning. */
   readonly evalTokens: number;
-  /** `key=value`, in place of what the recipe says; a cell's own keys win. */
+  /** Each `key=value` replaces one of the recipe; a cell's own keys win. */
   readonly overrides: readonly string[];
 }
 
-/** All that decides a cell's result on a corpus. */
+/** Everything that determines a cell's result on a corpus. */
 export interface CellRecipe {
   readonly config: ModelConfig;
   readonly options: TrainingOptions;
   readonly documents: "train" | "names";
   readonly from: string | null;
   readonly onlyLayer: number | null;
-  /** Tokens of each document that evaluations in the course of the training count; only where there are such evaluations. */
+  /** Tokens of each document in evaluations during training; only if there are such evaluations. */
   readonly courseTokens?: number;
 }
 
-/** Checkpoints in the course of a training. */
+/** Checkpoints during a training. */
 const CHECKPOINTS = 5;
 
 export function cellRecipe(cell: Cell, settings: RunSettings, vocabSize: number): CellRecipe {
@@ -41,7 +41,7 @@ export function cellRecipe(cell: Cell, settings: RunSettings, vocabSize: number)
   return { config, options, documents, from, onlyLayer, ...course };
 }
 
-/** Steps of B·T tokens, as many as the cell's share of the budget pays for. */
+/** Returns the training options, whose steps of B·T tokens use up the cell's share of the budget. */
 function cellOptions(cell: Cell, { budget, seed }: RunSettings, segmentLength: number): TrainingOptions {
   const { share = 1, seedOffset = 0, courseEvaluations = 0 } = cell;
   const options = parseTrainingOptions({ ...recipeTraining, ...cell.training }, `the cell ${cell.name}`);
@@ -60,8 +60,8 @@ function cellOptions(cell: Cell, { budget, seed }: RunSettings, segmentLength: n
 }
 
 /**
- * Whether two recipes, one of which may have been in a file, are the same. A key that a file was written without, because it
- * did not exist yet, has its default.
+ * Whether two recipes are the same. A recipe read from a file may lack keys that did not exist yet; they have their
+ * defaults.
  */
 export function sameRecipe(a: CellRecipe, b: CellRecipe): boolean {
   return JSON.stringify(completed(a)) === JSON.stringify(completed(b));

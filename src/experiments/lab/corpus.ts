@@ -1,6 +1,6 @@
 /**
- * A corpus of an experiment: a directory with the sub-directories train, valid and test, each of documents, and the
- * vocabulary that all its cells share, learned from train alone.
+ * The corpus of an experiment: a directory with sub-directories train, valid and test, each with documents. All cells share
+ * one vocabulary, learned from train alone.
  */
 
 import { digest } from "../../base/digest.ts";
@@ -38,7 +38,7 @@ export function corpusName(directory: string): string {
 const SPLITS = ["train", "valid", "test"] as const;
 type Split = (typeof SPLITS)[number];
 
-/** Refuses a directory that has not the three splits, before anything is spent on it. */
+/** Refuses a directory without the three splits, before any work is done. */
 export function requireSplits(directory: string): void {
   const missing = SPLITS.find((split) => !isDirectory(`${directory}/${split}`));
   if (missing === undefined) return;
@@ -46,8 +46,8 @@ export function requireSplits(directory: string): void {
 }
 
 /**
- * The corpus in `directory`, whose models are in `models`. Its tokenizer is read from there, or learned and written.
- * @throws InputError if a split is missing or holds no document, or if the models are those of another corpus
+ * Opens the corpus in `directory`. Its tokenizer is read from `models`, or learned and written there.
+ * @throws InputError if a split is missing or has no document, or if `models` belong to another corpus
  */
 export function openCorpus(directory: string, models: string, vocabSize: number): ExperimentCorpus {
   requireSplits(directory);
@@ -67,8 +67,8 @@ export function openCorpus(directory: string, models: string, vocabSize: number)
 }
 
 /**
- * Models and results know their corpus by its name alone. So that those of another of the same name are not taken for its
- * own, `corpus.json` beside the models tells the digests of its splits.
+ * Models and results know their corpus by name only. To tell apart corpora of the same name, `corpus.json` next to the
+ * models has the digests of the splits.
  */
 function requireSameCorpus(directory: string, models: string, documents: Record<Split, readonly Document[]>): void {
   const path = `${models}/corpus.json`;
@@ -82,7 +82,7 @@ function requireSameCorpus(directory: string, models: string, documents: Record<
   );
 }
 
-/** The same for every corpus, but for how they are encoded. */
+/** Returns the documents of names, which every corpus encodes in its own vocabulary. */
 function namesDocuments(tokenizer: Tokenizer): TokenizedDocument[] {
   let texts: string[] | undefined;
   return Array.from({ length: NAME_DOCUMENTS }, (_, i) => {
@@ -95,7 +95,7 @@ function* bytesOf(documents: readonly Document[]): Generator<Uint8Array> {
   for (const text of textsOf(documents)) yield encoder.encode(text);
 }
 
-/** One text at a time, so that they are not all in memory. */
+/** Generates one text at a time, so that never all of them are held. */
 function* textsOf(documents: readonly Document[]): Generator<string> {
   for (const document of documents) yield textOf(document);
 }

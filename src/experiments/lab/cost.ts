@@ -1,24 +1,24 @@
 /**
- * What a cell will cost, as good as one can say beforehand: arithmetic over the rate at which two cores of a laptop do it.
- * For the list of experiments and the time that is left; a run corrects it by what its cells really took.
+ * Estimates the time of a cell from its arithmetic and the speed of two laptop cores. The list of experiments and the
+ * remaining time use it; a run corrects it by the time that its cells really took.
  */
 import type { ModelConfig } from "../../model/config.ts";
 import { cellRecipe, type RunSettings } from "./cell-recipe.ts";
 import type { Cell, Experiment } from "./experiment.ts";
 import { VOCABULARY } from "./recipe.ts";
 
-/** Multiply-and-adds a second: of the model's products, and of a quantised search. */
+/** Multiply-adds per second, in the model's products and in a quantised search. */
 const COMPUTE_RATE = 24e9;
 const SEARCH_RATE = 24e9;
 
-/** Seconds for a token in a memory layer, whatever the memory's size: selection, attention to K pairs, and its backward. */
+/** Seconds per token in a memory layer that do not depend on the memory's size: selection, attention to K pairs, backward. */
 const LOOKUP = { training: 47e-6, evaluation: 11e-6 };
 
-/** Documents of a test split that are long enough to be evaluated as far as asked for, and tokens of one in training. */
+/** Typical test documents long enough for the evaluation, and typical tokens of a training document. */
 const TEST_DOCUMENTS = 9;
 const DOCUMENT_TOKENS = 100_000;
 
-/** Seconds that training and measuring `cell` take. */
+/** Returns the expected seconds for training and measuring `cell`. */
 export function expectedSeconds(cell: Cell, settings: RunSettings): number {
   const { config, options } = cellRecipe(cell, settings, VOCABULARY);
   const training = options.steps * options.batchSize * config.segment_length;
@@ -29,19 +29,19 @@ export function expectedSeconds(cell: Cell, settings: RunSettings): number {
   return training * trainingSeconds(config) + evaluations.reduce((sum, seconds) => sum + seconds, measuring);
 }
 
-/** For a token. */
+/** Seconds per token. */
 function trainingSeconds(config: ModelConfig): number {
   const { memory_size: size } = config;
   return (3 * modelProducts(config)) / COMPUTE_RATE + lookupSeconds(config, size, DOCUMENT_TOKENS, LOOKUP.training);
 }
 
-/** For the whole test split. */
+/** Seconds for the whole test split. */
 function evaluationSeconds(config: ModelConfig, size: number, evalTokens: number): number {
   const lookup = lookupSeconds(config, size, evalTokens, LOOKUP.evaluation);
   return TEST_DOCUMENTS * evalTokens * (modelProducts(config) / COMPUTE_RATE + lookup);
 }
 
-/** Multiply-and-adds of a token's way through the model, its memory aside. */
+/** Multiply-adds per token in the model, without its memory. */
 function modelProducts({ hidden_size: width, intermediate_size, vocab_size, ...config }: ModelConfig): number {
   const inner = config.num_attention_heads * config.head_dim;
   const projections = 4 * width * inner + 2 * width * intermediate_size;
@@ -49,7 +49,7 @@ function modelProducts({ hidden_size: width, intermediate_size, vocab_size, ...c
   return config.num_hidden_layers * (projections + local) + width * vocab_size;
 }
 
-/** For a token of documents of `length` tokens, in which a memory of `size` fills up. */
+/** Mean seconds of search per token in documents of `length` tokens, while a memory of `size` fills up. */
 function lookupSeconds(config: ModelConfig, size: number, length: number, constant: number): number {
   if (size === 0) return 0;
   const stored = size < length ? size - size ** 2 / (2 * length) : length / 2;
@@ -57,7 +57,7 @@ function lookupSeconds(config: ModelConfig, size: number, length: number, consta
   return config.memory_layers.length * (constant + search);
 }
 
-/** Hours that all cells of the experiment take on one corpus. */
+/** Returns the expected hours of all cells on one corpus. */
 export function expectedHours({ cells }: Experiment, settings: RunSettings): number {
   return cells.reduce((sum, cell) => sum + expectedSeconds(cell, settings), 0) / 3600;
 }

@@ -1,8 +1,8 @@
 /**
- * What an experiment is, in data: cells, each a model that is trained and measured, and how its results read as a report.
+ * An experiment as data: cells, each a model to train and measure, and a report made from their results.
  *
- * A cell says only what sets it apart from the recipe (recipe.ts). Cells of the same name are the same model, in whichever
- * experiment they stand, and share one training. How cells run is in run.ts; nothing here trains or writes.
+ * A cell holds only its differences from the recipe (recipe.ts). Cells of the same name are the same model in every
+ * experiment, and share one training. run.ts runs cells; nothing here trains or writes.
  */
 import type { ModelConfig } from "../../model/config.ts";
 import type { Transformer } from "../../model/transformer.ts";
@@ -12,58 +12,58 @@ import type { ExperimentCorpus } from "./corpus.ts";
 import type { Measurements, Results } from "./results.ts";
 
 export interface Cell {
-  /** In lower case with hyphens: also the name of its directory. */
+  /** Name in lower case with hyphens; also the name of its directory. */
   readonly name: string;
-  /** As tables and charts call it. */
+  /** Name in tables and charts. */
   readonly label: string;
-  /** What differs from the recipe. */
+  /** Differences from the recipe. */
   readonly config?: Partial<ModelConfig>;
   readonly training?: Partial<TrainingOptions>;
-  /** What it learns from: the corpus' train split unless given, or invented names (invented-names.ts). */
+  /** Documents to learn from: invented names (invented-names.ts); default: the corpus' train split. */
   readonly documents?: "names";
-  /** Training tokens as a share of the budget; 1 unless given. With 0 it is the model of `from`, used otherwise. */
+  /** Training tokens as a share of the budget (default: 1). With 0, the cell is the model of `from`, used differently. */
   readonly share?: number;
-  /** The cell whose weights this one begins with; it stands before this one in the experiment. */
+  /** The cell whose weights this one begins with; it comes earlier in the experiment. */
   readonly from?: string;
-  /** The one layer that learns; all parameters do, unless given. */
+  /** The one layer that learns; default: all parameters do. */
   readonly onlyLayer?: number;
   /** Added to the run's seed. */
   readonly seedOffset?: number;
-  /** Evaluations in the course of the training, evenly spaced, the last at its end; none unless given. */
+  /** Evaluations during training, evenly spaced, the last at its end; default: 0. */
   readonly courseEvaluations?: number;
-  /** M, the memories that it is evaluated with, ascending; the last is the one that tables show. */
+  /** Memory sizes M of the evaluation, ascending; tables show the last. */
   readonly memorySizes: readonly number[];
-  /** Whether the evaluation also tells what share of the exact neighbours the memory's search finds. */
+  /** Whether the evaluation also measures the share of the exact neighbours that the search finds. */
   readonly recall?: boolean;
-  /** What is measured besides. */
+  /** Takes further measurements. */
   readonly measure?: (trained: TrainedCell) => Promise<Measurements>;
-  /** Seconds that this takes for a thousand test tokens, where it is much. */
+  /** Seconds that `measure` takes for a thousand test tokens, if it is much. */
   readonly measuringSeconds?: number;
 }
 
-/** A cell's model, and what there is to measure it on. */
+/** A cell's model and the corpus to measure it on. */
 export interface TrainedCell {
   readonly model: Transformer;
   /** Directory of the model. */
   readonly directory: string;
-  /** Where a measurement may leave files for people to read; it exists. */
+  /** Existing directory where a measurement may leave files for people to read. */
   readonly artifacts: string;
   readonly corpus: ExperimentCorpus;
-  /** Tokens of each document that count, from its beginning. */
+  /** Tokens of each document to evaluate, from its beginning. */
   readonly evalTokens: number;
 }
 
 export interface Experiment {
-  /** As it is typed. */
+  /** Name on the command line. */
   readonly name: string;
   /** One line, for `--help`. */
   readonly summary: string;
   readonly title: string;
-  /** What the paper measured, and where. */
+  /** The paper's result, and where it is. */
   readonly paper: string;
   readonly cells: readonly Cell[];
-  /** Tokens of each test document that are evaluated, unless another number is asked for. */
+  /** Default number of tokens to evaluate in each test document. */
   readonly evalTokens: number;
-  /** Tables, charts and findings from the results so far: cells may be missing. */
+  /** Makes tables, charts and findings from the results so far; cells may be missing. */
   report(results: Results): ReportBody;
 }

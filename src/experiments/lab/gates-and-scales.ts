@@ -1,22 +1,22 @@
 /**
- * The gates and attention scales of the heads that have a memory. A gate is the share of a head's result that was retrieved
- * (paper, section 3.1), as the evaluation computed it, on average. The scale multiplies the products of normalised queries and
- * keys: the larger, the fewer pairs a head looks at; near 0 it averages all of them. Where keys are smeared, the share
- * a = sigmoid(α) of the token's own key stands next to them.
+ * Gates and attention scales of the heads that have a memory. A gate is the retrieved share of a head's result (paper,
+ * section 3.1): the mean of what the evaluation computed. The scale multiplies the products of normalised queries and keys.
+ * With a large scale a head looks at few pairs; near 0 it averages all of them. Where keys are smeared, a third number is the
+ * share a = sigmoid(α) of the token's own key.
  */
 import type { ReportTable } from "../../report/experiment-report.ts";
 import type { Cell, TrainedCell } from "./experiment.ts";
 import { percentText, perplexityText, UNKNOWN } from "./reporting.ts";
 import type { Measurements, Results } from "./results.ts";
 
-/** The numbers `scale.1`, `own.1`, `scale.2`, … of the heads of all memory layers; `own` only where keys are smeared. */
+/** Measures `scale.1`, `own.1`, `scale.2`, … for the heads of all memory layers; `own` only where keys are smeared. */
 export async function measureScales({ model }: Pick<TrainedCell, "model">): Promise<Measurements> {
   const scales = numbered("scale", headsOf(model, "attention_scale"));
   const own = headsOf(model, "key_smear").map((alpha) => 1 / (1 + Math.exp(-alpha)));
   return { numbers: { ...scales, ...numbered("own", own) } };
 }
 
-/** A parameter with one number a head, over all memory layers; [] if the model has no such parameter. */
+/** Returns a parameter with one number per head, over all memory layers; [] if the model does not have it. */
 function headsOf({ config, parameters }: TrainedCell["model"], parameter: string): number[] {
   const names = config.memory_layers.map((layer) => `model.layers.${layer}.self_attn.${parameter}`);
   return names.filter((name) => parameters.has(name)).flatMap((name) => [...parameters.get(name).toArray()]);
@@ -26,7 +26,7 @@ function numbered(prefix: string, numbers: readonly number[]): Record<string, nu
   return Object.fromEntries(numbers.map((number, head) => [`${prefix}.${head + 1}`, number]));
 }
 
-/** A row for each of `cells` that is known, and what it came to against the first. */
+/** Returns a table with a row for each finished cell, compared with the first. */
 export function gatesTable(results: Results, corpus: string, cells: readonly Cell[]): ReportTable {
   const [{ name: reference }] = cells;
   const listed = (numbers: readonly number[], digits: number) =>
@@ -52,7 +52,7 @@ export function gatesTable(results: Results, corpus: string, cells: readonly Cel
     header: ["model", "gates", "attention scales", "own keys", "perplexity", "memory off", `against ${reference}`],
     rows,
     note:
-      "A gate of 0 looks at the segment alone, one of 1 at the memory alone. A scale of 0 averages, one of 30 picks out. " +
+      "A gate of 0 looks at the segment alone, a gate of 1 at the memory alone. A scale of 0 averages, a scale of 30 selects. " +
       "Own keys: the share of the token's own key in a smeared one; the rest is the key of the token before.",
   };
 }

@@ -1,10 +1,10 @@
 /**
- * Documents that teach a model to look back, before it reads anything else: short sentences full of invented names that no
- * document shares with another, most of them said before. Whoever finds where a name stood last knows how it goes on, and
- * nothing else helps.
+ * Documents that teach a model to look back, before it reads anything else: short sentences full of invented names. No two
+ * documents share a name, and most names have occurred before. A model that finds where a name stood last knows how it
+ * continues, and nothing else helps.
  *
- * Large models learn that from any text, small ones from most text hardly: what they could gain is little against all else
- * that they have to learn. It is not in the paper, whose models were a thousand times as large.
+ * Large models learn this from any text. Small models hardly learn it from most texts, because it gains little compared with
+ * everything else that they have to learn. The paper, with models a thousand times as large, did not need it.
  */
 import { Random } from "../../base/random.ts";
 
@@ -27,15 +27,15 @@ const SENTENCES = [
   "assert @ == @",
 ];
 const CHARACTERS = 90_000;
-/** Shares of the names: those that are new, and those that are among the last few; all others are from anywhere before. */
+/** Shares of new names and of names among the last few; all others are from anywhere before. */
 const NEW = 0.08;
 const RECENT = 0.47;
 const MOST_RECENT = 8;
 
-/** Documents that a corpus of names has, unless another number is asked for. */
+/** Default number of documents in a corpus of names. */
 export const NAME_DOCUMENTS = 60;
 
-/** Texts of about 90,000 characters each, one at a time; the same ones for the same seed. */
+/** Generates texts of about 90,000 characters each; the same seed gives the same texts. */
 export function* namesTexts(documents: number, seed: number): Generator<string> {
   const random = new Random(seed);
   for (let i = 0; i < documents; i++) yield namesText(random);
@@ -58,7 +58,7 @@ function namesText(random: Random): string {
   return text;
 }
 
-/** Two to four syllables; three in ten names begin with a capital. */
+/** Makes a name of two to four syllables; three in ten begin with a capital. */
 function newName(random: Random): string {
   const syllables = Array.from({ length: 2 + Math.floor(random.next() * 3) }, () => {
     const open = oneOf(CONSONANTS, random) + oneOf(VOWELS, random);

@@ -1,4 +1,4 @@
-/** Measures the model of a cell on the test documents: every memory size over the same tokens, and what the cell asks for besides. */
+/** Measures a cell's model on the test documents: every memory size over the same tokens, and the cell's own measurements. */
 import { breathe } from "../../base/breathe.ts";
 import type { Transformer } from "../../model/transformer.ts";
 import { type EvaluationResult, evaluationInSteps } from "../../train/evaluate.ts";
@@ -14,18 +14,18 @@ export interface CellMeasuring {
   readonly corpus: ExperimentCorpus;
   readonly evalTokens: number;
   readonly signal?: AbortSignal;
-  /** Predictions made so far, and in all, over all memory sizes. */
+  /** Receives the predictions made so far and the total, over all memory sizes. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** Documents that are evaluated side by side; more would not be faster. */
+/** Documents evaluated together; more would not be faster. */
 const MOST_ROWS = 16;
 
 export function rowsFor({ test }: ExperimentCorpus): number {
   return Math.min(MOST_ROWS, test.length);
 }
 
-/** Resolves to undefined if `signal` ended it. */
+/** Evaluates and measures the model. Resolves to undefined if `signal` ended it. */
 export async function measureCell(
   measuring: CellMeasuring,
 ): Promise<{ evaluation: EvaluationResult; measurements: Measurements } | undefined> {

@@ -1,18 +1,18 @@
 /**
- * The recipe that every cell follows where it does not say otherwise: a model of about a million parameters, with a memory
- * in its third layer of four, which learns in minutes and is small against the documents that it reads. All models begin
- * with the same weights, those of `names`, which has learned to look back within a segment and has not seen the corpus yet.
+ * The recipe of every cell that does not say otherwise: a model of about a million parameters, with a memory in its third
+ * layer of four. It learns in minutes, and its memory is small compared with the documents. All models begin with the
+ * weights of `names`, which has learned to look back within a segment and has not seen the corpus yet.
  *
- * Below it are the models that several experiments share. The plain model has the memory's parameters, too (joint attention
- * needs none of its own), so that all of them are equally large.
+ * Below it are the models that several experiments share. They all have the same number of parameters, because joint
+ * attention needs none of its own.
  */
 import type { ModelConfig } from "../../model/config.ts";
 import type { TrainingOptions } from "../../train/options.ts";
 import type { Cell } from "./experiment.ts";
 
 /**
- * Two heads of 64: a wide head tells many keys apart, so that its memory may grow. No position bias in the third layer: one
- * that favours what is near would keep retrieved pairs, which have none, from ever counting. Quantised search is exact.
+ * Two heads of 64: a wide head tells many keys apart, so its memory may grow. The third layer has no position bias, which would
+ * favour near tokens over retrieved pairs, since those have no position. Quantised search is exact.
  */
 export const recipeConfig: Partial<ModelConfig> = {
   hidden_size: 128,
@@ -30,7 +30,7 @@ export const recipeConfig: Partial<ModelConfig> = {
   attention_scale_init: 10,
 };
 
-/** Small batches and an embedding that moves fast: with 16 rows and one rate for all, the same takes three times the tokens. */
+/** Small batches and a fast embedding: with 16 rows and one rate for all, the same result takes three times the tokens. */
 export const recipeTraining: Partial<TrainingOptions> = {
   batchSize: 8,
   learningRate: 4e-3,
@@ -39,22 +39,22 @@ export const recipeTraining: Partial<TrainingOptions> = {
   embeddingRate: 12,
 };
 
-/** Tokens in the vocabulary that a corpus' train split makes. */
+/** Size of the vocabulary learned from a corpus' train split. */
 export const VOCABULARY = 2048;
 
-/** Training tokens of a cell, those of `names` not counted. */
+/** Training tokens of a cell, not counting those of `names`. */
 export const BUDGET = 1_500_000;
 
-/** Tokens of each document that count, from its beginning. */
+/** Tokens of each document to evaluate, from its beginning. */
 export const EVAL_TOKENS = 16_384;
 
-/** M where an experiment has one memory size, and W where it has a Transformer-XL cache: one segment. */
+/** M where an experiment has one memory size, and the length W of a Transformer-XL cache: one segment. */
 export const MEMORY = 2048;
 export const XL_CACHE = 128;
 
 /**
- * What all others begin with: a million tokens of invented names (invented-names.ts), without a memory. That is where a head of the
- * third layer learns to find where the present token stood last, and to tell what followed.
+ * The beginning of all other cells: a million tokens of invented names (invented-names.ts), without a memory. Here a head of
+ * the third layer learns to find where the present token stood last, and to say what followed.
  */
 export const names: Cell = {
   name: "names",
@@ -74,7 +74,7 @@ export const xl: Cell = {
   config: { xl_cache_length: XL_CACHE },
 };
 
-/** Trained with a memory of `size`; evaluated without, and with the same. */
+/** Returns a cell trained with a memory of `size`, and evaluated without memory and with that one. */
 export function withMemory(size: number, combine: ModelConfig["memory_combine"] = "joint"): Cell {
   return {
     ...plain,
@@ -85,7 +85,7 @@ export function withMemory(size: number, combine: ModelConfig["memory_combine"] 
   };
 }
 
-/** The same with a Transformer-XL cache. */
+/** Returns the same cell with a Transformer-XL cache. */
 export function withXl(cell: Cell): Cell {
   return {
     ...cell,

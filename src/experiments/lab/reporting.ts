@@ -1,4 +1,4 @@
-/** What reports of experiments have in common: numbers as text, tables of cells, and the claim that one cell beats another. */
+/** Common parts of the experiments' reports: numbers as text, tables of cells, and the claim that one cell beats another. */
 import type { Finding, ReportTable } from "../../report/experiment-report.ts";
 import type { Line } from "../../report/html/chart.ts";
 import { percent } from "../../report/memory-table.ts";
@@ -6,7 +6,7 @@ import { wholeNumber } from "../../report/progress.ts";
 import type { Cell } from "./experiment.ts";
 import type { Results } from "./results.ts";
 
-/** Where nothing is known. */
+/** Stands for a missing number. */
 export const UNKNOWN = "–";
 
 export function perplexityText(perplexity: number | undefined): string {
@@ -17,14 +17,14 @@ export function percentText(share: number | undefined): string {
   return share === undefined ? UNKNOWN : percent(share);
 }
 
-/** The cells of which something is known on any corpus, and a note that names the others, if there are any. */
+/** Returns the cells with a result on any corpus, and a note that names the others, if any. */
 export function knownOf(results: Results, cells: readonly Cell[]): { known: Cell[]; note?: string } {
   const known = cells.filter(({ name }) => results.anywhere(name) !== undefined);
   const missing = cells.filter((cell) => !known.includes(cell)).map(({ name }) => name);
   return missing.length > 0 ? { known, note: `Not computed yet: ${missing.join(", ")}.` } : { known };
 }
 
-/** A row a cell; for each corpus its test perplexity, and the change against the cell called `reference`. */
+/** Returns a table with a row per cell: for each corpus its test perplexity, and the change against the cell `reference`. */
 export function perplexityTable(
   title: string,
   results: Results,
@@ -44,7 +44,7 @@ export function perplexityTable(
   return { kind: "table", title, header: ["model", "parameters", ...header], rows, note };
 }
 
-/** That the perplexity of `name` is lower than that of `reference` by `least` at least (0.2 is 20 %). */
+/** Claims that the perplexity of `name` is lower than that of `reference` by at least `least` (0.2 is 20 %). */
 export function lowerBy(results: Results, corpus: string, name: string, reference: string, least: number): Finding {
   const change = results.change(corpus, name, reference);
   const margin = least > 0 ? ` by at least ${Math.round(100 * least)} %` : "";
@@ -55,7 +55,7 @@ export function lowerBy(results: Results, corpus: string, name: string, referenc
   };
 }
 
-/** Several rows of perplexities for one corpus: a column a memory size, and – where a cell was not evaluated with that. */
+/** Returns a table of perplexities on one corpus, with a column per memory size; – where a cell was not evaluated with it. */
 export function sizeTable(title: string, results: Results, corpus: string, cells: readonly Cell[]): ReportTable {
   const { known, note } = knownOf(results, cells);
   const sizes = [...new Set(cells.flatMap(({ memorySizes }) => memorySizes))].sort((a, b) => a - b);
@@ -70,7 +70,7 @@ export function sizeTable(title: string, results: Results, corpus: string, cells
   };
 }
 
-/** A line through what is known of `y` at each x; nothing is drawn where y is undefined. */
+/** Returns a line through the known values of `y`; an x without a value is left out. */
 export function lineOf(name: string, xs: readonly number[], y: (x: number) => number | undefined): Line {
   const points = xs.flatMap((x) => {
     const value = y(x);
@@ -79,7 +79,7 @@ export function lineOf(name: string, xs: readonly number[], y: (x: number) => nu
   return { name, points };
 }
 
-/** Only lines that have something to show. */
+/** Returns the lines that have points. */
 export function drawn(lines: readonly Line[]): Line[] {
   return lines.filter(({ points }) => points.length > 0);
 }

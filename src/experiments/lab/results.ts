@@ -1,28 +1,28 @@
-/** The results of an experiment, as its report asks for them: by corpus and cell, where they are there already. */
+/** The results of an experiment so far, for its report: by corpus and cell. */
 import type { TokenGroup } from "../../inspect/inspection-summary.ts";
 import type { EvaluationResult } from "../../train/evaluate.ts";
 
-/** What a measurement found, as JSON keeps it. */
+/** Results of a measurement, as JSON keeps them. */
 export interface Measurements {
   readonly numbers?: Readonly<Record<string, number>>;
   readonly groups?: Readonly<Record<string, readonly TokenGroup[]>>;
   readonly texts?: Readonly<Record<string, string>>;
 }
 
-/** An evaluation in the course of a training. */
+/** An evaluation during a training. */
 export interface CoursePoint {
   readonly step: number;
   readonly perplexity: number;
 }
 
-/** What is known of a cell on one corpus; the content of its JSON file. */
+/** Result of a cell on one corpus; the content of its JSON file. */
 export interface CellResult {
   readonly cell: string;
   readonly corpus: string;
-  /** All that decides the result, but for the program and the corpus: a result with another recipe is measured again. */
+  /** Everything besides code and corpus that determines the result. A result with another recipe is measured again. */
   readonly recipe: unknown;
   readonly parameters: number;
-  /** Of its own training, not of the cell that it began with. */
+  /** Steps of its own training, without those of the cell that it began with. */
   readonly steps: number;
   readonly trainingTokens: number;
   readonly trainingSeconds: number;
@@ -33,7 +33,7 @@ export interface CellResult {
 }
 
 export class Results {
-  /** Names, in the order in which they were given. */
+  /** Names of the corpora, in the order given. */
   readonly corpora: readonly string[];
   /** Training tokens of a cell. */
   readonly budget: number;
@@ -49,24 +49,24 @@ export class Results {
     return this.cells.find((result) => result.corpus === corpus && result.cell === name);
   }
 
-  /** A cell on whichever corpus it was measured. */
+  /** Returns a cell's result on the first corpus that has one. */
   anywhere(name: string): CellResult | undefined {
     return this.cells.find((result) => result.cell === name);
   }
 
-  /** Test perplexity with a memory of `memory`; unless given, with the last size that the cell was evaluated with. */
+  /** Returns the test perplexity with a memory of `memory` (default: the last size that the cell was evaluated with). */
   perplexity(corpus: string, name: string, memory?: number): number | undefined {
     const results = this.cell(corpus, name)?.evaluation.results ?? [];
     return (memory === undefined ? results.at(-1) : results.find((result) => result.memory === memory))?.perplexity;
   }
 
-  /** How much lower or higher the perplexity of one cell is than that of another: −0.2 is 20 % lower. */
+  /** Returns the relative difference in perplexity between two cells: −0.2 means that `name` is 20 % lower. */
   change(corpus: string, name: string, reference: string): number | undefined {
     const [ours, theirs] = [this.perplexity(corpus, name), this.perplexity(corpus, reference)];
     return ours === undefined || theirs === undefined ? undefined : ours / theirs - 1;
   }
 
-  /** The share of the exact neighbours that the cell's search found, over all its memory layers. */
+  /** Returns the share of the exact neighbours that the cell's search found, the mean over its memory layers. */
   recall(corpus: string, name: string): number | undefined {
     const layers = this.cell(corpus, name)?.evaluation.results.at(-1)?.recall;
     return layers && layers.reduce((sum, { recall }) => sum + recall, 0) / layers.length;

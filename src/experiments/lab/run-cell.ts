@@ -1,4 +1,4 @@
-/** One cell on one corpus: its result is read if it is there; if not, its model is trained and measured. */
+/** Runs one cell on one corpus: reads its result, or trains and measures its model if it has none. */
 import { jsonText, readJson } from "../../formats/json-file.ts";
 import { writeFileAtomic } from "../../platform/atomic-write.ts";
 import { makeDirectory } from "../../platform/directories.ts";
@@ -15,17 +15,17 @@ export interface CellRun {
   readonly cell: Cell;
   readonly corpus: ExperimentCorpus;
   readonly settings: RunSettings;
-  /** Directory of the corpus' models, one directory a cell. */
+  /** Directory of the corpus' models, with one sub-directory per cell. */
   readonly models: string;
   /** Directory of the experiment's results on the corpus. */
   readonly results: string;
   readonly signal?: AbortSignal;
   readonly onStep?: (metrics: StepMetrics, steps: number) => void;
-  /** Predictions of the final evaluation made so far, and in all. */
+  /** Receives the predictions of the final evaluation made so far, and the total. */
   readonly onEvaluation?: (done: number, total: number) => void;
 }
 
-/** The result, if the cell was finished with the same recipe before. */
+/** Returns the result, if the cell was finished before with the same recipe. */
 export function finishedResult({ cell, corpus, settings, results }: CellRun): CellResult | undefined {
   const path = `${results}/${cell.name}.json`;
   if (!exists(path)) return undefined;
@@ -33,7 +33,7 @@ export function finishedResult({ cell, corpus, settings, results }: CellRun): Ce
   return sameRecipe(known.recipe as CellRecipe, resultRecipe(cell, settings, corpus)) ? known : undefined;
 }
 
-/** Resolves to undefined if the signal ended the work; what was trained until then is kept. */
+/** Trains and measures. Resolves to undefined if the signal ended the work; the training until then is kept. */
 export async function runCell(run: CellRun): Promise<CellResult | undefined> {
   const { cell, corpus, settings, results } = run;
   const recipe = cellRecipe(cell, settings, corpus.tokenizer.vocabSize);
@@ -83,7 +83,7 @@ function train({ cell, corpus, settings, models, signal, onStep }: CellRun, reci
   });
 }
 
-/** Measures the trained model, or that of the cell whose model this one uses otherwise. */
+/** Measures the trained model, or the model of `from` if the cell has no training of its own. */
 async function measure(run: CellRun, { config, options }: CellRecipe) {
   const { cell, corpus, settings, models, results, signal, onEvaluation } = run;
   const directory = `${models}/${options.steps > 0 ? cell.name : cell.from}`;

@@ -1,9 +1,9 @@
 /**
- * Runs the cells of an experiment on its corpora, one after the other. What is finished stays as it is, what is half trained
- * goes on, and after every cell the report is written anew, so that it always shows what is known.
+ * Runs the cells of an experiment on its corpora, one after the other. Finished cells stay as they are, and interrupted
+ * trainings continue. The report is rewritten after every cell, so it always shows all results so far.
  *
- * Below the output directory: `models/CORPUS/CELL` are models, shared by all experiments; `NAME/CORPUS/CELL.json` is what one
- * experiment measured; `NAME/results.json`, `table.md`, `index.html` and `charts/` are its report.
+ * Below the output directory: `models/CORPUS/CELL` are models, shared by all experiments; `NAME/CORPUS/CELL.json` has the
+ * measurements of one experiment; `NAME/results.json`, `table.md`, `index.html` and `charts/` are its report.
  */
 import { jsonText } from "../../formats/json-file.ts";
 import { writeFilesAtomic } from "../../platform/atomic-write.ts";
@@ -22,23 +22,23 @@ export interface ExperimentRun {
   /** Directories of corpora. */
   readonly corpora: readonly string[];
   readonly out: string;
-  /** Names of the cells to compute with those that they begin with, all unless given; what others found is reported, too. */
+  /** Names of the cells to compute, with the cells that they begin with (default: all). The report has all known results. */
   readonly only?: readonly string[];
-  /** What the report says of how it came about, such as the command and the machine. */
+  /** Facts for the report on how it was made, such as the command and the machine. */
   readonly facts: ExperimentReport["facts"];
   readonly signal?: AbortSignal;
-  /** A cell begins, the `index`-th from 0; `finished` if its result is there already. */
+  /** Called when a cell begins, the `index`-th from 0; `finished` if its result exists already. */
   readonly onCell?: (corpus: string, cell: Cell, index: number, finished: boolean) => void;
   readonly onStep?: (metrics: StepMetrics, steps: number) => void;
-  /** Predictions of an evaluation made so far, and in all. */
+  /** Receives the predictions of an evaluation made so far, and the total. */
   readonly onEvaluation?: (done: number, total: number) => void;
   /** Called before the report is written. */
   readonly onReport?: () => void;
 }
 
 /**
- * Resolves to whether all cells are done; they are not if `signal` ended the run.
- * @throws InputError if a corpus lacks a split, or models in the output directory were trained otherwise
+ * Runs the experiment. Resolves to whether all cells are done; they are not if `signal` ended the run.
+ * @throws InputError if a corpus lacks a split, or if models in the output directory were trained differently
  */
 export async function runExperiment(experiment: Experiment, run: ExperimentRun): Promise<boolean> {
   const { corpora, out, only, settings, signal, onStep, onEvaluation } = run;
@@ -70,7 +70,7 @@ export async function runExperiment(experiment: Experiment, run: ExperimentRun):
   return true;
 }
 
-/** The names, and those of the cells that theirs begin with. */
+/** Returns `names` and the names of all cells that they begin with. */
 export function withSources(names: readonly string[], cells: readonly Cell[]): ReadonlySet<string> {
   const wanted = new Set(names);
   for (const { name, from } of cells.toReversed()) if (from !== undefined && wanted.has(name)) wanted.add(from);

@@ -1,6 +1,6 @@
 /**
- * Trains the model of a cell in a directory of its own: from the beginning, or on from the checkpoint there. When it is done,
- * `trained.json` beside the model says how it came about, and what only a training needs is removed.
+ * Trains a cell's model in its own directory, from the beginning or from the checkpoint there. When it is done,
+ * `trained.json` next to the model records how it was made, and the files that only a training needs are removed.
  */
 import { InputError } from "../../base/errors.ts";
 import { jsonText, readJson } from "../../formats/json-file.ts";
@@ -20,11 +20,11 @@ import type { ExperimentCorpus } from "./corpus.ts";
 import { FrozenParameters } from "./frozen.ts";
 import type { CoursePoint } from "./results.ts";
 
-/** What `trained.json` holds. */
+/** Content of `trained.json`. */
 export interface TrainingRecord {
   readonly recipe: CellRecipe;
   readonly steps: number;
-  /** Predicted in all steps. */
+  /** Tokens predicted in all steps. */
   readonly tokens: number;
   readonly seconds: number;
   readonly course: readonly CoursePoint[];
@@ -36,15 +36,15 @@ export interface CellTraining {
   readonly source: string | undefined;
   readonly recipe: CellRecipe;
   readonly corpus: ExperimentCorpus;
-  /** How evaluations in the course of the training are done. */
+  /** Options of evaluations during training. */
   readonly evaluation: EvaluateOptions;
   readonly signal?: AbortSignal;
   readonly onStep?: (metrics: StepMetrics, steps: number) => void;
 }
 
 /**
- * Resolves to the record of the finished training, at once if there is one; to undefined if `signal` ended it before.
- * @throws InputError if another recipe's model is in the directory
+ * Trains the model. Resolves to the record of the finished training, at once if it exists; to undefined if `signal` ended it.
+ * @throws InputError if the directory holds another recipe's model
  */
 export async function trainCell(training: CellTraining): Promise<TrainingRecord | undefined> {
   const { directory, recipe, corpus, evaluation, signal, onStep } = training;
@@ -74,7 +74,7 @@ export async function trainCell(training: CellTraining): Promise<TrainingRecord 
   }
 }
 
-/** A model of `config` with the weights of the one in `directory`; what that has not begins as `seed` says. */
+/** Returns a model of `config` with the weights of the one in `directory`; missing parameters are initialised from `seed`. */
 export function modelWithWeights(directory: string, config: ModelConfig, seed: number): Transformer {
   const { model: source } = loadModel(directory);
   const model = inheritingModel(source, config, seed, directory);

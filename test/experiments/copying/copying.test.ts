@@ -20,7 +20,7 @@ function randomDocument(count: number, width: number): HiddenDocument {
   return { targets, probabilities: new Float64Array(count).fill(0.25), residual: floats(), output: floats() };
 }
 
-/** The definition, one vote at a time. */
+/** The definition, computed one vote at a time. */
 function slowVotes(
   { targets }: HiddenDocument,
   vectors: Float32Array,
@@ -61,15 +61,29 @@ function assertVotes(count: number, method: CopyingMethod, affinity: typeof prod
   }
 }
 
+test("three places, written out: the one like the present votes e times as loudly as the other", () => {
+  const output = Float32Array.of(1, 0, 0, 1, 1, 0); // [3, 2]
+  const document = {
+    targets: Int32Array.of(7, 8, 7),
+    probabilities: new Float64Array(3),
+    residual: output,
+    output,
+  };
+  const shares = votes(document, neuralCache(9), 1)[SHARPNESSES.indexOf(1)];
+  assert.is(shares[0], 0, "no place before it");
+  assert.is(shares[1], 0, "place 0 votes for 7, not 8");
+  assert.ok(Math.abs(shares[2] - Math.E / (Math.E + 1)) < 1e-6, "place 0 votes for 7 with e, place 1 for 8 with 1");
+});
+
 test("a neural cache votes by inner products over its window", () => {
   for (const count of [0, 1, 2, 63, 65, 150]) assertVotes(count, neuralCache(37), product, "output");
 });
 
-test("a kNN language model votes by distances, the nearest only", () => {
+test("in a kNN language model only the nearest places vote, by distance", () => {
   for (const count of [1, 64, 131]) assertVotes(count, { ...knnLm, nearest: 9 }, distance, "residual");
 });
 
-test("the n-th largest value is that of the sorted list", () => {
+test("the n-th largest value is the n-th of the sorted list", () => {
   const random = new Random(4);
   for (const length of [1, 2, 3, 10, 65]) {
     const values = Float32Array.from({ length }, () => Math.floor(random.next() * 9));
@@ -89,7 +103,7 @@ test("hidden states are read with the probabilities of an evaluation", () => {
   assert.ok(Math.abs(nats - results[0].nats) < 1e-3);
 });
 
-test("a document that repeats itself is better predicted with a copy than without", async () => {
+test("copying improves the prediction of a document that repeats itself", async () => {
   const model = new Transformer(tinyConfig(), 1);
   const refrain = documentOf("refrain", new TextEncoder().encode("one fish, two fish, red fish! ".repeat(6)));
   const documents = { train: [], valid: [refrain], test: [refrain], names: [] };

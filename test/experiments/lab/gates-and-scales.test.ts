@@ -9,7 +9,7 @@ const test = suite("gates and scales");
 
 const cellOf = (name: string) => ({ name, label: name, memorySizes: [0, 9] });
 
-/** What is known of a cell with these numbers and these perplexities, without its memory and with. */
+/** The result of a cell with these numbers and these perplexities, without its memory and with it. */
 function resultOf(cell: string, perplexities: readonly number[], gates: number[], numbers: Record<string, number>) {
   const results = perplexities.map((perplexity, i) => ({
     memory: 9 * i,
@@ -33,7 +33,7 @@ function resultOf(cell: string, perplexities: readonly number[], gates: number[]
   };
 }
 
-test("scales are measured head by head, in the memory's layers alone", async () => {
+test("scales are measured for each head of the memory layers only", async () => {
   const config = tinyConfig({ attention_scale_init: 7 });
   const heads = Array.from({ length: config.num_attention_heads }, (_, head) => head + 1);
   const model = new Transformer(config, 1);
@@ -46,7 +46,7 @@ test("scales are measured head by head, in the memory's layers alone", async () 
   model.parameters.release();
 });
 
-test("where keys are smeared, the share of the own key is measured head by head", async () => {
+test("where keys are smeared, the share of the own key is measured for each head", async () => {
   const model = new Transformer(tinyConfig({ smear_keys: "all" }), 1);
   model.parameters.get("model.layers.1.self_attn.key_smear").set([0, -3]);
   const { numbers = {} } = await measureScales({ model });
@@ -56,7 +56,7 @@ test("where keys are smeared, the share of the own key is measured head by head"
   model.parameters.release();
 });
 
-test("the table tells each head's numbers, and the model with and without its memory against the first", () => {
+test("the table has each head's numbers, and compares the model with the first, with and without memory", () => {
   const known = [
     resultOf("joint", [12, 8], [], { "scale.1": 30, "scale.2": -0.006 }),
     resultOf("gate", [11, 10], [0.25, 0.0625], { "scale.1": 9.876, "own.1": 0.0104 }),

@@ -61,7 +61,7 @@ function experimentOf(...cells: Cell[]): Experiment {
 
 const newDirectory = () => at(`out-${count++}`);
 
-/** Runs the cells into `out`; the steps that were trained are counted. */
+/** Runs the cells into `out` and counts the steps that were trained. */
 async function run(out: string, cells: Cell[], more: Partial<ExperimentRun> = {}) {
   let steps = 0;
   const settings = tinySettings();
@@ -80,7 +80,7 @@ function resultIn(out: string, cell: string): CellResult {
   return JSON.parse(fs.readFileSync(join(out, "tiny/math", `${cell}.json`), "utf8"));
 }
 
-test("of some cells alone, others that are there are reported, and nothing else is computed", async () => {
+test("with --cells the report has all known results, and nothing else is computed", async () => {
   const out = newDirectory();
   assert.is((await run(out, [plain, memory, layer], { only: ["plain"] })).steps, 6);
   assert.not.ok(fs.existsSync(join(out, "tiny/math/memory.json")));
@@ -92,7 +92,7 @@ test("of some cells alone, others that are there are reported, and nothing else 
   );
 });
 
-test("what the wanted cells begin with is computed, too, and what that begins with", async () => {
+test("the cells that the wanted ones begin with are computed first, and so on", async () => {
   const out = newDirectory();
   const chain = [plain, memory, layer, { ...layer, name: "deep", from: "layer" }];
   const { steps } = await run(out, chain, { only: ["deep"] });
@@ -111,7 +111,7 @@ test("a cell can learn from invented names instead of the corpus", async () => {
   assert.is(resultIn(names, "plain").evaluation.tokens, resultIn(corpus, "plain").evaluation.tokens, "evaluated alike");
 });
 
-test("every cell is trained in a directory of its own and measured, and the report tells all of them", async () => {
+test("every cell is trained in its own directory and measured, and the report has all of them", async () => {
   const out = newDirectory();
   const { done, steps } = await run(out, [plain, memory, layer, untrained]);
   assert.ok(done);
@@ -128,7 +128,11 @@ test("every cell is trained in a directory of its own and measured, and the repo
     third.course.map(({ step }) => step),
     [2, 3],
   );
-  assert.is(third.course[1].perplexity, third.evaluation.results[1].perplexity, "the end of the course is the result");
+  assert.is(
+    third.course[1].perplexity,
+    third.evaluation.results[1].perplexity,
+    "the last evaluation during training is the result",
+  );
   assert.is(last.steps, 0);
   assert.is(last.evaluation.results[0].perplexity, second.evaluation.results[1].perplexity, "the same model");
   assert.is(last.evaluation.results[0].recall?.[0].recall, 1, "quantised search is exact");
@@ -141,14 +145,14 @@ test("every cell is trained in a directory of its own and measured, and the repo
     "tokenizer.json",
   ]);
   const files = ["config.json", "metrics.jsonl", "model.safetensors", "tokenizer.json", "trained.json"];
-  assert.equal(fs.readdirSync(join(out, "models/math/memory")).sort(), files, "nothing that only training needs");
+  assert.equal(fs.readdirSync(join(out, "models/math/memory")).sort(), files, "no files that only training needs");
   const markdown = fs.readFileSync(join(out, "tiny/table.md"), "utf8");
   assert.match(markdown, `| untrained | ${last.evaluation.results[1].perplexity} |`);
   assert.match(fs.readFileSync(join(out, "tiny/index.html"), "utf8"), "<h1>A &lt;tiny&gt; experiment</h1>");
   assert.is(JSON.parse(fs.readFileSync(join(out, "tiny/results.json"), "utf8")).cells.length, 4);
 });
 
-test("where one layer alone learns, everything else stays as it was to the bit", async () => {
+test("if only one layer learns, all other parameters stay bit-identical", async () => {
   const out = newDirectory();
   await run(out, [plain, layer]);
   const [before, after] = ["plain", "layer"].map((name) => loadModel(join(out, "models/math", name)).model.parameters);
@@ -158,7 +162,7 @@ test("where one layer alone learns, everything else stays as it was to the bit",
   }
 });
 
-test("a report is written only after it was asked whether it may be", async () => {
+test("a report is written only after onReport has returned", async () => {
   const out = newDirectory();
   const onReport = () => {
     throw new Error("somebody else's table is there");
@@ -169,7 +173,7 @@ test("a report is written only after it was asked whether it may be", async () =
   assert.is((await run(out, [plain])).steps, 0, "the cell is kept");
 });
 
-test("what is finished is not computed again", async () => {
+test("finished cells are not computed again", async () => {
   const out = newDirectory();
   await run(out, [plain, memory]);
   const before = fs.readFileSync(join(out, "tiny/results.json"), "utf8");
@@ -180,7 +184,7 @@ test("what is finished is not computed again", async () => {
   assert.is(fs.readFileSync(join(out, "tiny/results.json"), "utf8"), before);
 });
 
-test("what was finished before a key of the configuration existed is not computed again, either", async () => {
+test("cells finished before a configuration key existed are not computed again", async () => {
   const out = newDirectory();
   await run(out, [plain]);
   for (const path of [join(out, "tiny/math/plain.json"), join(out, "models/math/plain/trained.json")]) {
@@ -196,7 +200,7 @@ test("what was finished before a key of the configuration existed is not compute
   assert.is((await run(out, [plain])).steps, 0, "not trained again");
 });
 
-test("a run that was interrupted goes on to the same numbers, to the bit", async () => {
+test("an interrupted run continues to bit-identical numbers", async () => {
   const [whole, parts] = [newDirectory(), newDirectory()];
   await run(whole, [memory, layer].map(withoutSource));
   for (let runs = 0; runs < 9; runs++) {
@@ -220,7 +224,7 @@ function withoutSource(cell: Cell): Cell {
   return { ...cell, from: undefined, onlyLayer: undefined };
 }
 
-test("experiments share models, and measure them anew where they evaluate otherwise", async () => {
+test("experiments share models, and measure them again if they evaluate differently", async () => {
   const out = newDirectory();
   await run(out, [memory]);
   const { steps } = await run(out, [{ ...memory, memorySizes: [0, 17, 33] }]);
@@ -228,7 +232,7 @@ test("experiments share models, and measure them anew where they evaluate otherw
   assert.is(resultIn(out, "memory").evaluation.results.length, 3);
 });
 
-test("a model that was trained otherwise is not taken for this one", async () => {
+test("a model that was trained differently is refused", async () => {
   const out = newDirectory();
   await run(out, [plain]);
   const settings = tinySettings({ budget: 400 });
@@ -236,7 +240,7 @@ test("a model that was trained otherwise is not taken for this one", async () =>
   assert.match(String(refused), `${out}/models/math/plain holds a model that was trained otherwise`);
 });
 
-test("models of another corpus of the same name are not taken for its own", async () => {
+test("models of another corpus of the same name are refused", async () => {
   const [out, other] = [newDirectory(), join(newDirectory(), "math")];
   await run(out, [plain]);
   writeTinyCorpus(other, 2);
@@ -245,16 +249,16 @@ test("models of another corpus of the same name are not taken for its own", asyn
   assert.is((await run(out, [plain])).steps, 0, "its own are as they were");
 });
 
-test("a course that was evaluated on other tokens is not taken for one of these", async () => {
+test("a training that was evaluated on other tokens on the way is refused", async () => {
   const out = newDirectory();
   await run(out, [plain, layer]);
   const settings = tinySettings({ evalTokens: 60 });
   const refused = await run(out, [plain, layer], { settings }).catch((error: Error) => error.message);
   assert.match(String(refused), `${out}/models/math/layer holds a model that was trained otherwise; give the same`);
-  assert.is(resultIn(out, "plain").evaluation.tokens, 60 * 3, "without a course it is measured anew");
+  assert.is(resultIn(out, "plain").evaluation.tokens, 60 * 3, "without evaluations on the way it is measured again");
 });
 
-test("an evaluation in the course that was cut short, the last one too, is made up for", async () => {
+test("an interrupted evaluation during training is made up for, even the last one", async () => {
   const [whole, parts] = [newDirectory(), newDirectory()];
   const course = { ...plain, courseEvaluations: 2 };
   await run(whole, [course]);
@@ -266,7 +270,7 @@ test("an evaluation in the course that was cut short, the last one too, is made 
   assert.equal(resultIn(parts, "plain").course, resultIn(whole, "plain").course);
 });
 
-test("what is known of a later corpus is reported while an earlier one is computed", async () => {
+test("known results of a later corpus are reported while an earlier one is computed", async () => {
   const [out, other] = [newDirectory(), join(newDirectory(), "code")];
   writeTinyCorpus(other, 2);
   await run(out, [plain], { corpora: [other] });
@@ -283,7 +287,7 @@ test("what is known of a later corpus is reported while an earlier one is comput
   );
 });
 
-test("a corpus without one of its splits is refused before anything is done", async () => {
+test("a corpus without one of its splits is refused before any work", async () => {
   fs.mkdirSync(at("half/train"), { recursive: true });
   const out = newDirectory();
   const refused = await run(out, [plain], { corpora: [at("half")] }).catch((error: Error) => error.message);

@@ -1,6 +1,6 @@
 /**
- * A real browser for tests of pages: Chromium, driven by playwright-core, neither of which this package depends on. Both are
- * used where they are found: `npm run test:browsers` installs them, the driver in test/bundlers.
+ * A real browser for tests of pages: Chromium, driven by playwright-core. The package depends on neither. Tests use them if
+ * they are installed; `npm run test:browsers` installs them, the driver in test/bundlers.
  */
 import { existsSync } from "node:fs";
 import process from "node:process";
@@ -15,12 +15,12 @@ interface Locator {
   count(): Promise<number>;
 }
 
-/** Chromium's own protocol, here of its domain Performance. */
+/** A session of Chromium's own protocol; tests use its domain Performance. */
 interface Session {
   send(method: string, options?: object): Promise<{ readonly metrics: readonly { name: string; value: number }[] }>;
 }
 
-/** What tests use of a page. */
+/** The parts of a page that tests use. */
 export interface BrowserPage {
   context(): { newCDPSession(page: BrowserPage): Promise<Session> };
   readonly keyboard: { press(key: string): Promise<void> };
@@ -44,7 +44,7 @@ interface Playwright {
   readonly chromium: { launch(options: object): Promise<Browser> };
 }
 
-/** Why there is no browser; undefined if there is one. */
+/** Reason why a browser is missing; undefined if there is one. */
 export const noBrowser: string | undefined =
   noTools ?? (existsSync(CHROMIUM) ? undefined : `needs ${CHROMIUM}, or another Chromium that CHROMIUM names`);
 
