@@ -65,7 +65,7 @@ function ordered({ name, depth = 1, order = "digest" }, texts) {
   }
   const rank = RANKS[order];
   const ranked = [...groups].map(([key, group]) => ({ group, rank: rank(`${name}/${key}`, group) }));
-  return ranked.sort((a, b) => (a.rank < b.rank ? -1 : 1)).flatMap(({ group }) => group);
+  return ranked.sort((a, b) => Number(a.rank > b.rank) - Number(a.rank < b.rank)).flatMap(({ group }) => group);
 }
 
 const RANKS = {

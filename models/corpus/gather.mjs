@@ -10,7 +10,7 @@
  */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { documentsOf } from "./documents.mjs";
 import { SeenLines } from "./duplicates.mjs";
@@ -53,7 +53,7 @@ function readOptions() {
     if (values[name] === undefined) throw new Error(`--${name} DIR is needed`);
   }
   if (existsSync(values.out)) throw new Error(`${values.out} is there already; give another --out`);
-  const sources = values.sources ?? new URL("sources.mjs", import.meta.url).pathname;
+  const sources = values.sources ?? fileURLToPath(new URL("sources.mjs", import.meta.url));
   return { corpora: resolve(values.corpora), packages: values.packages, out: values.out, sources: resolve(sources) };
 }
 
