@@ -31,7 +31,7 @@ export { smear_backward, smear_forward } from "./ops/smear";
 export { softmax_backward, softmax_forward } from "./ops/softmax";
 export { topk_exact, topk_scratch_bytes, topk_units } from "./search/exact";
 
-/** First byte that no kernel owns; the library allocates from here up. */
+/** First byte above the kernels' own data; the library allocates from here up. */
 export function heap_base(): usize {
   return __heap_base;
 }

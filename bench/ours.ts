@@ -1,5 +1,5 @@
 /**
- * The process of our own implementations: the library's kernels behind the same pipe that every peer answers on.
+ * The process of our own implementations: the library's kernels behind the same pipe as every peer.
  */
 import { build } from "../src/wasm/build.ts";
 import { useThreads } from "../src/wasm/parallel.ts";

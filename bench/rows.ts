@@ -1,5 +1,5 @@
 /**
- * Kernels that pass over rows or whole vectors once: how near are they to the speed of copying memory?
+ * Kernels that pass over rows or whole vectors once: how close are they to the speed of a memory copy?
  */
 import { gelu } from "../src/autodiff/ops/elementwise.ts";
 import { crossEntropy } from "../src/autodiff/ops/loss.ts";
@@ -11,7 +11,7 @@ import { uniform } from "./data.ts";
 import type { Case, Family, Implementation, Problem, Task } from "./family.ts";
 import { constantTensor, forwardTask, releaseAll } from "./workspace.ts";
 
-/** `bytes`: what must be read and written for each of the rows · width numbers at least. */
+/** `bytes`: the least that must be read and written for each of the rows · width numbers. */
 function passOver(op: string, rows: number, width: number, bytes: number, inputs: Case["inputs"]): Case {
   const amount = bytes * rows * width;
   const shape = rows === 1 ? `${op} ${width}` : `${op} ${rows}×${width}`;
@@ -22,7 +22,7 @@ const PARAMETERS = 3_200_000;
 
 export const rows: Family = {
   name: "rows",
-  question: "How near to the speed of copying memory are the kernels that pass over rows once?",
+  question: "How close to the speed of a memory copy are the kernels that pass over rows once?",
   cases: [
     passOver("RMSNorm", 512, 1024, 8, [uniform(512 * 1024, 4), uniform(1024, 5)]),
     passOver("RMSNorm and its gradients", 512, 1024, 20, [

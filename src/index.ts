@@ -1,6 +1,6 @@
 /**
- * The public API, re-exports only. Everything here runs in browsers, Deno and Node alike; what needs files is in node.ts.
- * The kernels are loaded when they are used first; `ready` loads them earlier.
+ * The public API, re-exports only. Everything here runs in browsers, Deno and Node; node.ts adds the parts that need files.
+ * The kernels are loaded at their first use; `ready` loads them earlier.
  */
 
 // A model: configure it, build it, let it read and write.
@@ -68,7 +68,7 @@ export { softmax } from "./autodiff/ops/softmax.ts";
 export { backward, NotFiniteError, noGrad, step, type TapeEntry, tape, tapeTable } from "./autodiff/tape.ts";
 export { type PersistentTensor, parameter, type Tensor, tensor } from "./autodiff/tensor.ts";
 
-// The machine: memory, threads, random numbers.
+// The machine: heap, threads, random numbers.
 
 export { Random } from "./base/random.ts";
 export { build, type KernelBuild } from "./wasm/build.ts";
@@ -77,7 +77,7 @@ export { ThreadDeathError, threadCount, useThreads } from "./wasm/parallel.ts";
 export { heap, ready } from "./wasm/runtime.ts";
 export { type Thread, type WebWorker, webThread } from "./wasm/spawn.ts";
 
-// Types that signatures of the above name.
+// Types in the signatures above.
 
 export type { AttentionContext } from "./autodiff/ops/attention.ts";
 export type { CrossEntropy } from "./autodiff/ops/loss.ts";
@@ -104,4 +104,4 @@ export type { AdafactorParameter, AdamBlock, AdamOptions } from "./train/optimiz
 export type { LayerRecall } from "./train/recall.ts";
 export type { TrainerRecord } from "./train/trainer-record.ts";
 export type { StoredNumbers } from "./wasm/half.ts";
-export type { Heap } from "./wasm/heap.ts";
+export type { Address, Heap } from "./wasm/heap.ts";

@@ -1,4 +1,4 @@
-/** The public API where there are files, re-exports only: index.ts, and models, checkpoints and corpora on disk. */
+/** The public API with files, re-exports only: index.ts, and models, checkpoints and corpora on disk. */
 
 export {
   type DirectoryOptions,

@@ -25,7 +25,7 @@ export interface OpCheck {
 }
 
 const DIFFERENCE = 1e-5;
-/** What the gradients hold before the backward, which must add to it. */
+/** The gradients before the backward, which must add to them. */
 const EARLIER = 0.25;
 
 /** Asserts |actual − expected| ≤ tolerance · max(1, max|expected|) for every element. */

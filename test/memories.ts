@@ -1,15 +1,17 @@
 /** Fills memories in tests. */
 import type { Random } from "../src/base/random.ts";
-import type { KvMemory } from "../src/memory/memory.ts";
+import type { Address } from "../src/wasm/heap.ts";
 import { heap } from "../src/wasm/runtime.ts";
 
-/** Appends pairs, keys and values [count, H, D] each, to one row of `memory`. */
-export function remember(
-  memory: KvMemory,
-  row: number,
-  keys: ArrayLike<number>,
-  values: ArrayLike<number> = keys,
-): void {
+/** A KvMemory, or the ring of one. */
+interface Memory {
+  readonly heads: number;
+  readonly width: number;
+  append(row: number, keys: Address, values: Address, count: number): void;
+}
+
+/** Appends pairs, keys and values [count, H, D] each, to one row of `memory`. Default: the values are the keys. */
+export function remember(memory: Memory, row: number, keys: ArrayLike<number>, values: ArrayLike<number> = keys): void {
   const [atKeys, atValues] = [addressOf(keys), addressOf(values)];
   memory.append(row, atKeys, atValues, keys.length / memory.heads / memory.width);
   heap.release(atKeys);
@@ -17,7 +19,7 @@ export function remember(
 }
 
 /** Appends `count` pairs of keys of length 1 and normal values, segment by segment. */
-export function rememberRandom(memory: KvMemory, row: number, count: number, random: Random, segment = count): void {
+export function rememberRandom(memory: Memory, row: number, count: number, random: Random, segment = count): void {
   const { heads, width } = memory;
   for (let done = 0; done < count; done += segment) {
     const vectors = Math.min(segment, count - done) * heads;
@@ -25,7 +27,7 @@ export function rememberRandom(memory: KvMemory, row: number, count: number, ran
   }
 }
 
-/** `count` vectors of length 1, [count, width]. */
+/** Returns `count` random vectors of length 1, [count, width]. */
 export function unitVectors(count: number, width: number, random: Random): Float32Array {
   const vectors = normals(count * width, random);
   for (let i = 0; i < count; i++) {
@@ -36,11 +38,12 @@ export function unitVectors(count: number, width: number, random: Random): Float
   return vectors;
 }
 
-function normals(count: number, random: Random): Float32Array {
+/** Returns `count` normal numbers. */
+export function normals(count: number, random: Random): Float32Array {
   return Float32Array.from({ length: count }, () => random.normal());
 }
 
-function addressOf(numbers: ArrayLike<number>): number {
+function addressOf(numbers: ArrayLike<number>): Address {
   const address = heap.allocate(Math.max(4, numbers.length * 4));
   heap.f32(address, numbers.length).set(numbers);
   return address;

@@ -53,7 +53,7 @@ test("a model is loaded by its name, unless there is a directory of that name he
 });
 
 test("a name that is neither is refused with those that there are", () => {
-  const known = "no model of that name comes along (there is reader-1m)";
+  const known = "the package has no model of that name (it has reader-1m)";
   assert.is(
     refusal(() => loadModel("reader-2m")),
     `there is no directory "reader-2m", and ${known}`,

@@ -25,7 +25,7 @@ export function documentOf(name: string, tokens: Iterable<number>): TokenizedDoc
   return { name, tokens: () => kept };
 }
 
-/** Documents of these lengths, made of a few recurring lower-case letters. */
+/** Returns documents of these lengths, of a few recurring lower-case letters. */
 export function randomDocuments(lengths: readonly number[], seed = 5): TokenizedDocument[] {
   const random = new Random(seed);
   const letter = () => 97 + Math.floor(random.next() ** 2 * 9);

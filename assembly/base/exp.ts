@@ -11,7 +11,7 @@ const LN2_LOW: f32 = 1.42860682030941723e-6;
 const ROUND_TO_EXPONENT: f32 = 12583039;
 /** Rounds to n = −127, whose biased exponent is 0: below −87.7 e^x is exactly 0. */
 const LEAST_EXPONENT: f32 = -88;
-/** e^x of more is beyond the largest float. */
+/** For x above this, e^x exceeds the largest float. */
 export const MOST_EXPONENT: f32 = 88.3762;
 /** e^r ≈ 1 + r + c2·r² + … + c5·r⁵, minimax in relative error over |r| ≤ ln 2 / 2: 1.05e-7. */
 const EXP_C2: f32 = 4.9999230705e-1;
@@ -19,7 +19,7 @@ const EXP_C3: f32 = 1.6667115139e-1;
 const EXP_C4: f32 = 4.1890273257e-2;
 const EXP_C5: f32 = 8.3125078805e-3;
 
-/** y = e^(x − peak) over `n` floats, peak at least the largest of them less 88; returns Σ y. y may be x. */
+/** y = e^(x − peak) over `n` floats; returns Σ y. `peak` must be at least the largest of them minus 88. y may be x. */
 export function exponentials(y: usize, x: usize, peak: f32, n: i32): f32 {
   const zero = n >> 31; // n is never negative
   const least = hidden(LEAST_EXPONENT, zero), log2e = hidden(LOG2E, zero), round = hidden(ROUND_TO_EXPONENT, zero);
@@ -47,7 +47,7 @@ export function exponentials(y: usize, x: usize, peak: f32, n: i32): f32 {
 /**
  * e^x of four lanes, x ≤ 88.3. The halves of the polynomial are evaluated side by side to keep the chain short. The constants are
  * arguments so that a loop can keep them in registers (see `hidden`). pmax, written in this order, is one instruction where max
- * is six, and lets a NaN through.
+ * is six, and it passes a NaN through.
  */
 @inline
 function expWith(

@@ -4,7 +4,7 @@
  * Nothing here loops over data or is exported to JavaScript. A "lane" is one f32 of a 128-bit vector.
  */
 
-/** a · b + c. One rounding in the relaxed build, two in the plain one: the only place where their results differ. */
+/** a · b + c. The relaxed build rounds once, the plain build twice: the only place where their results differ. */
 @inline
 export function madd(a: v128, b: v128, c: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
@@ -12,8 +12,8 @@ export function madd(a: v128, b: v128, c: v128): v128 {
 }
 
 /**
- * Adds four components of four inner products, one a lane: sum[i] + x[0]·ri[0] + … + x[3]·ri[3], from the left, so that a sum
- * over vectors has the order of a plain loop.
+ * Adds four components to four inner products, one per lane: sum[i] + x[0]·ri[0] + … + x[3]·ri[3], from the left. The order of
+ * the sum is that of a plain loop.
  */
 @inline
 export function addProducts(sum: v128, x: v128, r0: v128, r1: v128, r2: v128, r3: v128): v128 {
@@ -32,7 +32,7 @@ export function sumLanes(x: v128): f32 {
   return f32x4.extract_lane(pairs, 0) + f32x4.extract_lane(pairs, 1);
 }
 
-/** Largest of the four lanes; whether a NaN comes through is not defined. */
+/** Largest of the four lanes. A NaN may or may not come through. */
 @inline
 export function maxLanes(x: v128): f32 {
   const pairs = f32x4.pmax(x, v128.shuffle<f32>(x, x, 2, 3, 0, 1));
@@ -58,9 +58,9 @@ export function storePartial(p: usize, x: v128, count: i32): void {
 }
 
 /**
- * Four times x, for use before a loop; `zero` is a 0 that the compiler cannot know to be one. From V8 12 on, a plain constant vector
- * is rebuilt, with three instructions, at each use inside the loop: that doubles the time of an exp. The loop's tail must use it
- * too: up to V8 12, what only the body of a loop needs is computed in there.
+ * x in all four lanes, for use before a loop; `zero` is a 0 that the compiler cannot know to be 0. Since V8 12, a plain constant
+ * vector is rebuilt with three instructions at each use inside a loop, which doubles the time of an exp. The loop's tail must use
+ * it as well: before V8 12, a vector that only the loop's body needs is computed inside the loop.
  */
 @inline
 export function hidden(x: f32, zero: i32): v128 {

@@ -1,5 +1,5 @@
 /**
- * Short loops over one or two vectors, which other kernels share.
+ * Short loops over one or two vectors, shared by other kernels.
  */
 import { loadPartial, madd, storePartial, sumLanes } from "./simd";
 

@@ -73,12 +73,12 @@ export function gelu_backward(dx: usize, dy: usize, x: usize, from: i32, to: i32
 function geluExponentials(e: usize, x: usize, n: i32): void {
   const zero = n >> 31; // n is never negative
   const cubic = hidden(-GELU_CUBIC, zero), linear = hidden(-GELU_LINEAR, zero), most = hidden(MOST_EXPONENT, zero);
-  let to = e;
-  for (const end = x + (<usize>(n & ~3) << 2); x < end; x += 16, to += 16) {
-    v128.store(to, geluExponent(v128.load(x), cubic, linear, most));
+  let y = e;
+  for (const end = x + (<usize>(n & ~3) << 2); x < end; x += 16, y += 16) {
+    v128.store(y, geluExponent(v128.load(x), cubic, linear, most));
   }
   const tail = n & 3;
-  if (tail) storePartial(to, geluExponent(loadPartial(x, tail, 0), cubic, linear, most), tail);
+  if (tail) storePartial(y, geluExponent(loadPartial(x, tail, 0), cubic, linear, most), tail);
   exponentials(e, e, 0, n);
 }
 

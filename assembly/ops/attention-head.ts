@@ -1,11 +1,11 @@
 /**
- * One head of one row in causal attention: where its operands lie, what its queries may see, and room to compute in. What is
- * computed is attention.ts's and attention-backward.ts's matter.
+ * One head of one row in causal attention: where its operands lie, what its queries may see, and room to compute in. The
+ * arithmetic is in attention.ts and attention-backward.ts.
  */
 import { packPanels } from "./panels";
 import { multiplyPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "./tile";
 
-/** Queries in a block. More saves packing, fewer wastes less beyond the diagonal. */
+/** Queries in a block. A larger block saves packing; a smaller one wastes less beyond the diagonal. */
 export const BLOCK: i32 = 64;
 
 @inline

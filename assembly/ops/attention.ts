@@ -8,7 +8,7 @@
  *
  * Query i of the segment sits at context position `past + i` and sees positions j with
  * j ≥ first(row), past + i − window ≤ j ≤ past + i. The logit is s · (q·k_j + bias[past + i − j]) with s = |scale of the head|.
- * The way back is attention-backward.ts; retrieved pairs are retrieved.ts's matter.
+ * For the backward see attention-backward.ts, for retrieved pairs retrieved.ts.
  */
 import {
   BLOCK, firstSeen, Head, layOutHead, lowOf, multiplyByContext, openHead, queryAt, rowAt, sumOverContext,
@@ -20,7 +20,7 @@ import { addScaled, dot } from "../base/vectors";
 
 /**
  * out [B, T, H, D] and lse [B, T, H] (the logsumexp of each query's logits), for units [from, to).
- * q [B, T, H, D]; k, v [B, capacity, H, D], of which positions [0, past + T) are in use; bias [H, past + T], reversed:
+ * q [B, T, H, D]; k, v [B, capacity, H, D], where positions [0, past + T) are in use; bias [H, past + T], reversed:
  * the bias of distance n is at past + T − 1 − n; scale [H]; first [B] (i32): first valid position of each row.
  * probabilities [B·H, T, past + T] keeps the softmax for the backward, or is 0 when there is none.
  */

@@ -1,6 +1,6 @@
 /**
- * Dropout from a counter-based generator: whether element i is kept is a hash of (key, i) and of nothing else, so the
- * mask needs no memory, and the backward makes the same one again. Not for cryptography.
+ * Dropout from a counter-based generator: a hash of (key, i) decides whether element i is kept. So the mask is not stored, and
+ * the backward computes the same one again. Not for cryptography.
  */
 import { hiddenInteger, loadPartial, madd, storePartial } from "../base/simd";
 
@@ -65,8 +65,8 @@ const FACTOR_1: u32 = 0x7feb352d;
 const FACTOR_2: u32 = 0x846ca68b;
 
 /**
- * 32 random bits of each index: the rounds of Chris Wellons' lowbias32, with one half of the key added before them and the
- * other in their midst, so that the streams of two keys are not each other's shifts.
+ * 32 random bits for each index: the rounds of Chris Wellons' lowbias32, with one part of the key added before them and the
+ * other between them, so that the stream of one key is not a shifted copy of another's.
  */
 @inline
 function hash(index: v128, first: v128, second: v128, factor1: v128, factor2: v128): v128 {
@@ -78,7 +78,7 @@ function hash(index: v128, first: v128, second: v128, factor1: v128, factor2: v1
   return v128.xor(h, i32x4.shr_u(h, 16));
 }
 
-/** The scalar lowbias32, which spreads a key that may be a small count. */
+/** The scalar lowbias32; it spreads out keys that are small counts. */
 function mix(key: i32): i32 {
   let h = <u32>key;
   h = (h ^ (h >> 16)) * FACTOR_1;

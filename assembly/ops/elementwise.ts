@@ -9,14 +9,14 @@ export function zero(x: usize, from: i32, to: i32): void {
   memory.fill(x + (<usize>from << 2), 0, <usize>(to - from) << 2);
 }
 
-/** y = x over elements [from, to); y and x are apart. */
+/** y = x over elements [from, to); y and x must not overlap. */
 export function copy(y: usize, x: usize, from: i32, to: i32): void {
   memory.copy(y + (<usize>from << 2), x + (<usize>from << 2), <usize>(to - from) << 2);
 }
 
-/** Copies `bytes` bytes; the two places may overlap. */
-export function move(to: usize, from: usize, bytes: usize): void {
-  memory.copy(to, from, bytes);
+/** Copies `bytes` bytes; the two ranges may overlap. */
+export function move(y: usize, x: usize, bytes: usize): void {
+  memory.copy(y, x, bytes);
 }
 
 /** Whether no element is NaN or infinite: x − x is 0 exactly for the finite ones. */
@@ -58,7 +58,7 @@ export function add_scaled(y: usize, x: usize, factor: f32, from: i32, to: i32):
   addScaled(y + (<usize>from << 2), x + (<usize>from << 2), factor, to - from);
 }
 
-/** y [width] += Σ over rows of x [rows, width], from the first to the last. */
+/** y [width] += Σ over the rows of x [rows, width], in order. */
 export function add_rows(y: usize, x: usize, rows: i32, width: i32): void {
   for (let row = 0; row < rows; row++, x += <usize>width << 2) addTo(y, x, width);
 }

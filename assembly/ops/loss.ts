@@ -1,6 +1,6 @@
 /**
- * Cross entropy of token logits. Nothing of the logits' size is kept: the backward computes the softmax again from the
- * logits and each row's logsumexp.
+ * Cross entropy of token logits. The softmax is not kept: the backward computes it again from the logits and each row's
+ * logsumexp.
  */
 import { exponentials } from "../base/exp";
 import { largest } from "./softmax";

@@ -13,7 +13,7 @@ const MC: i32 = 132;
 const KC: i32 = 512;
 const NC: i32 = 1024;
 
-/** Units of work in a product: columns of C if there are at least as many as rows, else rows. */
+/** Units of work in a product: panels of columns of C, or of rows if C has more rows than columns. */
 export function matmul_units(m: i32, n: i32): i32 {
   return n >= m ? (n + TILE_COLUMNS - 1) / TILE_COLUMNS : (m + TILE_ROWS - 1) / TILE_ROWS;
 }

@@ -1,5 +1,5 @@
 /**
- * RMSNorm, L2 normalisation and their backward. One pass reads a row, one writes it; one factor a row is kept for the
+ * RMSNorm, L2 normalisation and their backward. One pass reads a row, one writes it; one factor per row is kept for the
  * backward.
  */
 import { loadPartial, madd, storePartial, sumLanes } from "../base/simd";
@@ -51,7 +51,7 @@ export function rmsnorm_backward(
   }
 }
 
-/** Σ dy · x̂ · scale over a row and over the one `next` bytes behind it, in lanes 0 and 1. */
+/** Σ dy · x̂ · scale over a row and over the row `next` bytes after it, in lanes 0 and 1. */
 function sumsOfTwoRows(dy: usize, x: usize, next: usize, scale: usize, rstd0: f32, rstd1: f32, width: i32): v128 {
   const r0 = f32x4.splat(rstd0), r1 = f32x4.splat(rstd1);
   let sum0 = f32x4.splat(0), sum1 = sum0;
@@ -114,7 +114,7 @@ function rmsnormInputGradient(dx: usize, dy: usize, x: usize, scale: usize, rstd
   }
 }
 
-/** Norms below this count as this, so that a row of zeros gives zeros (as torch's F.normalize with eps = 1e-6). */
+/** Smaller norms are raised to this, so that a row of zeros gives zeros (like torch's F.normalize with eps = 1e-6). */
 const LEAST_NORM: f32 = 1e-6;
 
 /** y = x / max(‖x‖, 1e-6) for rows [from, to) of `width` floats. Keeps the factor, `inverse` [rows]. */

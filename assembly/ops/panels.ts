@@ -1,6 +1,5 @@
 /**
- * Matrices packed into panels, so that the inner loop of a product reads its operands straight through. What reads them is
- * tile.ts.
+ * Matrices packed into panels, so that the inner loop of a product (tile.ts) reads its operands straight through.
  */
 
 /**
@@ -20,7 +19,7 @@ export function packPanels(
   if (whole * width < lanes) packSome(to, from, lanes - whole * width, depth, laneBytes, depthBytes, width);
 }
 
-/** Depths that all panels take in before the next. */
+/** Depths that are packed for all panels before the next ones. */
 const DEPTHS: i32 = 8;
 
 /**
@@ -49,7 +48,7 @@ function packDistant(to: usize, from: usize, depth: i32, laneBytes: usize, depth
   else if (width == 6) packTwo(to + 16, step, from + 4 * laneBytes, depth, laneBytes, depthBytes);
 }
 
-/** One panel, of whose lanes only the first `present` exist. */
+/** One panel in which only the first `present` lanes exist. */
 function packSome(
   to: usize, from: usize, present: i32, depth: i32, laneBytes: usize, depthBytes: usize, width: i32,
 ): void {
@@ -87,7 +86,7 @@ function packFour(to: usize, step: usize, from: usize, depth: i32, laneBytes: us
   }
 }
 
-/** Two lanes, the last ones of a panel of six, likewise. */
+/** Packs two lanes, the last ones of a panel of six, in the same way. */
 function packTwo(to: usize, step: usize, from: usize, depth: i32, laneBytes: usize, depthBytes: usize): void {
   let d = 0;
   if (depthBytes == 4) {

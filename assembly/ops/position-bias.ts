@@ -1,6 +1,6 @@
 /**
- * T5's relative position bias: a table of one number a head and bucket, spread out by distance before attention and
- * gathered again after its backward. Which distance falls into which bucket is decided in TypeScript (positions.ts).
+ * T5's relative position bias: a table with one number per head and bucket, spread out by distance before attention and
+ * gathered again after its backward. TypeScript (src/nn/positions.ts) decides which distance falls into which bucket.
  */
 
 /**
@@ -18,8 +18,8 @@ export function position_bias_forward(
 }
 
 /**
- * Sums what attention_backward left per unit (unit = row · heads + head): dtable [heads, buckets] += Σ dbias by bucket, and
- * dscale [heads] += sign(scale) · (Σ dscaleUnit + Σ dbias · bias / |scale|). dtable may be 0 when there is no table.
+ * Sums the gradients that attention_backward wrote per unit (unit = row · heads + head): dtable [heads, buckets] += Σ dbias by bucket, and
+ * dscale [heads] += sign(scale) · (Σ dscaleUnit + Σ dbias · bias / |scale|). dtable is 0 without a table.
  */
 export function position_bias_backward(
   dtable: usize, dscale: usize, dbias: usize, dscaleUnit: usize, bias: usize, scale: usize, bucketOf: usize,
@@ -34,13 +34,13 @@ export function position_bias_backward(
       const d = load<f32>(dbias + at);
       biasSum += <f64>d * load<f32>(biasOfHead + at);
       if (!dtable) continue;
-      const to = dtable + ((head * buckets + load<i32>(bucketOf + (n << 2))) << 2);
-      store<f32>(to, load<f32>(to) + d);
+      const y = dtable + ((head * buckets + load<i32>(bucketOf + (n << 2))) << 2);
+      store<f32>(y, load<f32>(y) + d);
     }
     const s = load<f32>(scale + (head << 2));
     if (s == 0) continue;
     const sum: f32 = load<f32>(dscaleUnit + (unit << 2)) + <f32>(biasSum / abs<f64>(s));
-    const to = dscale + (head << 2);
-    store<f32>(to, load<f32>(to) + (s > 0 ? sum : -sum));
+    const y = dscale + (head << 2);
+    store<f32>(y, load<f32>(y) + (s > 0 ? sum : -sum));
   }
 }

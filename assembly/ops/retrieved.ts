@@ -11,27 +11,27 @@ import { addScaled, dot } from "../base/vectors";
 /**
  * out [B, T, H, D] = Σ_k r_k ṽ_k with r = softmax(s · scores), s = |scale of the head|; weights [B, T, H, K] keeps r, and
  * lse [B, T, H] the logsumexp. scores, slots [B, T, H, K] come from the lookup; counts [B] (i32) says how many of the K are
- * valid in a row of the batch; values [B, H, capacity, D] is the ring. Queries [from, to) of the B·T are computed.
+ * valid in a row; values [B, H, capacity, D] is the ring. Queries [from, to) of the B·T are computed.
  * `scratch`: D floats.
  */
 export function retrieved_forward(
   out: usize, weights: usize, lse: usize, scores: usize, slots: usize, counts: usize, values: usize, scale: usize,
-  segment: i32, heads: i32, width: i32, topk: i32, capacity: i32, half: bool, from: i32, to: i32, scratch: usize,
+  segment: i32, heads: i32, width: i32, topk: i32, capacity: i32, float16: bool, from: i32, to: i32, scratch: usize,
 ): void {
-  const ringBytes = storedBytes(<usize>capacity * width, half);
+  const ringBytes = storedBytes(<usize>capacity * width, float16);
   for (let query = from; query < to; query++) {
     const row = query / segment;
     const count = load<i32>(counts + (row << 2));
     for (let head = 0; head < heads; head++) {
       const at = <usize>query * heads + head;
       const r = weights + ((at * topk) << 2);
-      const to = out + ((at * width) << 2);
-      memory.fill(to, 0, <usize>width << 2);
+      const y = out + ((at * width) << 2);
+      memory.fill(y, 0, <usize>width << 2);
       store<f32>(lse + (at << 2), softmaxOfScores(r, scores + ((at * topk) << 2), count, abs(load<f32>(scale + (head << 2)))));
       const ring = values + <usize>(row * heads + head) * ringBytes;
       for (let k = 0; k < count; k++) {
         const slot = load<i32>(slots + ((at * topk + k) << 2));
-        addScaled(to, floatsAt(ring, <usize>slot * width, width, half, scratch), load<f32>(r + (k << 2)), width);
+        addScaled(y, floatsAt(ring, <usize>slot * width, width, float16, scratch), load<f32>(r + (k << 2)), width);
       }
     }
   }
@@ -57,9 +57,9 @@ function softmaxOfScores(r: usize, scores: usize, count: i32, s: f32): f32 {
 export function retrieved_backward(
   dq: usize, dscale: usize, dout: usize, dlse: usize, weights: usize, scores: usize, slots: usize, counts: usize,
   keys: usize, values: usize, scale: usize,
-  segment: i32, heads: i32, width: i32, topk: i32, capacity: i32, half: bool, from: i32, to: i32, scratch: usize,
+  segment: i32, heads: i32, width: i32, topk: i32, capacity: i32, float16: bool, from: i32, to: i32, scratch: usize,
 ): void {
-  const ringBytes = storedBytes(<usize>capacity * width, half);
+  const ringBytes = storedBytes(<usize>capacity * width, float16);
   for (let query = from; query < to; query++) {
     const row = query / segment;
     const count = load<i32>(counts + (row << 2));
@@ -72,7 +72,7 @@ export function retrieved_backward(
       let pull: f32 = 0;
       for (let k = 0; k < count; k++) {
         const slot = load<i32>(slots + list + (k << 2));
-        const product = dot(dy, floatsAt(values + ring, <usize>slot * width, width, half, scratch), width);
+        const product = dot(dy, floatsAt(values + ring, <usize>slot * width, width, float16, scratch), width);
         store<f32>(dr + (k << 2), product);
         pull += load<f32>(weights + list + (k << 2)) * product;
       }
@@ -83,7 +83,7 @@ export function retrieved_backward(
         const slot = load<i32>(slots + list + (k << 2));
         const dt: f32 = load<f32>(weights + list + (k << 2)) * (load<f32>(dr + (k << 2)) - pull);
         scaleSum += dt * load<f32>(scores + list + (k << 2));
-        const key = floatsAt(keys + ring, <usize>slot * width, width, half, scratch);
+        const key = floatsAt(keys + ring, <usize>slot * width, width, float16, scratch);
         addScaled(dq + ((at * width) << 2), key, dt * abs(s), width);
       }
       store<f32>(dscale + (at << 2), s > 0 ? scaleSum : s < 0 ? -scaleSum : 0);

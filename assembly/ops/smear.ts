@@ -1,14 +1,14 @@
 /**
- * Smeared keys (Olsson et al. 2022): each key is mixed with the key of the token before, so that it also says what stood
- * before its value. A unit is one head of one row, unit = row · heads + head, and goes through its tokens in order.
+ * Smeared keys (Olsson et al. 2022): each key is mixed with the key of the token before, so it also describes the token that
+ * precedes its value. A unit is one head of one row, unit = row · heads + head, and walks through its tokens in order.
  */
 import { l2norm_backward, l2norm_forward } from "./norm";
 import { addScaled, addTo, dot, scaleTo } from "../base/vectors";
 
 /**
  * y_i = u_i / max(‖u_i‖, 1e-6) with u_i = a k_i + (1 − a) k_{i−1}, a = sigmoid(alpha of the head). k, y [B, T, H, D];
- * k_{−1} is in `before` [B, H, D]; in a row whose `known` [B] (i32) is 0 there is none, and y_0 = k_0. Keeps the factors,
- * `inverse` [B, H, T]; that of a key without a predecessor is 0. Units [from, to) of the B·H are computed.
+ * k_{−1} is in `before` [B, H, D]. A row whose `known` [B] (i32) is 0 has none, and y_0 = k_0. Keeps the factors,
+ * `inverse` [B, H, T]; a key without a predecessor has factor 0. Units [from, to) of the B·H are computed.
  */
 export function smear_forward(
   y: usize, inverse: usize, k: usize, before: usize, known: usize, alpha: usize,
@@ -39,7 +39,7 @@ export function smear_forward(
 
 /**
  * With du the gradient of u_i: dk_i += a du, dk_{i−1} += (1 − a) du, and dalpha [B, H] = a (1 − a) Σ_i du · (k_i − k_{i−1}).
- * What is in `before` gets no gradient. dalpha is per unit; add_rows adds it up. `scratch`: D floats.
+ * `before` gets no gradient. dalpha is per unit; add_rows adds it up. `scratch`: D floats.
  */
 export function smear_backward(
   dk: usize, dalpha: usize, dy: usize, y: usize, inverse: usize, k: usize, before: usize, alpha: usize,

@@ -6,7 +6,7 @@ import { exponentials } from "../base/exp";
 import { loadPartial, madd, maxLanes, storePartial } from "../base/simd";
 import { dot, scaleTo } from "../base/vectors";
 
-/** y = softmax(x) for rows [from, to) of `width` floats; y may be x. A row of nothing but −∞ gives zeros. */
+/** y = softmax(x) for rows [from, to) of `width` floats; y may be x. A row of −∞ only gives zeros. */
 export function softmax_forward(y: usize, x: usize, width: i32, from: i32, to: i32): void {
   const rowBytes = <usize>width << 2;
   y += <usize>from * rowBytes;

@@ -1,13 +1,13 @@
 /**
- * Lists as in best.ts, for keys that do not come in order of age: of equal scores the one with the lower number, which is the
- * older key, stands first.
+ * Lists as in best.ts, for keys that do not arrive in order of age. Among equal scores, the lower number, which is the older key,
+ * comes first.
  */
 import { bestBytes, clearBest } from "./best";
 
-/** Stands where no key was found yet: younger than any. */
+/** The number of an entry that is still empty: younger than any key. */
 const NO_KEY: i32 = i32.MAX_VALUE;
 
-/** The numbers of a list's entries, behind their guard. */
+/** Address of the numbers of a list's entries, after their guard. */
 @inline
 function numbersOf(list: usize, k: i32): usize {
   return list + (bestBytes(k) >> 1) + 16;
@@ -27,7 +27,7 @@ export function holds(list: usize, k: i32, count: i32): bool {
   return load<i32>(numbersOf(list, k) + ((count - 1) << 2)) != NO_KEY;
 }
 
-/** Puts an entry into its place; the last one drops out, or the new one if it is behind all. */
+/** Inserts an entry in order. The last entry drops out, or the new one if it comes after all others. */
 export function insertByAge(list: usize, k: i32, score: f32, number: i32): void {
   const x = f32x4.splat(score), n = i32x4.splat(number);
   const first = list + 16, offset = bestBytes(k) >> 1;
@@ -40,7 +40,7 @@ export function insertByAge(list: usize, k: i32, score: f32, number: i32): void 
   }
 }
 
-/** Which of four entries (a, m) stand before (x, n). */
+/** A mask of the four entries (a, m) that come before (x, n). */
 @inline
 function isAhead(a: v128, m: v128, x: v128, n: v128): v128 {
   return v128.or(f32x4.gt(a, x), v128.and(f32x4.eq(a, x), i32x4.lt_s(m, n)));

@@ -1,9 +1,9 @@
 /**
- * The k best of a stream of (score, slot), in falling order of score; of equal scores the one that came first.
+ * The k best of a stream of (score, slot), in falling order of score. Among equal scores, the earlier one comes first.
  *
- * Insertion has no branch to mispredict: behind the new score every entry moves one place, four entries at a time, from the
- * end to the beginning. So lists are k rounded up to fours, behind a guard that is never beaten. A list lives in scratch;
- * when a search is over, `copyBest` takes its entries to where the caller wants them.
+ * Insertion has no branch to mispredict: every entry after the new score moves one place, four entries at a time, from the
+ * end to the beginning. So a list has room for k rounded up to a multiple of four, after a guard that no score beats. Lists live
+ * in scratch; when a search is over, `copyBest` copies the entries to where the caller wants them.
  */
 
 @inline
@@ -17,7 +17,7 @@ export function bestBytes(k: i32): i32 {
   return (2 * padded(k) + 8) << 2;
 }
 
-/** Empties a list: scores of −∞ in slot 0, which stay where nothing compares, as with a query that is not a number. */
+/** Empties a list: scores of −∞ in slot 0. They stay where no score compares, as with a query of NaNs. */
 export function clearBest(list: usize, k: i32): void {
   const bytes = <usize>padded(k) << 2;
   v128.store(list, f32x4.splat(Infinity));
@@ -25,13 +25,13 @@ export function clearBest(list: usize, k: i32): void {
   memory.fill(list + 32 + bytes, 0, bytes);
 }
 
-/** The k-th best score, −∞ while there are fewer: what an entry must be above to get in. */
+/** The k-th best score, or −∞ while there are fewer: a new entry must exceed it. */
 @inline
 export function leastOfBest(list: usize, k: i32): f32 {
   return load<f32>(list + (k << 2), 12);
 }
 
-/** Puts an entry into its place; the last one drops out. */
+/** Inserts an entry in order; the last entry drops out. */
 export function insertBest(list: usize, k: i32, score: f32, slot: i32): void {
   const scores = list + 16, slots = scores + ((padded(k) + 4) << 2);
   const x = f32x4.splat(score), number = i32x4.splat(slot);
@@ -44,7 +44,7 @@ export function insertBest(list: usize, k: i32, score: f32, slot: i32): void {
   }
 }
 
-/** The first `count` entries as [count] scores and [count] slots (i32). */
+/** Copies the first `count` entries as [count] scores and [count] slots (i32). */
 export function copyBest(scores: usize, slots: usize, list: usize, k: i32, count: i32): void {
   memory.copy(scores, list + 16, <usize>count << 2);
   memory.copy(slots, list + 32 + (padded(k) << 2), <usize>count << 2);

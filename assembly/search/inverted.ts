@@ -1,11 +1,11 @@
 /**
  * Approximate top-k by inverted lists: a query meets only the keys of its `probes` nearest centroids.
  *
- * Queries are grouped by list: all that probe a list meet its keys in one matrix product, so that a key is fetched from memory
+ * Queries are grouped by list: all queries that probe a list meet its keys in one matrix product, so a key is fetched
  * once for many queries. A panel of queries and a chunk of 32 keys are scored with the tile of tile.ts and then filtered
- * row by row, as in topk.ts. Lists are not visited by age, so keys are numbered from the oldest, and of equal scores the lower
- * number wins. A result depends on its query and the lists alone, to the bit, not on the queries beside it. How lists come
- * about is lists.ts's and kmeans.ts's matter.
+ * row by row, as in exact.ts. Lists are not visited by age, so keys are numbered from the oldest; among equal scores the lower
+ * number wins. A result depends only on its query and the lists: it is bit-identical whichever queries share the block. For how
+ * lists are built see lists.ts and kmeans.ts.
  */
 import { bestBytes, copyBest, leastOfBest } from "./best";
 import { clearByAge, holds, insertByAge } from "./best-by-age";
@@ -16,59 +16,102 @@ import {
 import { packPanels } from "../ops/panels";
 import { multiplyRows, TILE_COLUMNS, TILE_ROWS } from "../ops/tile";
 import { findProbes, groupByList, probesScratchBytes } from "./probes";
+import { blocksOf, keysOf, openBlock, QUERY_BLOCK_BYTES, QueryBlock, scoresAt, slotsAt } from "./query-block";
 import { madd } from "../base/simd";
 
-/** Queries gathered at a time, before they are packed: whole panels. */
+/** Queries gathered at a time before they are packed: whole panels. */
 const GATHER: i32 = 60;
 
 /** Units of a lookup: blocks of `block` queries, for each row and head. */
 export function inverted_units(rows: i32, segment: i32, heads: i32, block: i32): i32 {
-  return rows * heads * ((segment + block - 1) / block);
+  return rows * heads * blocksOf(segment, block);
 }
 
-/** Bytes of scratch for `k` neighbours of blocks of `block` queries in up to `most` lists, of which `probes` are probed. */
+// Scratch: a query block, a list of best-by-age.ts for each query, the probed lists of each query, the queries by list, the first
+// query of each list, the queries that found too few keys. Then the scratch of findProbes, or of scanList.
+
+@inline
+function bestAt(scratch: usize): usize {
+  return scratch + QUERY_BLOCK_BYTES;
+}
+
+@inline
+function probedAt(scratch: usize, k: i32, count: i32): usize {
+  return bestAt(scratch) + <usize>count * bestBytes(k);
+}
+
+@inline
+function membersAt(scratch: usize, k: i32, count: i32, probes: i32): usize {
+  return probedAt(scratch, k, count) + (<usize>(count * probes) << 2);
+}
+
+@inline
+function startsAt(scratch: usize, k: i32, count: i32, probes: i32): usize {
+  return membersAt(scratch, k, count, probes) + (<usize>(count * probes) << 2);
+}
+
+@inline
+function shortAt(scratch: usize, k: i32, count: i32, probes: i32, lists: i32): usize {
+  return startsAt(scratch, k, count, probes) + (<usize>(lists + 1) << 2);
+}
+
+@inline
+function workAt(scratch: usize, k: i32, count: i32, probes: i32, lists: i32): usize {
+  return shortAt(scratch, k, count, probes, lists) + (<usize>count << 2);
+}
+
+// The scratch of scanList, for `size` queries: [TILE_ROWS, CHUNK] scores, a threshold for each query and for the lanes that fill
+// its panel, the queries in panels, room to gather queries.
+
+@inline
+function thresholdsAt(scratch: usize): usize {
+  return scratch + ((TILE_ROWS * CHUNK) << 2);
+}
+
+@inline
+function packedAt(scratch: usize, size: i32): usize {
+  return thresholdsAt(scratch) + (<usize>(size + TILE_ROWS) << 2);
+}
+
+@inline
+function gatheredAt(scratch: usize, size: i32, width: i32): usize {
+  return packedAt(scratch, size) + ((<usize>((size + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS) * width) << 2);
+}
+
+@inline
+function scanScratchBytes(size: i32, width: i32): usize {
+  return gatheredAt(0, size, width) + (<usize>(GATHER * width) << 2);
+}
+
+/** Bytes of scratch for `k` neighbours of blocks of `block` queries that probe `probes` of up to `most` lists. */
 export function inverted_scratch_bytes(width: i32, k: i32, block: i32, most: i32, probes: i32): i32 {
-  const groups = block * (2 * probes + 1) + most + 1;
-  const scan = TILE_ROWS * CHUNK + (block + TILE_ROWS) * (width + 1) + GATHER * width;
-  return block * bestBytes(k) + (groups << 2) + max(scan << 2, probesScratchBytes(width, most));
+  const work = max(scanScratchBytes(block, width), probesScratchBytes(width, most));
+  return <i32>(workAt(0, k, block, probes, most) + work);
 }
 
 /**
- * As topk_exact, but approximate: fills the lists of scores and slots with the best keys of the `probes` lists nearest to each
- * query, or of all lists where those hold too few. spans [B, 3] as there; indices [B, H], `stride` bytes apart, as in
- * lists.ts. Units [from, to) of inverted_units are computed.
+ * Like topk_exact, but approximate: finds the best keys in the `probes` lists nearest to each query, or in all lists where those
+ * hold too few. spans [B, 3] as there; indices [B, H], `stride` bytes apart (lists.ts). Units [from, to) of inverted_units are
+ * computed.
  */
 export function topk_inverted(
   scores: usize, slots: usize, queries: usize, spans: usize, segment: i32, heads: i32, k: i32,
   indices: usize, stride: usize, probes: i32, block: i32, from: i32, to: i32, scratch: usize,
 ): void {
-  const width = widthOf(indices);
-  const blocks = (segment + block - 1) / block;
+  const opened = changetype<QueryBlock>(scratch), width = widthOf(indices);
   for (let unit = from; unit < to; unit++) {
-    const head = unit / blocks % heads, row = unit / blocks / heads;
-    const first = unit % blocks * block;
-    const query = (<usize>row * segment + first) * heads + head;
-    const span = spans + row * 12;
-    searchLists(
-      scores + ((query * k) << 2), slots + ((query * k) << 2), heads * k,
-      queries + ((query * width) << 2), heads * width, min(block, segment - first),
-      indices + (row * heads + head) * stride, load<i32>(span), load<i32>(span, 4) + load<i32>(span, 8), k, probes, scratch,
-    );
+    openBlock(opened, unit, block, scores, slots, queries, spans, segment, heads, width, k);
+    searchLists(opened, indices + opened.ring * stride, k, probes, scratch);
   }
 }
 
-/** A block of queries of one head: results are `resultStride` floats apart, queries `queryStride`. */
-function searchLists(
-  scores: usize, slots: usize, resultStride: i32, queries: usize, queryStride: i32, count: i32,
-  index: usize, begin: i32, stored: i32, k: i32, mostProbes: i32, scratch: usize,
-): void {
-  const lists = listsOf(clusteringOf(index)), probes = min(mostProbes, lists), wanted = min(k, stored);
-  const best = scratch; // a list of best-by-age.ts for each query
-  const probed = best + <usize>count * bestBytes(k);
-  const members = probed + (<usize>(count * probes) << 2);
-  const starts = members + (<usize>(count * probes) << 2);
-  const short = starts + (<usize>(lists + 1) << 2);
-  const work = short + (<usize>count << 2);
+/** Searches for a block's queries in the lists of its head's index. */
+function searchLists(block: QueryBlock, index: usize, k: i32, mostProbes: i32, scratch: usize): void {
+  const count = block.count, begin = block.begin, queries = block.queries, queryStride = block.queryStride;
+  const lists = listsOf(clusteringOf(index)), probes = min(mostProbes, lists), wanted = min(k, keysOf(block));
+  const best = bestAt(scratch), probed = probedAt(scratch, k, count), members = membersAt(scratch, k, count, probes);
+  const starts = startsAt(scratch, k, count, probes), short = shortAt(scratch, k, count, probes, lists);
+  const work = workAt(scratch, k, count, probes, lists);
   if (wanted == 0) return;
   for (let i = 0; i < count; i++) clearByAge(best + i * bestBytes(k), k);
   findProbes(probed, queries, queryStride, count, index, probes, work);
@@ -80,23 +123,20 @@ function searchLists(
   const left = findShort(short, best, count, k, wanted);
   for (let list = 0; list < lists; list++) scanList(best, queries, queryStride, short, left, index, list, begin, k, work);
   for (let i = 0; i < count; i++) {
-    const to = (<usize>i * resultStride) << 2;
-    copyBest(scores + to, slots + to, best + i * bestBytes(k), k, wanted);
-    toSlots(slots + to, wanted, begin, capacityOf(index));
+    copyBest(scoresAt(block, i), slotsAt(block, i), best + i * bestBytes(k), k, wanted);
+    toSlots(slotsAt(block, i), wanted, begin, capacityOf(index));
   }
 }
 
-/** The `size` queries `members` against all keys of one list. */
+/** Scores the `size` queries `members` against all keys of one list. */
 function scanList(
   best: usize, queries: usize, queryStride: i32, members: usize, size: i32, index: usize, list: i32, begin: i32, k: i32, scratch: usize,
 ): void {
   const entry = entryOf(index, list), width = widthOf(index);
   const end = goneOf(entry) + lengthOf(entry);
-  const rows = scratch; // [TILE_ROWS, CHUNK]
-  const thresholds = rows + ((TILE_ROWS * CHUNK) << 2);
-  const packed = thresholds + (<usize>(size + TILE_ROWS) << 2);
+  const rows = scratch, thresholds = thresholdsAt(scratch), packed = packedAt(scratch, size);
   if (size == 0 || lengthOf(entry) == 0) return;
-  if (size >= TILE_ROWS) packQueries(packed, queries, queryStride, members, size, width);
+  if (size >= TILE_ROWS) packQueries(packed, gatheredAt(scratch, size, width), queries, queryStride, members, size, width);
   readThresholds(thresholds, best, members, size, k);
   for (let column = 0, chunk = firstChunkOf(entry); column < end; column += CHUNK, chunk = nextChunk(index, chunk)) {
     const low = column == 0 ? goneOf(entry) : 0, high = min(CHUNK, end - column);
@@ -114,7 +154,7 @@ function scanList(
   }
 }
 
-/** thresholds: the k-th best score that each of the queries `members` has so far, and NaN, which nothing reaches, behind them. */
+/** thresholds: the k-th best score so far of each of the queries `members`, and after them NaN, which no score reaches. */
 function readThresholds(thresholds: usize, best: usize, members: usize, size: i32, k: i32): void {
   for (let i = 0; i < size; i++) {
     store<f32>(thresholds + (i << 2), leastOfBest(best + <usize>load<i32>(members + (i << 2)) * bestBytes(k), k));
@@ -122,7 +162,7 @@ function readThresholds(thresholds: usize, best: usize, members: usize, size: i3
   for (let i = size; i < size + TILE_ROWS; i++) store<f32>(thresholds + (i << 2), NaN);
 }
 
-/** Which of TILE_ROWS rows of CHUNK scores have one that reaches the row's threshold, as bits. */
+/** The rows, of TILE_ROWS rows of CHUNK scores, that have a score that reaches the row's threshold: a bit each. */
 @inline
 function rowsThatReach(rows: usize, thresholds: usize): i32 {
   let reaching = 0;
@@ -140,10 +180,11 @@ function reaches(row: usize, threshold: usize): i32 {
   return <i32>v128.any_true(v128.or(v128.or(r0, r1), v128.or(r2, r3)));
 }
 
-/** Packs the queries `members` into panels of TILE_ROWS; behind them, `packed` has room to gather GATHER queries. */
-function packQueries(packed: usize, queries: usize, queryStride: i32, members: usize, size: i32, width: i32): void {
+/** Packs the queries `members` into panels of TILE_ROWS. `gathered`: room for GATHER queries. */
+function packQueries(
+  packed: usize, gathered: usize, queries: usize, queryStride: i32, members: usize, size: i32, width: i32,
+): void {
   const bytes = <usize>width << 2;
-  const gathered = packed + <usize>((size + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS) * bytes;
   for (let i = 0; i < size; i += GATHER, packed += GATHER * bytes) {
     const n = min(GATHER, size - i);
     for (let j = 0; j < n; j++) {
@@ -153,7 +194,7 @@ function packQueries(packed: usize, queries: usize, queryStride: i32, members: u
   }
 }
 
-/** rows [size, CHUNK]: scores of fewer queries than fill a panel, where they lie, with all keys of a chunk. */
+/** rows [size, CHUNK]: scores of fewer queries than fill a panel, unpacked, with all keys of a chunk. */
 function scoreFew(rows: usize, queries: usize, queryStride: i32, members: usize, size: i32, panels: usize, width: i32): void {
   for (let r = 0; r < size; r++) {
     const query = <usize>load<i32>(members + (r << 2));
@@ -161,7 +202,7 @@ function scoreFew(rows: usize, queries: usize, queryStride: i32, members: usize,
   }
 }
 
-/** rows [TILE_ROWS, CHUNK]: scores of up to that many packed queries with a chunk's keys [low, high), and maybe of some next to them. */
+/** rows [TILE_ROWS, CHUNK]: scores of up to TILE_ROWS packed queries with a chunk's keys [low, high) and perhaps their neighbours. */
 function scoreTile(rows: usize, packed: usize, panels: usize, low: i32, high: i32, width: i32, queries: i32): void {
   for (let j = low & ~(TILE_COLUMNS - 1); j < high; j += TILE_COLUMNS) {
     multiplyRows(rows + (j << 2), CHUNK << 2, packed, panels + ((<usize>j * width) << 2), width, false, queries);
@@ -194,7 +235,7 @@ function scoreChunk(row: usize, query: usize, panels: usize, width: i32): void {
   v128.store(row, s7, 112);
 }
 
-/** Puts those of a query's scores row[low, high) that belong into its list there. `slots`: of the scored keys. */
+/** Inserts those of a query's scores row[low, high) that are good enough into its list. `slots`: slots of the scored keys. */
 function keepBest(list: usize, row: usize, low: i32, high: i32, slots: usize, begin: i32, capacity: i32, k: i32): void {
   let least = leastOfBest(list, k);
   for (let j = low & ~3; j < high; j += 4) {
@@ -209,7 +250,7 @@ function keepBest(list: usize, row: usize, low: i32, high: i32, slots: usize, be
   }
 }
 
-/** short: the queries that found fewer than `wanted` keys, whose lists are emptied. Returns how many they are. */
+/** short: the queries that found fewer than `wanted` keys; their lists are emptied. Returns their number. */
 function findShort(short: usize, best: usize, count: i32, k: i32, wanted: i32): i32 {
   let found = 0;
   for (let i = 0; i < count; i++, best += bestBytes(k)) {
@@ -220,7 +261,7 @@ function findShort(short: usize, best: usize, count: i32, k: i32, wanted: i32): 
   return found;
 }
 
-/** Turns numbers by age into slots of the ring; scores that are not numbers leave the oldest key in their place. */
+/** Turns numbers by age into slots of the ring. An entry that is still empty, because scores were NaN, becomes the oldest key. */
 function toSlots(result: usize, count: i32, begin: i32, capacity: i32): void {
   for (let n = 0; n < count; n++) {
     const number = load<i32>(result + (n << 2));

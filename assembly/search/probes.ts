@@ -1,9 +1,9 @@
 /**
- * Which lists each query looks into, and so which queries look into each list.
+ * Chooses the lists that each query searches, and groups the queries by list.
  *
- * A query probes the lists whose centroids have the largest inner products with it, in no particular order; empty ones come
- * last. They are found by bisection over the bits of the scores: counting how many reach a bar takes no branches, keeping a
- * sorted list of the best takes thousands. Keys are not looked at here; that is inverted.ts's matter.
+ * A query probes the lists whose centroids have the largest inner products with it, in any order; empty lists come
+ * last. They are found by bisection over the bits of the scores: counting how many reach a bar takes no branches, while keeping a
+ * sorted list of the best takes thousands. Keys are not read here (see inverted.ts).
  */
 import { centroidsOf, listsOf } from "./kmeans";
 import { clusteringOf, entryOf, lengthOf, widthOf } from "./lists";
@@ -12,25 +12,49 @@ import { multiplyPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "../ops/tile
 import { scoreFour } from "./exact";
 import { hiddenInteger } from "../base/simd";
 
-/** Queries whose scores are in memory together: whole panels. */
+/** Queries whose scores are held at a time: whole panels. */
 const BLOCK: i32 = 60;
 
-/** Bytes of scratch for `findProbes`, with up to `most` lists. */
-export function probesScratchBytes(width: i32, most: i32): i32 {
-  const columns = (most + TILE_COLUMNS - 1) & ~(TILE_COLUMNS - 1);
-  return ((columns * (width + BLOCK + 1) + BLOCK * width) << 2) + TILE_BYTES;
+// Scratch: scores [BLOCK, columns], −1 for each empty list, centroids in panels, queries in panels, a tile.
+
+/** `lists` in whole panels. */
+@inline
+function columnsOf(lists: i32): i32 {
+  return (lists + TILE_COLUMNS - 1) & ~(TILE_COLUMNS - 1);
 }
 
-/** probed [count, probes] (i32): the lists whose centroids are nearest to each query; of equally near ones the first. */
+@inline
+function emptyAt(scratch: usize, lists: i32): usize {
+  return scratch + ((<usize>columnsOf(lists) * BLOCK) << 2);
+}
+
+@inline
+function panelsAt(scratch: usize, lists: i32): usize {
+  return emptyAt(scratch, lists) + (<usize>columnsOf(lists) << 2);
+}
+
+@inline
+function packedAt(scratch: usize, lists: i32, width: i32): usize {
+  return panelsAt(scratch, lists) + ((<usize>columnsOf(lists) * width) << 2);
+}
+
+@inline
+function tileAt(scratch: usize, lists: i32, width: i32): usize {
+  return packedAt(scratch, lists, width) + ((<usize>BLOCK * width) << 2);
+}
+
+/** Bytes of scratch for `findProbes`, with up to `most` lists. */
+export function probesScratchBytes(width: i32, most: i32): usize {
+  return tileAt(0, most, width) + TILE_BYTES;
+}
+
+/** probed [count, probes] (i32): the lists whose centroids are nearest to each query; among equally near ones, the first. */
 export function findProbes(
   probed: usize, queries: usize, queryStride: i32, count: i32, index: usize, probes: i32, scratch: usize,
 ): void {
   const lists = listsOf(clusteringOf(index)), centroids = centroidsOf(clusteringOf(index)), width = widthOf(index);
-  const columns = (lists + TILE_COLUMNS - 1) & ~(TILE_COLUMNS - 1);
-  const empty = scratch + ((<usize>columns * BLOCK) << 2);
-  const panels = empty + (<usize>columns << 2);
-  const packed = panels + ((<usize>columns * width) << 2);
-  const tile = packed + ((<usize>BLOCK * width) << 2);
+  const columns = columnsOf(lists), empty = emptyAt(scratch, lists), panels = panelsAt(scratch, lists);
+  const packed = packedAt(scratch, lists, width), tile = tileAt(scratch, lists, width);
   const packs = count >= TILE_ROWS;
   for (let list = 0; list < columns; list++) {
     store<i32>(empty + (list << 2), list < lists && lengthOf(entryOf(index, list)) > 0 ? 0 : -1);
@@ -51,7 +75,7 @@ export function findProbes(
   }
 }
 
-/** One query's scores with all centroids where they lie; summed in the same order as in a tile. */
+/** Scores one query against all centroids, unpacked; sums run in the same order as in a tile. */
 function scoreDirectly(row: usize, query: usize, centroids: usize, lists: i32, width: i32): void {
   const bytes = <usize>width << 2;
   for (let list = 0; list < lists; list += 4, centroids += bytes << 2) {
@@ -63,7 +87,7 @@ function scoreDirectly(row: usize, query: usize, centroids: usize, lists: i32, w
   }
 }
 
-/** Replaces floats by integers in the same order, up to the next four places; `without` (i32) is −1 where the least shall be. */
+/** Replaces `n` floats, rounded up to fours, by integers of the same order; where `without` (i32) is −1, by the least integer. */
 function toOrderedIntegers(x: usize, without: usize, n: i32): void {
   const least = hiddenInteger(i32.MIN_VALUE, n >> 31); // n is never negative
   for (const end = x + (<usize>n << 2); x < end; x += 16, without += 16) {
@@ -73,7 +97,7 @@ function toOrderedIntegers(x: usize, without: usize, n: i32): void {
   }
 }
 
-/** The places of the `wanted` largest of `n` ≥ `wanted` integers, of equal ones the first. */
+/** Finds the places of the `wanted` largest of `n` ≥ `wanted` integers; among equal ones, the first. */
 function chooseBest(chosen: usize, wanted: i32, scores: usize, n: i32): void {
   const bar = barFor(wanted, scores, n);
   let equals = wanted - countAbove(scores, n, bar);
@@ -88,7 +112,7 @@ function chooseBest(chosen: usize, wanted: i32, scores: usize, n: i32): void {
   }
 }
 
-/** The largest integer that at least `wanted` of the n reach, or a smaller one that exactly `wanted` reach. */
+/** The largest integer that at least `wanted` of the n reach, or a smaller one that exactly `wanted` reach. `n` ≥ `wanted`. */
 function barFor(wanted: i32, x: usize, n: i32): i32 {
   let low = i32.MIN_VALUE, high = i32.MAX_VALUE;
   while (low < high) {
@@ -101,7 +125,7 @@ function barFor(wanted: i32, x: usize, n: i32): i32 {
   return low;
 }
 
-/** How many of the n integers are larger than `bar`. */
+/** Counts the integers, among `n`, that are larger than `bar`. */
 function countAbove(x: usize, n: i32, bar: i32): i32 {
   const bars = i32x4.splat(bar);
   let counts = i32x4.splat(0);

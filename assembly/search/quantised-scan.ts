@@ -1,16 +1,16 @@
 /**
  * The inner loops of a quantised scan: integer products of queries with panels of keys, plus the keys' margins, compared with
- * each query's bar while they are in registers. Two shapes: four queries or one, and a panel.
+ * each query's bar while they are in registers. There are two shapes: four queries and a panel, or one query and a panel.
  *
- * Layouts are those of rounding.ts. A sum here is an upper bound of the score less the query's margin; the bars are shifted
- * likewise. What reaches a bar is left to quantised.ts.
+ * Layouts are those of rounding.ts. A sum here is an upper bound of the score minus the query's margin; the bars are shifted
+ * in the same way. quantised.ts handles the keys that reach a bar.
  */
 import { COMPONENT_BYTES, PANEL_KEYS, PANEL_QUERIES } from "./rounding";
 
 /** Bytes of one query's sums with one panel, in either build: 16 of 16 bits or 8 of 32. */
 export const SUMS_BYTES: i32 = 32;
 
-/** Which of one query's sums reach `bar`: a bit for each key of the panel. */
+/** The sums of one query that reach `bar`: a bit for each key of the panel. */
 @inline
 export function reachingKeys(sums: usize, bar: i32): i32 {
   const low = v128.load(sums), high = v128.load(sums, 16);
@@ -23,8 +23,8 @@ export function reachingKeys(sums: usize, bar: i32): i32 {
 }
 
 /**
- * Upper bounds, less the query's margin, of 4 queries × one panel of keys. Returns which queries have one that reaches their
- * bar, a bit each; only if there are any are the sums stored, [4] of SUMS_BYTES.
+ * Computes the sums of 4 queries × one panel of keys. Returns the queries that have a sum that reaches their bar, a bit each. The
+ * sums, [4] of SUMS_BYTES, are stored only if there is such a query.
  */
 export function scanTile(sums: usize, tile: usize, panel: usize, keyMargins: usize, padded: i32, starts: usize, bars: usize): i32 {
   if (ASC_FEATURE_RELAXED_SIMD) return scanTile8(sums, tile, panel, keyMargins, padded, starts, bars);
@@ -95,7 +95,7 @@ function reach16(c0: v128, c1: v128, bar: v128): v128 {
   return v128.or(i32x4.ge_s(c0, bar), i32x4.ge_s(c1, bar));
 }
 
-/** 4 queries × 16 keys, 8-bit components, 16-bit sums, which wrap on the way but fit in the end. */
+/** 4 queries × 16 keys, 8-bit components, 16-bit sums. Partial sums may wrap; the totals fit. */
 @inline
 function scanTile8(sums: usize, tile: usize, panel: usize, keyMargins: usize, padded: i32, starts: usize, bars: usize): i32 {
   let c00 = v128.load16_splat(starts), c01 = c00;
@@ -142,7 +142,7 @@ function reach8(c0: v128, c1: v128, bar: v128): v128 {
   return v128.or(i16x8.ge_s(c0, bar), i16x8.ge_s(c1, bar));
 }
 
-/** As scanTile, for the first query of a tile alone: whether one of its sums reaches the bar. Sums are stored in any case. */
+/** Like scanTile, for the first query of a tile only: returns whether a sum reaches its bar. Always stores the sums. */
 export function scanPanel(
   sums: usize, tile: usize, panel: usize, keyMargins: usize, padded: i32, starts: usize, bars: usize,
 ): bool {

@@ -1,6 +1,6 @@
 /**
- * Vectors as small integers, for scans that read a half or a quarter of the bytes: rounding, layout, and how far the inner
- * product of two rounded vectors can be from the true one.
+ * Vectors as small integers, for scans that read a half or a quarter of the bytes: rounding, layout, and a bound on the error of
+ * the inner product of two rounded vectors.
  *
  * A vector x of at most unit length becomes integers x̃ ≈ scale · x, with residual r = scale · x − x̃. For a query q (scale A)
  * and a key k (scale B), by Cauchy and Schwarz,
@@ -10,13 +10,13 @@
  * The relaxed build has 8-bit integers: keys in −64…63, queries in −127…127, sums in 16 bits, which cannot overflow because
  * A·B stays below 2¹⁵. Before rounding, vectors are rotated by random signs and a Hadamard transform: inner products stay,
  * while outlying components, which would be cut off, are spread over all. The plain build has 16-bit integers and 32-bit
- * sums and needs no rotation. This file packs; quantised.ts scans.
+ * sums and does not need a rotation. This file packs; quantised.ts scans.
  */
 import { Contest } from "./contenders";
 import { floatsAt, storedBytes } from "../base/half";
 import { dot } from "../base/vectors";
 
-/** Keys side by side in a panel: what one tile of a scan covers. */
+/** Keys side by side in a panel: those that one tile of a scan covers. */
 export const PANEL_KEYS: i32 = ASC_FEATURE_RELAXED_SIMD ? 16 : 8;
 /** Queries side by side in a tile. */
 export const PANEL_QUERIES: i32 = 4;
@@ -24,25 +24,25 @@ export const PANEL_QUERIES: i32 = 4;
 export const COMPONENT_BYTES: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 2;
 /** Bytes of one margin: those of a sum. */
 export const MARGIN_BYTES: i32 = ASC_FEATURE_RELAXED_SIMD ? 2 : 4;
-/** B. */
+/** B of the bound above. */
 const KEY_SCALE: f32 = ASC_FEATURE_RELAXED_SIMD ? 144 : 32000;
 const LEAST_KEY: i32 = ASC_FEATURE_RELAXED_SIMD ? -64 : -32767;
 const MOST_KEY: i32 = ASC_FEATURE_RELAXED_SIMD ? 63 : 32767;
 const MOST_QUERY: i32 = ASC_FEATURE_RELAXED_SIMD ? 127 : 32767;
 /** Added to 8-bit keys, since the dot instruction wants its second operand in 0…127. */
 const KEY_OFFSET: i32 = 64;
-/** Lengths up to this count as unit length: the rounding of a normalisation and then of halves, (1 + 2⁻¹¹)², is below it. */
+/** Lengths up to this count as unit length; rounding a normalised vector, even to halves, (1 + 2⁻¹¹)², stays below it. */
 const UNIT: f32 = 1.0011;
-/** What f32 sums of unit vectors may lose for each component, with room to spare. */
+/** An upper bound on the error per component of f32 sums of unit vectors. */
 const F32_ERROR: f32 = 1.2e-7;
 
-/** The most that rounding can add to a vector of `width` components: half a unit each. */
+/** The most that rounding can add to the length of a vector of `width` components: 0.5 each. */
 @inline
 function mostRounding(width: i32): f32 {
   return sqrt<f32>(<f32>width) * 0.5;
 }
 
-/** A: with 8 bits, as large as 16-bit sums allow, (A + rounding)(B + rounding) < 2¹⁵. */
+/** A. With 8 bits, the largest that 16-bit sums allow: (A + rounding)(B + rounding) < 2¹⁵. */
 @inline
 function queryScale(width: i32): f32 {
   if (!ASC_FEATURE_RELAXED_SIMD) return 32000;
@@ -75,22 +75,22 @@ export function quantisedHeadBytes(capacity: i32, width: i32): usize {
 /**
  * Rounds the keys of slots slot, slot + 1, … (modulo `capacity`) of every head of one row: keys [H, capacity, D] as stored →
  * panels [H][capacity / PANEL_KEYS][width / 2][PANEL_KEYS][2] and, behind each head's panels, margins (i16 or i32) [capacity].
- * Returns how many of them, from the first on, it takes to have seen every key that is longer than 1, for which the bounds
- * would not hold; 0 if none is. `scratch`: quantised_width floats.
+ * Returns one more than the place of the last key that is longer than 1, for which the bounds do not hold; 0 if all are short
+ * enough. `scratch`: quantised_width floats.
  */
 export function quantise_keys(
-  panels: usize, keys: usize, slot: i32, count: i32, heads: i32, width: i32, capacity: i32, half: bool, scratch: usize,
+  panels: usize, keys: usize, slot: i32, count: i32, heads: i32, width: i32, capacity: i32, float16: bool, scratch: usize,
 ): i32 {
   const padded = quantised_width(width);
   const headBytes = quantisedHeadBytes(capacity, width);
   const margins = headBytes - <usize>((capacity + PANEL_KEYS - 1) / PANEL_KEYS * PANEL_KEYS * MARGIN_BYTES);
-  const ringBytes = storedBytes(<usize>capacity * width, half);
+  const ringBytes = storedBytes(<usize>capacity * width, float16);
   const largestQuery: f32 = queryScale(padded) * UNIT + mostRounding(padded);
   let unbounded = 0;
   for (let head = 0; head < heads; head++, panels += headBytes, keys += ringBytes) {
     let at = slot;
     for (let n = 0; n < count; n++) {
-      const key = floatsAt(keys, <usize>at * width, width, half, scratch);
+      const key = floatsAt(keys, <usize>at * width, width, float16, scratch);
       if (!(dot(key, key, width) <= UNIT)) unbounded = max(unbounded, n + 1);
       rotate(scratch, key, width, padded);
       const residual = storeKey(panels, at, scratch, padded);
@@ -110,15 +110,15 @@ function storeMargin(margins: usize, slot: i32, margin: i32): void {
 /** Writes one rounded key into its panel; returns the norm of the residual. */
 function storeKey(panels: usize, slot: i32, x: usize, padded: i32): f32 {
   const panelBytes = <usize>(PANEL_KEYS * padded * COMPONENT_BYTES);
-  let to = panels + <usize>(slot / PANEL_KEYS) * panelBytes + (slot % PANEL_KEYS << 1) * COMPONENT_BYTES;
+  let y = panels + <usize>(slot / PANEL_KEYS) * panelBytes + (slot % PANEL_KEYS << 1) * COMPONENT_BYTES;
   let squares: f32 = 0;
-  for (let d = 0; d < padded; d += 2, to += PANEL_KEYS * 2 * COMPONENT_BYTES) {
+  for (let d = 0; d < padded; d += 2, y += PANEL_KEYS * 2 * COMPONENT_BYTES) {
     for (let pair = 0; pair < 2; pair++) {
       const scaled: f32 = load<f32>(x + ((d + pair) << 2)) * KEY_SCALE;
       const rounded = roundWithin(scaled, LEAST_KEY, MOST_KEY);
       const residual: f32 = scaled - <f32>rounded;
       squares += residual * residual;
-      storeComponent(to + pair * COMPONENT_BYTES, ASC_FEATURE_RELAXED_SIMD ? rounded + KEY_OFFSET : rounded);
+      storeComponent(y + pair * COMPONENT_BYTES, ASC_FEATURE_RELAXED_SIMD ? rounded + KEY_OFFSET : rounded);
     }
   }
   return sqrt<f32>(squares);
@@ -126,7 +126,7 @@ function storeKey(panels: usize, slot: i32, x: usize, padded: i32): f32 {
 
 /**
  * Rounds the query of a contest into lane `lane` of its tile, [width / 2][PANEL_QUERIES][2], scaled to unit length. Stores the
- * start of its sums, which takes the offset of 8-bit keys away, at `start` (i32), and the contest's units and margin. Returns
+ * start of its sums, which takes the offset of 8-bit keys away, at `start` (i32), and the contest's score scale and margin. Returns
  * false for a query of length 0. `scratch`: quantised_width floats.
  */
 export function quantiseQuery(tile: usize, lane: i32, start: usize, contest: Contest, width: i32, scratch: usize): bool {
@@ -134,31 +134,31 @@ export function quantiseQuery(tile: usize, lane: i32, start: usize, contest: Con
   const padded = quantised_width(width);
   const norm: f32 = sqrt<f32>(dot(query, query, width));
   rotate(scratch, query, width, padded);
-  const queryUnits = queryScale(padded);
-  const scale: f32 = norm > 0 ? queryUnits / norm : 0;
+  const a = queryScale(padded);
+  const scale: f32 = norm > 0 ? a / norm : 0;
   let squares: f32 = 0, sum = 0;
-  let to = tile + (lane << 1) * COMPONENT_BYTES;
-  for (let d = 0; d < padded; d += 2, to += PANEL_QUERIES * 2 * COMPONENT_BYTES) {
+  let y = tile + (lane << 1) * COMPONENT_BYTES;
+  for (let d = 0; d < padded; d += 2, y += PANEL_QUERIES * 2 * COMPONENT_BYTES) {
     for (let pair = 0; pair < 2; pair++) {
       const scaled: f32 = load<f32>(scratch + ((d + pair) << 2)) * scale;
       const rounded = roundWithin(scaled, -MOST_QUERY, MOST_QUERY);
       const residual: f32 = scaled - <f32>rounded;
       squares += residual * residual;
       sum += rounded;
-      storeComponent(to + pair * COMPONENT_BYTES, rounded);
+      storeComponent(y + pair * COMPONENT_BYTES, rounded);
     }
   }
   store<i32>(start, ASC_FEATURE_RELAXED_SIMD ? -KEY_OFFSET * sum : 0);
-  const rounding: f32 = queryUnits * KEY_SCALE * F32_ERROR * <f32>(padded + 16);
+  const rounding: f32 = a * KEY_SCALE * F32_ERROR * <f32>(padded + 16);
   contest.margin = <i32>ceil<f32>(sqrt<f32>(squares) * (KEY_SCALE * UNIT) + rounding) + 1;
-  contest.units = <f64>scale * <f64>KEY_SCALE;
+  contest.scoreScale = <f64>scale * <f64>KEY_SCALE;
   return norm > 0 && norm <= f32.MAX_VALUE;
 }
 
 @inline
-function storeComponent(to: usize, value: i32): void {
-  if (ASC_FEATURE_RELAXED_SIMD) store<i8>(to, <i8>value);
-  else store<i16>(to, <i16>value);
+function storeComponent(y: usize, value: i32): void {
+  if (ASC_FEATURE_RELAXED_SIMD) store<i8>(y, <i8>value);
+  else store<i16>(y, <i16>value);
 }
 
 @inline
@@ -181,16 +181,16 @@ function rotate(y: usize, x: usize, width: i32, padded: i32): void {
     const sign: f32 = (<u32>(d + 1) * 0x9e3779b1) >> 31 ? -factor : factor;
     store<f32>(y + (d << 2), d < width ? load<f32>(x + (d << 2)) * sign : 0);
   }
-  for (let half = 1; half < padded; half <<= 1) {
-    for (let block = 0; block < padded; block += half << 1) butterflies(y + (block << 2), half);
+  for (let distance = 1; distance < padded; distance <<= 1) {
+    for (let block = 0; block < padded; block += distance << 1) butterflies(y + (block << 2), distance);
   }
 }
 
-/** (a, b) → (a + b, a − b) for `half` pairs that are `half` floats apart. */
-function butterflies(y: usize, half: i32): void {
-  const bytes = <usize>half << 2;
+/** (a, b) → (a + b, a − b) for `distance` pairs that are `distance` floats apart. */
+function butterflies(y: usize, distance: i32): void {
+  const bytes = <usize>distance << 2;
   const end = y + bytes;
-  if (half >= 4) {
+  if (distance >= 4) {
     for (; y < end; y += 16) {
       const a = v128.load(y), b = v128.load(y + bytes);
       v128.store(y, f32x4.add(a, b));

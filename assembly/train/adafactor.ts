@@ -1,13 +1,13 @@
 /**
- * Adafactor (Shazeer & Stern 2018, algorithms 4 and 5), without a first moment: the learning rate is relative to the
- * parameter's own RMS, the second moments of a matrix are kept as one mean a row and one a column, and an update whose RMS
- * exceeds `clip` is scaled down to it. The decay at step t is the caller's: 1 − t^−0.8 in the paper.
+ * Adafactor (Shazeer & Stern 2018, algorithms 4 and 5) without a first moment. The learning rate is relative to the parameter's
+ * own RMS. The second moments of a matrix are kept as one mean per row and one per column. An update whose RMS exceeds `clip` is
+ * scaled down to it. The caller chooses the decay at step t: 1 − t^−0.8 in the paper.
  */
 import { sum_squares } from "./optimizer";
 import { hidden, loadPartial, madd, storePartial, sumLanes } from "../base/simd";
 import { scaleTo } from "../base/vectors";
 
-/** ε1 of the paper, added to every squared gradient, and ε2, the least RMS that a parameter counts as having. */
+/** ε1 of the paper, added to every squared gradient, and ε2, the least RMS of a parameter. */
 const EPSILON_1: f32 = 1e-30;
 const EPSILON_2: f64 = 1e-3;
 
@@ -51,7 +51,7 @@ export function adafactor_vector(
   addProduct(parameters, gradients, scratch, <f32>-stepSize(parameters, n, lr, rms / clip), n);
 }
 
-/** R and C take in the new gradient; returns the mean of R. */
+/** Updates R and C with the new gradient; returns the mean of R. */
 function updateMoments(
   rowMoments: usize, columnMoments: usize, gradients: usize, rows: i32, columns: i32, decay: f64,
 ): f64 {
@@ -67,7 +67,7 @@ function updateMoments(
   return sumOfRows / rows;
 }
 
-/** How far one unit of the update moves the parameter; `excess`: RMS of the update over its limit. */
+/** The factor of the update; `excess`: RMS of the update divided by its limit. */
 function stepSize(parameters: usize, n: i32, lr: f64, excess: f64): f64 {
   const rms = Math.sqrt(sum_squares(parameters, n) / n);
   return lr * max(EPSILON_2, rms) / max(1.0, excess);

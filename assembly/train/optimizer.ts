@@ -1,6 +1,6 @@
 /**
- * AdamW in one pass over memory, and the norm that clipping needs. Scalars come as f64, so that 1 − 0.999 is what it
- * says. Which block gets which learning rate, schedules and when to clip are the library's business.
+ * AdamW in one pass over the parameters, and the norm that clipping needs. Scalars are f64, so that 1 − 0.999 is accurate. The
+ * library decides on learning rates, schedules and clipping (src/train).
  */
 import { loadPartial, madd, storePartial } from "../base/simd";
 

@@ -7,7 +7,7 @@ import { nearest } from "./did-you-mean.ts";
 import { InputError } from "./errors.ts";
 import { show, showNumber } from "./show.ts";
 
-/** What an argument may be: in words, which follow "it must be", and as a test. */
+/** A kind of argument: words that follow "it must be", and a test. */
 export interface Kind {
   readonly what: string;
   accepts(value: unknown): boolean;
@@ -79,7 +79,7 @@ export function either(a: Kind, b: Kind): Kind {
   return { what: `${a.what}, or ${b.what}`, accepts: (value) => a.accepts(value) || b.accepts(value) };
 }
 
-/** An array of which every item is of one kind. */
+/** An array whose items are all of one kind. */
 export function listOf({ what, accepts }: Kind): Kind {
   return {
     what: `an array, each item of it ${what}`,
@@ -146,7 +146,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null;
 }
 
-/** Whether it is no more than its keys: no array, no Map, no object of a class. Objects of other realms are plain, too. */
+/** Tells whether `value` is a plain object: not an array, a Map or an instance of a class. Objects of other realms count. */
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (!isObject(value)) return false;
   const prototype = Object.getPrototypeOf(value);

@@ -2,12 +2,12 @@
  * Digests that tell files and models apart: MurmurHash3 (x86, 32 bits; Appleby 2011), twice with different seeds.
  *
  * Every step of it is one to one, so a single changed word always changes the digest; of other differences one in 2^64 goes
- * unnoticed. It protects against accidents, not against attackers: it is no cryptographic hash.
+ * unnoticed. It protects against accidents, not attackers: this is not a cryptographic hash.
  */
 
 const SEEDS = [0, 0x9e3779b9];
 
-/** 16 hexadecimal digits for pieces of bytes; where one piece ends and the next begins counts, too. */
+/** 16 hexadecimal digits for pieces of bytes. The borders between pieces count as well. */
 export function digest(pieces: Iterable<Uint8Array>): string {
   let hashes = SEEDS;
   for (const piece of pieces) hashes = hashes.map((hash) => murmur3(piece, hash));

@@ -8,7 +8,7 @@ import { printable } from "./printable.ts";
 
 /** A mistake that a user can make and mend, in one sentence. */
 export class InputError extends Error {
-  /** The class of the error, for whoever has only its text. */
+  /** The name of the class, for code that sees only the name. */
   override readonly name: string = "InputError";
 
   /** The message may quote names of any origin: it is made one printable line. */

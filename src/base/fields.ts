@@ -20,7 +20,7 @@ export interface Range {
   below?: number;
 }
 
-/** What one key may hold, what it holds when it is left out, and one line that explains it. */
+/** One key of a table: the values it may hold, its default, and one line that explains it. */
 export type Field = { about: string } & (
   | ({ kind: "integer"; default: number } & Range)
   | ({ kind: "number"; default: number } & Range)
@@ -125,7 +125,7 @@ function inRange(
   return typeof value === "number" && value >= min && value > above && value <= max && value < below;
 }
 
-/** What stands after `key=`: JSON where it is JSON, a bare word as itself, `2,5` as a list where a list is needed. */
+/** Parses the text after `key=`: JSON where it is JSON, a bare word as itself, `2,5` as a list where a list is needed. */
 function parseValue(text: string, field: Field): unknown {
   try {
     return JSON.parse(field.kind === "integers" && !text.startsWith("[") ? `[${text}]` : text);

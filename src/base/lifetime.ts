@@ -5,7 +5,7 @@
 
 /** Thrown when something is used after its `release()`; names it. */
 export class ReleasedError extends Error {
-  /** The class of the error, for whoever has only its text. */
+  /** The name of the class, for code that sees only the name. */
   override name = "ReleasedError";
 }
 
@@ -36,7 +36,7 @@ export class Lifetime {
   }
 }
 
-/** What gives its memory back at `release()`. */
+/** A thing that frees its buffers at `release()`. */
 export interface Releasable {
   /** Gives its memory back; it must not be used afterwards. */
   release(): void;
@@ -47,7 +47,7 @@ export type Own = <R extends Releasable>(part: R) => R;
 
 /**
  * The result of `make`, which hands what it takes to `own` as it goes. If it throws, all of that is released: nobody else
- * could, since there is no owner yet.
+ * could, since it has no owner yet.
  */
 export function allOrNothing<T>(make: (own: Own) => T): T {
   const parts: Releasable[] = [];

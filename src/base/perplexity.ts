@@ -1,4 +1,4 @@
-/** Perplexity, the one number of which reports are made. */
+/** Perplexity, the number that reports are about. */
 import { exp } from "./portable-math.ts";
 
 /**

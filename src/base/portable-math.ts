@@ -1,6 +1,6 @@
 /**
  * exp, log, cos and powers with the same bits in every engine. The language leaves the last bits of `Math.exp` and its kin to
- * the engine, and engines do differ; sums, products, quotients and square roots are exact to the bit by IEEE 754, so
+ * the engine, and engines do differ; sums, products, quotients and square roots are bit-identical by IEEE 754, so
  * here is nothing else. Errors are a few units in the last place. For what a seed decides and what metrics report.
  */
 

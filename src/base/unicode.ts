@@ -3,7 +3,7 @@
  * TextDecoder would tell neither where the fault is nor whether the bytes were meant to be text.
  */
 
-/** Where bytes stop being text, and of which encoding. */
+/** The place where bytes stop being text, and the encoding they were read in. */
 export interface Fault {
   readonly encoding: "UTF-8" | "UTF-16";
   /** Byte at which the first ill-formed sequence begins. */
@@ -16,7 +16,7 @@ export function encodingOf(bytes: Uint8Array): "UTF-8" | "UTF-16LE" | "UTF-16BE"
   return bytes[0] === 0xfe && bytes[1] === 0xff ? "UTF-16BE" : "UTF-8";
 }
 
-/** The text, or where it is ill-formed. The byte order mark of UTF-16 is no part of it, that of UTF-8 is its first character. */
+/** The text, or where it is ill-formed. A UTF-16 byte order mark is not part of it; a UTF-8 one is its first character. */
 export function decodeUnicode(bytes: Uint8Array): string | Fault {
   const encoding = encodingOf(bytes);
   const offset = encoding === "UTF-8" ? invalidUtf8Offset(bytes) : invalidUtf16Offset(bytes, encoding === "UTF-16LE");

@@ -23,14 +23,14 @@ const loaders: Readonly<Record<CommandName, () => Promise<Command>>> = {
   demo: async () => (await import("./demo/demo.ts")).demoCommand,
 };
 
-/** What was asked for: a command and its arguments, or the help of a group of commands, all of them unless it has a word. */
+/** A request: a command and its arguments, or help for a group of commands (for all of them if the word is empty). */
 export type Request =
   | { readonly load: () => Promise<Command>; readonly argv: readonly string[] }
   | { readonly help: string };
 
 /**
- * What is typed after the program's name. `help eval` is `eval --help`.
- * @throws UsageError for what is no command, with the one that was probably meant
+ * Parses the words after the program's name. `help eval` is `eval --help`.
+ * @throws UsageError for an unknown command, with the one that was probably meant
  */
 export function requestOf(argv: readonly string[]): Request {
   const [word, ...rest] = argv;

@@ -35,14 +35,14 @@ const PROOF_DIRECTORIES = ["/usr/share/hol-light", "/usr/share/agda-stdlib", "/u
 
 export const corpusCodeCommand = corpusCommand(
   "code",
-  "sources; the standard library of python3 unless given",
+  "sources [the standard library of python3]",
   PYTHON,
   pythonLibrary,
 );
 
 export const corpusProofsCommand = corpusCommand(
   "proofs",
-  `proofs; the first of ${PROOF_DIRECTORIES.join(", ")} that is there, unless given`,
+  `proofs [the first of ${PROOF_DIRECTORIES.join(", ")} that exists]`,
   PROOFS,
   installedProofs,
 );
@@ -80,7 +80,7 @@ function writeNames(directory: string, documents: number, seed: number): number 
   return characters;
 }
 
-/** The corpus of code that experiments use unless they are given another; nothing is done if `out` is there. */
+/** Makes the corpus of code that experiments use by default, unless `out` exists already. */
 export function ensureCodeCorpus(out: string): void {
   if (!exists(out)) writeDirectory(out, (unfinished) => gatherCorpus(pythonLibrary(), unfinished, PYTHON));
 }
@@ -122,7 +122,9 @@ function pythonLibrary(): string {
   const program = 'import sysconfig; print(sysconfig.get_path("stdlib"))';
   const { status, stdout } = spawnSync("python3", ["-c", program], { encoding: "utf8" });
   if (status === 0) return stdout.trim();
-  throw new InputError("there is no python3 whose standard library could be read; name a directory of sources instead");
+  throw new InputError(
+    "python3 was not found, so its standard library cannot be read; name a directory of sources instead",
+  );
 }
 
 function installedProofs(): string {

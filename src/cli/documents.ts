@@ -1,4 +1,4 @@
-/** Documents as users name them: files, directories of which every entry is a document, and `-`, standard input. */
+/** Documents as users name them: files, directories whose entries are documents, and `-` for standard input. */
 import { InputError } from "../base/errors.ts";
 import { type Document, documentsFromFiles, documentsInDirectory, textOf } from "../data/corpus.ts";
 import { isDirectory } from "../platform/files.ts";
@@ -9,7 +9,7 @@ import { globSelection } from "./globs.ts";
 
 /** Which files of directories are read. */
 export const selectionOptions = {
-  include: texts("GLOB", 'files of directories that are read, such as "*.md" or "src/**"; all unless given'),
+  include: texts("GLOB", 'files of directories that are read, such as "*.md" or "src/**" [all]'),
   exclude: texts("GLOB", "files and folders of directories that are not"),
 };
 
@@ -52,7 +52,7 @@ function documentOf(path: string): Document {
   return { ...documentsFromFiles([STANDARD_INPUT])[0], name: "(standard input)" };
 }
 
-/** What a pipe has given once it does not give again; opening a named one again would wait for ever. */
+/** A pipe gives its content once; opening a named pipe again would wait for ever. */
 function requireDistinctStreams(paths: readonly string[]): void {
   const seen = new Set<string>();
   for (const path of paths.map((given) => (given === "-" ? STANDARD_INPUT : given)).filter(isStream)) {

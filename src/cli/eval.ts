@@ -26,13 +26,11 @@ export const evalCommand = command(
     summary: summaries.eval,
     operands: ["MODEL"],
     options: {
-      data: required(
-        texts("DIR|FILE", "documents: files, directories of which every entry is one, - for standard input"),
-      ),
+      data: required(texts("DIR|FILE", "documents: files, directories of documents, - for standard input")),
       ...selectionOptions,
-      memory: integers("memory sizes, 0 for none; 0 and the model's own, or that of --load, unless given", 0, 2 ** 24),
+      memory: integers("memory sizes, 0 for none [0 and that of the model, or of --load]", 0, 2 ** 24),
       load: loadOption("what every document begins with, unless the memory size is 0"),
-      maxTokens: integer("tokens predicted in each document, from its beginning; all unless given", 1, 2 ** 40),
+      maxTokens: integer("tokens predicted in each document, from its beginning [all]", 1, 2 ** 40),
       recall: flag("measures which share of the exact nearest neighbours the memory search finds, layer by layer"),
       losses: text("FILE", "gets a JSON line for each token and memory size: document, index, token, memory, nats"),
       force: forceOption,
@@ -93,7 +91,7 @@ function withLosses(
   }
 }
 
-/** What `--json` prints. */
+/** The result as `--json` prints it. */
 function summaryOf({ tokens, bytes, results }: EvaluationResult) {
   const rows = results.map(({ nats: _, ...row }) => row);
   return { tokens, bytes, results: rows };

@@ -1,4 +1,4 @@
-/** `memorizing experiment`: runs one of the paper's experiments in small, or goes on with it, and writes its report. */
+/** `memorizing experiment`: runs or resumes one of the paper's experiments in small, and writes its report. */
 import { cpus } from "node:os";
 import process from "node:process";
 import { nearest } from "../base/did-you-mean.ts";
@@ -37,14 +37,11 @@ export const experimentCommand = command(
     summary: summaries.experiment,
     operands: ["NAME"],
     options: {
-      corpus: texts(
-        "DIR",
-        "directories with train, valid and test; the Python standard library of this machine unless given",
-      ),
+      corpus: texts("DIR", "directories with train, valid and test [the Python standard library of this machine]"),
       out: text("DIR", `where models, results and the report go [${OUT}]`),
-      cells: texts("NAME", "computes these cells alone, and reports them with those that are there; all unless given"),
+      cells: texts("NAME", "computes only these cells, and reports them with those computed before [all]"),
       budget: integer(`training tokens of a cell [${BUDGET}]`, 1, 2 ** 40),
-      evalTokens: integer("tokens evaluated in each document, from its beginning; see below unless given", 1, 2 ** 40),
+      evalTokens: integer("tokens evaluated in each document, from its beginning [see below]", 1, 2 ** 40),
       seed: integer("decides first weights and the order of the documents [0]", 0, 2 ** 32),
       set: overrides("replaces keys of the configuration in all cells that do not set them themselves"),
       list: flag("lists the cells with their expected time, and runs nothing"),
@@ -92,7 +89,7 @@ async function runInto(
     const onReport = () => outputs.check();
     await runExperiment(experiment, { settings, corpora, out, only, facts, signal, onReport, ...shown.callbacks });
   }).finally(() => progress.end());
-  if (interrupted) progress.note("interrupted; the same command goes on from there");
+  if (interrupted) progress.note("interrupted; the same command continues from there");
   else printLine(`${out}/${experiment.name}: index.html, table.md and results.json`);
   return interrupted ? INTERRUPTED : 0;
 }

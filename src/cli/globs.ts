@@ -30,7 +30,7 @@ function matcher(patterns: readonly string[], option: string): (path: string) =>
       const glob = pattern.replace(/^\.\//, "").replace(/\/+$/, "");
       return picomatch(glob, { basename: !glob.includes("/"), dot: true });
     } catch {
-      throw new UsageError(`${option} "${pattern}" is no pattern; one is written as in "*.md" or "src/**"`);
+      throw new UsageError(`${option} "${pattern}" is not a pattern; write one as in "*.md" or "src/**"`);
     }
   });
   return (path) => tests.some((test) => test(path));

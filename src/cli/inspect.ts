@@ -31,10 +31,10 @@ export const inspectCommand = command(
     summary: summaries.inspect,
     operands: ["MODEL", "FILE"],
     options: {
-      memory: integer("memory size; the model's own, or that of --load, unless given", 1, 2 ** 24),
+      memory: integer("memory size [that of the model, or of --load]", 1, 2 ** 24),
       load: loadOption("the document is read after it"),
-      maxTokens: integer("tokens predicted, from the beginning; all unless given", 1, 2 ** 40),
-      top: integer("retrieved pairs kept for each token, those with the largest shares; 8 unless given", 1, MOST_PAIRS),
+      maxTokens: integer("tokens predicted, from the beginning [all]", 1, 2 ** 40),
+      top: integer("retrieved pairs kept for each token, those with the largest shares [8]", 1, MOST_PAIRS),
       html: text("FILE", "gets the report: one HTML page with everything, for a browser"),
       force: forceOption,
       set: setOption,

@@ -2,10 +2,10 @@
 import process from "node:process";
 import { exists } from "../platform/files.ts";
 
-/** What a shell makes of a program that Ctrl-C ended. */
+/** Exit code of a program that Ctrl-C ended (128 + SIGINT). */
 export const INTERRUPTED = 130;
 
-/** What is told of a file that was to be written and was not. */
+/** The sentence about a file that was to be written and was not. */
 export function notSaved(path: string): string {
   return `interrupted; ${path} ${exists(path) ? "is as it was" : "was not written"}`;
 }

@@ -20,7 +20,7 @@ export function memoryAt(path: string | undefined, model: Transformer): MemorySn
   return snapshot;
 }
 
-/** A state of one row that notes sources and knows `known`; its memory has `size` pairs, or else as many as `known` had. */
+/** A state of one row that logs sources and has `known` in its memory, which has `size` pairs (default: the size of `known`). */
 export function stateWith(
   known: MemorySnapshot | undefined,
   model: Transformer,

@@ -84,12 +84,12 @@ export function configHelp(): string {
   return `Keys of the configuration, and what they are in the preset ${DEFAULT_PRESET}:\n${formatTable(rows, "left")}`;
 }
 
-/** `--set` of the commands that use a trained model: what its weights do not depend on may be chosen anew. */
+/** `--set` of the commands that use a trained model: keys that its weights do not depend on can be changed. */
 export const setOption = overrides(
   "replaces keys of the configuration that leave the weights as they are, such as memory_search or memory_dtype",
 );
 
-/** What MODEL may be, for `--help` of those commands. */
+/** The text on MODEL in the `--help` of those commands. */
 export const MODEL_HELP =
   "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint,\n" +
   "or the name of a model that comes along: reader-1m.";

@@ -1,4 +1,4 @@
-/** What the program knows of its own package. */
+/** The program's own package: its directory and version. */
 import { InputError } from "../base/errors.ts";
 import { readJson } from "../formats/json-file.ts";
 import { packageDirectory as installedAt } from "../platform/package.ts";

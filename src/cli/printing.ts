@@ -27,14 +27,14 @@ export function printJsonPieces(pieces: Iterable<string>, stream: Stream = proce
 }
 
 /**
- * What a model writes. A pipe or a file gets it to the letter; a terminal gets its line breaks and tabs, and everything else
+ * Prints the text that a model writes. A pipe or a file gets it to the letter; a terminal gets its line breaks and tabs, and everything else
  * that it would obey as escapes, since a model may repeat any sequence that it has read.
  */
 export function printGenerated(text: string, stream: Stream = process.stdout): void {
   stream.write(stream.isTTY ? printableLines(text) : text);
 }
 
-/** What went wrong; `onWritten` is called when it has been said. */
+/** Prints an error to standard error, then calls `onWritten`. */
 export function printError(text: string, onWritten?: () => void): void {
   process.stderr.write(`${printableLines(text)}\n`, onWritten);
 }

@@ -46,7 +46,7 @@ function requireWorkingDirectory(): void {
 }
 
 function programHelp(): string {
-  const kernels = "MEMORIZING_KERNELS=plain in the environment gives the same numbers to the bit on every engine.";
+  const kernels = "MEMORIZING_KERNELS=plain in the environment gives bit-identical numbers on every engine.";
   return `Memorizing Transformers: language models that memorize what they read\n\n${commandTable("")}\n\n${kernels}\n`;
 }
 
@@ -70,12 +70,12 @@ function explain(error: unknown): string {
   return error.stack ?? error.message;
 }
 
-/** What the permission model of Node would have to permit. */
+/** The flag of Node's permission model that would permit it. */
 function deniedBy(error: Error & { readonly permission?: string; readonly resource?: string }): string {
   return printable([error.message, error.permission, error.resource].filter(Boolean).join("; "));
 }
 
-/** Whoever reads our output may stop early, as `head` does; that is no error. Anything else is, such as a full disk. */
+/** A reader of our output may stop early, as `head` does; that is not an error. Anything else is, such as a full disk. */
 function endForLackOf(stream: string): (error: Error) => void {
   return (error) => {
     if (codeOf(error) === "EPIPE") process.exit();

@@ -25,17 +25,17 @@ export const readCommand = command(
       save: required(
         text("FILE", "where the memory goes, customarily NAME.memory.safetensors; one of that name is replaced"),
       ),
-      append: flag("goes on with the memory that is in that file already"),
+      append: flag("adds to the memory that is already in that file"),
       ...selectionOptions,
       force: forceOption,
-      memory: integer("memory size; with --append the file's, else the model's own unless given", 1, 2 ** 24),
+      memory: integer("memory size [that of the file with --append, else the model's]", 1, 2 ** 24),
       set: setOption,
       threads: threadsOption,
       json: flag("prints the result as JSON"),
     },
     details: () =>
       `${MODEL_HELP}\n` +
-      "FILE is a document, - for standard input, or a directory of which every entry is one. They are read in the order\n" +
+      "FILE is a document, - for standard input, or a directory of documents. They are read in the order\n" +
       "given. Hidden folders, node_modules and binary files in a directory are left out.",
   },
   async ({ save, append, include, exclude, force, memory, set, threads, json }, [directory, ...paths]) => {

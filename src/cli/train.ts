@@ -1,4 +1,4 @@
-/** `memorizing train`: trains a model on a directory of documents, or goes on with a run that was saved. */
+/** `memorizing train`: trains a model on a directory of documents, or resumes a saved run. */
 import process from "node:process";
 import { type Document, type TokenizedDocument, tokenizeDocuments } from "../data/corpus.ts";
 import { withLock } from "../platform/lock.ts";
@@ -39,13 +39,13 @@ const description = {
       "model whose weights, tokenizer and configuration the run begins with, to adapt it or its memory",
     ),
     ...configOptions,
-    tokenizer: text("FILE", "tokenizer.json; text is read as bytes unless given"),
+    tokenizer: text("FILE", "tokenizer.json [text is read as bytes]"),
     ...trainingOptions,
     warmup: warmupSteps,
     evalEvery: evaluateEvery,
     evalData: text("DIR|FILE", "documents that --eval-every evaluates, without and with memory"),
-    evalTokens: integer("tokens evaluated in each document, from its beginning; all unless given", 1, 2 ** 40),
-    resume: flag("goes on with the run in --out; options that are not given stay as they were"),
+    evalTokens: integer("tokens evaluated in each document, from its beginning [all]", 1, 2 ** 40),
+    resume: flag("resumes the run in --out; options that are left out stay as they were"),
     force: forceOption,
     threads: threadsOption,
     json: flag("prints the result as JSON"),
@@ -81,7 +81,7 @@ async function trainWith(values: Values<typeof description.options>): Promise<nu
 
 type Evaluation = EvaluateOptions & { readonly documents: readonly TokenizedDocument[] };
 
-/** What the run evaluates every so often; nothing unless it was asked to. */
+/** The documents that the run evaluates from time to time, if it was asked to. */
 function evaluationOf(
   { trainer, tokenizer }: Run,
   data: (() => readonly Document[]) | undefined,
@@ -118,7 +118,8 @@ async function train(
   const interrupted = await interruptible(warn, (signal) =>
     runTraining(trainer, { tokenizer, directory, evaluation, signal, onStep, onEvaluation }),
   ).finally(() => progress.end());
-  if (interrupted) progress.note(`interrupted after step ${trainer.step}, which is saved; --resume goes on from there`);
+  if (interrupted)
+    progress.note(`interrupted after step ${trainer.step}, which is saved; --resume continues from there`);
   return { last, interrupted };
 }
 

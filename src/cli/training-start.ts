@@ -29,7 +29,7 @@ export interface RunChoice extends ConfigChoice {
 export interface Run {
   readonly trainer: Trainer;
   readonly tokenizer: Tokenizer;
-  /** What the user should know about the beginning. */
+  /** A note for the user on how the run begins. */
   readonly warning?: string;
 }
 
@@ -69,7 +69,7 @@ function beginFrom(from: string, choice: RunChoice, options: Partial<TrainingOpt
 export function resumeRun(choice: RunChoice, options: Partial<TrainingOptions>): Run {
   const { out, tokenizer: path, from } = choice;
   if (from !== undefined)
-    throw new UsageError(`--from ${from} begins a run, and --resume goes on with one; give one of them`);
+    throw new UsageError(`--from ${from} begins a run and --resume continues one; give one of them`);
   const { model, tokenizer, record, tensors, directory, refusals } = newestCheckpoint(out);
   if (path !== undefined && JSON.stringify(tokenizerAt(path).toJSON()) !== JSON.stringify(tokenizer.toJSON())) {
     throw new InputError(`${path} is not the tokenizer of the run in ${out}; a resumed run keeps its tokenizer`);

@@ -45,7 +45,7 @@ export interface BatchShape {
   segmentLength: number;
 }
 
-/** What `evaluationBatches` reads, and how. */
+/** Options of `evaluationBatches`. */
 export interface EvaluationOptions extends BatchShape {
   /** Tokens predicted in each document, from its beginning; all if absent. */
   maxTokens?: number;
@@ -73,7 +73,7 @@ const aPlace: Kind = {
   },
 };
 
-/** What a checkpoint keeps of TrainingBatches; plain JSON. */
+/** The state of TrainingBatches that a checkpoint keeps, as plain JSON. */
 export interface TrainingBatchesState {
   /** How many documents there were, to recognise another corpus. */
   documents: number;
@@ -210,7 +210,7 @@ export class TrainingBatches {
 
   /** The next row's document, and where in it to begin. */
   private nextPlace(): Place {
-    // Among twice as many as there are is a whole epoch, wherever the current one stands.
+    // Twice the number of documents contains a whole epoch, wherever the current one stands.
     for (let tries = 0; tries < 2 * this.documents.length; tries++) {
       if (this.taken === this.order.length) this.beginEpoch();
       const document = this.order[this.taken++];

@@ -27,7 +27,7 @@ import { BinaryFileError, readTextFile } from "./text-file.ts";
 
 /** A text that is read as a whole: some files, one after another. */
 export interface Document {
-  /** What messages and reports call it. */
+  /** Its name in messages and reports. */
   readonly name: string;
   /** The files whose texts, joined without anything between, are the document. */
   readonly files: readonly string[];
@@ -37,7 +37,7 @@ export interface Document {
 
 /** A document as tokens. */
 export interface TokenizedDocument {
-  /** What messages and reports call it. */
+  /** Its name in messages and reports. */
   readonly name: string;
   /** Read and encoded at the first call, kept from then on. May be empty. */
   tokens(): Int32Array;
@@ -91,7 +91,7 @@ export function documentsFromFiles(paths: readonly string[]): Document[] {
   });
 }
 
-/** The text of a document, read anew at every call. */
+/** The text of a document. Its files are read again at every call. */
 export function textOf(document: Document): string {
   checkOptions("document", document, documentKinds);
   const { name, files, text } = document;

@@ -6,7 +6,7 @@
 import { InputError } from "../base/errors.ts";
 import { type DirectoryEntry, leadsToFileIn, listDirectory } from "../platform/files.ts";
 
-/** What is chosen of a directory. */
+/** Which files of a directory are read. */
 export interface Selection {
   /** For messages: `file`, `file ending in .md`. */
   readonly what: string;
@@ -60,7 +60,7 @@ interface Entry extends DirectoryEntry {
   readonly way: string;
 }
 
-/** What is chosen of a folder, by name; `folder` is "", or a path from the root on with a slash at its end. */
+/** The selected entries of a folder, by name; `folder` is "" or a path from the root that ends in a slash. */
 function chosenIn({ directory, selection }: Root, folder: string): Entry[] {
   const path = folder === "" ? directory : pathAt(directory, folder.slice(0, -1));
   return listDirectory(path)

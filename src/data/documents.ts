@@ -1,4 +1,4 @@
-/** Documents that programs hand in: what they must be, and their tokens. Where documents come from is corpus.ts's matter. */
+/** Documents that programs hand in: their checks and their tokens. See corpus.ts for where documents come from. */
 import { aName, check, isArrayOf, type Kind, tokenIds } from "../base/check.ts";
 import type { TokenizedDocument } from "./corpus.ts";
 
@@ -12,7 +12,7 @@ function isDocument(value: unknown): boolean {
   return aName.accepts(name) && typeof tokens === "function";
 }
 
-/** @throws InputError if they are no token ids */
+/** @throws InputError if they are not token ids */
 export function tokensOf(document: TokenizedDocument): Int32Array {
   const tokens = document.tokens();
   check("tokens()", tokens, tokenIds);

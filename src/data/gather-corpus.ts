@@ -30,7 +30,7 @@ export interface DocumentLengths {
 
 const LENGTHS: DocumentLengths = { least: 20_000, heldOut: 60_000, most: 150_000 };
 
-/** Of five documents that are long enough one is for valid and one for test, as long as these are few. */
+/** Of every five documents that are long enough, one goes to valid and one to test, until those have enough. */
 const HELD_OUT_SHARE = 1 / 5;
 const MOST_HELD_OUT = 8;
 

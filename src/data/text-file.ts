@@ -1,5 +1,5 @@
 /**
- * Reads one text file to the letter: UTF-8, a byte order mark kept as the character it is, or UTF-16 with one, which is no part
+ * Reads one text file to the letter: UTF-8, a byte order mark kept as the character it is, or UTF-16 with one, which is not part
  * of the text; line ends as they are. What is not text is refused by name and place, for a wrong file among thousands must
  * be found. The system's own refusals (no such file, no permission) come from platform/.
  */
@@ -7,10 +7,10 @@ import { InputError } from "../base/errors.ts";
 import { decodeUnicode, encodingOf } from "../base/unicode.ts";
 import { type Reading, readTextBytes } from "../platform/read-file.ts";
 
-/** A file that is no text at all, such as a picture: no other encoding would help. */
+/** A file that is not text in any encoding, such as a picture. */
 export class BinaryFileError extends InputError {}
 
-/** The whole file; throws a BinaryFileError for one that is no text, an InputError for a text of another encoding. */
+/** The whole file; throws a BinaryFileError for one that is not text, an InputError for a text of another encoding. */
 export function readTextFile(path: string, reading: Reading = {}): string {
   const check = (beginning: Uint8Array) => requireNoZero(beginning, path);
   const bytes = readTextBytes(path, { ...reading, check });

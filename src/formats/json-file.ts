@@ -1,4 +1,4 @@
-/** JSON files: configurations, tokenizers, the trainer's state. What must stand in one is known to whoever asks for it. */
+/** JSON files: configurations, tokenizers, the trainer's state. Callers know what must be in them. */
 
 import { InputError } from "../base/errors.ts";
 import { encodingOf } from "../base/unicode.ts";

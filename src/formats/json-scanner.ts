@@ -1,5 +1,5 @@
 /**
- * Reads JSON from left to right, once, and refuses what JSON.parse lets pass: a key that comes twice, of which it would keep
+ * Reads JSON from left to right, once, and refuses what JSON.parse lets pass: a key that comes twice, where it would keep
  * the last without a word, and half of a surrogate pair. What may stand where is for the caller to say: json.ts takes any
  * JSON, formats/safetensors-header.ts the one shape that a header may have.
  */
@@ -45,7 +45,7 @@ export class JsonScanner {
     if (this.peek() !== "") this.refuseHere(what, "must end");
   }
 
-  /** The next character that is no white space, "" at the end. */
+  /** The next character that is not white space, "" at the end. */
   peek(): string {
     while (this.#text.charCodeAt(this.#at) <= SPACE && WHITE_SPACE.includes(this.#text[this.#at])) this.#at++;
     return this.#text.charAt(this.#at);
@@ -115,7 +115,7 @@ export class JsonScanner {
     return true;
   }
 
-  /** Where the characters end that stand for themselves in a string and are no part of a surrogate pair. */
+  /** Where the characters end that stand for themselves in a string and are not part of a surrogate pair. */
   #skipPlain(from: number): number {
     for (let at = from; ; at++) {
       const code = this.#text.charCodeAt(at);
@@ -135,7 +135,7 @@ export class JsonScanner {
   }
 }
 
-/** What a string of JSON says, undefined if it is none or says what is no text. */
+/** The text of a JSON string; undefined if it is not one, or does not hold valid text. */
 function parsedString(json: string): string | undefined {
   try {
     const text: string = JSON.parse(json);

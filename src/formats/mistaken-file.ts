@@ -4,7 +4,7 @@
  */
 import { InputError } from "../base/errors.ts";
 
-/** What a file is, how it begins (as Latin-1), and how the right one is had. */
+/** A kind of file, its first bytes (as Latin-1), and how to get the right one. */
 const KINDS: readonly { readonly what: string; readonly begins: RegExp; readonly advice: string }[] = [
   {
     what: "a Git LFS pointer",

@@ -47,7 +47,7 @@ export type StoredTensor = {
   [D in keyof Arrays]: { dtype: D; shape: readonly number[]; data: Arrays[D] };
 }[keyof Arrays];
 
-/** What a safetensors file holds. */
+/** The content of a safetensors file. */
 export interface SafetensorsFile {
   /** In the order of the header. */
   tensors: Map<string, StoredTensor>;
@@ -68,7 +68,7 @@ const arraysOf = {
   U8: Uint8Array,
 } as const;
 
-/** Of a header only as much is looked at to tell that it is none. */
+/** Bytes of a header that are looked at to tell that it is not one. */
 const LOOKED_AT = 4096;
 
 const bytesPerElement: Readonly<Record<keyof Arrays, number>> = { F32: 4, F16: 2, I32: 4, U32: 4, I64: 8, U8: 1 };

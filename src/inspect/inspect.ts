@@ -1,7 +1,6 @@
 /**
- * Looks into a memory at work (paper, section 4.6): a document is read twice, with memory and without, over the same tokens,
- * and for each token it is noted how well it was predicted and what was retrieved for it. What the numbers add up to is in
- * inspection-summary.ts.
+ * Watches a memory at work (paper, section 4.6). A document is read twice, with memory and without, over the same tokens. For
+ * each token we note the loss of its prediction and the pairs retrieved for it. inspection-summary.ts adds the numbers up.
  */
 import { breathe } from "../base/breathe.ts";
 import {
@@ -28,15 +27,15 @@ import type { Tokenizer } from "../text/tokenizer.ts";
 import { type MemoryHead, RetrievalWatch } from "./retrieval-watch.ts";
 import type { RetrievedPairs } from "./retrieved-pairs.ts";
 
-/** What an inspection found; n is the number of tokens. The first token is never predicted: its numbers are 0. */
+/** The result of an inspection of n tokens. The first token is never predicted, so its numbers are 0. */
 export interface Inspection {
-  /** The document's name, and its tokens [n]. */
+  /** The document's name. */
   readonly name: string;
   /** Its tokens, [n]. */
   readonly ids: Int32Array;
   /** M of the memory that was inspected. */
   readonly memorySize: number;
-  /** −ln p(token) with memory and without, [n]. */
+  /** −ln p(token) with memory, [n]. */
   readonly nats: Float32Array;
   /** −ln p(token) without memory, [n]. */
   readonly natsWithout: Float32Array;
@@ -44,28 +43,28 @@ export interface Inspection {
   readonly heads: readonly MemoryHead[];
   /** The share of the memory in each head's result, [n, heads]; 0 while the memory is empty. */
   readonly gates: Float32Array;
-  /** What was retrieved for the prediction of each token. */
+  /** The pairs retrieved for the prediction of each token. */
   readonly retrieved: RetrievedPairs;
-  /** Where the pairs come from that were remembered before the document, oldest first. */
+  /** The sources of the pairs remembered before the document, oldest first. */
   readonly earlier: SourceTable;
   /**
-   * How much each remembered pair was retrieved, the earlier ones and then those of the document's tokens: the sum of its
-   * weights over all predictions and heads.
+   * For each remembered pair, the sum of its weights over all predictions and heads: first the earlier pairs, then those of
+   * the document's tokens.
    */
   readonly received: Float64Array;
 }
 
-/** How a document is inspected. */
+/** The options of an inspection. */
 export interface InspectOptions {
-  /** The document's name, none unless given. */
+  /** The document's name. Default: none. */
   readonly name?: string;
-  /** M; unless given, that of what is known already, or else the configuration's. */
+  /** M. Default: the size of `known`, or else the configuration's. */
   readonly memorySize?: number;
-  /** What the memory holds before the document; without it, nothing. It must say where its pairs come from. */
+  /** The content of the memory before the document, with sources. Default: nothing. */
   readonly known?: MemorySnapshot;
-  /** Retrieved pairs that are kept for each token, those with the largest shares; 8 unless given. */
+  /** Retrieved pairs kept for each token, those with the largest shares. Default: 8. */
   readonly top?: number;
-  /** Called after every segment: tokens read so far, and in all, both readings together. */
+  /** Called after every segment with the tokens read so far, and in all, over both readings. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -78,8 +77,8 @@ const inspectKinds: Kinds<InspectOptions> = {
 };
 
 /**
- * Reads `ids` with memory and without, and notes what each prediction retrieved and what that helped.
- * @throws InputError if the model has no memory, the document nothing to predict, or another model made what is known
+ * Reads `ids` with memory and without, and notes what each prediction retrieved and gained.
+ * @throws InputError if the model has no memory, the document has nothing to predict, or another model made `known`
  */
 export async function inspect(
   model: Transformer,
@@ -118,7 +117,7 @@ export async function inspect(
     state.release();
   }
 }
-/** −ln p of every token but the first [n], read a segment at a time. */
+/** Returns −ln p of every token [n], 0 for the first. Reads a segment at a time. */
 async function predict(
   model: Transformer,
   state: ModelState,

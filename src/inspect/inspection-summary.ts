@@ -1,6 +1,6 @@
 /**
- * What an inspection adds up to (paper, section 4.6): which tokens gain from the memory, by what they are, how often they
- * were seen before and how far back the memory went for them, and which documents it asked.
+ * The summary of an inspection (paper, section 4.6): which tokens gain from the memory, by kind of word, by earlier
+ * occurrences and by distance to the retrieved pair, and which documents the pairs came from.
  */
 import {
   aText,
@@ -20,39 +20,39 @@ import { type Word, type WordKind, wordKinds } from "../text/words.ts";
 import type { Inspection } from "./inspect.ts";
 import { RetrievedPairs } from "./retrieved-pairs.ts";
 
-/** Predictions that have something in common. */
+/** A group of predictions. */
 export interface TokenGroup {
-  /** What they have in common, such as a kind of word. */
+  /** The name of the group, such as a kind of word. */
   readonly name: string;
   /** Predictions in the group. */
   readonly tokens: number;
-  /** Mean −ln p with memory and without. */
+  /** Mean −ln p with memory. */
   readonly nats: number;
   /** Mean −ln p without memory. */
   readonly natsWithout: number;
 }
 
-/** How much of what was retrieved came from one document. */
+/** The share of one document in everything that was retrieved. */
 export interface DocumentShare {
   /** Name of the document. */
   readonly document: string;
-  /** Its part of the weight of all that was retrieved, 0 to 1. */
+  /** Its share of the weight of all retrieved pairs, 0 to 1. */
   readonly share: number;
 }
 
-/** Sums over an inspection: which tokens gained, and from where. */
+/** The summary of an inspection: which tokens gained, and from where. */
 export interface InspectionSummary {
   /** All predictions. */
   readonly all: TokenGroup;
-  /** By what kind of word the token belongs to. */
+  /** By the kind of the token's word. */
   readonly kinds: readonly TokenGroup[];
-  /** By how often the token's word was there so far, this time included. */
+  /** By the occurrences of the token's word so far, including this one. */
   readonly occurrences: readonly TokenGroup[];
-  /** By how many tokens back the pair lies that had the largest share, in powers of two. */
+  /** By the distance in tokens to the pair with the largest share, in powers of two. */
   readonly distances: readonly TokenGroup[];
-  /** Every document that something was retrieved from, the one with the most first. */
+  /** Every document with a retrieved pair, largest share first. */
   readonly documents: readonly DocumentShare[];
-  /** Places of the tokens that gained, the one with the most first. */
+  /** Places of the tokens that gained, largest gain first. */
   readonly mostGained: readonly number[];
 }
 
@@ -77,7 +77,7 @@ const aWord: Kind = {
   },
 };
 
-/** @throws InputError unless that is what inspect() returned */
+/** @throws InputError if `inspection` is not a result of inspect() */
 function requireInspection(inspection: Inspection): void {
   checkOptions("inspection", inspection, inspectionKinds);
   const { ids, nats, natsWithout, received, earlier } = inspection;
@@ -87,7 +87,7 @@ function requireInspection(inspection: Inspection): void {
   requireSources(earlier, received.length - ids.length);
 }
 
-/** Where a token has no best pair. */
+/** The best pair of a token that retrieved nothing. */
 const NOTHING = Number.NaN;
 
 type Range = readonly [from: number, to: number];
@@ -103,9 +103,9 @@ const OCCURRENCES: readonly Range[] = [
 const DISTANCES: readonly Range[] = Array.from({ length: 25 }, (_, power) => [2 ** power, 2 ** (power + 1) - 1]);
 
 /**
- * Sums an inspection up.
- * @param words of each token the word that it belongs to, see text/words.ts
- * @param gained how many tokens `mostGained` has at most
+ * Summarizes an inspection.
+ * @param words the word of each token, see text/words.ts
+ * @param gained the most tokens that `mostGained` may have
  */
 export function summarize(inspection: Inspection, words: readonly Word[], gained: number): InspectionSummary {
   requireInspection(inspection);
@@ -137,12 +137,12 @@ export function summarize(inspection: Inspection, words: readonly Word[], gained
   };
 }
 
-/** Nats that the memory saves in the prediction of one token; below 0 if it does harm. */
+/** Nats that the memory saves in the prediction of one token; below 0 if it hurts. */
 export function gainOf({ nats, natsWithout }: Inspection, token: number): number {
   return natsWithout[token] - nats[token];
 }
 
-/** From the token that asked, which stands just before the one to predict, back to the retrieved one, in tokens. */
+/** Distance in tokens from the query, the token just before the predicted one, back to the retrieved token. */
 export function distanceTo(token: number, retrieved: number): number {
   return token - 1 - retrieved;
 }
@@ -162,7 +162,7 @@ function rangeName(from: number, to: number): string {
   return from === to ? String(from) : `${from}–${to}`;
 }
 
-/** Of each token how often its word was there by then; the tokens of one word share one number. */
+/** For each token, the occurrences of its word so far; the tokens of one word share one number. */
 function occurrencesOf(words: readonly Word[]): number[] {
   const seen = new Map<string, number>();
   return words.map((word, token) => {

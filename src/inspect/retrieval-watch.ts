@@ -1,6 +1,6 @@
 /**
- * Writes down what the memory layers retrieve while a document is read: the observer behind inspect.ts. It turns slots of
- * a ring, which are used again and again, into places in the document.
+ * The observer behind inspect.ts: records what the memory layers retrieve while a document is read. It turns the reused slots
+ * of a ring into places in the document.
  */
 import type { SourceTable } from "../memory/source-table.ts";
 import type { SourceLog } from "../memory/sources.ts";
@@ -19,7 +19,7 @@ export interface MemoryHead {
   readonly head: number;
 }
 
-/** What it gathers is described at `Inspection`. */
+/** Records the numbers that `Inspection` describes. */
 export class RetrievalWatch {
   readonly heads: readonly MemoryHead[];
   readonly gates: Float32Array; // [n, heads]
@@ -28,11 +28,11 @@ export class RetrievalWatch {
   readonly earlier: SourceTable;
   private readonly log: SourceLog;
   private readonly headsPerLayer: number;
-  /** Pairs that a head remembers now, and those that it was ever given. */
+  /** Pairs that a head remembered before the document, and all pairs ever appended before it. */
   private readonly remembered: number;
   private readonly before: number;
 
-  /** `state` has one row, which notes sources, and is about to read a document of n tokens; `top` as in `RetrievedPairs`. */
+  /** `state` has one row with sources and will read a document of n tokens next. See `RetrievedPairs` for `top`. */
   constructor({ config }: Transformer, { memories, sources }: ModelState, n: number, top: number) {
     const [memory] = memories.values();
     this.log = sources[0];
@@ -48,7 +48,7 @@ export class RetrievalWatch {
     this.received = new Float64Array(this.remembered + n);
   }
 
-  /** The observer of a forward pass whose first input is token `begin`, for the prediction of the token after it. */
+  /** Returns the observer of a forward pass whose first input is token `begin`. */
   segmentFrom(begin: number): SegmentInput["observe"] {
     return (layer, retrieval) => this.note(begin + 1, layer, retrieval);
   }
@@ -74,7 +74,7 @@ export class RetrievalWatch {
     }
   }
 
-  /** The token whose pair is in `slot`, counted from the beginning of the document; below 0 if it was read before. */
+  /** The token whose pair is in `slot`, counted from the beginning of the document; below 0 if it was read earlier. */
   private tokenIn(slot: number): number {
     return this.log.serial(slot) - this.before;
   }

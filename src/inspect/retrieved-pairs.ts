@@ -1,23 +1,23 @@
 /**
- * For each token of a document the few retrieved pairs that had most to say in its prediction, kept in columns: a document
- * of 262,144 tokens has tens of millions of lookups. Where pairs come from is known to whoever fills in their numbers.
+ * For each token of a document, the few retrieved pairs with the largest share in its prediction. They are kept in columns,
+ * because a document of 262,144 tokens has tens of millions of lookups. retrieval-watch.ts fills in the numbers.
  */
 
 /** One pair that one head retrieved. */
 export interface RetrievedPair {
-  /** Which of the heads that have a memory. */
+  /** Number of the head among those with a memory. */
   readonly head: number;
-  /** Which token the pair was made of, counted from the beginning of the document; below 0: read before it. */
+  /** The pair's token, counted from the beginning of the document; below 0 if it was read earlier. */
   readonly token: number;
   /** q̂·k̃, from −1 to 1. */
   readonly score: number;
-  /** Its part of the softmax over what the head retrieved, 0 to 1. */
+  /** Its part of the softmax over the head's retrieved pairs, 0 to 1. */
   readonly weight: number;
-  /** Its part of the head's whole result: weight times gate. */
+  /** Its part of the head's result: weight times gate. */
   readonly share: number;
 }
 
-/** The pairs that were retrieved for each token of an inspection, those with the largest shares. */
+/** For each token of an inspection, the retrieved pairs with the largest shares. */
 export class RetrievedPairs {
   /** Pairs kept for each token. */
   readonly top: number;
@@ -28,7 +28,7 @@ export class RetrievedPairs {
   private readonly weights: Float32Array;
   private readonly shares: Float32Array;
 
-  /** Room for `top` pairs of each of n tokens. */
+  /** Makes room for `top` pairs of each of n tokens. */
   constructor(n: number, top: number) {
     this.top = top;
     this.counts = new Uint16Array(n);
@@ -39,7 +39,7 @@ export class RetrievedPairs {
     this.shares = new Float32Array(n * top);
   }
 
-  /** Keeps `pair` if it is among the `top` with the largest shares of token `of`; of equal ones the first stays ahead. */
+  /** Keeps `pair` if its share is among the `top` largest of token `of`. Among equal shares the first stays ahead. */
   add(of: number, { head, token, score, weight, share }: RetrievedPair): void {
     const begin = of * this.top;
     let place = begin + this.counts[of];
@@ -57,7 +57,7 @@ export class RetrievedPairs {
     this.shares[place] = share;
   }
 
-  /** The pairs kept for token `of`, the largest share first. */
+  /** The pairs kept for token `of`, largest share first. */
   list(of: number): RetrievedPair[] {
     return Array.from({ length: this.counts[of] }, (_, rank) => this.at(of * this.top + rank));
   }

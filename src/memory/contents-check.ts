@@ -1,4 +1,4 @@
-/** What the keys and values of a row must be so that a memory can take them and a file can keep them. */
+/** Checks that a memory can take the keys and values of a row, and a file can keep them. */
 import { checkOptions, either, instance, type Kinds } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { firstNotFinite } from "../wasm/half.ts";
@@ -10,7 +10,7 @@ const storedNumbers = either(
 );
 const contentsKinds: Kinds<MemoryContents> = { keys: storedNumbers, values: storedNumbers };
 
-/** @throws InputError if these are not whole pairs of so many heads and floats, or not finite */
+/** @throws InputError if the contents are not whole pairs of `heads` heads of width `width`, or are not finite */
 export function requireContents(contents: MemoryContents, heads: number, width: number): void {
   checkOptions("the contents of a memory", contents, contentsKinds);
   const { keys, values } = contents;
@@ -20,10 +20,13 @@ export function requireContents(contents: MemoryContents, heads: number, width: 
     );
   }
   if (values.length !== keys.length) {
-    throw new InputError(`values: got ${values.length} numbers; they must be as many as the keys, ${keys.length}`);
+    throw new InputError(
+      `values: got ${values.length} numbers; there must be ${keys.length}, one for each number of keys`,
+    );
   }
   for (const [name, numbers] of Object.entries({ keys, values })) {
     const place = firstNotFinite(numbers);
-    if (place >= 0) throw new InputError(`${name}: number ${place} is not finite, which no memory's file can hold`);
+    if (place >= 0)
+      throw new InputError(`${name}: number ${place} is not finite; a memory's file can hold only finite numbers`);
   }
 }

@@ -1,4 +1,4 @@
-/** Memories on disk: what memory-file.ts makes of them, written beside and renamed, so that a file is never half new. */
+/** Memories on disk, in the format of memory-file.ts. A new file is written next to the old one and then renamed over it. */
 import { aPath, check } from "../base/check.ts";
 import { writeFileAtomic } from "../platform/atomic-write.ts";
 import { readFile } from "../platform/read-file.ts";
@@ -6,8 +6,8 @@ import { decodeMemory, encodeMemory, requireMemoryFile } from "./memory-file.ts"
 import type { MemorySnapshot } from "./snapshot.ts";
 
 /**
- * Replaces the file at `path`, customarily `NAME.memory.safetensors`, all at once.
- * @throws InputError if the file cannot be written, or the snapshot is what no file can hold
+ * Replaces the file at `path`, usually called `NAME.memory.safetensors`, all at once.
+ * @throws InputError if the file cannot be written, or cannot hold the snapshot
  */
 export function writeMemory(path: string, snapshot: MemorySnapshot): void {
   check("path", path, aPath);

@@ -1,10 +1,10 @@
 /**
  * A snapshot of a memory as the bytes of a file, `NAME.memory.safetensors`, which any reader of safetensors can open.
  *
- * Tensors: `layers.2.keys` and `layers.2.values` [H, n, D] of each memory layer, F32 or F16 as they were kept, oldest pair
- * first; and where pairs come from, `sources.document|index|token|begin|end` [n]. The rest is in the metadata. A checksum
- * covers every byte of the file but its own digits, so a file that was altered anywhere is refused. Nothing is opened here,
- * nothing judged but the file itself.
+ * Tensors: `layers.2.keys` and `layers.2.values` [H, n, D] of each memory layer, F32 or F16 as in the memory, oldest pair
+ * first. The sources of the pairs are `sources.document|index|token|begin|end` [n]. The rest is in the metadata. A checksum
+ * covers every byte of the file except its own digits, so a file that was altered anywhere is refused. This file does not
+ * open files, and it judges only the bytes themselves.
  */
 import { aByteArray, aText, check } from "../base/check.ts";
 import { digest } from "../base/digest.ts";
@@ -27,12 +27,12 @@ import { requireOrder, type SourceTable, sourceFields } from "./source-table.ts"
 const FORMAT = "memorizing-memory";
 const VERSION = "1";
 
-/** How every file begins after eight bytes of header length; then come the digits of the checksum. */
+/** The beginning of every file, after eight bytes of header length. The digits of the checksum follow. */
 const BEGINNING = '{"__metadata__":{"checksum":"';
 const CHECKSUM_AT = 8 + BEGINNING.length;
 const CHECKSUM_DIGITS = 16;
 
-/** Sizes and layers, as the metadata have them under `shape`, in JSON. */
+/** Sizes and layers, stored as JSON under `shape` in the metadata. */
 interface Shape {
   heads: number;
   width: number;
@@ -52,8 +52,8 @@ const shapeFields: Readonly<Record<keyof Shape, Field>> = {
 };
 
 /**
- * The file that holds `snapshot`, from which `decodeMemory` gets the same.
- * @throws InputError that names what no file can hold
+ * Returns the bytes of the file that holds `snapshot`; `decodeMemory` reads it back.
+ * @throws InputError that names the part a file cannot hold
  */
 export function encodeMemory(snapshot: MemorySnapshot): Uint8Array {
   requireSnapshot(snapshot);
@@ -72,8 +72,8 @@ export function encodeMemory(snapshot: MemorySnapshot): Uint8Array {
 }
 
 /**
- * The snapshot in the file that messages call `name`. Its arrays may be views of `bytes`.
- * @throws InputError for anything but the whole, unaltered file of a memory
+ * Returns the snapshot in the file that messages call `name`. Its arrays may be views of `bytes`.
+ * @throws InputError for anything but the complete, unaltered file of a memory
  */
 export function decodeMemory(bytes: Uint8Array, name: string): MemorySnapshot {
   check("bytes", bytes, aByteArray);
@@ -98,7 +98,7 @@ export function decodeMemory(bytes: Uint8Array, name: string): MemorySnapshot {
 }
 
 /**
- * Refuses what cannot be the file of a memory, `size` bytes long, Infinity if that is not known, by its first bytes.
+ * Refuses, by its first bytes, a file that cannot be a memory's. `size`: its bytes, or Infinity if unknown.
  * @throws InputError
  */
 export function requireMemoryFile(beginning: Uint8Array, size: number, name: string): void {
@@ -110,7 +110,7 @@ function noMemory(name: string): InputError {
   return new InputError(`${name} is not a memory's file, as "memorizing read" writes them`);
 }
 
-/** Whether the first bytes of a file, a hundred of them, are those of a memory's. */
+/** Whether a file that begins with these hundred bytes is a memory's. */
 export function beginsAsMemory(bytes: Uint8Array): boolean {
   const text = new TextDecoder().decode(bytes.subarray(8));
   const rest = text.slice(BEGINNING.length + CHECKSUM_DIGITS);
@@ -126,10 +126,10 @@ function checkFile(bytes: Uint8Array, metadata: Record<string, string>, name: st
     );
   }
   if (model !== undefined && !FINGERPRINT.test(model))
-    throw new InputError(`${name}: ${quote(model)} is no fingerprint of a model`);
+    throw new InputError(`${name}: ${quote(model)} is not the fingerprint of a model`);
   const beginning = new TextDecoder().decode(bytes.subarray(8, CHECKSUM_AT));
   if (beginning === BEGINNING && checksum === checksumOf(bytes)) return;
-  throw new InputError(`${name} was altered after it had been written: its checksum does not fit; make it anew`);
+  throw new InputError(`${name} was altered after it had been written: its checksum does not fit; rebuild it`);
 }
 
 function checksumOf(bytes: Uint8Array): string {
@@ -150,7 +150,7 @@ function tensorsOf({ heads, width, length, layers, sources }: MemorySnapshot): M
   return tensors;
 }
 
-/** The sources of `length` pairs from the documents with these names, which come from the metadata. */
+/** The sources of `length` pairs. `documents` holds their names, from the metadata. */
 function sourcesIn(reader: TensorReader, length: number, documents: unknown): SourceTable {
   if (!Array.isArray(documents) || !documents.every((name) => typeof name === "string")) {
     throw new InputError(`${reader.source}: documents in its metadata must be a list of names`);

@@ -1,8 +1,8 @@
 /**
  * The external memory of one layer, as the model sees it: append, look up, reset, and how much it holds.
  *
- * It keeps, for each row of the batch and each head, the last M (key, value) pairs of that row's document. No gradient ever
- * flows into it. How pairs are stored is ring.ts's matter, how they are found that of key-index.ts and its kinds.
+ * It keeps, for each row of the batch and each head, the last M (key, value) pairs of that row's document. Gradients never
+ * flow into it. ring.ts stores the pairs; the indexes of search/key-index.ts find them.
  */
 import type { Neighbours } from "../autodiff/ops/retrieved.ts";
 import { note } from "../autodiff/tape.ts";
@@ -10,6 +10,7 @@ import { requireTensors, stepIntegers, stepZeros, type Tensor } from "../autodif
 import { check, type Kind, whole, withDefaults } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { allOrNothing, Lifetime } from "../base/lifetime.ts";
+import type { Address } from "../wasm/heap.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
 import { requireRoom } from "./bytes.ts";
 import { requireContents } from "./contents-check.ts";
@@ -29,7 +30,7 @@ import { quantisedIndex } from "./search/quantised.ts";
 
 const aCount = whole(0, 2 ** 31);
 
-/** How many pairs, for each row. */
+/** The check for a number of pairs for each row. */
 function aCountForEach(rows: number): Kind {
   return {
     what: `an array of ${rows} numbers, each of them ${aCount.what}`,
@@ -42,7 +43,7 @@ function aCountForEach(rows: number): Kind {
 
 const aTopk = whole(1, 2 ** 16);
 
-/** The address of so many floats. */
+/** The check for an address of `floats` floats. */
 function addressOf(floats: number): Kind {
   return {
     what: `an address of ${floats} floats in the heap`,
@@ -64,21 +65,21 @@ function makeIndex(ring: Ring, { kind, bucketsPerNeighbour, lists, probes }: Sea
   }
 }
 
-/** What a memory consists of. */
+/** The parts of a memory. */
 interface Parts {
   readonly ring: Ring;
   readonly index: KeyIndex;
   readonly oracle: KeyIndex;
 }
 
-/** The memory of one layer: keys and values of each row and head, first in, first out, and a search among them. */
+/** The memory of one layer: keys and values of each row and head, first in, first out, with a search over them. */
 export class KvMemory {
   private readonly parts: Parts;
   private readonly life = new Lifetime("this memory");
 
   /**
    * Makes an empty memory.
-   * @throws InputError if it cannot fit into what is left of the WebAssembly memory; `memoryBytes` tells what it takes
+   * @throws InputError if it does not fit into the rest of the heap; `memoryBytes` returns its size
    */
   constructor(shape: MemoryShape, options: Partial<MemoryOptions> = {}) {
     requireRoom(shape, options);
@@ -89,13 +90,13 @@ export class KvMemory {
     });
   }
 
-  /** Where the pairs are. */
+  /** The ring that stores the pairs. */
   private get ring(): Ring {
     this.life.require();
     return this.parts.ring;
   }
 
-  /** How they are found. */
+  /** The index that finds them. */
   private get index(): KeyIndex {
     this.life.require();
     return this.parts.index;
@@ -116,12 +117,12 @@ export class KvMemory {
     return this.ring.width;
   }
 
-  /** Slots of a row: M, and one segment more that is never visible. Pair n lies in slot n mod capacity. */
+  /** Slots of a row: M plus one segment that is never visible. Pair n is in slot n mod capacity. */
   get capacity(): number {
     return this.ring.capacity;
   }
 
-  /** Bytes of WebAssembly memory that the pairs and their index take. */
+  /** Bytes of the heap that the pairs and their index take. */
   get bytes(): number {
     return this.ring.bytes + this.index.bytes;
   }
@@ -132,18 +133,18 @@ export class KvMemory {
     return this.ring.length(row);
   }
 
-  /** How many queries were searched, and how many of them its bounds could not decide; of a quantised search only. */
+  /** Queries searched, and those that the bounds could not decide. Only quantised search counts them. */
   get fallbackCount(): FallbackCount | undefined {
     return this.index.fallbackCount;
   }
 
-  /** Pairs that row `row` was ever given in its document, those that fell out included. */
+  /** Pairs ever appended to row `row` in its document, including those that fell out. */
   appended(row: number): number {
     this.requireRow(row);
     return this.ring.appended(row);
   }
 
-  /** Which pair of those ever appended to the row, counted from 0, lies in `slot`. */
+  /** The number of the pair in `slot`, counted from 0 over all pairs ever appended to the row. */
   serial(row: number, slot: number): number {
     this.requireSlot(slot);
     return pairInSlot(slot, this.appended(row), this.capacity);
@@ -157,7 +158,7 @@ export class KvMemory {
     return this.ring.value(row, head, slot);
   }
 
-  /** Forgets everything in one row: its next document begins. */
+  /** Forgets everything in one row, for its next document. */
   reset(row: number): void {
     this.requireRow(row);
     this.ring.reset(row);
@@ -165,10 +166,10 @@ export class KvMemory {
   }
 
   /**
-   * Remembers `count` pairs of one row; keys and values are addresses of [count, H, D] floats, oldest first.
-   * @throws InputError if one of them is not finite, for no file could keep it; nothing is remembered then
+   * Remembers `count` pairs of one row. Keys and values are [count, H, D] floats, oldest first.
+   * @throws InputError if a number is not finite, because a file could not keep it; then nothing is remembered
    */
-  append(row: number, keys: number, values: number, count: number): void {
+  append(row: number, keys: Address, values: Address, count: number): void {
     this.requireRow(row);
     check("count", count, aCount);
     this.requireFinite("keys", keys, count);
@@ -178,22 +179,22 @@ export class KvMemory {
   }
 
   /**
-   * For every query [B, T, H·D] and head, the `topk` stored keys of the same row and head with the largest inner product, or
-   * all of them where fewer are stored; of equal ones the older first, except in bucketed search. Row b looks only at its reach[b] newest pairs, at all
-   * of them by default. Good until the step ends.
+   * Finds, for every query [B, T, H·D] and head, the `topk` stored keys of the same row and head with the largest inner
+   * products, or all of them where fewer are stored. Among equal scores the older key comes first, except in
+   * bucketed search. Row b looks only at its reach[b] newest pairs; default: all. Valid until the step ends.
    */
   lookup(queries: Tensor, topk: number, reach?: ArrayLike<number>): Neighbours {
     return this.search(this.index, queries, topk, reach);
   }
 
-  /** What `lookup` would return if the search were exact. */
+  /** `lookup` by exact search. */
   lookupExactly(queries: Tensor, topk: number, reach?: ArrayLike<number>): Neighbours {
     return this.search(this.parts.oracle, queries, topk, reach);
   }
 
   /** Looks `queries` up in an index. */
   private search(index: KeyIndex, queries: Tensor, topk: number, reach?: ArrayLike<number>): Neighbours {
-    const { rows, heads, width, capacity, half, keys, values } = this.ring;
+    const { rows, heads, width, capacity, float16: half, keys, values } = this.ring;
     requireTensors({ queries });
     check("topk", topk, aTopk);
     if (reach !== undefined) check("reach", reach, aCountForEach(rows));
@@ -204,10 +205,10 @@ export class KvMemory {
     const scores = stepZeros([rows, segment, heads, topk]); // beyond what is stored they stay 0
     const slots = stepIntegers(new Int32Array(scores.size));
     index.search({ scores: scores.ptr, slots, queries, topk, reach });
-    note("memory lookup", [scores]);
+    note("lookup", [scores]);
     const visible = (row: number) => Math.min(this.length(row), reach?.[row] ?? this.size);
     const counts = Int32Array.from({ length: rows }, (_, row) => Math.min(topk, visible(row)));
-    return { scores, slots, counts, topk, keys, values, capacity, half };
+    return { scores, slots, counts, topk, keys, values, capacity, float16: half };
   }
 
   /** A copy of what one row remembers. */
@@ -217,10 +218,9 @@ export class KvMemory {
   }
 
   /**
-   * Puts a row back to where it had `contents` and had been given `appended` pairs; lookups are then the same to the bit.
-   * Contents of a smaller memory leave room for more, of those of a larger one the newest stay; those of another dtype are
-   * converted.
-   * @throws InputError if the contents are not those of `heads` heads of width `width`, or not finite
+   * Restores a row to `contents`, after `appended` pairs in all; lookups are then bit-identical. Contents of a smaller memory
+   * leave room for more. A larger memory's contents lose their oldest pairs. Another dtype is converted.
+   * @throws InputError if the contents do not fit `heads` heads of width `width`, or are not finite
    */
   restore(row: number, appended: number, contents: MemoryContents): void {
     this.requireRow(row);
@@ -232,23 +232,23 @@ export class KvMemory {
     this.index.appended(row, this.length(row));
   }
 
-  /** Refuses a row that there is not. */
+  /** Refuses a row that does not exist. */
   private requireRow(row: number): void {
     const { rows } = this.ring;
     if (!(Number.isInteger(row) && row >= 0 && row < rows)) check("row", row, whole(0, rows - 1));
   }
 
-  /** Refuses a slot that there is not. */
+  /** Refuses a slot that does not exist. */
   private requireSlot(slot: number): void {
     const { capacity } = this.ring;
     if (!(Number.isInteger(slot) && slot >= 0 && slot < capacity)) check("slot", slot, whole(0, capacity - 1));
   }
 
   /**
-   * Refuses numbers that no file could hold.
-   * @throws InputError if that is no address of finite [count, H, D] floats
+   * Refuses numbers that a file could not hold.
+   * @throws InputError if `address` is not the address of finite [count, H, D] floats
    */
-  private requireFinite(name: string, address: number, count: number): void {
+  private requireFinite(name: string, address: Address, count: number): void {
     const floats = count * this.heads * this.width;
     check(name, address, addressOf(floats));
     if (kernels.all_finite(address, floats)) return;
@@ -256,7 +256,7 @@ export class KvMemory {
     throw new InputError(`${name}: number ${place} is ${heap.f32(address, floats)[place]}; it must be finite`);
   }
 
-  /** Gives the storage back; the memory must not be used afterwards. */
+  /** Frees the storage; the memory must not be used afterwards. */
   release(): void {
     this.life.end(() => {
       this.parts.ring.release();

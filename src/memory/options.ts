@@ -1,8 +1,8 @@
-/** How large a memory is, how it is searched and how its numbers are kept: what each option may be, and its default. */
+/** The size, search and number format of a memory: the range of each option, and its default. */
 import { checkOptions, type Kind, type Kinds, oneOf, optional, whole } from "../base/check.ts";
 import type { StoredNumbers } from "../wasm/half.ts";
 
-/** B rows of H heads that remember M pairs of D floats; `segment`: T, the most pairs that one step appends. */
+/** The size of a memory: B rows of H heads that remember M pairs of D floats. */
 export interface MemoryShape {
   /** B, rows. */
   readonly rows: number;
@@ -16,28 +16,28 @@ export interface MemoryShape {
   readonly segment: number;
 }
 
-/** How a memory is searched, in the words of `config.json`. */
+/** The search of a memory, with the names of `config.json`. */
 export interface SearchOptions {
-  /** Which search it is. */
+  /** The kind of search. */
   readonly kind: "exact" | "quantised" | "bucketed" | "inverted";
-  /** Of `bucketed`: buckets for each of the K neighbours. */
+  /** For `bucketed`: buckets for each of the K neighbours. */
   readonly bucketsPerNeighbour: number;
-  /** Of `inverted`: lists of a head, 0 for automatic, and how many of them a query looks into. */
+  /** For `inverted`: lists of each head; 0 is automatic. */
   readonly lists: number;
-  /** Of `inverted`: lists that a query looks into. */
+  /** For `inverted`: lists that a query scans. */
   readonly probes: number;
 }
 
-/** How numbers are kept: float16 takes half the bytes; keys and values are then rounded to 11 significant bits. */
+/** The format of keys and values. float16 takes half the bytes and rounds to 11 significant bits. */
 export type MemoryDtype = "float32" | "float16";
 
-/** How a memory searches, and how it keeps numbers. */
+/** The search and the number format of a memory. */
 export interface MemoryOptions extends SearchOptions {
-  /** How numbers are kept. */
+  /** The format of keys and values. */
   readonly dtype: MemoryDtype;
 }
 
-/** What a row remembers, [H, length, D] each, oldest first, as it is stored: floats, or the bits of halves. */
+/** The pairs of a row, [H, length, D] each, oldest first, as stored: floats, or the bits of halves. */
 export interface MemoryContents {
   /** Keys, oldest first. */
   readonly keys: StoredNumbers;
@@ -53,7 +53,7 @@ export const memoryDefaults: MemoryOptions = {
   dtype: "float32",
 };
 
-/** H, D and M, as files of memories have them. */
+/** Ranges of H, D and M in the files of memories. */
 export const aHeadCount: Kind = whole(1, 2 ** 16);
 export const aWidth: Kind = whole(1, 2 ** 20);
 export const aSize: Kind = whole(1, 2 ** 31);
@@ -76,7 +76,7 @@ const optionKinds: Kinds<MemoryOptions> = {
   dtype: optional(aDtype),
 };
 
-/** @throws InputError for a shape or options that no memory can have */
+/** @throws InputError for an impossible shape or option */
 export function requireMemoryOptions(shape: MemoryShape, options: Partial<MemoryOptions>): void {
   checkOptions("a memory's shape", shape, shapeKinds);
   checkOptions("a memory's options", options, optionKinds);

@@ -1,6 +1,6 @@
 /**
- * What a snapshot is, and must be so that a file can keep it and give it back. It is asked wherever a snapshot comes in, be it from a
- * program or on the way into a file: so nothing is written that the reader of memory-file.ts would refuse.
+ * The type of a snapshot, and the check that a file can keep it. Every snapshot is checked on its way in, whether from a
+ * program or to a file. So nothing is written that memory-file.ts would refuse to read.
  */
 import { aText, check, checkOptions, type Kind, type Kinds, optional, someObject, whole } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
@@ -8,25 +8,25 @@ import { requireContents } from "./contents-check.ts";
 import { aHeadCount, aSize, aWidth, type MemoryContents } from "./options.ts";
 import { requireSources, type SourceTable } from "./source-table.ts";
 
-/** A copy of what one row remembers, apart from any model. */
+/** A copy of the pairs that one row remembers, independent of any model. */
 export interface MemorySnapshot {
-  /** What messages call it: the path of its file, if it comes from one. */
+  /** The name used in messages: the path of its file, if it comes from one. */
   readonly name: string;
-  /** Fingerprint of the model that made the pairs; none if they have another origin. */
+  /** Fingerprint of the model that made the pairs; undefined if they have another origin. */
   readonly model: string | undefined;
   /** H */
   readonly heads: number;
   /** D */
   readonly width: number;
-  /** M, the size of the memory that the pairs were taken from; it limits nothing. */
+  /** M, the size of the memory that the pairs were taken from. It is not a limit. */
   readonly size: number;
   /** n, pairs of each layer and head. */
   readonly length: number;
-  /** Pairs that were ever remembered, those that fell out included. */
+  /** Pairs that were ever remembered, including those that fell out. */
   readonly appended: number;
-  /** What each memory layer holds, by its number. */
+  /** The contents of each memory layer, by its number. */
   readonly layers: ReadonlyMap<number, MemoryContents>;
-  /** Where the pairs come from, if that was noted. */
+  /** The sources of the pairs, if they were noted. */
   readonly sources: SourceTable | undefined;
 }
 
@@ -58,7 +58,7 @@ const snapshotKinds: Kinds<MemorySnapshot> = {
   sources: optional(someObject),
 };
 
-/** @throws InputError that names what no memory's file can hold */
+/** @throws InputError that names the part a memory's file cannot hold */
 export function requireSnapshot(snapshot: MemorySnapshot): void {
   checkOptions("the snapshot", snapshot, snapshotKinds);
   const { heads, width, length, appended, layers, sources } = snapshot;

@@ -1,6 +1,6 @@
 /**
- * What one row of a state remembers, taken out as plain arrays: to be kept in a file (memory-file.ts), put into another state,
- * cut down, joined with another. The pairs come with their sources, where those were noted.
+ * A copy of one row's memory as plain arrays. It can be kept in a file (memory-file.ts), restored into another state, resized,
+ * or merged with others. The pairs come with their sources, if those were noted.
  */
 import { check, type Kind } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
@@ -23,7 +23,7 @@ export interface Remembering {
   readonly sources: readonly SourceLog[];
 }
 
-/** A copy of what row `row` remembers. Its document must have ended, or the last tokens would be missing. */
+/** Copies what row `row` remembers. Its document must have ended, or the last tokens would be missing. */
 export function takeSnapshot({ memories, sources }: Remembering, row: number, model?: string): MemorySnapshot {
   const any = anyMemory(memories);
   const { heads, width, size } = any;
@@ -34,9 +34,9 @@ export function takeSnapshot({ memories, sources }: Remembering, row: number, mo
 }
 
 /**
- * Has row `row` remember what `snapshot` does; of more pairs than fit, the newest. Into a memory of the same size it restores
- * every slot, so that all goes on to the bit.
- * @throws InputError if the snapshot is of other layers, heads or widths, or is what no file could hold; nothing changes then
+ * Restores row `row` from `snapshot`; if there are more pairs than fit, only the newest. In a memory of the same size every
+ * slot is restored, so all later results are bit-identical.
+ * @throws InputError if the layers, heads or widths differ, or a file could not hold the snapshot; then nothing changes
  */
 export function restoreSnapshot({ memories, sources }: Remembering, row: number, snapshot: MemorySnapshot): void {
   requireSnapshot(snapshot);
@@ -52,8 +52,8 @@ export function restoreSnapshot({ memories, sources }: Remembering, row: number,
 }
 
 /**
- * What all of the snapshots remember, one after the other, in a memory of `size` pairs; of more, the newest. A single one is
- * resized. Halves stay halves if all are.
+ * Merges snapshots, one after the other, into a memory of `size` pairs; if there are more, only the newest stay. A single
+ * snapshot is resized. The result has half floats if all parts have them.
  * @throws InputError if they come from different models, or differ in layers, heads or widths
  */
 export function mergeSnapshots(parts: readonly [MemorySnapshot, ...MemorySnapshot[]], size: number): MemorySnapshot {
@@ -82,14 +82,14 @@ export function mergeSnapshots(parts: readonly [MemorySnapshot, ...MemorySnapsho
   };
 }
 
-/** Refuses a snapshot whose pairs are not those of the model with this fingerprint. */
+/** Refuses a snapshot whose pairs were not made by the model with this fingerprint. */
 export function requireModel({ name, model }: MemorySnapshot, fingerprint: string): void {
   if (model === fingerprint) return;
   const origin = model === undefined ? "was made by no model" : `was made by the model ${model}`;
   throw new InputError(`${name} ${origin}, this is the model ${fingerprint}; read the documents again with this one`);
 }
 
-/** Refuses a snapshot that names a token which a vocabulary of `vocabSize` does not have. */
+/** Refuses a snapshot with a token outside a vocabulary of `vocabSize`. */
 export function requireTokens({ name, sources }: MemorySnapshot, vocabSize: number): void {
   const strange = sources?.columns.token.find((token) => token >= vocabSize);
   if (strange === undefined) return;
@@ -113,10 +113,10 @@ function requireSameShape(snapshot: MemorySnapshot, memories: ReadonlyMap<number
   throw new InputError(`${snapshot.name} has ${shapeOf(snapshot)}, but ${wanted} should remember it`);
 }
 
-/** One of the memories, which are all alike. */
+/** Returns one of the memories, which all have the same shape. */
 function anyMemory(memories: ReadonlyMap<number, KvMemory>): KvMemory {
   for (const memory of memories.values()) return memory;
-  throw new InputError("there is no memory: its size is 0, or the model has no memory layers");
+  throw new InputError("this model has no memory: its memory_size is 0, or it has no memory layers");
 }
 
 /** `layers 2,5 with 4 heads of width 64` */
@@ -124,7 +124,7 @@ function shapeOf({ heads, width, layers }: { heads: number; width: number; layer
   return `layers ${[...layers.keys()].sort((a, b) => a - b)} with ${heads} heads of width ${width}`;
 }
 
-/** Of arrays [H, n₁·D], [H, n₂·D], … the last `numbers` of each head: [H, numbers]. */
+/** Returns the last `numbers` numbers of each head, [H, numbers], from arrays [H, n₁·D], [H, n₂·D], … */
 function newestPairs(given: readonly StoredNumbers[], heads: number, numbers: number): StoredNumbers {
   const halves = given.every((part) => part instanceof Uint16Array);
   const parts = halves ? given : given.map(asFloats);

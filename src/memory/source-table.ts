@@ -1,8 +1,8 @@
-/** The origins of many remembered tokens in columns, and what they must be so that a file can keep them. */
+/** The sources of many remembered tokens in columns, and the check that a file can keep them. */
 import { aName, checkOptions, instance, type Kinds, listOf, someObject } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 
-/** The origin of one remembered token. */
+/** The source of one remembered token. */
 export interface Source {
   /** Number of the document; `documents[document]` is its name. */
   readonly document: number;
@@ -10,9 +10,9 @@ export interface Source {
   readonly index: number;
   /** Id of the token. */
   readonly token: number;
-  /** First byte of the token's text in the document's UTF-8 text, and the byte after its last. */
+  /** First byte of the token's text in the document's UTF-8 text. */
   readonly begin: number;
-  /** The byte after the last of the token's text. */
+  /** The byte after the token's text. */
   readonly end: number;
 }
 
@@ -36,7 +36,7 @@ const columnKinds: Kinds<SourceTable["columns"]> = {
 };
 const sourcesKinds: Kinds<SourceTable> = { documents: listOf(aName), columns: someObject };
 
-/** @throws InputError if these are not the sources of `length` pairs, in order */
+/** @throws InputError if `sources` are not the sources of `length` pairs, in order */
 export function requireSources(sources: SourceTable, length: number): void {
   checkOptions("sources", sources, sourcesKinds);
   const { documents, columns } = sources;
@@ -56,7 +56,7 @@ export function requireSources(sources: SourceTable, length: number): void {
   requireOrder(columns, "sources");
 }
 
-/** Documents must come one after the other, and no token's text end before it begins. */
+/** @throws InputError if documents do not come one after the other, or a token's text ends before it begins */
 export function requireOrder({ document, begin, end }: SourceTable["columns"], name: string): void {
   const place = document.findIndex((number, n) => number < (document[n - 1] ?? 0) || end[n] < begin[n]);
   if (place >= 0) throw new InputError(`${name}: the source of pair ${place} cannot come after the one before it`);

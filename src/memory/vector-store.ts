@@ -1,7 +1,7 @@
 /**
- * A memory by itself, without a model: keys and values go in, the nearest keys' values come out. Any of the searches finds
- * them: exact and quantised search find exactly the nearest, bucketed and inverted search most of them. Plain arrays at both
- * ends; kept in files by its snapshot.
+ * A memory by itself, without a model: keys and values go in, and the values of the nearest keys come out. Exact and quantised
+ * search find exactly the nearest; bucketed and inverted search find most of them. Inputs and outputs are plain arrays. A
+ * snapshot keeps a store in a file.
  */
 import { step } from "../autodiff/tape.ts";
 import { tensor } from "../autodiff/tensor.ts";
@@ -14,7 +14,7 @@ import { aDtype, aHeadCount, aSearch, aSize, aWidth, type MemoryDtype, type Sear
 import { type MemorySnapshot, restoreSnapshot, takeSnapshot } from "./snapshot.ts";
 import { requireSnapshot } from "./snapshot-check.ts";
 
-/** How large a store is, how it searches and how it keeps numbers. */
+/** The size, search and number format of a store. */
 export interface VectorStoreOptions {
   /** D, floats of a key, and of a value. */
   readonly width: number;
@@ -22,28 +22,28 @@ export interface VectorStoreOptions {
   readonly size: number;
   /** H, independent keys and values of each pair. Default: 1. */
   readonly heads?: number;
-  /** How the nearest are found. Default: exact. Quantised search is fast while all keys are no longer than 1. */
+  /** The kind of search. Default: exact. Quantised search is fast while all keys have a length of at most 1. */
   readonly search?: SearchOptions["kind"];
-  /** How numbers are kept. Default: float32. float16 takes half the bytes. */
+  /** The format of keys and values. Default: float32. float16 takes half the bytes. */
   readonly dtype?: MemoryDtype;
 }
 
 /** Vectors, one after the other. Numbers of double precision are rounded to floats. */
 export type Vectors = Float32Array | Float64Array | readonly number[];
 
-/** What a lookup found: lists of k pairs, or as many as there are, for each query and head [n, H, k]. */
+/** The result of a lookup: a list of k pairs for each query and head, [n, H, k]. */
 export interface Found {
-  /** Pairs that were found for each query and head. */
+  /** Pairs found for each query and head: `topk`, or all pairs if there are fewer. */
   readonly k: number;
-  /** Inner products of query and key in falling order, [n, H, k]. */
+  /** Inner products of query and key, largest first, [n, H, k]. */
   readonly scores: Float32Array;
-  /** Which pairs those are, counted from 0 as they were appended, [n, H, k]. */
+  /** Numbers of the pairs, counted from 0 as they were appended, [n, H, k]. */
   readonly serials: Float64Array;
   /** Their values [n, H, k, D]. */
   readonly values: Float32Array;
 }
 
-/** Keys and queries have no larger numbers, so that no inner product leaves the range of floats, whatever their width. */
+/** The largest number in keys and queries. It keeps inner products of any width within the range of floats. */
 const LARGEST_COMPONENT = 1e16;
 
 const optionKinds: Kinds<VectorStoreOptions> = {
@@ -75,7 +75,7 @@ export class VectorStore {
 
   /**
    * Makes an empty store.
-   * @throws InputError for an option that cannot be, or a size beyond what is left of the WebAssembly memory
+   * @throws InputError for an impossible option, or a size that does not fit into the rest of the heap
    */
   constructor(options: VectorStoreOptions) {
     checkOptions("a vector store's options", options, optionKinds);
@@ -86,7 +86,7 @@ export class VectorStore {
     this.kept = new KvMemory({ rows: 1, heads, width, size, segment: 0 }, { kind: search, dtype });
   }
 
-  /** A store that holds what `snapshot` does, with room for `size` pairs. Default: as many as it had. */
+  /** Returns a store with the pairs of `snapshot` and room for `size` pairs. Default: the size of the snapshot's memory. */
   static from(snapshot: MemorySnapshot, options: Partial<VectorStoreOptions> = {}): VectorStore {
     requireSnapshot(snapshot);
     const { heads, width, size } = snapshot;
@@ -105,25 +105,27 @@ export class VectorStore {
     return this.memory.length(0);
   }
 
-  /** Pairs that were ever appended: the serial of the next one. */
+  /** Pairs that were ever appended, which is the serial of the next one. */
   get appended(): number {
     return this.memory.appended(0);
   }
 
-  /** Bytes of WebAssembly memory that the pairs and their index take. */
+  /** Bytes of the heap that the pairs and their index take. */
   get bytes(): number {
     return this.memory.bytes;
   }
 
   /**
    * Adds pairs, keys and values [n, H, D] each.
-   * @throws InputError if their lengths differ or are no multiple of H·D, or a number is not finite; nothing is added then
+   * @throws InputError if their lengths differ or are not a multiple of H·D, or a number is not finite; then nothing is added
    */
   append(keys: Vectors, values: Vectors): void {
     const [someKeys, someValues] = [floatsOf("keys", keys), floatsOf("values", values)];
     const count = this.countOf(someKeys, "keys");
     if (values.length !== keys.length) {
-      throw new InputError(`keys of ${keys.length} numbers need values of as many, not of ${values.length}`);
+      throw new InputError(
+        `${keys.length} numbers of keys need ${keys.length} numbers of values; got ${values.length}`,
+      );
     }
     requireComponents("keys", someKeys);
     const { memory } = this;
@@ -138,9 +140,9 @@ export class VectorStore {
   }
 
   /**
-   * The `topk` pairs whose keys have the largest inner products with each query, for queries [n, H, D] and head by head; of
-   * equal ones the older first, except in bucketed search. Not to be called within `step()`.
-   * @throws InputError if the length of `queries` is no multiple of H·D, or a number is not finite
+   * Finds, for queries [n, H, D] and head by head, the `topk` pairs whose keys have the largest inner products with each
+   * query. Among equal scores the older pair comes first, except in bucketed search. Must not be called within `step()`.
+   * @throws InputError if the length of `queries` is not a multiple of H·D, or a number is not finite
    */
   lookup(queries: Vectors, topk: number): Found {
     const { heads, width, memory } = this;
@@ -163,12 +165,12 @@ export class VectorStore {
     });
   }
 
-  /** A copy of all pairs, for a file or another store. */
+  /** Copies all pairs, for a file or another store. */
   snapshot(): MemorySnapshot {
     return takeSnapshot({ memories: new Map([[0, this.memory]]), sources: [] }, 0);
   }
 
-  /** Gives the memory back; the store must not be used afterwards. */
+  /** Frees the storage; the store must not be used afterwards. */
   release(): void {
     this.life.end(() => this.kept.release());
   }
@@ -178,29 +180,29 @@ export class VectorStore {
     this.release();
   }
 
-  /** The memory, while it is not released. */
+  /** The memory; refused after its release. */
   private get memory(): KvMemory {
     this.life.require();
     return this.kept;
   }
 
-  /** How many pairs or queries [n, H, D] these are. */
+  /** The number of pairs or queries [n, H, D] in `numbers`. */
   private countOf(numbers: Float32Array, what: string): number {
     const count = numbers.length / (this.heads * this.width);
     if (Number.isInteger(count)) return count;
     throw new InputError(
-      `${numbers.length} numbers are no whole ${what} of ${this.heads} heads of width ${this.width}`,
+      `${numbers.length} numbers do not make whole ${what}: each has ${this.heads} heads × ${this.width} = ${this.heads * this.width} numbers`,
     );
   }
 }
 
-/** The vectors as floats; floats are not copied. */
+/** Returns the vectors as floats; a Float32Array is not copied. */
 function floatsOf(name: string, numbers: Vectors): Float32Array {
   check(name, numbers, vectors);
   return numbers instanceof Float32Array ? numbers : Float32Array.from(numbers);
 }
 
-/** @throws InputError that names the first number that is none, or too large */
+/** @throws InputError that names the first number that is NaN or too large */
 function requireComponents(name: string, numbers: Float32Array): void {
   for (let i = 0; i < numbers.length; i++) {
     if (Math.abs(numbers[i]) <= LARGEST_COMPONENT) continue;

@@ -1,9 +1,9 @@
 /**
- * The one configuration of a model: what `config.json` of a checkpoint holds, with Hugging Face's names where they exist.
+ * The configuration of a model: the content of a checkpoint's `config.json`, with Hugging Face's names where they exist.
  *
- * Every key is described once, in `configFields`; parsing, `--set key=value`, `--help` and the documentation all read
- * that table. A configuration that parses is a model that can be built: unknown keys, wrong types, values out of range
- * and impossible combinations are refused here. It says nothing about training, data or tokenizers.
+ * Every key is described once, in `configFields`. Parsing, `--set key=value`, `--help` and the documentation all read that
+ * table. A configuration that parses can be built: unknown keys, wrong types, values out of range and impossible
+ * combinations are refused here. Training, data and tokenizers are configured elsewhere.
  */
 import { aText, check, listOf } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
@@ -11,7 +11,7 @@ import { choice, type Field, integer, parseFields, parseOverrides } from "../bas
 import { GATE_POLICIES, type GatePolicy } from "../nn/gate.ts";
 import { refuseForeignKeys } from "./foreign-keys.ts";
 
-/** What a model is built by: the keys of `config.json`. */
+/** The keys of `config.json`, from which a model is built. */
 export interface ModelConfig {
   /** The architecture. */
   model_type: "memorizing-transformer";
@@ -53,7 +53,7 @@ export interface ModelConfig {
   memory_buckets: number;
   /** Lists of a head in the inverted search; 0 is twice the square root of M. */
   memory_lists: number;
-  /** Lists that a query looks into in the inverted search. */
+  /** Lists that a query scans in the inverted search. */
   memory_probes: number;
   /** Whether local attention in a memory layer has the position bias. */
   memory_layer_position_bias: boolean;
@@ -65,15 +65,15 @@ export interface ModelConfig {
   smear_keys: "none" | "memory_layers" | "all";
   /** Buckets of the T5 position bias. */
   num_position_buckets: 32;
-  /** Distance from which on all tokens share the last bucket. */
+  /** Distance at and beyond which all tokens share the last bucket. */
   max_position_distance: 128;
   /** Logits are computed with the embedding. */
   tie_word_embeddings: true;
 }
 
 /**
- * Every key, in the order in which `config.json` and `--help` show them. The defaults are the preset `small`, but for smeared
- * keys, which models from before they existed do not have.
+ * Every key, in the order of `config.json` and `--help`. The defaults are the preset `small` without smeared keys, because
+ * models from before they existed do not have them.
  */
 export const configFields: Readonly<Record<keyof ModelConfig, Field>> = {
   model_type: choice(["memorizing-transformer"], "the architecture"),
@@ -108,7 +108,7 @@ export const configFields: Readonly<Record<keyof ModelConfig, Field>> = {
   ),
   memory_buckets: integer(4, 1, 64, "buckets for each of the K pairs in the bucketed search; 4 find 89 % of them"),
   memory_lists: integer(0, 0, 2 ** 16 - 1, "lists of a head in the inverted search; 0 is twice the square root of M"),
-  memory_probes: integer(32, 1, 2 ** 16 - 1, "lists that a query looks into in the inverted search"),
+  memory_probes: integer(32, 1, 2 ** 16 - 1, "lists that a query scans in the inverted search"),
   memory_layer_position_bias: {
     kind: "boolean",
     default: true,
@@ -133,12 +133,12 @@ export const configFields: Readonly<Record<keyof ModelConfig, Field>> = {
     "layers in which a key is mixed with the key of the token before, in a learned proportion",
   ),
   num_position_buckets: choice([32], "buckets of the T5 position bias"),
-  max_position_distance: choice([128], "distance from which on all tokens share the last bucket"),
+  max_position_distance: choice([128], "distance at and beyond which all tokens share the last bucket"),
   tie_word_embeddings: choice([true], "logits are computed with the embedding"),
 };
 
 /**
- * The configuration that `json` (parsed JSON) describes; keys left out have their default.
+ * Returns the configuration that `json` (parsed JSON) describes; missing keys have their default.
  * `source` names the origin in messages, a path or an option. Throws an InputError that names source and key.
  */
 export function parseConfig(json: unknown, source: string): ModelConfig {
@@ -150,7 +150,7 @@ export function parseConfig(json: unknown, source: string): ModelConfig {
   return config;
 }
 
-/** `config` with some keys replaced: overrides are `key=value`, lists as `memory_layers=2,5`. Checks as parseConfig does. */
+/** Returns `config` with some keys replaced. Overrides are `key=value`, lists `memory_layers=2,5`. Checks like parseConfig. */
 export function applyOverrides(config: ModelConfig, overrides: readonly string[], source = "--set"): ModelConfig {
   check("overrides", overrides, listOf(aText));
   check("source", source, aText);
@@ -162,7 +162,7 @@ export function smearsKeys({ smear_keys, memory_layers }: ModelConfig, layer: nu
   return smear_keys === "all" || (smear_keys === "memory_layers" && memory_layers.includes(layer));
 }
 
-/** Says at once that a configuration is of another architecture, whose keys would be unknown one by one. */
+/** Refuses another architecture first, because each of its keys would be unknown. */
 function refuseOtherModel(json: unknown, source: string): void {
   const { model_type = "memorizing-transformer" }: Partial<ModelConfig> = Object(json);
   parseFields({ model_type: configFields.model_type }, { model_type }, source);

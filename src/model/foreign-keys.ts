@@ -1,6 +1,6 @@
 /**
- * Keys that other tools write into the config.json of their models. They say nothing about this one, and a key that is kept
- * without an effect would be believed.
+ * Keys that other tools write into the config.json of their models. They are refused, because users would believe that a key
+ * without an effect has one.
  */
 import { InputError } from "../base/errors.ts";
 

@@ -1,6 +1,6 @@
 /**
- * Generation (ALGORITHM.md, section 3, a token at a time): a model reads documents into its memory, then goes on writing,
- * and what it writes enters the memory in its turn. How a token is drawn is in sampling.ts.
+ * Generation (ALGORITHM.md, section 3, a token at a time): a model reads documents into its memory and then writes. The text
+ * that it writes also enters the memory. sampling.ts draws the tokens.
  */
 import { noGrad, step } from "../autodiff/tape.ts";
 import { breathe } from "../base/breathe.ts";
@@ -27,19 +27,19 @@ import { type SamplingOptions, sampleToken, samplingFields } from "./sampling.ts
 import type { ModelState } from "./state.ts";
 import { aModel, aState, requireVocabulary, type Transformer } from "./transformer.ts";
 
-/** How a model writes. */
+/** The options of generation. */
 export interface GenerationOptions extends SamplingOptions {
   /** Tokens to write. */
   tokens: number;
-  /** Decides what is drawn. */
+  /** Seed of the random draws. */
   seed: number;
 }
 
-/** Every option of `generate`, in the order in which `--help` shows them. */
+/** Every option of `generate`, in the order of `--help`. */
 export const generationFields: Readonly<Record<keyof GenerationOptions, Field>> = {
   tokens: integer(200, 0, 1e9, "tokens to write"),
   ...samplingFields,
-  seed: integer(0, 0, Number.MAX_SAFE_INTEGER, "decides what is drawn"),
+  seed: integer(0, 0, Number.MAX_SAFE_INTEGER, "seed of the random draws"),
 };
 
 /** A token that was written. */
@@ -50,7 +50,7 @@ export interface GeneratedToken {
   readonly text: string;
 }
 
-/** How a document is read. */
+/** The options of reading. */
 export interface ReadingOptions {
   /** Called after every segment: tokens read so far, and in all. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -59,8 +59,8 @@ export interface ReadingOptions {
 }
 
 /**
- * Reads a document into the memory and the context of `state`, which has one row. What it held before stays in the memory
- * but is context no more: so documents are read one after another. `name` is for the sources, if the state notes them.
+ * Reads a document into the memory and the context of `state`, which has one row. Earlier documents stay in the memory but
+ * leave the context. `name` is for the sources, if the state notes them.
  */
 export async function readDocument(
   model: Transformer,
@@ -77,7 +77,7 @@ export async function readDocument(
   await read(model, state, ids, options);
 }
 
-/** Reads the documents whole and ends the last one: all of them is in the memory then, as far as it is large enough. */
+/** Reads the documents completely and ends the last one, so that the memory holds all of them, as far as they fit. */
 export async function memorizeDocuments(
   model: Transformer,
   state: ModelState,
@@ -92,8 +92,8 @@ export async function memorizeDocuments(
 }
 
 /**
- * Reads the documents, and returns what `generate` is to go on from: the prompt, which continues the last document, or, if
- * the prompt is empty, that document's last token, which is then left unread.
+ * Reads the documents, and returns the prompt for `generate`, which continues the last document. If `prompt` is empty, the
+ * result is that document's last token, which is then left unread.
  */
 export async function readDocuments(
   model: Transformer,
@@ -117,11 +117,10 @@ export async function readDocuments(
 }
 
 /**
- * Reads `prompt` in the context of `state`, which has one row, and writes on, one token at a time. An empty prompt is a line
- * break. The last token that is written is not read any more; to go on later, begin the next prompt with it. Ends early
- * at an abort. If the state notes sources, what is written counts as a document of its own, called `(written)`.
- * @throws InputError for an option that cannot be, a prompt that is not of the model's vocabulary, or logits that are not
- * finite
+ * Reads `prompt` in the context of `state`, which has one row, and continues it one token at a time. An empty prompt is a line
+ * break. The last token written stays unread; to continue later, begin the next prompt with it. An abort ends the text early.
+ * If the state notes sources, the written text is a document of its own, called `(written)`.
+ * @throws InputError for an impossible option, a prompt outside the model's vocabulary, or logits that are not finite
  */
 export async function* generate(
   model: Transformer,
@@ -155,7 +154,7 @@ export async function* generate(
 
 const readingKinds: Kinds<ReadingOptions> = { onProgress: optional(aFunction), signal: optional(aSignal) };
 
-/** @throws InputError unless `state` is one of `model`, with one row */
+/** @throws InputError if `state` is not a state of `model` with one row */
 function requireReading(model: Transformer, state: ModelState): void {
   check("model", model, aModel);
   check("state", state, aState);
@@ -163,7 +162,7 @@ function requireReading(model: Transformer, state: ModelState): void {
   if (state.rows !== 1) throw new InputError(`state: got one of ${state.rows} rows; it must have one row`);
 }
 
-/** Reads one document after the other; progress counts the tokens of all. */
+/** Reads one document after the other. Progress counts the tokens of all documents. */
 async function readInOrder(
   model: Transformer,
   state: ModelState,
@@ -180,7 +179,7 @@ async function readInOrder(
   }
 }
 
-/** Reads without asking what comes next, a segment at a time. */
+/** Reads a segment at a time, without computing logits. */
 async function read(
   model: Transformer,
   state: ModelState,

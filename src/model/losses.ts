@@ -1,4 +1,4 @@
-/** How well a model predicts what comes next, outside training: the losses of a segment, which must be numbers. */
+/** The losses of a segment outside training, which must be finite. */
 import { crossEntropy } from "../autodiff/ops/loss.ts";
 import { noGrad, step } from "../autodiff/tape.ts";
 import { InputError } from "../base/errors.ts";
@@ -7,8 +7,8 @@ import type { ModelState } from "./state.ts";
 import type { Transformer } from "./transformer.ts";
 
 /**
- * −ln p of every target, [B·T], 0 where it is masked; the segment is read into `state`.
- * @throws InputError if one is not finite, as with weights that are finite but too large
+ * Returns −ln p of every target, [B·T], 0 where it is masked. Reads the segment into `state`.
+ * @throws InputError if a loss is not finite, for example because finite weights are too large
  */
 export function targetLosses(
   model: Transformer,
@@ -20,8 +20,8 @@ export function targetLosses(
   return finite(step(() => noGrad(losses)));
 }
 
-/** The numbers themselves. Throws an InputError if one of them is not finite. */
+/** Returns the numbers. Throws an InputError if one of them is not finite. */
 export function finite(numbers: Float32Array): Float32Array {
   if (numbers.every(Number.isFinite)) return numbers;
-  throw new InputError("the model predicts what is no finite number: its weights are too large, or damaged");
+  throw new InputError("the model's predictions are not finite numbers: its weights are too large, or damaged");
 }

@@ -1,8 +1,8 @@
 /**
- * The parameters of a model: names, shapes, first values, and one flat block of memory a group.
+ * The parameters of a model: names, shapes, first values, and one flat block of the heap for each group.
  *
- * Names follow Hugging Face's. Each group is contiguous, values and gradients alike, so that an optimizer step, clipping
- * or zeroing is one kernel call a group. What the parameters are used for is in transformer.ts.
+ * Names follow Hugging Face's. Values and gradients of a group are contiguous, so that an optimizer step, clipping or zeroing
+ * is one kernel call for each group. transformer.ts uses the parameters.
  */
 import { type PersistentTensor, persistentTensor, Tensor } from "../autodiff/tensor.ts";
 import { InputError } from "../base/errors.ts";
@@ -11,12 +11,13 @@ import { Random } from "../base/random.ts";
 import { show } from "../base/show.ts";
 import { gateParameters } from "../nn/gate.ts";
 import { POSITION_BUCKETS } from "../nn/positions.ts";
+import type { Address } from "../wasm/heap.ts";
 import { parallelElements } from "../wasm/parallel.ts";
 import { type ModelConfig, smearsKeys } from "./config.ts";
 
 /**
- * The embedding; the other matrices; norm scales; and what steers attention: scales, position biases, gates, smears. Only
- * matrices decay, and a trainer may give embedding and attention learning rates of their own.
+ * The groups: the embedding; the other matrices; norm scales; and the attention group of scales, position biases, gates and
+ * smears. Only matrices decay. A trainer may give embedding and attention their own learning rates.
  */
 export type ParameterGroup = "embedding" | "matrices" | "norms" | "attention";
 
@@ -25,13 +26,13 @@ export const parameterGroups: readonly ParameterGroup[] = ["embedding", "matrice
 
 /** All parameters of one group, as one vector. */
 export interface ParameterBlock {
-  /** Which group it is. */
+  /** The group. */
   readonly group: ParameterGroup;
-  /** [size] each. */
+  /** Values, [size]. */
   readonly values: Tensor;
   /** Gradients, [size]. */
   readonly gradients: Tensor;
-  /** Floats in it, those between two parameters included. */
+  /** Floats in it, including the padding between parameters. */
   readonly size: number;
 }
 
@@ -42,7 +43,7 @@ interface Declaration {
   readonly initial: (random: Random) => number;
 }
 
-/** Parameters start on a cache line; the floats between two of them stay zero. */
+/** Parameters start on a cache line; the padding between them stays zero. */
 const ALIGNED_FLOATS = 16;
 
 function floatsOf(shape: readonly number[]): number {
@@ -73,7 +74,7 @@ function norm(name: string, width: number): Declaration {
   return { name, shape: [width], group: "norms", initial: constant(1) };
 }
 
-/** Everything of block `layer`, in the order in which it is used. */
+/** Declares the parameters of block `layer`, in the order of their use. */
 function declareLayer(config: ModelConfig, layer: number): Declaration[] {
   const { hidden_size: width, num_attention_heads: heads, head_dim, intermediate_size } = config;
   const prefix = `model.layers.${layer}`;
@@ -101,7 +102,7 @@ function declareLayer(config: ModelConfig, layer: number): Declaration[] {
   return declarations;
 }
 
-/** Every parameter that a model of this configuration has. */
+/** Declares every parameter of a model of this configuration. */
 function declare(config: ModelConfig): Declaration[] {
   const embedding: Declaration = {
     name: "model.embed_tokens.weight",
@@ -113,7 +114,7 @@ function declare(config: ModelConfig): Declaration[] {
   return [embedding, ...layers.flat(), norm("model.norm.weight", config.hidden_size)];
 }
 
-/** Names and shapes of all parameters, without allocating any. */
+/** Returns names and shapes of all parameters, without allocating any. */
 export function parameterShapes(config: ModelConfig): Map<string, readonly number[]> {
   return new Map(declare(config).map(({ name, shape }) => [name, shape]));
 }
@@ -123,8 +124,8 @@ export class Parameters {
   /** The blocks, one for each group. */
   readonly blocks: readonly ParameterBlock[];
   private readonly tensors = new Map<string, Tensor>();
-  /** What the blocks lie in. */
-  private readonly memory: PersistentTensor[] = [];
+  /** The storage of the blocks. */
+  private readonly storage: PersistentTensor[] = [];
   private readonly life = new Lifetime("this model");
 
   /** Allocates the parameters of `config` and fills them from `seed`: ALGORITHM.md, section 2. Without a seed they are 0. */
@@ -139,17 +140,17 @@ export class Parameters {
     }
   }
 
-  /** Allocates a group, and sets its first values. */
+  /** Allocates a group. */
   private allocate(group: ParameterGroup, declarations: readonly Declaration[], own: Own): ParameterBlock {
     const members = declarations.filter((declaration) => declaration.group === group);
     const size = members.reduce((sum, { shape }) => sum + floatsOf(shape), 0);
     const [atValues, atGradients] = [0, 1]
       .map(() => own(persistentTensor([size])))
       .map((block) => {
-        this.memory.push(block);
+        this.storage.push(block);
         return block.ptr;
       });
-    const view = (address: number, shape: readonly number[]) => new Tensor(address, shape, this.life);
+    const view = (address: Address, shape: readonly number[]) => new Tensor(address, shape, this.life);
     let offset = 0;
     for (const { name, shape } of members) {
       const tensor = view(atValues + offset * 4, shape);
@@ -161,7 +162,7 @@ export class Parameters {
     return { group, values: view(atValues, [size]), gradients: view(atGradients, [size]), size };
   }
 
-  /** Names, in no particular order of use. */
+  /** Names, in any order. */
   names(): string[] {
     return [...this.tensors.keys()];
   }
@@ -171,7 +172,7 @@ export class Parameters {
     return this.tensors.has(name);
   }
 
-  /** The parameter called `name`. Throws an InputError when there is none, a ReleasedError when they were given back. */
+  /** The parameter called `name`. Throws an InputError if there is none, a ReleasedError after `release`. */
   get(name: string): Tensor {
     this.life.require();
     const tensor = this.tensors.get(name);
@@ -199,10 +200,10 @@ export class Parameters {
     for (const { gradients, size } of this.blocks) parallelElements("zero", size, gradients.ptr);
   }
 
-  /** Gives the memory back; the model must not be used afterwards. */
+  /** Frees the storage; the model must not be used afterwards. */
   release(): void {
     this.life.end(() => {
-      for (const block of this.memory) block.release();
+      for (const block of this.storage) block.release();
     });
   }
 

@@ -1,6 +1,6 @@
 /**
- * A model's weights as named tensors, and a model from such tensors: what `model.safetensors` holds. Whoever has them from
- * a disk, a server or a user's upload may call this; directories are the business of train/checkpoint.ts.
+ * A model's weights as named tensors, the content of `model.safetensors`, and a model from such tensors. The tensors may come
+ * from a disk, a server or a user's upload. train/checkpoint.ts handles directories.
  */
 import { aText, check } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
@@ -13,13 +13,13 @@ import { type ModelConfig, parseConfig } from "./config.ts";
 import { parameterShapes } from "./parameters.ts";
 import { aModel, Transformer } from "./transformer.ts";
 
-/** How weights are stored. Halves are for files alone: whoever reads them computes with floats. */
+/** The format of stored weights. Halves exist only in files; a loaded model computes with floats. */
 export type WeightDtype = "float32" | "float16";
 
 /** The largest half float. */
 const LARGEST_HALF = 65_504;
 
-/** Every parameter under its Hugging Face name: views of the live weights, good until the next allocation. */
+/** Returns every parameter under its Hugging Face name, as views of the live weights. Valid until the next allocation. */
 export function modelTensors(model: Transformer): Map<string, StoredTensor> {
   check("model", model, aModel);
   const { parameters } = model;
@@ -31,8 +31,8 @@ export function modelTensors(model: Transformer): Map<string, StoredTensor> {
 }
 
 /**
- * Every parameter under its Hugging Face name, rounded to the nearest half float: copies, half the bytes.
- * @throws InputError if a weight is beyond what half floats can be, or no number
+ * Returns copies of every parameter under its Hugging Face name, rounded to the nearest half float. They take half the bytes.
+ * @throws InputError if a weight is outside the range of half floats, or NaN
  */
 export function halfModelTensors(model: Transformer): Map<string, StoredTensor> {
   check("model", model, aModel);
@@ -49,8 +49,8 @@ export function halfModelTensors(model: Transformer): Map<string, StoredTensor> 
 }
 
 /**
- * The model of `config` with these weights, from the file `source`.
- * @throws InputError if a tensor is missing, surplus or of another shape than `config` says
+ * Returns the model of `config` with these weights. `source` names their file in messages.
+ * @throws InputError if a tensor is missing, unexpected, or has another shape than `config` requires
  */
 export function modelFromTensors(
   config: ModelConfig,

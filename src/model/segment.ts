@@ -1,5 +1,5 @@
 /**
- * What a forward pass reads, and how it is cut from a batch of data. Pure copying of token ids.
+ * The input of a forward pass, and the cut from a batch of data to it. It only copies token ids.
  */
 import { aDropoutKey } from "../autodiff/ops/elementwise.ts";
 import { MASKED } from "../autodiff/ops/loss.ts";
@@ -9,19 +9,19 @@ import { show } from "../base/show.ts";
 import type { Batch } from "../data/batches.ts";
 import type { Retrieval } from "../nn/self-attention.ts";
 
-/** What one forward pass reads. */
+/** The input of one forward pass. */
 export interface SegmentInput {
-  /** Token ids [B, n], n at most what the state's current segment has room for. */
+  /** Token ids [B, n], with n at most the state's `room`. */
   readonly ids: Int32Array;
-  /** [B]: 1 where a document begins with these tokens. Counts at the beginning of a segment. */
+  /** [B]: 1 where a document begins with these tokens. Allowed only at the beginning of a segment. */
   readonly starts?: ArrayLike<number>;
-  /** [B]: how many of the tokens are real; the rest is padding and is not remembered. All, unless given. */
+  /** [B]: the number of real tokens; the rest is padding and is not remembered. Default: all. */
   readonly lengths?: ArrayLike<number>;
-  /** [B]: how many of its newest pairs each row may look up in its memories; all by default. */
+  /** [B]: the number of newest pairs that each row may look up in its memories. Default: all. */
   readonly reach?: ArrayLike<number>;
-  /** In training, a key that differs from step to step; without one nothing is dropped out. */
+  /** In training, a key that differs from step to step. Default: no dropout. */
   readonly dropoutKey?: number;
-  /** Is shown what each memory layer retrieves; not called while the memory is empty. */
+  /** Called with the retrieval of each memory layer, unless the memory is empty. */
   readonly observe?: (layer: number, retrieval: Retrieval) => void;
 }
 
@@ -29,7 +29,7 @@ const aList: Kind = {
   what: "an array of numbers",
   accepts: (value) => Array.isArray(value) || (ArrayBuffer.isView(value) && "length" in value),
 };
-/** What a SegmentInput may hold. */
+/** The types of the entries of a SegmentInput. */
 export const inputKinds: Kinds<SegmentInput> = {
   ids: tokenIds,
   starts: optional(aList),
@@ -39,7 +39,7 @@ export const inputKinds: Kinds<SegmentInput> = {
   observe: optional(aFunction),
 };
 
-/** @throws InputError unless there is a whole number from 0 to `most` for each row */
+/** @throws InputError if `numbers` does not have a whole number from 0 to `most` for each row */
 export function requireRows(name: string, numbers: ArrayLike<number>, rows: number, most: number): void {
   const numberKind = whole(0, most);
   const fits = numbers.length === rows && Array.from(numbers).every(numberKind.accepts);
@@ -59,7 +59,7 @@ export interface Segment {
   readonly lengths: Int32Array;
 }
 
-/** Rows [from, from + rows) of `batch`. */
+/** Returns rows [from, from + rows) of `batch`. */
 export function segmentOf(batch: Batch, from: number, rows: number): Segment {
   const width = batch.tokens.length / batch.lengths.length; // T + 1
   const ids = new Int32Array(rows * (width - 1));

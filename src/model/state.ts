@@ -1,9 +1,10 @@
 /**
- * What a model carries from one segment to the next: each layer's context (Transformer-XL cache and the current segment's
- * pairs), the last token's keys where keys are smeared, and the memories. Training and evaluation have a state each; parameters are not part of it.
+ * The state that a model carries from one segment to the next. It has each layer's context (Transformer-XL cache and the
+ * current segment's pairs), the last token's keys where keys are smeared, and the memories. Training and evaluation each have
+ * their own state. Parameters are not part of it.
  *
- * A segment may arrive whole, as in training, or token by token, as in generation. When it is complete, its pairs are
- * appended to the memories; when the next begins, the contexts roll on by one segment.
+ * A segment may arrive in one piece, as in training, or token by token, as in generation. When it is complete, its pairs are
+ * appended to the memories. When the next begins, the contexts roll by one segment.
  */
 import type { PrecedingKeys } from "../autodiff/ops/smear.ts";
 import { NotFiniteError } from "../autodiff/tape.ts";
@@ -23,13 +24,13 @@ import { type ModelConfig, smearsKeys } from "./config.ts";
 interface LayerPairs {
   readonly keys: PersistentTensor;
   readonly values: PersistentTensor;
-  /** Where keys are smeared: those of the tokens read last. */
+  /** The keys of the tokens read last, where keys are smeared. */
   readonly preceding:
     | (PrecedingKeys & { readonly keys: PersistentTensor; readonly latest: PersistentTensor })
     | undefined;
 }
 
-/** What shapes of a state's contexts and memories follow from. */
+/** The keys that determine the shapes of a state's contexts and memories. */
 const shapeKeys = [
   "num_hidden_layers",
   "num_attention_heads",
@@ -40,13 +41,13 @@ const shapeKeys = [
   "smear_keys",
 ] as const satisfies (keyof ModelConfig)[];
 
-/** How many documents a state reads side by side, and what it remembers. */
+/** The size of a state. */
 export interface StateOptions {
   /** B, documents side by side. */
   readonly rows: number;
-  /** M; the configuration's unless given. 0 is the model without memory. */
+  /** M; 0 is the model without memory. Default: the configuration's. */
   readonly memorySize?: number;
-  /** Of the text that is read; with it the state notes where the pairs in its memories come from. */
+  /** The tokenizer of the text. With it, the state notes the sources of its remembered pairs. */
   readonly tokenizer?: TokenBytes;
 }
 
@@ -58,20 +59,20 @@ const stateKinds: Kinds<StateOptions> = {
   tokenizer: optional(withMethods("a tokenizer", "byteLength")),
 };
 
-/** What a model knows between two segments: the context of each layer, the memories, and where they come from. */
+/** The state of a model between two segments: the context of each layer, the memories, and their sources. */
 export class ModelState {
   /** B, documents side by side. */
   readonly rows: number;
   /** The memories by layer. */
   readonly memories: ReadonlyMap<number, KvMemory>;
-  /** Where what each row remembers comes from; none unless there are memories and a tokenizer was given. */
+  /** The sources of each row's memories; empty without memories or a tokenizer. */
   readonly sources: readonly SourceLog[];
   private readonly config: ModelConfig;
   private readonly contextPairs: readonly LayerPairs[];
   private readonly life = new Lifetime("this state of a model");
   /** Positions before the segment: W, the cache length. */
   private readonly cacheLength: number;
-  /** Tokens of the current segment that were read. */
+  /** Tokens read of the current segment. */
   private offset = 0;
   /** First valid position of each row's context. */
   private readonly first: Int32Array;
@@ -106,7 +107,7 @@ export class ModelState {
       tokenizer === undefined ? [] : Array.from({ length: logged }, () => new SourceLog(memory.capacity, tokenizer));
   }
 
-  /** Room for a layer's keys and values. */
+  /** Allocates a layer's keys and values. */
   private layerPairs(layer: number, allocate: (shape: number[]) => PersistentTensor): LayerPairs {
     const { num_attention_heads: heads, head_dim: width } = this.config;
     const shape = [this.rows, this.capacity, heads * width];
@@ -116,7 +117,7 @@ export class ModelState {
     return { keys, values, preceding: { keys: allocate(oneToken), known: this.begun, latest: allocate(oneToken) } };
   }
 
-  /** Contexts by layer, while the state is not released. */
+  /** Contexts by layer; refused after the state's release. */
   private get layers(): readonly LayerPairs[] {
     this.life.require();
     return this.contextPairs;
@@ -124,7 +125,7 @@ export class ModelState {
 
   /**
    * Refuses a model of other shapes.
-   * @throws InputError unless it is a state of a model of this configuration
+   * @throws InputError if the state does not fit a model of this configuration
    */
   requireFit(config: ModelConfig): void {
     if (config === this.config) return;
@@ -140,14 +141,14 @@ export class ModelState {
     return this.cacheLength + this.config.segment_length;
   }
 
-  /** Tokens that still fit the current segment; a full one gives way to the next. */
+  /** Tokens that still fit into the current segment, or into the next if the current one is full. */
   get room(): number {
     return this.config.segment_length - (this.offset % this.config.segment_length);
   }
 
   /**
-   * Makes room for the next tokens: rolls the contexts when the last segment was complete, and forgets everything of the
-   * rows whose document begins here. `starts` [B] counts only at the beginning of a segment.
+   * Makes room for the next tokens: rolls the contexts if the last segment was complete, and resets the rows whose document
+   * begins here. `starts` [B] is allowed only at the beginning of a segment.
    */
   begin(starts: ArrayLike<number> | undefined): void {
     this.life.require();
@@ -163,7 +164,7 @@ export class ModelState {
     }
   }
 
-  /** The context in which `layer` attends now. */
+  /** The context that `layer` attends to now. */
   context(layer: number): LayerContext {
     return {
       ...this.layers[layer],
@@ -175,8 +176,8 @@ export class ModelState {
   }
 
   /**
-   * Notes that the tokens [B, n] were read; a complete segment goes into the memories, of row b only lengths[b] tokens.
-   * @throws NotFiniteError if what is to be remembered of them is not finite; they then count as not read
+   * Notes that the tokens [B, n] were read. A complete segment enters the memories, of row b only its lengths[b] tokens.
+   * @throws NotFiniteError if a key or value to remember is not finite; then the tokens count as unread
    */
   advance(ids: Int32Array, lengths: ArrayLike<number> | undefined): void {
     const count = ids.length / this.rows;
@@ -192,7 +193,7 @@ export class ModelState {
     if (this.offset === this.config.segment_length) this.remember(lengths);
   }
 
-  /** No file could hold a memory of other numbers, nor could a search make sense of them. */
+  /** Refuses keys and values that are not finite, because neither a file nor a search can handle them. */
   private requireFinite(count: number): void {
     const floats = this.config.num_attention_heads * this.config.head_dim;
     for (const layer of this.memories.keys()) {
@@ -200,12 +201,14 @@ export class ModelState {
       for (let row = 0; row < this.rows; row++) {
         const at = (row * this.capacity + this.cacheLength + this.offset) * floats * 4;
         if ([keys, values].every(({ ptr }) => kernels.all_finite(ptr + at, count * floats))) continue;
-        throw new NotFiniteError(`what layer ${layer} would remember is not finite; the model's weights are damaged`);
+        throw new NotFiniteError(
+          `the keys or values of layer ${layer} are not finite; the model's weights are damaged`,
+        );
       }
     }
   }
 
-  /** Ends a document in the middle of a segment: what was read of it goes into the memories, and the next text has no context. */
+  /** Ends a document, perhaps within a segment: its last tokens enter the memories, and the next text has no context. */
   endDocument(): void {
     this.life.require();
     if (this.offset < this.config.segment_length) this.remember(undefined);
@@ -234,9 +237,9 @@ export class ModelState {
     for (const { keys, values } of this.layers) {
       for (let row = 0; row < this.rows; row++) {
         const at = row * this.capacity * positionBytes;
-        const from = at + this.config.segment_length * positionBytes;
-        kernels.move(keys.ptr + at, keys.ptr + from, this.cacheLength * positionBytes);
-        kernels.move(values.ptr + at, values.ptr + from, this.cacheLength * positionBytes);
+        const kept = at + this.config.segment_length * positionBytes;
+        kernels.move(keys.ptr + at, keys.ptr + kept, this.cacheLength * positionBytes);
+        kernels.move(values.ptr + at, values.ptr + kept, this.cacheLength * positionBytes);
       }
     }
     for (let row = 0; row < this.rows; row++) {
@@ -246,10 +249,10 @@ export class ModelState {
   }
 
   /**
-   * A copy of all that was read and remembered, to go on from later, by names that begin with `prefix`: `offset [1]`, `first [B]`,
-   * contexts as far as they are filled, `layers.0.row.0.keys|values [past, H·D]`, and memories, `memories.2.row.0.appended [1]`,
-   * `memories.2.row.0.keys|values [H, length, D]`. Where keys are smeared, also `begun [B]` and `layers.2.preceding_keys [B, H·D]`.
-   * A complete segment has rolled on; nothing else changes.
+   * Copies everything that was read and remembered, by names that begin with `prefix`: `offset [1]`, `first [B]`, the filled
+   * contexts `layers.0.row.0.keys|values [past, H·D]`, and the memories `memories.2.row.0.appended [1]` and
+   * `memories.2.row.0.keys|values [H, length, D]`. Where keys are smeared, also `begun [B]` and `layers.2.preceding_keys
+   * [B, H·D]`. Rolls the contexts if the segment is complete, and changes nothing else.
    */
   save(prefix = ""): Map<string, StoredTensor> {
     this.life.require();
@@ -274,7 +277,7 @@ export class ModelState {
     return saved;
   }
 
-  /** Goes on exactly where `save` was called with `prefix`. Throws an InputError for tensors that do not fit this state. */
+  /** Restores the state that `save` copied with `prefix`. Throws an InputError for tensors that do not fit this state. */
   load(reader: TensorReader, prefix = ""): void {
     this.life.require();
     const { num_attention_heads: heads, head_dim: width, segment_length: segment } = this.config;
@@ -294,7 +297,7 @@ export class ModelState {
     }
   }
 
-  /** Views of the filled part of every row's contexts, by name; good until the next allocation. */
+  /** Views of the filled part of every row's contexts, by name. Valid until the next allocation. */
   private *contexts(prefix: string): Generator<[name: string, view: Float32Array]> {
     const { num_attention_heads: heads, head_dim: width } = this.config;
     const filled = (this.cacheLength + this.offset) * heads * width;
@@ -322,7 +325,7 @@ export class ModelState {
     }
   }
 
-  /** Gives the memory back; the state must not be used afterwards. */
+  /** Frees the storage; the state must not be used afterwards. */
   release(): void {
     this.life.end(() => {
       for (const { keys, values, preceding } of this.contextPairs) {

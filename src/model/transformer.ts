@@ -1,8 +1,8 @@
 /**
  * The model: embedding, blocks, final norm, tied logits; ALGORITHM.md section 2, the paper's section 3.
  *
- * A forward pass reads the next tokens of each row in the light of a ModelState and leaves them in it. Training, evaluation
- * and generation differ only in the state they hold and in what they do with the logits.
+ * A forward pass reads the next tokens of each row with a ModelState, which then contains them. Training, evaluation and
+ * generation differ only in their states and in their use of the logits.
  */
 import { add, dropout, scale } from "../autodiff/ops/elementwise.ts";
 import { embedding } from "../autodiff/ops/embedding.ts";
@@ -23,29 +23,29 @@ import { ModelState, type StateOptions } from "./state.ts";
 
 /** The paper's model: its parameters, and the forward pass over a segment. */
 export class Transformer {
-  /** What it was built by. */
+  /** Its configuration. */
   readonly config: ModelConfig;
   /** Its weights. */
   readonly parameters: Parameters;
 
-  /** `seed` decides the first weights; null leaves them 0, for a model whose weights are about to be loaded. */
+  /** Builds a model. `seed` determines the first weights; null leaves them 0, for weights that will be loaded. */
   constructor(config: ModelConfig, seed: number | null = 0) {
     this.config = Object.freeze(parseConfig(config, "config"));
     check("seed", seed, either(aSeed, oneOf(null)));
     this.parameters = new Parameters(this.config, seed);
   }
 
-  /** A fresh state: nothing read, nothing remembered. */
+  /** Returns a fresh state, which has read and remembered nothing. */
   newState(options: StateOptions): ModelState {
     return new ModelState(this.config, options);
   }
 
-  /** Logits [B, n, V] of the token after each of the given ones. Advances `state`. */
+  /** Returns logits [B, n, V] for the token after each input token. Advances `state`. */
   forward(input: SegmentInput, state: ModelState): Tensor {
     return this.logits(this.hidden(input, state));
   }
 
-  /** The residual stream after the last block, before the final norm, [B, n, C]. Advances `state`. */
+  /** Returns the residual stream after the last block, before the final norm, [B, n, C]. Advances `state`. */
   hidden(input: SegmentInput, state: ModelState): Tensor {
     const { config } = this;
     const count = this.countOf(input, state);
@@ -82,7 +82,7 @@ export class Transformer {
     return linear(scale(normed, 1 / Math.sqrt(hidden_size)), this.parameters.get("model.embed_tokens.weight"));
   }
 
-  /** How many tokens a row reads. Throws an InputError for input that is none, or not for this state. */
+  /** Returns the number of tokens that a row reads. Throws an InputError if the input is malformed or does not fit `state`. */
   private countOf(input: SegmentInput, state: ModelState): number {
     check("state", state, aState);
     state.requireFit(this.config);
@@ -99,7 +99,7 @@ export class Transformer {
     return count;
   }
 
-  /** Gives the memory of the parameters back; the model must not be used afterwards. */
+  /** Frees the parameters; the model must not be used afterwards. */
   release(): void {
     this.parameters.release();
   }
@@ -109,12 +109,12 @@ export class Transformer {
     this.release();
   }
 
-  /** RMSNorm by the scale of that name. */
+  /** RMSNorm with the scale called `name`. */
   private norm(x: Tensor, layer: number, name: string): Tensor {
     return rmsNorm(x, this.parameters.get(`model.layers.${layer}.${name}.weight`), this.config.rms_norm_eps);
   }
 
-  /** What attention of a layer learns. */
+  /** The attention weights of a layer. */
   private attentionWeights(layer: number, state: ModelState): SelfAttentionWeights {
     const get = (name: string) => this.parameters.get(`model.layers.${layer}.self_attn.${name}`);
     const has = (name: string) => this.parameters.has(`model.layers.${layer}.self_attn.${name}`);
@@ -141,18 +141,18 @@ export class Transformer {
     return { policy, bias, weight };
   }
 
-  /** What the feed-forward block of a layer learns. */
+  /** The weights of a layer's feed-forward block. */
   private feedForwardWeights(layer: number): FeedForwardWeights {
     const get = (name: string) => this.parameters.get(`model.layers.${layer}.mlp.${name}.weight`);
     return { up: get("up_proj"), down: get("down_proj") };
   }
 }
 
-/** What arguments called `model` and `state` must be. */
+/** Checks for arguments called `model` and `state`. */
 export const aModel: Kind = instance(Transformer, "a Transformer");
 export const aState: Kind = instance(ModelState, "a state that newState() made");
 
-/** @throws InputError unless that is a model, and a tokenizer that knows all tokens which the model can write */
+/** @throws InputError if these are not a model and a tokenizer that knows all of the model's tokens */
 export function requireVocabulary(model: Transformer, tokenizer: Tokenizer): void {
   check("model", model, aModel);
   check("tokenizer", tokenizer, aTokenizer);
@@ -163,7 +163,7 @@ export function requireVocabulary(model: Transformer, tokenizer: Tokenizer): voi
   );
 }
 
-/** Dropout with a key of its own for each place it is used in, or the identity. */
+/** Returns dropout with a different key at each call, or the identity. */
 function dropoutFor(rate: number, key: number | undefined): (x: Tensor) => Tensor {
   if (rate === 0 || key === undefined) return (x) => x;
   let place = 0;

@@ -1,10 +1,10 @@
 /**
  * The attention half of a block, with or without a memory: the paper's Figure 2 in thirty lines.
  *
- * Projects, normalises queries and keys, attends locally, and in a memory layer also to what the memory returns; the memory
- * is only read here. When pairs are remembered is decided in model/state.ts.
+ * Projects, normalises queries and keys, attends locally, and in a memory layer also to the pairs that the memory returns. The
+ * memory is only read here; model/state.ts appends to it.
  */
-import { type AttentionContext, attention, type PositionBias } from "../autodiff/ops/attention.ts";
+import { type AttentionContext, attention, extendContext, type PositionBias } from "../autodiff/ops/attention.ts";
 import { blend } from "../autodiff/ops/blend.ts";
 import { linear } from "../autodiff/ops/matmul.ts";
 import { l2Normalize } from "../autodiff/ops/norm.ts";
@@ -15,8 +15,8 @@ import type { KvMemory } from "../memory/memory.ts";
 import { type Gate, gateLogit } from "./gate.ts";
 
 /**
- * q, k, v [H·D, C]; o [C, H·D]; scale and smear [H]. Layers with a memory have a gate; layers without a smear take each key as
- * it is.
+ * q, k, v [H·D, C]; o [C, H·D]; scale and smear [H]. Layers with a memory have a gate. Layers without a smear do not change
+ * their keys.
  */
 export interface SelfAttentionWeights {
   readonly q: Tensor;
@@ -35,28 +35,28 @@ export interface LayerContext extends AttentionContext {
   readonly preceding: PrecedingKeys | undefined;
 }
 
-/** What a memory layer retrieved in a forward pass, and what it made of it; to be read before the step ends. */
+/** The pairs that a memory layer retrieved in a forward pass, and how it used them; read it before the step ends. */
 export interface Retrieval {
   /** q̂, [B, T, H·D]. */
   readonly queries: Tensor;
-  /** What was found, and where it lies. */
+  /** The pairs found. */
   readonly neighbours: Neighbours;
-  /** Softmax of the K scores, [B, T, H, K]; defined for as many of the K as the row retrieved. */
+  /** Softmax of the K scores, [B, T, H, K]; only the first counts[row] of the K are defined. */
   readonly weights: Tensor;
   /** The share of the memory in each head's result, [B, T, H]; 0 for a row that retrieved nothing. */
   readonly gates: Tensor;
 }
 
-/** A memory to read from, how many pairs a query retrieves, and who wants to see them. */
+/** A memory to read from, how many pairs a query retrieves, and an observer of them. */
 export interface MemoryAccess {
   readonly memory: KvMemory;
   readonly topk: number;
-  /** How many of its newest pairs each row may look up, [B]; all by default. */
+  /** How many of its newest pairs each row may look up, [B]. Default: all. */
   readonly reach?: ArrayLike<number>;
   readonly observe?: (retrieval: Retrieval) => void;
 }
 
-/** x [B, T, C] → [B, T, C]. Writes the segment's keys and v into `context`. */
+/** x [B, T, C] → [B, T, C]. Writes the segment's keys and values into `context`. */
 export function selfAttention(
   x: Tensor,
   weights: SelfAttentionWeights,
@@ -69,6 +69,7 @@ export function selfAttention(
   const kHat = l2Normalize(linear(x, weights.k), width);
   const k = smear && context.preceding ? smearKeys(kHat, smear, context.preceding) : kHat;
   const v = linear(x, weights.v);
+  extendContext(context, k, v);
   const local = attention(q, k, v, scale, bias, context);
   if (access === undefined) return linear(local.out, weights.o);
   const neighbours = access.memory.lookup(q, access.topk, access.reach);

@@ -73,7 +73,7 @@ export function appendText(path: string, text: string): void {
   });
 }
 
-/** Has what was added to the file outlive a power cut. */
+/** Syncs the file, so that what was added survives a power cut. */
 export function syncFile(path: string): void {
   attempt("write", path, () => {
     const file = fs.openSync(path, "r+");
@@ -91,7 +91,7 @@ export function rename(from: string, to: string): void {
   syncDirectory(dirname(to));
 }
 
-/** Has the names of published files outlive a power cut. */
+/** Syncs the directories of published files, so that their names survive a power cut. */
 function syncDirectories(files: readonly UnfinishedFile[]): void {
   const directories = new Set(files.map(({ directory }) => directory));
   for (const directory of directories) if (directory !== undefined) syncDirectory(directory);

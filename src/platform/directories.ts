@@ -26,7 +26,7 @@ export function nearestAbove(path: string): string {
   return above === path || fs.existsSync(above) ? above : nearestAbove(above);
 }
 
-/** Has new names in the directory outlive a power cut, on file systems that can promise it. */
+/** Syncs the directory, so that new names in it survive a power cut, on file systems that can promise it. */
 export function syncDirectory(path: string): void {
   isDone(() => {
     const directory = fs.openSync(path, "r");

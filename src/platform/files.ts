@@ -18,7 +18,7 @@ export interface DirectoryEntry {
   kind: "file" | "directory" | "link" | "other";
 }
 
-/** What two paths have in common that lead to one regular file, by links of either kind; undefined for anything else. */
+/** The identity (device and inode) of the regular file that a path leads to, through links; undefined for anything else. */
 export function identityOf(path: string): string | undefined {
   try {
     const state = fs.statSync(systemPath(path), { bigint: true });
@@ -29,7 +29,7 @@ export function identityOf(path: string): string | undefined {
   }
 }
 
-/** What the directory holds, sorted by name (code units, so the order is the same on every machine). */
+/** The entries of the directory, sorted by name (code units, so the order is the same on every machine). */
 export function listDirectory(path: string): DirectoryEntry[] {
   const options = { withFileTypes: true, encoding: "buffer" } as const;
   const entries = attempt("list", path, () => fs.readdirSync(systemPath(path), options));

@@ -2,7 +2,7 @@
  * A lock on a directory: a file in it says which process has the directory to itself. A process that has ended does not keep
  * its lock, not even if another one runs under its number by now. It runs in Node and in Deno.
  *
- * The file appears with its content, and only where there is none (a link to a file written beside), so of processes that
+ * The file appears with its content, and only where there is none (a link to a file written next to it), so of processes that
  * come at once exactly one gets it. This is for programs that keep to it; it does not stop any other from writing.
  */
 import { hostname } from "node:os";

@@ -63,7 +63,7 @@ function processArguments(): string[] {
   }
 }
 
-/** What an engine makes of the path's bytes: U+FFFD where they are not UTF-8. */
+/** The path as the engine decodes its bytes: U+FFFD where they are not UTF-8. */
 function lossy(path: string | undefined): string | undefined {
   return path === undefined ? undefined : Buffer.from(systemPath(path)).toString("utf8");
 }

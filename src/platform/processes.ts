@@ -54,7 +54,7 @@ function startOf(pid: number): string | null {
   });
 }
 
-/** What the system tells, or null where it does not. */
+/** A fact from the system, or null where it gives none. */
 function known<T>(ask: () => T): T | null {
   try {
     return ask();

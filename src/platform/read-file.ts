@@ -1,7 +1,7 @@
 /**
  * Reading files whole, and each of them once: what a pipe has given it does not give again. It runs in Node and in Deno.
  *
- * What the system refuses is an InputError of one sentence that names the path. A caller may look at the first bytes before
+ * A refusal by the system is an InputError of one sentence that names the path. A caller may look at the first bytes before
  * the rest is read, so that a wrong file of gigabytes costs no more than a wrong file of a line.
  */
 import * as fs from "node:fs";
@@ -20,7 +20,7 @@ export interface Reading {
    * InputError.
    */
   readonly check?: (beginning: Uint8Array, size: number | undefined) => void;
-  /** Whether a named pipe is read, too. It is refused otherwise, since opening one waits until somebody writes to it. */
+  /** Whether a named pipe is read. It is refused by default, since opening one waits until somebody writes to it. */
   readonly namedPipes?: boolean;
 }
 
@@ -130,7 +130,7 @@ function readSome(file: number, bytes: Uint8Array, filled: number): number {
   }
 }
 
-/** Room for `size` bytes, the first of which are there. */
+/** A buffer of `size` bytes that begins with `bytes`. */
 function roomFor(first: Uint8Array, size: number, path: string): Uint8Array {
   try {
     const bytes = new Uint8Array(size);

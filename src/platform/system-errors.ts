@@ -1,4 +1,4 @@
-/** What the system refuses, as one sentence that names the path. Its codes are known here and nowhere else. */
+/** Turns refusals of the system into one sentence that names the path. Only this file knows the system's codes. */
 import { InputError } from "../base/errors.ts";
 
 /** Runs one operation and turns what the system refuses into an InputError; any other error passes untouched. */

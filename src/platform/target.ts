@@ -7,11 +7,11 @@ import { requireText } from "./path-bytes.ts";
 import { attempt, codeOf, REASONS } from "./system-errors.ts";
 
 export type Target =
-  /** A regular file, or nothing yet: `path` is no link. Its state is undefined if there is nothing. */
+  /** A regular file, or nothing yet: `path` is not a link. Its state is undefined if there is nothing. */
   | { readonly kind: "file"; readonly path: string; readonly state: fs.Stats | undefined }
   /** A device, a pipe or a socket. */
   | { readonly kind: "stream"; readonly path: string; readonly isDisk: boolean }
-  /** What this process has open, such as `/dev/stdout`: opened once more, a file would be cut or written from its start. */
+  /** A file this process has open, such as `/dev/stdout`: opened again, it would be cut or written from its start. */
   | { readonly kind: "descriptor"; readonly descriptor: number };
 
 /** As many as Linux follows. */
@@ -51,7 +51,7 @@ export function followLinks(path: string): readonly [path: string, descriptor?: 
   throw new InputError(`cannot follow ${path}: ${REASONS.ELOOP}`);
 }
 
-/** What is at `path`, links not followed; undefined for nothing. */
+/** The state of `path`, links not followed; undefined if nothing is there. */
 function stateAt(path: string): fs.Stats | undefined {
   try {
     return fs.lstatSync(path);
@@ -61,7 +61,7 @@ function stateAt(path: string): fs.Stats | undefined {
   }
 }
 
-/** Of `/dev/fd/1`, `/proc/self/fd/1` and the like the number. */
+/** The number in `/dev/fd/1`, `/proc/self/fd/1` and the like. */
 function descriptorAt(path: string): number | undefined {
   const [, owner = "self", digits] = /^\/(?:dev|proc\/(self|thread-self|\d+))\/fd\/(\d+)$/.exec(path) ?? [];
   const isOurs = !/^\d/.test(owner) || Number(owner) === process.pid;

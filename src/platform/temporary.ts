@@ -28,9 +28,9 @@ export function temporaryName(path: string): string {
 }
 
 export interface LeftoverOptions {
-  /** What versions up to 0.1 left, too. */
+  /** Whether leftovers of versions up to 0.1 count as well. */
   readonly old?: boolean;
-  /** What came from other machines and containers, too: nobody writes such names without a lock, and this process has it. */
+  /** Whether leftovers of other machines and containers count as well: nobody writes such names without a lock, and this process has it. */
   readonly elsewhere?: boolean;
 }
 

@@ -1,7 +1,7 @@
 /**
  * A file that nobody sees before it is whole. It is written next to its place, under a name that nobody can guess and that must
  * be new, then synced and renamed. Links that lead to its place stay; it gets mode and owner of the file that it replaces, as
- * far as this process may give them. What is no file, such as a device or a pipe, is written into.
+ * far as this process may give them. A target that is not a file, such as a device or a pipe, is written into.
  */
 import * as fs from "node:fs";
 import { dirname } from "node:path";
@@ -12,7 +12,7 @@ import { temporaryName } from "./temporary.ts";
 
 /** One write call of the system moves at most 2 GiB - 1 bytes; longer pieces are moved in pieces of this size. */
 const PIECE = 2 ** 30;
-/** What owner, group and others may do; what is left of that for a group that the old file was not of. */
+/** Permissions of owner, group and others, and those that remain if the group could not be kept. */
 const [PERMISSIONS, WITHOUT_GROUP] = [0o777, 0o707];
 const PRIVATE = 0o600;
 const USUAL = 0o666;
@@ -138,7 +138,7 @@ function replace(path: string, temporary: string): void {
   }
 }
 
-/** Gives the file a second name, unless there is something of that name: false. Where there are no links, it is copied. */
+/** Gives the file a second name; returns false if that name is taken. Without links, the file is copied. */
 function linkNew(from: string, to: string): boolean {
   try {
     linkOrCopy(from, to);

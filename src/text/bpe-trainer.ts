@@ -18,7 +18,7 @@ const LEAST_COUNT = 2;
 
 /** How large a vocabulary is learned. */
 export interface BpeTrainingOptions {
-  /** Tokens wanted, the 256 bytes among them. A small text may not have pairs for as many. */
+  /** Tokens wanted, the 256 bytes among them. A small text may not have enough pairs. */
   vocabSize: number;
   /** Called after every merge with the number of tokens so far. */
   onProgress?: (tokens: number, vocabSize: number) => void;

@@ -21,7 +21,7 @@ export class TokenStream {
     return this.decoder.decode(this.tokenizer.bytes(id), { stream: true });
   }
 
-  /** The end: a character that was never completed becomes U+FFFD. The stream can then be used anew. */
+  /** The end: a character that was never completed becomes U+FFFD. The stream can then be used again. */
   flush(): string {
     return this.decoder.decode();
   }

@@ -11,7 +11,7 @@ import { BYTE_SYMBOLS, bytesOfToken, type Merge } from "./byte-level.ts";
 /** Characters of a pattern to split by; real ones have some hundred. */
 const LONGEST_PATTERN = 10_000;
 
-/** What is used of a tokenizer.json; all other keys are kept as they are. */
+/** The keys of a tokenizer.json that are used; all others are kept as they are. */
 export interface TokenizerJson {
   /** Whatever else the file has. */
   [key: string]: unknown;
@@ -47,7 +47,7 @@ export interface Model {
 export interface Step {
   /** Whatever else the file has. */
   [key: string]: unknown;
-  /** What kind of pre-tokenizer it is. */
+  /** The kind of pre-tokenizer. */
   type: string;
 }
 
@@ -121,7 +121,7 @@ function checked(json: unknown): TokenizerJson {
   return { ...json, normalizer: null, pre_tokenizer, decoder, added_tokens, model: checkedModel };
 }
 
-/** What a part does, step by step: nothing where it is null, and what the parts of a "Sequence" do, which may be none. */
+/** The steps of a part: none where it is null, and those of its parts for a "Sequence", which may be empty. */
 function stepsOf(part: unknown, key: string): unknown[] {
   if (part === undefined || part === null) return [];
   const parts = isStep(part) && part.type === "Sequence" ? part[key] : undefined;
@@ -142,7 +142,7 @@ function demandLosslessSplit(value: unknown): asserts value is Step {
   }
 }
 
-/** Of the behaviours that lose nothing, the library splits in one way, "Isolated"; the others would give other tokens. */
+/** The only lossless behaviour that the library implements is "Isolated"; the others would give other tokens. */
 function onlySplits({ type, pattern, behavior, invert }: Step): boolean {
   if (type !== "Split") return type === "Digits";
   return isPattern(pattern) && behavior === "Isolated" && isOff(invert);

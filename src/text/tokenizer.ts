@@ -28,7 +28,7 @@ export interface Tokenizer {
   toJSON(): unknown;
 }
 
-/** What arguments called `tokenizer` must be. */
+/** The kind of arguments called `tokenizer`. */
 export const aTokenizer: Kind = withMethods("a tokenizer", "encode", "decode", "bytes", "byteLength", "toJSON");
 
 /** A tokenizer from the parsed content of a tokenizer.json. `source` is the file that an InputError names. */
@@ -59,7 +59,7 @@ function requireId(id: number, vocabSize: number): void {
   if (!(Number.isInteger(id) && id >= 0 && id < vocabSize)) check("token id", id, whole(0, vocabSize - 1));
 }
 
-/** The ids as a list. Throws an InputError for what is no list of them. */
+/** The ids as a list. Throws an InputError for anything but a list of ids. */
 function listOfIds(ids: Iterable<number>, vocabSize: number): number[] {
   check("ids", ids, someIds);
   const list = [...ids];
@@ -99,7 +99,7 @@ class ByteTokenizer implements Tokenizer {
   }
 }
 
-/** What is called of the library, whose own declarations do not resolve under `moduleResolution: nodenext`. */
+/** The functions of the library that are called here; its own declarations do not resolve under `moduleResolution: nodenext`. */
 interface HuggingFaceTokenizer {
   encode(text: string): { ids: number[] };
   decode(ids: number[]): string;

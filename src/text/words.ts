@@ -1,11 +1,11 @@
 /**
  * The words of a text, told apart as a reader of prose, mathematics and programs does, and which of them a token belongs to:
- * for statistics over tokens, whose own borders depend on the tokenizer. It is no parser; a word is what it looks like.
+ * for statistics over tokens, whose own borders depend on the tokenizer. It is not a parser; a word is judged by its looks.
  */
 
 import { aText, check, listOf } from "../base/check.ts";
 
-/** What a word can be, by its looks. */
+/** Kinds of words, by their looks. */
 export type WordKind = "word" | "identifier" | "LaTeX command" | "number" | "punctuation" | "line break" | "space";
 
 export const wordKinds: readonly WordKind[] = [
@@ -22,7 +22,7 @@ export const wordKinds: readonly WordKind[] = [
 export interface Word {
   /** Its characters. */
   readonly text: string;
-  /** What it is by its looks. */
+  /** Its kind, by its looks. */
   readonly kind: WordKind;
 }
 
@@ -30,7 +30,7 @@ export interface Word {
 const WORD =
   /(?<command>\\\p{L}+)|(?<name>_*\p{L}[\p{L}\p{M}\p{N}]*(?:_+[\p{L}\p{M}\p{N}]+)*)|(?<number>\p{N}+(?:[.,]\p{N}+)*)|(?<space>\s+)|\S/gu;
 
-/** What nobody writes in prose: an underscore or a digit in a name, or a capital behind a small letter. */
+/** Signs that a word is not prose: an underscore or a digit in a name, or a capital behind a small letter. */
 const IDENTIFIER = /[_\p{N}]|\p{Ll}\p{Lu}/u;
 
 /**

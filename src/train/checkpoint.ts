@@ -2,9 +2,9 @@
  * Directories of models and checkpoints.
  *
  * A model is `config.json`, `model.safetensors` and `tokenizer.json`. A checkpoint is a model, plus `trainer.safetensors`
- * (moments, contexts, memories) and `trainer.json` (step, options, generators, place in the data): with these a run
- * resumes to the bit. The three files that change from step to step each name theirs, so that a mix of two checkpoints is
- * refused, and checksums.json vouches for all of them. What stands in the files is known elsewhere.
+ * (moments, contexts, memories) and `trainer.json` (step, options, generators, place in the data). A run resumed from it gives
+ * bit-identical results. The three files that change from step to step each name their step, so a mix of two checkpoints is
+ * refused. checksums.json covers all of them. Other files know the content of each file.
  */
 import { aPath, aText, check, checkOptions, instance, type Kinds, listOf, oneOf, optional } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
@@ -25,7 +25,7 @@ import { modelDirectory } from "./model-directory.ts";
 import { Trainer } from "./trainer.ts";
 import { parseTrainerRecord, type TrainerRecord } from "./trainer-record.ts";
 
-/** A model that was trained, and what reads text for it. */
+/** A trained model and its tokenizer. */
 export interface Pretrained {
   /** The model. */
   readonly model: Transformer;
@@ -33,7 +33,7 @@ export interface Pretrained {
   readonly tokenizer: Tokenizer;
 }
 
-/** A model, and what `Trainer.load` takes to go on training it. */
+/** A model, and the arguments of `Trainer.load` to continue its training. */
 export interface Checkpoint extends Pretrained {
   /** Step, options, generators and place in the data. */
   readonly record: TrainerRecord;
@@ -41,7 +41,7 @@ export interface Checkpoint extends Pretrained {
   readonly tensors: TensorReader;
 }
 
-/** What its files are called in a checkpoint; a model has the first three. */
+/** Names of the files in a checkpoint; a model has the first three. */
 const names = {
   config: "config.json",
   model: "model.safetensors",
@@ -59,18 +59,18 @@ function pathsIn(directory: string): typeof names {
   return { config: at(config), model: at(model), tokenizer: at(tokenizer), trainer: at(trainer), record: at(record) };
 }
 
-/** How a model is saved. */
+/** The options of saving a model. */
 export interface SaveOptions {
-  /** How weights are stored. Default: float32. */
+  /** The format of the weights. Default: float32. */
   readonly dtype?: WeightDtype;
 }
 
 const saveKinds: Kinds<SaveOptions> = { dtype: optional(oneOf("float32", "float16")) };
 
 /**
- * Writes `model` and `tokenizer` into `directory`, which is made if it is missing. Weights in float16 take half the bytes;
- * `loadModel` reads both.
- * @throws InputError if a weight is not finite, or beyond what `dtype` can hold
+ * Writes `model` and `tokenizer` into `directory`, and creates it if it is missing. Weights in float16 take half the bytes;
+ * `loadModel` reads both formats.
+ * @throws InputError if a weight is not finite, or outside the range of `dtype`
  */
 export function saveModel(
   directory: string,
@@ -88,8 +88,8 @@ export function saveModel(
 }
 
 /**
- * A model and its tokenizer, from a directory, or by the name of a model that comes with the package, such as "reader-1m".
- * `overrides` (key=value) replace keys of the configuration that the weights do not depend on.
+ * Loads a model and its tokenizer from a directory, or by the name of a model in the package, such as "reader-1m".
+ * `overrides` (key=value) replace keys of the configuration that do not affect the weights.
  * @throws InputError if a file is missing or damaged, or does not fit the others
  */
 export function loadModel(directoryOrName: string, overrides: readonly string[] = []): Pretrained {
@@ -101,7 +101,7 @@ export function loadModel(directoryOrName: string, overrides: readonly string[] 
   return { model, tokenizer };
 }
 
-/** Writes all of `trainer`, its model and `tokenizer` into `directory`, which is made if it is missing. */
+/** Writes the whole state of `trainer`, its model and `tokenizer` into `directory`, and creates it if it is missing. */
 export function saveCheckpoint(directory: string, trainer: Trainer, tokenizer: Tokenizer): void {
   check("directory", directory, aPath);
   check("trainer", trainer, instance(Trainer, "a Trainer"));
@@ -116,7 +116,7 @@ export function saveCheckpoint(directory: string, trainer: Trainer, tokenizer: T
 
 /**
  * Reads a checkpoint.
- * @throws InputError if a file is missing or damaged, does not fit the others or is from another step than they are
+ * @throws InputError if a file is missing or damaged, does not fit the others, or is from another step
  */
 export function loadCheckpoint(directory: string): Checkpoint {
   check("directory", directory, aPath);
@@ -128,7 +128,9 @@ export function loadCheckpoint(directory: string): Checkpoint {
   for (const [path, { metadata }] of [[paths.trainer, trainer] as const, [paths.model, weights] as const]) {
     if (metadata.step === String(record.step)) continue;
     const found = /^\d{1,16}$/.test(metadata.step ?? "") ? `of step ${metadata.step}` : "of no step";
-    throw new InputError(`${path} is ${found} but ${paths.record} of step ${record.step}: they are no one checkpoint`);
+    throw new InputError(
+      `${path} is ${found} but ${paths.record} of step ${record.step}: they belong to different checkpoints`,
+    );
   }
   const model = modelFromTensors(config, weights.tensors, paths.model);
   return { model, tokenizer, record, tensors: new TensorReader(trainer.tensors, paths.trainer) };
@@ -157,7 +159,7 @@ function requireFiniteWeights(name: string, data: StoredTensor["data"]): void {
   if (place >= 0) throw new InputError(`the model's ${name} has ${data[place]} at element ${place}; it must be finite`);
 }
 
-/** The content of a tokenizer.json that `loadModel` will take. */
+/** Returns the content of a tokenizer.json that `loadModel` accepts. */
 function checkedJson(tokenizer: Tokenizer): unknown {
   const json = tokenizer.toJSON();
   requireJson(json, "tokenizer");

@@ -1,7 +1,6 @@
 /**
- * checksums.json: length and checksum of every file of a checkpoint, written with them, so that damage of any kind is noticed
- * before anything in them is believed. Whoever edits such a file by hand deletes checksums.json. It finds accidents, not
- * forgeries.
+ * checksums.json: length and checksum of every file of a checkpoint, written with them. Damage is found before the files are
+ * parsed. To edit such a file by hand, delete checksums.json. It finds accidents, not forgeries.
  */
 import { digest } from "../base/digest.ts";
 import { InputError } from "../base/errors.ts";
@@ -11,13 +10,13 @@ import { readFile } from "../platform/read-file.ts";
 
 export const CHECKSUMS = "checksums.json";
 
-/** What `checksumsOf` notes of a file. */
+/** Length and checksum of a file. */
 interface Checksum {
   readonly bytes: number;
   readonly checksum: string;
 }
 
-/** `files`, by path and all in `directory`, and one more, which vouches for them. */
+/** Returns `files`, by path and all in `directory`, plus checksums.json. */
 export function withChecksums(
   directory: string,
   files: ReadonlyMap<string, Uint8Array | string>,
@@ -27,7 +26,7 @@ export function withChecksums(
 }
 
 /**
- * @param names the files in `directory` that checksums.json must vouch for; without it nothing is known, and nothing refused
+ * @param names the files in `directory` that checksums.json must cover; without that file, all files are accepted
  * @throws InputError that names the first file that is missing or not as it was written
  */
 export function requireChecksums(directory: string, names: readonly string[]): void {

@@ -1,6 +1,6 @@
 /**
- * How well a model predicts documents with memories of several sizes, over exactly the same tokens: perplexity and bits
- * per byte (paper, tables 4 and 5). Every size has a state of its own, so nothing here touches a running training.
+ * Perplexity and bits per byte of a model, for several memory sizes over exactly the same tokens (paper, tables 4 and 5).
+ * Every size has its own state, so an evaluation does not affect a running training.
  */
 import { MASKED } from "../autodiff/ops/loss.ts";
 import {
@@ -47,25 +47,25 @@ export interface TokenLoss {
   readonly nats: number;
 }
 
-/** What is evaluated, and how. */
+/** The options of an evaluation. */
 export interface EvaluateOptions {
-  /** M, one result each; 0 is the model without memory. */
+  /** M, with one result for each size; 0 is the model without memory. */
   readonly memorySizes: readonly number[];
-  /** Tokens predicted in each document, from its beginning; Default: all. */
+  /** Tokens predicted in each document, from its beginning. Default: all. */
   readonly maxTokens?: number;
   /** B, documents side by side. Default: 1. Changes speed and memory, not the result. */
   readonly rows?: number;
-  /** What is remembered when a document begins; of more than a memory takes, the newest. Default: nothing. */
+  /** The content of the memory when a document begins; if it does not fit, only the newest pairs. Default: nothing. */
   readonly known?: MemorySnapshot;
-  /** Whether every search is compared with an exact one. */
+  /** Whether to compare every search with exact search. */
   readonly recall?: boolean;
   /** Called with every prediction. */
   readonly onToken?: (loss: TokenLoss) => void;
-  /** Called after every segment: predictions made so far, and in all, over all memory sizes. */
+  /** Called after every segment with the predictions so far, and in all, over all memory sizes. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** How well a model predicts with one size of memory. */
+/** The result for one memory size. */
 export interface MemoryResult {
   /** M, the memory size; 0 is none. */
   readonly memory: number;
@@ -75,17 +75,17 @@ export interface MemoryResult {
   readonly bits_per_byte: number;
   /** Σ nats over all tokens. */
   readonly nats: number;
-  /** Mean gate of every head of the memory layers, over the queries that retrieved something; none of a memory of 0. */
+  /** Mean gate of every head of the memory layers, over the queries that retrieved something; absent if M is 0. */
   readonly gates?: readonly number[];
-  /** How good the searches were, by memory layer; if that was asked for, and none of a memory of 0. */
+  /** Recall of the searches by memory layer, if requested; absent if M is 0. */
   readonly recall?: readonly LayerRecall[];
 }
 
-/** What an evaluation found, over the same tokens for every memory size. */
+/** The result of an evaluation, over the same tokens for every memory size. */
 export interface EvaluationResult {
   /** Predicted tokens, for each memory size. */
   readonly tokens: number;
-  /** Bytes of text that those tokens stand for. */
+  /** Bytes of the text of those tokens. */
   readonly bytes: number;
   /** One for each memory size. */
   readonly results: readonly MemoryResult[];
@@ -103,8 +103,8 @@ const evaluateKinds: Kinds<EvaluateOptions> = {
 
 /**
  * Reads all documents once for each memory size, in the order of `memorySizes`.
- * @throws InputError if a size is impossible, no document has anything to predict, another model made what is `known`, or
- * a loss is not finite
+ * @throws InputError if a size is impossible, no document has anything to predict, another model made `known`, or a loss is
+ * not finite
  */
 export function evaluate(
   model: Transformer,
@@ -115,7 +115,7 @@ export function evaluate(
   return [...evaluationInSteps(model, documents, tokenizer, options)].at(-1) as EvaluationResult;
 }
 
-/** `evaluate` for whoever has other things to do in between, or may lose interest: undefined after every segment, then the result. */
+/** `evaluate` as a generator, so callers can do other work or stop: yields undefined after each segment, then the result. */
 export function* evaluationInSteps(
   model: Transformer,
   documents: readonly TokenizedDocument[],
@@ -156,14 +156,14 @@ export function* evaluationInSteps(
   yield { tokens, bytes, results };
 }
 
-/** One reading of the documents; `meter` sees every search, `gates` every gate. */
+/** One reading of the documents. `meter` observes every search, `gates` every gate. */
 interface Reading extends Required<Pick<EvaluateOptions, "maxTokens" | "rows">>, Pick<EvaluateOptions, "known"> {
   readonly memory: number;
   readonly meter: RecallMeter | undefined;
   readonly gates: GateMeans;
 }
 
-/** All predictions with one memory size, those of a batch at a time. */
+/** Yields all predictions with one memory size, a batch at a time. */
 function* tokenLosses(
   model: Transformer,
   documents: readonly TokenizedDocument[],
@@ -196,7 +196,7 @@ function* tokenLosses(
   }
 }
 
-/** Has every row where a document begins remember what is known. */
+/** Restores `known` in every row where a document begins. */
 function restoreWhere(starts: Uint8Array, state: ModelState, known: MemorySnapshot): void {
   starts.forEach((begins, row) => {
     if (begins) restoreSnapshot(state, row, known);

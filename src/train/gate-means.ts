@@ -1,4 +1,4 @@
-/** The gates that forward passes computed, averaged: what reports call a gate, whatever the policy in nn/gate.ts. */
+/** Mean gates over forward passes. They are the gates in reports, for every policy of nn/gate.ts. */
 import type { Retrieval } from "../nn/self-attention.ts";
 import { heap } from "../wasm/runtime.ts";
 

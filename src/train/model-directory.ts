@@ -1,13 +1,13 @@
-/** Where a model is: in the directory that is named or, by its name, among the models that come with the package. */
+/** The directory of a model, given by its path or by the name of a model in the package. */
 import { InputError } from "../base/errors.ts";
 import { quote } from "../formats/json-scanner.ts";
 import { exists, isDirectory, listDirectory } from "../platform/files.ts";
 import { packageDirectory } from "../platform/package.ts";
 
 /**
- * Returns the directory of the model `named`, a path or the name of a model that comes along. A directory of that name, here,
- * goes before.
- * @throws InputError if a name is neither
+ * Returns the directory of the model `named`, a path or the name of a model in the package. A directory of that name in the
+ * current one takes precedence.
+ * @throws InputError if it is neither
  */
 export function modelDirectory(named: string): string {
   if (/[/\\]/.test(named) || exists(named)) return named;
@@ -16,6 +16,6 @@ export function modelDirectory(named: string): string {
   if (names.some(({ name }) => name === named)) return `${models}/${named}`;
   const known = names.map(({ name }) => name).join(", ");
   throw new InputError(
-    `there is no directory ${quote(named)}, and no model of that name comes along (there is ${known || "none"})`,
+    `there is no directory ${quote(named)}, and the package has no model of that name (it has ${known || "none"})`,
   );
 }

@@ -1,8 +1,8 @@
 /**
  * AdamW and Adafactor over a model's parameters, and clipping. The arithmetic is in assembly/train/optimizer.ts and
- * assembly/train/adafactor.ts; what is here is which memory it runs over and what it must keep between steps.
+ * assembly/train/adafactor.ts. This file passes the parameters' addresses, and keeps the moments between steps.
  *
- * Learning-rate schedules are in schedules.ts; zeroing gradients is the parameters' own business.
+ * Learning-rate schedules are in schedules.ts; `Parameters` zeroes the gradients.
  */
 import { gradient, type PersistentTensor, persistentTensor, requireTensors, type Tensor } from "../autodiff/tensor.ts";
 import {
@@ -25,22 +25,22 @@ import { parallelElements } from "../wasm/parallel.ts";
 import { kernels } from "../wasm/runtime.ts";
 import { scratch } from "../wasm/scratch.ts";
 
-/** What moves parameters along their gradients. */
+/** An update rule that moves parameters along their gradients. */
 export interface Optimizer extends Releasable, Disposable {
-  /** Steps taken so far; a resumed run sets it together with the state. */
+  /** Steps taken so far; a resumed run restores it together with the state. */
   steps: number;
   /** Moves every parameter along its gradient. `lr`: this step's rate, the schedule's factor included. */
   step(lr: number): void;
-  /** What must be saved to go on later, by name; a resumed run writes into these tensors. */
+  /** The tensors to save, by name; a resumed run writes into them. */
   state(): Map<string, Tensor>;
-  /** Gives its moments back; it must not be used afterwards. The parameters stay. */
+  /** Frees its moments; it must not be used afterwards. The parameters stay. */
   release(): void;
 }
 
-/** How the moments of one block, or of one parameter, are called in `state()`. */
+/** The moments of one block, or of one parameter, with their names in `state()`. */
 type Moments = readonly (readonly [name: string, tensor: PersistentTensor])[];
 
-/** The optimizer that keeps `moments`, and moves all parameters with `move(lr, t)` in step t. */
+/** Returns the optimizer that keeps `moments`, and moves all parameters with `move(lr, t)` in step t. */
 function optimizerOf(moments: Moments, move: (lr: number, t: number) => void): Optimizer {
   const life = new Lifetime("this optimizer");
   return {
@@ -78,18 +78,18 @@ const adamOptions: Kinds<AdamOptions> = {
   eps: optional(numberWithin(0, 1)),
 };
 
-/** @throws InputError if that is no block of a model's parameters */
+/** @throws InputError if the argument is not a block of a model's parameters */
 function requireBlock(name: string, { values, gradients, size }: ParameterBlock): void {
   requireTensors({ [`${name}.values`]: values, [`${name}.gradients`]: gradients });
   check(`${name}.size`, size, oneOf(values.size));
   check(`${name}.gradients.size`, gradients.size, oneOf(values.size));
 }
 
-/** A block of parameters, and how it is trained. */
+/** A block of parameters with its training settings. */
 export interface AdamBlock extends ParameterBlock {
   /** Factor of the learning rate. */
   readonly lrScale: number;
-  /** Share of a parameter, times its rate, that is taken off at each step. */
+  /** Share of a parameter that each step subtracts, times the rate. */
   readonly weightDecay: number;
 }
 
@@ -103,7 +103,7 @@ export interface AdamOptions {
   readonly eps?: number;
 }
 
-/** AdamW (Loshchilov & Hutter 2019). One kernel call a block and step; keeps two moments a parameter. */
+/** AdamW (Loshchilov & Hutter 2019). A step is one kernel call for each block. It keeps two moments of each number. */
 export function adamW(blocks: readonly AdamBlock[], options: AdamOptions = {}): Optimizer {
   check("blocks", blocks, listOf(someObject));
   for (const block of blocks) {
@@ -133,7 +133,7 @@ export function adamW(blocks: readonly AdamBlock[], options: AdamOptions = {}): 
   });
 }
 
-/** A parameter that Adafactor trains: a matrix, or else a vector. */
+/** A parameter that Adafactor trains: a matrix or a vector. */
 export interface AdafactorParameter {
   /** Name of the parameter. */
   readonly name: string;
@@ -143,7 +143,7 @@ export interface AdafactorParameter {
   readonly lrScale: number;
 }
 
-/** How one parameter is moved, and the moments that takes. */
+/** The update of one parameter, with its moments. */
 interface AdafactorUpdate {
   step(lr: number, decay: number): void;
   readonly moments: Moments;
@@ -151,12 +151,13 @@ interface AdafactorUpdate {
 
 /** The decay of the moments at step t is 1 − t^−0.8. */
 const DECAY_EXPONENT = -0.8;
-/** An update of a larger RMS is scaled down to this one. */
+/** The largest RMS of an update; larger updates are scaled down to it. */
 const CLIP_THRESHOLD = 1;
 
 /**
- * Adafactor (Shazeer & Stern 2018) as the paper trains: rates relative to the parameter's RMS (at least 1e-3), updates
- * clipped to an RMS of 1, no first moment. Keeps one number a row and one a column of a matrix, one an element otherwise.
+ * Adafactor (Shazeer & Stern 2018) with the paper's settings: rates relative to the parameter's RMS (at least 1e-3), updates
+ * clipped to an RMS of 1, no first moment. It keeps one number for each row and column of a matrix, and for each element of a
+ * vector.
  */
 export function adafactor(parameters: readonly AdafactorParameter[]): Optimizer {
   check("parameters", parameters, listOf(someObject));
@@ -223,8 +224,8 @@ function vectorUpdate({ name, tensor, lrScale }: AdafactorParameter, own: Own): 
 }
 
 /**
- * Scales all gradients by one factor so that their norm, taken over all blocks as one vector, is at most `maxNorm`.
- * Returns the norm before; when that is not finite the gradients are left as they are, for the caller to notice.
+ * Scales all gradients by one factor so that their norm, over all blocks as one vector, is at most `maxNorm`. Returns the norm
+ * before. If that is not finite, the gradients stay unchanged for the caller to find.
  */
 export function clipGradients(blocks: readonly ParameterBlock[], maxNorm: number): number {
   check("blocks", blocks, listOf(someObject));

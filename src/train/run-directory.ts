@@ -1,9 +1,9 @@
 /**
- * The directory of a training run: at its top the newest model, with Hugging Face's file names, and below it numbered
- * checkpoints, `checkpoint-1200`, each whole by itself.
+ * The directory of a training run. At its top is the newest model, with Hugging Face's file names. Below it are complete,
+ * numbered checkpoints (`checkpoint-1200`).
  *
- * A checkpoint is written under another name and renamed when it is complete, so one that bears its name was complete once;
- * should it be damaged later, the one before it is taken. Whoever writes here holds the lock of the directory.
+ * A checkpoint is written under a temporary name and renamed when it is complete. If it is damaged later, the one before it is
+ * used. Every writer must hold the lock of the directory.
  */
 import { aPath, check } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
@@ -15,35 +15,35 @@ import type { Tokenizer } from "../text/tokenizer.ts";
 import { type Checkpoint, checkpointFiles, loadCheckpoint, saveCheckpoint, saveModel } from "./checkpoint.ts";
 import type { Trainer } from "./trainer.ts";
 
-/** What is written here. */
+/** Names of the files and directories of a run. */
 const OURS =
   /^(checkpoint-\d+(\.old)?|(config|tokenizer|trained)\.json|model\.safetensors|metrics\.jsonl|staleness\.html)$/;
 
-/** The newest checkpoint of a run that is whole. */
+/** The newest intact checkpoint of a run. */
 export interface FoundCheckpoint extends Checkpoint {
-  /** Where it was. */
+  /** Its directory. */
   readonly directory: string;
-  /** Why newer ones could not be used, newest first. */
+  /** Reasons why newer ones could not be used, newest first. */
   readonly refusals: readonly string[];
 }
 
-/** Writes all of `trainer` as the newest checkpoint in `run`. */
+/** Writes the state of `trainer` as the newest checkpoint in `run`. */
 export function addCheckpoint(run: string, trainer: Trainer, tokenizer: Tokenizer): void {
   const directory = checkpointName(run, trainer.step);
   writeDirectory(directory, (unfinished) => {
     saveCheckpoint(unfinished, trainer, tokenizer);
-    discardCheckpoint(directory); // of the same step: a damaged one, for which an earlier one was taken
+    discardCheckpoint(directory); // a damaged one of the same step, if the run resumed from an earlier one
   });
 }
 
-/** After `addCheckpoint`: puts the model at the top of `run`, and keeps as many older checkpoints as its options say. */
+/** After `addCheckpoint`: saves the model at the top of `run`, and removes older checkpoints beyond `keep`. */
 export function settleCheckpoint(run: string, trainer: Trainer, tokenizer: Tokenizer): void {
   saveModel(run, trainer.model, tokenizer);
   discardSuperfluous(run, trainer.step, trainer.options.keep);
 }
 
 /**
- * The newest checkpoint in `run` that is whole. `run` may also be a checkpoint itself, as saveCheckpoint writes them.
+ * Returns the newest intact checkpoint in `run`. `run` may also be a checkpoint of saveCheckpoint itself.
  * @throws InputError if there is none
  */
 export function newestCheckpoint(run: string): FoundCheckpoint {
@@ -51,7 +51,7 @@ export function newestCheckpoint(run: string): FoundCheckpoint {
   const directories = savedSteps(run).map((step) => checkpointName(run, step));
   if (exists(`${run}/trainer.json`)) directories.push(run);
   if (directories.length === 0) {
-    throw new InputError(`${run} holds no checkpoint to go on from; leave --resume out to begin a run there`);
+    throw new InputError(`${run} holds no checkpoint to resume from; leave --resume out to begin a run there`);
   }
   const refusals: string[] = [];
   for (const directory of directories) {
@@ -67,7 +67,7 @@ export function newestCheckpoint(run: string): FoundCheckpoint {
   throw new InputError(`none of the ${directories.length} checkpoints in ${run} can be used; of the newest, ${newest}`);
 }
 
-/** Whether there is a model or a checkpoint, whole or not, which a new run would replace. */
+/** Whether there is a model or a checkpoint, intact or not, that a new run would replace. */
 export function holdsRun(run: string): boolean {
   return (
     ["trainer.json", "model.safetensors", "config.json"].some((name) => exists(`${run}/${name}`)) ||
@@ -75,17 +75,17 @@ export function holdsRun(run: string): boolean {
   );
 }
 
-/** Whether there is what only a training writes. */
+/** Whether there are files that only a training writes. */
 export function holdsTraining(run: string): boolean {
   return ["trainer.json", "metrics.jsonl"].some((name) => exists(`${run}/${name}`)) || savedSteps(run).length > 0;
 }
 
-/** Removes what a process left unfinished when it was killed. */
+/** Removes unfinished files of a process that was killed. */
 export function removeUnfinished(run: string): void {
   removeLeftovers(run, (name) => OURS.test(name), { old: true, elsewhere: true });
 }
 
-/** Of the checkpoints, the `keep` before the one of `step` stay. Those of later steps are of a past that was given up. */
+/** Keeps the checkpoint of `step` and the `keep` before it. Later ones belong to an abandoned run, and are removed. */
 function discardSuperfluous(run: string, step: number, keep: number): void {
   const steps = savedSteps(run);
   const kept = steps.filter((saved) => saved <= step).slice(0, keep + 1);
@@ -93,21 +93,21 @@ function discardSuperfluous(run: string, step: number, keep: number): void {
 }
 
 /**
- * Removes a checkpoint so that at no moment a part of it bears its name. A directory with files that are not a checkpoint's
- * stays as it is: somebody put them there.
+ * Removes a checkpoint. It is renamed first, so that its name never stands for a part of it. A directory with other files
+ * stays unchanged, because somebody put them there.
  */
 export function discardCheckpoint(directory: string): void {
   if (!isDirectory(directory) || !holdsOnlyCheckpoint(directory)) return;
-  const beside = temporaryName(`${directory}.old`);
-  rename(directory, beside);
-  removeTree(beside);
+  const discarded = temporaryName(`${directory}.old`);
+  rename(directory, discarded);
+  removeTree(discarded);
 }
 
 function holdsOnlyCheckpoint(directory: string): boolean {
   return listDirectory(directory).every(({ name, kind }) => kind === "file" && checkpointFiles.has(name));
 }
 
-/** Steps of the checkpoints in `run`, the newest first. */
+/** Steps of the checkpoints in `run`, newest first. */
 function savedSteps(run: string): number[] {
   if (!isDirectory(run)) return [];
   const steps = listDirectory(run).map(({ name, kind }) => (kind === "directory" ? stepIn(name) : undefined));
@@ -118,7 +118,7 @@ function checkpointName(run: string, step: number): string {
   return `${run}/checkpoint-${step}`;
 }
 
-/** The step of a checkpoint of this name; undefined for any other name. */
+/** The step of a checkpoint with this name; undefined for any other name. */
 function stepIn(name: string): number | undefined {
   const [, digits] = /^checkpoint-(\d+)$/.exec(name) ?? [];
   return digits === undefined ? undefined : Number(digits);

@@ -1,9 +1,9 @@
 /**
- * A whole training run: steps until the end, with a line of metrics each, and every so often an evaluation and a
- * checkpoint. Printing is left to the callbacks, the lock of the directory to the caller.
+ * A complete training run: steps with a line of metrics each, and regular evaluations and checkpoints. Callbacks print; the
+ * caller holds the lock of the directory.
  *
- * An evaluation of a step comes before its checkpoint, unless the run was asked to end: then the checkpoint comes first, and
- * the run that resumes owes the evaluation. Either way metrics.jsonl is in the end what it is without interruptions.
+ * The evaluation of a step comes before its checkpoint. If the run is aborted, the checkpoint comes first, and the resumed run
+ * does the evaluation. Either way the final metrics.jsonl is the same as without interruptions.
  */
 import { breathe } from "../base/breathe.ts";
 import {
@@ -29,21 +29,21 @@ import { appendMetrics, type MetricsLine, startMetrics, syncMetrics } from "./me
 import { addCheckpoint, removeUnfinished, settleCheckpoint } from "./run-directory.ts";
 import { type StepMetrics, Trainer } from "./trainer.ts";
 
-/** What a run writes, evaluates and tells. */
+/** The outputs, evaluations and callbacks of a run. */
 export interface TrainingRun {
   /** Saved with the model. */
   readonly tokenizer: Tokenizer;
-  /** Where checkpoints and metrics.jsonl go; nothing is written unless given. */
+  /** The directory of checkpoints and metrics.jsonl. Default: nothing is written. */
   readonly directory?: string;
-  /** What is evaluated every `evaluateEvery` steps and at the end. */
+  /** The evaluation every `evaluateEvery` steps and at the end. */
   readonly evaluation?: EvaluateOptions & { readonly documents: readonly TokenizedDocument[] };
-  /** Ends the run after the current step, or in the midst of an evaluation, with a checkpoint. */
+  /** Ends the run with a checkpoint, after the current step or within an evaluation. */
   readonly signal?: AbortSignal;
   /** Called after every step. */
   readonly onStep?: (metrics: StepMetrics) => void;
   /** Called after every evaluation. */
   readonly onEvaluation?: (result: EvaluationResult, step: number) => void;
-  /** The directory, and the step that its newest checkpoint holds. */
+  /** Called after every checkpoint with the run's directory and the step. */
   readonly onCheckpoint?: (directory: string, step: number) => void;
 }
 
@@ -59,8 +59,8 @@ const runKinds: Kinds<TrainingRun> = {
 };
 
 /**
- * Trains until the trainer's last step or an abort; there is a checkpoint at the end in either case.
- * @throws InputError that names the last checkpoint, when training cannot go on
+ * Trains until the trainer's last step or an abort, and ends with a checkpoint in either case.
+ * @throws InputError that names the last checkpoint, if training cannot continue
  */
 export async function runTraining(trainer: Trainer, run: TrainingRun): Promise<void> {
   check("trainer", trainer, aTrainer);
@@ -89,7 +89,7 @@ export async function runTraining(trainer: Trainer, run: TrainingRun): Promise<v
   }
 }
 
-/** Returns the lines of metrics so far. */
+/** Prepares the directory and returns the lines of metrics so far. */
 function prepareDirectory(trainer: Trainer, { directory, tokenizer }: TrainingRun): MetricsLine[] {
   if (directory === undefined) return [];
   makeDirectory(directory);
@@ -98,7 +98,7 @@ function prepareDirectory(trainer: Trainer, { directory, tokenizer }: TrainingRu
   return startMetrics(directory, trainer.step);
 }
 
-/** Whether the run stopped, or was killed, between a step that was saved and its evaluation. */
+/** Whether the run ended between a saved step and its evaluation. */
 function owesEvaluation(trainer: Trainer, { directory }: TrainingRun, lines: readonly MetricsLine[]): boolean {
   if (directory === undefined || trainer.step === 0 || !isDue(trainer, trainer.options.evaluateEvery)) return false;
   return !lines.some((line) => line.step === trainer.step && "evaluation" in line);
@@ -112,7 +112,7 @@ function trainNow(trainer: Trainer, { directory, onStep }: TrainingRun): void {
   onStep?.(metrics);
 }
 
-/** Nothing comes of it if the run is asked to end meanwhile. */
+/** Evaluates the model. Abandoned without a result if the run is aborted. */
 async function evaluateNow(trainer: Trainer, run: TrainingRun): Promise<void> {
   const { directory, evaluation, signal, tokenizer, onEvaluation } = run;
   if (evaluation === undefined) return;
@@ -126,7 +126,7 @@ async function evaluateNow(trainer: Trainer, run: TrainingRun): Promise<void> {
   }
 }
 
-/** Whether something that happens every `every` steps, and at the end, happens now; never if `every` is 0. */
+/** Whether an event of every `every` steps and the end is due now; never if `every` is 0. */
 function isDue({ step, done }: Trainer, every: number): boolean {
   return every > 0 && (done || step % every === 0);
 }

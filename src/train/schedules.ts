@@ -1,5 +1,5 @@
 /**
- * Learning-rate schedules: pure functions from the step to a factor of the configured rate. Steps count from 1.
+ * Learning-rate schedules: pure functions from the step to a factor on the configured rate. Steps count from 1.
  */
 import { check, numberWithin, whole } from "../base/check.ts";
 import { cos } from "../base/portable-math.ts";
@@ -10,7 +10,7 @@ export type Schedule = (step: number) => number;
 const aStep = whole(0);
 const aShare = numberWithin(0, 1);
 
-/** A linear rise from 1/warmup at step 1 to 1 at step `warmup`; 1 from there on. */
+/** A linear rise from 1/warmup at step 1 to 1 at step `warmup`, then 1. */
 function warmUp(step: number, warmup: number): number {
   return step < warmup ? step / warmup : 1;
 }
@@ -22,8 +22,8 @@ export function constant(warmup = 0): Schedule {
 }
 
 /**
- * Linear warm-up, then √(warmup / step), as the paper trains: its rate of 1/√step after 1,000 steps, relative to the
- * parameter's RMS, is Adafactor with a rate of 1/√1000 = 0.0316 and this schedule with a warm-up of 1,000.
+ * Linear warm-up, then √(warmup / step), the paper's schedule. The paper's rate is 1/√step after 1,000 steps, relative to the
+ * parameter's RMS. That is Adafactor with a rate of 1/√1000 = 0.0316 and this schedule with a warm-up of 1,000.
  */
 export function rsqrt(warmup: number): Schedule {
   check("warmup", warmup, aStep);

@@ -1,9 +1,9 @@
 /**
- * Training, one optimizer step at a time (paper, section 4.2): read a segment of every row, predict, go back, update.
+ * Training, one optimizer step at a time (paper, section 4.2): read a segment of every row, predict, backpropagate, update.
  *
  * A trainer holds everything that a step changes: parameters, moments, contexts and memories, the place in the data, the
- * generator. Saving all of it and going on gives the same numbers as never having stopped. Evaluating, printing and
- * writing files is the business of run.ts.
+ * generator. If all of it is saved and restored, training continues with bit-identical results. run.ts evaluates, and writes
+ * files.
  */
 import { crossEntropy } from "../autodiff/ops/loss.ts";
 import { assertFiniteTape, backward, NotFiniteError, step } from "../autodiff/tape.ts";
@@ -30,9 +30,9 @@ import { constant, cosine, rsqrt, type Schedule } from "./schedules.ts";
 import { keyCosines } from "./staleness.ts";
 import { parseTrainerRecord, type TrainerRecord } from "./trainer-record.ts";
 
-/** What one step reports. */
+/** The metrics of one step. */
 export interface StepMetrics {
-  /** Steps done, this one included. */
+  /** Steps done, including this one. */
   readonly step: number;
   /** Mean over this step's predictions, nats. */
   readonly loss: number;
@@ -47,15 +47,15 @@ export interface StepMetrics {
   /** Before clipping. */
   readonly gradientNorm: number;
   /**
-   * Mean gate of each memory layer, the share of the memory in a head's answer, over the queries that retrieved something;
-   * [] if none did.
+   * Mean gate of each memory layer, which is the memory's share in a head's result. Only queries that retrieved something
+   * count; [] if there were none.
    */
   readonly gates: readonly number[];
-  /** How full the memories are on average, 0 to 1; 0 without any. */
+  /** Mean fill of the memories, 0 to 1; 0 without memories. */
   readonly memoryFill: number;
-  /** Time in all steps so far, those before a resume included. */
+  /** Seconds of all steps so far, including those before a resume. */
   readonly seconds: number;
-  /** What the remaining steps will take, if they are like the ones before. */
+  /** Seconds that the remaining steps will take at the mean speed so far. */
   readonly secondsLeft: number;
   /** Every `stalenessEvery` steps: cosine between remembered and present keys by age in segments, see staleness.ts. */
   readonly keyCosines?: readonly number[];
@@ -65,11 +65,11 @@ const savedTensors = instance(TensorReader, "the tensors that loadCheckpoint rea
 
 /** Trains a model on documents, one optimizer step at a time. */
 export class Trainer {
-  /** The model that is trained. */
+  /** The model in training. */
   readonly model: Transformer;
-  /** What the run was told. */
+  /** The options of the run. */
   readonly options: TrainingOptions;
-  /** Contexts and memories, one state for the rows of each batch whose gradients a step sums. */
+  /** Contexts and memories: one state for each batch whose gradients a step sums. */
   private readonly states: readonly ModelState[];
   private readonly documents: readonly TokenizedDocument[];
   private readonly batches: TrainingBatches;
@@ -81,8 +81,8 @@ export class Trainer {
   private readonly life = new Lifetime("this Trainer");
 
   /**
-   * Trains `model` on `documents`, which must be of its vocabulary. Options that are left out have their default.
-   * @throws InputError for an option that cannot be
+   * Trains `model` on `documents`, which must have its vocabulary. Missing options have their default.
+   * @throws InputError for an impossible option
    */
   constructor(model: Transformer, documents: readonly TokenizedDocument[], options: Partial<TrainingOptions> = {}) {
     check("model", model, aModel);
@@ -113,8 +113,8 @@ export class Trainer {
 
   /**
    * Reads the next segment of every row and moves the parameters once.
-   * @throws InputError that names step and op when a number is no longer finite. The parameters are then as they were, unless
-   * their very update is to blame, and the trainer of no more use.
+   * @throws InputError that names step and op if a number is not finite. The parameters are unchanged, unless the update itself
+   * produced the bad number. The trainer must not be used again.
    */
   trainStep(): StepMetrics {
     this.life.require();
@@ -146,7 +146,7 @@ export class Trainer {
     };
   }
 
-  /** How far the keys in the memories are from what the present weights make, by age; see staleness.ts. Changes nothing. */
+  /** Returns the mean cosines between remembered keys and present ones, by age; see staleness.ts. Changes nothing. */
   keyCosines(): number[] {
     this.life.require();
     const [state] = this.states; // the rows of other batches are as old
@@ -157,7 +157,7 @@ export class Trainer {
     return keyCosines(this.model, state, readings);
   }
 
-  /** Forward and backward of the rows of state `index`. Returns their share of the mean loss over all `tokens` of the step. */
+  /** Runs forward and backward for state `index`. Returns its share of the mean loss over all `tokens` of the step. */
   private accumulate(batch: Batch, index: number, tokens: number, gates: GateMeans): number {
     const { targets, ...segment } = segmentOf(batch, index * this.options.batchSize, this.options.batchSize);
     const dropoutKey = this.random.uint32();
@@ -172,14 +172,14 @@ export class Trainer {
     });
   }
 
-  /** How far each row may look back in this step, drawn from `memorySizes`; undefined if the list is empty. */
+  /** Draws from `memorySizes` how far each row may look back in this step; undefined if the list is empty. */
   private drawReach(): number[] | undefined {
     const { memorySizes, batchSize } = this.options;
     if (memorySizes.length === 0) return undefined;
     return Array.from({ length: batchSize }, () => memorySizes[this.random.uint32() % memorySizes.length]);
   }
 
-  /** The logits [B, T, V]; if they are not even computed because of a number that is not finite, the tape knows whence it came. */
+  /** Returns the logits [B, T, V]. If a number is not finite, the tape tells which op produced it. */
   private forward(input: SegmentInput, state: ModelState): Tensor {
     try {
       return this.model.forward(input, state);
@@ -189,20 +189,20 @@ export class Trainer {
     }
   }
 
-  /** Inside the step, while the tape can still tell which op is to blame. */
+  /** Checks loss and gradients within the step, while the tape can still tell which op is to blame. */
   private requireFinite(loss: number): void {
     const { parameters } = this.model;
     const gradients = parameters.blocks.every((block) => kernels.all_finite(block.gradients.ptr, block.size));
     if (!gradients || !Number.isFinite(loss)) this.stop();
   }
 
-  /** Ends the training with the sentence that says why. */
+  /** Ends the training with a sentence that explains why. */
   private stop(): never {
     const advice = "try a lower learning rate or a longer warm-up";
     throw new InputError(`training stopped in step ${this.step + 1}: ${this.blame()}; ${advice}`);
   }
 
-  /** After the update, so that no checkpoint ever holds a parameter that is not finite. */
+  /** Checks the parameters after the update, so that a checkpoint never holds one that is not finite. */
   private requireFiniteParameters(): void {
     const spoilt = this.model.parameters.blocks.find(({ values, size }) => !kernels.all_finite(values.ptr, size));
     if (spoilt === undefined) return;
@@ -210,7 +210,7 @@ export class Trainer {
     throw new InputError(`training stopped in step ${this.step}: ${culprit}; try a lower learning rate`);
   }
 
-  /** Names the op that made the first number that is not finite. */
+  /** Names the op that produced the first number that is not finite. */
   private blame(): string {
     try {
       assertFiniteTape();
@@ -221,7 +221,7 @@ export class Trainer {
     return "the gradient of a parameter is not finite";
   }
 
-  /** How full the memories are on average, 0 to 1. */
+  /** Mean fill of the memories, 0 to 1. */
   private memoryFill(): number {
     const memories = this.states.flatMap((state) => [...state.memories.values()]);
     const rows = Array.from({ length: this.options.batchSize }, (_, row) => row);
@@ -230,8 +230,8 @@ export class Trainer {
   }
 
   /**
-   * All that must be kept to go on later, besides the parameters.
-   * @throws InputError if a moment is not finite, which only gradients beyond 10¹⁹ that are not clipped can bring about
+   * Copies everything except the parameters that is needed to continue later.
+   * @throws InputError if a moment is not finite, which only unclipped gradients beyond 10¹⁹ can cause
    */
   save(): { record: TrainerRecord; tensors: Map<string, StoredTensor> } {
     this.life.require();
@@ -250,7 +250,7 @@ export class Trainer {
   }
 
   /**
-   * Goes on exactly where another trainer, with the same documents and the same options, was saved.
+   * Restores a trainer that was saved with the same documents and the same options. Later results are bit-identical.
    * @throws InputError if documents, options or tensors do not fit
    */
   load(record: TrainerRecord, tensors: TensorReader): void {
@@ -266,7 +266,7 @@ export class Trainer {
     this.random = Random.from(record.random);
   }
 
-  /** Gives everything but the model's own memory back; the trainer must not be used afterwards. */
+  /** Frees everything but the model; the trainer must not be used afterwards. */
   release(): void {
     this.life.end(() => {
       for (const state of this.states) state.release();

@@ -1,20 +1,20 @@
 /**
- * Which build of the kernels this engine runs. Nothing is loaded to find out: the engine is shown a module of a few bytes.
- * The environment is asked only where that needs no permission, so importing this never does.
+ * Chooses the build of the kernels that this engine runs. Nothing is loaded for that: the engine validates a module of a few
+ * bytes. The environment is read only where that needs no permission, so importing this file never asks for one.
  */
 import { InputError } from "../base/errors.ts";
 
 /** The builds of one source: `relaxed` has fused multiply-add, `plain` runs on every engine with SIMD. */
 export type KernelBuild = "plain" | "relaxed";
 
-/** Set to `plain`, it gives the same bits on every engine. */
+/** The environment variable that, set to `plain`, makes results bit-identical on every engine. */
 const VARIABLE = "MEMORIZING_KERNELS";
 
 /** Modules of one function, `() => v128`: magic and version, its type, the function, its code. */
 const PROBES = {
   /** i8x16.splat(0) */
   plain: probe(0x41, 0, 0xfd, 0x0f),
-  /** f32x4.relaxed_madd(0, 0, 0), on three such splats; missing from Node 20. */
+  /** f32x4.relaxed_madd(0, 0, 0) on three such splats; Node 20 lacks it. */
   relaxed: probe(0x41, 0, 0xfd, 0x0f, 0x41, 0, 0xfd, 0x0f, 0x41, 0, 0xfd, 0x0f, 0xfd, 0x85, 0x02),
 };
 
@@ -33,17 +33,17 @@ interface Globals {
   readonly Deno?: { readonly permissions: { querySync(query: object): { readonly state: string } } };
 }
 
-/** What the environment says, if it may be asked: Deno would ask its user, or throw. */
+/** The build that the environment asks for. Not read where that needs permission: Deno would prompt its user, or throw. */
 function requestedBuild(): string | undefined {
   const { process, Deno } = globalThis as Globals;
   const state = Deno?.permissions.querySync({ name: "env", variable: VARIABLE }).state ?? "granted";
   return state === "granted" ? process?.env?.[VARIABLE] : undefined;
 }
 
-/** The build of the kernels that this engine runs: the fastest that it can, unless the environment says `plain`. */
+/** The build of the kernels that runs: the fastest that this engine supports, or `plain` if the environment says so. */
 export const build: KernelBuild = requestedBuild() === "plain" || !runs("relaxed") ? "plain" : "relaxed";
 
-/** @throws InputError if this engine runs no kernels at all */
+/** @throws InputError if this engine cannot run the kernels */
 export function requireWebAssembly(): void {
   if (runs("plain")) return;
   const missing =

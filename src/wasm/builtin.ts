@@ -1,13 +1,13 @@
 /**
- * Modules of Node, for files that browsers load, too: asked for when they are needed, where there are any (Node, Deno, Bun).
- * No bundler sees an import here, and nothing is loaded in a page.
+ * Node's modules, for files that browsers load as well. A module is requested when it is needed, where it exists (Node, Deno,
+ * Bun). Bundlers see no import here, and a page loads nothing.
  */
 
 interface NodeProcess {
   readonly getBuiltinModule?: (name: string) => unknown;
 }
 
-/** Returns the module called `name`, whose type is T; undefined where there is no such thing. */
+/** Returns the module called `name`, of type T, or undefined where it does not exist. */
 export function builtin<T>(name: string): T | undefined {
   const { process } = globalThis as { readonly process?: NodeProcess };
   return process?.getBuiltinModule?.(name) as T | undefined;

@@ -1,6 +1,6 @@
 /**
- * The kernel binaries, and how they are instantiated over a memory. The one file that knows the AssemblyScript loader; what
- * it returns is the raw export table, since the loader's wrapped exports cost two to three times as much per call.
+ * The kernel binaries, and their instantiation over a memory. This is the only file that uses the AssemblyScript loader. It
+ * returns the raw export table, because the loader's wrapped exports cost two to three times as much per call.
  */
 import { instantiateSync } from "@assemblyscript/loader";
 import type { KernelBuild } from "./build.ts";
@@ -17,8 +17,8 @@ const FIRST_PAGES = 16;
 const MEMORY_IMPORT = { unshared: "\x03env\x06memory\x02\x01", shared: "\x03env\x06memory\x02\x03" };
 
 /**
- * Returns the binary of a build, for memories that are shared among threads or for those that are not. The two differ in the
- * one bit of the import that says so.
+ * Returns the binary of a build, for a memory that threads share or for one that they do not. The two differ in one bit of the
+ * memory's import.
  */
 export function kernelBytes(build: KernelBuild, shared = false): Uint8Array<ArrayBuffer> {
   const binary = atob(build === "relaxed" ? relaxed() : plain());
@@ -26,14 +26,14 @@ export function kernelBytes(build: KernelBuild, shared = false): Uint8Array<Arra
   return Uint8Array.from(text, (byte) => byte.charCodeAt(0));
 }
 
-/** Whether threads can share a memory here: in Node, Deno and Bun always, in a browser when the page is cross-origin isolated. */
+/** Whether threads can share a memory: always in Node, Deno and Bun; in a browser if the page is cross-origin isolated. */
 export function canShare(): boolean {
   const { crossOriginIsolated } = globalThis as { readonly crossOriginIsolated?: boolean };
   return typeof SharedArrayBuffer === "function" && crossOriginIsolated !== false;
 }
 
 /**
- * An empty memory that grows up to 4 GiB; shared, if threads are to work on it.
+ * Returns an empty memory that can grow to 4 GiB; `shared`, if threads work on it.
  * @throws OutOfMemoryError if the system refuses the addresses that the engine reserves for it
  */
 export function newMemory(shared: boolean): WebAssembly.Memory {
@@ -41,14 +41,14 @@ export function newMemory(shared: boolean): WebAssembly.Memory {
     return new WebAssembly.Memory({ initial: FIRST_PAGES, maximum: MOST_PAGES, shared });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    const most = "up to 10 GiB of them, most of which are never used";
+    const most = "up to 10 GiB, most of it never used";
     throw new OutOfMemoryError(
       `the system refuses the addresses that a WebAssembly memory reserves (${most}); raise the limit (ulimit -v)`,
     );
   }
 }
 
-/** Instantiates compiled kernels over `memory`. Every thread has an instance of its own over the same memory. */
+/** Instantiates compiled kernels over `memory`. Every thread has its own instance over the same memory. */
 export function instantiateKernels(module: WebAssembly.Module, memory: WebAssembly.Memory): Kernels {
   const { instance } = instantiateSync(module, { env: { memory } });
   return instance.exports as unknown as Kernels;

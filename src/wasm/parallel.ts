@@ -1,17 +1,18 @@
 /**
- * Runs a kernel on all threads: the units of its work are cut into shares, the calling thread takes some of them, and the
+ * Runs a kernel on all threads: its units of work are cut into shares, the calling thread takes some of them, and the
  * call returns when all are done. Without other threads it is a plain call.
  *
- * A parallel kernel ends its parameters in (…, from, to), the units to compute, or in (…, from, to, scratch), when it needs
- * memory of its own. No unit's result depends on which thread computed it, so results are bit-equal for any thread count.
- * How threads are started is in spawn.ts, what they do in thread.ts.
+ * A parallel kernel's parameters end in (…, from, to), the units to compute, or in (…, from, to, scratch) if it needs
+ * scratch space. A unit's result does not depend on the thread that computed it, so results are bit-identical for any number of
+ * threads. spawn.ts starts threads; thread.ts is the code that they run.
  */
 
 import { InputError } from "../base/errors.ts";
+import type { Address } from "./heap.ts";
 import type { Kernels } from "./kernels.generated.ts";
 import { canShare } from "./load.ts";
 import { processors } from "./processors.ts";
-import { kernels, memory, module, ready } from "./runtime.ts";
+import { kernels, module, ready, wasmMemory } from "./runtime.ts";
 import { scratch } from "./scratch.ts";
 import { defaultThreads, newThread, type Thread } from "./spawn.ts";
 import { CONTROL, finish, MOST_ARGUMENTS, SPINS, shareOf, type ThreadStart, take } from "./thread.ts";
@@ -24,19 +25,19 @@ type ScratchArguments<F> = F extends (...args: [...infer A extends Argument[], n
   ? A
   : never;
 
-/** Thrown by the first kernel after the death of a thread, and by one that waits for it; names it. */
+/** Thrown by the first kernel after a thread has died, and by a kernel that waits for it; names the thread. */
 export class ThreadDeathError extends Error {
-  /** The class of the error, for whoever has only its text. */
+  /** The class of the error, so that its text names it. */
   override name = "ThreadDeathError";
 }
 
 const MOST_THREADS = 256;
-/** Of threads beyond twice the processors none is started, since they could only take turns; this many always may be. */
+/** At most two threads per processor are started, since more could only take turns; but always up to this many. */
 const LEAST_MOST = 4;
-/** A thread starts in a tenth of a second. Where many start at once, each has a little more time. */
+/** Time limits for a thread's start, which usually takes a tenth of a second: a base, and more for each thread that starts. */
 const START_MS = { least: 8000, each: 200 };
 
-/** A page's main thread may not sleep; it has a document. */
+/** Whether this thread may sleep. A page's main thread, which has a document, may not. */
 const canSleep = !("document" in globalThis);
 
 let kernelNames: (keyof Kernels)[] = [];
@@ -45,25 +46,25 @@ let threads: Thread[] = [];
 let death: ThreadDeathError | undefined;
 let control: Int32Array = new Int32Array(0);
 let argumentsBlock: Float64Array = new Float64Array(0);
-/** Shares that a job is cut into, one for each thread. */
+/** Shares of a job, one for each thread. */
 let shares = 1;
 /** Other threads that can run while this one does. */
 let helpers = 0;
-/** The last change of the number of threads; the next waits for it. */
+/** The last change of the number of threads; the next one waits for it. */
 let change: Promise<void> = Promise.resolve();
 
-/** Returns the number of threads that kernels run on, the calling one among them. */
+/** Returns the number of threads that kernels run on, including the calling one. */
 export function threadCount(): number {
   return threads.length + 1;
 }
 
 /**
- * Makes kernels run on `count` threads from now on (default: as many as can run at once), in Node, Deno, Bun and browsers.
- * Never more than twice the processors are started, since the rest could only take turns.
- * Where memory cannot be shared (a page that is not cross-origin isolated) one thread remains, and the results are the same.
- * In Node, Deno and Bun threads do not keep the program from ending. `spawn` starts a thread: `webThread` of a worker of
- * your own, if a bundler or a server keeps the library from finding its own.
- * @throws InputError if `count` is no whole number from 1 to 256, or a thread does not start; it names the address of its script
+ * Makes kernels run on `count` threads from now on (default: the number that can run at once), in Node, Deno, Bun and browsers.
+ * At most two threads per processor are started, since more could only take turns.
+ * Where memory cannot be shared (a page that is not cross-origin isolated), one thread remains, and the results are the same.
+ * In Node, Deno and Bun, threads do not keep the program from ending. `spawn` starts a thread. Pass `webThread` of your own
+ * worker if a bundler or a server keeps the library from finding its own.
+ * @throws InputError if `count` is not a whole number from 1 to 256, or a thread does not start; names the address of its script
  */
 export function useThreads(count: number = defaultThreads(), spawn: () => Thread = newThread): Promise<void> {
   change = change.catch(() => {}).then(() => changeThreads(count, spawn));
@@ -87,7 +88,7 @@ async function changeThreads(count: number, spawn: () => Thread): Promise<void> 
   threads = await startAll(shares, spawn);
 }
 
-/** The threads beside this one, all of which wait for work; none if one does not start. */
+/** Starts the other threads. Returns them when all wait for work; terminates them all if one does not start. */
 async function startAll(count: number, spawn: () => Thread): Promise<Thread[]> {
   const spawned: Thread[] = [];
   const started = Array.from({ length: count - 1 }, async (_, i) => {
@@ -118,7 +119,7 @@ function spawnOrRefuse(spawn: () => Thread): Thread {
 async function startOne(thread: Thread, index: number, count: number): Promise<void> {
   const message: ThreadStart = {
     module: module as WebAssembly.Module,
-    memory,
+    memory: wasmMemory,
     control,
     argumentsBlock,
     kernelNames,
@@ -149,15 +150,15 @@ function deathOf(index: number, reason: string): ThreadDeathError {
   );
 }
 
-/** kernel(…args, from, to) over [0, units), on all threads. */
+/** Runs kernel(…args, from, to) over units [0, units) on all threads. */
 export function parallel<K extends keyof Kernels>(kernel: K, units: number, ...args: RangeArguments<Kernels[K]>): void {
   run(kernel, units, 0, args);
 }
 
-/** Fewer elements than this are done before another thread could begin. */
+/** Fewer elements than this are done before another thread could start. */
 const LEAST_ELEMENTS = 16_384;
 
-/** `parallel` for kernels whose unit is one element, on this thread alone when they are few. */
+/** `parallel` for kernels whose unit is one element; few elements are computed on this thread alone. */
 export function parallelElements<K extends keyof Kernels>(
   kernel: K,
   elements: number,
@@ -167,7 +168,7 @@ export function parallelElements<K extends keyof Kernels>(
   else run(kernel, elements, 0, args);
 }
 
-/** kernel(…args, from, to, scratch) over [0, units), on all threads; each gets `scratchBytes` of its own. */
+/** Runs kernel(…args, from, to, scratch) over units [0, units) on all threads, each with its own `scratchBytes`. */
 export function parallelWithScratch<K extends keyof Kernels>(
   kernel: K,
   units: number,
@@ -177,12 +178,12 @@ export function parallelWithScratch<K extends keyof Kernels>(
   run(kernel, units, scratchBytes, args);
 }
 
-/** Has the scratch space that `parallelWithScratch` will ask for with so many bytes, so that it cannot fail for want of it. */
+/** Reserves scratch space now, so that a later `parallelWithScratch` with `scratchBytes` cannot run out of memory. */
 export function reserveScratch(scratchBytes: number): void {
   scratch(strideOf(scratchBytes) * threadCount());
 }
 
-/** Bytes from one thread's scratch to the next one's. */
+/** Bytes from one thread's scratch to the next thread's. */
 function strideOf(scratchBytes: number): number {
   return Math.ceil(scratchBytes / 64) * 64;
 }
@@ -212,8 +213,8 @@ function run(kernel: keyof Kernels, units: number, scratchBytes: number, args: r
   if (thrown !== undefined) throw thrown;
 }
 
-/** Tells the other threads of a job, wakes as many as can run if they sleep, and returns its number. */
-function announce(kernel: number, args: readonly Argument[], units: number, room: number, stride: number): number {
+/** Announces a job to the other threads, wakes those that can run, and returns the job's number. */
+function announce(kernel: number, args: readonly Argument[], units: number, room: Address, stride: number): number {
   for (let i = 0; i < args.length; i++) argumentsBlock[i] = Number(args[i]);
   control[CONTROL.kernel] = kernel;
   control[CONTROL.argumentCount] = args.length;
@@ -227,13 +228,13 @@ function announce(kernel: number, args: readonly Argument[], units: number, room
   return job;
 }
 
-/** A share never takes this long; a thread that is silent for it has died. */
-const SILENCE_MS = 60_000;
+/** A share never takes this long: a thread that is silent for this time has died. */
+const STALL_TIMEOUT_MS = 60_000;
 const NAP_MS = 1000;
 
 /**
- * Spins for a moment, since threads finish together, and then sleeps: on a busy machine a spin would keep the others out. Time
- * in which this very process was paused counts as a nap at most, so a laptop may sleep in the middle of a step.
+ * Spins for a moment, since threads finish together, and then sleeps: on a busy machine, spinning would keep the others from
+ * running. If the process was paused, that time counts as one nap at most, so a laptop may sleep in the middle of a step.
  */
 function waitForAll(): void {
   let silent = 0;
@@ -242,14 +243,14 @@ function waitForAll(): void {
     const pending = Atomics.load(control, CONTROL.pending);
     if (canSleep && pending > 0) Atomics.wait(control, CONTROL.pending, pending, NAP_MS);
     silent += Math.min(performance.now() - before, NAP_MS);
-    if (silent > SILENCE_MS)
+    if (silent > STALL_TIMEOUT_MS)
       throw new ThreadDeathError("a worker thread has died: it did not end its part of a kernel");
   }
   const failed = Atomics.exchange(control, CONTROL.failed, 0);
   if (failed !== 0) throw new Error(`worker thread ${failed} failed in ${kernelNames[control[CONTROL.kernel]]}`);
 }
 
-/** Whether all shares were finished within a moment of watching. */
+/** Watches for a moment; returns whether all shares are finished. */
 function spinUntilDone(): boolean {
   for (let spin = 0; spin < SPINS; spin++) if (Atomics.load(control, CONTROL.pending) === 0) return true;
   return false;

@@ -1,16 +1,16 @@
 /**
- * The number of processors that this process may use at once: those that its affinity leaves it, and of these no more than
- * the quota of its control groups pays for (cgroups(7), versions 1 and 2). A container of two processors on a machine of 64
- * has two. Deno's own count and a browser's know such limits; Node's knows the affinity alone.
+ * The number of processors that this process may use at once: its affinity, limited by the quota of its control groups
+ * (cgroups(7), versions 1 and 2). A container with two processors on a machine with 64 has two. The counts of Deno and of
+ * browsers respect such limits; Node's respects only the affinity.
  */
 import type * as nodeFs from "node:fs";
 import type * as nodeOs from "node:os";
 import { builtin } from "./builtin.ts";
 
-/** Reads a file of the system; undefined if there is none, or it may not be read. */
+/** Reads a system file; undefined if it does not exist or may not be read. */
 type Read = (path: string) => string | undefined;
 
-/** Returns how many threads this process can run at once, 1 at least. */
+/** Returns how many threads this process can run at once, at least 1. */
 export function processors(): number {
   const { navigator, Deno } = globalThis as { navigator?: { hardwareConcurrency?: number }; Deno?: object };
   const os = Deno === undefined ? builtin<typeof nodeOs>("node:os") : undefined;
@@ -26,7 +26,7 @@ function readOrNot(path: string): string | undefined {
   }
 }
 
-/** Returns how many processors the control groups of this process pay for, a fraction perhaps; Infinity if they do not say. */
+/** Returns the processors, perhaps a fraction, that the control groups allow this process; Infinity without a limit. */
 export function processorQuota(read: Read): number {
   const lines = (read("/proc/self/cgroup") ?? "").trim().split("\n");
   const quotas = lines.flatMap((line) => {
@@ -38,19 +38,19 @@ export function processorQuota(read: Read): number {
   return Math.min(...quotas, Infinity);
 }
 
-/** The directories from `mount` down to the group; in a container the group's own may be missing, and `mount` stand for it. */
+/** The directories from `mount` down to the group. In a container the group's own may be missing; `mount` stands for it. */
 function ancestors(mount: string, path: string): string[] {
   const names = path.split("/").filter((name) => name !== "");
   return [mount, ...names.map((_, i) => `${mount}/${names.slice(0, i + 1).join("/")}`)];
 }
 
-/** `cpu.max`: "200000 100000", microseconds in each period, or "max 100000". */
+/** Reads `cpu.max`: "200000 100000" (microseconds per period) or "max 100000". */
 function quotaOfVersion2(read: Read, group: string): number {
   const [quota, period] = (read(`${group}/cpu.max`) ?? "max").trim().split(" ").map(Number);
   return quota > 0 && period > 0 ? quota / period : Infinity;
 }
 
-/** The same in two files, -1 for no limit. */
+/** Reads the same from two files, with -1 for no limit. */
 function quotaOfVersion1(read: Read, group: string): number {
   const quota = Number(read(`${group}/cpu.cfs_quota_us`));
   const period = Number(read(`${group}/cpu.cfs_period_us`));

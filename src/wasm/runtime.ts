@@ -1,30 +1,30 @@
 /**
- * The one memory, the one table of kernels and the one heap of this program, loaded when the first of them is used.
+ * WebAssembly's one memory, the one table of kernels and the one heap of this program, loaded when the first of them is used.
  *
- * Everything above works on these. Each is a binding: until then to something that loads them when it is touched, from then
- * on to the thing itself, so a call costs what a call costs. Threads join in parallel.ts.
+ * All other files work on these. Before loading, each binding is a proxy that loads them when it is touched. After loading it is
+ * the thing itself, so calls cost nothing extra. Threads join in parallel.ts.
  */
 import { build, requireWebAssembly } from "./build.ts";
 import { Heap } from "./heap.ts";
 import type { Kernels } from "./kernels.generated.ts";
 import { canShare, instantiateKernels, kernelBytes, newMemory } from "./load.ts";
 
-/** The compiled kernels, as threads need them; undefined until they are loaded. */
+/** The compiled kernels, for threads; undefined until they are loaded. */
 export let module: WebAssembly.Module | undefined;
 
-/** The memory of all tensors. */
-export let memory: WebAssembly.Memory = untilLoaded(() => memory);
+/** WebAssembly's memory, in which all tensors live. */
+export let wasmMemory: WebAssembly.Memory = untilLoaded(() => wasmMemory);
 
-/** Every kernel of the build that runs. */
+/** All kernels, of the build that runs. */
 export let kernels: Kernels = untilLoaded(() => kernels);
 
-/** The allocator of `memory`. */
+/** The allocator of blocks in `wasmMemory`. */
 export let heap: Heap = untilLoaded(() => heap);
 
 /**
- * Loads the kernels, if they are not loaded yet, without holding up a page. Nobody has to call this: what uses kernels first
- * loads them, in some milliseconds.
- * @throws InputError if the engine cannot run them, OutOfMemoryError if it cannot have a memory
+ * Loads the kernels, if they are not loaded yet, without blocking a page. Calling it is optional: the first use of a kernel
+ * loads them, in a few milliseconds.
+ * @throws InputError if the engine cannot run them, OutOfMemoryError if it cannot reserve a memory
  */
 export async function ready(): Promise<void> {
   if (module !== undefined) return;
@@ -37,12 +37,12 @@ function link(compiled: WebAssembly.Module): void {
   const room = newMemory(canShare());
   const table = instantiateKernels(compiled, room);
   module = compiled;
-  memory = room;
+  wasmMemory = room;
   kernels = table;
   heap = new Heap(room, table.heap_base());
 }
 
-/** Stands for what `thing` returns once the kernels are loaded; the first touch loads them. */
+/** A stand-in for what `thing` returns once the kernels are loaded; the first access loads them. */
 function untilLoaded<T extends object>(thing: () => T): T {
   const loaded = () => {
     if (module === undefined) {

@@ -1,38 +1,38 @@
 /**
- * Worker threads of whatever runtime this is: Node, Deno and Bun have `node:worker_threads`, whose threads do not keep a
- * program from ending; pages have Web Workers. The script of both is worker.js, what threads do is in thread.ts.
+ * Starts worker threads in any runtime. Node, Deno and Bun have `node:worker_threads`, whose threads do not keep a
+ * program from ending; pages have Web Workers. Both run worker.js; thread.ts is the code of a thread.
  */
 import type * as workerThreads from "node:worker_threads";
 import { builtin } from "./builtin.ts";
 import { processors } from "./processors.ts";
 
-/** A running worker, as `useThreads` needs it: those of Node and those of the Web differ. */
+/** A running worker, with one interface for Node's and the Web's. */
 export interface Thread {
-  /** Where its script is, for messages. */
+  /** Address of its script, for messages. */
   readonly address: string;
-  /** Sends the start message; resolves when the thread has its kernels and waits for work, rejects if it cannot run. */
+  /** Sends the start message. Resolves when the thread has its kernels and waits for work; rejects if it cannot run. */
   start(message: object): Promise<void>;
-  /** Has `report` told the reason when the thread has ended, whatever ended it. */
+  /** Calls `report` with the reason when the thread has ended, for any reason. */
   onEnd(report: (reason: string) => void): void;
   /** Ends the thread at once. */
   terminate(): void;
 }
 
-/** What `webThread` uses of a Web Worker. */
+/** The members of a Web Worker that `webThread` uses. */
 export interface WebWorker {
-  /** Called with what the worker posts. */
+  /** Called with each message from the worker. */
   onmessage: ((event: MessageEvent) => unknown) | null;
-  /** Called when its script does not load, or throws. */
+  /** Called when its script does not load or throws. */
   onerror: ((event: ErrorEvent) => unknown) | null;
-  /** Sends it a message. */
+  /** Sends a message to the worker. */
   postMessage(message: unknown): void;
-  /** Ends it. */
+  /** Ends the worker. */
   terminate(): void;
 }
 
 type WorkerThreads = typeof workerThreads;
 
-/** Returns the number of threads if nobody says one: as many as can run at once, one where none may be started. */
+/** Returns the default number of threads: those that can run at once, or 1 where threads are not permitted. */
 export function defaultThreads(): number {
   const { process } = globalThis as { readonly process?: { readonly permission?: { has(scope: string): boolean } } };
   return process?.permission?.has("worker") === false ? 1 : processors();
@@ -41,12 +41,12 @@ export function defaultThreads(): number {
 /** Starts a worker of this runtime. */
 export function newThread(): Thread {
   const node = builtin<WorkerThreads>("node:worker_threads");
-  const directory = import.meta.dirname; // Deno has none for a module from the network
+  const directory = import.meta.dirname; // undefined in Deno for a module from the network
   return node === undefined || directory === undefined ? webThread() : nodeThread(node, `${directory}/worker.js`);
 }
 
 function nodeThread({ Worker }: WorkerThreads, address: string): Thread {
-  // The flags of the program are about its own script: --input-type, for one, would be refused for a file.
+  // Without the program's flags, which concern its own script: --input-type, for example, is refused for a file.
   const worker = new Worker(address, { name: "memorizing-transformer kernels", execArgv: [] });
   return {
     address,
@@ -69,8 +69,8 @@ function nodeThread({ Worker }: WorkerThreads, address: string): Thread {
 }
 
 /**
- * Returns a thread in a Web Worker: the library's own, which bundlers find and bundle, or one that the caller has made of
- * `memorizing-transformer/worker` himself, for a bundle that is no module, or scripts on another server.
+ * Returns a thread in a Web Worker: the library's own, which bundlers find and bundle, or `made`, the caller's. Make your own
+ * from `memorizing-transformer/worker` for a bundle that is not a module, or for scripts on another server.
  */
 export function webThread(made?: WebWorker): Thread {
   const { worker, address } = made === undefined ? ownWorker() : { worker: made, address: "the caller's" };
@@ -93,8 +93,8 @@ export function webThread(made?: WebWorker): Thread {
 }
 
 /**
- * The library's worker, and where its script is. Bundlers know a worker by exactly this expression, and no other would tell
- * where they have put it; so `Worker` takes a note of that while the expression is evaluated.
+ * Starts the library's worker and finds the address of its script. Bundlers recognise a worker by exactly this expression, and
+ * only the expression knows where they have put it. So a proxy of `Worker` records the address while it is evaluated.
  */
 function ownWorker(): { worker: WebWorker; address: string } {
   const original = globalThis.Worker;

@@ -1,11 +1,11 @@
 /**
- * The life of a worker thread: take shares of each kernel call that parallel.ts announces, until terminated.
+ * The code of a worker thread: it takes shares of each kernel call that parallel.ts announces, until terminated.
  *
- * A job is cut into shares, and whoever is awake takes the next that nobody has taken; so nobody waits for a thread that the
+ * A job is cut into shares, and each thread that is awake takes the next free one, so the job does not wait for a thread that the
  * system keeps from running. Between jobs a thread spins for a moment, since the next op of a step is microseconds away, and
  * then sleeps until notified.
  *
- * This file imports nothing, since importing the runtime would make a memory of its own: module, memory and the shared
+ * This file imports nothing, because importing the runtime would make a second memory. Module, memory and the shared
  * control block arrive with the start message, which worker.js receives.
  */
 
@@ -13,9 +13,9 @@
 export const CONTROL = {
   /** Number of the current job; threads wait for it to change. */
   job: 0,
-  /** Shares of the job that are not finished. */
+  /** Number of shares of the job that are not finished. */
   pending: 1,
-  /** Threads that sleep. */
+  /** Number of threads that sleep. */
   sleeping: 2,
   kernel: 3,
   argumentCount: 4,
@@ -25,13 +25,13 @@ export const CONTROL = {
   scratchStride: 7,
   /** Index of a thread whose kernel threw, or 0. */
   failed: 8,
-  /** From here on, a place for each share: the last job in which somebody took it. */
+  /** From here on, one place for each share: the last job in which it was taken. */
   taken: 9,
 } as const;
-/** No kernel has more parameters. */
+/** An upper bound on the parameters of a kernel. */
 export const MOST_ARGUMENTS = 64;
 
-/** What a thread is told when it starts. */
+/** The start message of a thread. */
 export interface ThreadStart {
   readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
@@ -40,16 +40,16 @@ export interface ThreadStart {
   readonly kernelNames: readonly string[];
   /** Number of this thread; 0 is the main one. */
   readonly index: number;
-  /** Shares that every job is cut into. */
+  /** Number of shares in every job. */
   readonly shares: number;
 }
 
 type AnyKernel = (...args: number[]) => void;
 
-/** About a tenth of a millisecond: longer than the gap between two ops, shorter than it costs to be woken twice. */
+/** Spins before sleeping, about a tenth of a millisecond: longer than the gap between two ops, shorter than two wake-ups. */
 export const SPINS = 20_000;
 
-/** Starts the thread; `ready` is called when it can take work, just before it stops listening to anything else. */
+/** Starts the thread. Calls `ready` when it can take work, just before it stops receiving messages. */
 export async function runThread(start: ThreadStart, ready: () => void): Promise<never> {
   const { exports } = await WebAssembly.instantiate(start.module, { env: { memory: start.memory } });
   ready();
@@ -83,8 +83,8 @@ function nextJob(control: Int32Array, job: number): number {
 }
 
 /**
- * Takes a share of the job that nobody has, thread `index`'s own if it can, so that a core meets the same rows again; -1 if
- * there is none. Who took one may read what the job is: until that share is finished there is no other.
+ * Takes a free share of the job, preferably thread `index`'s own, so that a core works on the same rows again. Returns -1 if
+ * all are taken. A thread that has taken a share may read the job: the next job is announced only after that share is finished.
  */
 export function take(control: Int32Array, job: number, index: number, shares: number): number {
   const before = (job - 1) | 0; // as an i32 counts
@@ -106,12 +106,12 @@ function compute(
   if (to > from) kernels[kernelNames[control[CONTROL.kernel]]](...args, from, to, room);
 }
 
-/** Notes that a share is finished; the last one wakes the main thread. */
+/** Marks a share as finished; the last one wakes the main thread. */
 export function finish(control: Int32Array): void {
   if (Atomics.sub(control, CONTROL.pending, 1) === 1) Atomics.notify(control, CONTROL.pending);
 }
 
-/** [from, to) of share `index` of `count`. */
+/** Returns [from, to), the units of share `index` of `count`. */
 export function shareOf(units: number, index: number, count: number): [from: number, to: number] {
   return [Math.floor((units * index) / count), Math.floor((units * (index + 1)) / count)];
 }

@@ -1,6 +1,6 @@
 /**
- * The script of a worker thread, in every runtime: waits for its start message, then lives as thread.ts says. Not to be
- * imported. It is JavaScript because bundlers know a worker by its file name, which must be the same in `src` and in `dist`.
+ * The script of a worker thread, in every runtime: waits for its start message, then runs thread.ts. Do not import it.
+ * It is JavaScript because bundlers identify a worker by its file name, which must be the same in `src` and in `dist`.
  */
 import { runThread } from "./thread.ts";
 

@@ -9,7 +9,7 @@ import { suite } from "../harness.ts";
 
 const test = suite("blend");
 
-test("a small example, written out: a logit of 0 takes half of each, one of ln 3 three quarters of what was retrieved", () => {
+test("a small example, written out: a logit of 0 takes half of each, one of ln 3 takes three quarters of `retrieved`", () => {
   step(() => {
     const [local, retrieved] = [tensor([0, 4, 0, 4], [1, 1, 4]), tensor([8, 0, 8, 0], [1, 1, 4])]; // two heads of width 2
     const { out, gates } = blend(local, retrieved, tensor([0, Math.log(3)], [1, 1, 2]), Int32Array.of(1));
@@ -33,7 +33,7 @@ for (const [rows, segment, heads, width] of [
 ]) {
   const counts = Int32Array.from({ length: rows }, (_, row) => (row === 1 ? 0 : 4));
   const wide = [rows, segment, heads * width];
-  test(`g · retrieved + (1 − g) · local, and local where nothing was retrieved, [${wide}]`, () => {
+  test(`the result is g · retrieved + (1 − g) · local, or local where nothing was retrieved, [${wide}]`, () => {
     checkOp({
       shapes: [wide, wide, [rows, segment, heads]],
       op: (local, retrieved, logit) => blend(local, retrieved, logit, counts).out,

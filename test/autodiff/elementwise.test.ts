@@ -9,11 +9,22 @@ import { suite } from "../harness.ts";
 
 const test = suite("elementwise ops");
 
+test("a small example, written out", () => {
+  step(() => {
+    const [x, y] = [tensor([-1, 0, 1, 2]), tensor([10, 20, 30, 40])];
+    assert.equal([...add(x, y).toArray()], [9, 20, 31, 42]);
+    assert.equal([...subtract(y, x).toArray()], [11, 20, 29, 38]);
+    assert.equal([...scale(x, 3).toArray()], [-3, 0, 3, 6]);
+    assert.equal([...relu(x).toArray()], [0, 0, 1, 2]);
+    assert.equal([...repeat(tensor([1, 2]), [3]).toArray()], [1, 2, 1, 2, 1, 2]);
+  });
+});
+
 function geluOracle(x: Float64Array): Float64Array {
   return x.map((v) => 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))));
 }
 
-/** Normal values moved away from 0, where relu has no derivative. */
+/** Returns normal values moved away from 0, where relu lacks a derivative. */
 function awayFrom0(random: Random, shape: number[]): number[] {
   const size = shape.reduce((product, extent) => product * extent, 1);
   return Array.from({ length: size }, () => {
@@ -54,11 +65,7 @@ for (const [width, outer] of repeats) {
   });
 }
 
-test("repeat, written out: [1, 2] three times", () => {
-  step(() => assert.equal([...repeat(tensor([1, 2]), [3]).toArray()], [1, 2, 1, 2, 1, 2]));
-});
-
-test("gelu of more elements than it takes at a time matches its definition and gradient", () => {
+test("gelu of more elements than one block matches its definition and gradient", () => {
   checkOp({ shapes: [[1030]], op: gelu, oracle: geluOracle });
 });
 
@@ -71,7 +78,7 @@ test("add and subtract refuse shapes that differ", () => {
   step(() => assert.throws(() => add(tensor([1, 2]), tensor([1, 2], [2, 1])), /add: \[2\] and \[2,1\] differ/));
 });
 
-test("relu and gelu let a NaN through and take the largest numbers", () => {
+test("relu and gelu pass a NaN through and accept the largest numbers", () => {
   step(() => {
     const extremes = [Number.NaN, 3e38, -3e38, Number.POSITIVE_INFINITY, -100];
     assert.equal(Array.from(relu(tensor(extremes)).toArray()), [

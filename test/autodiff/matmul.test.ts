@@ -12,6 +12,15 @@ import { suite } from "../harness.ts";
 
 const test = suite("matmul ops");
 
+test("a small example, written out", () => {
+  step(() => {
+    const product = matmul(tensor([1, 2, 3, 4], [2, 2]), tensor([5, 6, 7, 8], [2, 2]));
+    assert.equal([...product.toArray()], [19, 22, 43, 50]);
+    const weight = tensor([1, 0, 0, 1, 1, 1], [3, 2]); // its rows pick x₀, x₁ and x₀ + x₁
+    assert.equal([...linear(tensor([1, 2], [1, 2]), weight).toArray()], [1, 2, 3]);
+  });
+});
+
 /** c[i, j] = Σ_p a[i, p] b[p, j] for each of `batches` pairs. */
 function matmulOracle(batches: number, m: number, k: number, n: number) {
   return (a: Float64Array, b: Float64Array): Float64Array =>
@@ -100,8 +109,8 @@ test("the gradients of a linear layer larger than a block in every direction", (
   assertClose(weight.grad!.toArray(), dWeight, 2e-5, "dW");
 });
 
-test("the gradient of a tensor that had none is written whole, also by a product with itself", () => {
-  step(() => void stepTensor([4000]).fill(Number.NaN)); // what the next step finds in its arena
+test("a gradient that is made without zeroing is written completely, even by a product of a tensor with itself", () => {
+  step(() => void stepTensor([4000]).fill(Number.NaN)); // the next step finds this in its arena
   const oracle = (x: Float64Array) => matmulOracle(2, 3, 3, 3)(x, x);
   const squared = (x: Tensor) => {
     const y = scale(x, 1);
@@ -120,8 +129,8 @@ test("the gradient of a tensor that had none is written whole, also by a product
   });
 });
 
-test("nothing is written behind a product", () => {
-  step(() => void stepTensor([400]).fill(7)); // what the next step finds in its arena
+test("nothing is written past the end of a product", () => {
+  step(() => void stepTensor([400]).fill(7)); // the next step finds this in its arena
   step(() => {
     matmul(stepZeros([3, 4, 4]), stepZeros([3, 4, 4]));
     assert.equal(stepTensor([64]).toArray(), new Float32Array(64).fill(7));
@@ -154,11 +163,11 @@ test("linear refuses a weight of another width, naming both shapes", () => {
 });
 
 test("a product over no components is zero", () => {
-  step(() => void stepTensor([100]).fill(Number.NaN)); // what the next step finds in its arena
+  step(() => void stepTensor([100]).fill(Number.NaN)); // the next step finds this in its arena
   step(() => assert.equal(linear(stepZeros([2, 0]), stepZeros([3, 0])).toArray(), new Float32Array(6)));
 });
 
-test("threads share columns in eights, or panels of rows where there are more of them", () => {
+test("units are panels of eight columns, or panels of rows if there are more rows than columns", () => {
   const sizes = [
     [1, 1],
     [3, 17],

@@ -5,10 +5,19 @@ import { step } from "../../src/autodiff/tape.ts";
 import { parameter, persistentTensor, type Tensor, tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
 import { heap, kernels } from "../../src/wasm/runtime.ts";
-import { checkOp } from "../gradcheck.ts";
+import { assertClose, checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("smeared keys");
+
+test("a small example, written out: with a = ½, a key becomes the direction half way to the key before", () => {
+  const preceding = { keys: persistentTensor([1, 2]), latest: persistentTensor([1, 2]), known: Int32Array.of(0) };
+  step(() => {
+    const smeared = smearKeys(tensor([1, 0, 0, 1], [1, 2, 2]), tensor([0]), preceding);
+    assertClose(smeared.toArray(), [1, 0, Math.SQRT1_2, Math.SQRT1_2], 1e-6, "the first key stays");
+  });
+  assert.equal([...preceding.latest.toArray()], [0, 1]);
+});
 
 interface Shape {
   readonly rows: number;
@@ -22,14 +31,14 @@ function normals(count: number, seed: number): Float32Array {
   return Float32Array.from({ length: count }, () => random.normal());
 }
 
-/** What stood before the segment: random keys in the rows whose `known` is 1. */
+/** Returns the keys before the segment: random ones in the rows whose `known` is 1. */
 function precedingKeys({ rows, heads, width }: Shape, known: readonly number[]) {
   const [keys, latest] = [persistentTensor([rows, heads * width]), persistentTensor([rows, heads * width])];
   keys.set(normals(keys.size, 11));
   return { keys, latest, known: Int32Array.from(known) };
 }
 
-/** k' [B, T, H·D] by its definition, in double precision. */
+/** Computes k' [B, T, H·D] by its definition, in double precision. */
 function oracle(shape: Shape, before: Float32Array, known: ArrayLike<number>) {
   const { segment, heads, width } = shape;
   const channels = heads * width;
@@ -65,7 +74,7 @@ const cases: [Shape, number[]][] = [
 for (const [shape, known] of cases) {
   const { rows, segment, heads, width } = shape;
   const name = `${rows} rows (begun: ${known}) of ${segment} tokens, ${heads} heads of ${width}`;
-  test(`keys and gradients are those of the definition: ${name}`, () => {
+  test(`keys and gradients match the definition: ${name}`, () => {
     const preceding = precedingKeys(shape, known);
     checkOp({
       shapes: [[rows, segment, heads * width], [heads]],
@@ -75,7 +84,7 @@ for (const [shape, known] of cases) {
   });
 }
 
-/** k' of `k` [1, T, H·D], read in parts of these lengths as a state does. */
+/** Smears `k` [1, T, H·D], read in parts of these lengths as a state does. */
 function inParts(k: Float32Array, alpha: Tensor, channels: number, lengths: readonly number[]): number[] {
   const shape = { rows: 1, segment: 0, heads: alpha.size, width: channels / alpha.size };
   const preceding = precedingKeys(shape, [0]);
@@ -90,14 +99,14 @@ function inParts(k: Float32Array, alpha: Tensor, channels: number, lengths: read
   });
 }
 
-test("a segment in parts has bit for bit the keys of the segment as a whole", () => {
+test("a segment read in parts gives the same keys, bit for bit, as the whole segment", () => {
   const [k, alpha] = [normals(9 * 10, 1), parameter([2], [0.3, -4])];
   const whole = inParts(k, alpha, 10, [9]);
   assert.equal(inParts(k, alpha, 10, [1, 1, 1, 1, 1, 1, 1, 1, 1]), whole);
   assert.equal(inParts(k, alpha, 10, [4, 3, 2]), whole);
 });
 
-test("where a document begins its first key stays as it is, bit for bit, even if a is 0", () => {
+test("the first key of a document is unchanged, bit for bit, even if a is 0", () => {
   const [k, alpha] = [normals(3 * 5, 1), parameter([1], [-200])];
   const [first, second, third] = [0, 5, 10].map((at) => [...k.subarray(at, at + 5)]);
   const unit = (key: number[]) => key.map((x) => x / Math.hypot(...key));
@@ -110,7 +119,7 @@ test("where a document begins its first key stays as it is, bit for bit, even if
   for (const [i, expected] of unit(third).entries()) assert.ok(Math.abs(own[10 + i] - expected) < 1e-6);
 });
 
-test("the kernels compute units one by one, in any order, as they compute all", () => {
+test("the kernels give the same results for all units at once and one by one, in any order", () => {
   const { rows, segment, heads, width } = { rows: 2, segment: 4, heads: 3, width: 5 };
   const units = rows * heads;
   const sizes = { keys: rows * segment * heads * width, before: units * width, factors: units * segment };

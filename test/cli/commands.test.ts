@@ -147,7 +147,7 @@ test("a run can begin with the weights of another model, and a larger memory tha
     begun("--out", at("none"), "--tokenizer", at("tokenizer.json")).stderr,
     "has what --tokenizer would say",
   );
-  assert.match(begun("--out", at("adapted"), "--resume").stderr, "begins a run, and --resume goes on with one");
+  assert.match(begun("--out", at("adapted"), "--resume").stderr, "begins a run and --resume continues one");
   assert.match(
     begun("--out", at("none"), "--set", "hidden_size=13").stderr,
     "has model.embed_tokens.weight of shape [270,12]",
@@ -256,7 +256,7 @@ test("Ctrl-C in training finishes the step, saves it and says so", async () => {
   const [code] = await once(child, "close");
   assert.is(code, 130, stderr);
   const { step } = newestCheckpoint(at("stopped")).record;
-  assert.match(stderr, `interrupted after step ${step}, which is saved; --resume goes on from there\n`);
+  assert.match(stderr, `interrupted after step ${step}, which is saved; --resume continues from there\n`);
   assert.is(lossesIn("stopped").length, step);
 });
 

@@ -73,7 +73,7 @@ function byPlace(a: string, b: string): number {
 test("a pattern that cannot be is refused", () => {
   assert.is(
     refusal(() => globSelection([""], [])),
-    '--include "" is no pattern; one is written as in "*.md" or "src/**"',
+    '--include "" is not a pattern; write one as in "*.md" or "src/**"',
   );
   assert.match(
     refusal(() => globSelection([], ["x".repeat(70_000)])),

@@ -23,7 +23,7 @@ function modelOf(config: Partial<ModelConfig>): Transformer {
   return new Transformer(tinyConfig({ memory_gate_init: 1, ...config }), 1);
 }
 
-/** The sentence with which an inspection is refused. */
+/** Returns the sentence that refuses an inspection. */
 async function refused(model: Transformer, tokens: Int32Array, options?: InspectOptions): Promise<string> {
   const error: unknown = await inspect(model, bytes, tokens, options).catch((thrown: unknown) => thrown);
   return refusal(() => {
@@ -31,10 +31,16 @@ async function refused(model: Transformer, tokens: Int32Array, options?: Inspect
   });
 }
 
-/** Every kept pair of every token. */
+/** Returns every kept pair of every token. */
 function allPairs({ retrieved, ids }: Inspection) {
   return [...ids.keys()].flatMap((predicted) => retrieved.list(predicted).map((pair) => ({ predicted, ...pair })));
 }
+
+test("a small example, written out: only queries after the first segment of 7 retrieve, 4 pairs in each of 2 heads", async () => {
+  const { retrieved } = await inspect(shallow, bytes, ids.subarray(0, 10), { top: 9 });
+  const counts = Array.from({ length: 10 }, (_, token) => retrieved.list(token).length);
+  assert.equal(counts, [0, 0, 0, 0, 0, 0, 0, 0, 8, 8]); // token 8 is predicted by token 7, the first of the second segment
+});
 
 for (const memory_combine of ["gate", "joint"] as const) {
   test(`losses with and without memory are those of an evaluation (${memory_combine})`, async () => {
@@ -55,7 +61,7 @@ for (const memory_combine of ["gate", "joint"] as const) {
   });
 }
 
-test("pairs are told by the right token: a score depends on the two tokens alone, where nothing else went into them", async () => {
+test("pairs name the right token: in the first layer a score depends only on the two tokens", async () => {
   const inspection = await inspect(shallow, bytes, ids, { top: 8 });
   const scores = new Map<string, number>();
   for (const { predicted, head, token, score } of allPairs(inspection)) {
@@ -68,7 +74,7 @@ test("pairs are told by the right token: a score depends on the two tokens alone
 });
 
 for (const memorySize of [1, 6, 7, 17, 500]) {
-  test(`what is retrieved lies among the last ${memorySize} tokens before the segment`, async () => {
+  test(`retrieved pairs are among the last ${memorySize} tokens before the segment`, async () => {
     const inspection = await inspect(shallow, bytes, ids, { memorySize });
     assert.is(inspection.memorySize, memorySize);
     const pairs = allPairs(inspection);
@@ -76,7 +82,7 @@ for (const memorySize of [1, 6, 7, 17, 500]) {
       const segment = predicted - 1 - ((predicted - 1) % SEGMENT);
       assert.ok(token < segment && token >= Math.max(0, segment - memorySize), `token ${predicted} retrieved ${token}`);
     }
-    const asked = ids.length - 1 - SEGMENT; // in the first segment there is nothing to ask
+    const asked = ids.length - 1 - SEGMENT; // the first segment finds an empty memory
     assert.is(new Set(pairs.map(({ predicted }) => predicted)).size, asked);
   });
 }
@@ -103,7 +109,7 @@ test("the weights of a head sum to one, a share is weight times gate, and larger
   assert.equal([...gates.subarray(0, 2 * (SEGMENT + 1))], new Array(2 * (SEGMENT + 1)).fill(0));
 });
 
-test("what each pair received sums up to one for each head and prediction", async () => {
+test("the weights that all pairs received sum to one for each head and prediction", async () => {
   const { received } = await inspect(modelOf({ memory_layers: [0, 1] }), bytes, ids);
   assert.is(received.length, ids.length);
   const sum = received.reduce((total, weight) => total + weight, 0);
@@ -111,7 +117,7 @@ test("what each pair received sums up to one for each head and prediction", asyn
   assert.is(received[ids.length - 1], 0, "the last token is never read");
 });
 
-test("several memory layers are all watched", async () => {
+test("all memory layers are watched", async () => {
   const inspection = await inspect(modelOf({ memory_layers: [0, 1] }), bytes, ids, { top: 100 });
   assert.equal(
     inspection.heads.map(({ layer, head }) => `${layer}.${head}`),
@@ -140,12 +146,12 @@ test("pairs of a document that was read before come with their source", async ()
   }
   assert.ok(
     pairs.some(({ token, predicted }) => token < 0 && predicted <= SEGMENT),
-    "the first segment asks, too",
+    "the first segment retrieves as well",
   );
   assert.equal([inspection.memorySize, inspection.name, earlier.documents], [60, "mine", ["others"]]);
 });
 
-test("what is known must come from the same model, and say where from", async () => {
+test("a known memory must come from the same model, with sources", async () => {
   const reader = new Reader(modelOf({ memory_layers: [0], attention_scale_init: 2 }), bytes);
   await reader.read("text");
   const known = reader.snapshot();
@@ -157,7 +163,7 @@ test("what is known must come from the same model, and say where from", async ()
   reader.release();
 });
 
-test("progress goes up to both readings, and everything taken is given back", async () => {
+test("progress covers both readings, and all allocations are freed", async () => {
   const before = heap.bytesInUse;
   const seen: number[][] = [];
   await inspect(shallow, bytes, ids, { onProgress: (...progress) => seen.push(progress) });
@@ -166,7 +172,7 @@ test("progress goes up to both readings, and everything taken is given back", as
   assert.is(heap.bytesInUse, before);
 });
 
-test("what cannot be inspected is refused", async () => {
+test("impossible inspections are refused", async () => {
   assert.match(await refused(shallow, ids.subarray(0, 1)), "a document of 1 tokens has nothing to predict or inspect");
   assert.match(await refused(shallow, ids, { memorySize: 0 }), "the model reads without a memory");
   assert.match(await refused(modelOf({ memory_layers: [] }), ids), "the model reads without a memory");

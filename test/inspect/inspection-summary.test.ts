@@ -9,7 +9,7 @@ const test = suite("inspection summary");
 
 const noSources = { document: [], index: [], token: [], begin: [], end: [] };
 
-/** An inspection of tokens of which each gains `gains[i]` of one nat; `best[i]` is what it retrieved, if anything. */
+/** An inspection in which token i gains `gains[i]` of one nat and retrieved token `best[i]`, if any. */
 function inspectionOf(gains: number[], best: (number | undefined)[], overrides: Partial<Inspection> = {}): Inspection {
   const retrieved = new RetrievedPairs(gains.length, 2);
   for (const [i, token] of best.entries()) {
@@ -38,7 +38,7 @@ function sourceColumns(documents: number[]) {
   return Object.fromEntries(columns);
 }
 
-/** A word for each token, none of them pieces of one. */
+/** Returns a separate word for each token. */
 function wordsOf(...kinds: [string, WordKind][]): Word[] {
   return kinds.map(([text, kind]) => ({ text, kind }));
 }
@@ -46,7 +46,7 @@ function wordsOf(...kinds: [string, WordKind][]): Word[] {
 const names = (groups: readonly { name: string; tokens: number }[]) =>
   groups.map(({ name, tokens }) => `${name}: ${tokens}`);
 
-test("the first token is no prediction and counts nowhere", () => {
+test("a small example, written out: means over the predicted tokens, without the first", () => {
   const words = wordsOf(["a", "word"], ["b", "word"], ["1", "number"]);
   const { all, kinds } = summarize(inspectionOf([9, 0.5, 0.25], []), words, 3);
   assert.equal(all, { name: "all", tokens: 2, nats: 1 - 0.375, natsWithout: 1 });
@@ -56,12 +56,12 @@ test("the first token is no prediction and counts nowhere", () => {
   ]);
 });
 
-test("tokens are grouped by how often their word was there so far, pieces of a word together", () => {
+test("tokens are grouped by the occurrences of their word so far, pieces of a word together", () => {
   const [a, again] = wordsOf(["abc", "word"], ["abc", "word"]);
   const others = Array.from({ length: 12 }, () => ({ text: "x", kind: "word" as const }));
   const words = [a, a, a, again, again, ...others];
   const { occurrences } = summarize(inspectionOf(new Array(words.length).fill(0), []), words, 3);
-  // abc: pieces 1 and 2 of the first time (piece 0 is no prediction), two of the second; x: 12 times.
+  // abc: pieces 1 and 2 of the first occurrence (piece 0 is not predicted), two of the second; x: 12 times.
   assert.equal(names(occurrences), ["1: 3", "2–3: 4", "4–10: 7", "11–30: 2"]);
 });
 
@@ -74,11 +74,11 @@ test("tokens are grouped by the distance to their best pair in powers of two", (
   assert.is(distances[1].nats, 1 - (3 + 4) / 2 / 16);
 });
 
-test("a distance is counted from the token that asked", () => {
+test("a distance is counted from the query token", () => {
   assert.is(distanceTo(10, 3), 6);
 });
 
-test("each document has its share of all that was retrieved", () => {
+test("each document has its share of all retrieved weight", () => {
   const earlier = { documents: ["one", "two", "unused"], columns: sourceColumns([0, 0, 1]) };
   const received = Float64Array.of(1, 2, 4, 0.5, 0.5);
   const { documents } = summarize(
@@ -93,7 +93,7 @@ test("each document has its share of all that was retrieved", () => {
   ]);
 });
 
-test("the tokens that gained most come first, and none that lost", () => {
+test("the tokens that gained most come first, without those that lost", () => {
   const inspection = inspectionOf([5, -1, 0.5, 0, 0.75, 0.25], []);
   const words = wordsOf(...new Array<[string, WordKind]>(6).fill(["x", "word"]));
   assert.equal(summarize(inspection, words, 2).mostGained, [4, 2]);

@@ -1,4 +1,4 @@
-/** What several memories cost together, told before the first is made. */
+/** The bytes of several memories together, known before the first is allocated. */
 import * as assert from "uvu/assert";
 import { memoryBytes, requireRoom } from "../../src/memory/bytes.ts";
 import { heap } from "../../src/wasm/runtime.ts";
@@ -7,7 +7,13 @@ import { refusal } from "../refusal.ts";
 
 const test = suite("bytes of memories");
 
-test("memories that fit one by one are refused when they do not fit together, with the bytes of all", () => {
+test("a small example, written out: 2 pairs of 3 floats take 48 bytes, and 24 as halves", () => {
+  const shape = { rows: 1, heads: 1, width: 3, size: 2, segment: 0 };
+  assert.is(memoryBytes(shape), 48); // keys and values, 2 · 2 · 3 · 4
+  assert.is(memoryBytes(shape, { dtype: "float16" }), 24);
+});
+
+test("memories that fit one by one are refused if they do not fit together, with the bytes of all", () => {
   const pairBytes = 2 * 1024 * 4;
   const shape = { rows: 1, heads: 1, width: 1024, size: Math.floor(heap.bytesAvailable / pairBytes / 2), segment: 7 };
   requireRoom(shape, {});
@@ -21,7 +27,7 @@ test("memories that fit one by one are refused when they do not fit together, wi
   );
 });
 
-test("a shape or an option that no memory can have is refused by name", () => {
+test("an impossible shape or option is refused by name", () => {
   const shape = { rows: 1, heads: 1, width: 4, size: 9, segment: 0 };
   const refused = (changes: object, options: object = {}) =>
     refusal(() => memoryBytes({ ...shape, ...changes }, options));

@@ -1,4 +1,4 @@
-/** Lookups that see only the newest pairs of a row, as far as its reach: as if the memory had never been larger. */
+/** Lookups within the reach of a row see only its newest pairs, as if the memory had never been larger. */
 import * as assert from "uvu/assert";
 import { step } from "../../src/autodiff/tape.ts";
 import { tensor } from "../../src/autodiff/tensor.ts";
@@ -26,7 +26,7 @@ test("a small example, written out: with a reach of 2 the best key, which is the
   memory.release();
 });
 
-/** Numbers of the pairs that a lookup returned, list by list, and their scores. */
+/** Returns the numbers and scores of the pairs that a lookup returned, list by list. */
 function lookedUp(memory: KvMemory, queries: Float32Array, topk: number, reach?: number[]) {
   return step(() => {
     const rows = 2;
@@ -53,7 +53,7 @@ for (const kind of ["exact", "quantised", "bucketed"] as const) {
   for (const [reach, written] of cases) {
     test(`${kind} search within [${reach}] of ${written} pairs finds what a memory of that size finds`, () => {
       const shape = { rows: 2, heads: 2, width: 5, size: 300, segment: 7 };
-      const options = { kind, bucketsPerNeighbour: 64 }; // so many that every visible pair is a winner of its bucket
+      const options = { kind, bucketsPerNeighbour: 64 }; // enough for every visible pair to win its bucket
       const random = new Random(written);
       const queries = unitVectors(2 * 3 * 2, 5, random);
       const whole = new KvMemory(shape, options);

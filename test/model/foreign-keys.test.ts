@@ -9,7 +9,7 @@ function refused(json: unknown): string {
   return refusal(() => parseConfig(json, "model/config.json"));
 }
 
-test("keys of other tools are called that, all of them at once", () => {
+test("keys of other tools are all named in one sentence", () => {
   assert.is(
     refused({ architectures: ["X"], hidden_size: 8, torch_dtype: "float32", transformers_version: "4.40.0" }),
     "model/config.json: architectures, torch_dtype, transformers_version are other tools' keys, which mean nothing here; delete them",
@@ -20,7 +20,7 @@ test("keys of other tools are called that, all of them at once", () => {
   );
 });
 
-test("a configuration of another architecture is refused as such, whatever else it has", () => {
+test("a configuration of another architecture is refused as such, before its keys", () => {
   assert.is(
     refused({ model_type: "llama", architectures: ["LlamaForCausalLM"], rope_theta: 10000 }),
     'model/config.json: model_type must be "memorizing-transformer", not "llama"',

@@ -17,7 +17,7 @@ const test = suite("golden files");
 const ROWS = 2;
 const SEGMENTS = 5;
 
-/** Our name of a parameter that the reference calls `name`. */
+/** Returns our name of the reference's parameter `name`. */
 function ourName(name: string): string {
   const direct: Record<string, string> = { emb: "model.embed_tokens.weight", "nf.scale": "model.norm.weight" };
   const inLayer: Record<string, string> = {
@@ -50,7 +50,7 @@ function loadModel(file: Golden): Transformer {
   return model;
 }
 
-/** Inputs, targets and starts of segment `s`. */
+/** Returns inputs, targets and starts of segment `s`. */
 function segment({ config, tensors }: Golden, s: number) {
   const length = config.segment_length;
   const tokens = tensors.get("tokens")!.data as Int32Array;

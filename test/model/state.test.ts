@@ -21,16 +21,24 @@ const model = new Transformer(config, 1);
 const smearing = new Transformer({ ...config, smear_keys: "all" }, 1);
 const rows = 2;
 
-/** The logits of `count` more tokens of both rows. */
+/** Returns the logits of `count` more tokens of both rows. */
 function read(state: ModelState, count: number, first: number, reader = model): Float32Array {
   const ids = Int32Array.from({ length: rows * count }, (_, i) => (first + i * i * 7) % 256);
   return step(() => noGrad(() => reader.forward({ ids }, state).toArray()));
 }
 
-/** What `state` saves, through a file. */
+/** Saves `state` to a file and opens it. */
 function stored(state: ModelState, prefix?: string): TensorReader {
   return new TensorReader(readSafetensors(writeSafetensors(state.save(prefix)), "saved").tensors, "saved");
 }
+
+test("a small example, written out: of 9 tokens a segment of 7 is remembered, and 2 are in the next", () => {
+  const state = model.newState({ rows });
+  for (const count of [7, 2]) read(state, count, 1);
+  assert.is(state.memories.get(1)?.length(0), 7);
+  assert.is(state.room, 5);
+  state.release();
+});
 
 for (const [keys, reading] of [
   ["plain keys", model],
@@ -38,9 +46,9 @@ for (const [keys, reading] of [
 ] as const) {
   for (const [place, last] of [
     ["at the end of a segment", 7],
-    ["in the midst of a segment", 4],
+    ["within a segment", 4],
   ] as const) {
-    test(`a state with ${keys} that was saved ${place} goes on to the bit, and so does the one that was saved`, () => {
+    test(`a state with ${keys}, saved ${place} and restored, gives the bit-identical results of the original`, () => {
       const [original, copy] = [reading.newState({ rows }), reading.newState({ rows })];
       for (const first of [1, 2, 3, 4]) read(original, 7, first, reading);
       read(original, last, 5, reading);
@@ -61,7 +69,7 @@ for (const [keys, reading] of [
   }
 }
 
-test("a memory of half floats is saved as such and goes on to the bit, and one of either kind takes the other's", () => {
+test("a memory of half floats is saved as such and restored bit-identical, and each kind can restore the other", () => {
   const halves = new Transformer({ ...model.config, memory_dtype: "float16" }, 1);
   const [original, copy, wide] = [halves.newState({ rows }), halves.newState({ rows }), model.newState({ rows })];
   for (const first of [1, 2, 3, 4]) read(original, 7, first);
@@ -115,7 +123,7 @@ test("memories that cannot fit together are refused before anything is allocated
   assert.is(heap.bytesInUse, before);
 });
 
-test("counts that cannot be are refused before they can do harm", () => {
+test("impossible counts are refused before they are used", () => {
   const edited = (name: string, value: bigint) => {
     const tensors = smearing.newState({ rows }).save();
     const shape = tensors.get(name)?.shape ?? [];
@@ -129,7 +137,7 @@ test("counts that cannot be are refused before they can do harm", () => {
   assert.match(edited("memories.1.row.0.appended", -5n), "holds -5, which is not from 0 to");
 });
 
-/** The keys [V, H·D] that the first layer makes of the tokens: they depend on nothing else. */
+/** Returns the keys [V, H·D] of the first layer, which depend only on the tokens. */
 async function firstLayerKeys(reading: Transformer): Promise<Float32Array> {
   const { vocab_size: tokens, num_attention_heads: heads, head_dim: width } = reading.config;
   const state = reading.newState({ rows: 1, memorySize: tokens });
@@ -146,7 +154,7 @@ async function firstLayerKeys(reading: Transformer): Promise<Float32Array> {
   });
 }
 
-test("the source of whatever slot a lookup returns is the token whose key lies there, and its bytes spell that token", async () => {
+test("the source of every retrieved slot is the token whose key is there, and its bytes spell that token", async () => {
   const random = new Random(3);
   const word = () => ["fish ", "Ωmega ", "🐟", "naïve\n", "αβγ", "red ", "blue"][Math.floor(random.next() * 7)];
   const documents = [900, 3, 1, 700].map((count) => Array.from({ length: count }, word).join(""));
@@ -185,7 +193,7 @@ test("the source of whatever slot a lookup returns is the token whose key lies t
   }
 });
 
-test("a state of plain keys is saved as it always was, and one of smeared keys is told from it", () => {
+test("the saved format of plain keys is unchanged, and that of smeared keys is different", () => {
   const [plain, smeared] = [model, smearing].map((reading) => reading.newState({ rows }));
   const added = [...smeared.save().keys()].filter((name) => !plain.save().has(name));
   assert.equal(added, ["begun", "layers.0.preceding_keys", "layers.1.preceding_keys"]);
@@ -195,7 +203,7 @@ test("a state of plain keys is saved as it always was, and one of smeared keys i
   );
 });
 
-test("a document that ended is no context for the next: its last keys are not smeared into the first ones that follow", () => {
+test("a document that ended is not context for the next: its last keys are not smeared into the next ones", () => {
   const [used, fresh] = [smearing.newState({ rows, memorySize: 0 }), smearing.newState({ rows, memorySize: 0 })];
   for (const count of [7, 3]) read(used, count, 1, smearing);
   used.endDocument();
@@ -204,7 +212,7 @@ test("a document that ended is no context for the next: its last keys are not sm
   assert.not.equal(read(used, 7, 3, smearing), read(smearing.newState({ rows, memorySize: 0 }), 7, 3, smearing));
 });
 
-test("a forward pass that fails leaves the keys before it as they were", () => {
+test("a failed forward pass does not change the keys before it", () => {
   const [failing, other] = [smearing.newState({ rows }), smearing.newState({ rows })];
   for (const state of [failing, other]) read(state, 3, 1, smearing);
   const spoilt = () => {

@@ -1,4 +1,4 @@
-/** Where the gate's logit comes from: each policy against its equation and central differences. */
+/** The gate's policies: each against its equation and central differences. */
 import * as assert from "uvu/assert";
 import { step } from "../../src/autodiff/tape.ts";
 import { tensor } from "../../src/autodiff/tensor.ts";
@@ -15,7 +15,7 @@ test("a small example, written out: one token, two heads", () => {
     const [retrieved, local] = [tensor([4, 5], [1, 1, 2]), tensor([1, 7], [1, 1, 2])];
     const logit = (policy: GatePolicy) => [...gateLogit({ policy, bias, weight }, x, retrieved, local).toArray()];
     assert.equal(logit("gate"), [0.5, -1], "the bias of each head");
-    assert.equal(logit("joint"), [3, -2], "how much more the memory's logits sum to");
+    assert.equal(logit("joint"), [3, -2], "the difference of the two logsumexps");
     assert.equal(logit("content"), [2.5, 2], "w·x + b");
   });
 });

@@ -1,9 +1,9 @@
 /**
- * Every op, at a size like those of a small model, with the same in double precision. Gradients are compared with central
- * differences through the double. Bounds are about twice what was measured on either build; report.ts prints the table,
- * numbers.test.ts holds the bounds.
+ * Every op, at a size like those of a small model, next to its double-precision twin. Gradients are compared with central
+ * differences through the twin. Bounds are about twice the measured errors of either build. report.ts prints the table;
+ * numbers.test.ts enforces the bounds.
  */
-import { attention } from "../../src/autodiff/ops/attention.ts";
+import { attention, extendContext } from "../../src/autodiff/ops/attention.ts";
 import { blend } from "../../src/autodiff/ops/blend.ts";
 import { add, dropout, gelu, relu, scale } from "../../src/autodiff/ops/elementwise.ts";
 import { embedding } from "../../src/autodiff/ops/embedding.ts";
@@ -26,15 +26,15 @@ export interface NumbersCase {
   readonly shapes: readonly (readonly number[])[];
   run(...inputs: Tensor[]): Tensor;
   oracle(...inputs: Float64Array[]): Float64Array;
-  /** Largest error allowed, in units of the last place of the largest true value: of the output, of the gradients. */
+  /** Largest allowed errors, of the output and of the gradients, in units of the last place of the largest true value. */
   readonly bounds: readonly [output: number, gradient: number];
-  /** Factor of the normally distributed inputs; 1 unless given. */
+  /** Factor of the normally distributed inputs. Default: 1. */
   readonly spread?: number;
 }
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 
-/** `f` of each row of `width` numbers. */
+/** Applies `f` to each row of `width` numbers. */
 function byRow(x: Float64Array, width: number, f: (row: Float64Array) => Float64Array): Float64Array {
   const y = new Float64Array(x.length);
   for (let at = 0; at < x.length; at += width) y.set(f(x.subarray(at, at + width)), at);
@@ -48,7 +48,7 @@ function softmaxOf(row: Float64Array): Float64Array {
   return exponentials.map((e) => e / sum);
 }
 
-/** a [m, k] · b, where b is [k, n], or [n, k] if `transposed`. */
+/** Returns a [m, k] · b, where b is [k, n], or [n, k] if `transposed`. */
 function product(a: Float64Array, b: Float64Array, [m, k, n]: number[], transposed: boolean): Float64Array {
   return Float64Array.from({ length: m * n }, (_, at) => {
     const [i, j] = [Math.floor(at / n), at % n];
@@ -95,7 +95,7 @@ function localContext() {
 
 const context = localContext();
 
-/** A memory of one row with 300 pairs of two heads of width 32. */
+/** The pairs of a memory of one row: 300 of two heads of width 32. */
 const stored = { keys: normals(300 * 64, 3, 0.2), values: normals(300 * 64, 4), length: 300 };
 const memoryShape = { rows: 1, heads: 2, width: 32, segment: 9, topk: 16 };
 const memory = filledMemory();
@@ -217,8 +217,10 @@ export const cases: readonly NumbersCase[] = [
   {
     op: "attention",
     shapes: [[1, 40, 64], [1, 40, 64], [1, 40, 64], [2], [2, 32]],
-    run: (q, k, v, scale, table) =>
-      attention(q, k, v, scale, { table, buckets: positionBuckets(context.capacity) }, context).out,
+    run: (q, k, v, scale, table) => {
+      extendContext(context, k, v);
+      return attention(q, k, v, scale, { table, buckets: positionBuckets(context.capacity) }, context).out;
+    },
     oracle: (q, k, v, scale, table) => localAttention(local, q, k, v, scale, table).out,
     spread: 0.4,
     bounds: [8, 8],
@@ -226,7 +228,10 @@ export const cases: readonly NumbersCase[] = [
   {
     op: "attention, logsumexp",
     shapes: [[1, 40, 64], [1, 40, 64], [1, 40, 64], [2]],
-    run: (q, k, v, scale) => attention(q, k, v, scale, undefined, context).lse,
+    run: (q, k, v, scale) => {
+      extendContext(context, k, v);
+      return attention(q, k, v, scale, undefined, context).lse;
+    },
     oracle: (q, k, v, scale) => localAttention(local, q, k, v, scale, new Float64Array()).lse,
     spread: 0.4,
     bounds: [4, 8],
@@ -258,7 +263,7 @@ export const cases: readonly NumbersCase[] = [
   },
 ];
 
-/** k' [40, 2·33]: the keys, the first of which has none before it, mixed with their predecessors and normalised. */
+/** Computes k' [40, 2·33]: keys mixed with their predecessors and normalised. The first key lacks a predecessor. */
 function smeared(k: Float64Array, alpha: Float64Array): Float64Array {
   const mixed = k.map((value, i) => {
     const a = sigmoid(alpha[Math.floor(i / 33) % 2]);
@@ -269,7 +274,7 @@ function smeared(k: Float64Array, alpha: Float64Array): Float64Array {
   return normalised;
 }
 
-/** The 16 largest inner products of each query and head, in falling order. */
+/** Returns the 16 largest inner products of each query and head, in falling order. */
 function bestScores(q: Float64Array): Float64Array {
   const best = new Float64Array(9 * 2 * 16);
   for (let at = 0; at < 9 * 2; at++) {

@@ -1,4 +1,4 @@
-/** What a training takes is told beforehand, and it takes that. */
+/** The bytes of a training are known beforehand, and they are right. */
 import * as assert from "uvu/assert";
 import { arena } from "../../src/autodiff/arena.ts";
 import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
@@ -16,7 +16,7 @@ import { randomDocuments, tinyConfig } from "../tiny.ts";
 
 const test = suite("training bytes");
 
-/** Large enough that the rounding of each tensor to a cache line does not count. */
+/** A configuration so large that the rounding of each tensor to a cache line is negligible. */
 const config = (overrides: Partial<ModelConfig> = {}): ModelConfig => {
   const small = { vocab_size: 300, hidden_size: 96, num_hidden_layers: 3, num_attention_heads: 3, head_dim: 29 };
   const rest = { intermediate_size: 210, segment_length: 48, memory_layers: [1], memory_size: 150, memory_topk: 9 };
@@ -52,7 +52,7 @@ const variants: [string, Partial<ModelConfig>][] = [
 ];
 for (const [variant, overrides] of variants) {
   for (const rows of [1, 5]) {
-    test(`the activations of ${rows} rows are told to within 5 per cent: ${variant}`, () => {
+    test(`the estimated activations of ${rows} rows are within 5 per cent: ${variant}`, () => {
       const [told, used] = [activationBytes(config(overrides), rows), usedActivations(config(overrides), rows)];
       assert.ok(Math.abs(told / used - 1) < 0.05, `told ${told}, used ${used}`);
     });
@@ -65,7 +65,7 @@ const options: [string, Partial<TrainingOptions>][] = [
   ["accumulation", { gradientAccumulation: 3 }],
 ];
 for (const [variant, given] of options) {
-  test(`what parameters, moments and memories take is told to within 2 per cent: ${variant}`, () => {
+  test(`the bytes of parameters, moments and memories are within 2 per cent: ${variant}`, () => {
     const before = heap.bytesInUse;
     const chosen = { batchSize: 2, ...given };
     const model = new Transformer(config(), 1);
@@ -79,7 +79,7 @@ for (const [variant, given] of options) {
   });
 }
 
-test("smeared keys take what is told: in each layer that has them two keys a row", () => {
+test("smeared keys take two keys for each row and layer that has them", () => {
   const shape = { head_dim: 32, num_attention_heads: 3, memory_size: 0 }; // whole cache lines
   const [told, used] = [[], []] as [number[], number[]];
   for (const smear_keys of ["none", "memory_layers", "all"] as const) {
@@ -99,12 +99,12 @@ test("smeared keys take what is told: in each layer that has them two keys a row
   assert.equal([used[1] - used[0], used[2] - used[0]], [layer + 2 * scales, 3 * (layer + 2 * scales)]);
 });
 
-test("an evaluation needs memories of its own, while it lasts", () => {
+test("an evaluation needs its own memories", () => {
   const [without, withOne] = [0, 5].map((evaluateEvery) => trainingBytes(tinyConfig(), { evaluateEvery }).memories);
   assert.is(withOne, 2 * without);
 });
 
-test("what cannot fit is refused with the bytes and the key of the largest part, before anything is allocated", () => {
+test("a training that cannot fit is refused with the bytes and the key of the largest part, before anything is allocated", () => {
   const before = heap.bytesInUse;
   const base = preset("small");
   const refused = (config: ModelConfig, options: Partial<TrainingOptions>) =>

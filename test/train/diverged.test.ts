@@ -1,4 +1,4 @@
-/** Models whose weights have become too large: their perplexity is beyond all numbers, or there is none. */
+/** Models with weights that are too large: their perplexity is larger than any float, or NaN. */
 import * as assert from "uvu/assert";
 import { perplexityOf } from "../../src/base/perplexity.ts";
 import { parseJson } from "../../src/formats/json.ts";
@@ -29,7 +29,7 @@ function modelOf(factor: number): Transformer {
   return model;
 }
 
-test("a perplexity beyond all numbers is the largest one, and what is written of it is read again", () => {
+test("a perplexity beyond the largest number becomes that number, which can be written and read", () => {
   const result = evaluate(modelOf(1e6), documents, bytes, { memorySizes: [0, 17] });
   for (const { perplexity, bits_per_byte } of result.results) {
     assert.is(perplexity, Number.MAX_VALUE);
@@ -38,7 +38,7 @@ test("a perplexity beyond all numbers is the largest one, and what is written of
   assert.equal(parseJson(JSON.stringify(result), "the result"), result);
 });
 
-test("the table compares even such perplexities by their losses", () => {
+test("the table compares such perplexities by their losses", () => {
   const { results, ...rest } = evaluate(modelOf(1e6), documents, bytes, { memorySizes: [0] });
   const [first] = results;
   const nats = first.nats + Math.log(2) * rest.tokens;
@@ -47,14 +47,14 @@ test("the table compares even such perplexities by their losses", () => {
   assert.not.match(table, /NaN|Infinity/);
 });
 
-test("an inspection says no NaN either", async () => {
+test("an inspection does not print NaN", async () => {
   const inspection = await inspect(modelOf(1e6), bytes, bytes.encode(TEXT), { name: "fish.txt" });
   const text = new InspectedText(inspection, bytes);
   const tables = inspectionTables(inspection, summarize(inspection, wordsOfTokens(text.texts), 3), text);
   assert.not.match(tables, /NaN|Infinity/);
 });
 
-test("predictions that are no numbers are refused by everything that predicts", async () => {
+test("predictions that are not finite are refused by evaluation, generation and inspection", async () => {
   const model = modelOf(3e38);
   const reader = new Reader(model, bytes);
   const writing = async () => {
@@ -71,11 +71,11 @@ test("predictions that are no numbers are refused by everything that predicts", 
       () => "nothing",
       (error) => error.message,
     );
-    assert.is(message, "the model predicts what is no finite number: its weights are too large, or damaged");
+    assert.is(message, "the model's predictions are not finite numbers: its weights are too large, or damaged");
   }
 });
 
-test("a perplexity is exp of the mean loss wherever that is a number", () => {
+test("a perplexity is exp of the mean loss, if that is finite", () => {
   assert.is(perplexityOf(0), 1);
   assert.ok(Math.abs(perplexityOf(Math.log(50)) - 50) < 1e-9);
   assert.is(perplexityOf(710), Number.MAX_VALUE);

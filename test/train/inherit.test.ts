@@ -11,7 +11,7 @@ const gate = "model.layers.1.self_attn.memory_gate";
 const plain = tinyConfig({ memory_layers: [] });
 const remembering = tinyConfig({ memory_layers: [1], memory_combine: "gate" });
 
-test("what both models have is inherited, what is new begins as the seed says, and what has no place is left behind", () => {
+test("shared parameters are inherited, new ones are initialised from the seed, and others are ignored", () => {
   const source = new Transformer(plain, 1);
   const [model, fresh] = [inheritingModel(source, remembering, 2, "m"), new Transformer(remembering, 2)];
   for (const name of model.parameters.names()) {
@@ -22,7 +22,7 @@ test("what both models have is inherited, what is new begins as the seed says, a
   assert.not.ok(inheritingModel(model, plain, 2, "m").parameters.has(gate));
 });
 
-test("keys that begin to be smeared begin with equal shares, whatever the seed", () => {
+test("new key smears start with equal shares for any seed", () => {
   const source = new Transformer(remembering, 1);
   const model = inheritingModel(source, { ...remembering, smear_keys: "memory_layers" }, 2, "m");
   assert.equal([...model.parameters.get("model.layers.1.self_attn.key_smear").toArray()], [0, 0]);

@@ -1,4 +1,4 @@
-/** The directory of a run: which checkpoints stay, what is taken when the newest is damaged, what a crash leaves. */
+/** The directory of a run: the checkpoints kept, the one used if the newest is damaged, and the cleanup after a crash. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import * as fs from "node:fs";
@@ -40,7 +40,7 @@ function newTrainer(options: Partial<TrainingOptions>): Trainer {
   return new Trainer(new Transformer(tinyConfig(), 1), documents, { batchSize: 2, ...options });
 }
 
-/** The directory of a run that saved after each of `steps` steps. */
+/** Returns the directory of a run that saved after each of `steps` steps. */
 function runOf(steps: number, keep: number): string {
   const directory = join(folder, `${count++}`);
   const trainer = newTrainer({ keep });
@@ -54,7 +54,7 @@ function runOf(steps: number, keep: number): string {
 
 const checkpointsIn = (directory: string) => fs.readdirSync(directory).filter((name) => name.startsWith("checkpoint"));
 
-test("the newest checkpoint and as many older ones as were asked for stay, beside the newest model", () => {
+test("the newest checkpoint and `keep` older ones stay, next to the newest model", () => {
   const names = (keep: number) => checkpointsIn(runOf(12, keep)).sort();
   assert.equal(names(0), ["checkpoint-12"]);
   assert.equal(names(1), ["checkpoint-11", "checkpoint-12"]);
@@ -95,7 +95,7 @@ for (const name of [...FILES, "checksums.json"]) {
   });
 }
 
-test("if none can be used, one sentence says so and why", () => {
+test("if none can be used, one sentence explains why", () => {
   const run = runOf(3, 2);
   for (const step of [1, 2, 3]) fs.rmSync(`${run}/checkpoint-${step}/trainer.json`);
   const reason = `cannot read ${run}/checkpoint-3/trainer.json: no such file or directory`;
@@ -111,7 +111,7 @@ test("if none can be used, one sentence says so and why", () => {
   );
 });
 
-test("a directory that is a checkpoint itself can be gone on from", () => {
+test("a run can resume from a directory that is itself a checkpoint", () => {
   const directory = join(folder, `${count++}`);
   const trainer = newTrainer({});
   trainer.trainStep();
@@ -119,7 +119,7 @@ test("a directory that is a checkpoint itself can be gone on from", () => {
   assert.equal([newestCheckpoint(directory).record.step, holdsRun(directory)], [1, true]);
 });
 
-test("a run that went on from an older checkpoint replaces the damaged one and gives up later ones", async () => {
+test("a run resumed from an older checkpoint replaces the damaged one and removes later ones", async () => {
   const run = runOf(5, 9);
   for (const step of [3, 5]) fs.truncateSync(`${run}/checkpoint-${step}/trainer.safetensors`, 99);
   fs.rmSync(`${run}/checkpoint-4/config.json`);
@@ -132,7 +132,7 @@ test("a run that went on from an older checkpoint replaces the damaged one and g
   assert.is(newestCheckpoint(run).record.step, 3);
 });
 
-test("what a killed process left unfinished is removed, and nothing else", async () => {
+test("unfinished files of a killed process are removed, and nothing else", async () => {
   const run = runOf(2, 1);
   const before = fs.readdirSync(run);
   const child = spawn(process.execPath, ["--version"], { stdio: "ignore" });
@@ -151,7 +151,7 @@ test("what a killed process left unfinished is removed, and nothing else", async
   assert.equal(fs.readdirSync(run).sort(), [...before, ...others].sort());
 });
 
-test("a run that was killed before it could replace the model at the top makes up for it", async () => {
+test("a run killed before it replaced the model at the top replaces it when resumed", async () => {
   const run = runOf(3, 1);
   fs.cpSync(`${run}/checkpoint-2/model.safetensors`, `${run}/model.safetensors`);
   const { model, record, tensors } = newestCheckpoint(run);
@@ -162,7 +162,7 @@ test("a run that was killed before it could replace the model at the top makes u
   assert.equal(loadModel(run).model.parameters.get(name).toArray(), model.parameters.get(name).toArray());
 });
 
-test("a save that fails leaves the checkpoints as they were, and the error names the last one", async () => {
+test("a failed save does not change the checkpoints, and the error names the last one", async () => {
   const run = runOf(2, 1);
   const { model, record, tensors } = newestCheckpoint(run);
   const trainer = new Trainer(model, documents, { ...record.options, steps: 3 });
@@ -176,7 +176,7 @@ test("a save that fails leaves the checkpoints as they were, and the error names
   assert.is(newestCheckpoint(run).record.step, 2);
 });
 
-test("a failure after a checkpoint was written names that checkpoint, the first one, too", async () => {
+test("a failure after a checkpoint was written names that checkpoint, even the first", async () => {
   const run = join(folder, `${count++}`);
   const onStep = () => fs.mkdirSync(`${run}/model.safetensors`); // the model at the top cannot be written
   let message = "";
@@ -188,7 +188,7 @@ test("a failure after a checkpoint was written names that checkpoint, the first 
   assert.is(newestCheckpoint(run).record.step, 1);
 });
 
-test("a checkpoint into which somebody put a file stays, however old", () => {
+test("an old checkpoint with a foreign file in it stays", () => {
   const run = runOf(1, 0);
   fs.writeFileSync(`${run}/checkpoint-1/notes.txt`, "my own");
   const { model, record, tensors } = newestCheckpoint(run);
@@ -203,7 +203,7 @@ test("a checkpoint into which somebody put a file stays, however old", () => {
   assert.equal(fs.readdirSync(`${run}/checkpoint-1`).length, FILES.length + 2);
 });
 
-test("a training is known by what only trainings write", () => {
+test("a training is recognised by the files that only trainings write", () => {
   const run = runOf(1, 0);
   assert.ok(holdsTraining(run));
   assert.ok(holdsTraining(`${run}/checkpoint-1`));

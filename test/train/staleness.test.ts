@@ -10,7 +10,7 @@ import { randomDocuments, tinyConfig } from "../tiny.ts";
 
 const test = suite("staleness");
 
-/** Segments are of 7 tokens, so documents end in segments of 1 to 7. */
+/** Segments have 7 tokens, so the last segments of documents have 1 to 7. */
 const documents = randomDocuments([100, 61, 43, 33, 22, 57]);
 
 function newTrainer(config: Partial<ModelConfig>, options: Partial<TrainingOptions> = {}): Trainer {
@@ -29,7 +29,7 @@ for (const [memory_size, xl_cache_length, memory_dtype, smear_keys] of [
   [21, 7, "float32", "all"],
 ] as const) {
   const variant = `memory ${memory_size}, cache ${xl_cache_length}, ${memory_dtype}, smeared keys: ${smear_keys}`;
-  test(`keys do not age while the weights stay (${variant})`, () => {
+  test(`keys do not age while the weights do not change (${variant})`, () => {
     const trainer = newTrainer({ memory_size, xl_cache_length, memory_dtype, smear_keys });
     assert.equal(trainer.keyCosines(), [], "nothing is remembered yet");
     const tolerance = memory_dtype === "float16" ? 1e-3 : 1e-5;
@@ -46,7 +46,7 @@ for (const [memory_size, xl_cache_length, memory_dtype, smear_keys] of [
   });
 }
 
-test("what was remembered before the weights changed is old, what came later is not", () => {
+test("keys from before a change of the weights are stale, later ones are not", () => {
   const trainer = newTrainer({ memory_size: 40, xl_cache_length: 7 }, { batchSize: 1 });
   const keys = trainer.model.parameters.get("model.layers.1.self_attn.k_proj.weight");
   for (let count = 0; count < 4; count++) trainer.trainStep();
@@ -60,7 +60,7 @@ test("what was remembered before the weights changed is old, what came later is 
   trainer.release();
 });
 
-test("in training, keys are the staler the older they are", () => {
+test("in training, older keys are staler", () => {
   const trainer = newTrainer({ memory_size: 60 }, { learningRate: 0.01 });
   while (trainer.step < 12) trainer.trainStep();
   const cosines = trainer.keyCosines();
@@ -69,7 +69,7 @@ test("in training, keys are the staler the older they are", () => {
   trainer.release();
 });
 
-test("measuring changes nothing and keeps nothing", () => {
+test("measuring changes nothing and frees everything", () => {
   const losses = [false, true].map((measures) => {
     const trainer = newTrainer({ xl_cache_length: 5 }, { learningRate: 0.01 });
     const list = Array.from({ length: 12 }, () => {
@@ -84,7 +84,7 @@ test("measuring changes nothing and keeps nothing", () => {
   assert.equal(losses[1], losses[0]);
 });
 
-test("a model without memory has nothing that could age", () => {
+test("a model without memory has no stale keys", () => {
   const trainer = newTrainer({ memory_layers: [] });
   trainer.trainStep();
   assert.equal(trainer.keyCosines(), []);

@@ -1,6 +1,6 @@
 /**
- * After an OutOfMemoryError that a program catches, whatever grows (scratch space, the table of positions, the arena) still owns
- * what it points to: no block of anybody else may lie there.
+ * After an OutOfMemoryError that a program catches, buffers that grow (scratch space, the table of positions, the arena) still
+ * own their blocks: the heap must not hand them out again.
  */
 import * as assert from "uvu/assert";
 import { arena } from "../../src/autodiff/arena.ts";
@@ -21,7 +21,7 @@ const test = suite("out of memory");
 
 const refusal = /^no memory is left$/;
 
-/** Runs `work` while the heap gives only `allowed` blocks more. */
+/** Runs `work` while the heap hands out only `allowed` more blocks. */
 function withBlocks<T>(allowed: number, work: () => T): T {
   const { allocate } = heap;
   let left = allowed;
@@ -43,7 +43,7 @@ function assertOwned(address: number, bytes: number): void {
   for (const block of blocks) heap.release(block);
 }
 
-test("scratch space that could not grow is what it was", () => {
+test("scratch space that cannot grow keeps its buffer", () => {
   const bytes = 3_000_000;
   const address = scratch(bytes);
   withBlocks(0, () => assert.throws(() => scratch(2 * bytes), refusal));
@@ -52,7 +52,7 @@ test("scratch space that could not grow is what it was", () => {
   assertOwned(scratch(2 * bytes), 2 * bytes);
 });
 
-test("a table of positions that could not grow is what it was", () => {
+test("a table of positions that cannot grow keeps its contents", () => {
   const length = 5000;
   const address = positionBuckets(length);
   const table = heap.i32(address, length).slice();
@@ -63,7 +63,7 @@ test("a table of positions that could not grow is what it was", () => {
   assert.is(heap.i32(positionBuckets(9 * length), 9 * length)[300], positionBucket(300));
 });
 
-test("an arena whose chunks could not be melted into one begins again", () => {
+test("an arena that cannot merge its chunks starts again without one", () => {
   const { allocate } = heap;
   step(() => {
     for (let chunk = 0; chunk < 3; chunk++) stepTensor([arena.bytesReserved / 4 + 1]);
@@ -88,8 +88,8 @@ const makers: Record<string, () => Releasable> = {
 };
 
 for (const [name, make] of Object.entries(makers)) {
-  test(`${name} that could not be made as a whole takes nothing`, () => {
-    make().release(); // scratch space is there from now on
+  test(`${name} that cannot be made completely frees its parts`, () => {
+    make().release(); // from now on, scratch space exists
     const before = heap.bytesInUse;
     let allowed = 0;
     for (let made: Releasable | undefined; made === undefined; allowed++) {
@@ -105,7 +105,7 @@ for (const [name, make] of Object.entries(makers)) {
   });
 }
 
-test("a store that could not take pairs has those that it had", () => {
+test("a store that cannot take new pairs keeps its old ones", () => {
   const store = new VectorStore({ width: 2, size: 5, search: "quantised" });
   store.append([1, 0, 0, 1], [1, 2, 3, 4]);
   withBlocks(0, () => assert.throws(() => store.append([1, 1], [5, 6]), refusal));

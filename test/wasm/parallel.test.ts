@@ -1,4 +1,4 @@
-/** Threads: every result is the same to the bit, however many share the work. */
+/** Threads: every result is bit-identical for any number of threads. */
 import process from "node:process";
 import * as assert from "uvu/assert";
 import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
@@ -11,12 +11,23 @@ import { parallelElements, ThreadDeathError, threadCount, useThreads } from "../
 import { processors } from "../../src/wasm/processors.ts";
 import { heap } from "../../src/wasm/runtime.ts";
 import { newThread, type Thread } from "../../src/wasm/spawn.ts";
-import { CONTROL, type ThreadStart } from "../../src/wasm/thread.ts";
+import { CONTROL, shareOf, type ThreadStart } from "../../src/wasm/thread.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("threads");
 
-/** Logits of three segments, and the gradient of every parameter after the last, on `threads` threads. */
+test("a small example, written out: three shares of ten units", () => {
+  assert.equal(
+    [0, 1, 2].map((index) => shareOf(10, index, 3)),
+    [
+      [0, 3],
+      [3, 6],
+      [6, 10],
+    ],
+  );
+});
+
+/** Returns the logits of three segments, and every parameter's gradient after the last, on `threads` threads. */
 async function run(config: ModelConfig, rows: number, threads: number): Promise<Float32Array[]> {
   await useThreads(threads);
   assert.is(threadCount(), threads);
@@ -67,14 +78,14 @@ const cases: [string, object, number][] = [
 ];
 
 for (const [title, differences, rows] of cases) {
-  test(`logits and gradients are bit-equal on 1, 2 and 3 threads: ${title}`, async () => {
+  test(`logits and gradients are bit-identical on 1, 2 and 3 threads: ${title}`, async () => {
     const config = parseConfig({ ...sizes, ...differences }, "test");
     const expected = await run(config, rows, 1);
     for (const threads of [2, 3]) assert.equal(await run(config, rows, threads), expected, `${threads} threads`);
   });
 }
 
-/** Doubles `length` floats on all threads, and returns whether every one came out right. */
+/** Doubles `length` floats on all threads; returns whether all results are right. */
 function doubles(length: number): boolean {
   const [from, to] = [heap.allocate(length * 4), heap.allocate(length * 4)];
   try {
@@ -89,7 +100,7 @@ function doubles(length: number): boolean {
 }
 const MANY = 50_000;
 
-/** A thread that the test can reach. */
+/** Starts a thread that the test can reach. */
 function exposed(spawned: Thread[], tell: (message: ThreadStart) => void = () => {}): () => Thread {
   return () => {
     const thread = newThread();
@@ -118,26 +129,26 @@ test("the next kernel after a thread's death is refused, and names the thread", 
   assert.ok(doubles(MANY), "new threads make good");
 });
 
-test("a thread that dies while nobody can be told holds nobody up: others take its shares", async () => {
+test("a thread that dies before anyone hears of it does not block a kernel: others take its shares", async () => {
   const spawned: Thread[] = [];
   await useThreads(2, exposed(spawned));
   spawned[0].terminate();
-  for (const end = performance.now() + 100; performance.now() < end; ); // no event is handled meanwhile
-  if (process.versions.deno === undefined) assert.ok(doubles(MANY)); // Deno is told by terminate itself
+  for (const end = performance.now() + 100; performance.now() < end; ); // events are not handled during this loop
+  if (process.versions.deno === undefined) assert.ok(doubles(MANY)); // in Deno, terminate itself reports the end
   await new Promise((resolve) => setTimeout(resolve, 200));
   const death = thrownBy(() => doubles(MANY));
   assert.instance(death, ThreadDeathError);
   assert.is(death.message, "worker thread 1 of 2 has died: it ended with exit code 1; start the program again");
 });
 
-test("threads that end because they are no longer wanted have not died", async () => {
+test("threads that are ended on purpose do not count as dead", async () => {
   await useThreads(3);
   await useThreads(2);
   await new Promise((resolve) => setTimeout(resolve, 200));
   assert.ok(doubles(MANY));
 });
 
-test("jobs are told apart beyond the largest i32", async () => {
+test("job numbers stay distinct beyond the largest i32", async () => {
   const beforeTheLast = ({ control }: ThreadStart) => {
     for (const place of [CONTROL.job, ...range(CONTROL.taken, control.length)]) control[place] = 2 ** 31 - 3;
   };
@@ -149,7 +160,7 @@ function range(from: number, to: number): number[] {
   return Array.from({ length: to - from }, (_, i) => from + i);
 }
 
-test("a thread that never says that it is ready is an error that names its script", async () => {
+test("a thread that never reports ready raises an error that names its script", async () => {
   const silent: Thread = { ...newThread(), address: "/nowhere/worker.js", start: () => new Promise(() => {}) };
   const message = await messageOf(useThreads(2, () => silent));
   assert.match(message, /^worker thread 1 of 2 does not start: it did not say that it is ready within \d+(\.\d)? s; /);
@@ -159,7 +170,7 @@ test("a thread that never says that it is ready is an error that names its scrip
   assert.ok(doubles(MANY), "one thread goes on");
 });
 
-test("a thread that cannot start is an error that names its script, and ends the others", async () => {
+test("a thread that cannot start raises an error that names its script, and ends the others", async () => {
   const spawned: Thread[] = [];
   const spawn = () => {
     const thread = exposed(spawned)();
@@ -178,7 +189,7 @@ for (const count of [0, -1, 1.5, Number.NaN, 257, "2" as unknown as number]) {
   });
 }
 
-test("many threads are not started where few can run, and give the same", async () => {
+test("few threads are started where few can run, and the results are the same", async () => {
   await useThreads(200);
   assert.ok(threadCount() <= Math.max(4, 2 * processors()), `${threadCount()}`);
   assert.ok(doubles(MANY));
@@ -190,7 +201,7 @@ test("changes of the number of threads wait for each other", async () => {
   assert.ok(doubles(MANY));
 });
 
-/** The message of the InputError that the promise rejects with. */
+/** Returns the message of the InputError that the promise rejects with. */
 async function messageOf(promise: Promise<unknown>): Promise<string> {
   const error = await promise.then(
     () => undefined,

@@ -1,4 +1,4 @@
-/** How many threads the control groups of a process pay for, on files as Linux and container runtimes lay them out. */
+/** The processors that a process's control groups allow, read from files as Linux and container runtimes lay them out. */
 import { availableParallelism } from "node:os";
 import * as assert from "uvu/assert";
 import { processorQuota, processors } from "../../src/wasm/processors.ts";
@@ -6,12 +6,20 @@ import { suite } from "../harness.ts";
 
 const test = suite("processors");
 
+test("a small example, written out: 150 ms in each 100 ms are one and a half processors", () => {
+  const files: Record<string, string> = { "/proc/self/cgroup": "0::/", "/sys/fs/cgroup/cpu.max": "150000 100000" };
+  assert.is(
+    processorQuota((path) => files[path]),
+    1.5,
+  );
+});
+
 const cases: [string, number, Record<string, string>][] = [
   ["no control groups", Infinity, {}],
   ["version 2, no limit", Infinity, { "/proc/self/cgroup": "0::/\n", "/sys/fs/cgroup/cpu.max": "max 100000\n" }],
   ["version 2, in a container", 2, { "/proc/self/cgroup": "0::/\n", "/sys/fs/cgroup/cpu.max": "200000 100000\n" }],
   [
-    "version 2, the least of all groups on the way",
+    "version 2, the least quota of all groups on the path",
     1.5,
     {
       "/proc/self/cgroup": "0::/user.slice/app.scope\n",
@@ -46,7 +54,7 @@ const cases: [string, number, Record<string, string>][] = [
       "/sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
     },
   ],
-  ["a quota that is no number", Infinity, { "/proc/self/cgroup": "0::/\n", "/sys/fs/cgroup/cpu.max": "\n" }],
+  ["a quota that is not a number", Infinity, { "/proc/self/cgroup": "0::/\n", "/sys/fs/cgroup/cpu.max": "\n" }],
 ];
 
 for (const [title, quota, files] of cases) {
@@ -58,6 +66,6 @@ for (const [title, quota, files] of cases) {
   );
 }
 
-test("this process has at least one, and no more than its affinity leaves it", () => {
+test("this process has at least one processor, and at most those of its affinity", () => {
   assert.ok(processors() >= 1 && processors() <= availableParallelism(), `${processors()}`);
 });

@@ -1,4 +1,4 @@
-/** Kernels that share their work out by ranges: a range is computed as in the whole, and nothing outside of it is touched. */
+/** Kernels that compute ranges of units: a range gives the same results as the whole, and nothing outside it is touched. */
 import * as assert from "uvu/assert";
 import { Random } from "../../src/base/random.ts";
 import type { Kernels } from "../../src/wasm/kernels.generated.ts";
@@ -6,6 +6,21 @@ import { heap, kernels } from "../../src/wasm/runtime.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("ranges");
+
+test("a small example, written out: elements [1, 3) of a sum", () => {
+  const [z, x, y] = [
+    [0, 0, 0, 0],
+    [1, 2, 3, 4],
+    [10, 20, 30, 40],
+  ].map((numbers) => {
+    const address = heap.allocate(16);
+    heap.f32(address, 4).set(numbers);
+    return address;
+  });
+  kernels.add(z, x, y, 1, 3);
+  assert.equal([...heap.f32(z, 4)], [0, 22, 33, 0]);
+  for (const address of [z, x, y]) heap.release(address);
+});
 
 /** Elements, or rows of a norm. */
 const UNITS = 37;
@@ -15,10 +30,10 @@ type Range = readonly [from: number, to: number];
 
 interface Case {
   readonly kernel: keyof Kernels;
-  /** Floats that a unit has in each vector of the kernel. */
+  /** Floats per unit in each vector of the kernel. */
   readonly vectors: readonly number[];
   readonly numbers: readonly number[];
-  /** The vector of token ids, whole numbers below WIDTH. */
+  /** Index of the vector of token ids, whole numbers below WIDTH. */
   readonly ids?: number;
 }
 
@@ -50,7 +65,7 @@ const cases: readonly Case[] = [
   { kernel: "l2norm_backward", vectors: [WIDTH, WIDTH, WIDTH, 1], numbers: [WIDTH] },
 ];
 
-/** The bits of all vectors, always the same positive numbers at first, after the kernel has computed the ranges. */
+/** Returns the bits of all vectors, filled with the same positive numbers at first, after the kernel has computed the ranges. */
 function after({ kernel, vectors, numbers, ids }: Case, ranges: readonly Range[]): Int32Array[] {
   const random = new Random(3);
   const addresses = vectors.map((floats) => heap.allocate(UNITS * floats * 4));
@@ -60,7 +75,7 @@ function after({ kernel, vectors, numbers, ids }: Case, ranges: readonly Range[]
   }
   if (ids !== undefined) heap.i32(addresses[ids], UNITS).set(Int32Array.from({ length: UNITS }, (_, i) => i % WIDTH));
   const call = kernels[kernel] as (...all: number[]) => void;
-  const scratch = heap.allocate(SCRATCH_BYTES); // for those that want some
+  const scratch = heap.allocate(SCRATCH_BYTES); // some kernels need it
   for (const range of ranges) call(...addresses, ...numbers, ...range, scratch);
   heap.release(scratch);
   const results = addresses.map((address, i) => heap.i32(address, UNITS * vectors[i]).slice());
@@ -69,7 +84,7 @@ function after({ kernel, vectors, numbers, ids }: Case, ranges: readonly Range[]
 }
 
 for (const each of cases) {
-  test(`${each.kernel} computes ranges one by one, in any order, as it computes all`, () => {
+  test(`${each.kernel} gives the same results for all units at once and in ranges, in any order`, () => {
     const parts: Range[] = [
       [22, UNITS],
       [0, 5],
@@ -79,7 +94,7 @@ for (const each of cases) {
     assert.equal(after(each, parts), after(each, [[0, UNITS]]));
   });
 
-  test(`${each.kernel} touches nothing outside of its range`, () => {
+  test(`${each.kernel} touches nothing outside its range`, () => {
     const [part, whole, before] = [after(each, [[5, 22]]), after(each, [[0, UNITS]]), after(each, [])];
     for (const [i, floats] of each.vectors.entries()) {
       const [from, to] = [5 * floats, 22 * floats];

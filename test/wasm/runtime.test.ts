@@ -1,4 +1,4 @@
-/** Kernels that are loaded when they are used first, and not before; one binary in memory. */
+/** Loading of the kernels: at first use, not before, and only one binary. */
 import { spawnSync } from "node:child_process";
 import process from "node:process";
 import * as assert from "uvu/assert";
@@ -14,7 +14,7 @@ const library = new URL("../../src/index.js", import.meta.url).href;
 const [major, minor] = process.versions.node.split(".").map(Number);
 const canRequire = major > 22 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19);
 
-/** What a script prints, as a process of its own; `modules` counts the WebAssembly modules that were compiled. */
+/** Runs a script in its own process and returns its output; in it, `modules` counts the compiled WebAssembly modules. */
 function run(script: string, type = "module"): string {
   const counting = `let modules = 0;
     const { Module, compile } = WebAssembly;
@@ -44,7 +44,7 @@ test.unless(inNode, "ready() compiles that module early, and only once", () => {
   assert.match(run(script), /^[12] 0$/);
 });
 
-test.unless(inNode, "a handle that was taken before the kernels were loaded stays good", () => {
+test.unless(inNode, "a handle that was taken before the kernels were loaded stays valid", () => {
   const script = `const { heap: early } = await import(${JSON.stringify(library)});
     const { heap } = await import(${JSON.stringify(library)});
     const address = early.allocate(64);
@@ -53,7 +53,7 @@ test.unless(inNode, "a handle that was taken before the kernels were loaded stay
   assert.is(run(script), "7 64 64");
 });
 
-test.unless(inNode, "a program that is given on the command line has threads, and ends by itself", () => {
+test.unless(inNode, "a program passed on the command line can start threads, and ends by itself", () => {
   const script = `const { useThreads, threadCount } = await import(${JSON.stringify(library)});
     await useThreads(2);
     console.log(threadCount());`;
@@ -85,7 +85,7 @@ for (const kind of ["plain", "relaxed"] satisfies KernelBuild[]) {
   });
 }
 
-test("each binary takes memories of its own kind, and no others", () => {
+test("each binary accepts only memories of its own kind", () => {
   for (const shared of [false, true]) {
     const module = new WebAssembly.Module(kernelBytes(build, shared));
     assert.ok(instantiateKernels(module, newMemory(shared)).heap_base() > 0);

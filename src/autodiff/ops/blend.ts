@@ -1,6 +1,6 @@
 /**
- * The blend of local attention with what was retrieved (paper, section 3.1): g · retrieved + (1 − g) · local. Where g comes
- * from is a policy of its own, in nn/gate.ts.
+ * The blend of local attention with retrieved attention (paper, section 3.1): g · retrieved + (1 − g) · local. The policies of
+ * nn/gate.ts compute g.
  */
 import { parallel } from "../../wasm/parallel.ts";
 import { record } from "../tape.ts";
@@ -9,7 +9,7 @@ import { gradient, stepIntegers, stepTensor, type Tensor } from "../tensor.ts";
 /**
  * out = g · retrieved + (1 − g) · local with g = sigmoid(logit). local, retrieved [B, T, H·D], logit [B, T, H]; `counts` [B]
  * says how many pairs each row retrieved. Rows that retrieved none keep `local` bit for bit, and their logit gets no gradient.
- * Returns out [B, T, H·D] and gates [B, T, H], which holds g and is 0 in rows that retrieved none.
+ * Returns out [B, T, H·D] and gates [B, T, H], which holds g, or 0 in rows that retrieved none.
  * @throws Error if shapes do not fit
  */
 export function blend(local: Tensor, retrieved: Tensor, logit: Tensor, counts: Int32Array) {

@@ -1,6 +1,6 @@
 /**
- * Ops on each element by itself: sums, differences, constant factors, activations, dropout. Shapes go in and come out
- * unchanged; only `repeat` broadcasts.
+ * Ops on single elements: sums, differences, constant factors, activations, dropout. A result has the shape of its inputs;
+ * only `repeat` broadcasts.
  */
 import { check, type Kind, numberWithin } from "../../base/check.ts";
 import { InputError } from "../../base/errors.ts";
@@ -40,7 +40,7 @@ export function subtract(x: Tensor, y: Tensor): Tensor {
   });
 }
 
-/** y [...outer, n]: x [n] in every place of `outer`. Backward: dx is the sum over those places, in their order. */
+/** y [...outer, n] = x [n], repeated over `outer`. Backward: dx is the sum over the copies, in order. */
 export function repeat(x: Tensor, outer: readonly number[]): Tensor {
   const y = stepTensor([...outer, x.size]);
   const times = y.size / x.size;
@@ -80,9 +80,9 @@ export function gelu(x: Tensor): Tensor {
 }
 
 /**
- * y = x / (1 − p) for each element with probability 1 − p, else 0; Srivastava et al. 2014. Which elements is a function of
- * `key` (its last 32 bits) and their place alone, so a key must differ from op to op and from step to step; the mask is not kept
- * but made again. p = 0 gives x itself. Whether to drop out at all, in training only, is for the caller to say.
+ * y = x / (1 − p) for each element with probability 1 − p, else 0; Srivastava et al. 2014. An element's fate depends only on
+ * `key` (its last 32 bits) and its place, so each op and each step needs its own key. The mask is not kept but computed again.
+ * p = 0 returns x itself. The caller passes p = 0 outside training.
  */
 export function dropout(x: Tensor, p: number, key: number): Tensor {
   requireTensors({ x });

@@ -1,5 +1,5 @@
 /**
- * The embedding: rows of a table by token id. Only the gather and the scatter-add; tied logits are a linear op.
+ * The embedding: rows of a table by token id. Forward gathers, backward scatters and adds; tied logits are a linear op.
  */
 import { check, tokenIds } from "../../base/check.ts";
 import { InputError } from "../../base/errors.ts";
@@ -9,7 +9,7 @@ import { aShape, gradient, requireMatrix, stepIntegers, stepTensor, type Tensor 
 
 /**
  * y[i] = table[ids[i]]. table [V, C], ids of `shape`, row-major → [...shape, C].
- * Backward: dtable[ids[i]] += dy[i]. Throws InputError for an id that is no row of the table.
+ * Backward: dtable[ids[i]] += dy[i]. Throws InputError for an id outside the table.
  */
 export function embedding(table: Tensor, ids: Int32Array, shape: readonly number[]): Tensor {
   requireMatrix("table", table);

@@ -9,16 +9,16 @@ import { arena } from "../arena.ts";
 import { record } from "../tape.ts";
 import { asRows, gradient, requireTensors, stepIntegers, stepTensor, type Tensor, tensor } from "../tensor.ts";
 
-/** The target of a position whose prediction does not count: padding. */
+/** The target of a position that does not count: padding. */
 export const MASKED: number = -1;
 
-/** What `crossEntropy` returns. */
+/** The results of `crossEntropy`. */
 export interface CrossEntropy {
-  /** Mean over the targets that are not masked, [1]; 0 when all are. The only one with a gradient. */
+  /** Mean over the unmasked targets, [1]; 0 if all are masked. The only result with a gradient. */
   readonly loss: Tensor;
   /** −ln p(target) of each position, [N]; 0 where masked. */
   readonly nats: Tensor;
-  /** How many targets are not masked. */
+  /** Number of unmasked targets. */
   readonly count: number;
 }
 
@@ -46,7 +46,7 @@ export function crossEntropy(logits: Tensor, targets: Int32Array): CrossEntropy 
   parallelWithScratch("cross_entropy_forward", rows, scratchBytes, nats.ptr, losses, lse.ptr, logits.ptr, copy, width);
   const total = heap.f64(losses, rows).reduce((sum, loss) => sum + loss, 0);
   const loss = tensor([total / Math.max(1, count)]);
-  record("crossentropy", loss, [logits], (dloss) => {
+  record("crossEntropy", loss, [logits], (dloss) => {
     const inputs = [gradient(logits), dloss, logits.ptr, copy, lse.ptr, width, count] as const;
     parallelWithScratch("cross_entropy_backward", rows, scratchBytes, ...inputs);
   });

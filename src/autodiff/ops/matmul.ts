@@ -1,8 +1,9 @@
 /**
- * Matrix products: the plain and batched one for whoever studies the engine, and the model's linear layer.
- * Transposes cost nothing: the kernel takes strides. No bias anywhere, as in the paper's model.
+ * Matrix products: a plain, batched product for studying the engine, and the model's linear layer.
+ * Transposes cost nothing, because the kernel takes strides. Neither adds a bias, as in the paper's model.
  */
 import { InputError } from "../../base/errors.ts";
+import type { Address } from "../../wasm/heap.ts";
 import { parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
@@ -10,12 +11,12 @@ import { gradientTarget, requireMatrix, requireTensors, sizeOf, stepTensor, type
 
 /** A matrix operand as the kernel sees it: rows × columns with a stride for each. */
 interface Operand {
-  ptr: number;
+  ptr: Address;
   rowStride: number;
   columnStride: number;
 }
 
-function operand(ptr: number, columns: number): Operand {
+function operand(ptr: Address, columns: number): Operand {
   return { ptr, rowStride: columns, columnStride: 1 };
 }
 
@@ -24,7 +25,7 @@ function transposed({ ptr, rowStride, columnStride }: Operand): Operand {
 }
 
 /** C[m, n] (+)= A[m, k] · B[k, n]. */
-function multiply(c: number, a: Operand, b: Operand, m: number, n: number, k: number, accumulate: boolean): void {
+function multiply(c: Address, a: Operand, b: Operand, m: number, n: number, k: number, accumulate: boolean): void {
   const [left, right] = [[a.ptr, a.rowStride, a.columnStride] as const, [b.ptr, b.rowStride, b.columnStride] as const];
   const [units, scratchBytes] = [kernels.matmul_units(m, n), kernels.matmul_scratch_bytes()];
   parallelWithScratch("matmul", units, scratchBytes, c, n, ...left, ...right, m, n, k, accumulate);

@@ -1,6 +1,6 @@
 /**
  * The two normalisations of the model: RMSNorm before every block, L2 on each head's queries and keys.
- * Each keeps one number a row for its backward. The arithmetic is in assembly/ops/norm.ts.
+ * Each keeps one number per row for its backward. The arithmetic is in assembly/ops/norm.ts.
  */
 import { check, numberWithin, whole } from "../../base/check.ts";
 import { InputError } from "../../base/errors.ts";
@@ -21,7 +21,7 @@ export function rmsNorm(x: Tensor, scale: Tensor, eps = 1e-6): Tensor {
   const y = stepTensor(x.shape);
   const rstd = stepTensor([rows]);
   parallel("rmsnorm_forward", rows, y.ptr, rstd.ptr, x.ptr, scale.ptr, width, eps);
-  return record("rmsnorm", y, [x, scale], (dy) => {
+  return record("rmsNorm", y, [x, scale], (dy) => {
     parallel("rmsnorm_backward", rows, gradient(x), dy, x.ptr, scale.ptr, rstd.ptr, width);
     parallel("rmsnorm_scale_backward", width, gradient(scale), dy, x.ptr, rstd.ptr, rows, width);
   });
@@ -42,7 +42,7 @@ export function l2Normalize(x: Tensor, width: number): Tensor {
   const y = stepTensor(x.shape);
   const inverse = stepTensor([rows]);
   parallel("l2norm_forward", rows, y.ptr, inverse.ptr, x.ptr, width);
-  return record("l2norm", y, [x], (dy) => {
+  return record("l2Normalize", y, [x], (dy) => {
     parallel("l2norm_backward", rows, gradient(x), dy, y.ptr, inverse.ptr, width);
   });
 }

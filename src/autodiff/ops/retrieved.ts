@@ -2,29 +2,30 @@
  * Attention over the pairs that a lookup retrieved (paper, section 3.1). The lookup itself is not an op: no gradient flows
  * through the choice of neighbours.
  */
+import type { Address } from "../../wasm/heap.ts";
 import { parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { recordMany } from "../tape.ts";
 import { gradient, stepIntegers, stepTensor, type Tensor } from "../tensor.ts";
 
-/** What a lookup found, and where the pairs lie. All of it is constant to the tape. */
+/** The results of a lookup, and the rings that hold the pairs. To the tape they are constants. */
 export interface Neighbours {
   /** q̂·k̃ in falling order, [B, T, H, K]. */
   readonly scores: Tensor;
   /** Address of the slots of those pairs in the ring, i32 [B, T, H, K]. */
-  readonly slots: number;
-  /** How many of the K are valid, by row of the batch: min(K, stored pairs). */
+  readonly slots: Address;
+  /** How many of the K are valid, per row, [B]: min(K, stored pairs). */
   readonly counts: Int32Array;
-  /** K, pairs that each query asked for. */
+  /** K, the number of pairs that each query asked for. */
   readonly topk: number;
-  /** Addresses of the rings of keys and values, [B, H, capacity, D]. */
-  readonly keys: number;
+  /** Address of the ring of keys, [B, H, capacity, D]. */
+  readonly keys: Address;
   /** Address of the ring of values, [B, H, capacity, D]. */
-  readonly values: number;
-  /** Slots of a ring. */
+  readonly values: Address;
+  /** Number of slots of a ring. */
   readonly capacity: number;
-  /** Whether the rings hold halves. */
-  readonly half: boolean;
+  /** Whether the rings hold numbers of 16 bits. */
+  readonly float16: boolean;
 }
 
 /**
@@ -32,7 +33,7 @@ export interface Neighbours {
  * [B, T, H, K] and lse [B, T, H]. Gradients reach q and scale; stored keys and values get none.
  */
 export function retrievedAttention(q: Tensor, scale: Tensor, neighbours: Neighbours) {
-  const { scores, slots, topk, keys, values, capacity, half } = neighbours;
+  const { scores, slots, topk, keys, values, capacity, float16 } = neighbours;
   const [rows, segment, width] = q.shape;
   const heads = scale.size;
   const queries = rows * segment;
@@ -40,7 +41,7 @@ export function retrievedAttention(q: Tensor, scale: Tensor, neighbours: Neighbo
   const out = stepTensor(q.shape);
   const lse = stepTensor([rows, segment, heads]);
   const weights = stepTensor(scores.shape);
-  const shape = [segment, heads, width / heads, topk, capacity, half] as const;
+  const shape = [segment, heads, width / heads, topk, capacity, float16] as const;
   const scratchBytes = (width / heads + topk) * 4;
   parallelWithScratch(
     "retrieved_forward",
@@ -56,7 +57,7 @@ export function retrievedAttention(q: Tensor, scale: Tensor, neighbours: Neighbo
     scale.ptr,
     ...shape,
   );
-  recordMany("retrieved attention", [out, lse], [q, scale], () => {
+  recordMany("retrievedAttention", [out, lse], [q, scale], () => {
     const dscale = stepTensor([queries, heads]);
     parallelWithScratch(
       "retrieved_backward",

@@ -1,20 +1,20 @@
 /**
  * Smeared keys (Olsson et al. 2022, In-context Learning and Induction Heads): a key is mixed with the key of the token before
- * it, in a proportion that each head learns. So a key says what stood before its value, and one layer alone can find where
- * the present context stood and fetch what came next. The arithmetic is in assembly/ops/smear.ts.
+ * it, in a proportion that each head learns. So a key describes the token before its value, and a single layer can find an
+ * earlier occurrence of the present context and fetch the token that followed. The arithmetic is in assembly/ops/smear.ts.
  */
 import { parallel, parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
 import { gradient, stepIntegers, stepTensor, type Tensor } from "../tensor.ts";
 
-/** A layer's keys k̂, before smearing, of the tokens that stood before the ones that are read. */
+/** A layer's keys k̂, before smearing, of the tokens just before the ones that are read. */
 export interface PrecedingKeys {
-  /** Of the last token before, [B, H·D]. */
+  /** Keys of the last token before, [B, H·D]. */
   readonly keys: Tensor;
-  /** [B]: 0 where a document begins, whose first token has none before it. */
+  /** [B]: 0 where a document begins, since its first token has no predecessor. */
   readonly known: Int32Array;
-  /** [B, H·D]: takes the keys of the last token that is read. */
+  /** [B, H·D]: receives the keys of the last token that is read. */
   readonly latest: Tensor;
 }
 
@@ -29,7 +29,8 @@ function keepLatest(k: Tensor, latest: Tensor): void {
 
 /**
  * k'_i = u / max(‖u‖, 1e-6) with u = a_h k̂_i + (1 − a_h) k̂_{i−1} and a_h = sigmoid(alpha_h); where a document begins,
- * k'_0 = k̂_0. k [B, T, H·D], alpha [H]. Gradients reach k and alpha, never the keys before the first token.
+ * k'_0 = k̂_0. k [B, T, H·D], alpha [H]. Copies the last token's keys to `latest`. Gradients reach k and alpha, never the keys
+ * before the first token.
  */
 export function smearKeys(k: Tensor, alpha: Tensor, { keys, known, latest }: PrecedingKeys): Tensor {
   const [rows, segment, channels] = k.shape;
@@ -38,11 +39,11 @@ export function smearKeys(k: Tensor, alpha: Tensor, { keys, known, latest }: Pre
   const shape = [segment, heads, channels / heads] as const;
   const y = stepTensor(k.shape);
   const inverse = stepTensor([units, segment]);
-  const before = stepTensor(keys.shape); // a copy, since the state moves on before the backward
+  const before = stepTensor(keys.shape); // a copy, since the state advances before the backward
   kernels.move(before.ptr, keys.ptr, keys.size * 4);
   keepLatest(k, latest);
   parallel("smear_forward", units, y.ptr, inverse.ptr, k.ptr, before.ptr, stepIntegers(known), alpha.ptr, ...shape);
-  return record("smear", y, [k, alpha], (dy) => {
+  return record("smearKeys", y, [k, alpha], (dy) => {
     const dalpha = stepTensor([units]);
     parallelWithScratch(
       "smear_backward",

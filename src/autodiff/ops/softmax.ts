@@ -1,12 +1,12 @@
 /**
- * Softmax by itself, for whoever studies the engine; attention and the loss have theirs fused in.
+ * Softmax as an op of its own, for studying the engine; attention and the loss have theirs fused in.
  */
 import { parallel } from "../../wasm/parallel.ts";
 import { record } from "../tape.ts";
 import { asRows, gradient, requireTensors, stepTensor, type Tensor } from "../tensor.ts";
 
 /**
- * y = e^x / Σ e^x over the last axis, with the row's largest x subtracted first. A row of nothing but −∞ gives zeros.
+ * y = e^x / Σ e^x over the last axis, with the row's largest x subtracted first. A row of −∞ only gives zeros.
  * Backward: dx = y · (dy − Σ y·dy).
  */
 export function softmax(x: Tensor): Tensor {

@@ -50,7 +50,7 @@ export function readValues<O extends Options>(
   return Object.fromEntries(values);
 }
 
-/** The arguments that are no options: one for each operand of the command, and of an operand with `…` perhaps more. */
+/** The arguments that are not options: one for each operand of the command, one or more for an operand with `…`. */
 export function readOperands(given: Arguments, { name, operands = [] }: CommandDescription): readonly string[] {
   const missing = operands[given.operands.length]?.replace("…", "");
   if (missing !== undefined) throw new InputError(`${name}: ${missing} must be given${swallowed(given, missing)}`);
@@ -87,7 +87,7 @@ interface OptionToken {
   readonly inlineValue?: boolean;
 }
 
-/** The text that was given for an option; empty for a flag. What looks like one of `options` is no value, unless `--a=--b`. */
+/** The text that was given for an option; empty for a flag. Text that looks like one of `options` is not a value, except in `--a=--b`. */
 function textOf(
   { rawName, value, inlineValue }: OptionToken,
   { placeholder }: Option<unknown>,

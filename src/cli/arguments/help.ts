@@ -1,4 +1,4 @@
-/** What `--help` prints: a command's description, laid out. */
+/** Lays out a command's description as `--help` prints it. */
 import { formatTable } from "../../report/table.ts";
 import { type CommandDescription, type Option, optionName } from "./options.ts";
 

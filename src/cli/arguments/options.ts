@@ -7,7 +7,7 @@ import { InputError } from "../../base/errors.ts";
 import { type Field, type Fields, parseFields, parseOverrides } from "../../base/fields.ts";
 
 export interface Option<T> {
-  /** What stands for the value in `--help`, such as DIR; an option without one is a flag. */
+  /** The value's name in `--help`, such as DIR; an option without one is a flag. */
   readonly placeholder?: string;
   readonly about: string;
   /** Whether several values may follow, as in `--read a.ts b.ts`. */
@@ -23,16 +23,16 @@ export interface Option<T> {
 /** Options by their keys in camel case: `checkpointEvery` is `--checkpoint-every`. */
 export type Options = Readonly<Record<string, Option<unknown>>>;
 
-/** What was given for the options of a table. */
+/** The values given for the options of a table. */
 export type Values<O extends Options> = { readonly [Key in keyof O]: O[Key] extends Option<infer T> ? T : never };
 
 /** A command in data: parsing and `--help` both read it. */
 export interface CommandDescription<O extends Options = Options> {
   /** As it is typed: `memorizing tokenizer train`. */
   readonly name: string;
-  /** What the command does, in a few words. */
+  /** A few words on the command's purpose. */
   readonly summary: string;
-  /** What stands for the arguments that are no options, such as MODEL; the last may be one or more, such as `FILE…`. */
+  /** Names of the arguments that are not options, such as MODEL; the last may stand for several, such as `FILE…`. */
   readonly operands?: readonly string[];
   readonly options: O;
   /** Printed by `--help` below the options. */
@@ -76,7 +76,7 @@ export function integers(about: string, min: number, max: number): Option<readon
   return fieldOption<readonly number[]>({ kind: "integers", default: [], about, min, max });
 }
 
-/** An option for each field of the table that describes a T. What is left out is undefined; defaults are T's own matter. */
+/** An option for each field of the table that describes a T. An option that is left out is undefined; T has its own defaults. */
 export function fieldOptions<T>(fields: Readonly<Record<keyof T, Field>>): {
   [Key in keyof T]: Option<T[Key] | undefined>;
 } {

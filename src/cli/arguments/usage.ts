@@ -3,7 +3,7 @@ import { InputError } from "../../base/errors.ts";
 
 export class UsageError extends InputError {}
 
-/** Runs `read`, of which every InputError is about how the command was typed. */
+/** Runs `read`, whose InputErrors are all about how the command was typed, and throws them as UsageErrors. */
 export function asUsage<T>(read: () => T): T {
   try {
     return read();

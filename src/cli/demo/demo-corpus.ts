@@ -45,7 +45,7 @@ export function writeDemoCorpus(nodeModules: string, directory: string): DemoCor
   return { training, heldOut, heldOutFiles };
 }
 
-/** The texts of a document's files, joined as far as they have at most `most` characters together; each is cut there, too. */
+/** Joins the texts of a document's files up to `most` characters. Each single text is cut there as well. */
 function partsOf({ files }: Document, most: number): string[] {
   const parts: string[] = [];
   for (const text of files.map((file) => cutAfterLine(readTextFile(file), most))) {

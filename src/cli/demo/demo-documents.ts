@@ -1,5 +1,5 @@
 /**
- * What the shipped model reads in the demo: this program's own sources, which come with every copy of it and were written
+ * The documents that the shipped model reads in the demo: this program's own sources, which come with every copy of it and were written
  * after the model was trained on others. Most files are read first; a room of the house that builds on them is the test.
  */
 import { relative } from "node:path";

@@ -15,12 +15,12 @@ import { trainCommand } from "../train.ts";
 import { writeDemoCorpus } from "./demo-corpus.ts";
 
 const DIRECTORY = "runs/demo-training";
-/** What the demo writes there and into its directory `text`. */
+/** Names of the files that the demo writes there and into its directory `text`. */
 const WRITTEN =
   /^(text|training|held-out|checkpoint-\d+|(config|tokenizer)\.json|model\.safetensors|metrics\.jsonl|training\.lock)(\.tmp-.*)?$/;
 
 const INTRODUCTION = `Trains a small Memorizing Transformer on the TypeScript sources in node_modules, then shows what memory does to its
-perplexity on packages that it has never seen. Takes two to three minutes on two cores; writes to ${DIRECTORY}, anew each time.
+perplexity on packages that it has never seen. Takes two to three minutes on two cores; replaces ${DIRECTORY} each time.
 `;
 
 const CONCLUSION = `

@@ -1,5 +1,5 @@
 /**
- * What memory does to a model that reads some documents and is tested on another: perplexity by memory size, the tokens that
+ * Shows the effect of memory on a model that reads some documents and is tested on another: perplexity by memory size, the tokens that
  * gained most and what was retrieved for them, a text written with and without memory. Everything is measured as `eval`,
  * `inspect` and `generate` do, from one reading of the documents.
  */
@@ -20,7 +20,7 @@ import { evaluate } from "../../train/evaluate.ts";
 import type { DemoDocuments } from "./demo-documents.ts";
 
 export interface DemonstrationOptions {
-  /** M of each line of the table, in ascending order; the last is that of everything else, too. */
+  /** M of each line of the table, in ascending order; the rest of the demonstration uses the last. */
   readonly memorySizes: readonly number[];
   /** Tokens of the tested document that are predicted. */
   readonly tokens: number;
@@ -57,12 +57,12 @@ export async function demonstrate(
   reader.release();
 }
 
-/** What is the same for everything that is shown. */
+/** Everything that the parts of the demonstration share. */
 interface Task {
   readonly pretrained: Pretrained;
   readonly documents: DemoDocuments;
   readonly options: DemonstrationOptions;
-  /** What is remembered of the documents that were read. */
+  /** The memory of the documents that were read. */
   readonly known: MemorySnapshot;
 }
 

@@ -32,7 +32,7 @@ export const configFile: FileKind = {
   isAt: (path) => ["hidden_size", "num_hidden_layers"].every((key) => Number.isInteger(Object(jsonAt(path))[key])),
 };
 
-/** Of whatever tool: safetensors with another content than a memory. */
+/** A safetensors file of any tool that does not hold a memory. */
 export const weightsFile: FileKind = {
   name: "the weights of a model",
   isAt: (path) => {

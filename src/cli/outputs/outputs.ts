@@ -22,7 +22,7 @@ import { modelDirectory } from "../../train/model-directory.ts";
 import { flag } from "../arguments/options.ts";
 import type { FileKind } from "./kinds.ts";
 
-export const forceOption = flag("replaces files that this program did not write, too, but never one that is read");
+export const forceOption = flag("also replaces files that this program did not write, but never one that it reads");
 
 /** A file that is to be written. */
 export interface Output {
@@ -30,7 +30,7 @@ export interface Output {
   readonly option?: string;
   readonly path: string;
   readonly kind: FileKind;
-  /** What the option names, if that is a directory and the program chooses the names below it. */
+  /** The path that the option names, if it is a directory and the program chooses the names below it. */
   readonly directory?: string;
 }
 
@@ -103,7 +103,7 @@ function filesAt(path: string): string[] {
   });
 }
 
-/** Refuses a directory for results within one whose files are documents: the next time they would be read, too. */
+/** Refuses a directory for results inside one whose files are documents: the next run would read the results. */
 function requireOutside(output: Output, { inputs = [] }: CommandFiles): void {
   const { path, directory } = output;
   const around = inputs.find((input) => input !== undefined && isDirectory(input) && isWithin(path, input));

@@ -1,11 +1,12 @@
 /**
- * Approximate search by inverted lists: keys are kept, a second time, in lists around centroids, and a query looks into the
- * nearest of these only. Until there are keys enough for lists to be worth their while, the search is exact.
+ * Approximate search by inverted lists. Keys are copied into lists around centroids, and a query scans only the nearest
+ * lists. While a row has too few keys for lists to pay, the search is exact. docs/inverted-lists.md draws the whole index.
  *
- * Rows have documents, and so lists, of their own (row-lists.ts). What they find follows from the pairs that a row remembers
- * and from how many it was given (renewals.ts): a memory that was put back finds, to the bit, what it would have found.
+ * Each row has its own document and so its own lists (row-lists.ts). Results depend only on the pairs that a row remembers
+ * and on how many were ever appended (renewals.ts). So a restored memory finds bit-identical neighbours.
  */
 import { InputError } from "../../base/errors.ts";
+import type { Address } from "../../wasm/heap.ts";
 import { parallelWithScratch, threadCount } from "../../wasm/parallel.ts";
 import { heap, kernels } from "../../wasm/runtime.ts";
 import type { MemoryShape } from "../options.ts";
@@ -14,11 +15,11 @@ import { type KeyIndex, type SearchJob, stepSpans } from "./key-index.ts";
 import { Renewals } from "./renewals.ts";
 import { type HeadLayout, RowLists, reserveListScratch } from "./row-lists.ts";
 
-/** Automatic lists are made from this many keys on; so few are searched exactly almost as fast. */
+/** Automatic lists begin at this many keys; exact search of fewer is almost as fast. */
 const LEAST_KEYS = 4096;
-/** Given lists are made as soon as there are this many keys for each. */
+/** A given number of lists begins at this many keys for each list. */
 const LEAST_KEYS_A_LIST = 8;
-/** Queries that are grouped by list together: the more, the more of them share a key. */
+/** Queries that are grouped by list together. With more queries, more of them share a key. */
 const MOST_QUERIES = 512;
 
 /** Lists for `keys` keys: about twice their square root, in whole tiles of eight. */
@@ -26,7 +27,7 @@ export function automaticLists(keys: number): number {
   return Math.ceil((2 * Math.sqrt(keys)) / 8) * 8;
 }
 
-/** The block of a head of a memory that remembers `size` pairs of `width` floats in `capacity` slots. */
+/** The layout of a head's block, for a memory of `size` pairs of `width` floats in `capacity` slots. */
 function headLayout(width: number, capacity: number, size: number, lists: number): HeadLayout {
   const most = lists || automaticLists(size);
   const indexBytes = kernels.lists_bytes(width, size, most);
@@ -38,7 +39,7 @@ function headLayout(width: number, capacity: number, size: number, lists: number
   };
 }
 
-/** Bytes that an index over a memory of this shape takes. `lists`: of a head; 0 is automatic. */
+/** Bytes of the index of a memory of this shape, with `lists` lists for each head; 0 is automatic. */
 export function invertedIndexBytes(shape: MemoryShape, lists = 0): number {
   const { rows, heads, width, size } = shape;
   return rows * heads * headLayout(width, capacityOf(shape), size, lists).bytes;
@@ -49,8 +50,8 @@ class InvertedIndex implements KeyIndex {
   private readonly ring: Ring;
   private readonly layout: HeadLayout;
   private readonly probes: number;
-  /** Address of the heads' blocks, [B, H]. */
-  private readonly blocks: number;
+  /** The heads' blocks, [B, H]. */
+  private readonly blocks: Address;
   private readonly rows: readonly RowLists[];
 
   constructor(ring: Ring, lists: number, probes: number) {
@@ -59,7 +60,7 @@ class InvertedIndex implements KeyIndex {
     this.layout = headLayout(width, capacity, size, lists);
     this.probes = Math.min(probes, this.layout.lists);
     this.bytes = rows * heads * this.layout.bytes;
-    reserveListScratch(width); // so that what follows, and every append, has it
+    reserveListScratch(width); // so that no append can fail for lack of it
     this.blocks = heap.allocate(this.bytes);
     for (let head = 0; head < rows * heads; head++) this.layOut(this.blocks + head * this.layout.bytes);
     const renewals = new Renewals(size, lists > 0 ? Math.min(LEAST_KEYS_A_LIST * lists, size) : LEAST_KEYS);
@@ -70,7 +71,7 @@ class InvertedIndex implements KeyIndex {
   }
 
   /** Writes the headers of a head's parts. */
-  private layOut(block: number): void {
+  private layOut(block: Address): void {
     const { width, capacity, size } = this.ring;
     const { clusterings, lists } = this.layout;
     kernels.lists_layout(block, width, capacity, size, lists);
@@ -93,7 +94,7 @@ class InvertedIndex implements KeyIndex {
         "the inverted search looks through all of a memory; search a part of it by exact, quantised or bucketed",
       );
     }
-    // Queries of one head are cut apart only where whole heads cannot be shared out evenly.
+    // Split the queries of a head only if whole heads do not divide evenly among the threads.
     const parts = (rows * heads) % threadCount() === 0 ? 1 : threadCount();
     const block = Math.min(MOST_QUERIES, Math.ceil(segment / parts));
     parallelWithScratch(
@@ -120,8 +121,8 @@ class InvertedIndex implements KeyIndex {
 }
 
 /**
- * An index over `ring` with `lists` lists a head (0 is automatic), of which a query looks into `probes`. Of equal scores among
- * those found the older key comes first.
+ * Returns an index over `ring` with `lists` lists for each head (0 is automatic). A query scans `probes` of them. Among equal
+ * scores that were found, the older key comes first.
  */
 export function invertedIndex(ring: Ring, lists: number, probes: number): KeyIndex {
   return new InvertedIndex(ring, lists, probes);

@@ -1,9 +1,10 @@
 /**
- * Quantised search that is exact all the same: keys are kept a second time as small integers (8 bits with relaxed SIMD,
- * else 16), all of them are scanned, and what rounding could have hidden is scored again in f32. The bounds behind it are
- * proven in assembly/search/rounding.ts; a query that they cannot decide is searched in f32 and counted.
+ * Quantised search that is still exact. Keys are also kept as small integers: 8 bits with relaxed SIMD, else 16. A query
+ * scans all of them, and scores again in f32 the keys that rounding could have hidden. assembly/search/rounding.ts proves the
+ * bounds. A query that they cannot decide is searched in f32 and counted.
  */
 import { stepIntegers } from "../../autodiff/tensor.ts";
+import type { Address } from "../../wasm/heap.ts";
 import { parallelElements, parallelWithScratch } from "../../wasm/parallel.ts";
 import { heap, kernels } from "../../wasm/runtime.ts";
 import { scratch } from "../../wasm/scratch.ts";
@@ -12,12 +13,12 @@ import { capacityOf, type Ring } from "../ring.ts";
 import { exactIndex } from "./exact.ts";
 import { type FallbackCount, type KeyIndex, type SearchJob, searchArguments, searchUnits } from "./key-index.ts";
 
-/** Bytes of one row's rounded keys and margins. */
+/** Bytes of the rounded keys and margins of one row. */
 function rowBytes(heads: number, width: number, capacity: number): number {
   return heads * Math.ceil(capacity / kernels.quantised_panel_keys()) * kernels.quantised_panel_bytes(width);
 }
 
-/** Bytes that the index of a memory of this shape takes. */
+/** Bytes of the index of a memory of this shape. */
 export function quantisedIndexBytes(shape: MemoryShape): number {
   return shape.rows * rowBytes(shape.heads, shape.width, capacityOf(shape));
 }
@@ -27,16 +28,16 @@ class QuantisedIndex implements KeyIndex {
   readonly fallbackCount: FallbackCount = { queries: 0, fallbacks: 0 };
   private readonly ring: Ring;
   private readonly exact: KeyIndex;
-  /** Address of the rounded keys, [B][H] panels and margins. */
-  private readonly panels: number;
-  /** Of each row the number of the pair after the last whose key is longer than 1: while it is held, the bounds do not hold. */
+  /** The rounded keys: [B][H] panels and margins. */
+  private readonly panels: Address;
+  /** For each row, the number after its last pair whose key is longer than 1. The bounds fail while that pair is stored. */
   private readonly unboundedEnd: Float64Array;
 
   constructor(ring: Ring) {
     this.ring = ring;
     this.exact = exactIndex(ring);
     this.bytes = ring.rows * this.rowBytes;
-    scratch(this.keyScratchBytes); // so that no append ever fails for want of it
+    scratch(this.keyScratchBytes); // so that no append can fail for lack of it
     this.panels = heap.allocate(this.bytes);
     this.unboundedEnd = new Float64Array(ring.rows);
     parallelElements("zero", this.bytes / 4, this.panels);
@@ -51,7 +52,7 @@ class QuantisedIndex implements KeyIndex {
   }
 
   appended(row: number, count: number): void {
-    const { heads, width, capacity, half, keys } = this.ring;
+    const { heads, width, capacity, float16, keys } = this.ring;
     const kept = Math.min(count, capacity);
     const unbounded = kernels.quantise_keys(
       this.panels + row * this.rowBytes,
@@ -61,7 +62,7 @@ class QuantisedIndex implements KeyIndex {
       heads,
       width,
       capacity,
-      half,
+      float16,
       scratch(this.keyScratchBytes),
     );
     if (unbounded > 0) this.unboundedEnd[row] = this.ring.appended(row) - kept + unbounded;
@@ -99,7 +100,7 @@ class QuantisedIndex implements KeyIndex {
   }
 }
 
-/** An index that returns what exact search returns, to the bit. While a key is longer than 1, all is searched in f32. */
+/** Returns an index whose results are bit-identical to exact search. While a key is longer than 1, it searches in f32. */
 export function quantisedIndex(ring: Ring): KeyIndex {
   return new QuantisedIndex(ring);
 }

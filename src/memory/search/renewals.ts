@@ -1,27 +1,27 @@
 /**
- * When the clusters of a row's keys are renewed: at which points of its document, and from which keys. Pairs are counted from the
- * beginning of the document; nothing here looks at a key.
+ * The calendar of inverted lists: at which points of its document a row renews its clusters, and from which keys. Pairs are
+ * counted from the beginning of the document. This file never looks at a key.
  *
- * Clusters that are in use from one point to the next are made of keys that are remembered until the next, and they are made
- * during the interval before. So what is in use, and what is being made, follows from which pairs a row remembers now: a
- * memory that was put back goes on exactly where it stopped. While a row fills, points double its length; from then on,
- * and of a full memory always, they lie at the multiples of a quarter of its size.
+ * The clusters in use from one point to the next were built during the interval before, only from keys that stay in memory
+ * until the next point. So the pairs that a row remembers now determine both what is in use and what is being built, and a
+ * restored memory continues exactly where it stopped. While a row fills, each point doubles its length. Later the points are
+ * the multiples of a quarter of the memory's size.
  */
 
-/** Clusters made for one point. */
+/** The clusters that are built for one point. */
 export interface Renewal {
-  /** The pair before which they come into use. */
+  /** They come into use before this pair. */
   readonly point: number;
-  /** They are made of pairs [from, begin), after `begin` was reached and before `point` is. */
+  /** They are built from pairs [from, begin), while the row goes from `begin` to `point`. */
   readonly from: number;
   readonly begin: number;
-  /** Pairs that are remembered at most while they are in use. */
+  /** The most pairs that the row remembers while they are in use. */
   readonly held: number;
 }
 
 /**
- * The points of rows that remember up to `size` pairs. The first is at `least` pairs, or at half of `size` if that is less; there is
- * none if so many are never remembered.
+ * The points of rows that remember up to `size` pairs. The first is at `least` pairs, or at half of `size` if that is less.
+ * A row that can never hold `least` pairs has no points.
  */
 export class Renewals {
   private readonly size: number;
@@ -34,20 +34,20 @@ export class Renewals {
     this.least = least > size || size < 4 ? Number.POSITIVE_INFINITY : Math.min(least, 2 * this.quarter);
   }
 
-  /** Whose clusters are in use when pairs [first, end) are remembered; undefined while they are too few. */
+  /** The renewal whose clusters are in use while the row holds pairs [first, end); undefined while they are too few. */
   latest(first: number, end: number): Renewal | undefined {
     if (end - first < this.least) return undefined;
     return this.renewal(first, this.pointAt(first, end));
   }
 
-  /** Whose clusters are made meanwhile; undefined before their making begins. */
+  /** The renewal being built now, or undefined if none has started. */
   next(first: number, end: number): Renewal | undefined {
     if (this.latest(first, end) === undefined) return undefined;
     const next = this.renewal(first, this.pointAfter(first, end));
     return next.begin <= end ? next : undefined;
   }
 
-  /** The first multiple of a quarter that is a point: before it, clusters of a quarter would lack keys to be made of. */
+  /** The first multiple of a quarter that is a point. Earlier ones would lack keys to build from. */
   private firstQuarter(first: number): number {
     return (Math.ceil(first / this.quarter) + 2) * this.quarter;
   }
@@ -68,7 +68,7 @@ export class Renewals {
     return { point, from, begin: this.beginOf(first, point), held: Math.min(this.size, next - first) };
   }
 
-  /** The point before, but for the very first, which has none. */
+  /** The point before; for the very first point, the point itself. */
   private beginOf(first: number, point: number): number {
     if (point >= this.firstQuarter(first)) return point - this.quarter;
     return point === first + this.least ? point : (first + point) / 2;

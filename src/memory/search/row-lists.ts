@@ -1,53 +1,55 @@
 /**
- * The inverted lists of one row's heads, as its ring turns: keys enter and leave lists, and clusters are renewed a little with
- * every key that comes. Which kernels do what, and in what order; the arithmetic is in assembly/, the calendar in renewals.ts.
+ * The bookkeeping of inverted lists for the heads of one row. Keys enter and leave lists as the ring turns, and every new key
+ * renews the clusters a little. This file decides which kernels run, and in what order. The arithmetic is in assembly/search/,
+ * the calendar in renewals.ts.
  *
- * There are two clusterings, one in use and one in the making. The work of a renewal is a sequence of passes: batches of k-means, and
- * then all remembered keys once. What share of it is done depends on how far the row has come from point to point, so that at
- * the next point the clusterings change places, and only the lists are made anew.
+ * There are two clusterings: one in use and one being built. A renewal is a sequence of passes: batches of k-means, then one
+ * pass over all remembered keys. The share of it that is done grows with the row's way from point to point. At the next point
+ * the clusterings swap, and only the lists are rebuilt.
  */
+import type { Address } from "../../wasm/heap.ts";
 import { parallelWithScratch, reserveScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import type { Ring } from "../ring.ts";
 import type { Renewal, Renewals } from "./renewals.ts";
 
 /**
- * k-means takes a few keys for each list at a time, others every time, and moves the centroids after each such batch. What it has seen
- * before counts less and less. So it comes as far as with three times as many comparisons over all keys at once.
+ * Mini-batch k-means: each batch takes a few fresh keys per list, then moves the centroids, with earlier batches decaying.
+ * It reaches the same recall as full-batch k-means with a third of the comparisons.
  */
 const BATCHES = 50;
 const BATCH_KEYS_A_LIST = 4;
-/** Batches are fewer where keys are few: each is taken this often at most. */
+/** The most times that one key is used; few keys make fewer batches. */
 const MOST_ROUNDS = 4;
 const KEPT = 0.9;
 
-/** Where a head's parts lie in its block: its index (assembly/search/lists.ts) at 0, then the clusterings (assembly/search/kmeans.ts). */
+/** The layout of a head's block: its lists (assembly/search/lists.ts) at 0, then two clusterings (assembly/search/kmeans.ts). */
 export interface HeadLayout {
   readonly bytes: number;
   readonly clusterings: readonly [number, number];
-  /** Lists that it has room for. */
+  /** The most lists that fit. */
   readonly lists: number;
 }
 
-/** Assigns the pairs first, first + step, … to their nearest lists. */
+/** A pass that assigns the pairs first, first + step, … to their nearest lists. */
 interface Pass {
   readonly first: number;
   readonly step: number;
   readonly count: number;
-  /** If centroids move then, the weight of what they saw before. */
+  /** The weight of earlier batches, if the centroids move after the pass. */
   readonly kept?: number;
 }
 
-/** A renewal in the making. */
+/** A renewal being built. */
 interface Work {
   readonly renewal: Renewal;
   readonly passes: readonly Pass[];
-  /** Which pass is at work, and how many of its pairs are done. */
+  /** The current pass, and how many of its pairs are done. */
   pass: number;
   done: number;
 }
 
-/** Has as much scratch space as rows of keys of this width ever ask for, on as many threads as there are now. */
+/** Reserves the scratch space that rows of keys of this width need, on the current number of threads. */
 export function reserveListScratch(width: number): void {
   reserveScratch(Math.max(width * 4, kernels.kmeans_assign_scratch_bytes(width)));
 }
@@ -55,12 +57,12 @@ export function reserveListScratch(width: number): void {
 export class RowLists {
   private readonly ring: Ring;
   private readonly row: number;
-  /** Address of the blocks of the row's heads. */
-  private readonly blocks: number;
+  /** The blocks of the row's heads. */
+  private readonly blocks: Address;
   private readonly layout: HeadLayout;
   private readonly renewals: Renewals;
   private readonly listsFor: (keys: number) => number;
-  /** Which clustering is in use, and since which point; 0 is none yet, and all keys are in one list. */
+  /** The clustering in use, and the point since when; at point 0 there is none yet, and all keys are in one list. */
   private side: 0 | 1 = 0;
   private point = 0;
   private work: Work | undefined;
@@ -68,11 +70,11 @@ export class RowLists {
   private first = 0;
   private end = 0;
 
-  /** @param listsFor tells how many lists so many keys are to have */
+  /** @param listsFor returns the number of lists for a number of keys */
   constructor(
     ring: Ring,
     row: number,
-    blocks: number,
+    blocks: Address,
     layout: HeadLayout,
     renewals: Renewals,
     listsFor: (keys: number) => number,
@@ -86,7 +88,7 @@ export class RowLists {
     this.reset();
   }
 
-  /** The row remembers nothing. */
+  /** Forgets all pairs of the row. */
   reset(): void {
     this.start(this.side, 1, 0, 0);
     this.clear();
@@ -96,7 +98,7 @@ export class RowLists {
     this.end = 0;
   }
 
-  /** The row has just taken pairs and may have forgotten others. */
+  /** Follows the ring after it took new pairs and may have forgotten others. */
   follow(): void {
     const end = this.ring.appended(this.row);
     const first = end - this.ring.length(this.row);
@@ -110,7 +112,7 @@ export class RowLists {
     if (next !== undefined) this.prepare(next, first, end);
   }
 
-  /** Has clusters come into use, and makes lists of the pairs [first, point). */
+  /** Switches to the clustering just built and rebuilds the lists for pairs [first, point). */
   private renew(renewal: Renewal, first: number): void {
     this.prepare(renewal, first, renewal.point);
     this.side = this.comingSide;
@@ -121,7 +123,7 @@ export class RowLists {
     this.end = renewal.point;
   }
 
-  /** Brings a renewal as far as it has to be when pairs [first, end) are remembered. */
+  /** Does the share of a renewal that is due when the row holds pairs [first, end). */
   private prepare(renewal: Renewal, first: number, end: number): void {
     if (this.work?.renewal.point !== renewal.point) this.work = this.begin(renewal, first);
     const { work } = this;
@@ -134,7 +136,7 @@ export class RowLists {
     }
   }
 
-  /** Brings the pass at work to `goal` pairs, and to its end if these are all. */
+  /** Continues the current pass up to `goal` pairs, and ends it if these are all. */
   private advance(work: Work, goal: number): void {
     const { first, step, count, kept } = work.passes[work.pass];
     if (goal <= work.done) return;
@@ -165,14 +167,14 @@ export class RowLists {
     return this.side === 0 ? 1 : 0;
   }
 
-  /** The arguments with which kernels find the row's clusterings of one side, and its keys. */
+  /** The kernels' arguments for the row's clusterings of one side, and for its keys. */
   private clusterings(side: 0 | 1) {
-    const { half, keys, rowBytes } = this.ring;
+    const { float16, keys, rowBytes } = this.ring;
     const { bytes, clusterings } = this.layout;
-    return [this.blocks + clusterings[side], bytes, keys + this.row * rowBytes, half] as const;
+    return [this.blocks + clusterings[side], bytes, keys + this.row * rowBytes, float16] as const;
   }
 
-  /** Begins a clustering around some of the `count` pairs from `first` on. */
+  /** Starts a clustering around some of the `count` pairs that begin at `first`. */
   private start(side: 0 | 1, lists: number, first: number, count: number): void {
     const { heads, width, capacity } = this.ring;
     const clusterings = this.clusterings(side);
@@ -187,35 +189,35 @@ export class RowLists {
     parallelWithScratch("kmeans_assign", units, scratchBytes, ...clusterings, first % capacity, step, count);
   }
 
-  /** Moves the coming centroids into the middle of those of the pairs that are assigned to them. */
+  /** Moves each centroid being built to the mean of the pairs that the pass assigned to it. */
   private move({ first, step, count, kept }: Pass): void {
     const { heads, width, capacity } = this.ring;
     const clusterings = this.clusterings(this.comingSide);
     parallelWithScratch("kmeans_move", heads, width * 4, ...clusterings, first % capacity, step, count, kept as number);
   }
 
-  /** Empties all lists; they are those of the clustering in use now. */
+  /** Empties all lists, and attaches them to the clustering in use now. */
   private clear(): void {
     kernels.lists_clear(this.blocks, this.layout.bytes, this.ring.heads, this.layout.clusterings[this.side]);
   }
 
-  /** Takes all pairs before `first` out of the lists. */
+  /** Removes all pairs before `first` from the lists. */
   private drop(first: number): void {
     const { heads, capacity } = this.ring;
     const count = Math.min(first, this.end) - this.first;
     kernels.lists_drop(this.blocks, this.layout.bytes, heads, this.first % capacity, count);
   }
 
-  /** Puts pairs [from, end) into the lists nearest to them. */
+  /** Adds pairs [from, end) to their nearest lists. */
   private add(from: number, end: number): void {
     this.assign(this.side, from, 1, end - from);
     this.append(from, end);
   }
 
-  /** Puts pairs [from, end) into the lists that they are assigned to. */
+  /** Adds pairs [from, end) to the lists that they are assigned to. */
   private append(from: number, end: number): void {
-    const { heads, half, width, capacity, keys, rowBytes } = this.ring;
-    const target = [this.blocks, this.layout.bytes, keys + this.row * rowBytes, half] as const;
+    const { heads, float16, width, capacity, keys, rowBytes } = this.ring;
+    const target = [this.blocks, this.layout.bytes, keys + this.row * rowBytes, float16] as const;
     parallelWithScratch("lists_append", heads, width * 4, ...target, from % capacity, end - from);
   }
 }

@@ -1,4 +1,4 @@
-/** The paper's bucketed search: its recall against the formula, and its answers on small memories. */
+/** The paper's bucketed search: its recall against the formula, and its results on small memories. */
 import * as assert from "uvu/assert";
 import { step } from "../../../src/autodiff/tape.ts";
 import { tensor } from "../../../src/autodiff/tensor.ts";
@@ -8,10 +8,17 @@ import type { SearchOptions } from "../../../src/memory/options.ts";
 import { bucketsFor, expectedRecall } from "../../../src/memory/search/bucketed.ts";
 import { heap } from "../../../src/wasm/runtime.ts";
 import { suite } from "../../harness.ts";
+import { normals, remember } from "../../memories.ts";
 
 const test = suite("bucketed search");
 
-/** Slots [queries, topk] that a memory of `stored` keys returns; −1 behind the last valid one. */
+test("a small example, written out: two neighbours in two buckets collide half of the time, so recall is 3/4", () => {
+  assert.is(expectedRecall(2, 2), 0.75);
+  assert.is(bucketsFor(2, 4), 8);
+  assert.is(bucketsFor(3, 4), 16); // 12, in whole tiles of 8
+});
+
+/** Returns the slots [queries, topk] that a memory of `stored` keys finds; −1 after the last valid one. */
 function lookup(
   keys: Float32Array,
   q: Float32Array,
@@ -21,11 +28,8 @@ function lookup(
 ): Int32Array {
   const [stored, queries] = [keys.length / width, q.length / width];
   const memory = new KvMemory({ rows: 1, heads: 1, width, size: stored, segment: 5 }, search);
-  const address = heap.allocate(keys.length * 4);
-  heap.f32(address, keys.length).set(keys);
-  memory.append(0, address, address, 3); // three pairs that fall out again, so that the ring has its seam inside
-  memory.append(0, address, address, stored);
-  heap.release(address);
+  remember(memory, 0, keys.subarray(0, 3 * width)); // pairs that fall out again, so that the ring has its seam inside
+  remember(memory, 0, keys);
   const slots = step(() => {
     const found = memory.lookup(tensor(q, [1, queries, width]), topk);
     const all = heap.i32(found.slots, queries * topk).slice();
@@ -33,10 +37,6 @@ function lookup(
   });
   memory.release();
   return slots;
-}
-
-function normals(random: Random, length: number): Float32Array {
-  return Float32Array.from({ length }, () => random.normal());
 }
 
 function recall(found: Int32Array, truth: Int32Array, topk: number): number {
@@ -49,10 +49,10 @@ function recall(found: Int32Array, truth: Int32Array, topk: number): number {
 }
 
 for (const perNeighbour of [1, 2, 4, 5, 8]) {
-  test(`recall on random keys is within 2 points of the formula with ${perNeighbour} buckets a neighbour`, () => {
+  test(`recall on random keys is within 2 points of the formula with ${perNeighbour} buckets per neighbour`, () => {
     const random = new Random(perNeighbour);
     const [stored, queries, width, topk] = [4001, 300, 16, 32];
-    const [keys, q] = [normals(random, stored * width), normals(random, queries * width)];
+    const [keys, q] = [normals(stored * width, random), normals(queries * width, random)];
     const truth = lookup(keys, q, width, topk, { kind: "exact" });
     const found = lookup(keys, q, width, topk, { kind: "bucketed", bucketsPerNeighbour: perNeighbour });
     const measured = recall(found, truth, topk);
@@ -64,7 +64,7 @@ for (const perNeighbour of [1, 2, 4, 5, 8]) {
 for (const stored of [1, 2, 7, 8, 9, 31, 32]) {
   test(`a memory of ${stored} keys, no more than there are buckets, is searched exactly`, () => {
     const random = new Random(stored);
-    const [keys, q] = [normals(random, stored * 3), normals(random, 5 * 3)];
+    const [keys, q] = [normals(stored * 3, random), normals(5 * 3, random)];
     const truth = lookup(keys, q, 3, 8, { kind: "exact" });
     assert.equal(lookup(keys, q, 3, 8, { kind: "bucketed", bucketsPerNeighbour: 4 }), truth);
   });

@@ -1,4 +1,4 @@
-/** Inverted lists find the same to the bit, however the keys came, whatever stands beside a query, on any number of threads. */
+/** Inverted lists give bit-identical results for any order of appends, any batch of queries, any number of threads. */
 import * as assert from "uvu/assert";
 import { step } from "../../../src/autodiff/tape.ts";
 import { tensor } from "../../../src/autodiff/tensor.ts";
@@ -7,65 +7,66 @@ import { KvMemory } from "../../../src/memory/memory.ts";
 import { useThreads } from "../../../src/wasm/parallel.ts";
 import { heap } from "../../../src/wasm/runtime.ts";
 import { suite } from "../../harness.ts";
-import { append, kinds, lookup, normals, pair, release } from "./inverted-memories.ts";
+import { remember } from "../../memories.ts";
+import { kinds, lookup, normals, pair, release } from "./inverted-memories.ts";
 
-const test = suite("inverted lists, equal to the bit");
+const test = suite("inverted lists, bit-identical");
 
 for (const [title, size, written] of [
   ["full", 300, 1234],
   ["filling", 1300, 700],
 ] as const) {
   for (const dtype of ["float32", "float16"] as const) {
-    test(`a ${title} memory of ${dtype} that was put back finds the same to the bit, then and later`, () => {
+    test(`a restored ${title} memory of ${dtype} finds bit-identical neighbours, then and later`, () => {
       const random = new Random(written);
       const width = 6;
       const shape = { rows: 1, heads: 2, width, size, segment: 20 };
       const options = { kind: "inverted", lists: 12, probes: 2, dtype } as const;
       const [first, second] = [new KvMemory(shape, options), new KvMemory(shape, options)];
-      for (let n = 0; n < written; n += 17) append(first, normals(random, 2 * Math.min(17, written - n), width));
-      append(second, normals(random, 2 * 500, width));
+      for (let n = 0; n < written; n += 17) remember(first, 0, normals(random, 2 * Math.min(17, written - n), width));
+      remember(second, 0, normals(random, 2 * 500, width));
       second.restore(0, first.appended(0), first.contents(0));
       for (let round = 0; round < 40; round++) {
         const q = normals(random, 2 * 5, width);
         assert.equal(lookup(second, q, 9), lookup(first, q, 9), `round ${round}`);
         const keys = normals(random, 2 * 19, width);
-        append(first, keys);
-        append(second, keys);
+        remember(first, 0, keys);
+        remember(second, 0, keys);
       }
       release(first, second);
     });
   }
 }
 
-test("a memory that grows into a larger one finds what exact search finds, and the same to the bit if it is put back", () => {
+test("a memory restored into a larger one finds what exact search finds, and is bit-identical when restored again", () => {
   const random = new Random(12);
   const shape = { rows: 1, heads: 2, width: 5, segment: 9 };
   const options = { kind: "inverted", lists: 6, probes: 6 } as const;
   const small = new KvMemory({ ...shape, size: 130 }, options);
-  append(small, normals(random, 2 * 333, 5));
+  remember(small, 0, normals(random, 2 * 333, 5));
   const [exact, larger] = pair({ ...shape, size: 400 }, options);
   const again = new KvMemory({ ...shape, size: 400 }, { ...options, probes: 2 });
   const before = new KvMemory({ ...shape, size: 400 }, { ...options, probes: 2 });
   for (const memory of [exact, larger, before]) memory.restore(0, 333, small.contents(0));
   for (let round = 0; round < 60; round++) {
     const keys = normals(random, 2 * 9, 5);
-    for (const memory of [exact, larger, before]) append(memory, keys);
+    for (const memory of [exact, larger, before]) remember(memory, 0, keys);
     again.restore(0, before.appended(0), before.contents(0));
     const q = normals(random, 2 * 4, 5);
     assert.equal(lookup(larger, q, 8), lookup(exact, q, 8), `round ${round}`);
-    assert.equal(lookup(again, q, 8), lookup(before, q, 8), `round ${round}, put back`);
+    assert.equal(lookup(again, q, 8), lookup(before, q, 8), `round ${round}, restored`);
   }
   release(small, exact, larger, again, before);
 });
 
-test("how many keys come at a time makes no difference", () => {
+test("the number of keys in an append makes no difference", () => {
   const random = new Random(13);
   const [width, size] = [6, 210];
   const keys = kinds.clustered(random, 900, width);
   const shape = { rows: 1, heads: 1, width, size, segment: 40 };
   const memories = [1, 2, 3, 4, 31, 900].map((part) => {
     const memory = new KvMemory(shape, { kind: "inverted", lists: 9, probes: 2 });
-    for (let at = 0; at < 900; at += part) append(memory, keys.subarray(at * width, (at + part) * width));
+    for (let at = 0; at < 900; at += part) remember(memory, 0, keys.subarray(at * width, (at + part) * width));
     return memory;
   });
   const q = normals(random, 12, width);
@@ -77,14 +78,14 @@ test("how many keys come at a time makes no difference", () => {
   release(...memories);
 });
 
-test("each row has lists of its own keys: it finds what a memory of that row alone finds", () => {
+test("each row has its own lists: it finds the same as a memory of that row alone", () => {
   const [rows, heads, width, size, topk] = [3, 2, 8, 600, 9];
   const random = new Random(12);
   const keys = Array.from({ length: rows }, () => normals(random, heads * 700, width));
   const queries = Array.from({ length: rows }, () => normals(random, heads * 5, width));
   const options = { lists: 20, probes: 2 };
   const [exact, together] = pair({ rows, heads, width, size, segment: 700 }, options);
-  for (const row of keys.keys()) append(together, keys[row], row);
+  for (const row of keys.keys()) remember(together, row, keys[row]);
   const all = Float32Array.from(queries.flatMap((q) => [...q]));
   const found = step(() => {
     const { scores, slots } = together.lookup(tensor(all, [rows, 5, heads * width]), topk);
@@ -93,7 +94,7 @@ test("each row has lists of its own keys: it finds what a memory of that row alo
   const each = 5 * heads * topk;
   for (const row of keys.keys()) {
     const [exactAlone, alone] = pair({ heads, width, size, segment: 700 }, options);
-    append(alone, keys[row]);
+    remember(alone, 0, keys[row]);
     const { scores, slots } = lookup(alone, queries[row], topk);
     assert.equal(found.scores.subarray(row * each, (row + 1) * each), scores, `row ${row}`);
     assert.equal(found.slots.subarray(row * each, (row + 1) * each), slots, `row ${row}`);
@@ -102,13 +103,13 @@ test("each row has lists of its own keys: it finds what a memory of that row alo
   release(exact, together);
 });
 
-test("a query finds the same whatever others stand beside it", () => {
+test("a query finds the same in any batch of queries", () => {
   const random = new Random(14);
   const memory = new KvMemory(
     { rows: 1, heads: 1, width: 10, size: 300, segment: 9 },
     { kind: "inverted", lists: 12, probes: 2 },
   );
-  append(memory, normals(random, 444, 10));
+  remember(memory, 0, normals(random, 444, 10));
   const q = normals(random, 70, 10);
   const together = lookup(memory, q, 6);
   for (let i = 0; i < 70; i++) {
@@ -127,7 +128,7 @@ for (const heads of [1, 3]) {
       const shape = { rows: 1, heads, width: 9, size: 1100, segment: 100 };
       const memory = new KvMemory(shape, { kind: "inverted", lists: 24, probes: 3 });
       const found = Array.from({ length: 25 }, () => {
-        append(memory, kinds.clustered(random, 100 * heads, 9));
+        remember(memory, 0, kinds.clustered(random, 100 * heads, 9));
         return lookup(memory, normals(random, 61 * heads, 9), 10);
       });
       memory.release();

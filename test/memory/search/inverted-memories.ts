@@ -6,20 +6,12 @@ import { KvMemory } from "../../../src/memory/memory.ts";
 import type { MemoryOptions, MemoryShape } from "../../../src/memory/options.ts";
 import { heap } from "../../../src/wasm/runtime.ts";
 
-/** Appends keys [count, H, D] to one row; the values are the keys. */
-export function append(memory: KvMemory, keys: Float32Array, row = 0): void {
-  const address = heap.allocate(keys.length * 4);
-  heap.f32(address, keys.length).set(keys);
-  memory.append(row, address, address, keys.length / (memory.heads * memory.width));
-  heap.release(address);
-}
-
 export interface Found {
   readonly scores: Float32Array;
   readonly slots: Int32Array;
 }
 
-/** What a memory of one row finds for queries [T, H, D]: [T, H, min(k, length)]. */
+/** Looks up queries [T, H, D] in a memory of one row: [T, H, min(k, length)]. */
 export function lookup(memory: KvMemory, queries: Float32Array, topk: number): Found {
   const width = memory.heads * memory.width;
   return step(() => {
@@ -37,7 +29,7 @@ export type Vectors = (random: Random, count: number, width: number) => Float32A
 export const normals: Vectors = (random, count, width) =>
   Float32Array.from({ length: count * width }, () => random.normal());
 
-/** Unit vectors around `clusters` directions, numbered from `first` on; `spread` is the length of their scatter. */
+/** Unit vectors around `clusters` directions with seeds from `first`; `spread` is the length of their scatter. */
 export function mixture(clusters: number, spread: number, first = 0): Vectors {
   return (random, count, width) => {
     const centres = Array.from({ length: clusters }, (_, i) => unit(normals(new Random(first + i), 1, width)));
@@ -65,7 +57,7 @@ export const kinds: Record<string, Vectors> = {
     Float32Array.from({ length: count * width }, (_, i) => (i % width === 0 ? random.uint32() % 3 : 0.5)),
 };
 
-/** Exact memory and inverted memory of the same shape, which are given the same keys. */
+/** Returns an exact memory and an inverted memory of the same shape. */
 export function pair(
   shape: Partial<MemoryShape>,
   options: Partial<MemoryOptions>,

@@ -1,4 +1,4 @@
-/** Quantised search returns what exact search returns, to the bit, on data made to mislead it. */
+/** Quantised search is bit-identical to exact search, on data made to mislead it. */
 import * as assert from "uvu/assert";
 import { step } from "../../../src/autodiff/tape.ts";
 import { tensor } from "../../../src/autodiff/tensor.ts";
@@ -7,6 +7,7 @@ import { KvMemory } from "../../../src/memory/memory.ts";
 import type { SearchOptions } from "../../../src/memory/options.ts";
 import { heap } from "../../../src/wasm/runtime.ts";
 import { suite } from "../../harness.ts";
+import { remember, unitVectors } from "../../memories.ts";
 
 const test = suite("quantised search");
 
@@ -16,7 +17,7 @@ interface Found {
   fallbacks: number;
 }
 
-/** What a memory with one row and `heads` heads finds for q [T, H, D] among keys [stored, H, D]; the ring's seam lies inside. */
+/** Looks up q [T, H, D] among keys [stored, H, D], in a memory of one row whose ring has its seam inside. */
 function lookup(
   kind: SearchOptions["kind"],
   keys: Float32Array,
@@ -27,11 +28,8 @@ function lookup(
 ): Found {
   const [stored, queries] = [keys.length, q.length].map((length) => length / heads / width);
   const memory = new KvMemory({ rows: 1, heads, width, size: stored, segment: 5 }, { kind });
-  const address = heap.allocate(keys.length * 4);
-  heap.f32(address, keys.length).set(keys);
-  memory.append(0, address, address, Math.min(3, stored));
-  memory.append(0, address, address, stored);
-  heap.release(address);
+  remember(memory, 0, keys.subarray(0, 3 * heads * width));
+  remember(memory, 0, keys);
   const found = step(() => {
     const { scores, slots, counts } = memory.lookup(tensor(q, [1, queries, heads * width]), topk);
     const valid = Array.from({ length: scores.size }, (_, i) => i).filter((i) => i % topk < counts[0]);
@@ -46,15 +44,18 @@ function lookup(
   return found;
 }
 
-function unitVectors(random: Random, count: number, width: number, centre?: Float32Array, spread = 1): Float32Array {
-  const vectors = Float32Array.from(
-    { length: count * width },
-    (_, i) => (centre?.[i % width] ?? 0) + spread * random.normal(),
-  );
-  return normalised(vectors, width);
-}
+test("a small example, written out: of three unit vectors the query finds the two nearest", () => {
+  const keys = Float32Array.of(1, 0, 0.6, 0.8, 0, 1);
+  const { scores, slots } = lookup("quantised", keys, Float32Array.of(0.8, 0.6), 1, 2, 2);
+  assert.equal([...slots], [4, 3]); // after three pairs that fell out
+  assert.ok(Math.abs(scores[0] - 0.96) < 1e-6); // 0.8·0.6 + 0.6·0.8
+  assert.ok(Math.abs(scores[1] - 0.8) < 1e-6); // 0.8·1 + 0.6·0
+});
 
-function normalised(vectors: Float32Array, width: number): Float32Array {
+/** Returns unit vectors around `centre`. */
+function vectorsAround(centre: Float32Array, spread: number, random: Random, count: number): Float32Array {
+  const width = centre.length;
+  const vectors = Float32Array.from({ length: count * width }, (_, i) => centre[i % width] + spread * random.normal());
   for (let at = 0; at < vectors.length; at += width) {
     const vector = vectors.subarray(at, at + width);
     const norm = Math.hypot(...vector);
@@ -74,14 +75,14 @@ function nextFloat(vectors: Float32Array): Float32Array {
 type Maker = (random: Random, count: number, width: number) => Float32Array;
 
 const datasets: Record<string, Maker> = {
-  random: (random, count, width) => unitVectors(random, count, width),
+  random: (random, count, width) => unitVectors(count, width, random),
   clustered: (random, count, width) => {
-    const centres = [1, 2, 3].map(() => unitVectors(random, 1, width));
-    const parts = Array.from({ length: count }, (_, i) => unitVectors(random, 1, width, centres[i % 3], 0.05));
+    const centres = [1, 2, 3].map(() => unitVectors(1, width, random));
+    const parts = Array.from({ length: count }, (_, i) => vectorsAround(centres[i % 3], 0.05, random, 1));
     return Float32Array.from(parts.flatMap((part) => [...part]));
   },
   duplicates: (random, count, width) => {
-    const few = unitVectors(random, 4, width);
+    const few = unitVectors(4, width, random);
     return Float32Array.from(
       { length: count * width },
       (_, i) => few[(Math.floor(i / width) % 4) * width + (i % width)],
@@ -95,7 +96,7 @@ const datasets: Record<string, Maker> = {
     return vectors;
   },
   "last bit": (random, count, width) => {
-    const one = unitVectors(random, 1, width);
+    const one = unitVectors(1, width, random);
     const other = nextFloat(one);
     return Float32Array.from({ length: count * width }, (_, i) => (Math.floor(i / width) % 2 ? other : one)[i % width]);
   },
@@ -133,15 +134,15 @@ for (const [kind, make] of Object.entries(datasets)) {
 
 test("fewer than 1 % of the queries fall back on random keys", () => {
   const random = new Random(1);
-  const [keys, q] = [unitVectors(random, 20_000, 64), unitVectors(random, 400, 64)];
+  const [keys, q] = [unitVectors(20_000, 64, random), unitVectors(400, 64, random)];
   const { fallbacks } = lookup("quantised", keys, q, 1, 64, 32);
   assert.ok(fallbacks < 4, `${fallbacks} of 400 fell back`);
 });
 
-test("keys that rounding cannot tell apart make a query fall back, and still the answer is exact", () => {
+test("keys that rounding cannot distinguish make a query fall back, and the result is still exact", () => {
   const random = new Random(2);
-  const keys = unitVectors(random, 3000, 16, unitVectors(random, 1, 16), 1e-6);
-  const q = unitVectors(random, 5, 16);
+  const keys = vectorsAround(unitVectors(1, 16, random), 1e-6, random, 3000);
+  const q = unitVectors(5, 16, random);
   const quantised = lookup("quantised", keys, q, 1, 16, 8);
   assert.is(quantised.fallbacks, 5);
   const exact = lookup("exact", keys, q, 1, 16, 8);
@@ -150,16 +151,16 @@ test("keys that rounding cannot tell apart make a query fall back, and still the
 
 test("keys longer than 1 are searched in f32", () => {
   const random = new Random(3);
-  const keys = unitVectors(random, 100, 8).map((x) => x * 3);
-  const q = unitVectors(random, 5, 8);
+  const keys = unitVectors(100, 8, random).map((x) => x * 3);
+  const q = unitVectors(5, 8, random);
   const quantised = lookup("quantised", keys, q, 1, 8, 4);
   assert.is(quantised.fallbacks, 5);
   assert.equal(quantised.slots, lookup("exact", keys, q, 1, 8, 4).slots);
 });
 
-test("queries of any length get exact answers", () => {
+test("queries of any length get exact results", () => {
   const random = new Random(4);
-  const keys = unitVectors(random, 500, 24);
+  const keys = unitVectors(500, 24, random);
   const q = Float32Array.from({ length: 7 * 24 }, (_, i) => random.normal() * 10 ** ((Math.floor(i / 24) % 5) - 2));
   assert.equal(lookup("quantised", keys, q, 1, 24, 6).slots, lookup("exact", keys, q, 1, 24, 6).slots);
 });
@@ -167,12 +168,10 @@ test("queries of any length get exact answers", () => {
 test("a memory is fast again when its last key longer than 1 has fallen out, and not before", () => {
   const [width, size] = [4, 10];
   const memory = new KvMemory({ rows: 1, heads: 2, width, size, segment: 0 }, { kind: "quantised" });
-  const address = heap.allocate(size * 2 * width * 4);
   /** Appends pairs whose keys have these lengths, in the second head. */
   const append = (...lengths: number[]) => {
     const keys = lengths.flatMap((length) => [0.5, 0, 0, 0, length, 0, 0, 0]);
-    heap.f32(address, keys.length).set(keys);
-    memory.append(0, address, address, lengths.length);
+    remember(memory, 0, keys);
   };
   const fallsBack = () => {
     const before = memory.fallbackCount!.fallbacks;
@@ -190,10 +189,9 @@ test("a memory is fast again when its last key longer than 1 has fallen out, and
   append(2);
   memory.reset(0);
   append(1);
-  assert.is(fallsBack(), false, "a reset forgets it, too");
+  assert.is(fallsBack(), false, "a reset forgets it");
   append(1, 3);
   memory.restore(0, 2, { keys: new Float32Array(2 * 2 * width), values: new Float32Array(2 * 2 * width) });
-  assert.is(fallsBack(), false, "and so does other content");
-  heap.release(address);
+  assert.is(fallsBack(), false, "other contents replace it");
   memory.release();
 });

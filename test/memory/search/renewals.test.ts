@@ -1,18 +1,25 @@
-/** Clusters are made of keys that outlive their use, and follow from what is remembered alone. */
+/** The calendar: clusters are built from keys that outlive their use, and depend only on the remembered pairs. */
 import * as assert from "uvu/assert";
 import { Renewals } from "../../../src/memory/search/renewals.ts";
 import { suite } from "../../harness.ts";
 
 const test = suite("renewals");
 
-/** Sizes, the least keys asked for, and the pair that a row begins with. */
+test("a small example, written out: a full memory of 1000 renews its clusters every 250 pairs, from half of its keys", () => {
+  const renewals = new Renewals(1000, 10);
+  assert.equal(renewals.latest(4100, 5100), { point: 5000, from: 4250, begin: 4750, held: 1000 });
+  assert.is(renewals.next(4100, 5100)?.point, 5250);
+  assert.is(renewals.next(4000, 5000)?.point, 5250, "the next ones begin as soon as the last are in use");
+});
+
+/** Sizes, the least number of keys, and the first pair of a row. */
 const cases = [4, 5, 7, 8, 31, 64, 100, 103].flatMap((size) =>
   [1, 2, 7, 30, size].flatMap((least) =>
     [0, 1, 17, 50].map((start) => ({ size, least: Math.min(least, size), start })),
   ),
 );
 
-test("keys that clusters are made of are remembered from when their making begins to the end of their use", () => {
+test("the keys of clusters are remembered from the beginning of their building to the end of their use", () => {
   for (const { size, least, start } of cases) {
     const renewals = new Renewals(size, least);
     for (let end = start; end < start + 4 * size; end++) {
@@ -26,7 +33,7 @@ test("keys that clusters are made of are remembered from when their making begin
   }
 });
 
-test("what is made for a point is what then comes into use, and what a full memory would have made", () => {
+test("the clusters built for a point are those that come into use then", () => {
   for (const { size, least, start } of cases) {
     const renewals = new Renewals(size, least);
     for (let end = start; end < start + 4 * size; end++) {
@@ -41,7 +48,7 @@ test("what is made for a point is what then comes into use, and what a full memo
   }
 });
 
-test("the clusters of a quarter are begun a quarter before, in order that their making is spread over it", () => {
+test("the clusters of a quarter are started a quarter before, so that the work is spread over it", () => {
   for (const { size, least, start } of cases) {
     const renewals = new Renewals(size, least);
     const quarter = Math.floor(size / 4);
@@ -53,15 +60,8 @@ test("the clusters of a quarter are begun a quarter before, in order that their 
   }
 });
 
-test("the first clusters come with the least keys, and none if so many are never remembered", () => {
+test("the first clusters come with the least number of keys, and never in a memory that cannot hold those", () => {
   assert.is(new Renewals(100, 30).latest(5, 34), undefined);
   assert.equal(new Renewals(100, 30).latest(5, 35), { point: 35, from: 5, begin: 35, held: 60 });
   assert.is(new Renewals(100, 101).latest(0, 100), undefined);
-});
-
-test("a full memory renews its clusters at every quarter, from half of its keys", () => {
-  const renewals = new Renewals(1000, 10);
-  assert.equal(renewals.latest(4100, 5100), { point: 5000, from: 4250, begin: 4750, held: 1000 });
-  assert.is(renewals.next(4100, 5100)?.point, 5250);
-  assert.is(renewals.next(4000, 5000)?.point, 5250, "the next ones are begun as soon as the last are in use");
 });
