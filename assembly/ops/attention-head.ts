@@ -72,7 +72,7 @@ export function attention_scratch_bytes(length: i32, width: i32): i32 {
   return <i32>(HEAD_BYTES + 2 * contextBytes(length, width) + block + TILE_BYTES);
 }
 
-/** A head at the beginning of `scratch`, behind which its room is; openHead tells which head it is. */
+/** Lays out a head at the beginning of `scratch`, followed by its room; openHead chooses which head it is. */
 export function layOutHead(
   scratch: usize, heads: i32, width: i32, segment: i32, past: i32, window: i32,
 ): Head {

@@ -74,7 +74,7 @@ export function quantisedHeadBytes(capacity: i32, width: i32): usize {
 
 /**
  * Rounds the keys of slots slot, slot + 1, … (modulo `capacity`) of every head of one row: keys [H, capacity, D] as stored →
- * panels [H][capacity / PANEL_KEYS][width / 2][PANEL_KEYS][2] and, behind each head's panels, margins (i16 or i32) [capacity].
+ * panels [H][capacity / PANEL_KEYS][width / 2][PANEL_KEYS][2] and, after each head's panels, margins (i16 or i32) [capacity].
  * Returns one more than the place of the last key that is longer than 1, for which the bounds do not hold; 0 if all are short
  * enough. `scratch`: quantised_width floats.
  */
