@@ -1,4 +1,4 @@
-/** ARCHITECTURE.md: the table of "One token's way" names files that exist, and its sentence counts them. */
+/** ARCHITECTURE.md: the table of "One token's way" names files that exist, leaves out no kernel, and is counted right. */
 import { existsSync } from "node:fs";
 import * as assert from "uvu/assert";
 import { read, root } from "./documents.ts";
@@ -42,6 +42,22 @@ test("the sentence below the table counts them", () => {
   const count = (folder: keyof Step) => steps.reduce((sum, step) => sum + step[folder].length, 0);
   const shared = steps.at(-1) as Step;
   const [src, assembly] = [count("src"), count("assembly")];
-  const sentence = `${src + assembly} files: ${src} in \`src\`, ${shared.src.length} of which every step shares, and ${assembly} in \`assembly\`, ${shared.assembly.length} of them shared.`;
+  const files = `${src + assembly} files: ${src} in \`src\` and ${assembly} in \`assembly\``;
+  const sentence = `${files}; every step shares ${shared.src.length} and ${shared.assembly.length} of them.`;
   assert.ok(text.replaceAll(/\s+/g, " ").includes(sentence), sentence);
+});
+
+test("the kernels on the way import no kernel outside the table", () => {
+  const kernels = steps.flatMap(({ assembly }) => assembly);
+  const imported = kernels.flatMap((kernel) => {
+    const specifiers = [...read(kernel).matchAll(/ from "(\.[^"]+)"/g)].map(([, specifier]) => specifier);
+    return specifiers.map((specifier) =>
+      new URL(`${specifier}.ts`, new URL(kernel, root)).href.slice(root.href.length),
+    );
+  });
+  assert.ok(imported.length > 20);
+  assert.equal(
+    imported.filter((file) => !kernels.includes(file)),
+    [],
+  );
 });

@@ -1,5 +1,5 @@
 /** README and the pages in docs: the examples run as printed, the links lead somewhere, the first screen stays short. */
-import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -66,6 +66,12 @@ test("a block of code and a link are found in a small text", () => {
 test("the README has at most 700 words above its licence", () => {
   const [above] = read("README.md").split("## Licence");
   assert.ok(above.split(/\s+/).length <= 700);
+});
+
+test("the README's pictures are smaller than 150 kB each", () => {
+  const pictures = localLinks(read("README.md")).filter((link) => link.endsWith(".png"));
+  assert.is(pictures.length, 4);
+  for (const picture of pictures) assert.ok(statSync(new URL(picture, root)).size < 150_000, picture);
 });
 
 for (const path of documents) {
