@@ -1,9 +1,10 @@
 /**
  * Compiles the kernels (asconfig.json names the targets) and embeds them for the library.
  *
- * Writes `build/kernels.<target>.wasm` and, from them, `src/wasm/kernels.generated.ts`: each binary as base64, so that
- * no bundler and no `file:` URL stands between a program and its kernels, and one TypeScript interface read off the
- * compiler's own declarations, so that the typed table cannot drift from the sources in this folder.
+ * Writes `build/kernels.<target>.wasm` and, from them, two kinds of files in `src/wasm`. `kernels.generated.ts` is a TypeScript
+ * interface read from the compiler's own declarations, so the typed table cannot drift from the sources in this folder.
+ * `<target>.generated.ts` holds a binary as base64, so a program needs neither a bundler's help nor a `file:` URL to load its
+ * kernels. A function returns the text: an engine that never calls it never makes the string.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -34,31 +35,29 @@ async function compile(target) {
   }
 }
 
-/** The signatures of all kernels, from the declarations that the compiler writes beside a binary. */
+/** The signatures of all kernels, from the declarations that the compiler writes next to a binary. A usize is an Address. */
 function kernelInterface(target) {
   const declarations = readFileSync(join(root, `build/kernels.${target}.d.ts`), "utf8");
-  const signatures = [...declarations.matchAll(/export function (\w+)\(([^)]*)\): (\w+);/g)];
-  return signatures.map(([, name, parameters, result]) => `  ${name}(${parameters}): ${result};`).join("\n");
+  const kernels = [...declarations.matchAll(/\/\*\*([^]*?)\*\/\s+export function (\w+)\(([^)]*)\): (\w+);/g)];
+  return kernels.map(([, comment, name, parameters, result]) => {
+    const addresses = new Set([...comment.matchAll(/@param (\w+) `usize`/g)].map(([, parameter]) => parameter));
+    const typed = parameters.replace(/(\w+): number/g, (text, parameter) =>
+      addresses.has(parameter) ? `${parameter}: Address` : text,
+    );
+    return `  ${name}(${typed}): ${comment.includes("@returns `usize`") ? "Address" : result};`;
+  });
 }
 
 function embed() {
-  const binaries = targets.map((target) => {
-    const bytes = readFileSync(join(root, `build/kernels.${target}.wasm`));
-    return `  ${JSON.stringify(target)}:\n    "${bytes.toString("base64")}",`;
-  });
-  const text = `// Written by assembly/build.mjs from the sources in assembly/. Not for editing.
-
-/** Every kernel, as WebAssembly exports it: pointers and sizes in, numbers out. */
-export interface Kernels {
-${kernelInterface(targets[0])}
-}
-
-/** The compiled binaries, base64, by target of asconfig.json. */
-export const binaries = {
-${binaries.join("\n")}
-} as const;
-`;
-  writeFileSync(join(root, "src/wasm/kernels.generated.ts"), text);
+  const heading = "// Written by assembly/build.mjs from the sources in assembly/. Not for editing.";
+  const write = (name, text) => writeFileSync(join(root, `src/wasm/${name}.generated.ts`), `${heading}\n\n${text}`);
+  const table = `export interface Kernels {\n${kernelInterface(targets[0]).join("\n")}\n}\n`;
+  const about = "/** Every kernel, as WebAssembly exports it: addresses and sizes in, numbers out. */";
+  write("kernels", `import type { Address } from "./heap.ts";\n\n${about}\n${table}`);
+  for (const target of targets) {
+    const base64 = readFileSync(join(root, `build/kernels.${target}.wasm`)).toString("base64");
+    write(target, `/** The ${target} build, base64. */\nexport function ${target}(): string {\n  return "${base64}";\n}\n`);
+  }
 }
 
 process.chdir(root);

@@ -1,34 +1,37 @@
 /** Every kernel that JavaScript may call; assembly/build.mjs turns these exports into the library's typed table. */
-export { gelu_backward, gelu_forward, relu_backward, relu_forward } from "./activation";
-export { adafactor_matrix, adafactor_vector } from "./adafactor";
-export { attention_forward } from "./attention";
-export { attention_backward } from "./attention-backward";
-export { attention_scratch_bytes } from "./attention-head";
-export { bucketed_scratch_bytes, topk_bucketed } from "./bucketed";
-export { dropout_backward, dropout_forward } from "./dropout";
-export { add, add_in_place, all_finite, scale, scale_in_place, zero } from "./elementwise";
-export { embedding_backward, embedding_forward } from "./embedding";
-export { packHalf as pack_half, unpackHalf as unpack_half } from "./half";
-export { inverted_scratch_bytes, inverted_units, topk_inverted } from "./inverted";
+export { gelu_backward, gelu_forward, gelu_scratch_bytes, relu_backward, relu_forward } from "./ops/activation";
+export { adafactor_matrix, adafactor_vector } from "./train/adafactor";
+export { attention_forward } from "./ops/attention";
+export { attention_backward } from "./ops/attention-backward";
+export { attention_scratch_bytes } from "./ops/attention-head";
+export { blend_backward, blend_forward } from "./ops/blend";
+export { bucketed_scratch_bytes, topk_bucketed } from "./search/bucketed";
+export { dropout_backward, dropout_forward } from "./ops/dropout";
+export { add, add_in_place, add_rows, add_scaled, all_finite, copy, move, scale, zero } from "./ops/elementwise";
+export { embedding_backward, embedding_forward } from "./ops/embedding";
+export { packHalf as pack_half, unpackHalf as unpack_half } from "./base/half";
+export { inverted_scratch_bytes, inverted_units, topk_inverted } from "./search/inverted";
 export {
   kmeans_assign, kmeans_assign_scratch_bytes, kmeans_assign_units, kmeans_bytes, kmeans_layout, kmeans_move,
   kmeans_start,
-} from "./kmeans";
-export { lists_append, lists_bytes, lists_clear, lists_drop, lists_layout } from "./lists";
-export { cross_entropy_backward, cross_entropy_forward } from "./loss";
-export { matmul, matmul_scratch_bytes, matmul_units } from "./matmul";
-export { l2norm_backward, l2norm_forward, rmsnorm_backward, rmsnorm_forward } from "./norm";
-export { adamw, sum_squares } from "./optimizer";
-export { position_bias_backward, position_bias_forward } from "./position-bias";
-export { quantise_keys, quantised_panel_bytes, quantised_panel_keys, quantised_width } from "./quantise";
-export { quantised_most_topk, quantised_scratch_bytes, topk_quantised } from "./quantised";
-export { blend_backward, blend_forward, retrieved_backward, retrieved_forward, sum_over_queries } from "./retrieved";
-export { ring_append } from "./ring";
-export { softmax_backward, softmax_forward } from "./softmax";
-export { topk_exact, topk_scratch_bytes, topk_units } from "./topk";
-export { addScaled as add_scaled, copy } from "./vectors";
+} from "./search/kmeans";
+export { lists_append, lists_bytes, lists_clear, lists_drop, lists_layout } from "./search/lists";
+export { cross_entropy_backward, cross_entropy_forward } from "./ops/loss";
+export { matmul, matmul_scratch_bytes, matmul_units } from "./ops/matmul";
+export {
+  l2norm_backward, l2norm_forward, rmsnorm_backward, rmsnorm_forward, rmsnorm_scale_backward,
+} from "./ops/norm";
+export { adamw, sum_squares } from "./train/optimizer";
+export { position_bias_backward, position_bias_forward } from "./ops/position-bias";
+export { quantise_keys, quantised_panel_bytes, quantised_panel_keys, quantised_width } from "./search/rounding";
+export { quantised_most_topk, quantised_scratch_bytes, topk_quantised } from "./search/quantised";
+export { retrieved_backward, retrieved_forward } from "./ops/retrieved";
+export { ring_append } from "./search/ring";
+export { smear_backward, smear_forward } from "./ops/smear";
+export { softmax_backward, softmax_forward } from "./ops/softmax";
+export { topk_exact, topk_scratch_bytes, topk_units } from "./search/exact";
 
-/** First byte that no kernel owns; the library allocates from here up. */
+/** First byte above the kernels' own data; the library allocates from here up. */
 export function heap_base(): usize {
   return __heap_base;
 }

@@ -1,10 +1,10 @@
 /**
- * Inputs of the benchmarks: the same numbers on every machine and in every run.
+ * Inputs of the benchmarks: identical numbers on every machine and in every run.
  */
-import { Random } from "../src/random.ts";
+import { Random } from "../src/base/random.ts";
 import type { Input } from "./family.ts";
 
-/** `length` numbers, uniform in [-1, 1). */
+/** Makes `length` numbers, uniform in [-1, 1). */
 export function uniform(length: number, seed: number): Input {
   return () => {
     const random = new Random(seed);
@@ -12,7 +12,7 @@ export function uniform(length: number, seed: number): Input {
   };
 }
 
-/** `count` directions of `depth` numbers, uniform on the sphere: the case that no index can help with. */
+/** Makes `count` directions of `depth` numbers, uniform on the sphere: the case in which an index does not help. */
 export function unitVectors(count: number, depth: number, seed: number): Input {
   return () => {
     const random = new Random(seed);
@@ -22,7 +22,7 @@ export function unitVectors(count: number, depth: number, seed: number): Input {
 }
 
 /**
- * `count` unit vectors scattered around `clusters` random directions, like the keys of a real model. `spread` is the length
+ * Makes `count` unit vectors scattered around `clusters` random directions, like the keys of a real model. `spread` is the length
  * of the scatter relative to the centre. Sets with the same `centreSeed` share their centres.
  */
 export function clusteredVectors(
@@ -63,7 +63,7 @@ export function transposed(values: Float32Array, rows: number, columns: number):
   return values.map((_, i) => values[(i % rows) * columns + Math.floor(i / rows)]);
 }
 
-/** One array after the other. */
+/** Joins arrays, one after the other. */
 export function concatenated(parts: readonly Float32Array[]): Float32Array {
   const whole = new Float32Array(parts.reduce((length, part) => length + part.length, 0));
   let at = 0;

@@ -1,15 +1,15 @@
 /**
- * The words of the benchmark house: a family asks one question of one kind of kernel, a case is one shape of it, an
- * implementation solves cases in a process of its own. Types only; harness.ts says what is done with them.
+ * Types of the benchmarks. A family asks one question about one kind of kernel, a case is one shape of it, and an
+ * implementation solves cases in its own process. harness.ts uses them.
  */
 
-/** Numbers that come in, by a name of the case's choosing; made once, in the parent, the same for every implementation. */
+/** Makes an input of a case: once, in the parent process, and the same for every implementation. */
 export type Input = () => Float32Array;
 
 export interface Case {
-  /** What is computed, by the name that every implementation knows it by. */
+  /** Name of the computation, which every implementation knows. */
   readonly op: string;
-  /** How tables and JSON call this case. Unique within the family. */
+  /** Name of this case in tables and JSON. Unique within the family. */
   readonly shape: string;
   readonly sizes: Readonly<Record<string, number>>;
   readonly inputs: readonly Input[];
@@ -18,11 +18,11 @@ export interface Case {
   readonly unit: "GFLOP/s" | "GB/s" | "queries/s" | "keys/s" | "tokens/s";
   /** Largest difference from our result, relative to its largest magnitude, that still counts as the same answer. */
   readonly tolerance?: number;
-  /** For searches instead of a tolerance: the output is indices, this many a query, and recall is measured against ours. */
+  /** For searches, instead of a tolerance: the output has this many indices per query, and recall is measured against ours. */
   readonly neighbours?: number;
-  /** Left out of quick runs. */
+  /** Whether quick runs skip it. */
   readonly slow?: boolean;
-  /** Implementations that take part, when not all of the family do. */
+  /** Implementations that take part. Default: all of the family. */
   readonly only?: readonly string[];
 }
 
@@ -36,7 +36,7 @@ export interface Family {
   readonly peers: readonly string[];
 }
 
-/** A case as an implementation's process sees it. */
+/** A case, as an implementation's process receives it. */
 export interface Problem {
   readonly family: string;
   readonly op: string;
@@ -45,17 +45,17 @@ export interface Problem {
   readonly threads: number;
 }
 
-/** A problem made ready: inputs in place, nothing left to do but the work that is timed. */
+/** A prepared problem: inputs are in place, and only the timed work remains. */
 export interface Task {
   run(): unknown;
   /** Whether `run` returns a promise to wait for. */
   readonly asynchronous?: boolean;
-  /** The result of the latest run; runs once at least before. Indices are given as floats, exact up to 2²⁴. */
+  /** Returns the result of the latest run; `run` has run at least once. Indices are floats, exact up to 2²⁴. */
   output(): Float32Array | Promise<Float32Array>;
-  /** Searches that prove their answers: the share of queries for which that failed, and all was computed the long way. */
+  /** For searches that prove their answers: the share of queries whose proof failed, so that all was computed in full. */
   fallbacks?(): number | undefined;
   release?(): void;
 }
 
-/** Makes a problem ready, or returns undefined if it has no such operation. */
+/** Prepares a problem, or returns undefined if it lacks the operation. */
 export type Implementation = (problem: Problem) => Task | undefined | Promise<Task | undefined>;

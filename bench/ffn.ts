@@ -1,5 +1,5 @@
 /**
- * A feed-forward block forward and backward, as a library user writes it: what do the tape and the small ops cost beside
+ * A feed-forward block forward and backward, as a library user writes it: what do the tape and the small ops add to
  * the products? y = x + relu(RMSNorm(x) W1) W2 with the gradients of x, the norm's scale, W1 and W2.
  */
 import { add } from "../src/autodiff/ops/elementwise.ts";
@@ -9,13 +9,13 @@ import { parameter } from "../src/autodiff/tensor.ts";
 import { feedForward } from "../src/nn/feed-forward.ts";
 import { concatenated, uniform } from "./data.ts";
 import type { Family, Problem, Task } from "./family.ts";
-import { releaseTensor } from "./workspace.ts";
+import { releaseAll } from "./workspace.ts";
 
 const [ROWS, WIDTH, HIDDEN] = [512, 256, 1024];
 
 export const ffn: Family = {
   name: "ffn",
-  question: "What do the tape and the small ops cost beside the products of a feed-forward block?",
+  question: "What do the tape and the small ops add to the products of a feed-forward block?",
   cases: [
     {
       op: "forward and backward",
@@ -38,7 +38,7 @@ export const ffn: Family = {
   peers: ["jax-js", "torch"],
 };
 
-/** Inputs are x, scale, W1 as [F, C], W2 as [C, F], dy. The result is the gradients of the first four, one after the other. */
+/** Inputs: x, scale, W1 as [F, C], W2 as [C, F], dy. The result is the gradients of the first four, one after the other. */
 function ours({ sizes: { rows, width, hidden }, inputs }: Problem): Task {
   const shapes = [[rows, width], [width], [hidden, width], [width, hidden]];
   const parameters = shapes.map((shape, i) => parameter(shape, inputs[i]));
@@ -49,6 +49,6 @@ function ours({ sizes: { rows, width, hidden }, inputs }: Problem): Task {
       step(() => backward(add(x, feedForward(rmsNorm(x, scale), { up, down }, "relu")), inputs[4]));
     },
     output: () => concatenated(parameters.map(({ grad }) => grad!.toArray())),
-    release: () => parameters.flatMap((tensor) => [tensor, tensor.grad!]).forEach(releaseTensor),
+    release: () => releaseAll(parameters),
   };
 }

@@ -1,7 +1,7 @@
 /**
- * Generation, one token at a time, with a cache of the segment and with a memory: where nothing is large enough to hide
- * what each op costs. The model is the preset `small`; a run reads a segment of 512 given bytes, which takes the same work
- * as writing them, sampling aside.
+ * Generation, one token at a time, with a cache of the segment and with a memory. Here every op is too small to hide its
+ * overhead. The model is the preset `small`; a run reads a segment of 512 given bytes, which takes the same work
+ * as writing them, except for sampling.
  */
 import { noGrad, step } from "../src/autodiff/tape.ts";
 import { Transformer } from "../src/model/transformer.ts";
@@ -24,13 +24,13 @@ function generation(memory: number): Case {
 
 export const generate: Family = {
   name: "generate",
-  question: "How many tokens a second does a small model write?",
+  question: "How many tokens per second does a small model write?",
   cases: [generation(0), generation(8192)],
   ours: { ours: oneByOne },
   peers: ["torch"],
 };
 
-/** All segments but the last are read whole, before. The result is the logits after the last token of the first run. */
+/** Reads all segments but the last in advance. The result is the logits after the last token of the first run. */
 function oneByOne(problem: Problem): Task {
   const config = configOf(problem);
   const model = new Transformer(config);

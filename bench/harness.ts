@@ -1,6 +1,6 @@
 /**
- * Measures a family: every implementation in a live process of its own, all of them timed once a round, so that a machine
- * that slows down slows everyone, and compared on the same inputs before a single millisecond counts.
+ * Measures a family. Every implementation runs in its own process, and each is timed once per round, so a machine that slows
+ * down slows all of them. Results on the same inputs are compared before anything is timed.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,7 +9,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Case, Family } from "./family.ts";
 import { ImplementationProcess, type Preparation, type ProcessPlan } from "./process.ts";
 
-/** One line of a report. Milliseconds are those of one run, over the rounds. */
+/** One line of a report. Milliseconds are per run, over the rounds. */
 export interface Row {
   readonly family: string;
   readonly shape: string;
@@ -19,18 +19,18 @@ export interface Row {
   readonly min_ms: number;
   readonly max_ms: number;
   readonly rounds: number;
-  /** Amount of work a second at the median, in `unit`; 10⁹ for those that begin with G. */
+  /** Work per second at the median, in `unit`; in 10⁹ where it begins with G. */
   readonly rate: number;
   readonly unit: string;
-  /** Bytes or operations of one run, for the share of a peak. */
+  /** Bytes or operations per run, for the share of the peak. */
   readonly amount: number;
-  /** Searches: share of our exact neighbours that were found. */
+  /** For searches: the share of our exact neighbours that were found. */
   readonly recall?: number;
-  /** Searches that prove their answers: the share of queries for which that failed. */
+  /** For searches that prove their answers: the share of queries whose proof failed. */
   readonly fallbacks?: number;
-  /** Otherwise: largest difference from our result, relative to its largest magnitude. */
+  /** For the others: largest difference from our result, relative to its largest magnitude. */
   readonly difference?: number;
-  /** Whether recall or difference are what the case allows. */
+  /** Whether the recall or the difference is within the case's limit. */
   readonly agrees: boolean;
 }
 
@@ -38,24 +38,24 @@ export interface Settings {
   readonly rounds: number;
   /** Leaves out the cases marked slow. */
   readonly quick: boolean;
-  /** Says what is going on. */
+  /** Reports progress. */
   readonly say: (line: string) => void;
 }
 
-/** A round lasts at least this long for each implementation, which is far above the timer's noise. */
+/** Least time of a round for each implementation, far above the timer's noise. */
 const ROUND_MS = 60;
-/** Untimed before the first round: engines compile their hot loops late. */
+/** Untimed work before the first round, since engines compile hot loops late. */
 const WARM_UP_MS = 250;
-/** Pools of threads spin for a while after their work; the next implementation shall not pay for that. */
+/** Pause between implementations: thread pools spin for a while after their work, which would slow the next one. */
 const SETTLE_MS = 30;
 
 export interface Measurements {
   readonly rows: Row[];
-  /** Of everyone who took part, by name. */
+  /** Versions of all that took part, by name. */
   readonly versions: Readonly<Record<string, string>>;
 }
 
-/** Starts the processes that can be started, measures all cases, stops them. The first plan is the reference. */
+/** Starts the processes that can start, measures all cases and stops them. The first plan is the reference. */
 export async function measureFamily(
   family: Family,
   plans: readonly ProcessPlan[],
@@ -84,7 +84,7 @@ async function startAll(plans: readonly ProcessPlan[], say: (line: string) => vo
     try {
       processes.push(await ImplementationProcess.start(plan));
     } catch (error) {
-      // Peers may be missing, the reference may not.
+      // Peers may be missing; the reference must run.
       if (processes.length === 0) throw error;
       say(`missing: ${(error as Error).message}`);
     }
@@ -113,7 +113,7 @@ async function measureCase(
     for (let turn = 0; turn < contestants.length; turn++) {
       const contestant = contestants[(turn + round) % contestants.length];
       await pause(SETTLE_MS);
-      // Others have used the caches meanwhile; a run that fills a round by itself does not care.
+      // Other processes have used the caches since; that does not matter to a run that fills a round by itself.
       if (contestant.iterations > 1) await contestant.process.time(1);
       contestant.times.push(await contestant.process.time(contestant.iterations));
     }
@@ -122,7 +122,7 @@ async function measureCase(
   return contestants.map((contestant) => toRow(family, problem, contestant));
 }
 
-/** Gives everyone the inputs and compares their first results with the reference's. */
+/** Sends the inputs to every implementation and compares its first result with the reference's. */
 async function prepareAll(
   family: string,
   problem: Case,
@@ -164,7 +164,7 @@ function readFloats(path: string): Float32Array {
   return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
 }
 
-/** Runs until the engine has settled; returns how many runs fill a round. */
+/** Runs until the engine has warmed up; returns how many runs fill a round. */
 async function warmUp(process: ImplementationProcess): Promise<number> {
   let spent = 0;
   let ms = 0;
@@ -183,7 +183,7 @@ function compare(problem: Case, result: Float32Array, reference: Float32Array): 
   return { difference, agrees: difference <= (problem.tolerance ?? 0) };
 }
 
-/** Largest difference relative to the largest magnitude; infinite where lengths differ or something is not a number. */
+/** Returns the largest difference, relative to the largest magnitude; infinity if lengths differ or a number is NaN. */
 function largestDifference(result: Float32Array, reference: Float32Array): number {
   if (result.length !== reference.length) return Infinity;
   let difference = 0;
@@ -196,7 +196,7 @@ function largestDifference(result: Float32Array, reference: Float32Array): numbe
   return difference === 0 ? 0 : difference / magnitude;
 }
 
-/** Share of the reference's neighbours, `count` a query, that `result` has too. */
+/** Returns the share of the reference's neighbours, `count` per query, that `result` also has. */
 function recall(result: Float32Array, reference: Float32Array, count: number): number {
   let found = 0;
   for (let start = 0; start < reference.length; start += count) {

@@ -1,15 +1,15 @@
 /**
- * Inverted lists: how much time do they save at which recall, and what does it cost to keep them up? Keys lie in clusters,
+ * Inverted lists: how much time do they save at which recall, and what does it cost to keep them current? Keys lie in clusters,
  * like those of a real model, since keys in random directions defeat every index. Exact search is the reference and the
- * price of doing without. Faiss, whose lists are made with all keys at hand and no hurry, needs fewer probes for the same recall,
- * and is given fewer.
+ * cost without an index. Faiss builds its lists offline from all keys, so it needs fewer probes for the same recall, and it
+ * gets fewer.
  */
 import { clusteredVectors } from "./data.ts";
 import type { Case, Family } from "./family.ts";
 import { memoryWith, SEGMENT } from "./topk.ts";
 
 const [DEPTH, QUERIES, NEIGHBOURS] = [64, 512, 32];
-/** How far keys scatter around the centre of their cluster, which has length 1. */
+/** Distance of keys from the centre of their cluster, which has length 1. */
 const SPREAD = 0.9;
 const CENTRES_SEED = 22;
 
@@ -42,7 +42,7 @@ function search({ clusters, ...sizes }: Shape, only: readonly string[]): Case {
   };
 }
 
-/** A segment of keys comes in, as many of the oldest go out. */
+/** Appends a segment of keys, which replaces the oldest ones. */
 function update({ clusters, ...sizes }: Shape): Case {
   const { keys } = sizes;
   return {
@@ -66,7 +66,7 @@ const GRAPHS = ["hnswlib-node", "usearch"];
 
 export const inverted: Family = {
   name: "inverted",
-  question: "How much time do inverted lists save, at which recall, and what does keeping them up cost?",
+  question: "How much time do inverted lists save, at which recall, and what does keeping them current cost?",
   cases: [search(small, [...LISTS, ...GRAPHS]), search(large, LISTS), update(small), update(large)],
   ours: { ours: memoryWith("exact"), "ours-inverted": memoryWith("inverted") },
   peers: ["faiss-ivf", ...GRAPHS],

@@ -1,9 +1,9 @@
 /**
- * What the numbers were measured on: they mean nothing without it.
+ * Describes the machine and the engine that the numbers were measured on.
  */
 import { cpus, platform, release, totalmem } from "node:os";
 import { execArgv, versions } from "node:process";
-import type { KernelBuild } from "../src/wasm/load.ts";
+import type { KernelBuild } from "../src/wasm/build.ts";
 
 export interface Machine {
   readonly cpu: string;
@@ -16,7 +16,7 @@ export interface Runtime {
   readonly name: "node" | "deno";
   readonly version: string;
   readonly v8: string;
-  /** Which build of our kernels this engine runs. */
+  /** The build of our kernels that this engine runs. */
   readonly kernels: KernelBuild;
   readonly flags: readonly string[];
 }

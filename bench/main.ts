@@ -1,14 +1,14 @@
 /**
  * The benchmark command: reads the options, runs the families, prints tables, writes JSON. `npm run bench`,
- * `npm run bench:peers` and `npm run bench:step` are this file with different options.
+ * `npm run bench:peers` and `npm run bench:step` run this file with different options.
  */
 import { availableParallelism } from "node:os";
 import { relative } from "node:path";
 import { argv, exit, stderr, stdout } from "node:process";
 import { parseArgs } from "node:util";
-import { InputError } from "../src/errors.ts";
-import { writeFileAtomic } from "../src/platform.ts";
-import { build } from "../src/wasm/runtime.ts";
+import { InputError } from "../src/base/errors.ts";
+import { writeFileAtomic } from "../src/platform/atomic-write.ts";
+import { build } from "../src/wasm/build.ts";
 import { families } from "./families.ts";
 import type { Family } from "./family.ts";
 import { measureFamily, type Row } from "./harness.ts";
@@ -22,21 +22,21 @@ import { type Context, heading, type Report, section, withShares } from "./repor
 
 const names = families.map(({ name }) => name);
 
-const help = `Measures our kernels, and beside them everyone else's, on this machine.
+const help = `Measures our kernels, and other libraries' next to them, on this machine.
 
   npm run bench                      ours alone, the quick cases
-  npm run bench:peers                ours and the peers, which it installs into .bench-peers on first use
-  npm run bench:step                 a whole training step and a whole generation step, against torch
+  npm run bench:peers                ours and the peers; installs them into .bench-peers on first use
+  npm run bench:step                 a training step and a generation step, against torch
 
 Options, after " -- ":
   --only FAMILY[,FAMILY]             only these; the families are ${names.join(", ")}
   --json FILE                        also write the results to FILE
-  --rounds N                         rounds, in each of which everyone is timed once (default 7)
+  --rounds N                         rounds; each times every implementation once (default: 7)
   --peers, --no-peers                with or without peers
-  --full, --quick                    with or without the cases that take long (default: as peers)
-  --help                             this
+  --full, --quick                    with or without the slow cases (default: --full with peers)
+  --help                             print this
 
-MEMORIZING_KERNELS=plain in the environment measures the plain build where the engine would take the relaxed one.
+MEMORIZING_KERNELS=plain in the environment measures the plain build on an engine that would run the relaxed one.
 .bench-peers/node_modules/.bin/node dist/bench/main.js … measures on Node 24, which has relaxed SIMD.`;
 
 interface Options {
@@ -47,7 +47,7 @@ interface Options {
   quick: boolean;
 }
 
-/** The last of several contradicting options counts, so that arguments can be appended to an npm script. */
+/** Reads the options. The last of several contradicting ones counts, so arguments can be appended to an npm script. */
 function parseOptions(args: string[]): Options | "help" {
   const { values } = parse(args);
   if (values.help) return "help";
@@ -87,14 +87,14 @@ function parse(args: string[]) {
 
 function familyNamed(name: string): Family {
   const family = families.find((family) => family.name === name);
-  if (family === undefined) throw new InputError(`there is no family "${name}"; the families are ${names.join(", ")}`);
+  if (family === undefined) throw new InputError(`unknown family "${name}"; the families are ${names.join(", ")}`);
   return family;
 }
 
-/** Thread counts that we are measured at. */
+/** Thread counts at which our kernels are measured. */
 const THREADS = [1, 2];
 
-/** Our implementations first, so that they are the reference. */
+/** Returns the plans of a family, ours first, so that the first is the reference. */
 function plansFor(family: Family, withPeers: boolean): ProcessPlan[] {
   const ours = Object.keys(family.ours).flatMap((impl) =>
     THREADS.map((threads) => ({ impl, threads, command: moduleCommand("ours") })),
@@ -103,7 +103,7 @@ function plansFor(family: Family, withPeers: boolean): ProcessPlan[] {
   return [...ours, ...peers].filter(({ threads }) => threads <= availableParallelism());
 }
 
-/** Whether every result agrees with ours. */
+/** Measures and reports; returns whether every result agrees with ours. */
 async function main(options: Options): Promise<boolean> {
   const say = (line: string) => stderr.write(`${line}\n`);
   if (options.peers) installPeers(new Set(options.families.flatMap(({ peers }) => peers)), say);

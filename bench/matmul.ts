@@ -1,5 +1,5 @@
 /**
- * Matrix products: how much of the machine's multiply-add peak is left after packing, edges and odd strides?
+ * Matrix products: how much of the machine's multiply-add peak remains after packing, edges and odd strides?
  *
  * The shapes are those of a training step: a projection forward (A·B), its gradients (A·Bᵀ and Aᵀ·B), attention's batched
  * products, and the one-row product of generation, whose weights lie [out][in].
@@ -24,7 +24,7 @@ function product(op: string, batch: number, m: number, k: number, n: number, abo
 
 export const matmul: Family = {
   name: "matmul",
-  question: "How much of the multiply-add peak is left after packing, edges and odd strides?",
+  question: "How much of the multiply-add peak remains after packing, edges and odd strides?",
   cases: [
     product("A·B", 1, 512, 512, 512, "512×512×512 A·B"),
     { ...product("A·B", 1, 512, 1024, 4096, "512×1024×4096 A·B"), slow: true },

@@ -1,20 +1,24 @@
 /**
- * What the benchmarks of a whole model share: its configuration, its first parameters in a form that others can read, and
+ * Parts shared by the benchmarks of a whole model: its configuration, its initial parameters in a form that peers can read, and
  * the text that it reads.
  */
+
+import { Random } from "../src/base/random.ts";
 import type { ModelConfig } from "../src/model/config.ts";
 import { parameterShapes } from "../src/model/parameters.ts";
 import { preset } from "../src/model/presets.ts";
 import type { Transformer } from "../src/model/transformer.ts";
-import { Random } from "../src/random.ts";
 import type { Case, Input, Problem } from "./family.ts";
 
-/** The preset `small`: 4 layers of 256, 4 heads of 64, bytes. With `memory` pairs in its memory layer, or without one. */
+/**
+ * Returns the preset `small`: 4 layers of width 256, 4 heads of width 64, bytes. `memory` is the size of its memory; 0 for none.
+ * Keys are not smeared, since the peers' are not.
+ */
 export function smallModel(memory: number): ModelConfig {
-  return { ...preset("small"), memory_size: memory, ...(memory === 0 && { memory_layers: [] }) };
+  return { ...preset("small"), smear_keys: "none", memory_size: memory, ...(memory === 0 && { memory_layers: [] }) };
 }
 
-/** The sizes of `config` by the names that the peers use. */
+/** Returns the sizes of `config` by the names that the peers use. */
 export function sizesOf(config: ModelConfig): Case["sizes"] {
   return {
     layers: config.num_hidden_layers,
@@ -30,7 +34,7 @@ export function sizesOf(config: ModelConfig): Case["sizes"] {
   };
 }
 
-/** Every parameter, one after the other in the library's order: the scale of each as the paper has it, biases not zero. */
+/** Makes all parameters, in the library's order, scaled as in the paper but with biases that are not zero. */
 export function parametersOf(config: ModelConfig): Input {
   return () => {
     const random = new Random(19);
@@ -52,7 +56,7 @@ function firstValue(name: string, shape: readonly number[], config: ModelConfig)
   return (random) => random.normal() / Math.sqrt(shape[1]);
 }
 
-/** Overwrites the parameters of `model` with what `parametersOf` made. */
+/** Overwrites the parameters of `model` with values from `parametersOf`. */
 export function loadParameters(model: Transformer, values: Float32Array): void {
   let at = 0;
   for (const name of parameterShapes(model.config).keys()) {
@@ -62,7 +66,7 @@ export function loadParameters(model: Transformer, values: Float32Array): void {
   }
 }
 
-/** `length` bytes with the statistics of nothing in particular. */
+/** Makes `length` uniformly random bytes. */
 export function tokens(length: number): Input {
   return () => {
     const random = new Random(20);
@@ -70,7 +74,7 @@ export function tokens(length: number): Input {
   };
 }
 
-/** The configuration that a problem of `smallModel` was made from. */
+/** Returns the configuration of a problem made from `smallModel`. */
 export function configOf({ sizes }: Problem): ModelConfig {
   return smallModel(sizes.memory);
 }

@@ -1,13 +1,12 @@
 /**
- * The process of our own implementations: the library's kernels behind the same pipe that every peer answers on.
+ * The process of our own implementations: the library's kernels behind the same pipe as every peer.
  */
-import { nodeThread } from "../src/platform-worker.ts";
-import { useThreads, webThread } from "../src/wasm/parallel.ts";
-import { build } from "../src/wasm/runtime.ts";
+import { build } from "../src/wasm/build.ts";
+import { useThreads } from "../src/wasm/parallel.ts";
 import { families } from "./families.ts";
 import { implementationName, serve, threads } from "./serve.ts";
 
-await useThreads(threads, "Deno" in globalThis ? webThread : nodeThread);
+await useThreads(threads);
 await serve(`${build} kernels`, (problem) => {
   const family = families.find(({ name }) => name === problem.family);
   return family?.ours[implementationName]?.(problem);

@@ -1,6 +1,6 @@
 /**
- * What one thread of this machine can do at all in this engine: multiply-adds that never leave the registers, and copies
- * of memory at several footprints. Measured in the same run as the kernels, which are then given as shares of it.
+ * The peak of one thread of this machine in this engine: multiply-adds that never leave the registers, and memory copies
+ * at several footprints. It is measured in the same run as the kernels, which are reported as shares of it.
  */
 import asc from "assemblyscript/asc";
 
@@ -11,14 +11,14 @@ export interface Peak {
   readonly copies: readonly { readonly footprint: number; readonly gbps: number }[];
 }
 
-/** Bytes that a copy touches: in a core's own cache, in the shared one, about its size, far beyond. */
+/** Bytes that a copy touches: within a core's cache, within the shared cache, about its size, far more. */
 const FOOTPRINTS = [2 ** 18, 2 ** 23, 2 ** 26, 2 ** 28];
 const ROUNDS = 20;
 const CHAINS = 12;
 
 /**
- * Twelve independent chains a = a·x + y hide the latency and, with x and y, fit the engine's fifteen registers. Both come
- * from outside, because V8 13 keeps a constant in memory and then the chains as well.
+ * Twelve independent chains a = a·x + y hide the latency and, with x and y, fit the engine's fifteen registers. x and y are
+ * arguments, because V8 13 would keep constants, and then the chains, in memory.
  */
 function source(relaxed: boolean): string {
   const chains = Array.from({ length: CHAINS }, (_, i) => `a${i}`);
@@ -39,7 +39,7 @@ interface PeakKernels {
   copy(to: number, from: number, bytes: number): void;
 }
 
-/** `relaxed`: with fused multiply-adds, as the relaxed build of the kernels has them. */
+/** Measures the peak; `relaxed`: with fused multiply-adds, like the relaxed build of the kernels. */
 export async function measurePeak(relaxed: boolean): Promise<Peak> {
   const memory = new WebAssembly.Memory({ initial: FOOTPRINTS[FOOTPRINTS.length - 1] / 65536 });
   new Uint8Array(memory.buffer).fill(1);
@@ -60,7 +60,7 @@ export async function measurePeak(relaxed: boolean): Promise<Peak> {
   return { gflops, copies };
 }
 
-/** A peak is what the machine reached once, not what it does on average. */
+/** Returns the shortest time in milliseconds: a peak is the machine's best, not its average. */
 function fastest(run: () => void): number {
   let least = Infinity;
   for (let round = 0; round < ROUNDS; round++) {

@@ -1,13 +1,13 @@
 /**
- * The harness's end of an implementation's process: starts it, asks, stops it. One request is under way at a time, and
- * everything that can go wrong over there comes back as an Error of one line.
+ * The harness's end of an implementation's process: starts it, sends requests, stops it. One request is under way at a time, and
+ * every failure in the process becomes an Error of one line.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { env } from "node:process";
 import { createInterface } from "node:readline";
 import type { Answer, Greeting, Request } from "./protocol.ts";
 
-/** What to run, as whom. */
+/** A process to run: an implementation at a thread count. */
 export interface ProcessPlan {
   readonly impl: string;
   readonly threads: number;
@@ -15,7 +15,7 @@ export interface ProcessPlan {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-/** What an implementation tells of a problem that it has made ready and solved once. */
+/** An implementation's answer once it has prepared a problem and solved it once. */
 export interface Preparation {
   readonly fallbacks?: number;
 }
@@ -23,7 +23,7 @@ export interface Preparation {
 export class ImplementationProcess {
   readonly impl: string;
   readonly threads: number;
-  /** Of the library under test, as it calls itself. */
+  /** Version of the library under test, in its own words. */
   version = "";
   private readonly child: ChildProcessWithoutNullStreams;
   private readonly lines: AsyncIterator<string>;
@@ -40,7 +40,7 @@ export class ImplementationProcess {
     this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
   }
 
-  /** Starts the process and waits until it is ready. Throws if it cannot run, for instance where a peer is not installed. */
+  /** Starts the process and waits until it is ready. Throws if it cannot run, for example if a peer is not installed. */
   static async start(plan: ProcessPlan): Promise<ImplementationProcess> {
     const started = new ImplementationProcess(plan);
     const greeting = await started.nextLine<Greeting>();
@@ -48,13 +48,13 @@ export class ImplementationProcess {
     return started;
   }
 
-  /** Makes a problem ready; undefined if the implementation has no such operation. */
+  /** Prepares a problem; returns undefined if the implementation lacks the operation. */
   async prepare(request: Extract<Request, { do: "prepare" }>): Promise<Preparation | undefined> {
     const answer = await this.ask(request);
     return "supported" in answer && answer.supported ? answer : undefined;
   }
 
-  /** Mean milliseconds of one run. */
+  /** Returns the mean milliseconds of one run. */
   async time(iterations: number): Promise<number> {
     const answer = await this.ask({ do: "time", iterations });
     if (!("ms" in answer)) throw new Error(`${this.impl} did not answer with a time`);
@@ -83,7 +83,7 @@ export class ImplementationProcess {
   }
 }
 
-/** Python says what went wrong in its last line, Node in the first that names an error. */
+/** Finds the line that names the error: Python's last one, Node's first one that names an error. */
 function lastLine(text: string): string {
   const lines = text.trim().split("\n");
   return (lines.find((line) => /^\w*Error\b/.test(line)) ?? lines[lines.length - 1]).trim();

@@ -1,5 +1,5 @@
 /**
- * What the harness and the process of an implementation say to each other: one JSON object a line, a request on stdin,
+ * The messages between the harness and the process of an implementation: one JSON object per line, a request on stdin,
  * its answer on stdout. Numbers travel as raw float32 files, so that Python and JavaScript read the same bytes.
  */
 
@@ -9,12 +9,12 @@ export type Request =
       readonly family: string;
       readonly op: string;
       readonly sizes: Readonly<Record<string, number>>;
-      /** Paths of raw little-endian float32. */
+      /** Paths of files of raw little-endian float32. */
       readonly inputs: readonly string[];
-      /** Where the process writes its result, for comparison. */
+      /** Path to which the process writes its result, for comparison. */
       readonly output: string;
     }
-  /** Runs the prepared task this often. */
+  /** Runs the prepared task `iterations` times. */
   | { readonly do: "time"; readonly iterations: number }
   | { readonly do: "release" };
 
@@ -24,8 +24,8 @@ export interface Greeting {
 }
 
 export type Answer =
-  /** To `prepare` and `release`; `supported` is false where the implementation has no such operation. */
+  /** Answers `prepare` and `release`; `supported` is false if the implementation lacks the operation. */
   | { readonly supported: boolean; readonly fallbacks?: number }
-  /** To `time`: mean milliseconds of one run. */
+  /** Answers `time`: mean milliseconds of one run. */
   | { readonly ms: number }
   | { readonly error: string };

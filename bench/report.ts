@@ -1,12 +1,12 @@
 /**
- * Results for people, as tables that are Markdown too, and for programs, as JSON. It measures nothing.
+ * Formats results: as Markdown tables for people, and as JSON for programs.
  */
 import type { Family } from "./family.ts";
 import type { Measurements, Row } from "./harness.ts";
 import type { Machine, Runtime } from "./machine.ts";
 import type { Peak } from "./peak.ts";
 
-/** Without which the numbers mean nothing. */
+/** The circumstances of a measurement. */
 export interface Context {
   readonly machine: Machine;
   readonly runtime: Runtime;
@@ -15,9 +15,9 @@ export interface Context {
   readonly peak: Peak;
 }
 
-/** Everything that `--json` writes. */
+/** The contents of the file that `--json` writes. */
 export interface Report extends Context {
-  /** With everyone's version, by name. */
+  /** The engine, and the versions of all that took part, by name. */
   readonly runtime: Runtime & { readonly versions: Readonly<Record<string, string>> };
   readonly rows: readonly ReportedRow[];
 }
@@ -29,19 +29,19 @@ export function withShares(rows: readonly Row[], peak: Peak): ReportedRow[] {
 }
 
 /**
- * Share of what `row.threads` threads could do at most: of the multiply-add peak, or of the bandwidth of copying about as
- * many bytes. A kernel that works in place can pass the latter, since a copy must also fetch what it overwrites. Undefined
+ * Returns the share of the peak of `row.threads` threads: of the multiply-add peak, or of the bandwidth of a copy of similar size.
+ * A kernel that works in place can exceed the latter, since a copy must also fetch the lines it overwrites. Undefined
  * for other units.
  */
 function shareOfPeak({ unit, rate, amount, threads }: Row, { gflops, copies }: Peak): number | undefined {
   if (unit === "GFLOP/s") return rate / (gflops * threads);
   if (unit !== "GB/s") return undefined;
   const distance = ({ footprint }: { footprint: number }) => Math.abs(Math.log(footprint / amount));
-  const nearest = copies.reduce((best, copy) => (distance(copy) < distance(best) ? copy : best));
-  return rate / (nearest.gbps * threads);
+  const closest = copies.reduce((best, copy) => (distance(copy) < distance(best) ? copy : best));
+  return rate / (closest.gbps * threads);
 }
 
-/** What was run, when, on what, and the peak that the shares refer to. */
+/** Formats the command, the date, the machine, and the peak that the shares refer to. */
 export function heading({ machine, runtime, date, command, peak }: Context): string {
   const flags = runtime.flags.length === 0 ? "" : `, ${runtime.flags.join(" ")}`;
   const copies = peak.copies.map(({ footprint, gbps }) => `${number(gbps)} GB/s in ${footprint / 2 ** 20} MiB`);
@@ -53,16 +53,16 @@ export function heading({ machine, runtime, date, command, peak }: Context): str
   ].join("\n");
 }
 
-/** One family: its question, who took part, every measurement, and the means. */
+/** Formats one family: its question, the implementations, every measurement, and the means. */
 export function section({ name, question }: Family, { rows, versions }: Measurements, peak: Peak): string {
   const contestants = Object.entries(versions).map(([impl, version]) => `${impl} ${version}`);
   const parts = [`## ${name}`, question, `Took part: ${contestants.join(", ")}.`, measurements(rows, peak)];
   const means = meanSpeedups(rows);
-  if (means !== undefined) parts.push("Times as fast as the peer, geometric means over its shapes:", means);
+  if (means !== undefined) parts.push("Speed relative to the peer, geometric means over its shapes:", means);
   return parts.join("\n\n");
 }
 
-/** Every row; `ours ×` is how many times faster our first implementation is at as many threads. */
+/** Formats every row; `ours ×` is the speed of our first implementation, at the same thread count, relative to the row's. */
 function measurements(rows: readonly Row[], peak: Peak): string {
   const head = [
     "shape",
@@ -89,7 +89,7 @@ function measurements(rows: readonly Row[], peak: Peak): string {
   return table(head, lines, 2);
 }
 
-/** A line a peer and kind of work, a column for each of our implementations; undefined without peers. */
+/** Formats one line per peer and kind of work, one column per implementation of ours; undefined without peers. */
 function meanSpeedups(rows: readonly Row[]): string | undefined {
   const ours = [...new Set(rows.map(({ impl }) => impl).filter(isOurs))];
   const peers = rows.filter(({ impl }) => !isOurs(impl));
@@ -107,7 +107,7 @@ function isOurs(impl: string): boolean {
   return impl === "ours" || impl.startsWith("ours-");
 }
 
-/** How many times faster than `row` our implementation `impl` solves the same case on as many threads. */
+/** Returns the speed of our implementation `impl` on the same case and thread count, relative to `row`. */
 function speedup(impl: string, row: Row, rows: readonly Row[]): number | undefined {
   const ours = rows.find((other) => {
     return other.impl === impl && other.shape === row.shape && other.threads === row.threads;
@@ -115,7 +115,7 @@ function speedup(impl: string, row: Row, rows: readonly Row[]): number | undefin
   return ours === undefined ? undefined : row.median_ms / ours.median_ms;
 }
 
-/** Of those that are defined; undefined if none is. */
+/** Returns the geometric mean of the defined ratios; undefined if all are undefined. */
 function geometricMean(ratios: readonly (number | undefined)[]): number | undefined {
   const known = ratios.filter((ratio) => ratio !== undefined);
   if (known.length === 0) return undefined;
@@ -128,7 +128,7 @@ function agreement({ recall, fallbacks, difference, agrees }: Row): string {
   return `${text}${fellBack}${agrees ? "" : " WRONG"}`;
 }
 
-/** The first `left` columns are words, the others numbers. */
+/** Formats a table. The first `left` columns are words, the others numbers. */
 function table(head: readonly string[], lines: readonly (readonly string[])[], left: number): string {
   const widths = head.map((_, column) => Math.max(3, ...[head, ...lines].map((line) => line[column].length)));
   const cell = (text: string, i: number) => (i < left ? text.padEnd(widths[i]) : text.padStart(widths[i]));
@@ -137,7 +137,7 @@ function table(head: readonly string[], lines: readonly (readonly string[])[], l
   return [format(head), `|${rule.join("|")}|`, ...lines.map(format)].join("\n");
 }
 
-/** Three significant digits. */
+/** Formats a number with three significant digits. */
 function number(x: number): string {
   if (x >= 1e6) return `${number(x / 1e6)} M`;
   return x >= 100 ? x.toFixed(0) : x.toPrecision(3);

@@ -1,5 +1,5 @@
 /**
- * Kernels that pass over rows or whole vectors once: how near are they to the speed of copying memory?
+ * Kernels that pass over rows or whole vectors once: how close are they to the speed of a memory copy?
  */
 import { gelu } from "../src/autodiff/ops/elementwise.ts";
 import { crossEntropy } from "../src/autodiff/ops/loss.ts";
@@ -7,12 +7,11 @@ import { l2Normalize, rmsNorm } from "../src/autodiff/ops/norm.ts";
 import { backward, step } from "../src/autodiff/tape.ts";
 import { parameter } from "../src/autodiff/tensor.ts";
 import { adamW } from "../src/train/optimizers.ts";
-import { heap } from "../src/wasm/runtime.ts";
 import { uniform } from "./data.ts";
 import type { Case, Family, Implementation, Problem, Task } from "./family.ts";
-import { Buffers, constantTensor, forwardTask, releaseTensor } from "./workspace.ts";
+import { constantTensor, forwardTask, releaseAll } from "./workspace.ts";
 
-/** `bytes`: what must be read and written for each of the rows · width numbers at least. */
+/** `bytes`: the least that must be read and written for each of the rows · width numbers. */
 function passOver(op: string, rows: number, width: number, bytes: number, inputs: Case["inputs"]): Case {
   const amount = bytes * rows * width;
   const shape = rows === 1 ? `${op} ${width}` : `${op} ${rows}×${width}`;
@@ -23,7 +22,7 @@ const PARAMETERS = 3_200_000;
 
 export const rows: Family = {
   name: "rows",
-  question: "How near to the speed of copying memory are the kernels that pass over rows once?",
+  question: "How close to the speed of a memory copy are the kernels that pass over rows once?",
   cases: [
     passOver("RMSNorm", 512, 1024, 8, [uniform(512 * 1024, 4), uniform(1024, 5)]),
     passOver("RMSNorm and its gradients", 512, 1024, 20, [
@@ -72,21 +71,20 @@ function rmsNormGradients({ sizes: { rows, width }, inputs: [x, scale, dy] }: Pr
   return {
     run: pass,
     output: () => parameters[0].grad!.toArray(),
-    release: () => parameters.flatMap((tensor) => [tensor, tensor.grad!]).forEach(releaseTensor),
+    release: () => releaseAll(parameters),
   };
 }
 
 /** The result is the parameters after the first step. */
 function adam({ sizes: { width }, inputs }: Problem): Task {
-  const buffers = new Buffers();
-  const [values, gradients] = inputs.map((numbers) => buffers.copyOf(numbers));
+  const [values, gradients] = inputs.map((numbers) => constantTensor(numbers, [width]));
   const block = { group: "matrices", values, gradients, size: width, lrScale: 1, weightDecay: 0 } as const;
   const optimizer = adamW([block]);
   optimizer.step(1e-3);
-  const stepped = heap.f32(values, width).slice();
+  const stepped = values.toArray();
   return {
     run: () => optimizer.step(1e-3),
     output: () => stepped,
-    release: () => buffers.release(),
+    release: () => releaseAll([optimizer, values, gradients]),
   };
 }

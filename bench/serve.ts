@@ -12,12 +12,12 @@ import type { Answer, Greeting, Request } from "./protocol.ts";
 /** The thread count that the harness asked for. */
 export const threads = Number(argv[2] ?? 1);
 
-/** Which implementation of several the harness asked for. */
+/** The implementation that the harness asked for. */
 export const implementationName = argv[3] ?? "";
 
 /** Answers requests with `solve`. Resolves when the harness closes the pipe. */
 export async function serve(version: string, solve: Implementation): Promise<void> {
-  // Libraries that greet on the console must not be mistaken for answers.
+  // Greetings that libraries print must not be mistaken for answers.
   console.log = console.error;
   send({ version });
   let task: Task | undefined;
@@ -43,7 +43,7 @@ export async function serve(version: string, solve: Implementation): Promise<voi
   }
 }
 
-/** Builds the task, runs it once and leaves its result in the file that was asked for. */
+/** Builds the task, runs it once and writes its result to the requested file. */
 async function prepare(request: Extract<Request, { do: "prepare" }>, solve: Implementation): Promise<Task | undefined> {
   const { family, op, sizes } = request;
   const task = await solve({ family, op, sizes, inputs: request.inputs.map(readFloats), threads });

@@ -1,6 +1,6 @@
 /**
- * Softmax over rows: are the exponentials as cheap as the memory they pass through? Attention's short rows, many tiny ones,
- * and a vocabulary's long ones, which leave the cache between the passes.
+ * Softmax over rows: are the exponentials as cheap as the memory traffic? The cases are attention's short rows, many tiny rows,
+ * and the long rows of a vocabulary, which leave the cache between passes.
  */
 import { softmax as softmaxOp } from "../src/autodiff/ops/softmax.ts";
 import { uniform } from "./data.ts";
@@ -22,7 +22,7 @@ function rowsOf(rows: number, width: number): Case {
 
 export const softmax: Family = {
   name: "softmax",
-  question: "Are the exponentials as cheap as the memory they pass through?",
+  question: "Are the exponentials as cheap as the memory traffic?",
   cases: [rowsOf(512, 512), rowsOf(4096, 32), { ...rowsOf(512, 32768), slow: true }],
   ours: {
     ours: ({ sizes: { rows, width }, inputs }) => {

@@ -1,5 +1,5 @@
 /**
- * A whole training step: forward, loss, backward, Adam. How much of the kernels' speed arrives, and what does a full memory
+ * A whole training step: forward, loss, backward, Adam. How much of the kernels' speed remains, and what does a full memory
  * add? The model is the preset `small`, one row of 512 bytes.
  */
 import { crossEntropy } from "../src/autodiff/ops/loss.ts";
@@ -11,7 +11,7 @@ import { adamW } from "../src/train/optimizers.ts";
 import { unitVectors } from "./data.ts";
 import type { Case, Family, Implementation, Problem, Task } from "./family.ts";
 import { configOf, loadParameters, parametersOf, sizesOf, smallModel, tokens } from "./model-cases.ts";
-import { Buffers, releaseTensor } from "./workspace.ts";
+import { Buffers } from "./workspace.ts";
 
 const LEARNING_RATE = 1e-4;
 
@@ -32,13 +32,13 @@ function training(memory: number): Case {
 
 export const step: Family = {
   name: "step",
-  question: "How much of the kernels' speed arrives in a training step, and what does a full memory add?",
+  question: "How much of the kernels' speed remains in a training step, and what does a full memory add?",
   cases: [training(0), training(8192), training(65536), training(262144)],
   ours: { ours: trainingStepWith("exact"), "ours-quantised": trainingStepWith("quantised") },
   peers: ["torch"],
 };
 
-/** With a memory that is searched in this way. */
+/** A training step with a memory that is searched by `search`. */
 function trainingStepWith(search: ModelConfig["memory_search"]): Implementation {
   return (problem) => trainingStep({ ...configOf(problem), memory_search: search }, problem.inputs);
 }
@@ -66,14 +66,14 @@ function trainingStep(config: ModelConfig, [text, parameters]: Problem["inputs"]
     run,
     output: () => losses,
     release() {
-      for (const moments of optimizer.state().values()) releaseTensor(moments);
+      optimizer.release();
       state.release();
       model.parameters.release();
     },
   };
 }
 
-/** Random keys until every memory is full: an exact search costs the same whatever it finds. */
+/** Fills every memory with random keys: an exact search costs the same whatever it finds. */
 function fillMemories(state: ModelState, config: ModelConfig): void {
   const { memory_size, num_attention_heads: heads, head_dim, segment_length } = config;
   const pairs = unitVectors(memory_size * heads, head_dim, 21)();

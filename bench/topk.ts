@@ -1,20 +1,20 @@
 /**
- * Search in a memory: 512 queries and one query, 32 neighbours, inner product of unit vectors of 64 numbers. What does
+ * Search in a memory: 512 queries or one query, 32 neighbours, inner products of unit vectors of 64 numbers. What does
  * exactness cost, what does selection add to the bare products, and what does forgetting the oldest keys cost an index?
  */
 import { step } from "../src/autodiff/tape.ts";
-import type { Tensor } from "../src/autodiff/tensor.ts";
-import { KvMemory, type SearchOptions } from "../src/memory/memory.ts";
+import { KvMemory } from "../src/memory/memory.ts";
+import type { SearchOptions } from "../src/memory/options.ts";
 import { heap } from "../src/wasm/runtime.ts";
 import { unitVectors } from "./data.ts";
 import type { Case, Family, Implementation, Problem, Task } from "./family.ts";
-import { Buffers, constantTensor, releaseTensor } from "./workspace.ts";
+import { Buffers, constantTensor } from "./workspace.ts";
 
 const [DEPTH, NEIGHBOURS] = [64, 32];
-/** Keys that come in and go out together. */
+/** Keys that are appended and forgotten together. */
 export const SEGMENT = 512;
 
-/** Names of peers that build a graph: a minute of insertions for 65,536 keys. */
+/** Peers that build a graph: inserting 65,536 keys takes a minute. */
 const GRAPHS = ["hnswlib-node", "usearch"];
 const SCANS = ["ours", "ours-quantised", "ours-bucketed", "faiss-flat", "torch"];
 
@@ -32,7 +32,7 @@ function search(keys: number, queries: number): Case {
   };
 }
 
-/** A segment of keys comes in, as many of the oldest go out. */
+/** Appends a segment of keys, which replaces the oldest ones. */
 function update(keys: number): Case {
   return {
     op: "update",
@@ -48,7 +48,7 @@ function update(keys: number): Case {
 
 export const topk: Family = {
   name: "topk",
-  question: "What does an exact search cost, and what does forgetting cost those that are not?",
+  question: "What does an exact search cost, and what does forgetting cost the other searches?",
   cases: [
     search(8192, 512),
     search(65536, 512),
@@ -67,7 +67,7 @@ export const topk: Family = {
   peers: ["faiss-flat", "torch", "hnswlib-node", "usearch", "faiss-ivf"],
 };
 
-/** The library's memory: one row, one head. Values are stored too, as it always does. Cases may say `lists` and `probes`. */
+/** The library's memory: one row, one head. It also stores values. Cases may set `lists` and `probes`. */
 export function memoryWith(kind: SearchOptions["kind"]): Implementation {
   return (problem) => {
     const { keys, depth, lists, probes } = problem.sizes;
@@ -86,7 +86,7 @@ function append(memory: KvMemory, address: number, count: number): void {
 }
 
 function searchTask(memory: KvMemory, { sizes: { depth, queries, neighbours }, inputs }: Problem): Task {
-  const tensor: Tensor = constantTensor(inputs[1], [1, queries, depth]);
+  const tensor = constantTensor(inputs[1], [1, queries, depth]);
   return {
     run: () => step(() => void memory.lookup(tensor, neighbours)),
     output: () =>
@@ -99,7 +99,7 @@ function searchTask(memory: KvMemory, { sizes: { depth, queries, neighbours }, i
       return searched > 0 ? fallbacks / searched : undefined;
     },
     release() {
-      releaseTensor(tensor);
+      tensor.release();
       memory.release();
     },
   };

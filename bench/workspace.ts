@@ -1,23 +1,24 @@
 /**
- * Where our own implementations work: buffers in the library's memory, and ops of the library as tasks.
+ * Buffers on the library's heap, and ops of the library as tasks, for our own implementations.
  */
 import { noGrad, step } from "../src/autodiff/tape.ts";
-import { persistentTensor, type Tensor } from "../src/autodiff/tensor.ts";
-import { heap, memory } from "../src/wasm/runtime.ts";
+import { type PersistentTensor, persistentTensor, type Tensor } from "../src/autodiff/tensor.ts";
+import type { Releasable } from "../src/base/lifetime.ts";
+import { heap } from "../src/wasm/runtime.ts";
 import type { Task } from "./family.ts";
 
-/** The buffers of one task, given back together. */
+/** The buffers of one task, freed together. */
 export class Buffers {
   private readonly addresses: number[] = [];
 
-  /** Address of a new block that holds `values`. */
+  /** Returns the address of a new block that holds `values`. */
   copyOf(values: Float32Array): number {
     const address = this.zeros(values.length);
-    new Float32Array(memory.buffer, address, values.length).set(values);
+    heap.f32(address, values.length).set(values);
     return address;
   }
 
-  /** Address of a new block of `length` float zeros; written at once, because the first touch of a page is slow. */
+  /** Returns the address of a new block of `length` float zeros, written at once because the first touch of a page is slow. */
   zeros(length: number): number {
     const address = heap.allocate(4 * length);
     this.addresses.push(address);
@@ -30,20 +31,20 @@ export class Buffers {
   }
 }
 
-/** A tensor that outlives steps and holds `values`. */
-export function constantTensor(values: Float32Array, shape: readonly number[]): Tensor {
+/** Returns a tensor that outlives steps and holds `values`. */
+export function constantTensor(values: Float32Array, shape: readonly number[]): PersistentTensor {
   return persistentTensor(shape).set(values);
 }
 
-/** The forward pass of an op, without a tape, as a task. `inputs` are released with it. */
-export function forwardTask(inputs: readonly Tensor[], op: () => Tensor): Task {
+/** Returns the forward pass of an op, without a tape, as a task. `inputs` are released with it. */
+export function forwardTask(inputs: readonly PersistentTensor[], op: () => Tensor): Task {
   return {
     run: () => step(() => void noGrad(op)),
     output: () => step(() => noGrad(op).toArray()),
-    release: () => inputs.forEach(releaseTensor),
+    release: () => releaseAll(inputs),
   };
 }
 
-export function releaseTensor({ ptr }: Tensor): void {
-  heap.release(ptr);
+export function releaseAll(owners: readonly Releasable[]): void {
+  for (const owner of owners) owner.release();
 }

@@ -213,13 +213,11 @@ function blend([l, dl]: Tensor, [m, dm]: Tensor, [b, db]: Tensor): Tensor {
 /** What a document leaves behind in one head as it is read. A document begins with nothing. `lastKey` is without smear. */
 type Past = { memory: Pair[]; cache: Pair[]; lastKey?: Tensor };
 
-/**
- * Head h of a layer, whose memory has room for `size` pairs: reads a segment xs, T of [C], and returns what it adds to the
- * stream, T of [C]. (One matrix over all heads laid side by side, as others write it, is the sum of each head's own.)
- */
+/** Head h of a layer, with room for `size` pairs in its memory. xs, T of [C] → what it adds to each token, T of [C]. */
 function attentionHead({ C, D, W, K }: Config, w: Layer, h: number, xs: Tensor[], past: Past, size: number): Tensor[] {
   const [wq, wk, wv] = [w.q, w.k, w.v].map((matrix) => row(matrix, h, D * C)); // [D, C]
-  const [wo, scale, bias] = [row(w.o, h, C * D), row(w.scale, h, 1), row(w.bias, h, 32)]; // [C, D], [1], [32]
+  const wo = row(w.o, h, C * D); // [C, D]: heads add up, which is the same as one matrix [C, H·D] over all of them
+  const [scale, bias] = [row(w.scale, h, 1), row(w.bias, h, 32)];
   let keys = xs.map((x) => normalise(linear(wk, x)));
   if (w.smear) {
     // Smeared keys: k'_t = normalise(a k_t + (1 − a) k_{t−1}), a = σ(smear_h). Such a key also says what came before its

@@ -1,11 +1,16 @@
 /**
- * The public API, re-exports only. Everything here runs in browsers, Deno and Node alike; what needs files is in node.ts.
- * The kernels are ready when the import is.
+ * The public API, re-exports only. Everything here runs in browsers, Deno and Node; node.ts adds the parts that need files.
+ * The kernels are loaded at their first use; `ready` loads them earlier.
  */
 
 // A model: configure it, build it, let it read and write.
 
-export { InputError } from "./errors.ts";
+export { InputError } from "./base/errors.ts";
+export { ReleasedError } from "./base/lifetime.ts";
+export { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "./formats/safetensors.ts";
+export { type Inspection, type InspectOptions, inspect } from "./inspect/inspect.ts";
+export { type InspectionSummary, summarize, type TokenGroup } from "./inspect/inspection-summary.ts";
+export type { RetrievedPair, RetrievedPairs } from "./inspect/retrieved-pairs.ts";
 export { applyOverrides, configFields, type ModelConfig, parseConfig } from "./model/config.ts";
 export {
   type GeneratedToken,
@@ -16,31 +21,23 @@ export {
   readDocument,
   readDocuments,
 } from "./model/generate.ts";
-export { type Inspection, type InspectOptions, inspect } from "./model/inspect.ts";
-export { type InspectionSummary, summarize, type TokenGroup } from "./model/inspection-summary.ts";
 export { preset, presetNames } from "./model/presets.ts";
 export { halfModelTensors, modelFromTensors, modelTensors, type WeightDtype } from "./model/pretrained.ts";
-export type { RetrievedPair, RetrievedPairs } from "./model/retrieved-pairs.ts";
-export { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "./model/safetensors.ts";
+export type { SegmentInput } from "./model/segment.ts";
 export type { ModelState, StateOptions } from "./model/state.ts";
-export { type SegmentInput, Transformer } from "./model/transformer.ts";
+export { Transformer } from "./model/transformer.ts";
 export { Reader, type ReaderOptions } from "./reader.ts";
 
 // Memories on their own.
 
 export { memoryBytes } from "./memory/bytes.ts";
-export {
-  KvMemory,
-  type MemoryContents,
-  type MemoryDtype,
-  type MemoryOptions,
-  type MemoryShape,
-  type SearchOptions,
-} from "./memory/memory.ts";
+export { KvMemory } from "./memory/memory.ts";
 export { decodeMemory, encodeMemory } from "./memory/memory-file.ts";
+export type { MemoryContents, MemoryDtype, MemoryOptions, MemoryShape, SearchOptions } from "./memory/options.ts";
 export { type MemorySnapshot, mergeSnapshots } from "./memory/snapshot.ts";
-export { type Source, SourceLog, type SourceTable } from "./memory/sources.ts";
-export { type Found, VectorStore, type VectorStoreOptions } from "./memory/vector-store.ts";
+export type { Source, SourceTable } from "./memory/source-table.ts";
+export { SourceLog } from "./memory/sources.ts";
+export { type Found, VectorStore, type VectorStoreOptions, type Vectors } from "./memory/vector-store.ts";
 
 // Text, tokens, documents as rows of segments.
 
@@ -69,11 +66,42 @@ export { linear, matmul } from "./autodiff/ops/matmul.ts";
 export { l2Normalize, rmsNorm } from "./autodiff/ops/norm.ts";
 export { softmax } from "./autodiff/ops/softmax.ts";
 export { backward, NotFiniteError, noGrad, step, type TapeEntry, tape, tapeTable } from "./autodiff/tape.ts";
-export { parameter, Tensor, tensor } from "./autodiff/tensor.ts";
+export { type PersistentTensor, parameter, type Tensor, tensor } from "./autodiff/tensor.ts";
 
-// The machine: memory, threads, random numbers.
+// The machine: heap, threads, random numbers.
 
-export { Random } from "./random.ts";
+export { Random } from "./base/random.ts";
+export { build, type KernelBuild } from "./wasm/build.ts";
 export { OutOfMemoryError } from "./wasm/heap.ts";
-export { type Thread, ThreadDeathError, threadCount, useThreads, webThread } from "./wasm/parallel.ts";
-export { build, heap } from "./wasm/runtime.ts";
+export { ThreadDeathError, threadCount, useThreads } from "./wasm/parallel.ts";
+export { heap, ready } from "./wasm/runtime.ts";
+export { type Thread, type WebWorker, webThread } from "./wasm/spawn.ts";
+
+// Types in the signatures above.
+
+export type { AttentionContext } from "./autodiff/ops/attention.ts";
+export type { CrossEntropy } from "./autodiff/ops/loss.ts";
+export type { Neighbours } from "./autodiff/ops/retrieved.ts";
+export type { PrecedingKeys } from "./autodiff/ops/smear.ts";
+export type { Field, Range } from "./base/fields.ts";
+export type { Releasable } from "./base/lifetime.ts";
+export type { RandomState } from "./base/random.ts";
+export type { BatchShape, EvaluationOptions, Place, TrainingBatchesState } from "./data/batches.ts";
+export type { Arrays } from "./formats/safetensors.ts";
+export type { TensorReader } from "./formats/tensor-reader.ts";
+export type { DocumentShare } from "./inspect/inspection-summary.ts";
+export type { MemoryHead } from "./inspect/retrieval-watch.ts";
+export type { FallbackCount } from "./memory/search/key-index.ts";
+export type { TokenBytes } from "./memory/sources.ts";
+export type { ParameterBlock, ParameterGroup, Parameters } from "./model/parameters.ts";
+export type { SamplingOptions } from "./model/sampling.ts";
+export { type GateInputs, type GatePolicy, type Policy, policies } from "./nn/gate.ts";
+export type { LayerContext, Retrieval } from "./nn/self-attention.ts";
+export type { BpeTrainingOptions } from "./text/bpe-trainer.ts";
+export type { AddedToken, Model, Step, TokenizerJson } from "./text/tokenizer-json.ts";
+export type { MemoryResult } from "./train/evaluate.ts";
+export type { AdafactorParameter, AdamBlock, AdamOptions } from "./train/optimizers.ts";
+export type { LayerRecall } from "./train/recall.ts";
+export type { TrainerRecord } from "./train/trainer-record.ts";
+export type { StoredNumbers } from "./wasm/half.ts";
+export type { Address, Heap } from "./wasm/heap.ts";

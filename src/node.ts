@@ -1,4 +1,4 @@
-/** The public API where there are files, re-exports only: index.ts, and models, checkpoints and corpora on disk. */
+/** The public API with files, re-exports only: index.ts, and models, checkpoints and corpora on disk. */
 
 export {
   type DirectoryOptions,
@@ -8,15 +8,16 @@ export {
   textOf,
   tokenizeDocuments,
 } from "./data/corpus.ts";
+export type { Selection } from "./data/directory.ts";
 export * from "./index.ts";
 export { readMemory, writeMemory } from "./memory/disk.ts";
-export { withLock } from "./platform-lock.ts";
-export { nodeThread } from "./platform-worker.ts";
+export { withLock } from "./platform/lock.ts";
 export {
   type Checkpoint,
   loadCheckpoint,
   loadModel,
   type Pretrained,
+  type SaveOptions,
   saveCheckpoint,
   saveModel,
 } from "./train/checkpoint.ts";

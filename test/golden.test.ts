@@ -1,6 +1,7 @@
 import * as assert from "uvu/assert";
-import { readSafetensors } from "../src/model/safetensors.ts";
-import { exists, readFile } from "../src/platform.ts";
+import { readSafetensors } from "../src/formats/safetensors.ts";
+import { exists } from "../src/platform/files.ts";
+import { readFile } from "../src/platform/read-file.ts";
 import { golden, goldenVariants } from "./golden.ts";
 import { suite } from "./harness.ts";
 
@@ -25,7 +26,7 @@ test("every variant is complete: inputs, parameters of its layers, logits of fiv
   }
 });
 
-test("the variants are what their names say", () => {
+test("the variants match their names", () => {
   assert.equal(golden("plain").config.memory_layers, []);
   assert.is(golden("plain").config.xl_cache_length, 0);
   assert.is(golden("xl").config.xl_cache_length, 16);
@@ -35,12 +36,12 @@ test("the variants are what their names say", () => {
   assert.is(golden("memory-joint").config.memory_combine, "joint");
 });
 
-test("a tensor that is not there is an error, not an empty array", () => {
+test("a missing tensor is an error, not an empty array", () => {
   assert.throws(() => golden("plain").f32("param.layers.1.gate"), "golden plain has no F32 tensor param.layers.1.gate");
   assert.throws(() => golden("plain").f32("tokens"), "golden plain has no F32 tensor tokens");
 });
 
-test.unless(exists(reference) ? "" : `no ${reference}`, "every tensor kept is the reference's, to the bit", () => {
+test.unless(exists(reference) ? "" : `no ${reference}`, "every tensor is bit-identical to the reference's", () => {
   for (const variant of goldenVariants) {
     const path = `${reference}/${variant}.safetensors`;
     const original = readSafetensors(readFile(path), path).tensors;

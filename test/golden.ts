@@ -1,5 +1,5 @@
 /**
- * The committed golden files: what an independent PyTorch program computed for a tiny model, in five variants.
+ * The committed golden files: the results of an independent PyTorch program for a tiny model, in seven variants.
  *
  * B = 2 rows, five segments of T = 16 tokens; row 1 begins a new document at segment 3. Tensors, by name:
  * `tokens [5, B, T+1]`, `starts [5, B]`, `losses [5]`, `adam.losses [15]`, `param.*`, `seg{s}.logits [B, T, V]`,
@@ -7,17 +7,25 @@
  * `seg4.grad.*`, for the parameters that fixtures/make-fixtures.ts keeps. Weights are [out, in].
  */
 import { fileURLToPath } from "node:url";
+import { readSafetensors, type SafetensorsFile, type StoredTensor } from "../src/formats/safetensors.ts";
 import { type ModelConfig, parseConfig } from "../src/model/config.ts";
-import { readSafetensors, type SafetensorsFile, type StoredTensor } from "../src/model/safetensors.ts";
-import { readFile } from "../src/platform.ts";
+import { readFile } from "../src/platform/read-file.ts";
 
-export const goldenVariants = ["plain", "xl", "memory", "memory-xl", "memory-joint"] as const;
+export const goldenVariants = [
+  "plain",
+  "xl",
+  "memory",
+  "memory-xl",
+  "memory-joint",
+  "memory-smear",
+  "memory-joint-smear",
+] as const;
 export type GoldenVariant = (typeof goldenVariants)[number];
 
 export interface Golden {
   config: ModelConfig;
   tensors: Map<string, StoredTensor>;
-  /** The numbers of the F32 tensor `name`; an Error names it if there is none. */
+  /** The numbers of the F32 tensor `name`. Throws an Error that names it if there is none. */
   f32(name: string): Float32Array;
 }
 
@@ -25,7 +33,7 @@ export interface Golden {
 const isCompiled = import.meta.url.endsWith("/dist/test/golden.js");
 const fixtures = new URL(isCompiled ? "../../test/fixtures/" : "./fixtures/", import.meta.url);
 
-/** Everything kept of `variant`, its own tensors and those it shares with another. */
+/** Returns the tensors of `variant`, including those that it shares with another. */
 export function golden(variant: GoldenVariant): Golden {
   const { tensors, metadata } = open(variant);
   const borrowed: Record<string, GoldenVariant> = JSON.parse(metadata.borrowed);

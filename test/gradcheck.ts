@@ -7,7 +7,7 @@
 import * as assert from "uvu/assert";
 import { backward, step } from "../src/autodiff/tape.ts";
 import { parameter, sizeOf, type Tensor } from "../src/autodiff/tensor.ts";
-import { Random } from "../src/random.ts";
+import { Random } from "../src/base/random.ts";
 
 /** Double-precision values of an op's inputs, row-major, in the op's order. */
 export type Oracle = (...inputs: Float64Array[]) => Float64Array;
@@ -25,7 +25,7 @@ export interface OpCheck {
 }
 
 const DIFFERENCE = 1e-5;
-/** What the gradients hold before the backward, which must add to it. */
+/** The gradients before the backward, which must add to them. */
 const EARLIER = 0.25;
 
 /** Asserts |actual − expected| ≤ tolerance · max(1, max|expected|) for every element. */

@@ -8,7 +8,7 @@ const test = suite("public API");
 const extension = extname(new URL(import.meta.url).pathname); // .ts under Deno, .js compiled
 const source = (name: string) => new URL(`../src/${name}${extension}`, import.meta.url);
 
-/** What a file imports and re-exports, types left out: those are gone when it runs. */
+/** Returns the specifiers that a file imports and re-exports, without types, which do not exist at run time. */
 function importsOf(file: URL): string[] {
   const text = readFileSync(file, "utf8").replaceAll(/^(import|export) type [^;]*;/gm, "");
   const statements = text.matchAll(
@@ -17,7 +17,7 @@ function importsOf(file: URL): string[] {
   return [...statements].map(([, from, bare, dynamic]) => from ?? bare ?? dynamic);
 }
 
-/** Every specifier that `entry` reaches, each with a file that has it. */
+/** Returns every specifier that `entry` reaches, each with a file that has it. */
 function reachedFrom(entry: URL): Map<string, string> {
   const reached = new Map<string, string>();
   const queue = [entry];
@@ -39,11 +39,11 @@ test("nothing that the browser entry reaches comes from Node", () => {
   assert.equal([...packages.keys()].sort(), ["@assemblyscript/loader", "@huggingface/tokenizers"]);
 });
 
-test("the walk does see imports from Node where there are some", () => {
+test("the walk finds the imports from Node in the entry for Node", () => {
   assert.ok(reachedFrom(source("node")).has("node:fs"));
 });
 
-test("the entry for Node has everything that the browser entry has, and files", async () => {
+test("the entry for Node has everything of the browser entry, and files", async () => {
   const browser = await import("../src/index.ts");
   const node = await import("../src/node.ts");
   assert.equal(

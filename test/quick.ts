@@ -10,13 +10,14 @@ export const QUICK: readonly string[] = [
   "autodiff/loss",
   "autodiff/matmul",
   "autodiff/norm",
-  "autodiff/retrieval",
+  "autodiff/blend",
+  "autodiff/retrieved",
   "autodiff/softmax",
   "autodiff/tape",
   "wasm/heap",
   // the memory and its searches
   "memory/memory.",
-  "memory/quantised",
+  "memory/search/quantised",
   "memory/snapshot",
   // the model, against the golden files; how it is trained
   "model/golden",
@@ -24,14 +25,14 @@ export const QUICK: readonly string[] = [
   "train/optimizers",
   "train/schedules",
   // readers, and files that are to be refused
-  "model/safetensors",
+  "formats/safetensors",
   "model/config",
   "text/tokenizer-json",
   "text/words",
   "data/text-file",
   "memory/memory-file",
   "hostile/files",
-  "json",
+  "formats/json",
   // the command line, as a process of its own
   "cli/model-config",
 ];

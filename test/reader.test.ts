@@ -1,8 +1,8 @@
-/** A reader: what it reads, writes and judges is what the model itself does, and survives being kept. */
+/** A reader: it reads, writes and evaluates like the model itself, and its memory survives saving. */
 import * as assert from "uvu/assert";
+import { summarize } from "../src/inspect/inspection-summary.ts";
 import { decodeMemory, encodeMemory } from "../src/memory/memory-file.ts";
 import { generate, readDocument } from "../src/model/generate.ts";
-import { summarize } from "../src/model/inspection-summary.ts";
 import { Transformer } from "../src/model/transformer.ts";
 import { Reader } from "../src/reader.ts";
 import { tokenTexts } from "../src/text/token-stream.ts";
@@ -16,7 +16,7 @@ import { documentOf, tinyConfig } from "./tiny.ts";
 const test = suite("reader");
 
 const tokenizer = byteTokenizer();
-/** Gates lean towards the memory, so that it matters. */
+/** Its gates prefer the memory, so that the memory matters. */
 const model = new Transformer(tinyConfig({ memory_gate_init: 2, memory_layers: [0, 1], xl_cache_length: 3 }), 1);
 const notes = ["one fish, two fish, red fish", "black fish, blue fish"];
 
@@ -32,7 +32,17 @@ async function readerOf(memorySize: number): Promise<Reader> {
   return reader;
 }
 
-test("all that was read is remembered, several documents after each other, up to the memory's size", async () => {
+test("a small example, written out: a reader of 4 bytes remembers the last 4", async () => {
+  const reader = new Reader(model, tokenizer, { memorySize: 4 });
+  await reader.read("abc", { name: "one" });
+  await reader.read("def", { name: "two" });
+  assert.is(reader.remembered, 4);
+  const { sources } = reader.snapshot();
+  assert.is(tokenizer.decode(sources?.columns.token ?? new Int32Array()), "cdef");
+  assert.equal([...(sources?.columns.document ?? [])], [0, 1, 1, 1]);
+});
+
+test("several documents are remembered completely, up to the memory's size", async () => {
   assert.is((await readerOf(100)).remembered, notes.join("").length);
   const reader = await readerOf(30);
   assert.is(reader.remembered, 30);
@@ -55,10 +65,19 @@ test("it writes what the model writes, and remembers prompt and text", async () 
   assert.equal(reader.snapshot().sources?.documents.slice(2), ["(prompt)", "(written)"]);
 });
 
-for (const memory_search of ["exact", "quantised", "bucketed"] as const) {
+for (const [memory_search, smear_keys] of [
+  ["exact", "none"],
+  ["quantised", "none"],
+  ["bucketed", "none"],
+  ["exact", "all"],
+  ["quantised", "memory_layers"],
+  ["bucketed", "memory_layers"],
+  ["inverted", "all"],
+] as const) {
   for (const memorySize of [30, 100]) {
-    test(`what was kept and put back goes on to the bit: a memory of ${memorySize}, ${memory_search} search`, async () => {
-      const searching = new Transformer({ ...model.config, memory_search }, 1);
+    const variant = `a memory of ${memorySize}, ${memory_search} search, smeared keys: ${smear_keys}`;
+    test(`a saved and restored memory gives bit-identical results: ${variant}`, async () => {
+      const searching = new Transformer({ ...model.config, memory_search, smear_keys }, 1);
       const [reader, other] = [0, 1].map(() => new Reader(searching, tokenizer, { memorySize }));
       for (const text of notes) await reader.read(text);
       other.restore(decodeMemory(encodeMemory(reader.snapshot()), "file"));
@@ -67,12 +86,12 @@ for (const memory_search of ["exact", "quantised", "bucketed"] as const) {
         assert.is(await written(other, prompt, { tokens: 20 }), await written(reader, prompt, { tokens: 20 }));
       }
       const [a, b] = [reader, other].map((each) => each.snapshot().layers);
-      assert.equal(a, b, "what both remember is equal to the bit");
+      assert.equal(a, b, "both memories are bit-identical");
     });
   }
 }
 
-test("perplexity is judged from what is remembered, and changes nothing", async () => {
+test("perplexity depends on the memory, and changes nothing", async () => {
   const [reader, blank] = [await readerOf(50), new Reader(model, tokenizer, { memorySize: 50 })];
   const text = "red fish, blue fish";
   const before = reader.snapshot();
@@ -89,7 +108,7 @@ test("perplexity is judged from what is remembered, and changes nothing", async 
   );
 });
 
-test("an abort ends reading and writing, with what was read till then in the memory", async () => {
+test("an abort ends reading and writing, and the tokens read so far are remembered", async () => {
   const reader = new Reader(model, tokenizer, { memorySize: 1000 });
   const abort = new AbortController();
   await reader.read("fish ".repeat(100), {
@@ -106,7 +125,7 @@ test("an abort ends reading and writing, with what was read till then in the mem
   assert.is(reader.remembered, 14 + 5);
 });
 
-test("inspecting a text tells what was retrieved from what was read, and memorizes nothing", async () => {
+test("inspecting a text reports the pairs retrieved from earlier documents, and memorizes nothing", async () => {
   const reader = await readerOf(60);
   const inspection = await reader.inspect("red fish, blue fish", { name: "the text", top: 2 });
   assert.equal([inspection.name, inspection.memorySize, inspection.retrieved.top], ["the text", 60, 2]);
@@ -118,7 +137,7 @@ test("inspecting a text tells what was retrieved from what was read, and memoriz
   assert.is(reader.remembered, notes.join("").length);
 });
 
-test("one that is at work cannot be given other work", async () => {
+test("a busy reader refuses other work", async () => {
   const reader = new Reader(model, tokenizer);
   const reading = reader.read("fish ".repeat(20));
   assert.throws(() => reader.snapshot(), /one thing at a time/);
@@ -128,7 +147,7 @@ test("one that is at work cannot be given other work", async () => {
   assert.is(reader.snapshot().length, 17, "a loop that was left has ended the work");
 });
 
-test("what another model remembers is refused, naming both fingerprints", async () => {
+test("the memory of another model is refused, naming both fingerprints", async () => {
   const snapshot = (await readerOf(30)).snapshot();
   const other = new Reader(new Transformer(model.config, 2), tokenizer);
   const { model: ownFingerprint } = other.snapshot();
@@ -139,6 +158,6 @@ test("what another model remembers is refused, naming both fingerprints", async 
   const forgetful = new Reader(model, tokenizer, { memorySize: 0 });
   assert.match(
     refusal(() => forgetful.restore(snapshot)),
-    /^there is no memory/,
+    /^this model has no memory/,
   );
 });

@@ -1,32 +1,43 @@
-/** The examples of the README, and of the one of the kernels, run as printed. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+/** README and the pages in docs: the examples run as printed, the links lead somewhere, the first screen stays short. */
+import { existsSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import * as assert from "uvu/assert";
+import { blocks, guides, markdownIn, read, root } from "./documents.ts";
 import { suite } from "./harness.ts";
 
 const test = suite("README");
 
 const isCompiled = import.meta.url.includes("/dist/test/");
-const root = new URL(isCompiled ? "../../" : "../", import.meta.url);
-const read = (path: string) => readFileSync(new URL(path, root), "utf8");
-const readme = read("README.md");
 const sources = new URL("../src/", import.meta.url);
 
-/** The TypeScript examples, their package imports pointing at these sources. */
+/** Every document at the top of the repository and in docs, and those of other rooms. */
+const documents = [...guides, "ARCHITECTURE.md", "EXPERIMENTS.md", "RELIABILITY.md", "CHANGELOG.md", "ALGORITHM.md"]
+  .concat("assembly/README.md", "bench/README.md", markdownIn("models"))
+  .filter((path) => existsSync(new URL(path, root)));
+
+/** Targets of the links and pictures of a Markdown text that lie in the repository, without their `#place`. */
+function localLinks(text: string): string[] {
+  const prose = text.replaceAll(/```[\s\S]*?```/g, "");
+  const links = [...prose.matchAll(/\]\(([^)\s]+)\)|(?:src|srcset)="([^"]+)"/g)].map(
+    ([, link, picture]) => link ?? picture,
+  );
+  return links.filter((link) => !/^(?:https?:|#)/.test(link)).map((link) => link.replace(/#.*/, ""));
+}
+
+/** The TypeScript examples for a project, importing these sources in place of the package. */
 function examples(): string[] {
   const entry = (name: string) => new URL(`${name}.${isCompiled ? "js" : "ts"}`, sources).href;
-  const kernels = new URL(JSON.parse(read("package.json")).exports["./kernels.wasm"], root).href;
-  return [...(readme + read("assembly/README.md")).matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) =>
+  return blocks("ts", ...[...guides, "assembly/README.md"].map(read)).map((code) =>
     code
-      .replaceAll('import.meta.resolve("memorizing-transformer/kernels.wasm")', JSON.stringify(kernels))
+      .replaceAll('"memorizing-transformer/kernels"', JSON.stringify(entry("kernels")))
       .replaceAll('"memorizing-transformer/node"', JSON.stringify(entry("node")))
       .replaceAll('"memorizing-transformer"', JSON.stringify(entry("index"))),
   );
 }
 
-/** Runs a module of its own in a temporary directory, which has the models that come along; returns what it printed. */
+/** Runs a module in a temporary directory that has the bundled models, and returns the lines that it printed. */
 async function run(code: string): Promise<string[]> {
   const directory = mkdtempSync(join(tmpdir(), "readme-"));
   const printed: string[] = [];
@@ -46,10 +57,34 @@ async function run(code: string): Promise<string[]> {
   return printed;
 }
 
-test("has examples", () => assert.is(examples().length, 3));
+test("a block of code and a link are found in a small text", () => {
+  const text = "# A\n```ts\nlet x = 1;\n```\n[b](b.md#c) [d](https://e.f)\n";
+  assert.equal(blocks("ts", text), ["let x = 1;\n"]);
+  assert.equal(localLinks(text), ["b.md"]);
+});
+
+test("the README has at most 700 words above its licence", () => {
+  const [above] = read("README.md").split("## Licence");
+  assert.ok(above.split(/\s+/).length <= 700);
+});
+
+test("the README's pictures are smaller than 150 kB each", () => {
+  const pictures = localLinks(read("README.md")).filter((link) => link.endsWith(".png"));
+  assert.is(pictures.length, 4);
+  for (const picture of pictures) assert.ok(statSync(new URL(picture, root)).size < 150_000, picture);
+});
+
+for (const path of documents) {
+  test(`links of ${path} lead to files of the repository`, () => {
+    const missing = localLinks(read(path)).filter((link) => !existsSync(new URL(link, new URL(path, root))));
+    assert.equal(missing, []);
+  });
+}
+
+test("there are three examples for a project", () => assert.is(examples().length, 3));
 
 test("the browser's page imports what the library exports, from files that a package has", async () => {
-  const [, page] = readme.match(/```html\n([\s\S]*?)```/) ?? [];
+  const [page] = blocks("html", ...guides.map(read));
   assert.ok(page);
   const [, names] = page.match(/import \{ (.*) \} from "memorizing-transformer"/) ?? [];
   const library = await import(new URL(`index.${isCompiled ? "js" : "ts"}`, sources).href);

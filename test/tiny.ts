@@ -1,7 +1,8 @@
 /** A model small enough to train in a test, and documents for it. Odd sizes throughout. */
+
+import { Random } from "../src/base/random.ts";
 import type { TokenizedDocument } from "../src/data/corpus.ts";
 import { type ModelConfig, parseConfig } from "../src/model/config.ts";
-import { Random } from "../src/random.ts";
 
 /** Two layers of width 12, segments of 7 tokens, a memory of 17 pairs in the second layer, a vocabulary of bytes. */
 export function tinyConfig(overrides: Partial<ModelConfig> = {}): ModelConfig {
@@ -24,7 +25,7 @@ export function documentOf(name: string, tokens: Iterable<number>): TokenizedDoc
   return { name, tokens: () => kept };
 }
 
-/** Documents of these lengths, made of a few recurring lower-case letters. */
+/** Returns documents of these lengths, of a few recurring lower-case letters. */
 export function randomDocuments(lengths: readonly number[], seed = 5): TokenizedDocument[] {
   const random = new Random(seed);
   const letter = () => 97 + Math.floor(random.next() ** 2 * 9);

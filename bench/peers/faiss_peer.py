@@ -1,4 +1,4 @@
-"""Faiss: `faiss-flat` scans all keys, `faiss-ivf` has inverted lists, as many as are usual for the number of keys."""
+"""Faiss: `faiss-flat` scans all keys; `faiss-ivf` has inverted lists, their number usual for the number of keys."""
 import math
 
 import faiss

@@ -1,5 +1,5 @@
 /**
- * hnswlib-node: a graph index with its usual construction parameters. Deleted keys' places are taken by new ones.
+ * hnswlib-node: a graph index with its usual construction parameters. New keys take the places of deleted ones.
  */
 import type { Problem, Task } from "../family.ts";
 import { serve } from "../serve.ts";
@@ -17,7 +17,7 @@ const { HierarchicalNSW } = requirePeer<{ HierarchicalNSW: new (space: "ip", dep
   "hnswlib-node",
 );
 
-/** Candidates that a search keeps: twice the neighbours that are wanted. */
+/** Candidates that a search keeps: twice the number of neighbours. */
 const EF = 64;
 
 function vectors(values: Float32Array, depth: number): number[][] {

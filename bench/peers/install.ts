@@ -1,14 +1,15 @@
 /**
- * Installs the JavaScript peers, pinned, into `.bench-peers/`: they are no dependencies of the package. All are optional, so
- * that one that does not build on a machine leaves the others in peace; it is then reported as missing.
+ * Installs the JavaScript peers, pinned, into `.bench-peers/`, since the package does not depend on them. All are optional, so
+ * if one does not build on a machine, the others still run; it is reported as missing.
  *
- * The Python peers are Debian's own packages, and come with the reference BLAS, some twenty times slower than the one that
- * anyone who cares about speed has installed. So they get Debian's OpenBLAS, unpacked beside the others.
+ * The Python peers are Debian's own packages. They come with the reference BLAS, some twenty times slower than the one that
+ * fast programs use. So they get Debian's OpenBLAS, unpacked next to the others.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { makeDirectory, writeFileAtomic } from "../../src/platform.ts";
+import { writeFileAtomic } from "../../src/platform/atomic-write.ts";
+import { makeDirectory } from "../../src/platform/directories.ts";
 import { blasFolder, peersFolder } from "../places.ts";
 import { isPython } from "./registry.ts";
 
@@ -20,14 +21,14 @@ const manifest = {
     "@tensorflow/tfjs-backend-wasm": "4.22.0",
     "@tensorflow/tfjs-core": "4.22.0",
     "hnswlib-node": "3.0.0",
-    // Relaxed SIMD for measurements from a Node that has none.
+    // A Node with relaxed SIMD, for measurements started from an older one.
     node: "24.21.0",
     "onnxruntime-web": "1.30.0",
     usearch: "2.25.3",
   },
 };
 
-/** Installs what the peers called `names` need and what is not there yet. */
+/** Installs the missing packages of the peers called `names`. */
 export function installPeers(names: ReadonlySet<string>, say: (line: string) => void): void {
   const python = [...names].filter(isPython);
   if (python.length < names.size) installPackages(say);
@@ -46,7 +47,7 @@ function installPackages(say: (line: string) => void): void {
   }
 }
 
-/** Needs apt and dpkg, but no rights over the system. */
+/** Downloads and unpacks OpenBLAS. Needs apt and dpkg, but not root. */
 function unpackOpenBlas(say: (line: string) => void): void {
   const folder = join(peersFolder, "openblas");
   makeDirectory(folder);

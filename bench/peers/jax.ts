@@ -1,12 +1,12 @@
 /**
- * jax-js on its WebAssembly backend, compiled with `jit`; it has no threads in Node.
+ * jax-js on its WebAssembly backend, compiled with `jit`; it lacks threads in Node.
  */
 import { concatenated } from "../data.ts";
 import type { Problem, Task } from "../family.ts";
 import { serve } from "../serve.ts";
 import { importPeer, peerVersion } from "./load.ts";
 
-/** Its arrays are consumed by what they are passed to, unless passed by `ref`. */
+/** A jax-js array. A function consumes the arrays passed to it, except those passed by `ref`. */
 interface JaxArray {
   readonly ref: JaxArray;
   data(): Promise<Float32Array>;
@@ -72,7 +72,7 @@ function product({ op, sizes, inputs: [left, right] }: Problem): Task {
   return task([a, b], (a, b) => [np.matmul(a, turned(b))]);
 }
 
-/** An op on rows; `compute` takes x [rows, width] and perhaps a scale [width]. */
+/** Makes an op on rows; `compute` takes x [rows, width] and perhaps a scale [width]. */
 function rowTask({ sizes: { rows, width }, inputs }: Problem, compute: JaxFunction): Task {
   const arrays = inputs.map((values, i) => np.array(values, { shape: i === 0 ? [rows, width] : [width] }));
   return task(arrays, (...all) => [compute(...all)]);
@@ -83,7 +83,7 @@ function rmsNorm(x: JaxArray, scale: JaxArray): JaxArray {
   return x.div(np.sqrt(meanSquare.add(1e-6))).mul(scale);
 }
 
-/** Weights are used as they lie, [out][in]. */
+/** Uses weights as they are stored, [out][in]. */
 function feedForward({ sizes: { rows, width, hidden }, inputs }: Problem): Task {
   const shapes = [[rows, width], [width], [hidden, width], [width, hidden], [rows, width]];
   const arrays = inputs.map((values, i) => np.array(values, { shape: shapes[i] }));

@@ -10,12 +10,12 @@ import { peersFolder } from "../places.ts";
 
 const require = createRequire(join(peersFolder, "package.json"));
 
-/** The CommonJS entry of `name`. Throws if the peer is not installed. */
+/** Returns the CommonJS entry of `name`. Throws if the peer is not installed. */
 export function requirePeer<Module>(name: string): Module {
   return require(name) as Module;
 }
 
-/** A file of a package that is an ES module. */
+/** Imports a file of a package that is an ES module. */
 export async function importPeer<Module>(name: string, file: string): Promise<Module> {
   return (await import(pathToFileURL(join(peersFolder, "node_modules", name, file)).href)) as Module;
 }

@@ -1,6 +1,6 @@
 /**
  * Writes an ONNX model of one node: the few fields of the protocol buffers that a runtime needs, encoded by hand
- * (onnx.proto3, field numbers beside each use). No optional fields, no weights.
+ * (onnx.proto3, field numbers next to each use), without optional fields or weights.
  */
 
 export interface OnnxValue {
@@ -10,7 +10,7 @@ export interface OnnxValue {
 
 export interface OnnxNode {
   readonly op: string;
-  /** Empty for ONNX's own operators, `com.microsoft` for the runtime's. */
+  /** Empty for ONNX's own operators; `com.microsoft` for the runtime's. */
   readonly domain: "" | "com.microsoft";
   readonly attributes: Readonly<Record<string, number>>;
   readonly inputs: readonly OnnxValue[];
@@ -61,17 +61,17 @@ function valueInfo({ name, shape }: OnnxValue): number[] {
   return [...text(1, name), ...message(2, message(1, tensorType))];
 }
 
-/** A field of wire type 0. */
+/** Encodes a field of wire type 0. */
 function integer(field: number, value: number): number[] {
   return [...varint(field << 3), ...varint(value)];
 }
 
-/** A field of wire type 5. */
+/** Encodes a field of wire type 5. */
 function float(field: number, value: number): number[] {
   return [...varint((field << 3) | 5), ...new Uint8Array(Float32Array.of(value).buffer)];
 }
 
-/** A field of wire type 2. */
+/** Encodes a field of wire type 2. */
 function message(field: number, content: readonly number[]): number[] {
   return [...varint((field << 3) | 2), ...varint(content.length), ...content];
 }
@@ -80,7 +80,7 @@ function text(field: number, value: string): number[] {
   return message(field, [...new TextEncoder().encode(value)]);
 }
 
-/** Negative numbers are ten bytes, as two's complement of 64 bits. */
+/** Encodes an integer. Negative numbers take ten bytes, as 64-bit two's complement. */
 function varint(value: number): number[] {
   const bytes: number[] = [];
   let rest = BigInt.asUintN(64, BigInt(value));

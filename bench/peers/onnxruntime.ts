@@ -1,6 +1,6 @@
 /**
  * onnxruntime-web on its WebAssembly backend. Both operands of a product are inputs, as in a training step, so it packs
- * them in every run, like everyone else.
+ * them in every run, like the other libraries.
  */
 import { transposed } from "../data.ts";
 import type { Problem, Task } from "../family.ts";
@@ -65,7 +65,7 @@ function product({ op, sizes, inputs }: Problem): Promise<Task> {
   );
 }
 
-/** A node that takes x [rows, width] to y of the same shape, perhaps with a scale [width]. */
+/** Makes a node that takes x [rows, width] to y of the same shape, perhaps with a scale [width]. */
 function rowTask(
   { sizes: { rows, width }, inputs }: Problem,
   op: string,

@@ -1,5 +1,5 @@
 /**
- * Everyone that we compare with: by which process each is spoken to, and at which thread counts it is at its best.
+ * The peers: the process that runs each of them, and the thread counts at which it is best.
  */
 import { blasFolder, moduleCommand, pythonCommand } from "../places.ts";
 import type { ProcessPlan } from "../process.ts";
@@ -12,15 +12,15 @@ interface Peer {
 }
 
 /**
- * OpenMP's own threads on top of OpenBLAS's would be more than there are cores: the products get them all. A folder without
- * a library is passed over, and the system's BLAS is found.
+ * Gives all threads to OpenBLAS's products: OpenMP's threads on top of them would be more than there are cores. If the folder
+ * lacks a library, the loader skips it and finds the system's BLAS.
  */
 function blasEnvironment(threads: number): Record<string, string> {
   const counts = { OMP_NUM_THREADS: "1", OPENBLAS_NUM_THREADS: String(threads) };
   return { ...counts, LD_LIBRARY_PATH: blasFolder, PYTHONDONTWRITEBYTECODE: "1" };
 }
 
-/** Inverted lists are searched by OpenMP's threads, and no product is large enough to share out. */
+/** Gives all threads to OpenMP, which searches inverted lists; their products are too small to share out. */
 function ompEnvironment(threads: number): Record<string, string> {
   return { ...blasEnvironment(1), OMP_NUM_THREADS: String(threads) };
 }
@@ -34,7 +34,7 @@ function python(script: string, environment = blasEnvironment): Peer {
 }
 
 const peers: Readonly<Record<string, Peer>> = {
-  // Neither has threads in Node.
+  // Both lack threads in Node.
   "tfjs-wasm": javascript("tfjs"),
   "jax-js": javascript("jax"),
   "onnxruntime-web": javascript("onnxruntime", [1, 2]),
@@ -51,7 +51,7 @@ export function isPython(impl: string): boolean {
   return peers[impl].language === "python";
 }
 
-/** One process for each thread count of the peer called `impl`. */
+/** Returns one process for each thread count of the peer called `impl`. */
 export function peerPlans(impl: string): ProcessPlan[] {
   const { command, threads, environment } = peers[impl];
   return threads.map((count) => ({ impl, threads: count, command, environment: environment?.(count) }));

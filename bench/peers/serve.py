@@ -38,7 +38,7 @@ def serve(version, solve):
 
 
 def blas():
-    """The file name of the BLAS that this process has loaded: it decides how fast products are."""
+    """Returns the file name of the BLAS that this process has loaded; it decides how fast products are."""
     with open("/proc/self/maps") as maps:
         files = {os.path.basename(line.split()[-1]) for line in maps if "blas" in line}
     return next((name for name in sorted(files) if "openblas" in name), "the reference BLAS")

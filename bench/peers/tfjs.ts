@@ -1,5 +1,5 @@
 /**
- * TensorFlow.js on its WebAssembly backend (XNNPACK kernels), which has no threads in Node.
+ * TensorFlow.js on its WebAssembly backend (XNNPACK kernels), which lacks threads in Node.
  */
 import type { Problem, Task } from "../family.ts";
 import { serve } from "../serve.ts";
@@ -30,7 +30,7 @@ requirePeer("@tensorflow/tfjs-backend-wasm");
 await tf.setBackend("wasm");
 await tf.ready();
 
-/** A task whose result is a new tensor each time; the latest one is kept. */
+/** Makes a task whose result is a new tensor each time; the latest one is kept. */
 function task(inputs: TensorflowTensor[], compute: () => TensorflowTensor): Task {
   let result: TensorflowTensor | undefined;
   return {
@@ -51,7 +51,7 @@ function product({ op, sizes, inputs: [left, right] }: Problem): Task {
   const a = tf.tensor(left, op === "Aᵀ·B" ? [...lead, k, m] : [...lead, m, k]);
   const b = tf.tensor(right, op === "A·B" || op === "Aᵀ·B" ? [...lead, k, n] : [...lead, n, k]);
   if (op === "x·Wᵀ") {
-    // It is slow with transposed weights; a program would store them the other way.
+    // tfjs is slow with transposed weights; a program would store them the other way.
     const weights = tf.transpose(b);
     return task([a, b, weights], () => tf.matMul(a, weights));
   }

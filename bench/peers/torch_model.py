@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 
 def shapes(sizes):
-    """(name, shape) of every parameter, in the library's order."""
+    """Yields (name, shape) of every parameter, in the library's order."""
     c, f, a = sizes["hidden"], sizes["feedForward"], sizes["heads"] * sizes["headDim"]
     yield "embedding", (sizes["vocabulary"], c)
     for layer in range(sizes["layers"]):
@@ -28,7 +28,7 @@ def shapes(sizes):
 
 
 def bucket(distance):
-    """T5's bucket of a distance, algorithm.md section 2."""
+    """Returns T5's bucket of a distance (ALGORITHM.md, section 2)."""
     if distance < 16:
         return distance
     return min(31, 16 + int(math.log(distance / 16) / math.log(128 / 16) * 16))
@@ -48,9 +48,9 @@ class Model:
             self.parameters[name] = values[start : start + count].view(shape).clone().requires_grad_()
             start += count
         length = sizes["segment"]
-        # [T, 32]: which bucket each distance is in.
+        # [T, 32]: the bucket of each distance.
         self.bucket_of = F.one_hot(torch.tensor([bucket(n) for n in range(length)]), 32).float()
-        # [H, T·T]: the distance of each query and key, and T for what a query must not see.
+        # [H, T·T]: the distance of each query and key; T where a query must not see the key.
         i, j = torch.arange(length).view(-1, 1), torch.arange(length)
         distances = torch.where(j <= i, i - j, torch.tensor(length)).view(1, -1)
         self.distances = distances.expand(sizes["heads"], -1).contiguous()
@@ -73,7 +73,7 @@ class Model:
         return self.parameters[f"{layer}.scale"].abs().view(-1, 1, 1)
 
     def bias_row(self, layer):
-        """[H, T]: what a key at each distance adds to a logit."""
+        """Returns the bias of a logit for each distance, [H, T]."""
         return self.steepness(layer)[:, 0] * (self.parameters[f"{layer}.bias"] @ self.bucket_of.t())
 
     def attend_segment(self, layer, q, k, v):
@@ -97,7 +97,7 @@ class Reader:
         self.ring_keys, self.ring_values = torch.zeros(ring), torch.zeros(ring)
         self.written = 0
         with torch.no_grad():
-            # [layers][H, T], largest distance first, so that the last p + 1 are those of position p.
+            # [layers][H, T], largest distance first, so that the last p + 1 belong to position p.
             self.bias = [model.bias_row(layer).flip(1) for layer in range(sizes["layers"])]
             self.steepness = [model.steepness(layer) for layer in range(sizes["layers"])]
 
@@ -108,7 +108,7 @@ class Reader:
 
     @torch.inference_mode()
     def read_token(self, token):
-        """Logits [V] of the token after it."""
+        """Returns the logits [V] of the token after it."""
         logits = self.model.logits(token.view(1), self.attend_next)[0]
         self.offset += 1
         if self.offset == self.model.sizes["segment"]:
@@ -129,7 +129,7 @@ class Reader:
         return self.blend(layer, q, torch.softmax(logits, -1) @ values)
 
     def blend(self, layer, q, local):
-        """What the memory answers, through the gate."""
+        """Blends in the memory's answer through the gate."""
         sizes = self.model.sizes
         stored = min(self.written, sizes["memory"])
         if layer != sizes["memoryLayer"] or stored == 0:
@@ -144,7 +144,7 @@ class Reader:
         return gate * (weights @ values).squeeze(2) + (1 - gate) * local
 
     def remember(self):
-        """The whole segment goes into the memory; the oldest fall out. The memory holds whole segments."""
+        """Appends the whole segment to the memory, which drops its oldest segment when it is full."""
         sizes = self.model.sizes
         if sizes["memory"] == 0:
             return

@@ -15,7 +15,7 @@ interface UsearchOptions {
   readonly dimensions: number;
   readonly metric: "ip";
   readonly quantization: "f32";
-  /** Candidates that a search keeps: twice the neighbours that are wanted. */
+  /** Candidates that a search keeps: twice the number of neighbours. */
   readonly expansion_search: number;
 }
 

@@ -1,28 +1,37 @@
 /**
- * The tape: what the running step did, in order, and how to undo it.
+ * The tape: the ops of the running step, in order, each with its backward.
  *
- * Define by run: each op computes its result at once and records a named backward. `backward` walks the tape from the end
- * and lets every op add to the gradients of its inputs. Entries keep their sizes and times, so a printed tape is the
- * profile of a step (see `tapeTable`). No op is defined here; no tape crosses a step.
+ * The graph is defined by running it: each op computes its result at once and records a named backward. `backward` walks the tape
+ * from the end, and every op adds to the gradients of its inputs. Entries keep sizes and times, so a printed tape is the
+ * profile of a step (see `tapeTable`). Ops are defined in ops/. A tape ends with its step.
  */
+import { aFunction, check } from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
+import type { Address } from "../wasm/heap.ts";
 import { kernels } from "../wasm/runtime.ts";
 import { arena } from "./arena.ts";
-import { gradient, type Tensor, tensor } from "./tensor.ts";
+import { gradient, requireTensors, type Tensor, tensor } from "./tensor.ts";
 
-/** One recorded op. Times in milliseconds; `backward` is missing for what is only noted, such as a memory lookup. */
+/** One recorded op. Times are in milliseconds. `backward` is missing for work without a gradient, such as a memory lookup. */
 export interface TapeEntry {
+  /** Name of the op, such as `matmul`. */
   readonly op: string;
+  /** Its results. */
   readonly outputs: readonly Tensor[];
-  /** What `backward` gives gradients to. */
+  /** The tensors that `backward` gives gradients to. */
   readonly inputs: readonly Tensor[];
+  /** Adds to the gradients of `inputs`. */
   readonly backward: (() => void) | undefined;
+  /** Time of the forward pass. */
   readonly forwardMs: number;
+  /** Time of the backward pass, 0 until it has run. */
   backwardMs: number;
 }
 
-/** Thrown when a number that is not finite comes out of an op; names the first op that made one. */
-export class NotFiniteError extends Error {
-  override name = "NotFiniteError";
+/** Thrown when an op produces a number that is not finite; names the first such op. */
+export class NotFiniteError extends InputError {
+  /** The class of the error, so that its text names it. */
+  override readonly name = "NotFiniteError";
 }
 
 let running = false;
@@ -33,10 +42,11 @@ let walkedBack = false;
 
 /**
  * Runs one step: everything that `body` makes lives until it returns, then the arena and the tape are emptied.
- * What is to outlive the step must be copied out (`toArray`, `item`) inside. Steps do not nest.
+ * Copy results that must outlive the step (`toArray`, `item`) inside `body`. Steps do not nest.
  */
 export function step<T>(body: () => T): T {
-  if (running) throw new Error("step() inside step(): tensors of the outer step would be freed by the inner one");
+  check("body", body, aFunction);
+  if (running) throw new InputError("step() inside step(): tensors of the outer step would be freed by the inner one");
   running = true;
   lastMark = performance.now();
   try {
@@ -49,8 +59,9 @@ export function step<T>(body: () => T): T {
   }
 }
 
-/** Runs `body` without recording: evaluation and generation save no activations. */
+/** Runs `body` without recording, so that evaluation and generation save no activations. */
 export function noGrad<T>(body: () => T): T {
+  check("body", body, aFunction);
   const before = recording;
   recording = false;
   try {
@@ -60,20 +71,20 @@ export function noGrad<T>(body: () => T): T {
   }
 }
 
-/** Whether an op with these inputs must keep what its backward needs. */
+/** Whether an op with these inputs must keep the values that its backward needs. */
 export function needsGrad(...inputs: Tensor[]): boolean {
   return recording && inputs.some((input) => input.requiresGrad);
 }
 
 /**
- * Records that `output` came from `inputs` by `op`. `backward` is called with the address of output's gradient, adds to
- * the inputs' gradients, and is dropped when no input needs one.
+ * Records that `op` computed `output` from `inputs`. `backward` takes the address of output's gradient and adds to
+ * the inputs' gradients. It is dropped if no input needs a gradient.
  */
-export function record(op: string, output: Tensor, inputs: Tensor[], backward: (dy: number) => void): Tensor {
+export function record(op: string, output: Tensor, inputs: Tensor[], backward: (dy: Address) => void): Tensor {
   return recordMany(op, [output], inputs, () => backward(gradient(output)))[0];
 }
 
-/** The same for an op with several outputs, any of which may have received a gradient (see `Tensor.grad`). */
+/** Records an op with several outputs; each may or may not have received a gradient (see `Tensor.grad`). */
 export function recordMany(op: string, outputs: Tensor[], inputs: Tensor[], backward: () => void): Tensor[] {
   const flows = needsGrad(...inputs);
   for (const output of outputs) output.requiresGrad = flows;
@@ -81,7 +92,7 @@ export function recordMany(op: string, outputs: Tensor[], inputs: Tensor[], back
   return outputs;
 }
 
-/** Puts work without a gradient, such as a memory lookup, on the tape, so that the profile is whole. */
+/** Puts work without a gradient, such as a memory lookup, on the tape, so that the profile is complete. */
 export function note(op: string, outputs: Tensor[] = []): void {
   push(op, outputs, [], undefined);
 }
@@ -92,7 +103,7 @@ function push(
   inputs: readonly Tensor[],
   backward: (() => void) | undefined,
 ): void {
-  if (!running) throw new Error(`${op}: tensors are made inside step(), where their memory is reclaimed`);
+  if (!running) throw new InputError(`${op}: tensors are made inside step(), where their memory is reclaimed`);
   const now = performance.now();
   entries.push({ op, outputs, inputs, backward, forwardMs: now - lastMark, backwardMs: 0 });
   lastMark = now;
@@ -100,14 +111,19 @@ function push(
 
 /**
  * Adds Σ seed · dy/dx to the gradient of every tensor x that `y` was computed from. A loss has one element and the seed
- * 1; another output takes a seed of its own size (a vector-Jacobian product). Once a step: a second walk would count the
- * gradients that the first one left on the way.
+ * 1; another output takes a seed of its own size (a vector-Jacobian product). Call it once per step: a second walk would
+ * count again the intermediate gradients of the first one.
  */
 export function backward(y: Tensor, seed: ArrayLike<number> = [1]): void {
-  if (walkedBack)
-    throw new Error("backward() was already called in this step; sum the losses, or take a step for each");
-  walkedBack = true;
+  requireTensors({ y });
+  if (walkedBack) {
+    throw new InputError("backward() was already called in this step; sum the losses, or take a step for each");
+  }
+  if (!entries.some(({ outputs }) => outputs.includes(y))) {
+    throw new InputError(`backward: no op of this step made the tensor of shape [${y.shape}]`);
+  }
   y.grad = tensor(seed, y.shape);
+  walkedBack = true;
   for (let i = entries.length - 1; i >= 0; i--) {
     const entry = entries[i];
     if (entry.backward === undefined || entry.outputs.every((output) => output.grad === undefined)) continue;
@@ -117,14 +133,14 @@ export function backward(y: Tensor, seed: ArrayLike<number> = [1]): void {
   }
 }
 
-/** The entries of the running step so far, oldest first. */
+/** Returns the entries of the running step so far, oldest first. */
 export function tape(): readonly TapeEntry[] {
   return entries;
 }
 
 /**
- * Finds who is to blame for a NaN or an infinity: the first op on the tape whose output holds one, or else the first in
- * backward order that made a gradient that does. Throws NotFiniteError; returns if all is finite.
+ * Finds the source of a NaN or an infinity: the first op on the tape whose output holds one, or else the first op in
+ * backward order that made a gradient with one. Throws NotFiniteError; returns if all numbers are finite.
  */
 export function assertFiniteTape(): void {
   for (const { op, outputs } of entries) {
@@ -142,7 +158,7 @@ export function assertFiniteTape(): void {
   }
 }
 
-/** The ops that a tensor is an input of, each of which adds to its gradient: `linear`, `embedding or linear`. */
+/** Names the ops that take a tensor and so add to its gradient: `linear`, `embedding or linear`. */
 function usersOf(tensor: Tensor): string {
   const users = entries.filter(({ inputs, backward }) => backward !== undefined && inputs.includes(tensor));
   return [...new Set(users.map(({ op }) => op))].join(" or ");
@@ -160,7 +176,7 @@ function shapes(outputs: readonly Tensor[]): string {
   return outputs.map((output) => `[${output.shape}]`).join(" ");
 }
 
-/** The tape as a table, one line an op: name, shapes, bytes of the outputs, milliseconds forward and backward. */
+/** Formats the tape as a table, one line per op: name, shapes, bytes of the outputs, milliseconds forward and backward. */
 export function tapeTable(): string {
   const rows = entries.map(({ op, outputs, forwardMs, backwardMs }) => [
     op,

@@ -1,13 +1,18 @@
 /**
- * A tensor: an address in the WebAssembly memory and a shape, row-major, float32.
+ * A tensor: an address on the heap and a shape, row-major, float32.
  *
- * It never holds a typed array, because growing the memory would silently empty it. A step tensor lives in the arena
- * until its step ends and throws when used later; a persistent one stays until `release`. No arithmetic here (see ops/).
+ * It never holds a typed array, because growing WebAssembly's memory would silently empty it. A step tensor lives in the arena
+ * until its step ends, a persistent one until its owner is released; both throw when used later. For arithmetic see ops/.
  */
-import { heap, kernels } from "../wasm/runtime.ts";
+import { check, instance, isArrayOf, type Kind, listOf, whole } from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
+import { allOrNothing, Lifetime, type Releasable } from "../base/lifetime.ts";
+import type { Address } from "../wasm/heap.ts";
+import { parallelElements } from "../wasm/parallel.ts";
+import { heap } from "../wasm/runtime.ts";
 import { arena } from "./arena.ts";
 
-/** Number of elements of a shape; 1 for a scalar's `[]`. */
+/** Returns the number of elements of a shape; 1 for a scalar's `[]`. */
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, extent) => product * extent, 1);
 }
@@ -17,27 +22,33 @@ export class StaleTensorError extends Error {
   override name = "StaleTensorError";
 }
 
+/** An array of floats on the heap, with a shape and perhaps a gradient. */
 export class Tensor {
+  /** Extents, outermost first; [] for a single number. */
   readonly shape: readonly number[];
+  /** Number of elements: the product of the extents. */
   readonly size: number;
   /** Whether gradients flow into this tensor: parameters, and everything computed from them. */
   requiresGrad = false;
-  /** dLoss/dThis, of the same shape; made by `gradient` when backward first reaches it. */
+  /** dLoss/dThis, of the same shape; `gradient` makes it when backward first reaches this tensor. */
   grad: Tensor | undefined;
-  private readonly address: number;
-  private readonly epoch: number | undefined;
+  /** Address of element 0. */
+  protected readonly address: Address;
+  private readonly life: Lifetime | number;
 
-  /** `epoch`: the arena's, for a step tensor; undefined for a persistent one. */
-  constructor(address: number, shape: readonly number[], epoch: number | undefined) {
+  /** `life`: the owner's for a persistent tensor, the arena's epoch for a step tensor. */
+  constructor(address: Address, shape: readonly number[], life: Lifetime | number) {
     this.address = address;
     this.shape = shape;
     this.size = sizeOf(shape);
-    this.epoch = epoch;
+    this.life = life;
   }
 
-  /** The address of element 0. Throws StaleTensorError after the tensor's step has ended. */
-  get ptr(): number {
-    if (this.epoch !== undefined && this.epoch !== arena.epoch) {
+  /** Address of element 0. Throws StaleTensorError after the tensor's step has ended, ReleasedError after its owner's release. */
+  get ptr(): Address {
+    const { life } = this;
+    if (typeof life === "object") life.require();
+    else if (life !== arena.epoch) {
       throw new StaleTensorError(
         `a tensor of shape [${this.shape}] was used after its step had ended; copy it out with toArray() inside the step`,
       );
@@ -45,79 +56,156 @@ export class Tensor {
     return this.address;
   }
 
-  /** A copy of the values. */
+  /** Returns a copy of the values. */
   toArray(): Float32Array {
     return heap.f32(this.ptr, this.size).slice();
   }
 
-  /** The value of a one-element tensor. */
+  /** Returns the value of a one-element tensor. */
   item(): number {
-    if (this.size !== 1) throw new Error(`item() wants one element, this tensor has shape [${this.shape}]`);
+    if (this.size !== 1) throw new InputError(`item() wants one element, this tensor has shape [${this.shape}]`);
     return heap.f32(this.ptr, 1)[0];
   }
 
-  /** Overwrites the values. Throws when the lengths differ. */
+  /** Overwrites the values. Throws InputError if the lengths differ. */
   set(values: ArrayLike<number>): this {
-    if (values.length !== this.size) {
-      throw new Error(`${values.length} values do not fill a tensor of shape [${this.shape}]`);
-    }
+    requireValues(values, this.shape);
     heap.f32(this.ptr, this.size).set(values);
     return this;
   }
 
+  /** Sets every number to `value`. */
   fill(value: number): this {
+    check("value", value, aNumber);
     heap.f32(this.ptr, this.size).fill(value);
     return this;
   }
 }
 
-/** A tensor of the running step, contents undefined. */
+const aNumber: Kind = { what: "a number", accepts: (value) => typeof value === "number" };
+
+/** Typed arrays of numbers (not of bigints) and plain arrays of numbers. NaN and infinities are numbers. */
+const numbers: Kind = {
+  what: "an array of numbers",
+  accepts: (value) => isArrayOf(value, aNumber.accepts) || isTypedArray(value),
+};
+
+function isTypedArray(value: unknown): boolean {
+  return (
+    ArrayBuffer.isView(value) &&
+    !(value instanceof DataView || value instanceof BigInt64Array || value instanceof BigUint64Array)
+  );
+}
+
+/** @throws InputError if the values do not fill the shape */
+function requireValues(values: ArrayLike<number>, shape: readonly number[]): void {
+  check("values", values, numbers);
+  check("shape", shape, aShape);
+  if (values.length !== sizeOf(shape)) {
+    throw new InputError(`${values.length} values do not fill a tensor of shape [${shape}]`);
+  }
+}
+
+/** A tensor's shape. */
+export const aShape: Kind = listOf(whole(0, 2 ** 32));
+const aTensor: Kind = instance(Tensor, "a Tensor");
+
+/** @throws InputError that names the first argument that is not a tensor */
+export function requireTensors(args: Readonly<Record<string, unknown>>): void {
+  for (const name in args) if (!(args[name] instanceof Tensor)) check(name, args[name], aTensor);
+}
+
+/** @throws InputError if the argument called `name` is not a tensor of two axes */
+export function requireMatrix(name: string, value: Tensor): void {
+  requireTensors({ [name]: value });
+  if (value.shape.length !== 2) throw new InputError(`${name}: got the shape [${value.shape}]; it must have two axes`);
+}
+
+/** Returns a tensor of the running step, contents undefined. */
 export function stepTensor(shape: readonly number[]): Tensor {
   return new Tensor(arena.allocate(sizeOf(shape) * 4), shape, arena.epoch);
 }
 
-/** A zeroed tensor of the running step. */
+/** Returns a zeroed tensor of the running step. */
 export function stepZeros(shape: readonly number[]): Tensor {
   const tensor = stepTensor(shape);
-  kernels.zero(tensor.ptr, tensor.size);
+  parallelElements("zero", tensor.size, tensor.ptr);
   return tensor;
 }
 
-/** A zeroed tensor that outlives steps. */
-export function persistentTensor(shape: readonly number[]): Tensor {
-  const tensor = new Tensor(heap.allocate(sizeOf(shape) * 4), shape, undefined);
-  kernels.zero(tensor.ptr, tensor.size);
-  return tensor;
+/** A tensor that outlives steps, with a block of its own. */
+export class PersistentTensor extends Tensor implements Releasable {
+  private readonly block: Lifetime;
+
+  /** Allocates it, zeroed. */
+  constructor(shape: readonly number[]) {
+    const life = new Lifetime(`the tensor of shape [${shape}]`);
+    super(heap.allocate(sizeOf(shape) * 4), shape, life);
+    this.block = life;
+    parallelElements("zero", this.size, this.ptr);
+  }
+
+  /** Frees its block, and its gradient's if it has one. Do not use the tensor afterwards. */
+  release(): void {
+    const { grad } = this;
+    this.block.end(() => heap.release(this.address));
+    if (grad instanceof PersistentTensor) grad.release();
+  }
+
+  /** Releases it at the end of a `using` block. */
+  [Symbol.dispose](): void {
+    this.release();
+  }
 }
 
-/** A persistent tensor that gradients flow into. Its gradient is persistent too, and zero. */
-export function parameter(shape: readonly number[], values?: ArrayLike<number>): Tensor {
-  const tensor = persistentTensor(shape);
-  if (values !== undefined) tensor.set(values);
-  tensor.requiresGrad = true;
-  tensor.grad = persistentTensor(shape);
-  return tensor;
+/** Returns a zeroed tensor that outlives steps. */
+export function persistentTensor(shape: readonly number[]): PersistentTensor {
+  return new PersistentTensor(shape);
 }
 
-/** A step tensor with the given values: constants, masks, test inputs. */
-export function tensor(values: ArrayLike<number>, shape: readonly number[] = [values.length]): Tensor {
-  return stepTensor(shape).set(values);
+/** Returns a persistent tensor that gradients flow into. Its gradient is also persistent, and zero. */
+export function parameter(shape: readonly number[], values?: ArrayLike<number>): PersistentTensor {
+  check("shape", shape, aShape);
+  return allOrNothing((own) => {
+    const tensor = own(persistentTensor([...shape]));
+    if (values !== undefined) tensor.set(values);
+    tensor.requiresGrad = true;
+    tensor.grad = persistentTensor(tensor.shape);
+    return tensor;
+  });
 }
 
-/** Address of a copy of whole numbers (token ids, targets, counts) as i32, good for the running step. */
-export function stepIntegers(values: ArrayLike<number>): number {
+/** Returns a step tensor with the given values: constants, masks, test inputs. */
+export function tensor(values: ArrayLike<number>, shape: readonly number[] = [values?.length]): Tensor {
+  requireValues(values, shape);
+  return stepTensor([...shape]).set(values);
+}
+
+/** Returns the address of a copy of whole numbers (token ids, targets, counts) as i32, valid for the running step. */
+export function stepIntegers(values: ArrayLike<number>): Address {
   const address = arena.allocate(values.length * 4);
   heap.i32(address, values.length).set(values);
   return address;
 }
 
-/** Address of x's gradient, to be added to; made and zeroed when first asked for. */
-export function gradient(x: Tensor): number {
+/** Returns the address of x's gradient, for a backward to add to. The first call makes it, zeroed. */
+export function gradient(x: Tensor): Address {
   x.grad ??= stepZeros(x.shape);
-  return x.grad.ptr;
+  if (x.grad.size === x.size) return x.grad.ptr;
+  throw new InputError(`a tensor of shape [${x.shape}] cannot have a gradient of shape [${x.grad.shape}]`);
 }
 
-/** [..., C] → [N, C]: how row kernels see a tensor. */
+/**
+ * Returns the address of x's gradient for an op that can write as well as add, and whether it must add. A gradient that is made
+ * here is not zeroed: the op must write all of it.
+ */
+export function gradientTarget(x: Tensor): [address: Address, accumulate: boolean] {
+  const accumulate = x.grad !== undefined;
+  x.grad ??= stepTensor(x.shape);
+  return [x.grad.ptr, accumulate];
+}
+
+/** Returns N and C of a tensor [..., C] seen as [N, C], as row kernels see it. */
 export function asRows(x: Tensor): [rows: number, width: number] {
   const width = x.shape[x.shape.length - 1] ?? 1;
   return [width === 0 ? 0 : x.size / width, width];

@@ -3,16 +3,18 @@
  * `memorizing corpus names`: documents of invented names, to begin a training with.
  */
 import { spawnSync } from "node:child_process";
-import process from "node:process";
-import { InputError } from "../errors.ts";
-import { NAME_DOCUMENTS, namesTexts } from "../experiments/names.ts";
-import { exists, isDirectory, writeFileAtomic } from "../platform.ts";
+import { InputError } from "../base/errors.ts";
+import { gatherCorpus, type SourceKind, splits } from "../data/gather-corpus.ts";
+import { NAME_DOCUMENTS, namesTexts } from "../experiments/lab/invented-names.ts";
+import { requireWritable, writeFileAtomic } from "../platform/atomic-write.ts";
+import { exists, isDirectory } from "../platform/files.ts";
+import { writeDirectory } from "../platform/whole-directory.ts";
 import { wholeNumber } from "../report/progress.ts";
 import { formatTable } from "../report/table.ts";
-import { writeDirectory } from "../whole-directory.ts";
-import { type Command, command } from "./command.ts";
-import { gatherCorpus, type SourceKind, splits } from "./gather-corpus.ts";
-import { flag, integer, required, text } from "./options.ts";
+import { type Command, command } from "./arguments/command.ts";
+import { flag, integer, required, text } from "./arguments/options.ts";
+import { printJson, printLine, printText } from "./printing.ts";
+import { summaries } from "./summaries.ts";
 
 /** Without tests, and without what are tables rather than programs. */
 const PYTHON: SourceKind = {
@@ -33,16 +35,14 @@ const PROOF_DIRECTORIES = ["/usr/share/hol-light", "/usr/share/agda-stdlib", "/u
 
 export const corpusCodeCommand = corpusCommand(
   "code",
-  "makes a corpus of the Python standard library",
-  "sources; the standard library of python3 unless given",
+  "sources [the standard library of python3]",
   PYTHON,
   pythonLibrary,
 );
 
 export const corpusProofsCommand = corpusCommand(
   "proofs",
-  "makes a corpus of formal mathematics",
-  `proofs; the first of ${PROOF_DIRECTORIES.join(", ")} that is there, unless given`,
+  `proofs [the first of ${PROOF_DIRECTORIES.join(", ")} that exists]`,
   PROOFS,
   installedProofs,
 );
@@ -50,7 +50,7 @@ export const corpusProofsCommand = corpusCommand(
 export const corpusNamesCommand = command(
   {
     name: "memorizing corpus names",
-    summary: "makes documents of invented names, which teach a model to look back",
+    summary: summaries["corpus names"],
     options: {
       out: required(text("DIR", "where the documents go")),
       documents: integer(`documents of about 90,000 characters each [${NAME_DOCUMENTS}]`, 1, 100_000),
@@ -60,11 +60,12 @@ export const corpusNamesCommand = command(
     details: () => "Train on them first, without a memory, then go on with --from on the text that matters.",
   },
   async ({ out, documents = NAME_DOCUMENTS, seed = 0, json }) => {
-    refuseExisting(out);
+    requireNew(out);
     const characters = writeDirectory(out, (unfinished) => writeNames(unfinished, documents, seed));
     const size = { documents, characters };
     const sentence = `${out}: ${wholeNumber(size.documents)} documents, ${wholeNumber(size.characters)} characters`;
-    process.stdout.write(`${json ? JSON.stringify(size) : sentence}\n`);
+    if (json) printJson(size);
+    else printLine(sentence);
     return 0;
   },
 );
@@ -79,12 +80,12 @@ function writeNames(directory: string, documents: number, seed: number): number 
   return characters;
 }
 
-/** The corpus of code that experiments use unless they are given another; nothing is done if `out` is there. */
+/** Makes the corpus of code that experiments use by default, unless `out` exists already. */
 export function ensureCodeCorpus(out: string): void {
   if (!exists(out)) writeDirectory(out, (unfinished) => gatherCorpus(pythonLibrary(), unfinished, PYTHON));
 }
 
-function corpusCommand(word: string, summary: string, from: string, kind: SourceKind, find: () => string): Command {
+function corpusCommand(word: "code" | "proofs", from: string, kind: SourceKind, find: () => string): Command {
   const options = {
     out: required(text("DIR", "where the directories train, valid and test go")),
     from: text("DIR", from),
@@ -93,9 +94,10 @@ function corpusCommand(word: string, summary: string, from: string, kind: Source
   const details = () =>
     "A document is a folder of sources, or a file that stands alone; long ones are parted, short ones left out.\n" +
     "Names decide which are held out, so the same sources always make the same corpus.";
-  return command({ name: `memorizing corpus ${word}`, summary, options, details }, async (values) => {
+  const [name, summary] = [`memorizing corpus ${word}`, summaries[`corpus ${word}`]];
+  return command({ name, summary, options, details }, async (values) => {
     const { out, from = find(), json } = values;
-    refuseExisting(out);
+    requireNew(out);
     const sizes = writeDirectory(out, (unfinished) => gatherCorpus(from, unfinished, kind));
     const rows = splits.map((name) => [
       `${out}/${name}`,
@@ -103,13 +105,16 @@ function corpusCommand(word: string, summary: string, from: string, kind: Source
       wholeNumber(sizes[name].characters),
     ]);
     const table = formatTable([["", "documents", "characters"], ...rows], ["left", "right"]);
-    process.stdout.write(`${json ? JSON.stringify({ from, ...sizes }) : table}\n`);
+    if (json) printJson({ from, ...sizes });
+    else printText(`${table}\n`);
     return 0;
   });
 }
 
-function refuseExisting(out: string): void {
+/** Nothing is replaced, and what cannot be written is told before the work. */
+function requireNew(out: string): void {
   if (exists(out)) throw new InputError(`${out} is there already; give another --out`);
+  requireWritable(out.replace(/(?<=.)\/+$/, ""));
 }
 
 /** Where python3 keeps its standard library. */
@@ -117,7 +122,9 @@ function pythonLibrary(): string {
   const program = 'import sysconfig; print(sysconfig.get_path("stdlib"))';
   const { status, stdout } = spawnSync("python3", ["-c", program], { encoding: "utf8" });
   if (status === 0) return stdout.trim();
-  throw new InputError("there is no python3 whose standard library could be read; name a directory of sources instead");
+  throw new InputError(
+    "python3 was not found, so its standard library cannot be read; name a directory of sources instead",
+  );
 }
 
 function installedProofs(): string {

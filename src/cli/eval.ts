@@ -1,69 +1,88 @@
 /** `memorizing eval`: perplexity and bits per byte with memories of several sizes, over exactly the same tokens. */
 import process from "node:process";
 import { tokenizeDocuments } from "../data/corpus.ts";
-import { InputError } from "../errors.ts";
 import { LossesFile } from "../report/losses.ts";
 import { memoryTable } from "../report/memory-table.ts";
 import { ProgressLine, tokenProgress } from "../report/progress.ts";
 import { recallTable } from "../report/recall-table.ts";
 import { loadModel } from "../train/checkpoint.ts";
 import { type EvaluationResult, evaluate, type TokenLoss } from "../train/evaluate.ts";
-import { command } from "./command.ts";
-import { documentsAt } from "./documents.ts";
+import { command } from "./arguments/command.ts";
+import { flag, integer, integers, required, text, texts } from "./arguments/options.ts";
+import { UsageError } from "./arguments/usage.ts";
+import { documentsAt, selectionOptions } from "./documents.ts";
 import { loadOption, memoryAt } from "./memories.ts";
 import { defaultMemorySizes } from "./memory-sizes.ts";
-import { setOption } from "./model-config.ts";
-import { flag, integer, integers, required, text, texts } from "./options.ts";
+import { MODEL_HELP, setOption } from "./model-config.ts";
+import { lossesFile } from "./outputs/kinds.ts";
+import { forceOption, type Output, Outputs } from "./outputs/outputs.ts";
+import { printJson, printText } from "./printing.ts";
+import { summaries } from "./summaries.ts";
 import { startThreads, threadsOption } from "./threads.ts";
 
 export const evalCommand = command(
   {
     name: "memorizing eval",
-    summary: "measures what memories of several sizes do to a model's perplexity",
+    summary: summaries.eval,
     operands: ["MODEL"],
     options: {
-      data: required(texts("DIR|FILE", "documents: files, or directories of which every entry is a document")),
-      memory: integers("memory sizes, 0 for none; 0 and the model's own, or that of --load, unless given", 0, 2 ** 24),
+      data: required(texts("DIR|FILE", "documents: files, directories of documents, - for standard input")),
+      ...selectionOptions,
+      memory: integers("memory sizes, 0 for none [0 and that of the model, or of --load]", 0, 2 ** 24),
       load: loadOption("what every document begins with, unless the memory size is 0"),
-      maxTokens: integer("tokens predicted in each document, from its beginning; all unless given", 1, 2 ** 40),
+      maxTokens: integer("tokens predicted in each document, from its beginning [all]", 1, 2 ** 40),
       recall: flag("measures which share of the exact nearest neighbours the memory search finds, layer by layer"),
       losses: text("FILE", "gets a JSON line for each token and memory size: document, index, token, memory, nats"),
+      force: forceOption,
       set: setOption,
       threads: threadsOption,
       json: flag("prints the result as JSON"),
     },
-    details: () => "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint.",
+    details: () => MODEL_HELP,
   },
-  async ({ data, memory, load, maxTokens, recall, losses, set, threads, json }, [directory]) => {
+  async (
+    { data, include, exclude, memory, load, maxTokens, recall, losses, force, set, threads, json },
+    [directory],
+  ) => {
+    const progress = new ProgressLine(process.stderr);
+    const files = documentsAt(data, { include, exclude }, progress);
+    const inputs = [load, ...files.flatMap((document) => document.files)];
+    const outputs = new Outputs({ outputs: lossesAt(losses), models: [directory], inputs, force });
     const { model, tokenizer } = loadModel(directory, set);
     const known = memoryAt(load, model);
     const memorySizes = memory ?? (known === undefined ? defaultMemorySizes(model.config) : [0, known.size]);
     if (recall && Math.max(...memorySizes) === 0) {
-      throw new InputError(`--recall needs a memory to search, but ${directory} is evaluated without one`);
+      throw new UsageError(`--recall needs a memory to search, but ${directory} is evaluated without one`);
     }
-    const documents = tokenizeDocuments(documentsAt(data), tokenizer);
+    const documents = tokenizeDocuments(files, tokenizer);
     await startThreads(threads);
-    const progress = new ProgressLine(process.stderr);
     const onProgress = tokenProgress(progress, "evaluating");
-    const result = withLosses(losses, (onToken) =>
+    const result = withLosses(losses, outputs, (onToken) =>
       evaluate(model, documents, tokenizer, { memorySizes, maxTokens, known, recall, onToken, onProgress }),
     );
     progress.end();
     const tables = [memoryTable(result), ...(recall ? [recallTable(result)] : [])];
-    process.stdout.write(`${json ? JSON.stringify(summaryOf(result)) : tables.join("\n\n")}\n`);
+    if (json) printJson(summaryOf(result), outputs.results);
+    else printText(`${tables.join("\n\n")}\n`, outputs.results);
     return 0;
   },
 );
 
+function lossesAt(path: string | undefined): Output[] {
+  return path === undefined ? [] : [{ option: "--losses", path, kind: lossesFile }];
+}
+
 /** Runs `work`, and has it write its losses to `path` if there is one. */
 function withLosses(
   path: string | undefined,
+  outputs: Outputs,
   work: (onToken: ((loss: TokenLoss) => void) | undefined) => EvaluationResult,
 ): EvaluationResult {
   if (path === undefined) return work(undefined);
   const file = new LossesFile(path);
   try {
     const result = work((loss) => file.add(loss));
+    outputs.check();
     file.finish();
     return result;
   } catch (error) {
@@ -72,7 +91,7 @@ function withLosses(
   }
 }
 
-/** What `--json` prints. */
+/** The result as `--json` prints it. */
 function summaryOf({ tokens, bytes, results }: EvaluationResult) {
   const rows = results.map(({ nats: _, ...row }) => row);
   return { tokens, bytes, results: rows };

@@ -1,8 +1,8 @@
 /** The progress of an experiment in one line: which cell of how many, what it does, how fast, and how long all of it will take. */
-import type { RunSettings } from "../experiments/cell-recipe.ts";
-import { expectedSeconds } from "../experiments/cost.ts";
-import type { Cell, Experiment } from "../experiments/experiment.ts";
-import { type ExperimentRun, withSources } from "../experiments/run.ts";
+import type { RunSettings } from "../experiments/lab/cell-recipe.ts";
+import { expectedSeconds } from "../experiments/lab/cost.ts";
+import type { Cell, Experiment } from "../experiments/lab/experiment.ts";
+import { type ExperimentRun, withSources } from "../experiments/lab/run.ts";
 import { duration, type ProgressLine, wholeNumber } from "../report/progress.ts";
 import type { StepMetrics } from "../train/trainer.ts";
 

@@ -1,24 +1,32 @@
-/** `memorizing experiment`: runs one of the paper's experiments in small, or goes on with it, and writes its report. */
-import { availableParallelism, cpus } from "node:os";
+/** `memorizing experiment`: runs or resumes one of the paper's experiments in small, and writes its report. */
+import { cpus } from "node:os";
 import process from "node:process";
-import { InputError } from "../errors.ts";
-import type { RunSettings } from "../experiments/cell-recipe.ts";
-import { corpusName } from "../experiments/corpus.ts";
-import { expectedHours, expectedSeconds } from "../experiments/cost.ts";
-import type { Experiment } from "../experiments/experiment.ts";
+import { nearest } from "../base/did-you-mean.ts";
+import { InputError } from "../base/errors.ts";
+import { splits } from "../data/gather-corpus.ts";
+import type { RunSettings } from "../experiments/lab/cell-recipe.ts";
+import { corpusName } from "../experiments/lab/corpus.ts";
+import { expectedHours, expectedSeconds } from "../experiments/lab/cost.ts";
+import type { Experiment } from "../experiments/lab/experiment.ts";
+import { BUDGET } from "../experiments/lab/recipe.ts";
+import { runExperiment } from "../experiments/lab/run.ts";
 import { experiments } from "../experiments/list.ts";
-import { BUDGET } from "../experiments/recipe.ts";
-import { runExperiment } from "../experiments/run.ts";
-import { nearest } from "../model/nearest.ts";
-import { withLock } from "../platform-lock.ts";
+import { withLock } from "../platform/lock.ts";
 import { duration, ProgressLine, wholeNumber } from "../report/progress.ts";
 import { formatTable } from "../report/table.ts";
-import { build } from "../wasm/runtime.ts";
-import { command } from "./command.ts";
+import { build } from "../wasm/build.ts";
+import { threadCount } from "../wasm/parallel.ts";
+import { command } from "./arguments/command.ts";
+import { flag, integer, text, texts } from "./arguments/options.ts";
+import { UsageError } from "./arguments/usage.ts";
 import { ensureCodeCorpus } from "./corpus.ts";
 import { ExperimentProgress } from "./experiment-progress.ts";
 import { INTERRUPTED, interruptible } from "./interruption.ts";
-import { flag, integer, text, texts } from "./options.ts";
+import { overrides } from "./model-config.ts";
+import { experimentOutputs } from "./outputs/directories.ts";
+import { forceOption, Outputs } from "./outputs/outputs.ts";
+import { printLine, printText } from "./printing.ts";
+import { summaries } from "./summaries.ts";
 import { startThreads, threadsOption } from "./threads.ts";
 
 const OUT = "runs/experiments";
@@ -26,20 +34,18 @@ const OUT = "runs/experiments";
 export const experimentCommand = command(
   {
     name: "memorizing experiment",
-    summary: "reruns one of the paper's experiments in small",
+    summary: summaries.experiment,
     operands: ["NAME"],
     options: {
-      corpus: texts(
-        "DIR",
-        "directories with train, valid and test; the Python standard library of this machine unless given",
-      ),
+      corpus: texts("DIR", "directories with train, valid and test [the Python standard library of this machine]"),
       out: text("DIR", `where models, results and the report go [${OUT}]`),
-      cells: texts("NAME", "computes these cells alone, and reports them with those that are there; all unless given"),
+      cells: texts("NAME", "computes only these cells, and reports them with those computed before [all]"),
       budget: integer(`training tokens of a cell [${BUDGET}]`, 1, 2 ** 40),
-      evalTokens: integer("tokens evaluated in each document, from its beginning; see below unless given", 1, 2 ** 40),
+      evalTokens: integer("tokens evaluated in each document, from its beginning [see below]", 1, 2 ** 40),
       seed: integer("decides first weights and the order of the documents [0]", 0, 2 ** 32),
-      set: texts("key=value", "replaces keys of the configuration in all cells that do not set them themselves"),
+      set: overrides("replaces keys of the configuration in all cells that do not set them themselves"),
       list: flag("lists the cells with their expected time, and runs nothing"),
+      force: forceOption,
       threads: threadsOption,
     },
     details: () => `${experimentList()}\n\n${RESUMING}`,
@@ -50,7 +56,7 @@ export const experimentCommand = command(
     const settings: RunSettings = { budget, evalTokens, seed, overrides: values.set };
     requireCells(experiment, values.cells);
     if (values.list) {
-      process.stdout.write(`${cellList(experiment, settings)}\n`);
+      printText(`${cellList(experiment, settings)}\n`);
       return 0;
     }
     await startThreads(threads);
@@ -61,7 +67,7 @@ export const experimentCommand = command(
 interface Work {
   readonly corpus: readonly string[];
   readonly cells: readonly string[];
-  readonly threads?: number;
+  readonly force: boolean;
 }
 
 /** Runs the experiment, shows how it goes on, and resolves to the exit code. */
@@ -69,19 +75,22 @@ async function runInto(
   out: string,
   experiment: Experiment,
   settings: RunSettings,
-  { corpus, cells, threads }: Work,
+  { corpus, cells, force }: Work,
 ): Promise<number> {
   const corpora = corpus.length > 0 ? distinct(corpus) : [defaultCorpus(out)];
+  const inputs = corpora.flatMap((directory) => splits.map((split) => `${directory}/${split}`));
+  const outputs = new Outputs({ outputs: experimentOutputs(out, experiment, corpora), inputs, force });
   const only = cells.length > 0 ? cells : undefined;
   const progress = new ProgressLine(process.stderr);
   const shown = new ExperimentProgress(progress, experiment, { settings, corpora, only });
-  const facts = factsOf(experiment, settings, corpora, threads);
+  const facts = factsOf(experiment, settings, corpora);
   const warn = () => progress.note("finishing this step, then saving; Ctrl-C again ends at once and saves nothing");
   const interrupted = await interruptible(warn, async (signal) => {
-    await runExperiment(experiment, { settings, corpora, out, only, facts, signal, ...shown.callbacks });
+    const onReport = () => outputs.check();
+    await runExperiment(experiment, { settings, corpora, out, only, facts, signal, onReport, ...shown.callbacks });
   }).finally(() => progress.end());
-  if (interrupted) progress.note("interrupted; the same command goes on from there");
-  else process.stdout.write(`${out}/${experiment.name}: index.html, table.md and results.json\n`);
+  if (interrupted) progress.note("interrupted; the same command continues from there");
+  else printLine(`${out}/${experiment.name}: index.html, table.md and results.json`);
   return interrupted ? INTERRUPTED : 0;
 }
 
@@ -94,7 +103,7 @@ function experimentCalled(name: string): Experiment {
   const names = experiments.map((experiment) => experiment.name);
   const guess = nearest(name, names);
   const advice = guess === undefined ? `the experiments are ${names.join(", ")}` : `did you mean ${guess}?`;
-  throw new InputError(`memorizing experiment: unknown experiment "${name}"; ${advice}`);
+  throw new UsageError(`memorizing experiment: unknown experiment "${name}"; ${advice}`);
 }
 
 function requireCells({ name, cells }: Experiment, wanted: readonly string[]): void {
@@ -103,7 +112,7 @@ function requireCells({ name, cells }: Experiment, wanted: readonly string[]): v
   if (unknown === undefined) return;
   const guess = nearest(unknown, names);
   const advice = guess === undefined ? `memorizing experiment ${name} --list names them` : `did you mean ${guess}?`;
-  throw new InputError(`the experiment ${name} has no cell "${unknown}"; ${advice}`);
+  throw new UsageError(`the experiment ${name} has no cell "${unknown}"; ${advice}`);
 }
 
 function experimentList(): string {
@@ -148,7 +157,6 @@ function factsOf(
   { name }: Experiment,
   { budget, evalTokens, seed, overrides }: RunSettings,
   corpora: readonly string[],
-  threads = availableParallelism(),
 ): readonly (readonly [string, string])[] {
   const set = overrides.length > 0 ? ` --set ${overrides.join(" ")}` : "";
   const options = `--budget ${budget} --eval-tokens ${evalTokens} --seed ${seed}${set}`;
@@ -157,6 +165,6 @@ function factsOf(
     ["training tokens a cell", wholeNumber(budget)],
     ["tokens evaluated in each document", wholeNumber(evalTokens)],
     ["seed", String(seed)],
-    ["machine", `${cpus()[0]?.model ?? "unknown processor"}, ${threads} threads, ${build} kernels`],
+    ["machine", `${cpus()[0]?.model ?? "unknown processor"}, ${threadCount()} threads, ${build} kernels`],
   ];
 }

@@ -1,12 +1,17 @@
 /** `memorizing export`: writes a model once more, with its weights as halves if they are to take half the bytes. */
-import process from "node:process";
-import { choice, type Field } from "../model/fields.ts";
+import { InputError } from "../base/errors.ts";
+import { choice, type Field } from "../base/fields.ts";
 import type { WeightDtype } from "../model/pretrained.ts";
 import { wholeNumber } from "../report/progress.ts";
 import { loadModel, saveModel } from "../train/checkpoint.ts";
-import { command } from "./command.ts";
-import { setOption } from "./model-config.ts";
-import { fieldOptions, flag, required, text } from "./options.ts";
+import { holdsTraining } from "../train/run-directory.ts";
+import { command } from "./arguments/command.ts";
+import { fieldOptions, flag, required, text } from "./arguments/options.ts";
+import { MODEL_HELP, setOption } from "./model-config.ts";
+import { modelOutputs } from "./outputs/directories.ts";
+import { forceOption, Outputs } from "./outputs/outputs.ts";
+import { printJson, printLine } from "./printing.ts";
+import { summaries } from "./summaries.ts";
 
 interface ExportOptions {
   dtype: WeightDtype;
@@ -19,22 +24,32 @@ const exportFields: Readonly<Record<keyof ExportOptions, Field>> = {
 export const exportCommand = command(
   {
     name: "memorizing export",
-    summary: "writes a model to another directory, its weights in float16 if asked for",
+    summary: summaries.export,
     operands: ["MODEL"],
     options: {
       out: required(text("DIR", "where config.json, model.safetensors and tokenizer.json go")),
       ...fieldOptions<ExportOptions>(exportFields),
+      force: forceOption,
       set: setOption,
       json: flag("prints the result as JSON"),
     },
-    details: () => "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint.",
+    details: () => MODEL_HELP,
   },
-  async ({ out, dtype = "float32", set, json }, [directory]) => {
+  async ({ out, dtype = "float32", force, set, json }, [directory]) => {
+    const outputs = new Outputs({ outputs: modelOutputs(out), models: [directory], force });
+    if (!force) requireNoTraining(out);
     const { model, tokenizer } = loadModel(directory, set);
+    outputs.check();
     saveModel(out, model, tokenizer, { dtype });
     const weights = model.parameters.count;
     const line = `${out}: ${wholeNumber(weights)} weights as ${dtype}`;
-    process.stdout.write(`${json ? JSON.stringify({ directory: out, weights, dtype }) : line}\n`);
+    if (json) printJson({ directory: out, weights, dtype });
+    else printLine(line);
     return 0;
   },
 );
+
+function requireNoTraining(out: string): void {
+  if (!holdsTraining(out)) return;
+  throw new InputError(`${out} holds a training, whose model would be replaced; give another --out, or --force`);
+}

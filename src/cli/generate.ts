@@ -1,49 +1,73 @@
 /** `memorizing generate`: reads documents into a model's memory and lets it write on. */
 import process from "node:process";
-import { documentsFromFiles, tokenizeDocuments } from "../data/corpus.ts";
+import { tokenizeDocuments } from "../data/corpus.ts";
 import { type GenerationOptions, generate, generationFields, readDocuments } from "../model/generate.ts";
 import { ProgressLine, tokenProgress } from "../report/progress.ts";
 import { loadModel } from "../train/checkpoint.ts";
-import { command } from "./command.ts";
+import { command } from "./arguments/command.ts";
+import { fieldOptions, givenOf, integer, text, texts, wellFormedText } from "./arguments/options.ts";
+import { documentsAt, selectionOptions } from "./documents.ts";
+import { INTERRUPTED, interruptible, notSaved } from "./interruption.ts";
 import { loadOption, memoryAt, requireMemory, saveMemory, stateWith } from "./memories.ts";
-import { setOption } from "./model-config.ts";
-import { fieldOptions, givenOf, integer, text, texts } from "./options.ts";
+import { MODEL_HELP, setOption } from "./model-config.ts";
+import { memoryFile } from "./outputs/kinds.ts";
+import { forceOption, Outputs } from "./outputs/outputs.ts";
+import { printGenerated } from "./printing.ts";
+import { summaries } from "./summaries.ts";
 import { startThreads, threadsOption } from "./threads.ts";
-import { requireWritableFile } from "./writable.ts";
 
 export const generateCommand = command(
   {
     name: "memorizing generate",
-    summary: "reads documents into a model's memory and lets it write on",
+    summary: summaries.generate,
     operands: ["MODEL"],
     options: {
       load: loadOption("it comes before everything that is read"),
-      read: texts("FILE", "documents that are memorized first, one after the other"),
-      prompt: text("TEXT", "what the model goes on from; the end of the last document unless given"),
+      read: texts("DIR|FILE", "documents that are memorized first, one after the other; - is standard input"),
+      ...selectionOptions,
+      prompt: wellFormedText("TEXT", "text that the model continues [the end of the last document]"),
       ...fieldOptions<GenerationOptions>(generationFields),
-      memory: integer("memory size, 0 for none; the model's own, or that of --load, unless given", 0, 2 ** 24),
+      memory: integer("memory size, 0 for none [that of the model, or of --load]", 0, 2 ** 24),
       save: text("FILE", "gets the memory with all that was read and written"),
+      force: forceOption,
       set: setOption,
       threads: threadsOption,
     },
-    details: () => "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint.",
+    details: () => MODEL_HELP,
   },
-  async ({ load, read, prompt = "", memory, save, set, threads, ...options }, [directory]) => {
+  async (values, [directory]) => {
+    const { load, read, include, exclude, prompt = "", memory, save, force, set, threads, ...options } = values;
+    const progress = new ProgressLine(process.stderr);
+    const files = documentsAt(read, { include, exclude }, progress);
+    const inputs = [load, ...files.flatMap((document) => document.files)];
+    const memories = save === undefined ? [] : [{ option: "--save", path: save, kind: memoryFile }];
+    const outputs = new Outputs({ outputs: memories, models: [directory], inputs, force });
+    const { results } = outputs;
     const { model, tokenizer } = loadModel(directory, set);
-    const documents = tokenizeDocuments(documentsFromFiles(read), tokenizer);
+    const documents = tokenizeDocuments(files, tokenizer);
     const state = stateWith(memoryAt(load, model), model, tokenizer, memory);
     if (save !== undefined) requireMemory(state, directory);
-    if (save !== undefined) requireWritableFile(save);
     await startThreads(threads);
-    const progress = new ProgressLine(process.stderr);
     const onProgress = tokenProgress(progress, "reading");
-    const beginning = await readDocuments(model, state, documents, tokenizer.encode(prompt), { onProgress });
-    progress.end();
-    if (prompt !== "" || documents.length === 0) state.sources.at(0)?.openDocument("(prompt)");
-    const written = generate(model, tokenizer, state, beginning, givenOf(options));
-    for await (const { text } of written) process.stdout.write(text);
-    process.stdout.write("\n");
-    if (save !== undefined) saveMemory(save, state, model);
-    return 0;
+    let hasWritten = false;
+    const work = async (signal: AbortSignal) => {
+      const beginning = await readDocuments(model, state, documents, tokenizer.encode(prompt), { onProgress, signal });
+      progress.end();
+      if (signal.aborted) return;
+      if (prompt !== "" || documents.length === 0) state.sources.at(0)?.openDocument("(prompt)");
+      for await (const { text } of generate(model, tokenizer, state, beginning, { ...givenOf(options), signal })) {
+        printGenerated(text, results);
+        hasWritten = true;
+      }
+      printGenerated("\n", results);
+    };
+    const interrupted = await interruptible(() => progress.end(), work).finally(() => progress.end());
+    if (save !== undefined && interrupted && !hasWritten) progress.note(notSaved(save));
+    else if (save !== undefined) {
+      outputs.check();
+      saveMemory(save, state, model);
+      if (interrupted) progress.note(`interrupted; ${save} has all that was read and written`);
+    }
+    return interrupted ? INTERRUPTED : 0;
   },
 );

@@ -1,8 +1,8 @@
 /** `memorizing inspect`: reads a document with and without memory, and shows what was retrieved and what it helped. */
 import process from "node:process";
-import { documentsFromFiles, textOf } from "../data/corpus.ts";
-import { inspect } from "../model/inspect.ts";
-import { summarize } from "../model/inspection-summary.ts";
+import { textOf } from "../data/corpus.ts";
+import { inspect } from "../inspect/inspect.ts";
+import { summarize } from "../inspect/inspection-summary.ts";
 import { writeInspectionPage } from "../report/html/inspection-page.ts";
 import { MOST_PAIRS } from "../report/html/report-data.ts";
 import { InspectedText } from "../report/inspected-text.ts";
@@ -11,12 +11,16 @@ import { inspectionTables } from "../report/inspection-table.ts";
 import { ProgressLine, tokenProgress } from "../report/progress.ts";
 import { wordsOfTokens } from "../text/words.ts";
 import { loadModel } from "../train/checkpoint.ts";
-import { command } from "./command.ts";
+import { command } from "./arguments/command.ts";
+import { flag, integer, text } from "./arguments/options.ts";
+import { documentAt } from "./documents.ts";
 import { loadOption, memoryAt } from "./memories.ts";
-import { setOption } from "./model-config.ts";
-import { flag, integer, text } from "./options.ts";
+import { MODEL_HELP, setOption } from "./model-config.ts";
+import { reportPage } from "./outputs/kinds.ts";
+import { forceOption, Outputs } from "./outputs/outputs.ts";
+import { printJsonPieces, printText } from "./printing.ts";
+import { summaries } from "./summaries.ts";
 import { startThreads, threadsOption } from "./threads.ts";
-import { requireWritableFile } from "./writable.ts";
 
 /** Tokens in the list of those that gained most. */
 const MOST_GAINED = 10;
@@ -24,36 +28,45 @@ const MOST_GAINED = 10;
 export const inspectCommand = command(
   {
     name: "memorizing inspect",
-    summary: "shows what a model retrieves while it reads a document, and what that helps",
+    summary: summaries.inspect,
     operands: ["MODEL", "FILE"],
     options: {
-      memory: integer("memory size; the model's own, or that of --load, unless given", 1, 2 ** 24),
+      memory: integer("memory size [that of the model, or of --load]", 1, 2 ** 24),
       load: loadOption("the document is read after it"),
-      maxTokens: integer("tokens predicted, from the beginning; all unless given", 1, 2 ** 40),
-      top: integer("retrieved pairs kept for each token, those with the largest shares; 8 unless given", 1, MOST_PAIRS),
+      maxTokens: integer("tokens predicted, from the beginning [all]", 1, 2 ** 40),
+      top: integer("retrieved pairs kept for each token, those with the largest shares [8]", 1, MOST_PAIRS),
       html: text("FILE", "gets the report: one HTML page with everything, for a browser"),
+      force: forceOption,
       set: setOption,
       threads: threadsOption,
       json: flag("prints everything, token by token, as JSON"),
     },
-    details: () => "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint.",
+    details: () => `${MODEL_HELP}\nFILE is a document, or - for standard input.`,
   },
-  async ({ memory, load, maxTokens = Number.POSITIVE_INFINITY, top, html, set, threads, json }, [directory, file]) => {
+  async ({ memory, load, maxTokens = Infinity, top, html, force, set, threads, json }, [directory, file]) => {
+    const page = html === undefined ? [] : [{ option: "--html", path: html, kind: reportPage }];
+    const document = documentAt(file);
+    const outputs = new Outputs({ outputs: page, models: [directory], inputs: [...document.files, load], force });
     const { model, tokenizer } = loadModel(directory, set);
     const known = memoryAt(load, model);
-    const [document] = documentsFromFiles([file]);
     const ids = tokenizer.encode(textOf(document)).subarray(0, maxTokens + 1);
-    if (html !== undefined) requireWritableFile(html);
     await startThreads(threads);
     const progress = new ProgressLine(process.stderr);
     const onProgress = tokenProgress(progress, "reading");
-    const inspection = await inspect(model, tokenizer, ids, { name: file, memorySize: memory, known, top, onProgress });
+    const inspection = await inspect(model, tokenizer, ids, {
+      name: document.name,
+      memorySize: memory,
+      known,
+      top,
+      onProgress,
+    });
     progress.end();
     const inspected = new InspectedText(inspection, tokenizer);
     const summary = summarize(inspection, wordsOfTokens(inspected.texts), MOST_GAINED);
+    outputs.check();
     if (html !== undefined) writeInspectionPage(html, inspection, summary, inspected);
-    if (json) for (const piece of inspectionJson(inspection, summary, inspected)) process.stdout.write(piece);
-    else process.stdout.write(`${inspectionTables(inspection, summary, inspected)}\n`);
+    if (json) printJsonPieces(inspectionJson(inspection, summary, inspected), outputs.results);
+    else printText(`${inspectionTables(inspection, summary, inspected)}\n`, outputs.results);
     return 0;
   },
 );

@@ -1,119 +1,46 @@
 #!/usr/bin/env node
 /**
- * The command line: finds the command, runs it, and turns what goes wrong into one sentence. A mistake of the user ends
- * with exit code 1 and the sentence alone; anything else is a bug of this program and shows its stack trace.
+ * The entry of the command line: says in one sentence what the program would need and does not find, and starts it otherwise.
+ * It imports nothing of the program before that, so that it runs wherever a Node does.
  */
 import process from "node:process";
-import { NotFiniteError } from "../autodiff/tape.ts";
-import { InputError } from "../errors.ts";
-import { nearest } from "../model/nearest.ts";
-import { formatTable } from "../report/table.ts";
-import { OutOfMemoryError } from "../wasm/heap.ts";
-import { ThreadDeathError } from "../wasm/parallel.ts";
-import { build } from "../wasm/runtime.ts";
-import type { Command } from "./command.ts";
-import { corpusCodeCommand, corpusNamesCommand, corpusProofsCommand } from "./corpus.ts";
-import { demoCommand } from "./demo.ts";
-import { evalCommand } from "./eval.ts";
-import { experimentCommand } from "./experiment.ts";
-import { exportCommand } from "./export.ts";
-import { generateCommand } from "./generate.ts";
-import { inspectCommand } from "./inspect.ts";
-import { packageVersion } from "./package.ts";
-import { readCommand } from "./read.ts";
-import { stopThreads } from "./threads.ts";
-import { tokenizerTrainCommand } from "./tokenizer.ts";
-import { trainCommand } from "./train.ts";
 
-const PROGRAM = "memorizing";
-const commands = [
-  tokenizerTrainCommand,
-  trainCommand,
-  readCommand,
-  evalCommand,
-  generateCommand,
-  inspectCommand,
-  exportCommand,
-  corpusCodeCommand,
-  corpusProofsCommand,
-  corpusNamesCommand,
-  experimentCommand,
-  demoCommand,
-];
+/** The first Node with `process.getBuiltinModule`, as [major, minor]. */
+const NEEDED = [20, 16];
 
-async function main(argv: readonly string[]): Promise<number> {
-  const [word = "--help"] = argv;
-  if (word === "--help" || word === "-h") {
-    process.stdout.write(programHelp());
-    return 0;
-  }
-  if (word === "--version") {
-    process.stdout.write(`${PROGRAM} ${packageVersion()} (${build} kernels, ${runtime()})\n`);
-    return 0;
-  }
-  const found = commands.find((command) => wordsOf(command).every((part, index) => part === argv[index]));
-  if (found === undefined) throw unknownCommand(word);
-  return found.run(argv.slice(wordsOf(found).length));
-}
-
-/** What is typed after the program's name. */
-function wordsOf({ name }: Command): string[] {
-  return name.split(" ").slice(1);
-}
-
-function unknownCommand(word: string): InputError {
-  const names = commands.map((command) => wordsOf(command).join(" "));
-  const guess = nearest(
-    word,
-    commands.map((command) => wordsOf(command)[0]),
-  ); // "tokenizer" alone is near, too
-  const meant = names.find((name) => name.split(" ")[0] === guess);
-  const advice = meant === undefined ? `the commands are ${names.join(", ")}` : `did you mean ${PROGRAM} ${meant}?`;
-  return new InputError(`${PROGRAM}: unknown command "${word}"; ${advice}`);
-}
-
-function programHelp(): string {
-  const list = formatTable(
-    [
-      ...commands.map(({ name, summary }) => [name, summary]),
-      [`${PROGRAM} COMMAND --help`, "explains a command and its options"],
-      [`${PROGRAM} --version`, "prints version, kernel build and runtime"],
-    ],
-    "left",
-  );
-  const kernels = "MEMORIZING_KERNELS=plain in the environment gives the same numbers to the bit on every engine.";
-  return `Memorizing Transformers: language models that memorize what they read\n\n${list}\n\n${kernels}\n`;
-}
-
-function runtime(): string {
+/** Returns what keeps the program from running; undefined if nothing does. */
+function obstacle(): string | undefined {
   const { deno, node } = process.versions;
-  return deno === undefined ? `Node ${node}` : `Deno ${deno}`;
+  const [major, minor] = node.split(".").map(Number);
+  if (deno === undefined && (major < NEEDED[0] || (major === NEEDED[0] && minor < NEEDED[1]))) {
+    return `memorizing needs Node ${NEEDED.join(".")} or newer, and this is Node ${node}`;
+  }
+  return undefined;
 }
 
-/** Errors whose message says all that a user needs. */
-function isPlain(error: unknown): error is Error {
-  return [InputError, OutOfMemoryError, NotFiniteError, ThreadDeathError].some((kind) => error instanceof kind);
+/** Returns why the program's own files cannot be read; undefined if the reason is none of the system's. */
+function whyNotLoaded(error: unknown): string | undefined {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case "EMFILE":
+      return "too few files may be open at once to load the program; raise the limit (ulimit -n 256)";
+    case "ERR_ACCESS_DENIED":
+      return "the program may not read its own files; permit it (--allow-fs-read=*)";
+    default:
+      return undefined;
+  }
 }
 
-/** One line for what the user has to know, the stack trace of what is a bug. */
-function explain(error: unknown): string {
-  if (isPlain(error)) return error.message.replaceAll(/\s*\n\s*/g, " "); // it may quote a piece of a file
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
-}
-
-/** Whoever reads our output may stop early, as `head` does; that is no error. */
-function endQuietly(error: NodeJS.ErrnoException): void {
-  if (error.code !== "EPIPE") throw error;
-  process.exit();
-}
-
-process.stdout.on("error", endQuietly);
-process.stderr.on("error", endQuietly);
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  process.stderr.write(`${explain(error)}\n`);
+function refuse(sentence: string): void {
+  process.stderr.write(`${sentence}\n`);
   process.exitCode = 1;
-} finally {
-  await stopThreads();
+}
+
+const missing = obstacle();
+if (missing !== undefined) refuse(missing);
+else {
+  await import("./program.ts").catch((error) => {
+    const reason = whyNotLoaded(error);
+    if (reason === undefined) throw error;
+    refuse(reason);
+  });
 }

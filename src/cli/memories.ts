@@ -1,12 +1,12 @@
 /** Memories as commands take and leave them: the file of `--load`, a state that begins with it, the file of `--save`. */
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import { readMemory, writeMemory } from "../memory/disk.ts";
 import { type MemorySnapshot, requireModel, restoreSnapshot, takeSnapshot } from "../memory/snapshot.ts";
 import { fingerprint } from "../model/fingerprint.ts";
 import type { ModelState } from "../model/state.ts";
 import type { Transformer } from "../model/transformer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { type Option, text } from "./options.ts";
+import { type Option, text } from "./arguments/options.ts";
 
 export function loadOption(about: string): Option<string | undefined> {
   return text("FILE", `memory that "memorizing read" saved; ${about}`);
@@ -20,7 +20,7 @@ export function memoryAt(path: string | undefined, model: Transformer): MemorySn
   return snapshot;
 }
 
-/** A state of one row that notes sources and knows `known`; its memory has `size` pairs, or else as many as `known` had. */
+/** A state of one row that logs sources and has `known` in its memory, which has `size` pairs (default: the size of `known`). */
 export function stateWith(
   known: MemorySnapshot | undefined,
   model: Transformer,

@@ -2,20 +2,21 @@
  * The configuration that `train` is told: a preset or a file, then single keys. The vocabulary follows the tokenizer; a file
  * or a key that says otherwise is refused.
  */
-import { InputError } from "../errors.ts";
-import { readJson } from "../json-file.ts";
+import { InputError } from "../base/errors.ts";
+import { describeValues, parseFields, parseOverrides } from "../base/fields.ts";
+import { readJson } from "../formats/json-file.ts";
 import { applyOverrides, configFields, type ModelConfig, parseConfig } from "../model/config.ts";
-import { describeValues } from "../model/fields.ts";
 import { preset, presetNames } from "../model/presets.ts";
 import { formatTable } from "../report/table.ts";
-import { text, texts } from "./options.ts";
+import { type Option, text, texts } from "./arguments/options.ts";
+import { UsageError } from "./arguments/usage.ts";
 
 export const DEFAULT_PRESET = "small";
 
 export const configOptions = {
   preset: text("NAME", `model to begin with: ${presetNames.join(", ")} [${DEFAULT_PRESET}]`),
   config: text("FILE", "config.json to begin with instead"),
-  set: texts("key=value", "replaces keys of the configuration; all of them are listed below"),
+  set: overrides("replaces keys of the configuration; all of them are listed below"),
 };
 
 export interface ConfigChoice {
@@ -49,7 +50,7 @@ function chosenBase(
   vocab_size: number,
 ): ModelConfig {
   if (path === undefined) return { ...(name === undefined ? fallback : preset(name)), vocab_size };
-  if (name !== undefined) throw new InputError(`--preset ${name} and --config ${path} exclude each other`);
+  if (name !== undefined) throw new UsageError(`--preset ${name} and --config ${path} exclude each other`);
   const json = readJson(path);
   const config = parseConfig(json, path);
   return Object.hasOwn(Object(json), "vocab_size") ? config : { ...config, vocab_size };
@@ -65,16 +66,30 @@ export function requireSameConfig(config: ModelConfig, saved: ModelConfig, direc
   }
 }
 
+/** `key=value …`: what is wrong with a key or a value by itself is refused at once, before a model is loaded. */
+export function overrides(about: string): Option<readonly string[]> {
+  const read = (given: readonly string[], name: string) => {
+    parseFields(configFields, parseOverrides(configFields, given, name), name);
+    return given;
+  };
+  return { ...texts("key=value", about), read };
+}
+
 /** Every key, for `--help`. */
 export function configHelp(): string {
+  const shown = new Map<string, unknown>(Object.entries(preset(DEFAULT_PRESET)));
   const rows = Object.entries(configFields).map(([key, field]) => {
-    return [key, `${field.about} (${describeValues(field)}) [${field.default}]`];
+    return [key, `${field.about} (${describeValues(field)}) [${shown.get(key)}]`];
   });
   return `Keys of the configuration, and what they are in the preset ${DEFAULT_PRESET}:\n${formatTable(rows, "left")}`;
 }
 
-/** `--set` of the commands that use a trained model: what its weights do not depend on may be chosen anew. */
-export const setOption = texts(
-  "key=value",
+/** `--set` of the commands that use a trained model: keys that its weights do not depend on can be changed. */
+export const setOption = overrides(
   "replaces keys of the configuration that leave the weights as they are, such as memory_search or memory_dtype",
 );
+
+/** The text on MODEL in the `--help` of those commands. */
+export const MODEL_HELP =
+  "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint,\n" +
+  "or the name of a model that comes along: reader-1m.";

@@ -1,13 +1,15 @@
-/** Where this program is installed, and its version: found from this file, which may run from `src` or from `dist/src`. */
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { readJson } from "../json-file.ts";
-import { exists } from "../platform.ts";
+/** The program's own package: its directory and version. */
+import { InputError } from "../base/errors.ts";
+import { readJson } from "../formats/json-file.ts";
+import { packageDirectory as installedAt } from "../platform/package.ts";
 
-/** The directory of package.json. */
+/**
+ * Returns the directory of package.json.
+ * @throws InputError if there is none
+ */
 export function packageDirectory(): string {
-  let directory = dirname(fileURLToPath(import.meta.url));
-  while (!exists(join(directory, "package.json"))) directory = dirname(directory);
+  const directory = installedAt();
+  if (directory === undefined) throw new InputError("the program does not find its own package.json; install it again");
   return directory;
 }
 

@@ -1,65 +1,76 @@
 /** `memorizing read`: turns documents into a memory, which is kept in a file and known to the model from then on. */
-import process from "node:process";
 import { type Document, tokenizeDocuments } from "../data/corpus.ts";
 import { memorizeDocuments } from "../model/generate.ts";
-import { exists } from "../platform.ts";
+import { pathText } from "../platform/path-bytes.ts";
 import { ProgressLine, tokenProgress, wholeNumber } from "../report/progress.ts";
 import { loadModel } from "../train/checkpoint.ts";
-import { command } from "./command.ts";
-import { documentsAt } from "./documents.ts";
-import { INTERRUPTED, interruptible } from "./interruption.ts";
+import { command } from "./arguments/command.ts";
+import { flag, integer, required, text } from "./arguments/options.ts";
+import { documentsAt, selectionOptions } from "./documents.ts";
+import { INTERRUPTED, interruptible, notSaved } from "./interruption.ts";
 import { memoryAt, requireMemory, saveMemory, stateWith } from "./memories.ts";
-import { setOption } from "./model-config.ts";
-import { flag, integer, required, text } from "./options.ts";
+import { MODEL_HELP, setOption } from "./model-config.ts";
+import { memoryFile } from "./outputs/kinds.ts";
+import { forceOption, Outputs } from "./outputs/outputs.ts";
+import { printJson, printLine } from "./printing.ts";
+import { summaries } from "./summaries.ts";
 import { startThreads, threadsOption } from "./threads.ts";
-import { requireWritableFile } from "./writable.ts";
 
 export const readCommand = command(
   {
     name: "memorizing read",
-    summary: "reads documents into a memory and keeps it in a file",
+    summary: summaries.read,
     operands: ["MODEL", "FILE…"],
     options: {
       save: required(
         text("FILE", "where the memory goes, customarily NAME.memory.safetensors; one of that name is replaced"),
       ),
-      append: flag("goes on with the memory that is in that file already"),
-      memory: integer("memory size; with --append the file's, else the model's own unless given", 1, 2 ** 24),
+      append: flag("adds to the memory that is already in that file"),
+      ...selectionOptions,
+      force: forceOption,
+      memory: integer("memory size [that of the file with --append, else the model's]", 1, 2 ** 24),
       set: setOption,
       threads: threadsOption,
       json: flag("prints the result as JSON"),
     },
     details: () =>
-      "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint.\n" +
-      "FILE is a document, or a directory of which every entry is one; they are read in the order given.",
+      `${MODEL_HELP}\n` +
+      "FILE is a document, - for standard input, or a directory of documents. They are read in the order\n" +
+      "given. Hidden folders, node_modules and binary files in a directory are left out.",
   },
-  async ({ save, append, memory, set, threads, json }, [directory, ...paths]) => {
+  async ({ save, append, include, exclude, force, memory, set, threads, json }, [directory, ...paths]) => {
+    const progress = new ProgressLine(process.stderr);
+    const files = documentsAt(paths, { include, exclude }, progress).map(namedByFile);
+    const inputs = files.flatMap((document) => document.files);
+    const output = { option: "--save", path: save, kind: memoryFile };
+    const outputs = new Outputs({ outputs: [output], models: [directory], inputs, force });
     const { model, tokenizer } = loadModel(directory, set);
     const state = stateWith(memoryAt(append ? save : undefined, model), model, tokenizer, memory);
     requireMemory(state, directory);
-    const documents = tokenizeDocuments(documentsAt(paths).map(namedByFile), tokenizer);
-    requireWritableFile(save);
+    const documents = tokenizeDocuments(files, tokenizer);
     await startThreads(threads);
-    const progress = new ProgressLine(process.stderr);
     const onProgress = tokenProgress(progress, "reading");
     const interrupted = await interruptible(
       () => progress.end(),
       (signal) => memorizeDocuments(model, state, documents, { onProgress, signal }),
     ).finally(() => progress.end());
     if (interrupted) {
-      progress.note(`interrupted; ${save} ${exists(save) ? "is as it was" : "was not written"}`);
+      progress.note(notSaved(save));
       return INTERRUPTED;
     }
+    outputs.check();
     const { length, size, sources } = saveMemory(save, state, model);
     const count = sources?.documents.length;
     const result = { file: save, documents: count, tokens: length, memory: size };
     const line = `${save}: ${wholeNumber(length)} of at most ${wholeNumber(size)} tokens, documents: ${count}`;
-    process.stdout.write(`${json ? JSON.stringify(result) : line}\n`);
+    if (json) printJson(result, outputs.results);
+    else printLine(line, outputs.results);
     return 0;
   },
 );
 
 /** A document of one file by its path, so that it is found again where it is cited. */
 function namedByFile(document: Document): Document {
-  return document.files.length === 1 ? { ...document, name: document.files[0] } : document;
+  const isFile = document.text === undefined && document.files.length === 1;
+  return isFile ? { ...document, name: pathText(document.files[0]) } : document;
 }

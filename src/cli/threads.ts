@@ -1,13 +1,11 @@
-/** `--threads`, an option that every command that computes has. Results are the same to the bit for any number. */
-import { availableParallelism } from "node:os";
-import { nodeThread } from "../platform-worker.ts";
+/** `--threads`, an option of every command that computes. Results are bit-identical for any number. */
 import { useThreads } from "../wasm/parallel.ts";
-import { integer } from "./options.ts";
+import { integer } from "./arguments/options.ts";
 
-export const threadsOption = integer("threads that compute; as many as the machine has cores unless given", 1, 256);
+export const threadsOption = integer("threads that compute [as many as can run at once]", 1, 256);
 
-export async function startThreads(count = availableParallelism()): Promise<void> {
-  await useThreads(count, nodeThread);
+export async function startThreads(count?: number): Promise<void> {
+  await useThreads(count);
 }
 
 export async function stopThreads(): Promise<void> {

@@ -1,8 +1,7 @@
-/** `memorizing train`: trains a model on a directory of documents, or goes on with a run that was saved. */
+/** `memorizing train`: trains a model on a directory of documents, or resumes a saved run. */
 import process from "node:process";
-import { documentsInDirectory, type TokenizedDocument, tokenizeDocuments } from "../data/corpus.ts";
-import { InputError } from "../errors.ts";
-import { withLock } from "../platform-lock.ts";
+import { type Document, type TokenizedDocument, tokenizeDocuments } from "../data/corpus.ts";
+import { withLock } from "../platform/lock.ts";
 import { writeStalenessPage } from "../report/html/staleness-page.ts";
 import { ProgressLine, trainingLine, wholeNumber } from "../report/progress.ts";
 import type { EvaluateOptions, EvaluationResult } from "../train/evaluate.ts";
@@ -10,11 +9,17 @@ import { readMetrics } from "../train/metrics.ts";
 import { type TrainingOptions, trainingFields } from "../train/options.ts";
 import { runTraining } from "../train/run.ts";
 import type { StepMetrics } from "../train/trainer.ts";
-import { command } from "./command.ts";
+import { command } from "./arguments/command.ts";
+import { fieldOptions, flag, givenOf, integer, required, text, type Values } from "./arguments/options.ts";
+import { UsageError } from "./arguments/usage.ts";
+import { documentsAt, selectionOptions } from "./documents.ts";
 import { INTERRUPTED, interruptible } from "./interruption.ts";
 import { defaultMemorySizes } from "./memory-sizes.ts";
 import { configHelp, configOptions } from "./model-config.ts";
-import { fieldOptions, flag, givenOf, integer, required, text, type Values } from "./options.ts";
+import { runOutputs } from "./outputs/directories.ts";
+import { forceOption, Outputs } from "./outputs/outputs.ts";
+import { printJson, printLine } from "./printing.ts";
+import { summaries } from "./summaries.ts";
 import { startThreads, threadsOption } from "./threads.ts";
 import { beginRun, type Run, resumeRun } from "./training-start.ts";
 
@@ -22,22 +27,26 @@ const { warmupSteps, evaluateEvery, ...trainingOptions } = fieldOptions<Training
 
 const description = {
   name: "memorizing train",
-  summary: "trains a model on a directory of documents",
+  summary: summaries.train,
   options: {
-    data: required(text("DIR", "documents to learn from: every file is one, and every sub-directory")),
+    data: required(
+      text("DIR|FILE", "documents to learn from: every file of a directory is one, and every sub-directory"),
+    ),
+    ...selectionOptions,
     out: required(text("DIR", "where the model, checkpoints and metrics.jsonl go")),
     from: text(
       "DIR",
       "model whose weights, tokenizer and configuration the run begins with, to adapt it or its memory",
     ),
     ...configOptions,
-    tokenizer: text("FILE", "tokenizer.json; text is read as bytes unless given"),
+    tokenizer: text("FILE", "tokenizer.json [text is read as bytes]"),
     ...trainingOptions,
     warmup: warmupSteps,
     evalEvery: evaluateEvery,
-    evalData: text("DIR", "documents that --eval-every evaluates, without and with memory"),
-    evalTokens: integer("tokens evaluated in each document, from its beginning; all unless given", 1, 2 ** 40),
-    resume: flag("goes on with the run in --out; options that are not given stay as they were"),
+    evalData: text("DIR|FILE", "documents that --eval-every evaluates, without and with memory"),
+    evalTokens: integer("tokens evaluated in each document, from its beginning [all]", 1, 2 ** 40),
+    resume: flag("resumes the run in --out; options that are left out stay as they were"),
+    force: forceOption,
     threads: threadsOption,
     json: flag("prints the result as JSON"),
   },
@@ -47,39 +56,55 @@ const description = {
 export const trainCommand = command(description, (values) => withLock(values.out, () => trainWith(values)));
 
 async function trainWith(values: Values<typeof description.options>): Promise<number> {
-  const { data, out, from, preset, config, set, tokenizer, evalData, evalTokens, resume, threads, json, ...rest } =
-    values;
-  const { warmup, evalEvery, ...plain } = rest;
+  const { data, include, exclude, out, from, preset, config, set, tokenizer, evalData, evalTokens, ...others } = values;
+  const { resume, force, threads, json, warmup, evalEvery, ...plain } = others;
   const options = givenOf({ ...plain, warmupSteps: warmup, evaluateEvery: evalEvery });
-  const run = (resume ? resumeRun : beginRun)({ data, out, from, preset, config, set, tokenizer }, options);
-  const evaluation = evaluationOf(run, evalData, evalTokens);
+  const progress = new ProgressLine(process.stderr);
+  const documentsIn = (path: string) => documentsAt([path], { include, exclude }, progress);
+  const documents = () => documentsIn(data);
+  const run = (resume ? resumeRun : beginRun)({ documents, out, from, preset, config, set, tokenizer }, options);
+  const evaluation = evaluationOf(run, evalData === undefined ? undefined : () => documentsIn(evalData), evalTokens);
+  const inputs = [data, evalData, config, tokenizer];
+  const outputs = new Outputs({ outputs: runOutputs(out), models: [from], inputs, force });
   await startThreads(threads);
-  const { last, interrupted } = await train(run, out, evaluation);
+  const { last, interrupted } = await train(run, out, evaluation, progress);
   const { step, options: final } = run.trainer;
-  if (final.stalenessEvery > 0) writeStalenessPage(`${out}/staleness.html`, out, readMetrics(out));
+  if (final.stalenessEvery > 0) {
+    outputs.check();
+    writeStalenessPage(`${out}/staleness.html`, out, readMetrics(out));
+  }
   const text = last === undefined ? `step ${step} of ${final.steps} is done already` : `checkpoint of step ${step}`;
-  process.stdout.write(json ? `${JSON.stringify({ directory: out, step, ...last })}\n` : `${out}: ${text}\n`);
+  if (json) printJson({ directory: out, step, ...last });
+  else printLine(`${out}: ${text}`);
   return interrupted ? INTERRUPTED : 0;
 }
 
 type Evaluation = EvaluateOptions & { readonly documents: readonly TokenizedDocument[] };
 
-/** What the run evaluates every so often; nothing unless it was asked to. */
-function evaluationOf({ trainer, tokenizer }: Run, data: string | undefined, maxTokens: number | undefined) {
+/** The documents that the run evaluates from time to time, if it was asked to. */
+function evaluationOf(
+  { trainer, tokenizer }: Run,
+  data: (() => readonly Document[]) | undefined,
+  maxTokens: number | undefined,
+) {
   const evaluates = trainer.options.evaluateEvery > 0;
   if (evaluates !== (data !== undefined)) {
-    throw new InputError("--eval-every N and --eval-data DIR need each other; give both, or none");
+    throw new UsageError("--eval-every N and --eval-data DIR need each other; give both, or none");
   }
   if (data === undefined) return undefined;
-  const documents = tokenizeDocuments(documentsInDirectory(data), tokenizer);
+  const documents = tokenizeDocuments(data(), tokenizer);
   const memorySizes = defaultMemorySizes(trainer.model.config);
   return { documents, memorySizes, maxTokens, rows: trainer.options.batchSize };
 }
 
 /** Trains to the end or to Ctrl-C. Resolves to what the last step reported, if there was one. */
-async function train({ trainer, tokenizer, warning }: Run, directory: string, evaluation: Evaluation | undefined) {
+async function train(
+  { trainer, tokenizer, warning }: Run,
+  directory: string,
+  evaluation: Evaluation | undefined,
+  progress: ProgressLine,
+) {
   const { steps } = trainer.options;
-  const progress = new ProgressLine(process.stderr);
   if (warning !== undefined) progress.note(`warning: ${warning}`);
   progress.note(`${wholeNumber(trainer.model.parameters.count)} parameters, steps ${trainer.step} to ${steps}`);
   const warn = () => progress.note("finishing this step, then saving; Ctrl-C again ends at once and saves nothing");
@@ -93,7 +118,8 @@ async function train({ trainer, tokenizer, warning }: Run, directory: string, ev
   const interrupted = await interruptible(warn, (signal) =>
     runTraining(trainer, { tokenizer, directory, evaluation, signal, onStep, onEvaluation }),
   ).finally(() => progress.end());
-  if (interrupted) progress.note(`interrupted after step ${trainer.step}, which is saved; --resume goes on from there`);
+  if (interrupted)
+    progress.note(`interrupted after step ${trainer.step}, which is saved; --resume continues from there`);
   return { last, interrupted };
 }
 

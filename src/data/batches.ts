@@ -6,9 +6,22 @@
  * reads tokens o … o+T−1 and predicts o+1 … o+T, the next segment starts at o+T, and the last is padded, not dropped. A
  * document of one token or none predicts nothing and takes no row. Nothing here knows of models or memories.
  */
-import { InputError } from "../errors.ts";
-import { Random, type RandomState } from "../random.ts";
+import {
+  aSeed,
+  check,
+  checkOptions,
+  either,
+  type Kind,
+  type Kinds,
+  listOf,
+  oneOf,
+  optional,
+  whole,
+} from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
+import { aRandomState, Random, type RandomState } from "../base/random.ts";
 import type { TokenizedDocument } from "./corpus.ts";
+import { someDocuments, tokensOf } from "./documents.ts";
 
 /** One segment of every row. */
 export interface Batch {
@@ -24,6 +37,7 @@ export interface Batch {
   offsets: Int32Array;
 }
 
+/** How large a batch is. */
 export interface BatchShape {
   /** B */
   rows: number;
@@ -31,18 +45,35 @@ export interface BatchShape {
   segmentLength: number;
 }
 
+/** Options of `evaluationBatches`. */
 export interface EvaluationOptions extends BatchShape {
   /** Tokens predicted in each document, from its beginning; all if absent. */
   maxTokens?: number;
 }
 
+const shapeKinds: Kinds<BatchShape> = { rows: whole(1, 2 ** 20), segmentLength: whole(1, 2 ** 16) };
+const evaluationKinds: Kinds<EvaluationOptions> = {
+  ...shapeKinds,
+  maxTokens: optional(either(whole(0), oneOf(Infinity))),
+};
+
 /** Where a row is: its next segment begins with token `offset` of the document. */
-interface Place {
+export interface Place {
+  /** Number of the document. */
   document: number;
+  /** Place of the token in the document, from 0. */
   offset: number;
 }
 
-/** What a checkpoint keeps of TrainingBatches; plain JSON. */
+const aPlace: Kind = {
+  what: "null, or an object with document and offset",
+  accepts(value) {
+    const { document, offset }: Partial<Place> = Object(value);
+    return value === null || [document, offset].every(whole(0).accepts);
+  },
+};
+
+/** The state of TrainingBatches that a checkpoint keeps, as plain JSON. */
 export interface TrainingBatchesState {
   /** How many documents there were, to recognise another corpus. */
   documents: number;
@@ -54,6 +85,21 @@ export interface TrainingBatchesState {
   places: (Place | null)[];
 }
 
+const stateKinds: Kinds<TrainingBatchesState> = {
+  documents: whole(0),
+  random: aRandomState,
+  taken: whole(0),
+  places: listOf(aPlace),
+};
+
+/** Tokens of the largest batch that one array is to hold. */
+const MOST_TOKENS = 2 ** 28;
+
+/** @throws InputError for a batch that no array could hold */
+function requireArray({ rows, segmentLength }: BatchShape): void {
+  check("rows", rows, whole(1, Math.floor(MOST_TOKENS / (segmentLength + 1))));
+}
+
 /**
  * One pass over the documents, in order: the next unread one goes to the first row that is free. Rows without a document
  * are empty; the pass ends when all are.
@@ -61,17 +107,21 @@ export interface TrainingBatchesState {
  */
 export function* evaluationBatches(
   documents: readonly TokenizedDocument[],
-  { rows, segmentLength, maxTokens = Infinity }: EvaluationOptions,
+  options: EvaluationOptions,
 ): Generator<Batch, void> {
-  const tokensOf = (document: number) => documents[document].tokens().subarray(0, maxTokens + 1);
+  check("documents", documents, someDocuments);
+  checkOptions("the options of evaluation batches", options, evaluationKinds);
+  requireArray(options);
+  const { rows, segmentLength, maxTokens = Infinity } = options;
+  const tokensUpTo = (document: number) => tokensOf(documents[document]).subarray(0, maxTokens + 1);
   const places: (Place | null)[] = new Array(rows).fill(null);
   let unread = 0;
   const nextPlace = (): Place | null => {
-    while (unread < documents.length && tokensOf(unread).length < 2) unread++;
+    while (unread < documents.length && tokensUpTo(unread).length < 2) unread++;
     return unread < documents.length ? { document: unread++, offset: 0 } : null;
   };
   for (let count = 0; ; count++) {
-    const batch = nextBatch(places, segmentLength, tokensOf, nextPlace);
+    const batch = nextBatch(places, segmentLength, tokensUpTo, nextPlace);
     if (!batch.lengths.some((length) => length > 0)) {
       if (count === 0) throw nothingToPredict(documents.length);
       return;
@@ -94,7 +144,12 @@ export class TrainingBatches {
   private order: readonly number[] = [];
   private taken = 0;
 
-  constructor(documents: readonly TokenizedDocument[], { rows, segmentLength, seed }: BatchShape & { seed: number }) {
+  /** Starts with the first epoch: the documents in an order that the seed decides. */
+  constructor(documents: readonly TokenizedDocument[], options: BatchShape & { seed: number }) {
+    check("documents", documents, someDocuments);
+    checkOptions("the options of training batches", options, { ...shapeKinds, seed: aSeed });
+    requireArray(options);
+    const { rows, segmentLength, seed } = options;
     this.documents = documents;
     this.segmentLength = segmentLength;
     this.places = new Array(rows).fill(null);
@@ -102,12 +157,16 @@ export class TrainingBatches {
     this.epochStart = this.random.state();
   }
 
-  /** @throws InputError if no document has anything to predict */
+  /**
+   * Returns the next batch, of the next epoch when one is over.
+   * @throws InputError if no document has anything to predict
+   */
   next(): Batch {
-    const tokensOf = (document: number) => this.documents[document].tokens();
-    return nextBatch(this.places, this.segmentLength, tokensOf, () => this.nextPlace());
+    const tokensIn = (document: number) => tokensOf(this.documents[document]);
+    return nextBatch(this.places, this.segmentLength, tokensIn, () => this.nextPlace());
   }
 
+  /** Returns the place in the data, to go on from there. */
   state(): TrainingBatchesState {
     return { documents: this.documents.length, random: this.epochStart, taken: this.taken, places: [...this.places] };
   }
@@ -117,6 +176,7 @@ export class TrainingBatches {
    * @throws InputError if it was taken with other documents or another number of rows
    */
   restore(state: TrainingBatchesState): void {
+    checkOptions("state", state, stateKinds);
     this.checkFits(state);
     this.random = Random.from(state.random);
     this.beginEpoch();
@@ -124,6 +184,7 @@ export class TrainingBatches {
     this.places = [...state.places];
   }
 
+  /** Throws if the state is of other documents or rows. */
   private checkFits(state: TrainingBatchesState): void {
     const { length } = this.documents;
     if (state.documents !== length) {
@@ -131,25 +192,29 @@ export class TrainingBatches {
     }
     const [rows, savedRows] = [this.places.length, state.places.length];
     if (savedRows !== rows) throw new InputError(`a batch has ${rows} rows, in the run to resume it had ${savedRows}`);
+    check("taken", state.taken, whole(0, length));
     for (const place of state.places) {
+      if (place !== null) check("document", place.document, whole(0, length - 1));
       if (place === null || place.offset < this.documents[place.document].tokens().length - 1) continue;
       const { name } = this.documents[place.document];
       throw new InputError(`the training document ${name} is shorter than it was in the run to resume`);
     }
   }
 
+  /** Shuffles the documents for another epoch. */
   private beginEpoch(): void {
     this.epochStart = this.random.state();
     this.order = permutation(this.documents.length, this.random);
     this.taken = 0;
   }
 
+  /** The next row's document, and where in it to begin. */
   private nextPlace(): Place {
-    // Among twice as many as there are is a whole epoch, wherever the current one stands.
+    // Twice the number of documents contains a whole epoch, wherever the current one stands.
     for (let tries = 0; tries < 2 * this.documents.length; tries++) {
       if (this.taken === this.order.length) this.beginEpoch();
       const document = this.order[this.taken++];
-      if (this.documents[document].tokens().length >= 2) return { document, offset: 0 };
+      if (tokensOf(this.documents[document]).length >= 2) return { document, offset: 0 };
     }
     throw nothingToPredict(this.documents.length);
   }

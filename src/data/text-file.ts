@@ -1,43 +1,44 @@
 /**
- * Reads one text file to the letter: UTF-8 only, a byte order mark kept as the character it is, line ends as they are.
- * What is not text is refused by name and place, for a wrong file among thousands must be found. The system's own
- * refusals (no such file, no permission) come from platform.ts.
+ * Reads one text file to the letter: UTF-8, a byte order mark kept as the character it is, or UTF-16 with one, which is not part
+ * of the text; line ends as they are. What is not text is refused by name and place, for a wrong file among thousands must
+ * be found. The system's own refusals (no such file, no permission) come from platform/.
  */
-import { InputError } from "../errors.ts";
-import { readTextBytes } from "../platform.ts";
+import { InputError } from "../base/errors.ts";
+import { decodeUnicode, encodingOf } from "../base/unicode.ts";
+import { type Reading, readTextBytes } from "../platform/read-file.ts";
 
-/** The whole file; throws an InputError for a binary file (one with a zero byte) and for bytes that are not UTF-8. */
-export function readTextFile(path: string): string {
-  const bytes = readTextBytes(path);
-  const zero = bytes.indexOf(0);
-  if (zero >= 0) throw new InputError(`${path} is a binary file (byte ${zero} is zero), a text file is needed`);
-  const invalid = invalidUtf8Offset(bytes);
-  if (invalid >= 0) throw new InputError(`${path} is not UTF-8 at byte offset ${invalid}; convert it to UTF-8 first`);
-  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+/** A file that is not text in any encoding, such as a picture. */
+export class BinaryFileError extends InputError {}
+
+/** The whole file; throws a BinaryFileError for one that is not text, an InputError for a text of another encoding. */
+export function readTextFile(path: string, reading: Reading = {}): string {
+  const check = (beginning: Uint8Array) => requireNoZero(beginning, path);
+  const bytes = readTextBytes(path, { ...reading, check });
+  requireNoZero(bytes, path);
+  const text = decodeUnicode(bytes);
+  if (typeof text !== "string") {
+    const { encoding, offset } = text;
+    if (encoding === "UTF-16") refuseBinary(path, `it begins as UTF-16, but is none at byte offset ${offset}`);
+    const control = bytes.findIndex(isControl);
+    if (control >= 0) refuseBinary(path, `byte ${control} is a control character`);
+    throw new InputError(`${path} is not UTF-8 at byte offset ${offset}; convert it to UTF-8 first`);
+  }
+  const zero = text.indexOf("\0");
+  if (zero >= 0) refuseBinary(path, `character ${zero} is zero`);
+  return text;
 }
 
-/** Where the first ill-formed sequence begins, -1 if there is none (The Unicode Standard, table 3-7). */
-function invalidUtf8Offset(bytes: Uint8Array): number {
-  for (let at = 0; at < bytes.length; ) {
-    const length = bytes[at] < 0x80 ? 1 : sequenceLength(bytes, at);
-    if (length === 0) return at;
-    at += length;
-  }
-  return -1;
+/** In UTF-16 every other byte may be zero. */
+function requireNoZero(bytes: Uint8Array, path: string): void {
+  const zero = encodingOf(bytes) === "UTF-8" ? bytes.indexOf(0) : -1;
+  if (zero >= 0) refuseBinary(path, `byte ${zero} is zero`);
 }
 
-/** The length of the well-formed multi-byte sequence at `at`, 0 if it is not well-formed. */
-function sequenceLength(bytes: Uint8Array, at: number): number {
-  const lead = bytes[at];
-  if (lead < 0xc2 || lead > 0xf4) return 0;
-  const length = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-  // The second byte excludes overlong forms, surrogates and what lies beyond U+10FFFF.
-  const least = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;
-  const most = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf;
-  // Past the end bytes are undefined, and no comparison with undefined holds.
-  if (!(bytes[at + 1] >= least && bytes[at + 1] <= most)) return 0;
-  for (let i = 2; i < length; i++) {
-    if (!(bytes[at + i] >= 0x80 && bytes[at + i] <= 0xbf)) return 0;
-  }
-  return length;
+/** Whether no text in any encoding has such a byte: a control other than tabs, line ends and the like, and escape. */
+function isControl(byte: number): boolean {
+  return byte < 7 || (byte > 13 && byte < 32 && byte !== 27) || byte === 127;
+}
+
+function refuseBinary(path: string, reason: string): never {
+  throw new BinaryFileError(`${path} is a binary file (${reason}), a text file is needed`);
 }

@@ -1,17 +1,17 @@
-/** The paper's ablations (section 4.5), and some of its own: one thing changed at a time, all else as in the best model. */
+/** The paper's ablations (section 4.5) and some of ours: one thing changed at a time in the best model. */
 import type { ModelConfig } from "../model/config.ts";
 import type { Finding, ReportTable } from "../report/experiment-report.ts";
 import type { TrainingOptions } from "../train/options.ts";
-import type { Cell, Experiment } from "./experiment.ts";
-import { EVAL_TOKENS, MEMORY, names, withMemory, withXl, xl } from "./recipe.ts";
-import { percentText, perplexityTable, perplexityText, UNKNOWN } from "./reporting.ts";
-import type { Results } from "./results.ts";
-import { measureSteering, steeringTable } from "./steering.ts";
+import type { Cell, Experiment } from "./lab/experiment.ts";
+import { gatesTable, measureScales } from "./lab/gates-and-scales.ts";
+import { EVAL_TOKENS, MEMORY, names, withMemory, withXl, xl } from "./lab/recipe.ts";
+import { percentText, perplexityTable, perplexityText, UNKNOWN } from "./lab/reporting.ts";
+import type { Results } from "./lab/results.ts";
 
-const base: Cell = { ...withXl(withMemory(MEMORY)), measure: measureSteering };
-const gate: Cell = { ...withXl(withMemory(MEMORY, "gate")), measure: measureSteering };
+const base: Cell = { ...withXl(withMemory(MEMORY)), measure: measureScales };
+const gate: Cell = { ...withXl(withMemory(MEMORY, "gate")), measure: measureScales };
 
-/** `cell` with some keys of its configuration or its training replaced. */
+/** Returns `cell` with some keys of its configuration or training replaced. */
 function vary(
   cell: Cell,
   name: string,
@@ -38,11 +38,11 @@ const architecture: readonly Cell[] = [
   ...[4, 8, 16, 64, 128].map((k) => vary(base, `k-${k}`, `K ${k}, not 32`, { memory_topk: k })),
   vary(base, "rate-1", "attention scales and biases at the common rate, not 10 times", {}, { attentionRate: 1 }),
   vary(base, "embedding-rate-1", "embedding at the common rate, not 12 times", {}, { embeddingRate: 1 }),
-  vary(base, "rows-16", "16 rows a step, not 8: half as many steps", {}, { batchSize: 16 }),
+  vary(base, "rows-16", "16 rows a step, not 8: half the steps", {}, { batchSize: 16 }),
   vary(base, "bias", "a position bias in the memory layer", { memory_layer_position_bias: true }),
   vary(base, "float16", "memory kept as float16", { memory_dtype: "float16" }),
   {
-    ...vary(base, "no-names", "no names first, the corpus for as many tokens", {}),
+    ...vary(base, "no-names", "no names first, the corpus for their tokens too", {}),
     from: undefined,
     share: 1 + (names.share ?? 1),
   },
@@ -56,7 +56,7 @@ const gated: readonly Cell[] = [
   }),
 ];
 
-/** What decides how a model learns to look back is changed from its first token on, in a beginning of its own. */
+/** Changes to how a model learns to look back. They apply from its first token on, so each has its own beginning. */
 const beginnings: readonly (readonly [beginning: Cell, model: Cell])[] = [
   ...[1, 4, 20].map((init) => {
     return fromTheBeginning(`scale-${init}`, `attention scale begins at ${init}, not 10`, {
@@ -73,7 +73,7 @@ function fromTheBeginning(name: string, label: string, config: Partial<ModelConf
 
 const varied: readonly Cell[] = [...architecture, ...gated, ...beginnings.map(([, model]) => model)];
 
-/** The same with two other seeds, and so with other beginnings. */
+/** Returns the same cell with two other seeds, and so with other beginnings. */
 function seeded(cell: Cell): Cell[] {
   return [1, 2].map((seedOffset) => {
     const nameOf = (name: string) => `${name}-seed-${seedOffset}`;
@@ -85,7 +85,7 @@ function seeded(cell: Cell): Cell[] {
 const sameButSeed: readonly Cell[] = [base, ...seeded(base)];
 const seeds: readonly Cell[] = [xl, ...sameButSeed];
 
-/** Searches differ more the more there is to search. */
+/** Pairs that are searched. Searches differ more with more pairs. */
 const SEARCHED = 8192;
 
 function searched(name: string, label: string, config: Partial<ModelConfig>): Cell {
@@ -132,7 +132,7 @@ export const ablations: Experiment = {
     parts: [
       perplexityTable("One thing changed", results, varied, base.name),
       perplexityTable("Seeds", results, seeds, xl.name),
-      ...results.corpora.map((corpus) => steeringTable(results, corpus, [base, ...gated])),
+      ...results.corpora.map((corpus) => gatesTable(results, corpus, [base, ...gated])),
       ...results.corpora.map((corpus) => searchTable(results, corpus)),
       ...results.corpora.map((corpus) => changesChart(results, corpus)),
       ...results.corpora.map((corpus) => recallChart(results, corpus)),
@@ -160,7 +160,7 @@ function searchTable(results: Results, corpus: string): ReportTable {
   };
 }
 
-/** Searches that find at least 90 % of the pairs cost less than half a percent of perplexity. */
+/** Claims that searches which find at least 90 % of the pairs cost less than half a percent of perplexity. */
 function searchFinding(results: Results, corpus: string): Finding {
   const good = searches.filter(({ name }) => (results.recall(corpus, name) ?? 0) >= 0.9);
   const changes = good.map(({ name }) => results.change(corpus, name, exact.name) ?? 0);
@@ -172,7 +172,7 @@ function searchFinding(results: Results, corpus: string): Finding {
   };
 }
 
-/** The seeds of a model differ by less than the memory gains. */
+/** Claims that the seeds of a model differ by less than the memory gains. */
 function seedFinding(results: Results, corpus: string): Finding {
   const ours = sameButSeed.map(({ name }) => results.perplexity(corpus, name) ?? Number.NaN);
   const spread = Math.max(...ours) - Math.min(...ours);

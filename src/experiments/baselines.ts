@@ -1,15 +1,15 @@
-/** What simpler ways of looking back do, alone and on top of a memory: neural cache, kNN-LM; and attention to all of a memory. */
+/** Simpler ways of looking back, alone and on top of a memory: neural cache and kNN-LM. Also attention to a whole memory. */
 import type { ReportTable } from "../report/experiment-report.ts";
 import type { Bar } from "../report/html/chart.ts";
-import type { Cell, Experiment, Measurements, TrainedCell } from "./experiment.ts";
-import { mixture } from "./interpolation.ts";
-import { knnLm } from "./knn-lm.ts";
-import { neuralCache } from "./neural-cache.ts";
-import { EVAL_TOKENS, MEMORY, names, plain, withMemory, withXl, xl } from "./recipe.ts";
-import { percentText, perplexityText, UNKNOWN } from "./reporting.ts";
-import type { Results } from "./results.ts";
+import { mixture } from "./copying/interpolation.ts";
+import { knnLm } from "./copying/knn-lm.ts";
+import { neuralCache } from "./copying/neural-cache.ts";
+import type { Cell, Experiment, TrainedCell } from "./lab/experiment.ts";
+import { EVAL_TOKENS, MEMORY, names, plain, withMemory, withXl, xl } from "./lab/recipe.ts";
+import { percentText, perplexityText, UNKNOWN } from "./lab/reporting.ts";
+import type { Measurements, Results } from "./lab/results.ts";
 
-/** By the prefix of their numbers in a result. The cache sees as far back as the memory. */
+/** Methods by the prefix of their numbers in a result. The cache sees as far back as the memory. */
 const methods = { cache: neuralCache(MEMORY), knn: knnLm };
 
 async function withCopying(trained: TrainedCell): Promise<Measurements> {
@@ -28,7 +28,7 @@ const models: readonly Cell[] = [plain, xl, withMemory(MEMORY), withXl(withMemor
   return { ...cell, measure: withCopying, measuringSeconds: 2.3 };
 });
 
-/** K = M: a model's memory attended to as a whole, though it learned with K 32. */
+/** Cells with K = M: attention to the whole memory, by models that learned with K 32. */
 const dense: readonly Cell[] = models.slice(2).map((cell) => ({
   name: `${cell.name}-dense`,
   label: `${cell.label}, K = M`,
@@ -99,7 +99,7 @@ function denseTable(results: Results, corpus: string): ReportTable {
   return { kind: "table", title: `Attention to the whole memory on ${corpus}`, header, rows };
 }
 
-/** Bars of what each way gains over the plain model alone. */
+/** Draws what each method gains over the plain model alone. */
 function chart(results: Results, corpus: string) {
   const labels = { title: `Gain over the plain model on ${corpus}`, x: "model", y: "gain in perplexity, %" };
   const reference = results.perplexity(corpus, plain.name);

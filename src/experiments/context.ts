@@ -1,14 +1,14 @@
-/** Table 4: what a model gains from seeing further, by a longer segment, a Transformer-XL cache or a memory. */
+/** Table 4: the gain from seeing further, with a longer segment, a Transformer-XL cache or a memory. */
 import type { Finding, ReportChart, ReportTable } from "../report/experiment-report.ts";
-import type { Cell, Experiment } from "./experiment.ts";
-import { EVAL_TOKENS, MEMORY, names, plain, recipeTraining, withMemory, withXl, XL_CACHE, xl } from "./recipe.ts";
-import { drawn, knownOf, lineOf, lowerBy, perplexityTable, perplexityText, UNKNOWN } from "./reporting.ts";
-import type { Results } from "./results.ts";
+import type { Cell, Experiment } from "./lab/experiment.ts";
+import { EVAL_TOKENS, MEMORY, names, plain, recipeTraining, withMemory, withXl, XL_CACHE, xl } from "./lab/recipe.ts";
+import { drawn, knownOf, lineOf, lowerBy, perplexityTable, perplexityText, UNKNOWN } from "./lab/reporting.ts";
+import type { Results } from "./lab/results.ts";
 
 const SIZES = [512, MEMORY, 8192, 32768];
 const XL_SIZES = [MEMORY, 8192, 32768];
 
-/** Four times the context in fewer rows: a step reads as many tokens. */
+/** Four times the context in a quarter of the rows, so a step reads the same number of tokens. */
 const long: Cell = {
   ...plain,
   name: "long-512",
@@ -27,7 +27,7 @@ const cells: readonly Cell[] = [
   ...XL_SIZES.map((size) => withXl(withMemory(size, "gate"))),
 ];
 
-/** How far a memory of 2,048 + XL shall be below plain, and below XL; 0 where nothing but the order is expected. */
+/** Targets: how far a memory of 2,048 + XL should be below plain, and below XL; 0 if only the order is expected. */
 const EXPECTED: Readonly<Record<string, readonly [belowPlain: number, belowXl: number]>> = {
   math: [0.2, 0.07],
   code: [0.12, 0.04],
@@ -82,13 +82,13 @@ function hasBoth({ config = {} }: Cell): boolean {
   return config.xl_cache_length === XL_CACHE && (config.memory_size ?? 0) > 0;
 }
 
-/** The cell whose perplexity is the lowest; the first, if nothing is known. */
+/** Returns the cell with the lowest perplexity; the first if none is known. */
 function lowest(results: Results, corpus: string, among: readonly Cell[]): Cell {
   const perplexity = ({ name }: Cell) => results.perplexity(corpus, name) ?? Number.POSITIVE_INFINITY;
   return among.reduce((best, cell) => (perplexity(cell) < perplexity(best) ? cell : best));
 }
 
-/** How much of each model's skill is in the memory: the same models with the memory switched off. */
+/** Shows how much of each model's skill is in the memory: the same models with the memory switched off. */
 function perplexityWithoutMemory(results: Results): ReportTable {
   const remembering = cells.filter(({ memorySizes }) => memorySizes.length > 1);
   return {

@@ -1,17 +1,17 @@
-/** Table 5: a memory that grows after training, without and with a little training more. */
+/** Table 5: a memory that grows after training, without and with a little more training. */
 import type { Finding, ReportTable } from "../report/experiment-report.ts";
 import { wholeNumber } from "../report/progress.ts";
 import { evaluate, type TokenLoss } from "../train/evaluate.ts";
-import type { Cell, Experiment, Measurements, TrainedCell } from "./experiment.ts";
-import { rowsFor } from "./measure-cell.ts";
-import { MEMORY, names, withMemory, withXl } from "./recipe.ts";
-import { drawn, lineOf, perplexityText, sizeTable, UNKNOWN } from "./reporting.ts";
-import type { Results } from "./results.ts";
+import type { Cell, Experiment, TrainedCell } from "./lab/experiment.ts";
+import { rowsFor } from "./lab/measure-cell.ts";
+import { MEMORY, names, withMemory, withXl } from "./lab/recipe.ts";
+import { drawn, lineOf, perplexityText, sizeTable, UNKNOWN } from "./lab/reporting.ts";
+import type { Measurements, Results } from "./lab/results.ts";
 
-/** M in evaluation: every doubling. */
+/** Memory sizes M in evaluation: every doubling. */
 const GROWN = [512, 1024, 2048, 4096, 8192, 16384, 32768];
 
-/** The paper fine-tuned for 20K steps after 500K. */
+/** Share of the pre-training; the paper fine-tuned for 20K steps after 500K. */
 const FINE_TUNING = 0.05;
 
 function trainedWith(size: number): Cell {
@@ -19,7 +19,7 @@ function trainedWith(size: number): Cell {
   return { ...cell, memorySizes: [0, ...GROWN], measure: changedTokens(size) };
 }
 
-/** Goes on from the model trained with 2,048, at the rate at which that ended. */
+/** Continues from the model trained with 2,048, at its last learning rate. */
 function fineTuned(size: number): Cell {
   const from = withXl(withMemory(MEMORY));
   const grown = size === MEMORY ? "the same" : wholeNumber(size);
@@ -81,13 +81,13 @@ function unchanged(results: Results, corpus: string, name: string): Finding {
   const changed = results.number(corpus, name, "changed");
   const compared = results.number(corpus, name, "compared");
   return {
-    claim: `${corpus}: tokens of ${name} before the old memory's end stay the same to the bit when it grows`,
+    claim: `${corpus}: tokens of ${name} before the old memory's end stay bit-identical when it grows`,
     found: compared === undefined ? UNKNOWN : `${changed} of ${wholeNumber(compared)} differ`,
     holds: changed === undefined ? undefined : changed === 0,
   };
 }
 
-/** How many of the first `size` tokens of each document are predicted otherwise with the largest memory than with `size`. */
+/** Counts which of the first `size` tokens of each document are predicted differently with the largest memory than with `size`. */
 function changedTokens(size: number): (trained: TrainedCell) => Promise<Measurements> {
   return async ({ model, corpus, evalTokens }) => {
     const losses = new Map<string, number>();

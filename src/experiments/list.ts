@@ -1,11 +1,21 @@
-/** All experiments, in the order in which `--help` names them. */
+/** All experiments, in the order of `--help`. */
 import { ablations } from "./ablations.ts";
 import { baselines } from "./baselines.ts";
 import { context } from "./context.ts";
-import type { Experiment } from "./experiment.ts";
+import { gates } from "./gates.ts";
 import { growth } from "./growth.ts";
+import type { Experiment } from "./lab/experiment.ts";
 import { retrofit } from "./retrofit.ts";
 import { scale } from "./scale.ts";
 import { tokens } from "./tokens.ts";
 
-export const experiments: readonly Experiment[] = [context, growth, scale, retrofit, ablations, baselines, tokens];
+export const experiments: readonly Experiment[] = [
+  context,
+  growth,
+  scale,
+  retrofit,
+  ablations,
+  gates,
+  baselines,
+  tokens,
+];

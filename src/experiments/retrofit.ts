@@ -1,16 +1,16 @@
-/** Figure 6: giving a memory to a model that was trained without one, and how fast it learns to use it. */
+/** Figure 6: a memory for a model that was trained without one, and how fast the model learns to use it. */
 import type { Finding, ReportTable } from "../report/experiment-report.ts";
 import { percent } from "../report/memory-table.ts";
-import type { Cell, Experiment } from "./experiment.ts";
-import { EVAL_TOKENS, MEMORY, names, plain, withMemory } from "./recipe.ts";
-import { perplexityTable, UNKNOWN } from "./reporting.ts";
-import type { Results } from "./results.ts";
+import type { Cell, Experiment } from "./lab/experiment.ts";
+import { EVAL_TOKENS, MEMORY, names, plain, withMemory } from "./lab/recipe.ts";
+import { perplexityTable, UNKNOWN } from "./lab/reporting.ts";
+import type { Results } from "./lab/results.ts";
 
-/** Training tokens of a retrofit as a share of the pre-training's, and how often it is evaluated meanwhile. */
+/** Training tokens of a retrofit as a share of the pre-training's, and the number of evaluations on the way. */
 const SHARE = 0.1;
 const EVALUATIONS = 10;
 
-/** Where it shall have closed most of the gap: 85 % within a tenth of the pre-training. */
+/** Target: 85 % of the gap closed within a tenth of the pre-training. */
 const WITHIN = 0.1;
 const MOST_OF_GAP = 0.85;
 
@@ -36,7 +36,7 @@ const layer = retrofitted("retrofit-layer", "memory added, its layer alone learn
   onlyLayer: 2,
 });
 const gate = retrofitted("retrofit-gate", "memory added with a gate, all parameters learn", { config: gated.config });
-const longer = retrofitted("plain-longer", "plain, as many steps more", { memorySizes: [0] });
+const longer = retrofitted("plain-longer", "plain, the same number of steps more", { memorySizes: [0] });
 const untouched: Cell = {
   name: "retrofit-untrained",
   label: "memory added, no training",
@@ -59,8 +59,8 @@ export const retrofit: Experiment = {
   evalTokens: EVAL_TOKENS,
   report: (results) => ({
     question:
-      "A plain model gets a memory and learns on. How soon is it as good as one that had the memory from the beginning? " +
-      "The gap is that between these two, at the full number of training tokens.",
+      "A plain model gets a memory and continues to learn. How soon is it as good as one that had the memory from the beginning? " +
+      "The gap is the difference between these two, at the full number of training tokens.",
     findings: results.corpora.map((corpus) => finding(results, corpus)),
     parts: [
       perplexityTable("Test perplexity", results, cells, "plain"),
@@ -70,7 +70,7 @@ export const retrofit: Experiment = {
   }),
 };
 
-/** Of each evaluation the share of the pre-training's steps that it comes after, and that of the gap that is closed. */
+/** Returns, for each evaluation, steps as a share of the pre-training's, and the share of the gap that is closed. */
 function course(results: Results, corpus: string, cell: Cell): (readonly [spent: number, closed: number])[] {
   const [begin, end] = [results.perplexity(corpus, plain.name), results.perplexity(corpus, remembering.name)];
   const steps = results.cell(corpus, plain.name)?.steps;
@@ -79,7 +79,7 @@ function course(results: Results, corpus: string, cell: Cell): (readonly [spent:
   return points.map(({ step, perplexity }) => [step / steps, (begin - perplexity) / (begin - end)] as const);
 }
 
-/** Share of the pre-training after which `part` of the gap was closed for the first time. */
+/** Returns the share of the pre-training after which `part` of the gap was closed for the first time. */
 function reached(results: Results, corpus: string, cell: Cell, part: number): number | undefined {
   return course(results, corpus, cell).find(([, closed]) => closed >= part)?.[0];
 }

@@ -1,22 +1,22 @@
-/** Figure 1: how much larger a model without memory must be to predict as well as one with. */
+/** Figure 1: how much larger a model without memory must be to predict as well as one with a memory. */
 import type { Finding, ReportTable } from "../report/experiment-report.ts";
 import { wholeNumber } from "../report/progress.ts";
-import type { Cell, Experiment } from "./experiment.ts";
-import { EVAL_TOKENS, MEMORY, names, plain, recipeTraining, withMemory, withXl, xl } from "./recipe.ts";
-import { drawn, perplexityTable, perplexityText, UNKNOWN } from "./reporting.ts";
-import type { Results } from "./results.ts";
+import type { Cell, Experiment } from "./lab/experiment.ts";
+import { EVAL_TOKENS, MEMORY, names, plain, recipeTraining, withMemory, withXl, xl } from "./lab/recipe.ts";
+import { drawn, perplexityTable, perplexityText, UNKNOWN } from "./lab/reporting.ts";
+import type { Results } from "./lab/results.ts";
 
-/** C of the recipe, and those of a smaller and a larger model; F is 4 C. */
+/** Width C of the recipe, and of a smaller and a larger model; F is 4 C. */
 const WIDTH = 128;
 const WIDTHS = [64, WIDTH, 256];
 
-/** The four kinds of models, at the width of the recipe. */
+/** The four kinds of models, at the recipe's width. */
 const kinds = { plain, xl, memory: withMemory(MEMORY), both: withXl(withMemory(MEMORY)) };
 type Kind = keyof typeof kinds;
 
 /**
- * `cell` with another width; a wider model takes a lower rate, as the square root of its width. Heads are 64 wide, or narrower
- * where there would be one alone: a model with one head does not learn from names to look back.
+ * Returns `cell` with another width. The learning rate falls with the square root of the width. Heads are 64 wide, or narrower
+ * if there would be only one: a model with one head does not learn from names to look back.
  */
 function ofWidth(cell: Cell, width: number): Cell {
   if (width === WIDTH) return cell;
@@ -50,8 +50,8 @@ export const scale: Experiment = {
   evalTokens: EVAL_TOKENS,
   report: (results) => ({
     question:
-      "Models of three sizes, each with and without memory, on equally many tokens: where between the plain models does one " +
-      "with memory stand?",
+      "Models of three sizes learn with and without memory from the same number of tokens. Where between the plain models " +
+      "does one with memory stand?",
     findings: results.corpora.flatMap((corpus) => findings(results, corpus)),
     parts: [
       perplexityTable("Test perplexity", results, cells, "plain"),
@@ -63,7 +63,7 @@ export const scale: Experiment = {
 
 type Point = readonly [parameters: number, perplexity: number];
 
-/** Parameters and perplexity of one kind of model, the smallest first. */
+/** Returns parameters and perplexity of one kind of model, smallest first. */
 function curve(results: Results, corpus: string, kind: Kind): Point[] {
   return WIDTHS.flatMap((width) => {
     const { name } = ofWidth(kinds[kind], width);
@@ -73,8 +73,9 @@ function curve(results: Results, corpus: string, kind: Kind): Point[] {
 }
 
 /**
- * Parameters of a model on `points` whose perplexity is `perplexity`: a straight line from point to point in logarithms, and
- * beyond the last one that of the last two. Undefined without two points, or where a larger model is not better.
+ * Returns the parameters of a model on the curve `points` whose perplexity is `perplexity`. The curve is straight from point
+ * to point in logarithms; beyond the last point the last line continues. Undefined for fewer than two points, or where a
+ * larger model is not better.
  */
 export function parametersFor(points: readonly Point[], perplexity: number): number | undefined {
   const next = points.findIndex(([, other], i) => i > 0 && other <= perplexity);

@@ -1,37 +1,33 @@
 /** Section 4.6: which tokens a memory helps, over one long document, and what it retrieves for them. */
 import type { TokenizedDocument } from "../data/corpus.ts";
-import { type Inspection, inspect } from "../model/inspect.ts";
-import { gainOf, summarize, type TokenGroup } from "../model/inspection-summary.ts";
+import { type Inspection, inspect } from "../inspect/inspect.ts";
+import { gainOf, summarize, type TokenGroup } from "../inspect/inspection-summary.ts";
 import type { Finding, ReportChart, ReportTable, ReportText } from "../report/experiment-report.ts";
 import { writeInspectionPage } from "../report/html/inspection-page.ts";
 import { InspectedText } from "../report/inspected-text.ts";
 import { inspectionTables } from "../report/inspection-table.ts";
 import { wholeNumber } from "../report/progress.ts";
 import { wordsOfTokens } from "../text/words.ts";
-import type { ExperimentCorpus } from "./corpus.ts";
-import type { Experiment, Measurements, TrainedCell } from "./experiment.ts";
-import { MEMORY, names, withMemory, withXl } from "./recipe.ts";
-import { UNKNOWN } from "./reporting.ts";
-import type { Results } from "./results.ts";
+import type { ExperimentCorpus } from "./lab/corpus.ts";
+import type { Experiment, TrainedCell } from "./lab/experiment.ts";
+import { MEMORY, names, withMemory, withXl } from "./lab/recipe.ts";
+import { UNKNOWN } from "./lab/reporting.ts";
+import type { Measurements, Results } from "./lab/results.ts";
 
-/** Tokens in the list of those that gained most. */
+/** Length of the list of tokens that gained most. */
 const MOST_GAINED = 12;
 /** Bars along the document. */
 const STRETCHES = 64;
-/** How often a token stands in a million of the training text: from this on, up to the next. */
+/** Lower bounds of the groups by frequency: occurrences of a token in a million of the training text. */
 const FREQUENCIES = [0, 10, 100, 1000, 10_000];
 
 const cell = { ...withXl(withMemory(MEMORY)), measure: inspectLongest };
 
-/** The groupings, in the order of the report: what they are called, and what their names are. */
+/** Groupings in the order of the report: key, title, and the meaning of a group's name. */
 const GROUPINGS = [
-  ["frequency", "Gain by frequency in training", "how often the token stands in a million of the training text"],
-  [
-    "occurrences",
-    "Gain by occurrence in the document",
-    "how often the token's word was there so far, this time included",
-  ],
-  ["kinds", "Gain by kind of word", "what the token's word is"],
+  ["frequency", "Gain by frequency in training", "occurrences of the token in a million of the training text"],
+  ["occurrences", "Gain by occurrence in the document", "occurrences of the token's word so far, this one included"],
+  ["kinds", "Gain by kind of word", "kind of the token's word"],
   ["distances", "Gain by distance", "tokens back to the pair with the largest share"],
   ["stretches", "Gain along the document", "first token of a stretch"],
 ] as const;
@@ -47,7 +43,7 @@ export const tokens: Experiment = {
   evalTokens: 32_768,
   report: (results) => ({
     question:
-      "The longest test document is read twice by one model, with its memory and without: for which tokens does the memory " +
+      "One model reads the longest test document twice, with its memory and without. For which tokens does the memory " +
       "save how much, and from where?",
     findings: results.corpora.map((corpus) => rareGain(results, corpus)),
     parts: results.corpora.flatMap((corpus) => partsFor(results, corpus)),
@@ -122,7 +118,7 @@ function longest(documents: readonly TokenizedDocument[]): TokenizedDocument {
   return documents.reduce((best, document) => (document.tokens().length > best.tokens().length ? document : best));
 }
 
-/** Groups of less than a thousandth of the tokens are left out: their means are chance. */
+/** Leaves out groups of less than a thousandth of the tokens, whose means are chance. */
 function withoutChance(groups: readonly TokenGroup[], { ids }: Inspection): TokenGroup[] {
   return groups.filter(({ tokens }) => tokens >= (ids.length - 1) / 1000);
 }
@@ -152,7 +148,7 @@ function stretches(inspection: Inspection): TokenGroup[] {
   });
 }
 
-/** The predictions that `has` accepts, in a list of one group; none if there are none. */
+/** Returns the predictions that `has` accepts as a list of one group, or an empty list if it accepts none. */
 function group(inspection: Inspection, name: string, has: (token: number) => boolean): TokenGroup[] {
   const { ids, nats } = inspection;
   const members = Array.from(ids.keys()).filter((token) => token > 0 && has(token));

@@ -1,13 +1,14 @@
-/** What a memory costs in bytes, told before anything is allocated, and the refusal of one that cannot fit. */
-import { InputError } from "../errors.ts";
+/** The size of a memory in bytes, known before anything is allocated, and the refusal of a memory that cannot fit. */
+import { InputError } from "../base/errors.ts";
 import { heap } from "../wasm/runtime.ts";
-import { invertedIndexBytes } from "./inverted.ts";
-import type { MemoryOptions, MemoryShape } from "./memory.ts";
-import { quantisedIndexBytes } from "./quantised.ts";
+import { type MemoryOptions, type MemoryShape, requireMemoryOptions } from "./options.ts";
 import { ringBytes } from "./ring.ts";
+import { invertedIndexBytes } from "./search/inverted.ts";
+import { quantisedIndexBytes } from "./search/quantised.ts";
 
-/** Bytes of WebAssembly memory that a KvMemory of this shape takes: its `bytes`. */
+/** Bytes of the heap that a KvMemory of this shape takes: its `bytes`. */
 export function memoryBytes(shape: MemoryShape, options: Partial<MemoryOptions> = {}): number {
+  requireMemoryOptions(shape, options);
   return ringBytes(shape, options.dtype) + indexBytes(shape, options);
 }
 
@@ -22,7 +23,7 @@ function indexBytes(shape: MemoryShape, { kind, lists }: Partial<MemoryOptions>)
   }
 }
 
-/** @throws InputError if `count` memories of this shape are more than what is left of the WebAssembly memory */
+/** @throws InputError if `count` memories of this shape do not fit into the rest of the heap */
 export function requireRoom(shape: MemoryShape, options: Partial<MemoryOptions>, count = 1): void {
   const needed = count * memoryBytes(shape, options);
   const available = heap.bytesAvailable;

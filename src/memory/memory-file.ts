@@ -1,30 +1,38 @@
 /**
  * A snapshot of a memory as the bytes of a file, `NAME.memory.safetensors`, which any reader of safetensors can open.
  *
- * Tensors: `layers.2.keys` and `layers.2.values` [H, n, D] of each memory layer, F32 or F16 as they were kept, oldest pair
- * first; and where pairs come from, `sources.document|index|token|begin|end` [n]. The rest is in the metadata. A checksum
- * covers every byte of the file but its own digits, so a file that was altered anywhere is refused. Nothing is opened here,
- * nothing judged but the file itself.
+ * Tensors: `layers.2.keys` and `layers.2.values` [H, n, D] of each memory layer, F32 or F16 as in the memory, oldest pair
+ * first. The sources of the pairs are `sources.document|index|token|begin|end` [n]. The rest is in the metadata. A checksum
+ * covers every byte of the file except its own digits, so a file that was altered anywhere is refused. This file does not
+ * open files, and it judges only the bytes themselves.
  */
-import { digest } from "../digest.ts";
-import { InputError } from "../errors.ts";
-import { parseJson } from "../json.ts";
-import { quote } from "../json-scanner.ts";
-import { type Field, integer, parseFields } from "../model/fields.ts";
-import { floatTensor, readSafetensors, type StoredTensor, writeSafetensors } from "../model/safetensors.ts";
-import { TensorReader } from "../model/tensor-reader.ts";
+import { aByteArray, aText, check } from "../base/check.ts";
+import { digest } from "../base/digest.ts";
+import { InputError } from "../base/errors.ts";
+import { type Field, integer, parseFields } from "../base/fields.ts";
+import { parseJson } from "../formats/json.ts";
+import { quote } from "../formats/json-scanner.ts";
+import {
+  floatTensor,
+  readSafetensors,
+  requireSafetensors,
+  type StoredTensor,
+  writeSafetensors,
+} from "../formats/safetensors.ts";
+import { TensorReader } from "../formats/tensor-reader.ts";
 import type { MemorySnapshot } from "./snapshot.ts";
-import { type SourceTable, sourceFields } from "./sources.ts";
+import { FINGERPRINT, MOST_APPENDED, MOST_LAYER, MOST_PAIRS, requireSnapshot } from "./snapshot-check.ts";
+import { requireOrder, type SourceTable, sourceFields } from "./source-table.ts";
 
 const FORMAT = "memorizing-memory";
 const VERSION = "1";
 
-/** How every file begins after eight bytes of header length; then come the digits of the checksum. */
+/** The beginning of every file, after eight bytes of header length. The digits of the checksum follow. */
 const BEGINNING = '{"__metadata__":{"checksum":"';
 const CHECKSUM_AT = 8 + BEGINNING.length;
 const CHECKSUM_DIGITS = 16;
 
-/** Sizes and layers, as the metadata have them under `shape`, in JSON. */
+/** Sizes and layers, stored as JSON under `shape` in the metadata. */
 interface Shape {
   heads: number;
   width: number;
@@ -38,20 +46,24 @@ const shapeFields: Readonly<Record<keyof Shape, Field>> = {
   heads: integer(1, 1, 2 ** 16, "H"),
   width: integer(1, 1, 2 ** 20, "D"),
   size: integer(1, 1, 2 ** 31, "M"),
-  length: integer(0, 0, 2 ** 31, "n, pairs of each layer and head"),
-  appended: integer(0, 0, 2 ** 48, "pairs that were ever remembered"),
-  layers: { kind: "integers", default: [], min: 0, max: 2 ** 16, about: "layers that remember" },
+  length: integer(0, 0, MOST_PAIRS, "n, pairs of each layer and head"),
+  appended: integer(0, 0, MOST_APPENDED, "pairs that were ever remembered"),
+  layers: { kind: "integers", default: [], min: 0, max: MOST_LAYER, about: "layers that remember" },
 };
 
-/** The file that holds `snapshot`. */
+/**
+ * Returns the bytes of the file that holds `snapshot`; `decodeMemory` reads it back.
+ * @throws InputError that names the part a file cannot hold
+ */
 export function encodeMemory(snapshot: MemorySnapshot): Uint8Array {
+  requireSnapshot(snapshot);
   const { model, heads, width, size, length, appended, layers, sources } = snapshot;
-  const shape: Shape = { heads, width, size, length, appended, layers: [...layers.keys()] };
+  const shape: Shape = { heads, width, size, length, appended, layers: [...layers.keys()].sort((a, b) => a - b) };
   const bytes = writeSafetensors(tensorsOf(snapshot), {
     checksum: "0".repeat(CHECKSUM_DIGITS), // to be replaced
     format: FORMAT,
     version: VERSION,
-    ...(model && { model }),
+    ...(model !== undefined && { model }),
     shape: JSON.stringify(shape),
     ...(sources && { documents: JSON.stringify(sources.documents) }),
   });
@@ -60,10 +72,12 @@ export function encodeMemory(snapshot: MemorySnapshot): Uint8Array {
 }
 
 /**
- * The snapshot in the file that messages call `name`. Its arrays may be views of `bytes`.
- * @throws InputError for anything but the whole, unaltered file of a memory
+ * Returns the snapshot in the file that messages call `name`. Its arrays may be views of `bytes`.
+ * @throws InputError for anything but the complete, unaltered file of a memory
  */
 export function decodeMemory(bytes: Uint8Array, name: string): MemorySnapshot {
+  check("bytes", bytes, aByteArray);
+  check("name", name, aText);
   const { tensors, metadata } = readSafetensors(bytes, name);
   checkFile(bytes, metadata, name);
   const shape = parseFields(shapeFields, parsed(metadata.shape, name), name) as unknown as Shape;
@@ -83,18 +97,39 @@ export function decodeMemory(bytes: Uint8Array, name: string): MemorySnapshot {
   return { ...shape, name, model: metadata.model, layers, sources };
 }
 
+/**
+ * Refuses, by its first bytes, a file that cannot be a memory's. `size`: its bytes, or Infinity if unknown.
+ * @throws InputError
+ */
+export function requireMemoryFile(beginning: Uint8Array, size: number, name: string): void {
+  requireSafetensors(beginning, size, name);
+  if (!new TextDecoder("latin1").decode(beginning).includes(FORMAT)) throw noMemory(name);
+}
+
+function noMemory(name: string): InputError {
+  return new InputError(`${name} is not a memory's file, as "memorizing read" writes them`);
+}
+
+/** Whether a file that begins with these hundred bytes is a memory's. */
+export function beginsAsMemory(bytes: Uint8Array): boolean {
+  const text = new TextDecoder().decode(bytes.subarray(8));
+  const rest = text.slice(BEGINNING.length + CHECKSUM_DIGITS);
+  return text.startsWith(BEGINNING) && rest.startsWith(`","format":"${FORMAT}"`);
+}
+
 function checkFile(bytes: Uint8Array, metadata: Record<string, string>, name: string): void {
-  const { format, version, checksum, model = "" } = metadata;
-  if (format !== FORMAT) throw new InputError(`${name} is not a memory's file, as "memorizing read" writes them`);
+  const { format, version, checksum, model } = metadata;
+  if (format !== FORMAT) throw noMemory(name);
   if (version !== VERSION) {
     throw new InputError(
       `${name} has version ${quote(String(version))} of its format, but only version ${VERSION} can be read`,
     );
   }
-  if (!/^\w{0,64}$/.test(model)) throw new InputError(`${name}: ${quote(model)} is no fingerprint of a model`);
+  if (model !== undefined && !FINGERPRINT.test(model))
+    throw new InputError(`${name}: ${quote(model)} is not the fingerprint of a model`);
   const beginning = new TextDecoder().decode(bytes.subarray(8, CHECKSUM_AT));
   if (beginning === BEGINNING && checksum === checksumOf(bytes)) return;
-  throw new InputError(`${name} was altered after it had been written: its checksum does not fit; make it anew`);
+  throw new InputError(`${name} was altered after it had been written: its checksum does not fit; rebuild it`);
 }
 
 function checksumOf(bytes: Uint8Array): string {
@@ -104,7 +139,7 @@ function checksumOf(bytes: Uint8Array): string {
 function tensorsOf({ heads, width, length, layers, sources }: MemorySnapshot): Map<string, StoredTensor> {
   const tensors = new Map<string, StoredTensor>();
   const shape = [heads, length, width];
-  for (const [layer, { keys, values }] of layers) {
+  for (const [layer, { keys, values }] of [...layers].sort(([a], [b]) => a - b)) {
     tensors.set(`layers.${layer}.keys`, floatTensor(shape, keys));
     tensors.set(`layers.${layer}.values`, floatTensor(shape, values));
   }
@@ -115,7 +150,7 @@ function tensorsOf({ heads, width, length, layers, sources }: MemorySnapshot): M
   return tensors;
 }
 
-/** The sources of `length` pairs from the documents with these names, which come from the metadata. */
+/** The sources of `length` pairs. `documents` holds their names, from the metadata. */
 function sourcesIn(reader: TensorReader, length: number, documents: unknown): SourceTable {
   if (!Array.isArray(documents) || !documents.every((name) => typeof name === "string")) {
     throw new InputError(`${reader.source}: documents in its metadata must be a list of names`);
@@ -131,12 +166,6 @@ function sourcesIn(reader: TensorReader, length: number, documents: unknown): So
   };
   requireOrder(columns, reader.source);
   return { documents, columns };
-}
-
-/** Documents must come one after the other, and no token's text end before it begins. */
-function requireOrder({ document, begin, end }: SourceTable["columns"], name: string): void {
-  const place = document.findIndex((number, n) => number < (document[n - 1] ?? 0) || end[n] < begin[n]);
-  if (place >= 0) throw new InputError(`${name}: the source of pair ${place} cannot come after the one before it`);
 }
 
 function parsed(text: string | undefined, name: string): unknown {

@@ -1,54 +1,56 @@
 /**
  * The external memory of one layer, as the model sees it: append, look up, reset, and how much it holds.
  *
- * It keeps, for each row of the batch and each head, the last M (key, value) pairs of that row's document. No gradient ever
- * flows into it. How pairs are stored is ring.ts's matter, how they are found that of search.ts and its kinds.
+ * It keeps, for each row of the batch and each head, the last M (key, value) pairs of that row's document. Gradients never
+ * flow into it. ring.ts stores the pairs; the indexes of search/key-index.ts find them.
  */
-import type { Neighbours } from "../autodiff/ops/retrieval.ts";
+import type { Neighbours } from "../autodiff/ops/retrieved.ts";
 import { note } from "../autodiff/tape.ts";
-import { stepIntegers, stepZeros, type Tensor } from "../autodiff/tensor.ts";
-import type { StoredNumbers } from "../wasm/half.ts";
-import { bucketedIndex } from "./bucketed.ts";
+import { requireTensors, stepIntegers, stepZeros, type Tensor } from "../autodiff/tensor.ts";
+import { check, type Kind, whole, withDefaults } from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
+import { allOrNothing, Lifetime } from "../base/lifetime.ts";
+import type { Address } from "../wasm/heap.ts";
+import { heap, kernels } from "../wasm/runtime.ts";
 import { requireRoom } from "./bytes.ts";
-import { exactIndex } from "./exact.ts";
-import { invertedIndex } from "./inverted.ts";
-import { quantisedIndex } from "./quantised.ts";
+import { requireContents } from "./contents-check.ts";
+import {
+  type MemoryContents,
+  type MemoryOptions,
+  type MemoryShape,
+  memoryDefaults,
+  type SearchOptions,
+} from "./options.ts";
 import { pairInSlot, Ring } from "./ring.ts";
-import type { FallbackCount, KeyIndex } from "./search.ts";
+import { bucketedIndex } from "./search/bucketed.ts";
+import { exactIndex } from "./search/exact.ts";
+import { invertedIndex } from "./search/inverted.ts";
+import type { FallbackCount, KeyIndex } from "./search/key-index.ts";
+import { quantisedIndex } from "./search/quantised.ts";
 
-/** B rows of H heads that remember M pairs of D floats; `segment`: T, the most pairs that one step appends. */
-export interface MemoryShape {
-  readonly rows: number;
-  readonly heads: number;
-  readonly width: number;
-  readonly size: number;
-  readonly segment: number;
+const aCount = whole(0, 2 ** 31);
+
+/** The check for a number of pairs for each row. */
+function aCountForEach(rows: number): Kind {
+  return {
+    what: `an array of ${rows} numbers, each of them ${aCount.what}`,
+    accepts(value) {
+      const numbers = Array.isArray(value) || value instanceof Int32Array ? value : [];
+      return numbers.length === rows && Array.from(numbers).every(aCount.accepts);
+    },
+  };
 }
 
-/** How a memory is searched, in the words of `config.json`. */
-export interface SearchOptions {
-  readonly kind: "exact" | "quantised" | "bucketed" | "inverted";
-  /** Of `bucketed`: buckets for each of the K neighbours. */
-  readonly bucketsPerNeighbour: number;
-  /** Of `inverted`: lists of a head, 0 for automatic, and how many of them a query looks into. */
-  readonly lists: number;
-  readonly probes: number;
+const aTopk = whole(1, 2 ** 16);
+
+/** The check for an address of `floats` floats. */
+function addressOf(floats: number): Kind {
+  return {
+    what: `an address of ${floats} floats in the heap`,
+    accepts: (value) =>
+      typeof value === "number" && value % 4 === 0 && value >= 0 && value + floats * 4 <= heap.memory.buffer.byteLength,
+  };
 }
-
-/** How numbers are kept: float16 takes half the bytes; keys and values are then rounded to 11 significant bits. */
-export type MemoryDtype = "float32" | "float16";
-
-export interface MemoryOptions extends SearchOptions {
-  readonly dtype: MemoryDtype;
-}
-
-/** What a row remembers, [H, length, D] each, oldest first, as it is stored: floats, or the bits of halves. */
-export interface MemoryContents {
-  readonly keys: StoredNumbers;
-  readonly values: StoredNumbers;
-}
-
-const defaults: MemoryOptions = { kind: "exact", bucketsPerNeighbour: 4, lists: 0, probes: 32, dtype: "float32" };
 
 function makeIndex(ring: Ring, { kind, bucketsPerNeighbour, lists, probes }: SearchOptions): KeyIndex {
   switch (kind) {
@@ -63,18 +65,41 @@ function makeIndex(ring: Ring, { kind, bucketsPerNeighbour, lists, probes }: Sea
   }
 }
 
-export class KvMemory {
-  private readonly ring: Ring;
-  private readonly index: KeyIndex;
-  private readonly oracle: KeyIndex;
+/** The parts of a memory. */
+interface Parts {
+  readonly ring: Ring;
+  readonly index: KeyIndex;
+  readonly oracle: KeyIndex;
+}
 
-  /** @throws InputError if it cannot fit into what is left of the WebAssembly memory; `memoryBytes` tells what it takes */
+/** The memory of one layer: keys and values of each row and head, first in, first out, with a search over them. */
+export class KvMemory {
+  private readonly parts: Parts;
+  private readonly life = new Lifetime("this memory");
+
+  /**
+   * Makes an empty memory.
+   * @throws InputError if it does not fit into the rest of the heap; `memoryBytes` returns its size
+   */
   constructor(shape: MemoryShape, options: Partial<MemoryOptions> = {}) {
     requireRoom(shape, options);
-    const chosen = { ...defaults, ...options };
-    this.ring = new Ring(shape, chosen.dtype);
-    this.index = makeIndex(this.ring, chosen);
-    this.oracle = exactIndex(this.ring);
+    const chosen = withDefaults(memoryDefaults, options);
+    this.parts = allOrNothing((own) => {
+      const ring = own(new Ring(shape, chosen.dtype));
+      return { ring, index: own(makeIndex(ring, chosen)), oracle: exactIndex(ring) };
+    });
+  }
+
+  /** The ring that stores the pairs. */
+  private get ring(): Ring {
+    this.life.require();
+    return this.parts.ring;
+  }
+
+  /** The index that finds them. */
+  private get index(): KeyIndex {
+    this.life.require();
+    return this.parts.index;
   }
 
   /** M, pairs that a head remembers; older ones fall out first. */
@@ -92,97 +117,155 @@ export class KvMemory {
     return this.ring.width;
   }
 
-  /** Slots of a row: M, and one segment more that is never visible. Pair n lies in slot n mod capacity. */
+  /** Slots of a row: M plus one segment that is never visible. Pair n is in slot n mod capacity. */
   get capacity(): number {
     return this.ring.capacity;
   }
 
-  /** Bytes of WebAssembly memory that the pairs and their index take. */
+  /** Bytes of the heap that the pairs and their index take. */
   get bytes(): number {
     return this.ring.bytes + this.index.bytes;
   }
 
   /** Pairs that each head of row `row` remembers now, 0 to M. */
   length(row: number): number {
+    this.requireRow(row);
     return this.ring.length(row);
   }
 
-  /** How many queries were searched, and how many of them its bounds could not decide; of a quantised search only. */
+  /** Queries searched, and those that the bounds could not decide. Only quantised search counts them. */
   get fallbackCount(): FallbackCount | undefined {
     return this.index.fallbackCount;
   }
 
-  /** Pairs that row `row` was ever given in its document, those that fell out included. */
+  /** Pairs ever appended to row `row` in its document, including those that fell out. */
   appended(row: number): number {
+    this.requireRow(row);
     return this.ring.appended(row);
   }
 
-  /** Which pair of those ever appended to the row, counted from 0, lies in `slot`. */
+  /** The number of the pair in `slot`, counted from 0 over all pairs ever appended to the row. */
   serial(row: number, slot: number): number {
+    this.requireSlot(slot);
     return pairInSlot(slot, this.appended(row), this.capacity);
   }
 
   /** A copy of the value [D] of one head in `slot`. */
   value(row: number, head: number, slot: number): Float32Array {
+    this.requireRow(row);
+    check("head", head, whole(0, this.heads - 1));
+    this.requireSlot(slot);
     return this.ring.value(row, head, slot);
   }
 
-  /** Forgets everything in one row: its next document begins. */
+  /** Forgets everything in one row, for its next document. */
   reset(row: number): void {
+    this.requireRow(row);
     this.ring.reset(row);
     this.index.reset(row);
   }
 
-  /** Remembers `count` pairs of one row; keys and values are addresses of [count, H, D] floats, oldest first. */
-  append(row: number, keys: number, values: number, count: number): void {
+  /**
+   * Remembers `count` pairs of one row. Keys and values are [count, H, D] floats, oldest first.
+   * @throws InputError if a number is not finite, because a file could not keep it; then nothing is remembered
+   */
+  append(row: number, keys: Address, values: Address, count: number): void {
+    this.requireRow(row);
+    check("count", count, aCount);
+    this.requireFinite("keys", keys, count);
+    this.requireFinite("values", values, count);
     this.ring.append(row, keys, values, count);
     this.index.appended(row, count);
   }
 
   /**
-   * For every query [B, T, H·D] and head, the `topk` stored keys of the same row and head with the largest inner product, or
-   * all of them where fewer are stored; of equal ones the older first. Good until the step ends.
+   * Finds the `topk` stored keys with the largest inner products, for every query [B, T, H·D] and head, in the same row and
+   * head. If fewer keys are stored, finds all. Among equal scores the older key comes first, except in bucketed search. Row b
+   * looks only at its reach[b] newest pairs; default: all. Valid until the step ends.
    */
-  lookup(queries: Tensor, topk: number): Neighbours {
-    return this.search(this.index, queries, topk);
+  lookup(queries: Tensor, topk: number, reach?: ArrayLike<number>): Neighbours {
+    return this.search(this.index, queries, topk, reach);
   }
 
-  /** What `lookup` would return if the search were exact. */
-  lookupExactly(queries: Tensor, topk: number): Neighbours {
-    return this.search(this.oracle, queries, topk);
+  /** `lookup` by exact search. */
+  lookupExactly(queries: Tensor, topk: number, reach?: ArrayLike<number>): Neighbours {
+    return this.search(this.parts.oracle, queries, topk, reach);
   }
 
-  private search(index: KeyIndex, queries: Tensor, topk: number): Neighbours {
-    const { rows, heads, capacity, half, keys, values } = this.ring;
+  /** Looks `queries` up in an index. */
+  private search(index: KeyIndex, queries: Tensor, topk: number, reach?: ArrayLike<number>): Neighbours {
+    const { rows, heads, width, capacity, float16, keys, values } = this.ring;
+    requireTensors({ queries });
+    check("topk", topk, aTopk);
+    if (reach !== undefined) check("reach", reach, aCountForEach(rows));
     const [batch, segment] = queries.shape;
-    if (batch !== rows) throw new Error(`memory lookup: queries of ${batch} rows, but the memory has ${rows}`);
+    if (queries.shape.length !== 3 || batch !== rows || queries.shape[2] !== heads * width) {
+      throw new InputError(`queries: got the shape [${queries.shape}]; it must be [${rows}, T, ${heads * width}]`);
+    }
     const scores = stepZeros([rows, segment, heads, topk]); // beyond what is stored they stay 0
     const slots = stepIntegers(new Int32Array(scores.size));
-    index.search({ scores: scores.ptr, slots, queries, topk });
-    note("memory lookup", [scores]);
-    const counts = Int32Array.from({ length: rows }, (_, row) => Math.min(topk, this.length(row)));
-    return { scores, slots, counts, topk, keys, values, capacity, half };
+    index.search({ scores: scores.ptr, slots, queries, topk, reach });
+    note("lookup", [scores]);
+    const visible = (row: number) => Math.min(this.length(row), reach?.[row] ?? this.size);
+    const counts = Int32Array.from({ length: rows }, (_, row) => Math.min(topk, visible(row)));
+    return { scores, slots, counts, topk, keys, values, capacity, float16 };
   }
 
   /** A copy of what one row remembers. */
   contents(row: number): MemoryContents {
+    this.requireRow(row);
     return { keys: this.ring.copyOut(row, this.ring.keys), values: this.ring.copyOut(row, this.ring.values) };
   }
 
   /**
-   * Puts a row back to where it had `contents` and had been given `appended` pairs; lookups are then the same to the bit.
-   * Contents of a smaller memory leave room for more, of those of a larger one the newest stay; those of another dtype are
-   * converted.
+   * Restores a row to `contents`, after `appended` pairs in all; lookups are then bit-identical. Contents of a smaller memory
+   * leave room for more. A larger memory's contents lose their oldest pairs. Another dtype is converted.
+   * @throws InputError if the contents do not fit `heads` heads of width `width`, or are not finite
    */
-  restore(row: number, appended: number, { keys, values }: MemoryContents): void {
+  restore(row: number, appended: number, contents: MemoryContents): void {
+    this.requireRow(row);
+    requireContents(contents, this.heads, this.width);
+    const { keys, values } = contents;
+    check("appended", appended, whole(keys.length / this.heads / this.width));
     this.ring.copyIn(row, appended, keys, values);
     this.index.reset(row);
     this.index.appended(row, this.length(row));
   }
 
-  /** Gives the storage back; the memory must not be used afterwards. */
+  /** Refuses a row that does not exist. */
+  private requireRow(row: number): void {
+    const { rows } = this.ring;
+    if (!(Number.isInteger(row) && row >= 0 && row < rows)) check("row", row, whole(0, rows - 1));
+  }
+
+  /** Refuses a slot that does not exist. */
+  private requireSlot(slot: number): void {
+    const { capacity } = this.ring;
+    if (!(Number.isInteger(slot) && slot >= 0 && slot < capacity)) check("slot", slot, whole(0, capacity - 1));
+  }
+
+  /**
+   * Refuses numbers that a file could not hold.
+   * @throws InputError if `address` is not the address of finite [count, H, D] floats
+   */
+  private requireFinite(name: string, address: Address, count: number): void {
+    const floats = count * this.heads * this.width;
+    check(name, address, addressOf(floats));
+    if (kernels.all_finite(address, floats)) return;
+    const place = heap.f32(address, floats).findIndex((number) => !Number.isFinite(number));
+    throw new InputError(`${name}: number ${place} is ${heap.f32(address, floats)[place]}; it must be finite`);
+  }
+
+  /** Frees the storage; the memory must not be used afterwards. */
   release(): void {
-    this.ring.release();
-    this.index.release();
+    this.life.end(() => {
+      this.parts.ring.release();
+      this.parts.index.release();
+    });
+  }
+
+  /** Releases it, at the end of a `using` block. */
+  [Symbol.dispose](): void {
+    this.release();
   }
 }

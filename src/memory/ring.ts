@@ -1,29 +1,29 @@
 /**
- * Where a memory keeps its pairs: one FIFO ring of keys and one of values for each row and head, [B, H, capacity, D].
+ * The storage of a memory: one FIFO ring of keys and one of values for each row and head, [B, H, capacity, D].
  *
- * A ring has room for more than the M pairs that are visible: one segment more, which takes what is appended after a lookup,
- * so that the backward pass still reads the very pairs that the lookup returned. M need not be a multiple of
- * anything. Numbers are kept as floats or rounded to half floats, which whoever reads them has to know. This file stores and
- * forgets; it does not search.
+ * A ring has room for one segment more than the M visible pairs. The extra segment takes the pairs that are appended after a
+ * lookup, so the backward pass still reads the very pairs that the lookup returned. M can be any size. Numbers are kept as
+ * floats or as half floats (`float16`), and readers must distinguish the two. This file stores and forgets; it does not search.
  */
 import { asFloats, asHalves, type StoredNumbers } from "../wasm/half.ts";
+import { type Address, ALIGNMENT } from "../wasm/heap.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
-import type { MemoryDtype, MemoryShape } from "./memory.ts";
+import type { MemoryDtype, MemoryShape } from "./options.ts";
 
-/** The visible slots of a row in order of age: [begin, begin + older), then [0, newer). */
+/** The visible slots of a row, oldest first: [begin, begin + older), then [0, newer). */
 export interface Span {
   readonly begin: number;
   readonly older: number;
   readonly newer: number;
 }
 
-/** Which pair, counted from 0, lies in `slot` after `written` of them: negative if none does. */
+/** The number of the pair, counted from 0, in `slot` after `written` pairs; negative if the slot is empty. */
 export function pairInSlot(slot: number, written: number, capacity: number): number {
   const age = (((written - 1 - slot) % capacity) + capacity) % capacity; // 0 is the newest
   return written - 1 - age;
 }
 
-/** Slots of a row and head: those of the visible pairs and one segment of slack. */
+/** Slots of a row and head: the visible pairs and one segment of slack. */
 export function capacityOf({ size, segment }: MemoryShape): number {
   return size + segment;
 }
@@ -40,15 +40,16 @@ export class Ring {
   readonly size: number;
   readonly capacity: number;
   /** Whether keys and values are kept as halves. */
-  readonly half: boolean;
+  readonly float16: boolean;
   /** Bytes of all keys and values. */
   readonly bytes: number;
-  /** Addresses of [B, H, capacity, D]. */
-  readonly keys: number;
-  readonly values: number;
-  /** Pairs ever appended to each row since its reset; pair n lies in slot n mod capacity. */
+  /** Keys, [B, H, capacity, D]. */
+  readonly keys: Address;
+  /** Values, [B, H, capacity, D]. */
+  readonly values: Address;
+  /** Pairs ever appended to each row since its reset; pair n is in slot n mod capacity. */
   private readonly written: Float64Array;
-  /** Number of the first pair that each row has known since then: 0, unless the row was put back with fewer pairs. */
+  /** Number of the first pair that each row still knew then: 0, or more if the row was restored with fewer pairs. */
   private readonly first: Float64Array;
 
   constructor(shape: MemoryShape, dtype: MemoryDtype) {
@@ -58,12 +59,13 @@ export class Ring {
     this.width = width;
     this.size = size;
     this.capacity = capacityOf(shape);
-    this.half = dtype === "float16";
+    this.float16 = dtype === "float16";
     this.bytes = ringBytes(shape, dtype);
     this.written = new Float64Array(rows);
     this.first = new Float64Array(rows);
-    this.keys = heap.allocate(this.bytes / 2);
-    this.values = heap.allocate(this.bytes / 2);
+    const keyBytes = Math.ceil(this.bytes / 2 / ALIGNMENT) * ALIGNMENT;
+    this.keys = heap.allocate(2 * keyBytes); // one block for both: the allocation succeeds or fails as a whole
+    this.values = this.keys + keyBytes;
   }
 
   /** Bytes of the keys, or of the values, of one row. */
@@ -84,14 +86,14 @@ export class Ring {
     this.first[row] = 0;
   }
 
-  /** keys, values: addresses of [count, H, D] floats. More than fit leave only the last ones. */
-  append(row: number, keys: number, values: number, count: number): void {
+  /** Appends keys and values, [count, H, D] floats each. If they do not all fit, only the last ones stay. */
+  append(row: number, keys: Address, values: Address, count: number): void {
     const pairBytes = this.heads * this.width * 4;
     const skipped = Math.max(0, count - this.capacity);
     const kept = count - skipped;
     const slot = (this.written[row] + skipped) % this.capacity;
     const ring = row * this.rowBytes;
-    const shape = [kept, this.heads, this.width, this.capacity, this.half, slot] as const;
+    const shape = [kept, this.heads, this.width, this.capacity, this.float16, slot] as const;
     kernels.ring_append(this.keys + ring, keys + skipped * pairBytes, ...shape);
     kernels.ring_append(this.values + ring, values + skipped * pairBytes, ...shape);
     this.written[row] += count;
@@ -102,8 +104,9 @@ export class Ring {
     return (this.written[row] - count) % this.capacity;
   }
 
-  span(row: number): Span {
-    const length = this.length(row);
+  /** The slots of the `most` newest pairs of `row`; default: all visible pairs. */
+  span(row: number, most = this.size): Span {
+    const length = Math.min(this.length(row), most);
     const begin = (this.written[row] - length) % this.capacity;
     const older = Math.min(length, this.capacity - begin);
     return { begin, older, newer: length - older };
@@ -115,11 +118,11 @@ export class Ring {
   }
 
   /** A copy of the visible pairs of `keys` or `values`, [H, length, D], oldest first, as they are stored. */
-  copyOut(row: number, from: number): StoredNumbers {
+  copyOut(row: number, stored: Address): StoredNumbers {
     const numbers = this.heads * this.length(row) * this.width;
-    const copy = this.half ? new Uint16Array(numbers) : new Float32Array(numbers);
+    const copy = this.float16 ? new Uint16Array(numbers) : new Float32Array(numbers);
     let at = 0;
-    for (const run of this.runs(row, from).flat()) {
+    for (const run of this.runs(row, stored).flat()) {
       copy.set(run, at);
       at += run.length;
     }
@@ -127,16 +130,16 @@ export class Ring {
   }
 
   /**
-   * Has the row hold pairs [H, n, D], as `copyOut` gives them, of which the last is the last of `written`. Of more than fit
-   * only the last stay; those of a ring of the same size come to lie in the slots where they lay.
+   * Restores a row from `copyOut`'s arrays [H, n, D], so that the last pair becomes pair `written` − 1. If there are more
+   * than fit, the oldest are dropped. In a ring of the same size, every pair returns to its old slot.
    */
   copyIn(row: number, written: number, keys: StoredNumbers, values: StoredNumbers): void {
     const headNumbers = keys.length / this.heads; // n·D
     this.written[row] = written;
     this.first[row] = written - headNumbers / this.width;
-    for (const [to, given] of [[this.keys, keys] as const, [this.values, values] as const]) {
-      const pairs = this.half ? asHalves(given) : asFloats(given);
-      for (const [head, [older, newer]] of this.runs(row, to).entries()) {
+    for (const [target, given] of [[this.keys, keys] as const, [this.values, values] as const]) {
+      const pairs = this.float16 ? asHalves(given) : asFloats(given);
+      for (const [head, [older, newer]] of this.runs(row, target).entries()) {
         const end = (head + 1) * headNumbers;
         older.set(pairs.subarray(end - newer.length - older.length, end - newer.length));
         newer.set(pairs.subarray(end - newer.length, end));
@@ -144,8 +147,8 @@ export class Ring {
     }
   }
 
-  /** Views of the visible slots of `keys` or `values`, of each head the older run and the newer; good until the next allocation. */
-  private runs(row: number, of: number): [older: StoredNumbers, newer: StoredNumbers][] {
+  /** Views of the visible slots of `keys` or `values`: each head's older and newer run. Valid until the next allocation. */
+  private runs(row: number, of: Address): [older: StoredNumbers, newer: StoredNumbers][] {
     const { begin, older, newer } = this.span(row);
     return Array.from({ length: this.heads }, (_, head) => [
       this.slots(of, row, head, begin, older),
@@ -153,15 +156,14 @@ export class Ring {
     ]);
   }
 
-  /** A view of `count` slots from `begin` on, [count, D]; good until the next allocation. */
-  private slots(of: number, row: number, head: number, begin: number, count: number): StoredNumbers {
+  /** A view of `count` slots starting at `begin`, [count, D]. Valid until the next allocation. */
+  private slots(of: Address, row: number, head: number, begin: number, count: number): StoredNumbers {
     const first = ((row * this.heads + head) * this.capacity + begin) * this.width;
     const numbers = count * this.width;
-    return this.half ? heap.u16(of + first * 2, numbers) : heap.f32(of + first * 4, numbers);
+    return this.float16 ? heap.u16(of + first * 2, numbers) : heap.f32(of + first * 4, numbers);
   }
 
   release(): void {
     heap.release(this.keys);
-    heap.release(this.values);
   }
 }

@@ -1,30 +1,21 @@
 /**
- * What one row of a state remembers, taken out as plain arrays: to be kept in a file (memory-file.ts), put into another state,
- * cut down, joined with another. The pairs come with their sources, where those were noted.
+ * A copy of one row's memory as plain arrays. It can be kept in a file (memory-file.ts), restored into another state, resized,
+ * or merged with others. The pairs come with their sources, if those were noted.
  */
-import { InputError } from "../errors.ts";
+import { check, type Kind } from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
 import { asFloats, type StoredNumbers } from "../wasm/half.ts";
-import type { KvMemory, MemoryContents } from "./memory.ts";
-import { joinSources, newestSources, type SourceLog, type SourceTable } from "./sources.ts";
+import type { KvMemory } from "./memory.ts";
+import { aSize, type MemoryContents } from "./options.ts";
+import { type MemorySnapshot, requireSnapshot } from "./snapshot-check.ts";
+import { joinSources, newestSources, type SourceLog } from "./sources.ts";
 
-export interface MemorySnapshot {
-  /** What messages call it: the path of its file, if it comes from one. */
-  readonly name: string;
-  /** Fingerprint of the model that made the pairs; none if they have another origin. */
-  readonly model: string | undefined;
-  /** H */
-  readonly heads: number;
-  /** D */
-  readonly width: number;
-  /** M, the size of the memory that the pairs were taken from; it limits nothing. */
-  readonly size: number;
-  /** n, pairs of each layer and head. */
-  readonly length: number;
-  /** Pairs that were ever remembered, those that fell out included. */
-  readonly appended: number;
-  readonly layers: ReadonlyMap<number, MemoryContents>;
-  readonly sources: SourceTable | undefined;
-}
+export type { MemorySnapshot } from "./snapshot-check.ts";
+
+const someParts: Kind = {
+  what: "an array of one snapshot or more",
+  accepts: (value) => Array.isArray(value) && value.length > 0,
+};
 
 /** The part of a ModelState that remembers. */
 export interface Remembering {
@@ -32,38 +23,43 @@ export interface Remembering {
   readonly sources: readonly SourceLog[];
 }
 
-/** A copy of what row `row` remembers. Its document must have ended, or the last tokens would be missing: a plain Error. */
+/** Copies what row `row` remembers. Its document must have ended, or the last tokens would be missing. */
 export function takeSnapshot({ memories, sources }: Remembering, row: number, model?: string): MemorySnapshot {
   const any = anyMemory(memories);
   const { heads, width, size } = any;
   const [length, appended, log] = [any.length(row), any.appended(row), sources.at(row)];
-  if (log !== undefined && log.appended !== appended) throw new Error("a snapshot was taken within a document");
+  if (log !== undefined && log.appended !== appended) throw new InputError("a snapshot was taken within a document");
   const layers = new Map([...memories].map(([layer, memory]) => [layer, memory.contents(row)]));
   return { name: "the memory", model, heads, width, size, length, appended, layers, sources: log?.copyOut(length) };
 }
 
 /**
- * Has row `row` remember what `snapshot` does; of more pairs than fit, the newest. Into a memory of the same size it restores
- * every slot, so that all goes on to the bit.
- * @throws InputError if the snapshot is of other layers, heads or widths
+ * Restores row `row` from `snapshot`; if there are more pairs than fit, only the newest. In a memory of the same size every
+ * slot is restored, so all later results are bit-identical.
+ * @throws InputError if the layers, heads or widths differ, or a file could not hold the snapshot; then nothing changes
  */
 export function restoreSnapshot({ memories, sources }: Remembering, row: number, snapshot: MemorySnapshot): void {
+  requireSnapshot(snapshot);
   requireSameShape(snapshot, memories);
+  const log = sources.at(row);
+  if (log !== undefined && snapshot.sources === undefined) {
+    throw new InputError(`${snapshot.name} does not say where its pairs come from`);
+  }
   for (const [layer, memory] of memories) {
     memory.restore(row, snapshot.appended, snapshot.layers.get(layer) as MemoryContents);
   }
-  const log = sources.at(row);
-  if (log === undefined) return;
-  if (snapshot.sources === undefined) throw new InputError(`${snapshot.name} does not say where its pairs come from`);
-  log.copyIn(snapshot.appended, snapshot.sources);
+  if (snapshot.sources !== undefined) log?.copyIn(snapshot.appended, snapshot.sources);
 }
 
 /**
- * What all of the snapshots remember, one after the other, in a memory of `size` pairs; of more, the newest. A single one is
- * resized. Halves stay halves if all are.
+ * Merges snapshots, one after the other, into a memory of `size` pairs; if there are more, only the newest stay. A single
+ * snapshot is resized. The result has half floats if all parts have them.
  * @throws InputError if they come from different models, or differ in layers, heads or widths
  */
 export function mergeSnapshots(parts: readonly [MemorySnapshot, ...MemorySnapshot[]], size: number): MemorySnapshot {
+  check("parts", parts, someParts);
+  for (const part of parts) requireSnapshot(part);
+  check("size", size, aSize);
   const [first, ...others] = parts;
   for (const other of others) requireSameOrigin(first, other);
   const { heads } = first;
@@ -86,14 +82,14 @@ export function mergeSnapshots(parts: readonly [MemorySnapshot, ...MemorySnapsho
   };
 }
 
-/** Refuses a snapshot whose pairs are not those of the model with this fingerprint. */
+/** Refuses a snapshot whose pairs were not made by the model with this fingerprint. */
 export function requireModel({ name, model }: MemorySnapshot, fingerprint: string): void {
   if (model === fingerprint) return;
   const origin = model === undefined ? "was made by no model" : `was made by the model ${model}`;
   throw new InputError(`${name} ${origin}, this is the model ${fingerprint}; read the documents again with this one`);
 }
 
-/** Refuses a snapshot that names a token which a vocabulary of `vocabSize` does not have. */
+/** Refuses a snapshot with a token outside a vocabulary of `vocabSize`. */
 export function requireTokens({ name, sources }: MemorySnapshot, vocabSize: number): void {
   const strange = sources?.columns.token.find((token) => token >= vocabSize);
   if (strange === undefined) return;
@@ -117,18 +113,18 @@ function requireSameShape(snapshot: MemorySnapshot, memories: ReadonlyMap<number
   throw new InputError(`${snapshot.name} has ${shapeOf(snapshot)}, but ${wanted} should remember it`);
 }
 
-/** One of the memories, which are all alike. */
+/** Returns one of the memories, which all have the same shape. */
 function anyMemory(memories: ReadonlyMap<number, KvMemory>): KvMemory {
   for (const memory of memories.values()) return memory;
-  throw new InputError("there is no memory: its size is 0, or the model has no memory layers");
+  throw new InputError("this model has no memory: its memory_size is 0, or it has no memory layers");
 }
 
 /** `layers 2,5 with 4 heads of width 64` */
 function shapeOf({ heads, width, layers }: { heads: number; width: number; layers: ReadonlyMap<number, unknown> }) {
-  return `layers ${[...layers.keys()].join()} with ${heads} heads of width ${width}`;
+  return `layers ${[...layers.keys()].sort((a, b) => a - b)} with ${heads} heads of width ${width}`;
 }
 
-/** Of arrays [H, n₁·D], [H, n₂·D], … the last `numbers` of each head: [H, numbers]. */
+/** Returns the last `numbers` numbers of each head, [H, numbers], from arrays [H, n₁·D], [H, n₂·D], … */
 function newestPairs(given: readonly StoredNumbers[], heads: number, numbers: number): StoredNumbers {
   const halves = given.every((part) => part instanceof Uint16Array);
   const parts = halves ? given : given.map(asFloats);

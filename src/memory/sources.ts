@@ -1,59 +1,50 @@
 /**
- * Where remembered pairs come from: of every slot the token, its place in which document, and the bytes of its text.
+ * The sources of remembered pairs: for every slot the token, its document, its place in it, and the bytes of its text.
  *
- * All layers and heads remember in lockstep, so one log a row serves all memories of a state: a ring with the same slots, of
- * integers, five a slot. It is written as tokens are read, a little ahead of the memories, which get them when their segment is
- * complete; what a memory can return, and what it returned in this step, is never overwritten by that. It reads no text.
+ * All layers and heads remember in lockstep, so one log for each row serves all memories of a state. The log is a ring with
+ * the same slots and five integers in each. It is written as tokens are read. That is a little ahead of the memories, which
+ * get them when their segment is complete. The slack segment keeps the log from overwriting what a memory can still return.
+ * The log never sees text.
  */
+import { aName, check, tokenIds, whole, withMethods } from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
 import { pairInSlot } from "./ring.ts";
+import { requireSources, type Source, type SourceTable, sourceFields } from "./source-table.ts";
 
-/** The origin of one remembered token. */
-export interface Source {
-  /** Number of the document; `documents[document]` is its name. */
-  readonly document: number;
-  /** Place of the token in its document, from 0. */
-  readonly index: number;
-  /** Id of the token. */
-  readonly token: number;
-  /** First byte of the token's text in the document's UTF-8 text, and the byte after its last. */
-  readonly begin: number;
-  readonly end: number;
-}
-
-/** Many sources, [n] each, oldest first. Documents come in the order in which they were read. */
-export interface SourceTable {
-  readonly documents: readonly string[];
-  readonly columns: Readonly<Record<keyof Source, Int32Array>>;
-}
-
-/** All that has to be known of a tokenizer. */
+/** The part of a tokenizer that a log needs. */
 export interface TokenBytes {
+  /** Bytes of a token's text. */
   byteLength(id: number): number;
 }
 
-export const sourceFields = ["document", "index", "token", "begin", "end"] as const satisfies (keyof Source)[];
+const aCapacity = whole(1, 2 ** 26);
+const tokenBytes = withMethods("a tokenizer", "byteLength");
 
+/** Keeps the source of each pair of a memory, in a ring like the memory's. */
 export class SourceLog {
-  /** Slots, as many as a row of the memory has. Token n, counted as the memory counts its pairs, is in slot n mod capacity. */
+  /** Slots, the same number as in a row of the memory. Token n, counted like the memory's pairs, is in slot n mod capacity. */
   readonly capacity: number;
   private readonly tokenizer: TokenBytes;
   private readonly columns: Record<keyof Source, Int32Array>; // [capacity] each
   private names: string[] = [];
   private written = 0;
-  /** Number of the first token that is known, if the log was put back. */
+  /** Number of the first known token; above 0 only in a restored log. */
   private first = 0;
   /** Whether the next token belongs to the last of the documents. */
   private open = false;
   private nextIndex = 0;
   private nextByte = 0;
 
+  /** Makes an empty log. */
   constructor(capacity: number, tokenizer: TokenBytes) {
+    check("capacity", capacity, aCapacity);
+    check("tokenizer", tokenizer, tokenBytes);
     this.capacity = capacity;
     this.tokenizer = tokenizer;
     this.columns = columnsOf(capacity);
   }
 
-  /** Tokens that were read, which is what the memories were given once the document has ended. */
+  /** Tokens that were read. Once the document has ended, the memories have the same number of pairs. */
   get appended(): number {
     return this.written;
   }
@@ -63,15 +54,16 @@ export class SourceLog {
     return this.names;
   }
 
-  /** The next token is the first of a document called `name`. */
+  /** Begins a document called `name`. The name must be well-formed text, so that a file can keep it. */
   openDocument(name: string): void {
+    check("name", name, aName);
     this.names.push(name);
     this.open = true;
     this.nextIndex = 0;
     this.nextByte = 0;
   }
 
-  /** The document has ended; if another is not opened, the next token begins one without a name. */
+  /** Ends the document. If no other is opened, the next token begins one without a name. */
   closeDocument(): void {
     this.open = false;
   }
@@ -84,31 +76,33 @@ export class SourceLog {
     this.open = false;
   }
 
-  /** The next tokens of the document. */
+  /** Notes the next tokens of the document. */
   read(ids: Int32Array): void {
+    check("ids", ids, tokenIds);
+    const lengths = Array.from(ids, (id) => this.tokenizer.byteLength(id)); // refuses unknown tokens before anything is noted
     if (!this.open) this.openDocument("");
     const { document, index, token, begin, end } = this.columns;
-    for (const id of ids) {
+    for (const [n, id] of ids.entries()) {
       const slot = this.written++ % this.capacity;
       document[slot] = this.names.length - 1;
       index[slot] = this.nextIndex++;
       token[slot] = id;
       begin[slot] = this.nextByte;
-      this.nextByte += this.tokenizer.byteLength(id);
+      this.nextByte += lengths[n];
       end[slot] = this.nextByte;
     }
   }
 
-  /** How many tokens the row had read before the one in `slot`, whatever became of them. */
+  /** The number of tokens that the row read before the one in `slot`, including forgotten ones. */
   serial(slot: number): number {
+    if (!(Number.isInteger(slot) && slot >= 0 && slot < this.capacity))
+      check("slot", slot, whole(0, this.capacity - 1));
     return pairInSlot(slot, this.written, this.capacity);
   }
 
-  /** Where the pair in `slot` comes from. Throws a RangeError for a slot that holds nothing. */
+  /** Returns the source of the pair in `slot`. Throws an InputError for an empty slot. */
   at(slot: number): Source {
-    if (!(slot >= 0 && slot < this.capacity && this.serial(slot) >= this.first)) {
-      throw new RangeError(`slot ${slot} of ${this.capacity} holds no source`);
-    }
+    if (this.serial(slot) < this.first) throw new InputError(`slot ${slot} of ${this.capacity} holds no source`);
     const { document, index, token, begin, end } = this.columns;
     return {
       document: document[slot],
@@ -119,19 +113,27 @@ export class SourceLog {
     };
   }
 
-  /** A copy of the `count` newest sources, without the documents before them. */
+  /** Copies the `count` newest sources, without the documents before them. */
   copyOut(count: number): SourceTable {
+    check("count", count, whole(0, Math.min(this.capacity, this.written - this.first)));
     const columns = columnsOf(count);
-    const from = this.written - count;
+    const first = this.written - count;
     for (const field of sourceFields) {
-      for (let n = 0; n < count; n++) columns[field][n] = this.columns[field][(from + n) % this.capacity];
+      for (let n = 0; n < count; n++) columns[field][n] = this.columns[field][(first + n) % this.capacity];
     }
     return newestSources({ documents: this.names, columns }, count);
   }
 
-  /** Has the log hold these sources, of which the last is the last of `written`; of more than fit only the last stay. */
-  copyIn(written: number, { documents, columns }: SourceTable): void {
-    const given = columns.document.length;
+  /**
+   * Restores the log from `sources`, so that the last becomes token `written` − 1. If there are more than fit, the oldest are
+   * dropped.
+   * @throws InputError if they are not sources, in order
+   */
+  copyIn(written: number, sources: SourceTable): void {
+    const given = sources?.columns?.document?.length ?? 0;
+    requireSources(sources, given);
+    check("written", written, whole(given));
+    const { documents, columns } = sources;
     this.names = [...documents];
     this.written = written;
     this.first = written - given;
@@ -144,7 +146,7 @@ export class SourceLog {
   }
 }
 
-/** The `count` newest of the sources, without the documents of which none is left. */
+/** Returns the `count` newest sources, without the documents that have none left. */
 export function newestSources({ documents, columns }: SourceTable, count: number): SourceTable {
   const newest = columnsOf(count);
   if (count === 0) return { documents: [], columns: newest };
@@ -156,7 +158,7 @@ export function newestSources({ documents, columns }: SourceTable, count: number
   return { documents: documents.slice(firstDocument), columns: newest };
 }
 
-/** The sources of `newer` after those of `older`. */
+/** Returns the sources of `older` followed by those of `newer`. */
 export function joinSources(older: SourceTable, newer: SourceTable): SourceTable {
   const split = older.columns.document.length;
   const columns = columnsOf(split + newer.columns.document.length);
@@ -169,7 +171,7 @@ export function joinSources(older: SourceTable, newer: SourceTable): SourceTable
   return { documents: [...older.documents, ...newer.documents], columns };
 }
 
-/** Room for `length` sources, all 0. */
+/** Columns for `length` sources, all 0. */
 function columnsOf(length: number): Record<keyof Source, Int32Array> {
   const column = () => new Int32Array(length);
   return { document: column(), index: column(), token: column(), begin: column(), end: column() };

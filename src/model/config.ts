@@ -1,44 +1,80 @@
 /**
- * The one configuration of a model: what `config.json` of a checkpoint holds, with Hugging Face's names where they exist.
+ * The configuration of a model: the content of a checkpoint's `config.json`, with Hugging Face's names where they exist.
  *
- * Every key is described once, in `configFields`; parsing, `--set key=value`, `--help` and the documentation all read
- * that table. A configuration that parses is a model that can be built: unknown keys, wrong types, values out of range
- * and impossible combinations are refused here. It says nothing about training, data or tokenizers.
+ * Every key is described once, in `configFields`. Parsing, `--set key=value`, `--help` and the documentation all read that
+ * table. A configuration that parses can be built: unknown keys, wrong types, values out of range and impossible
+ * combinations are refused here. Training, data and tokenizers are configured elsewhere.
  */
-import { InputError } from "../errors.ts";
-import { choice, type Field, integer, parseFields, parseOverrides } from "./fields.ts";
+import { aText, check, listOf } from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
+import { choice, type Field, integer, parseFields, parseOverrides } from "../base/fields.ts";
+import { GATE_POLICIES, type GatePolicy } from "../nn/gate.ts";
+import { refuseForeignKeys } from "./foreign-keys.ts";
 
+/** The keys of `config.json`, from which a model is built. */
 export interface ModelConfig {
+  /** The architecture. */
   model_type: "memorizing-transformer";
+  /** V, tokens in the vocabulary; 256 are the bytes. */
   vocab_size: number;
+  /** C, width of the residual stream. */
   hidden_size: number;
+  /** L, blocks of attention and feed-forward. */
   num_hidden_layers: number;
+  /** H, attention heads of a layer. */
   num_attention_heads: number;
+  /** D, width of a head; need not be C / H. */
   head_dim: number;
+  /** F, width of the feed-forward block. */
   intermediate_size: number;
+  /** Activation of the feed-forward block. */
   hidden_act: "relu" | "gelu";
+  /** Added to the mean square in RMSNorm. */
   rms_norm_eps: number;
+  /** Share of activations dropped in training. */
   dropout: number;
+  /** T, tokens of a document that one step reads. */
   segment_length: number;
+  /** W, earlier tokens that every layer still sees (Transformer-XL); 0 is none. */
   xl_cache_length: number;
+  /** Layers with a memory, counted from 0; [] is none, [8] is the paper's 9th of 12. */
   memory_layers: number[];
+  /** M, (key, value) pairs that a head remembers; 0 is the model without memory. */
   memory_size: number;
+  /** Format of remembered pairs; float16 takes half the bytes. */
   memory_dtype: "float32" | "float16";
+  /** K, pairs that a query retrieves. */
   memory_topk: number;
-  memory_combine: "gate" | "joint";
+  /** Combination of retrieved and local attention: a gate, one softmax, or a gate by token. */
+  memory_combine: GatePolicy;
+  /** Search for the K pairs; quantised is also exact, bucketed and inverted are approximate. */
   memory_search: "exact" | "quantised" | "bucketed" | "inverted";
+  /** Buckets for each of the K pairs in the bucketed search; 4 find 89 % of them. */
   memory_buckets: number;
+  /** Lists of a head in the inverted search; 0 is twice the square root of M. */
   memory_lists: number;
+  /** Lists that a query scans in the inverted search. */
   memory_probes: number;
+  /** Whether local attention in a memory layer has the position bias. */
   memory_layer_position_bias: boolean;
+  /** First value of the learned scale of attention logits; the paper's code has 1. */
   attention_scale_init: number;
+  /** First value of the memory gate, before the sigmoid. */
   memory_gate_init: number;
+  /** Layers in which a key is mixed with the key of the token before, in a learned proportion. */
+  smear_keys: "none" | "memory_layers" | "all";
+  /** Buckets of the T5 position bias. */
   num_position_buckets: 32;
+  /** Distance at and beyond which all tokens share the last bucket. */
   max_position_distance: 128;
+  /** Logits are computed with the embedding. */
   tie_word_embeddings: true;
 }
 
-/** Every key, in the order in which `config.json` and `--help` show them. The defaults are the preset `small`. */
+/**
+ * Every key, in the order of `config.json` and `--help`. The defaults are the preset `small` without smeared keys, because
+ * models from before they existed do not have them.
+ */
 export const configFields: Readonly<Record<keyof ModelConfig, Field>> = {
   model_type: choice(["memorizing-transformer"], "the architecture"),
   vocab_size: integer(256, 1, 2 ** 24, "V, tokens in the vocabulary; 256 are the bytes"),
@@ -60,16 +96,19 @@ export const configFields: Readonly<Record<keyof ModelConfig, Field>> = {
     about: "layers with a memory, counted from 0; [] is none, [8] is the paper's 9th of 12",
   },
   memory_size: integer(8192, 0, 2 ** 24, "M, (key, value) pairs that a head remembers; 0 is the model without memory"),
-  memory_dtype: choice(["float32", "float16"], "how remembered pairs are kept; float16 takes half the bytes"),
+  memory_dtype: choice(["float32", "float16"], "format of remembered pairs; float16 takes half the bytes"),
   memory_topk: integer(32, 1, 2 ** 16, "K, pairs that a query retrieves"),
-  memory_combine: choice(["gate", "joint"], "how retrieved and local attention meet: a learned gate, or one softmax"),
+  memory_combine: choice(
+    GATE_POLICIES,
+    "combination of retrieved and local attention: a gate, one softmax, or a gate by token",
+  ),
   memory_search: choice(
     ["exact", "quantised", "bucketed", "inverted"],
-    "how the K pairs are found; quantised is exact too, bucketed and inverted are approximate",
+    "search for the K pairs; quantised is also exact, bucketed and inverted are approximate",
   ),
   memory_buckets: integer(4, 1, 64, "buckets for each of the K pairs in the bucketed search; 4 find 89 % of them"),
   memory_lists: integer(0, 0, 2 ** 16 - 1, "lists of a head in the inverted search; 0 is twice the square root of M"),
-  memory_probes: integer(32, 1, 2 ** 16 - 1, "lists that a query looks into in the inverted search"),
+  memory_probes: integer(32, 1, 2 ** 16 - 1, "lists that a query scans in the inverted search"),
   memory_layer_position_bias: {
     kind: "boolean",
     default: true,
@@ -89,24 +128,44 @@ export const configFields: Readonly<Record<keyof ModelConfig, Field>> = {
     max: 30,
     about: "first value of the memory gate, before the sigmoid",
   },
+  smear_keys: choice(
+    ["none", "memory_layers", "all"],
+    "layers in which a key is mixed with the key of the token before, in a learned proportion",
+  ),
   num_position_buckets: choice([32], "buckets of the T5 position bias"),
-  max_position_distance: choice([128], "distance from which on all tokens share the last bucket"),
+  max_position_distance: choice([128], "distance at and beyond which all tokens share the last bucket"),
   tie_word_embeddings: choice([true], "logits are computed with the embedding"),
 };
 
 /**
- * The configuration that `json` (parsed JSON) describes; keys left out have their default.
+ * Returns the configuration that `json` (parsed JSON) describes; missing keys have their default.
  * `source` names the origin in messages, a path or an option. Throws an InputError that names source and key.
  */
 export function parseConfig(json: unknown, source: string): ModelConfig {
+  check("source", source, aText);
+  refuseOtherModel(json, source);
+  refuseForeignKeys(json, source);
   const config = parseFields(configFields, json, source) as unknown as ModelConfig;
   checkMemoryLayers(config, source);
   return config;
 }
 
-/** `config` with some keys replaced: overrides are `key=value`, lists as `memory_layers=2,5`. Checks as parseConfig does. */
+/** Returns `config` with some keys replaced. Overrides are `key=value`, lists `memory_layers=2,5`. Checks like parseConfig. */
 export function applyOverrides(config: ModelConfig, overrides: readonly string[], source = "--set"): ModelConfig {
+  check("overrides", overrides, listOf(aText));
+  check("source", source, aText);
   return parseConfig({ ...config, ...parseOverrides(configFields, overrides, source) }, source);
+}
+
+/** Whether the keys of `layer` are smeared: mixed with the key of the token before. */
+export function smearsKeys({ smear_keys, memory_layers }: ModelConfig, layer: number): boolean {
+  return smear_keys === "all" || (smear_keys === "memory_layers" && memory_layers.includes(layer));
+}
+
+/** Refuses another architecture first, because each of its keys would be unknown. */
+function refuseOtherModel(json: unknown, source: string): void {
+  const { model_type = "memorizing-transformer" }: Partial<ModelConfig> = Object(json);
+  parseFields({ model_type: configFields.model_type }, { model_type }, source);
 }
 
 function checkMemoryLayers({ memory_layers, num_hidden_layers }: ModelConfig, source: string): void {

@@ -1,13 +1,13 @@
 /**
- * What tells one model from another: a digest of its weights and of what they mean. Keys and values are of use only to the
- * model that made them, so files that hold some carry it.
+ * The fingerprint of a model: a digest of its weights and of their meaning. Remembered keys and values are useful only to the
+ * model that made them, so their files carry its fingerprint.
  */
-import { digest } from "../digest.ts";
+import { digest } from "../base/digest.ts";
 import { heap } from "../wasm/runtime.ts";
 import type { ModelConfig } from "./config.ts";
 import type { Transformer } from "./transformer.ts";
 
-/** What may be set differently from one use of the same model to the next. */
+/** Keys that may change between two uses of the same model. */
 const REPLACEABLE: readonly (keyof ModelConfig)[] = [
   "dropout",
   "memory_size",
@@ -21,9 +21,13 @@ const REPLACEABLE: readonly (keyof ModelConfig)[] = [
   "memory_gate_init",
 ];
 
-/** 16 hexadecimal digits. Reads all weights: a tenth of a second for 100 MB. */
+/** Keys that the names of the parameters show. Leaving them out keeps the old fingerprints of models without smeared keys. */
+const TOLD_BY_PARAMETERS: readonly (keyof ModelConfig)[] = ["smear_keys"];
+
+/** Returns the fingerprint, 16 hexadecimal digits. Reads all weights: a tenth of a second for 100 MB. */
 export function fingerprint({ config, parameters }: Transformer): string {
-  const settings = Object.entries(config).filter(([key]) => !REPLACEABLE.some((name) => name === key));
+  const ignored = [...REPLACEABLE, ...TOLD_BY_PARAMETERS];
+  const settings = Object.entries(config).filter(([key]) => !ignored.some((name) => name === key));
   const pieces: Uint8Array[] = [new TextEncoder().encode(JSON.stringify(settings.sort()))];
   for (const name of parameters.names().sort()) {
     const { ptr, size } = parameters.get(name);

@@ -1,36 +1,56 @@
 /**
- * Generation (algorithm.md, section 3, a token at a time): a model reads documents into its memory, then goes on writing,
- * and what it writes enters the memory in its turn. How a token is drawn is in sampling.ts.
+ * Generation (ALGORITHM.md, section 3, a token at a time): a model reads documents into its memory and then writes. The text
+ * that it writes also enters the memory. sampling.ts draws the tokens.
  */
 import { noGrad, step } from "../autodiff/tape.ts";
-import { breathe } from "../breathe.ts";
+import { breathe } from "../base/breathe.ts";
+import {
+  aFunction,
+  aName,
+  aSignal,
+  check,
+  checkOptions,
+  type Kinds,
+  optional,
+  someOptions,
+  tokenIds,
+} from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
+import { type Field, integer, parseFields } from "../base/fields.ts";
+import { Random } from "../base/random.ts";
 import type { TokenizedDocument } from "../data/corpus.ts";
-import { Random } from "../random.ts";
+import { someDocuments, tokensOf } from "../data/documents.ts";
 import { TokenStream } from "../text/token-stream.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { type Field, integer, parseFields } from "./fields.ts";
+import { finite } from "./losses.ts";
 import { type SamplingOptions, sampleToken, samplingFields } from "./sampling.ts";
 import type { ModelState } from "./state.ts";
-import type { Transformer } from "./transformer.ts";
+import { aModel, aState, requireVocabulary, type Transformer } from "./transformer.ts";
 
+/** The options of generation. */
 export interface GenerationOptions extends SamplingOptions {
+  /** Tokens to write. */
   tokens: number;
+  /** Seed of the random draws. */
   seed: number;
 }
 
-/** Every option of `generate`, in the order in which `--help` shows them. */
+/** Every option of `generate`, in the order of `--help`. */
 export const generationFields: Readonly<Record<keyof GenerationOptions, Field>> = {
   tokens: integer(200, 0, 1e9, "tokens to write"),
   ...samplingFields,
-  seed: integer(0, 0, Number.MAX_SAFE_INTEGER, "decides what is drawn"),
+  seed: integer(0, 0, Number.MAX_SAFE_INTEGER, "seed of the random draws"),
 };
 
+/** A token that was written. */
 export interface GeneratedToken {
+  /** Number of the token in the vocabulary. */
   readonly id: number;
   /** The characters that this token completes, perhaps none. */
   readonly text: string;
 }
 
+/** The options of reading. */
 export interface ReadingOptions {
   /** Called after every segment: tokens read so far, and in all. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -39,34 +59,41 @@ export interface ReadingOptions {
 }
 
 /**
- * Reads a document into the memory and the context of `state`, which has one row. What it held before stays in the memory
- * but is context no more: so documents are read one after another. `name` is for the sources, if the state notes them.
+ * Reads a document into the memory and the context of `state`, which has one row. Earlier documents stay in the memory but
+ * leave the context. `name` is for the sources, if the state notes them.
  */
 export async function readDocument(
   model: Transformer,
   state: ModelState,
   ids: Int32Array,
-  { name = "", ...options }: ReadingOptions & { readonly name?: string } = {},
+  options: ReadingOptions & { readonly name?: string } = {},
 ): Promise<void> {
+  requireReading(model, state);
+  check("ids", ids, tokenIds);
+  checkOptions("reading options", options, { ...readingKinds, name: optional(aName) });
+  const { name = "" } = options;
   state.endDocument();
   state.sources.at(0)?.openDocument(name);
   await read(model, state, ids, options);
 }
 
-/** Reads the documents whole and ends the last one: all of them is in the memory then, as far as it is large enough. */
+/** Reads the documents completely and ends the last one, so that the memory holds all of them, as far as they fit. */
 export async function memorizeDocuments(
   model: Transformer,
   state: ModelState,
   documents: readonly TokenizedDocument[],
   options: ReadingOptions = {},
 ): Promise<void> {
+  requireReading(model, state);
+  check("documents", documents, someDocuments);
+  checkOptions("reading options", options, readingKinds);
   await readInOrder(model, state, documents, options);
   state.endDocument();
 }
 
 /**
- * Reads the documents, and returns what `generate` is to go on from: the prompt, which continues the last document, or, if
- * the prompt is empty, that document's last token, which is then left unread.
+ * Reads the documents, and returns the prompt for `generate`, which continues the last document. If `prompt` is empty, the
+ * result is that document's last token, which is then left unread.
  */
 export async function readDocuments(
   model: Transformer,
@@ -75,29 +102,39 @@ export async function readDocuments(
   prompt: Int32Array,
   options: ReadingOptions = {},
 ): Promise<Int32Array> {
+  requireReading(model, state);
+  check("documents", documents, someDocuments);
+  check("prompt", prompt, tokenIds);
+  checkOptions("reading options", options, readingKinds);
   const last = documents.at(-1);
   if (prompt.length > 0 || last === undefined) {
     await readInOrder(model, state, documents, options);
     return prompt;
   }
-  const cut = { name: last.name, tokens: () => last.tokens().subarray(0, -1) };
+  const cut = { name: last.name, tokens: () => tokensOf(last).subarray(0, -1) };
   await readInOrder(model, state, [...documents.slice(0, -1), cut], options);
-  return last.tokens().subarray(-1);
+  return tokensOf(last).subarray(-1);
 }
 
 /**
- * Reads `prompt` in the context of `state`, which has one row, and writes on, one token at a time. An empty prompt is a line
- * break. The last token that is written is not read any more; to go on later, begin the next prompt with it. Ends early
- * at an abort. If the state notes sources, what is written counts as a document of its own, called `(written)`.
- * @throws InputError for an option that cannot be, or a prompt that is not of the model's vocabulary
+ * Reads `prompt` in the context of `state`, which has one row, and continues it one token at a time. An empty prompt is a line
+ * break. The last token written stays unread; to continue later, begin the next prompt with it. An abort ends the text early.
+ * If the state notes sources, the written text is a document of its own, called `(written)`.
+ * @throws InputError for an impossible option, a prompt outside the model's vocabulary, or logits that are not finite
  */
 export async function* generate(
   model: Transformer,
   tokenizer: Tokenizer,
   state: ModelState,
   prompt: Int32Array,
-  { signal, ...given }: Partial<GenerationOptions> & { readonly signal?: AbortSignal } = {},
+  allOptions: Partial<GenerationOptions> & { readonly signal?: AbortSignal } = {},
 ): AsyncGenerator<GeneratedToken, void> {
+  requireVocabulary(model, tokenizer);
+  requireReading(model, state);
+  check("prompt", prompt, tokenIds);
+  check("options", allOptions, someOptions);
+  const { signal, ...given } = allOptions;
+  check("signal", signal, optional(aSignal));
   const options = parseFields(generationFields, given, "generation") as unknown as GenerationOptions;
   const random = new Random(options.seed);
   const stream = new TokenStream(tokenizer);
@@ -105,7 +142,7 @@ export async function* generate(
   await read(model, state, ids.subarray(0, -1), { signal });
   let last = ids.subarray(-1);
   for (let left = options.tokens; left > 0 && !signal?.aborted; left--) {
-    const logits = step(() => noGrad(() => model.forward({ ids: last }, state).toArray())); // [1, 1, V]
+    const logits = finite(step(() => noGrad(() => model.forward({ ids: last }, state).toArray()))); // [1, 1, V]
     if (left === options.tokens) state.sources.at(0)?.openDocument("(written)");
     const id = sampleToken(logits, options, random);
     const text = stream.push(id);
@@ -115,23 +152,34 @@ export async function* generate(
   }
 }
 
-/** Reads one document after the other; progress counts the tokens of all. */
+const readingKinds: Kinds<ReadingOptions> = { onProgress: optional(aFunction), signal: optional(aSignal) };
+
+/** @throws InputError if `state` is not a state of `model` with one row */
+function requireReading(model: Transformer, state: ModelState): void {
+  check("model", model, aModel);
+  check("state", state, aState);
+  state.requireFit(model.config);
+  if (state.rows !== 1) throw new InputError(`state: got one of ${state.rows} rows; it must have one row`);
+}
+
+/** Reads one document after the other. Progress counts the tokens of all documents. */
 async function readInOrder(
   model: Transformer,
   state: ModelState,
   documents: readonly TokenizedDocument[],
   { onProgress, signal }: ReadingOptions,
 ): Promise<void> {
-  const total = documents.reduce((sum, document) => sum + document.tokens().length, 0);
+  const total = documents.reduce((sum, document) => sum + tokensOf(document).length, 0);
   let before = 0;
-  for (const { name, tokens } of documents) {
+  for (const document of documents) {
+    const [{ name }, tokens] = [document, tokensOf(document)];
     const onDocument = (done: number) => onProgress?.(before + done, total);
-    await readDocument(model, state, tokens(), { name, onProgress: onDocument, signal });
-    before += tokens().length;
+    await readDocument(model, state, tokens, { name, onProgress: onDocument, signal });
+    before += tokens.length;
   }
 }
 
-/** Reads without asking what comes next, a segment at a time. */
+/** Reads a segment at a time, without computing logits. */
 async function read(
   model: Transformer,
   state: ModelState,

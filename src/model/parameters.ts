@@ -1,27 +1,38 @@
 /**
- * The parameters of a model: names, shapes, first values, and one flat block of memory a group.
+ * The parameters of a model: names, shapes, first values, and one flat block of the heap for each group.
  *
- * Names follow Hugging Face's. Each group is contiguous, values and gradients alike, so that an optimizer step, clipping
- * or zeroing is one kernel call a group. What the parameters are used for is in transformer.ts.
+ * Names follow Hugging Face's. Values and gradients of a group are contiguous, so that an optimizer step, clipping or zeroing
+ * is one kernel call for each group. transformer.ts uses the parameters.
  */
-import { Tensor } from "../autodiff/tensor.ts";
+import { type PersistentTensor, persistentTensor, Tensor } from "../autodiff/tensor.ts";
+import { InputError } from "../base/errors.ts";
+import { allOrNothing, Lifetime, type Own } from "../base/lifetime.ts";
+import { Random } from "../base/random.ts";
+import { show } from "../base/show.ts";
+import { gateParameters } from "../nn/gate.ts";
 import { POSITION_BUCKETS } from "../nn/positions.ts";
-import { Random } from "../random.ts";
-import { heap, kernels } from "../wasm/runtime.ts";
-import type { ModelConfig } from "./config.ts";
+import type { Address } from "../wasm/heap.ts";
+import { parallelElements } from "../wasm/parallel.ts";
+import { type ModelConfig, smearsKeys } from "./config.ts";
 
 /**
- * The embedding; the other matrices; norm scales; and what steers attention: scales, position biases, gates. Only matrices
- * decay, and a trainer may give embedding and attention learning rates of their own.
+ * The groups: the embedding; the other matrices; norm scales; and the attention group of scales, position biases, gates and
+ * smears. Only matrices decay. A trainer may give embedding and attention their own learning rates.
  */
-export const parameterGroups = ["embedding", "matrices", "norms", "attention"] as const;
-export type ParameterGroup = (typeof parameterGroups)[number];
+export type ParameterGroup = "embedding" | "matrices" | "norms" | "attention";
 
-/** All parameters of one group, as one vector: addresses of values and gradients, and how many floats. */
+/** All groups, in the order of their blocks. */
+export const parameterGroups: readonly ParameterGroup[] = ["embedding", "matrices", "norms", "attention"];
+
+/** All parameters of one group, as one vector. */
 export interface ParameterBlock {
+  /** The group. */
   readonly group: ParameterGroup;
-  readonly values: number;
-  readonly gradients: number;
+  /** Values, [size]. */
+  readonly values: Tensor;
+  /** Gradients, [size]. */
+  readonly gradients: Tensor;
+  /** Floats in it, including the padding between parameters. */
   readonly size: number;
 }
 
@@ -32,7 +43,7 @@ interface Declaration {
   readonly initial: (random: Random) => number;
 }
 
-/** Parameters start on a cache line; the floats between two of them stay zero. */
+/** Parameters start on a cache line; the padding between them stays zero. */
 const ALIGNED_FLOATS = 16;
 
 function floatsOf(shape: readonly number[]): number {
@@ -63,7 +74,7 @@ function norm(name: string, width: number): Declaration {
   return { name, shape: [width], group: "norms", initial: constant(1) };
 }
 
-/** Everything of block `layer`, in the order in which it is used. */
+/** Declares the parameters of block `layer`, in the order of their use. */
 function declareLayer(config: ModelConfig, layer: number): Declaration[] {
   const { hidden_size: width, num_attention_heads: heads, head_dim, intermediate_size } = config;
   const prefix = `model.layers.${layer}`;
@@ -84,11 +95,14 @@ function declareLayer(config: ModelConfig, layer: number): Declaration[] {
   if (!hasMemory || config.memory_layer_position_bias) {
     steer("relative_attention_bias.weight", [heads, POSITION_BUCKETS], 0);
   }
-  if (hasMemory && config.memory_combine === "gate") steer("memory_gate", [heads], config.memory_gate_init);
+  for (const [name, shape] of hasMemory ? gateParameters(config.memory_combine, heads, width) : []) {
+    steer(name, shape, name === "memory_gate" ? config.memory_gate_init : 0);
+  }
+  if (smearsKeys(config, layer)) steer("key_smear", [heads], 0);
   return declarations;
 }
 
-/** Every parameter that a model of this configuration has. */
+/** Declares every parameter of a model of this configuration. */
 function declare(config: ModelConfig): Declaration[] {
   const embedding: Declaration = {
     name: "model.embed_tokens.weight",
@@ -100,19 +114,24 @@ function declare(config: ModelConfig): Declaration[] {
   return [embedding, ...layers.flat(), norm("model.norm.weight", config.hidden_size)];
 }
 
-/** Names and shapes of all parameters, without allocating any. */
+/** Returns names and shapes of all parameters, without allocating any. */
 export function parameterShapes(config: ModelConfig): Map<string, readonly number[]> {
   return new Map(declare(config).map(({ name, shape }) => [name, shape]));
 }
 
+/** The parameters of a model, by name, in one block for each group. */
 export class Parameters {
+  /** The blocks, one for each group. */
   readonly blocks: readonly ParameterBlock[];
   private readonly tensors = new Map<string, Tensor>();
+  /** The storage of the blocks. */
+  private readonly storage: PersistentTensor[] = [];
+  private readonly life = new Lifetime("this model");
 
-  /** Allocates the parameters of `config` and fills them from `seed`: algorithm.md, section 2. Without a seed they are 0. */
+  /** Allocates the parameters of `config` and fills them from `seed`: ALGORITHM.md, section 2. Without a seed they are 0. */
   constructor(config: ModelConfig, seed: number | null) {
     const declarations = declare(config);
-    this.blocks = parameterGroups.map((group) => this.allocate(group, declarations));
+    this.blocks = allOrNothing((own) => parameterGroups.map((group) => this.allocate(group, declarations, own)));
     if (seed === null) return;
     const random = new Random(seed);
     for (const { name, initial } of declarations) {
@@ -121,43 +140,50 @@ export class Parameters {
     }
   }
 
-  private allocate(group: ParameterGroup, declarations: readonly Declaration[]): ParameterBlock {
+  /** Allocates a group. */
+  private allocate(group: ParameterGroup, declarations: readonly Declaration[], own: Own): ParameterBlock {
     const members = declarations.filter((declaration) => declaration.group === group);
     const size = members.reduce((sum, { shape }) => sum + floatsOf(shape), 0);
-    const block = { group, values: heap.allocate(size * 4), gradients: heap.allocate(size * 4), size };
-    kernels.zero(block.values, size);
-    kernels.zero(block.gradients, size);
+    const [atValues, atGradients] = [0, 1]
+      .map(() => own(persistentTensor([size])))
+      .map((block) => {
+        this.storage.push(block);
+        return block.ptr;
+      });
+    const view = (address: Address, shape: readonly number[]) => new Tensor(address, shape, this.life);
     let offset = 0;
     for (const { name, shape } of members) {
-      const tensor = new Tensor(block.values + offset * 4, shape, undefined);
+      const tensor = view(atValues + offset * 4, shape);
       tensor.requiresGrad = true;
-      tensor.grad = new Tensor(block.gradients + offset * 4, shape, undefined);
+      tensor.grad = view(atGradients + offset * 4, shape);
       this.tensors.set(name, tensor);
       offset += floatsOf(shape);
     }
-    return block;
+    return { group, values: view(atValues, [size]), gradients: view(atGradients, [size]), size };
   }
 
-  /** Names, in no particular order of use. */
+  /** Names, in any order. */
   names(): string[] {
     return [...this.tensors.keys()];
   }
 
+  /** Whether there is a parameter of that name. */
   has(name: string): boolean {
     return this.tensors.has(name);
   }
 
-  /** The parameter called `name`; throws when there is none. */
+  /** The parameter called `name`. Throws an InputError if there is none, a ReleasedError after `release`. */
   get(name: string): Tensor {
+    this.life.require();
     const tensor = this.tensors.get(name);
-    if (tensor === undefined) throw new Error(`the model has no parameter ${name}`);
+    if (tensor === undefined) throw new InputError(`the model has no parameter ${show(name)}`);
     return tensor;
   }
 
   /** The group of the parameter called `name`. */
   group(name: string): ParameterGroup {
     const { ptr } = this.get(name);
-    const isMember = ({ values, size }: ParameterBlock) => ptr >= values && ptr < values + size * 4;
+    const isMember = ({ values, size }: ParameterBlock) => ptr >= values.ptr && ptr < values.ptr + size * 4;
     return this.blocks.filter(isMember)[0].group;
   }
 
@@ -168,15 +194,21 @@ export class Parameters {
     return count;
   }
 
+  /** Sets all gradients to 0. */
   zeroGradients(): void {
-    for (const { gradients, size } of this.blocks) kernels.zero(gradients, size);
+    this.life.require();
+    for (const { gradients, size } of this.blocks) parallelElements("zero", size, gradients.ptr);
   }
 
-  /** Gives the memory back; the model must not be used afterwards. */
+  /** Frees the storage; the model must not be used afterwards. */
   release(): void {
-    for (const { values, gradients } of this.blocks) {
-      heap.release(values);
-      heap.release(gradients);
-    }
+    this.life.end(() => {
+      for (const block of this.storage) block.release();
+    });
+  }
+
+  /** Releases them, at the end of a `using` block. */
+  [Symbol.dispose](): void {
+    this.release();
   }
 }

@@ -1,12 +1,13 @@
 /**
- * Named configurations to start from. Each lists only what differs from the defaults in config.ts.
- * The vocabulary is a placeholder wherever a tokenizer decides it.
+ * Named configurations to start from. Each lists only its differences from the defaults in config.ts.
+ * The vocabulary size is a placeholder, because the tokenizer decides it.
  */
-import { InputError } from "../errors.ts";
+import { aText, check } from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
 import { type ModelConfig, parseConfig } from "./config.ts";
 
 const differences = {
-  /** Trains in a minute and a half on two cores: the demo. Short segments, so that most of a document is in the memory. */
+  /** The demo, trained in a minute and a half on two cores. Its segments are short, so most of a document is in the memory. */
   tiny: {
     hidden_size: 96,
     num_hidden_layers: 3,
@@ -17,11 +18,12 @@ const differences = {
     memory_layers: [1],
     memory_size: 4096,
     memory_combine: "joint",
+    smear_keys: "memory_layers",
     memory_search: "quantised",
     attention_scale_init: 10,
   },
-  /** The defaults: 4 layers of 256, for an evening on a laptop. */
-  small: {},
+  /** 4 layers of 256, for an evening on a laptop: the defaults plus smeared keys. */
+  small: { smear_keys: "memory_layers" },
   /** 8 layers of 512 with both kinds of context, for days. */
   base: {
     hidden_size: 512,
@@ -31,8 +33,9 @@ const differences = {
     xl_cache_length: 512,
     memory_layers: [5],
     memory_size: 65536,
+    smear_keys: "memory_layers",
   },
-  /** The paper's model (section 4.2): 12 layers of 1024, memory in the 9th. Dropout as in the authors' code. */
+  /** The paper's model (section 4.2): 12 layers of 1024, memory in the 9th. The dropout is from the authors' code. */
   paper: {
     vocab_size: 32000,
     hidden_size: 1024,
@@ -47,12 +50,13 @@ const differences = {
   },
 };
 
+/** Names of the presets, from the smallest to the paper's. */
 export const presetNames: readonly string[] = Object.keys(differences);
 
-/** A fresh copy of the preset called `name`; an InputError lists the names if there is none. */
+/** Returns a fresh copy of the preset called `name`. Throws an InputError that lists the names if there is none. */
 export function preset(name: string): ModelConfig {
+  check("name", name, aText);
   const found = Object.entries(differences).find(([known]) => known === name);
-  if (found === undefined)
-    throw new InputError(`there is no preset "${name}"; the presets are ${presetNames.join(", ")}`);
+  if (found === undefined) throw new InputError(`unknown preset "${name}"; the presets are ${presetNames.join(", ")}`);
   return parseConfig(found[1], `preset ${name}`);
 }

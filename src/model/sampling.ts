@@ -1,14 +1,19 @@
 /**
  * Choosing the next token from its logits: temperature, top-k, top-p (nucleus sampling, Holtzman et al. 2020).
- * It is one row of logits a token, so plain TypeScript is quick enough.
+ * There is one row of logits for each token, so plain TypeScript is fast enough.
  */
-import { exp } from "../portable-math.ts";
-import type { Random } from "../random.ts";
-import { type Field, integer } from "./fields.ts";
 
+import { type Field, integer } from "../base/fields.ts";
+import { exp } from "../base/portable-math.ts";
+import type { Random } from "../base/random.ts";
+
+/** The options of drawing a token. */
 export interface SamplingOptions {
+  /** Logits are divided by it; 0: always the likeliest. */
   temperature: number;
+  /** The number of likeliest tokens to draw from; 0: all. */
   topK: number;
+  /** Draws only from the likeliest tokens that make up this probability; 1: all. */
   topP: number;
 }
 
@@ -20,17 +25,17 @@ export const samplingFields: Readonly<Record<keyof SamplingOptions, Field>> = {
     max: 1000,
     about: "logits are divided by it; 0: always the likeliest",
   },
-  topK: integer(0, 0, 2 ** 24, "tokens that are drawn from, the likeliest; 0: all"),
+  topK: integer(0, 0, 2 ** 24, "the number of likeliest tokens to draw from; 0: all"),
   topP: {
     kind: "number",
     default: 1,
     above: 0,
     max: 1,
-    about: "only the likeliest tokens that make up this probability",
+    about: "draw only from the likeliest tokens that make up this probability",
   },
 };
 
-/** The id of the token that is drawn. Of equally likely tokens the one with the smaller id comes first. */
+/** Draws a token and returns its id. Among equally likely tokens the smaller id comes first. */
 export function sampleToken(
   logits: Float32Array,
   { temperature, topK, topP }: SamplingOptions,
@@ -51,7 +56,7 @@ function indexOfLargest(values: Float32Array): number {
   return values.reduce((best, value, index) => (value > values[best] ? index : best), 0);
 }
 
-/** How many of `weights`, from the first on, have a sum above `target`; all of them if rounding keeps it below. */
+/** Returns how many of the first weights have a sum above `target`; all of them if rounding keeps the sum below it. */
 function countToReach(target: number, weights: readonly number[]): number {
   let rest = target;
   const last = weights.findIndex((weight) => (rest -= weight) < 0);

@@ -1,71 +1,139 @@
 /**
- * What a model carries from one segment to the next: each layer's context (Transformer-XL cache and the current segment's
- * pairs) and the memories. Training and evaluation have a state each; parameters are not part of it.
+ * The state that a model carries from one segment to the next. It has each layer's context (Transformer-XL cache and the
+ * current segment's pairs), the last token's keys where keys are smeared, and the memories. Training and evaluation each have
+ * their own state. Parameters are not part of it.
  *
- * A segment may arrive whole, as in training, or token by token, as in generation. When it is complete, its pairs are
- * appended to the memories; when the next begins, the contexts roll on by one segment.
+ * A segment may arrive in one piece, as in training, or token by token, as in generation. When it is complete, its pairs are
+ * appended to the memories. When the next begins, the contexts roll by one segment.
  */
-import type { AttentionContext } from "../autodiff/ops/attention.ts";
-import { persistentTensor, type Tensor } from "../autodiff/tensor.ts";
+import type { PrecedingKeys } from "../autodiff/ops/smear.ts";
+import { NotFiniteError } from "../autodiff/tape.ts";
+import { type PersistentTensor, persistentTensor } from "../autodiff/tensor.ts";
+import { checkOptions, type Kind, type Kinds, optional, whole, withMethods } from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
+import { allOrNothing, Lifetime } from "../base/lifetime.ts";
+import { floatTensor, type StoredTensor } from "../formats/safetensors.ts";
+import type { TensorReader } from "../formats/tensor-reader.ts";
 import { requireRoom } from "../memory/bytes.ts";
 import { KvMemory } from "../memory/memory.ts";
 import { SourceLog, type TokenBytes } from "../memory/sources.ts";
+import type { LayerContext } from "../nn/self-attention.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
-import type { ModelConfig } from "./config.ts";
-import { floatTensor, type StoredTensor } from "./safetensors.ts";
-import type { TensorReader } from "./tensor-reader.ts";
+import { type ModelConfig, smearsKeys } from "./config.ts";
 
 interface LayerPairs {
-  readonly keys: Tensor;
-  readonly values: Tensor;
+  readonly keys: PersistentTensor;
+  readonly values: PersistentTensor;
+  /** The keys of the tokens read last, where keys are smeared. */
+  readonly preceding:
+    | (PrecedingKeys & { readonly keys: PersistentTensor; readonly latest: PersistentTensor })
+    | undefined;
 }
 
+/** The keys that determine the shapes of a state's contexts and memories. */
+const shapeKeys = [
+  "num_hidden_layers",
+  "num_attention_heads",
+  "head_dim",
+  "segment_length",
+  "xl_cache_length",
+  "memory_layers",
+  "smear_keys",
+] as const satisfies (keyof ModelConfig)[];
+
+/** The size of a state. */
 export interface StateOptions {
   /** B, documents side by side. */
   readonly rows: number;
-  /** M; the configuration's unless given. 0 is the model without memory. */
+  /** M; 0 is the model without memory. Default: the configuration's. */
   readonly memorySize?: number;
-  /** Of the text that is read; with it the state notes where the pairs in its memories come from. */
+  /** The tokenizer of the text. With it, the state notes the sources of its remembered pairs. */
   readonly tokenizer?: TokenBytes;
 }
 
+/** M; 0 is the model without memory. */
+export const aMemorySize: Kind = whole(0, 2 ** 24);
+const stateKinds: Kinds<StateOptions> = {
+  rows: whole(1, 2 ** 16),
+  memorySize: optional(aMemorySize),
+  tokenizer: optional(withMethods("a tokenizer", "byteLength")),
+};
+
+/** The state of a model between two segments: the context of each layer, the memories, and their sources. */
 export class ModelState {
+  /** B, documents side by side. */
   readonly rows: number;
   /** The memories by layer. */
   readonly memories: ReadonlyMap<number, KvMemory>;
-  /** Where what each row remembers comes from; none unless there are memories and a tokenizer was given. */
+  /** The sources of each row's memories; empty without memories or a tokenizer. */
   readonly sources: readonly SourceLog[];
   private readonly config: ModelConfig;
-  private readonly layers: readonly LayerPairs[];
+  private readonly contextPairs: readonly LayerPairs[];
+  private readonly life = new Lifetime("this state of a model");
   /** Positions before the segment: W, the cache length. */
   private readonly cacheLength: number;
-  /** Tokens of the current segment that were read. */
+  /** Tokens read of the current segment. */
   private offset = 0;
   /** First valid position of each row's context. */
   private readonly first: Int32Array;
+  /** 1 for each row that has read something of its document, [B]. */
+  private readonly begun: Int32Array;
 
-  constructor(config: ModelConfig, { rows, memorySize = config.memory_size, tokenizer }: StateOptions) {
+  /** Makes a state that has read nothing. */
+  constructor(config: ModelConfig, stateOptions: StateOptions) {
+    checkOptions("a state's options", stateOptions, stateKinds);
+    const { rows, memorySize = config.memory_size, tokenizer } = stateOptions;
     const { num_attention_heads: heads, head_dim: width, segment_length: segment } = config;
     this.config = config;
     this.rows = rows;
     this.cacheLength = config.xl_cache_length;
     this.first = new Int32Array(rows).fill(this.cacheLength);
+    this.begun = new Int32Array(rows);
     const remembering = memorySize > 0 ? config.memory_layers : [];
     const memoryShape = { rows, heads, width, size: memorySize, segment };
     const { memory_search: kind, memory_buckets: bucketsPerNeighbour, memory_dtype: dtype } = config;
     const { memory_lists: lists, memory_probes: probes } = config;
     const options = { kind, bucketsPerNeighbour, lists, probes, dtype };
-    requireRoom(memoryShape, options, remembering.length);
-    this.memories = new Map(remembering.map((layer) => [layer, new KvMemory(memoryShape, options)]));
-    const shape = [rows, this.capacity, heads * width];
-    this.layers = Array.from({ length: config.num_hidden_layers }, () => ({
-      keys: persistentTensor(shape),
-      values: persistentTensor(shape),
-    }));
+    if (remembering.length > 0) requireRoom(memoryShape, options, remembering.length);
+    [this.memories, this.contextPairs] = allOrNothing((own) => [
+      new Map(remembering.map((layer) => [layer, own(new KvMemory(memoryShape, options))])),
+      Array.from({ length: config.num_hidden_layers }, (_, layer) =>
+        this.layerPairs(layer, (s) => own(persistentTensor(s))),
+      ),
+    ]);
     const [memory] = this.memories.values(); // all have the same slots
     const logged = remembering.length > 0 ? rows : 0;
     this.sources =
       tokenizer === undefined ? [] : Array.from({ length: logged }, () => new SourceLog(memory.capacity, tokenizer));
+  }
+
+  /** Allocates a layer's keys and values. */
+  private layerPairs(layer: number, allocate: (shape: number[]) => PersistentTensor): LayerPairs {
+    const { num_attention_heads: heads, head_dim: width } = this.config;
+    const shape = [this.rows, this.capacity, heads * width];
+    const [keys, values] = [allocate(shape), allocate(shape)];
+    if (!smearsKeys(this.config, layer)) return { keys, values, preceding: undefined };
+    const oneToken = [this.rows, heads * width];
+    return { keys, values, preceding: { keys: allocate(oneToken), known: this.begun, latest: allocate(oneToken) } };
+  }
+
+  /** Contexts by layer; refused after the state's release. */
+  private get layers(): readonly LayerPairs[] {
+    this.life.require();
+    return this.contextPairs;
+  }
+
+  /**
+   * Refuses a model of other shapes.
+   * @throws InputError if the state does not fit a model of this configuration
+   */
+  requireFit(config: ModelConfig): void {
+    if (config === this.config) return;
+    const other = shapeKeys.find((key) => String(config[key]) !== String(this.config[key]));
+    if (other === undefined) return;
+    throw new InputError(
+      `state: it is that of a model with ${other} ${this.config[other]}; this model has ${config[other]}, so make a state with its newState()`,
+    );
   }
 
   /** Positions of a context: cache and segment. */
@@ -73,29 +141,31 @@ export class ModelState {
     return this.cacheLength + this.config.segment_length;
   }
 
-  /** Tokens that still fit the current segment; a full one gives way to the next. */
+  /** Tokens that still fit into the current segment, or into the next if the current one is full. */
   get room(): number {
     return this.config.segment_length - (this.offset % this.config.segment_length);
   }
 
   /**
-   * Makes room for the next tokens: rolls the contexts when the last segment was complete, and forgets everything of the
-   * rows whose document begins here. `starts` [B] counts only at the beginning of a segment.
+   * Makes room for the next tokens: rolls the contexts if the last segment was complete, and resets the rows whose document
+   * begins here. `starts` [B] is allowed only at the beginning of a segment.
    */
   begin(starts: ArrayLike<number> | undefined): void {
+    this.life.require();
     if (this.offset === this.config.segment_length) this.roll();
     if (starts === undefined) return;
     for (let row = 0; row < this.rows; row++) {
       if (!starts[row]) continue;
-      if (this.offset > 0) throw new Error("a document can begin only where a segment begins");
+      if (this.offset > 0) throw new InputError("a document can begin only where a segment begins");
       this.first[row] = this.cacheLength;
+      this.begun[row] = 0;
       for (const memory of this.memories.values()) memory.reset(row);
       this.sources.at(row)?.reset();
     }
   }
 
-  /** The context in which `layer` attends now. */
-  context(layer: number): AttentionContext {
+  /** The context that `layer` attends to now. */
+  context(layer: number): LayerContext {
     return {
       ...this.layers[layer],
       capacity: this.capacity,
@@ -105,24 +175,50 @@ export class ModelState {
     };
   }
 
-  /** Notes that the tokens [B, n] were read; a complete segment goes into the memories, of row b only lengths[b] tokens. */
+  /**
+   * Notes that the tokens [B, n] were read. A complete segment enters the memories, of row b only its lengths[b] tokens.
+   * @throws NotFiniteError if a key or value to remember is not finite; then the tokens count as unread
+   */
   advance(ids: Int32Array, lengths: ArrayLike<number> | undefined): void {
     const count = ids.length / this.rows;
+    this.requireFinite(count);
     for (const [row, log] of this.sources.entries()) {
       log.read(ids.subarray(row * count, row * count + (lengths?.[row] ?? count)));
     }
+    for (const { preceding } of this.layers) {
+      if (preceding !== undefined) kernels.move(preceding.keys.ptr, preceding.latest.ptr, preceding.keys.size * 4);
+    }
+    this.begun.fill(1);
     this.offset += count;
     if (this.offset === this.config.segment_length) this.remember(lengths);
   }
 
-  /** Ends a document in the middle of a segment: what was read of it goes into the memories, and the next text has no context. */
+  /** Refuses keys and values that are not finite, because neither a file nor a search can handle them. */
+  private requireFinite(count: number): void {
+    const floats = this.config.num_attention_heads * this.config.head_dim;
+    for (const layer of this.memories.keys()) {
+      const { keys, values } = this.layers[layer];
+      for (let row = 0; row < this.rows; row++) {
+        const at = (row * this.capacity + this.cacheLength + this.offset) * floats * 4;
+        if ([keys, values].every(({ ptr }) => kernels.all_finite(ptr + at, count * floats))) continue;
+        throw new NotFiniteError(
+          `the keys or values of layer ${layer} are not finite; the model's weights are damaged`,
+        );
+      }
+    }
+  }
+
+  /** Ends a document, perhaps within a segment: its last tokens enter the memories, and the next text has no context. */
   endDocument(): void {
+    this.life.require();
     if (this.offset < this.config.segment_length) this.remember(undefined);
     this.offset = 0;
     this.first.fill(this.cacheLength);
+    this.begun.fill(0);
     for (const log of this.sources) log.closeDocument();
   }
 
+  /** Appends the segment's pairs to the memories. */
   private remember(lengths: ArrayLike<number> | undefined): void {
     const rowBytes = this.capacity * this.config.num_attention_heads * this.config.head_dim * 4;
     const segmentAt = (rowBytes / this.capacity) * this.cacheLength;
@@ -141,9 +237,9 @@ export class ModelState {
     for (const { keys, values } of this.layers) {
       for (let row = 0; row < this.rows; row++) {
         const at = row * this.capacity * positionBytes;
-        const from = at + this.config.segment_length * positionBytes;
-        kernels.copy(keys.ptr + at, keys.ptr + from, this.cacheLength * positionBytes);
-        kernels.copy(values.ptr + at, values.ptr + from, this.cacheLength * positionBytes);
+        const kept = at + this.config.segment_length * positionBytes;
+        kernels.move(keys.ptr + at, keys.ptr + kept, this.cacheLength * positionBytes);
+        kernels.move(values.ptr + at, values.ptr + kept, this.cacheLength * positionBytes);
       }
     }
     for (let row = 0; row < this.rows; row++) {
@@ -153,11 +249,13 @@ export class ModelState {
   }
 
   /**
-   * A copy of all that was read and remembered, to go on from later, by names that begin with `prefix`: `offset [1]`, `first [B]`,
-   * contexts as far as they are filled, `layers.0.row.0.keys|values [past, H·D]`, and memories, `memories.2.row.0.appended [1]`,
-   * `memories.2.row.0.keys|values [H, length, D]`. A complete segment has rolled on; nothing else changes.
+   * Copies everything that was read and remembered, by names that begin with `prefix`: `offset [1]`, `first [B]`, the filled
+   * contexts `layers.0.row.0.keys|values [past, H·D]`, and the memories `memories.2.row.0.appended [1]` and
+   * `memories.2.row.0.keys|values [H, length, D]`. Where keys are smeared, also `begun [B]` and `layers.2.preceding_keys
+   * [B, H·D]`. Rolls the contexts if the segment is complete, and changes nothing else.
    */
   save(prefix = ""): Map<string, StoredTensor> {
+    this.life.require();
     if (this.offset === this.config.segment_length) this.roll();
     const { num_attention_heads: heads, head_dim: width } = this.config;
     const saved = new Map([
@@ -167,6 +265,9 @@ export class ModelState {
     for (const [name, view] of this.contexts(prefix)) {
       saved.set(name, floatTensor([view.length / (heads * width), heads * width], view.slice()));
     }
+    const preceding = this.precedingKeys(prefix);
+    if (preceding.length > 0) saved.set(`${prefix}begun`, integers(this.begun));
+    for (const [name, keys] of preceding) saved.set(name, floatTensor(keys.shape, keys.toArray()));
     for (const [name, memory, row] of this.memoryRows(prefix)) {
       const { keys, values } = memory.contents(row);
       const shape = [heads, memory.length(row), width];
@@ -176,14 +277,18 @@ export class ModelState {
     return saved;
   }
 
-  /** Goes on exactly where `save` was called with `prefix`. Throws an InputError for tensors that do not fit this state. */
+  /** Restores the state that `save` copied with `prefix`. Throws an InputError for tensors that do not fit this state. */
   load(reader: TensorReader, prefix = ""): void {
+    this.life.require();
     const { num_attention_heads: heads, head_dim: width, segment_length: segment } = this.config;
     [this.offset] = reader.integers(`${prefix}offset`, [1], segment - 1);
     this.first.set(reader.integers(`${prefix}first`, [this.rows], this.cacheLength));
     for (const [name, view] of this.contexts(prefix)) {
       view.set(reader.floats(name, [view.length / (heads * width), heads * width]));
     }
+    const preceding = this.precedingKeys(prefix);
+    if (preceding.length > 0) this.begun.set(reader.integers(`${prefix}begun`, [this.rows], 1));
+    for (const [name, keys] of preceding) keys.set(reader.floats(name, keys.shape));
     for (const [name, memory, row] of this.memoryRows(prefix)) {
       const [appended] = reader.integers(`${name}.appended`, [1], Number.MAX_SAFE_INTEGER);
       const shape = [heads, Math.min(appended, memory.size), width];
@@ -192,7 +297,7 @@ export class ModelState {
     }
   }
 
-  /** Views of the filled part of every row's contexts, by name; good until the next allocation. */
+  /** Views of the filled part of every row's contexts, by name. Valid until the next allocation. */
   private *contexts(prefix: string): Generator<[name: string, view: Float32Array]> {
     const { num_attention_heads: heads, head_dim: width } = this.config;
     const filled = (this.cacheLength + this.offset) * heads * width;
@@ -206,6 +311,13 @@ export class ModelState {
     }
   }
 
+  /** Each layer's last keys where they are smeared, by name. */
+  private precedingKeys(prefix: string): [name: string, keys: PersistentTensor][] {
+    return this.layers.flatMap(({ preceding }, layer): [string, PersistentTensor][] =>
+      preceding === undefined ? [] : [[`${prefix}layers.${layer}.preceding_keys`, preceding.keys]],
+    );
+  }
+
   /** Every row of every memory, by name. */
   private *memoryRows(prefix: string): Generator<[name: string, memory: KvMemory, row: number]> {
     for (const [layer, memory] of this.memories) {
@@ -213,13 +325,19 @@ export class ModelState {
     }
   }
 
-  /** Gives the memory back; the state must not be used afterwards. */
+  /** Frees the storage; the state must not be used afterwards. */
   release(): void {
-    for (const { keys, values } of this.layers) {
-      heap.release(keys.ptr);
-      heap.release(values.ptr);
-    }
-    for (const memory of this.memories.values()) memory.release();
+    this.life.end(() => {
+      for (const { keys, values, preceding } of this.contextPairs) {
+        for (const tensor of [keys, values, preceding?.keys, preceding?.latest]) tensor?.release();
+      }
+      for (const memory of this.memories.values()) memory.release();
+    });
+  }
+
+  /** Releases it, at the end of a `using` block. */
+  [Symbol.dispose](): void {
+    this.release();
   }
 }
 

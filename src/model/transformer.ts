@@ -1,69 +1,62 @@
 /**
- * The model: embedding, blocks, final norm, tied logits; algorithm.md section 2, the paper's section 3.
+ * The model: embedding, blocks, final norm, tied logits; ALGORITHM.md section 2, the paper's section 3.
  *
- * A forward pass reads the next tokens of each row in the light of a ModelState and leaves them in it. Training, evaluation
- * and generation differ only in the state they hold and in what they do with the logits.
+ * A forward pass reads the next tokens of each row with a ModelState, which then contains them. Training, evaluation and
+ * generation differ only in their states and in their use of the logits.
  */
 import { add, dropout, scale } from "../autodiff/ops/elementwise.ts";
 import { embedding } from "../autodiff/ops/embedding.ts";
 import { linear } from "../autodiff/ops/matmul.ts";
 import { rmsNorm } from "../autodiff/ops/norm.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
+import { aSeed, check, checkOptions, either, instance, type Kind, oneOf } from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
 import { type FeedForwardWeights, feedForward } from "../nn/feed-forward.ts";
+import type { Gate } from "../nn/gate.ts";
 import { positionBuckets } from "../nn/positions.ts";
 import { type Retrieval, type SelfAttentionWeights, selfAttention } from "../nn/self-attention.ts";
-import type { ModelConfig } from "./config.ts";
+import { aTokenizer, type Tokenizer } from "../text/tokenizer.ts";
+import { type ModelConfig, parseConfig } from "./config.ts";
 import { Parameters } from "./parameters.ts";
+import { inputKinds, requireRows, type SegmentInput } from "./segment.ts";
 import { ModelState, type StateOptions } from "./state.ts";
 
-/** What one forward pass reads. */
-export interface SegmentInput {
-  /** Token ids [B, n], n at most what the state's current segment has room for. */
-  readonly ids: Int32Array;
-  /** [B]: 1 where a document begins with these tokens. Counts at the beginning of a segment. */
-  readonly starts?: ArrayLike<number>;
-  /** [B]: how many of the tokens are real; the rest is padding and is not remembered. All, unless given. */
-  readonly lengths?: ArrayLike<number>;
-  /** In training, a key that differs from step to step; without one nothing is dropped out. */
-  readonly dropoutKey?: number;
-  /** Is shown what each memory layer retrieves; not called while the memory is empty. */
-  readonly observe?: (layer: number, retrieval: Retrieval) => void;
-}
-
+/** The paper's model: its parameters, and the forward pass over a segment. */
 export class Transformer {
+  /** Its configuration. */
   readonly config: ModelConfig;
+  /** Its weights. */
   readonly parameters: Parameters;
 
-  /** `seed` decides the first weights; null leaves them 0, for a model whose weights are about to be loaded. */
+  /** Builds a model. `seed` determines the first weights; null leaves them 0, for weights that will be loaded. */
   constructor(config: ModelConfig, seed: number | null = 0) {
-    this.config = config;
-    this.parameters = new Parameters(config, seed);
+    this.config = Object.freeze(parseConfig(config, "config"));
+    check("seed", seed, either(aSeed, oneOf(null)));
+    this.parameters = new Parameters(this.config, seed);
   }
 
-  /** A fresh state: nothing read, nothing remembered. */
+  /** Returns a fresh state, which has read and remembered nothing. */
   newState(options: StateOptions): ModelState {
     return new ModelState(this.config, options);
   }
 
-  /** Logits [B, n, V] of the token after each of the given ones. Advances `state`. */
+  /** Returns logits [B, n, V] for the token after each input token. Advances `state`. */
   forward(input: SegmentInput, state: ModelState): Tensor {
     return this.logits(this.hidden(input, state));
   }
 
-  /** The residual stream after the last block, before the final norm, [B, n, C]. Advances `state`. */
-  hidden({ ids, starts, lengths, dropoutKey, observe }: SegmentInput, state: ModelState): Tensor {
+  /** Returns the residual stream after the last block, before the final norm, [B, n, C]. Advances `state`. */
+  hidden(input: SegmentInput, state: ModelState): Tensor {
     const { config } = this;
-    const count = ids.length / state.rows;
+    const count = this.countOf(input, state);
+    const { ids, starts, lengths, reach, dropoutKey, observe } = input;
     state.begin(starts);
-    if (!Number.isInteger(count) || count < 1 || count > state.room) {
-      throw new Error(`forward: ${ids.length} ids do not give ${state.rows} rows 1 to ${state.room} tokens each`);
-    }
     const drop = dropoutFor(config.dropout, dropoutKey);
     let x = drop(embedding(this.parameters.get("model.embed_tokens.weight"), ids, [state.rows, count])); // [B, n, C]
     for (let layer = 0; layer < config.num_hidden_layers; layer++) {
       const memory = state.memories.get(layer);
       const show = observe && ((retrieval: Retrieval) => observe(layer, retrieval));
-      const access = memory && { memory, topk: config.memory_topk, observe: show };
+      const access = memory && { memory, topk: config.memory_topk, reach, observe: show };
       const attended = selfAttention(
         this.norm(x, layer, "input_layernorm"),
         this.attentionWeights(layer, state),
@@ -89,10 +82,39 @@ export class Transformer {
     return linear(scale(normed, 1 / Math.sqrt(hidden_size)), this.parameters.get("model.embed_tokens.weight"));
   }
 
+  /** Returns the number of tokens that a row reads. Throws an InputError if the input is malformed or does not fit `state`. */
+  private countOf(input: SegmentInput, state: ModelState): number {
+    check("state", state, aState);
+    state.requireFit(this.config);
+    checkOptions("input", input, inputKinds);
+    const { ids, starts, lengths, reach } = input;
+    const { rows, room } = state;
+    const count = ids.length / rows;
+    if (!Number.isInteger(count) || count < 1 || count > room) {
+      throw new InputError(`ids: got ${ids.length}; they must give each of ${rows} rows 1 to ${room} tokens`);
+    }
+    if (starts !== undefined) requireRows("starts", starts, rows, 1);
+    if (lengths !== undefined) requireRows("lengths", lengths, rows, count);
+    if (reach !== undefined) requireRows("reach", reach, rows, 2 ** 31);
+    return count;
+  }
+
+  /** Frees the parameters; the model must not be used afterwards. */
+  release(): void {
+    this.parameters.release();
+  }
+
+  /** Releases it, at the end of a `using` block. */
+  [Symbol.dispose](): void {
+    this.release();
+  }
+
+  /** RMSNorm with the scale called `name`. */
   private norm(x: Tensor, layer: number, name: string): Tensor {
     return rmsNorm(x, this.parameters.get(`model.layers.${layer}.${name}.weight`), this.config.rms_norm_eps);
   }
 
+  /** The attention weights of a layer. */
   private attentionWeights(layer: number, state: ModelState): SelfAttentionWeights {
     const get = (name: string) => this.parameters.get(`model.layers.${layer}.self_attn.${name}`);
     const has = (name: string) => this.parameters.has(`model.layers.${layer}.self_attn.${name}`);
@@ -104,17 +126,44 @@ export class Transformer {
       o: get("o_proj.weight"),
       scale: get("attention_scale"),
       bias: has(bias) ? { table: get(bias), buckets: positionBuckets(state.capacity) } : undefined,
-      gate: has("memory_gate") ? get("memory_gate") : undefined,
+      gate: this.config.memory_layers.includes(layer) ? this.gate(layer) : undefined,
+      smear: has("key_smear") ? get("key_smear") : undefined,
     };
   }
 
+  /** The gate of a memory layer. */
+  private gate(layer: number): Gate {
+    const policy = this.config.memory_combine;
+    const [bias, weight] = ["memory_gate", "memory_gate.weight"].map((name) => {
+      const path = `model.layers.${layer}.self_attn.${name}`;
+      return this.parameters.has(path) ? this.parameters.get(path) : undefined;
+    });
+    return { policy, bias, weight };
+  }
+
+  /** The weights of a layer's feed-forward block. */
   private feedForwardWeights(layer: number): FeedForwardWeights {
     const get = (name: string) => this.parameters.get(`model.layers.${layer}.mlp.${name}.weight`);
     return { up: get("up_proj"), down: get("down_proj") };
   }
 }
 
-/** Dropout with a key of its own for each place it is used in, or the identity. */
+/** Checks for arguments called `model` and `state`. */
+export const aModel: Kind = instance(Transformer, "a Transformer");
+export const aState: Kind = instance(ModelState, "a state that newState() made");
+
+/** @throws InputError if these are not a model and a tokenizer that knows all of the model's tokens */
+export function requireVocabulary(model: Transformer, tokenizer: Tokenizer): void {
+  check("model", model, aModel);
+  check("tokenizer", tokenizer, aTokenizer);
+  const { vocab_size } = model.config;
+  if (tokenizer.vocabSize >= vocab_size) return;
+  throw new InputError(
+    `tokenizer: it has ${tokenizer.vocabSize} tokens, but the model ${vocab_size}; take the model's own`,
+  );
+}
+
+/** Returns dropout with a different key at each call, or the identity. */
 function dropoutFor(rate: number, key: number | undefined): (x: Tensor) => Tensor {
   if (rate === 0 || key === undefined) return (x) => x;
   let place = 0;

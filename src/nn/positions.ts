@@ -1,9 +1,10 @@
 /**
- * T5's relative positions (Raffel et al. 2020): which of 32 buckets a distance between query and key falls into.
+ * T5's relative positions (Raffel et al. 2020): the bucket, of 32, of a distance between query and key.
  *
- * Small distances have a bucket each, larger ones share logarithmically wider buckets, and from 128 on there is one. The
- * bias that belongs to a bucket is learned (see ops/attention.ts).
+ * Small distances have one bucket each, larger ones share logarithmically wider buckets, and distances from 128 on share one. The
+ * bias of a bucket is learned (see ops/attention.ts).
  */
+import type { Address } from "../wasm/heap.ts";
 import { heap } from "../wasm/runtime.ts";
 
 export const POSITION_BUCKETS = 32;
@@ -17,14 +18,15 @@ export function positionBucket(distance: number): number {
   return Math.min(POSITION_BUCKETS - 1, EXACT_BUCKETS + Math.floor(octaves * EXACT_BUCKETS));
 }
 
-let table = 0;
+let table: Address = 0;
 let tabulated = 0;
 
-/** Address of the buckets of distances 0 to length − 1 (i32), computed once. */
-export function positionBuckets(length: number): number {
+/** Returns the address of the buckets of distances 0 to length − 1 (i32), computed once. On OutOfMemoryError the old table stays. */
+export function positionBuckets(length: number): Address {
   if (length > tabulated) {
-    if (table !== 0) heap.release(table);
-    table = heap.allocate(length * 4);
+    const longer = heap.allocate(length * 4);
+    if (tabulated > 0) heap.release(table);
+    table = longer;
     heap.i32(table, length).set(Int32Array.from({ length }, (_, distance) => positionBucket(distance)));
     tabulated = length;
   }

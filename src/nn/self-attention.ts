@@ -1,17 +1,23 @@
 /**
  * The attention half of a block, with or without a memory: the paper's Figure 2 in thirty lines.
  *
- * Projects, normalises queries and keys, attends locally, and in a memory layer also to what the memory returns; the memory
- * is only read here. When pairs are remembered is decided in model/state.ts.
+ * Projects, normalises queries and keys, attends locally, and in a memory layer also to the pairs that the memory returns. The
+ * memory is only read here; model/state.ts appends to it.
  */
-import { type AttentionContext, attention, type PositionBias } from "../autodiff/ops/attention.ts";
+import { type AttentionContext, attention, extendContext, type PositionBias } from "../autodiff/ops/attention.ts";
+import { blend } from "../autodiff/ops/blend.ts";
 import { linear } from "../autodiff/ops/matmul.ts";
 import { l2Normalize } from "../autodiff/ops/norm.ts";
-import { blend, type Neighbours, retrievedAttention } from "../autodiff/ops/retrieval.ts";
+import { type Neighbours, retrievedAttention } from "../autodiff/ops/retrieved.ts";
+import { type PrecedingKeys, smearKeys } from "../autodiff/ops/smear.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
 import type { KvMemory } from "../memory/memory.ts";
+import { type Gate, gateLogit } from "./gate.ts";
 
-/** q, k, v [H·D, C]; o [C, H·D]; scale and gate [H]. A layer without a gate joins both softmaxes instead. */
+/**
+ * q, k, v [H·D, C]; o [C, H·D]; scale and smear [H]. Layers with a memory have a gate. Layers without a smear do not change
+ * their keys.
+ */
 export interface SelfAttentionWeights {
   readonly q: Tensor;
   readonly k: Tensor;
@@ -19,45 +25,58 @@ export interface SelfAttentionWeights {
   readonly o: Tensor;
   readonly scale: Tensor;
   readonly bias: PositionBias | undefined;
-  readonly gate: Tensor | undefined;
+  readonly gate: Gate | undefined;
+  readonly smear: Tensor | undefined;
 }
 
-/** What a memory layer retrieved in a forward pass, and what it made of it; to be read before the step ends. */
+/** The context that a layer attends in, and the keys before it where they are smeared. */
+export interface LayerContext extends AttentionContext {
+  /** The keys before the context, where keys are smeared. */
+  readonly preceding: PrecedingKeys | undefined;
+}
+
+/** The pairs that a memory layer retrieved in a forward pass, and how it used them; read it before the step ends. */
 export interface Retrieval {
   /** q̂, [B, T, H·D]. */
   readonly queries: Tensor;
+  /** The pairs found. */
   readonly neighbours: Neighbours;
-  /** Softmax of the K scores, [B, T, H, K]; defined for as many of the K as the row retrieved. */
+  /** Softmax of the K scores, [B, T, H, K]; only the first counts[row] of the K are defined. */
   readonly weights: Tensor;
   /** The share of the memory in each head's result, [B, T, H]; 0 for a row that retrieved nothing. */
   readonly gates: Tensor;
 }
 
-/** A memory to read from, how many pairs a query retrieves, and who wants to see them. */
+/** A memory to read from, how many pairs a query retrieves, and an observer of them. */
 export interface MemoryAccess {
   readonly memory: KvMemory;
   readonly topk: number;
+  /** How many of its newest pairs each row may look up, [B]. Default: all. */
+  readonly reach?: ArrayLike<number>;
   readonly observe?: (retrieval: Retrieval) => void;
 }
 
-/** x [B, T, C] → [B, T, C]. Writes the segment's k̂ and v into `context`. */
+/** x [B, T, C] → [B, T, C]. Writes the segment's keys and values into `context`. */
 export function selfAttention(
   x: Tensor,
   weights: SelfAttentionWeights,
-  context: AttentionContext,
+  context: LayerContext,
   access: MemoryAccess | undefined,
 ): Tensor {
-  const { scale, bias, gate } = weights;
+  const { scale, bias, smear } = weights;
   const width = weights.q.shape[0] / scale.size; // D
   const q = l2Normalize(linear(x, weights.q), width); // [B, T, C] → [B, T, H·D]
-  const k = l2Normalize(linear(x, weights.k), width);
+  const kHat = l2Normalize(linear(x, weights.k), width);
+  const k = smear && context.preceding ? smearKeys(kHat, smear, context.preceding) : kHat;
   const v = linear(x, weights.v);
+  extendContext(context, k, v);
   const local = attention(q, k, v, scale, bias, context);
   if (access === undefined) return linear(local.out, weights.o);
-  const neighbours = access.memory.lookup(q, access.topk);
+  const neighbours = access.memory.lookup(q, access.topk, access.reach);
   if (neighbours.counts.every((count) => count === 0)) return linear(local.out, weights.o);
   const retrieved = retrievedAttention(q, scale, neighbours);
-  const blended = blend(local, retrieved, gate, neighbours.counts);
+  const logit = gateLogit(weights.gate!, x, retrieved.lse, local.lse); // [B, T, H]
+  const blended = blend(local.out, retrieved.out, logit, neighbours.counts);
   access.observe?.({ queries: q, neighbours, weights: retrieved.weights, gates: blended.gates });
   return linear(blended.out, weights.o);
 }

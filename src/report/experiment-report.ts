@@ -1,21 +1,21 @@
 /**
- * The report of an experiment: what was asked, what was found, in tables, charts and sentences; and its Markdown. How it looks
- * as a page is in html/experiment-page.ts. What stands in it is known to each experiment.
+ * The report of an experiment: a question and its findings, in sentences, tables and charts; and its Markdown. For its page
+ * see html/experiment-page.ts. Each experiment fills it in.
  */
 import type { Bar, ChartLabels, Line } from "./html/chart.ts";
 
-/** A statement that the results bear out or not. */
+/** A claim that the results support or not. */
 export interface Finding {
   readonly claim: string;
   readonly found: string;
-  /** Undefined as long as results are missing. */
+  /** Undefined while results are missing. */
   readonly holds: boolean | undefined;
 }
 
 export interface ReportTable {
   readonly kind: "table";
   readonly title: string;
-  /** The first column is of names, all others are of numbers. */
+  /** Titles of the columns: the first has names, all others have numbers. */
   readonly header: readonly string[];
   readonly rows: readonly (readonly string[])[];
   readonly note?: string;
@@ -35,14 +35,14 @@ export type ReportChart =
       readonly labelEvery?: number;
     };
 
-/** Text as it was printed. */
+/** Text as printed. */
 export interface ReportText {
   readonly kind: "text";
   readonly title: string;
   readonly text: string;
 }
 
-/** What an experiment says of its results. */
+/** An experiment's account of its results. */
 export interface ReportBody {
   readonly question: string;
   readonly findings: readonly Finding[];
@@ -51,9 +51,9 @@ export interface ReportBody {
 
 export interface ExperimentReport extends ReportBody {
   readonly title: string;
-  /** Which figure of the paper this is, and what the paper found. */
+  /** The figure of the paper, and the paper's result. */
   readonly paper: string;
-  /** How the results came about. */
+  /** How the results were made. */
   readonly facts: readonly (readonly [term: string, value: string])[];
 }
 
@@ -81,7 +81,7 @@ function markdownPart(part: ReportBody["parts"][number]): string {
   return hasData(part) ? `![${part.labels.title}](${chartPath(part)})` : "";
 }
 
-/** The charts of which there is something to show. */
+/** Returns the charts that have data. */
 export function shownCharts({ parts }: ReportBody): ReportChart[] {
   return parts.filter((part) => part.kind === "lines" || part.kind === "bars").filter(hasData);
 }
@@ -90,7 +90,7 @@ function hasData(part: ReportChart): boolean {
   return (part.kind === "lines" ? part.lines : part.bars).length > 0;
 }
 
-/** Where a chart's picture lies, seen from the Markdown. */
+/** Path of a chart's picture, relative to the Markdown. */
 export function chartPath({ labels: { title } }: ReportChart): string {
   const words = title.toLowerCase().match(/[a-z0-9]+/g) ?? [];
   return `charts/${words.join("-")}.svg`;

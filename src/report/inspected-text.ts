@@ -1,13 +1,13 @@
 /**
- * The text behind an inspection: of the document that was inspected and of what the memory held before it, token by token,
- * with its surroundings and its place. Tokens are numbered as in `Inspection`: those read before the document are below 0.
+ * The text behind an inspection, token by token, with surroundings and places: the inspected document, and the documents
+ * that the memory held before it. Tokens are numbered as in `Inspection`: those read before the document are below 0.
  */
-import type { Inspection } from "../model/inspect.ts";
+import type { Inspection } from "../inspect/inspect.ts";
 import { tokenTexts } from "../text/token-stream.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type FileOfText, placeOfLine } from "./html/client/place-of-line.ts";
 
-/** A token and what stands around it. */
+/** A token and the text around it. */
 export interface Excerpt {
   readonly before: string;
   readonly token: string;
@@ -16,16 +16,16 @@ export interface Excerpt {
 
 interface TextToken {
   readonly text: string;
-  /** Number of its document among those that the memory held; −1 for the one that was inspected. */
+  /** Number of its document among those that the memory held; −1 for the inspected document. */
   readonly document: number;
   readonly line: number;
 }
 
 export class InspectedText {
-  /** The files that the document was joined of, in order; none if it is one text. */
+  /** Files that make up the document, in order; empty if it is one text. */
   readonly files: readonly FileOfText[];
   private readonly inspection: Inspection;
-  /** All that is known, oldest first; the inspected document begins at `begin`. */
+  /** All known tokens, oldest first; the inspected document begins at `begin`. */
   private readonly tokens: readonly TextToken[];
   private readonly begin: number;
 
@@ -45,7 +45,7 @@ export class InspectedText {
     ];
   }
 
-  /** Text of each token of the document, together the whole; see `tokenTexts`. */
+  /** Texts of the document's tokens, which join to the whole text; see `tokenTexts`. */
   get texts(): string[] {
     return this.tokens.slice(this.begin).map(({ text }) => text);
   }
@@ -54,18 +54,18 @@ export class InspectedText {
     return this.tokens[this.begin + token].text;
   }
 
-  /** Line of the token's beginning, from 1; 0 if what was before it in its document is not known. */
+  /** Returns the line where the token begins, from 1; 0 if the text before it in its document is not known. */
   line(token: number): number {
     return this.tokens[this.begin + token].line;
   }
 
-  /** Name of the document that a token is of. */
+  /** Returns the name of a token's document. */
   document(token: number): string {
     const { name, earlier } = this.inspection;
     return earlier.documents[this.tokens[this.begin + token].document] ?? name;
   }
 
-  /** Where a token stands: `line 12`, or `notes.md, line 12` if it was read before or in a file of several. */
+  /** Returns a token's place: `line 12`, or `notes.md, line 12` for earlier documents and documents of several files. */
   place(token: number): string {
     const line = this.line(token);
     if (token >= 0) return placeOfLine(line, this.files);
@@ -73,7 +73,7 @@ export class InspectedText {
     return `${this.document(token)}, ${within}`;
   }
 
-  /** A token with at least `characters` of its document on either side, as far as they are known. */
+  /** Returns a token with at least `characters` of its document on either side, as far as they are known. */
   excerpt(token: number, characters: number): Excerpt {
     const at = this.begin + token;
     const { document, text } = this.tokens[at];
@@ -88,7 +88,7 @@ export class InspectedText {
   }
 }
 
-/** `documents` and `indices` say which document each text is of, and its place there. */
+/** Computes the line of each text, given its document and its place there. */
 function withLines(texts: readonly string[], documents: Int32Array, indices: Int32Array): TextToken[] {
   let line = 0;
   return texts.map((text, i) => {

@@ -2,8 +2,8 @@
  * An inspection as one JSON document, for other programs: sums first, then every token with all that was kept of what it
  * retrieved. It comes in pieces, because a long document makes hundreds of megabytes.
  */
-import type { Inspection } from "../model/inspect.ts";
-import type { InspectionSummary } from "../model/inspection-summary.ts";
+import type { Inspection } from "../inspect/inspect.ts";
+import type { InspectionSummary } from "../inspect/inspection-summary.ts";
 import type { InspectedText } from "./inspected-text.ts";
 
 /** Tokens in a piece. */

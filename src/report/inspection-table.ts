@@ -1,12 +1,14 @@
-/** An inspection for the terminal: for which tokens the memory saves how much, and those that it helped most. */
-import type { Inspection } from "../model/inspect.ts";
-import { distanceTo, type InspectionSummary, type TokenGroup } from "../model/inspection-summary.ts";
+/** An inspection for the terminal: the memory's gain by groups of tokens, and the tokens that it helped most. */
+import { perplexityOf } from "../base/perplexity.ts";
+import { printable } from "../base/printable.ts";
+import type { Inspection } from "../inspect/inspect.ts";
+import { distanceTo, type InspectionSummary, type TokenGroup } from "../inspect/inspection-summary.ts";
 import type { Excerpt, InspectedText } from "./inspected-text.ts";
-import { percent } from "./memory-table.ts";
+import { perplexityChange } from "./memory-table.ts";
 import { wholeNumber } from "./progress.ts";
 import { formatTable } from "./table.ts";
 
-/** Characters of text that are shown on either side of a token. */
+/** Characters of text shown on either side of a token. */
 const SURROUNDINGS = 30;
 
 export function inspectionTables(inspection: Inspection, summary: InspectionSummary, text: InspectedText): string {
@@ -28,15 +30,15 @@ export function inspectionTables(inspection: Inspection, summary: InspectionSumm
   ].join("\n\n");
 }
 
-/** The tokens that gained most, each in its place, and below it the pair that had most to say. */
+/** Lists the tokens that gained most, each in its context, and below it the pair with the largest share. */
 export function mostGainedList(inspection: Inspection, { mostGained }: InspectionSummary, text: InspectedText): string {
   const cases = mostGained.map((token) => caseLines(inspection, text, token));
   return `  the tokens that gained most, and the pair with the largest share in each\n${cases.join("\n")}`;
 }
 
 function overview({ memorySize }: Inspection, { tokens, nats, natsWithout }: TokenGroup): string {
-  const [without, withMemory] = [Math.exp(natsWithout), Math.exp(nats)];
-  const change = percent(withMemory / without - 1);
+  const [without, withMemory] = [natsWithout, nats].map(perplexityOf);
+  const change = perplexityChange(nats - natsWithout);
   const perplexities = `${without.toPrecision(4)} without memory, ${withMemory.toPrecision(4)} with ${wholeNumber(memorySize)} (${change})`;
   return `  perplexity ${perplexities}, over the same ${wholeNumber(tokens)} tokens`;
 }
@@ -50,19 +52,20 @@ function signed(nats: number): string {
   return `${nats < 0 ? "−" : "+"}${Math.abs(nats).toFixed(3)}`;
 }
 
-/** `line 12    …before [token] after…   0.1 % → 74.0 %`, and below it what was retrieved. */
+/** `line 12    …before [token] after…   0.1 % → 74.0 %`, and below it the retrieved pair. */
 function caseLines({ nats, natsWithout, retrieved, heads }: Inspection, text: InspectedText, token: number): string {
   const probabilities = [natsWithout, nats].map((losses) => `${(100 * Math.exp(-losses[token])).toFixed(1)} %`);
   const line = `  ${text.place(token)}: ${excerptLine(text.excerpt(token, SURROUNDINGS))}  ${probabilities.join(" → ")}`;
   const best = retrieved.best(token);
-  if (best === undefined) return line;
+  if (best === undefined) return printable(line);
   const { layer, head } = heads[best.head];
   const back = best.token < 0 ? "" : `, ${wholeNumber(distanceTo(token, best.token))} tokens back`;
   const source = `layer ${layer} head ${head}, ${text.place(best.token)}${back}, weight ${best.weight.toFixed(2)}`;
-  return `${line}\n    from ${source}: ${excerptLine(text.excerpt(best.token, SURROUNDINGS))}`;
+  const from = `    from ${source}: ${excerptLine(text.excerpt(best.token, SURROUNDINGS))}`;
+  return [line, from].map(printable).join("\n");
 }
 
-/** `before [token] after` in one line, without characters that would move the cursor. */
+/** `before [token] after` in one line, with a dot for each control character. */
 function excerptLine({ before, token, after }: Excerpt): string {
   return `${before}[${token}]${after}`.replaceAll("\n", "⏎").replaceAll(/\p{Cc}/gu, "·");
 }

@@ -1,28 +1,19 @@
 /**
  * The file of single losses that an evaluation can write: a JSON line for each token and memory size. There may be millions,
- * so they are written as they come, beside the file, which appears when it is whole.
+ * so they are written as they come, under another name; the file appears when it is complete.
  */
-import { renameSync } from "node:fs";
-import { dirname } from "node:path";
-import { pid } from "node:process";
-import { InputError } from "../errors.ts";
-import { appendText, isDirectory, makeDirectory, removeFile } from "../platform.ts";
+import { UnfinishedFile } from "../platform/unfinished-file.ts";
 import type { TokenLoss } from "../train/evaluate.ts";
 
 const LINES_A_WRITE = 4096;
 
 export class LossesFile {
-  private readonly path: string;
-  private readonly temporary: string;
+  private readonly file: UnfinishedFile;
   private lines: string[] = [];
 
-  /** @throws InputError if nothing can be written at `path` */
+  /** @throws InputError if `path` cannot be written */
   constructor(path: string) {
-    if (isDirectory(path)) throw new InputError(`cannot write ${path}: it is a directory, a file is needed`);
-    makeDirectory(dirname(path));
-    this.path = path;
-    this.temporary = `${path}.tmp-${pid}`;
-    appendText(this.temporary, "");
+    this.file = new UnfinishedFile(path);
   }
 
   add({ document, index, token, memory, nats }: TokenLoss): void {
@@ -30,19 +21,25 @@ export class LossesFile {
     if (this.lines.length >= LINES_A_WRITE) this.flush();
   }
 
-  /** All losses are there: puts the file in its place. */
+  /** Completes the file and puts it in its place. */
   finish(): void {
     this.flush();
-    renameSync(this.temporary, this.path);
+    this.file.complete();
+    this.file.publish();
   }
 
-  /** Leaves nothing behind. */
+  /** Discards the unfinished file. */
   discard(): void {
-    removeFile(this.temporary);
+    this.file.discard();
   }
 
   private flush(): void {
-    appendText(this.temporary, this.lines.join(""));
+    this.file.write(this.lines.join(""));
     this.lines = [];
   }
+}
+
+/** Whether a file that begins with `text` is a file of losses. */
+export function beginsAsLosses(text: string): boolean {
+  return /^\{"document":".*","index":\d+,"token":\d+,"memory":\d+,"nats":/.test(text);
 }

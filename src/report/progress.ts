@@ -1,10 +1,12 @@
 /**
  * The progress line on standard error: on a terminal one line that overwrites itself, elsewhere a plain line every few
- * seconds, so that a log stays short. Results are not its business; they go to standard output.
+ * seconds, so that a log stays short. Results go to standard output instead. Lines may name documents of any origin, so
+ * they are made printable.
  */
+import { printable } from "../base/printable.ts";
 import type { StepMetrics } from "../train/trainer.ts";
 
-/** What is used of process.stderr. */
+/** The part of process.stderr that is used. */
 export interface ProgressStream {
   readonly isTTY?: boolean;
   readonly columns?: number;
@@ -19,19 +21,19 @@ export class ProgressLine {
   private readonly stream: ProgressStream;
   private readonly now: () => number;
   private nextAt: number;
-  /** What was last asked to be shown, if it has not been written yet. */
+  /** The last line to show, if it has not been written yet. */
   private pending: string | undefined;
-  /** Whether the cursor stands behind a line that the next one overwrites. */
+  /** Whether the cursor is after a line that the next one overwrites. */
   private open = false;
 
-  /** `now`: a clock in milliseconds. */
+  /** Shows progress on `stream`; `now` is a clock in milliseconds. */
   constructor(stream: ProgressStream, now: () => number = () => performance.now()) {
     this.stream = stream;
     this.now = now;
     this.nextAt = stream.isTTY ? now() : now() + LOG_PAUSE;
   }
 
-  /** Shows `line`, unless the last one was shown just before. */
+  /** Shows `line`, or keeps it pending if another one was shown just before. */
   show(line: string): void {
     this.pending = line;
     if (this.now() < this.nextAt) return;
@@ -39,29 +41,30 @@ export class ProgressLine {
     this.flush();
   }
 
-  /** Shows the last line if it is still pending, and leaves it; what is written next begins a new line. */
+  /** Shows the last line if it is still pending, and ends it; further output begins a new line. */
   end(): void {
     this.flush();
     if (this.open) this.stream.write("\n");
     this.open = false;
   }
 
-  /** Leaves the progress as it is and writes a line that stays. */
+  /** Ends the progress line and writes a line that stays. */
   note(line: string): void {
     this.end();
-    this.stream.write(`${line}\n`);
+    this.stream.write(`${printable(line)}\n`);
   }
 
   private flush(): void {
     const { pending, stream } = this;
     if (pending === undefined) return;
+    const line = printable(pending);
     this.pending = undefined;
     if (!stream.isTTY) {
-      stream.write(`${pending}\n`);
+      stream.write(`${line}\n`);
       return;
     }
     // One column stays free: in the last one, some terminals would begin a new line.
-    stream.write(`\r${pending.slice(0, (stream.columns ?? 80) - 1)}\x1b[K`);
+    stream.write(`\r${line.slice(0, (stream.columns ?? 80) - 1)}\x1b[K`);
     this.open = true;
   }
 }
@@ -80,7 +83,7 @@ export function trainingLine(metrics: StepMetrics, steps: number): string {
   return parts.join("  ");
 }
 
-/** A callback that shows work on tokens, which begins now: `evaluating 45 %  12,000 tokens/s  20 s left`. */
+/** Returns a callback that shows work on tokens, starting now: `evaluating 45 %  12,000 tokens/s  20 s left`. */
 export function tokenProgress(progress: ProgressLine, work: string): (done: number, total: number) => void {
   const began = performance.now();
   return (done, total) => {

@@ -1,9 +1,9 @@
-/** How good the memory search of an evaluation was: a table, for people. */
+/** A table for people: how good the memory search of an evaluation was. */
 import type { EvaluationResult } from "../train/evaluate.ts";
 import { wholeNumber } from "./progress.ts";
 import { formatTable } from "./table.ts";
 
-/** One line for each memory size and layer; fall-backs only where the search was quantised. */
+/** Formats a line for each memory size and layer; with fall-backs only if the search was quantised. */
 export function recallTable({ results }: EvaluationResult): string {
   const rows = results.flatMap(({ memory, recall = [] }) =>
     recall.map(({ layer, queries, recall, fallbacks }) => [

@@ -1,12 +1,17 @@
-/** Plain-text tables, for terminals and log files: columns as wide as their widest cell, two spaces between them. */
+/**
+ * Plain-text tables, for terminals and log files: columns as wide as their widest cell, two spaces between them. Cells may hold
+ * names of any origin, so they are made printable.
+ */
+import { printable } from "../base/printable.ts";
 
 type Side = "left" | "right";
 
 /**
- * One line a row; `align` is the side on which cells stand, or those of each column, of which the last counts for all that
- * follow. Rows may have fewer cells than others.
+ * Formats each row as a line. `align` is the side of all cells, or a list of sides for the columns, whose last one also
+ * applies to the columns after it. Rows may have fewer cells than others.
  */
-export function formatTable(rows: readonly (readonly string[])[], align: Side | readonly [Side, ...Side[]]): string {
+export function formatTable(cells: readonly (readonly string[])[], align: Side | readonly [Side, ...Side[]]): string {
+  const rows = cells.map((row) => row.map(printable));
   const sides = typeof align === "string" ? [align] : align;
   const columns = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, i) => Math.max(0, ...rows.map((row) => row[i]?.length ?? 0)));

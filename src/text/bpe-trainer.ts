@@ -7,29 +7,40 @@
  * The result depends on the word counts alone, so the order of the texts does not matter. Encoding is elsewhere
  * (tokenizer.ts).
  */
-import { InputError } from "../errors.ts";
-import { BYTE_SYMBOLS, byteLevelJson, type Merge, preTokens } from "./byte-level.ts";
+import { aFunction, aText, check, checkOptions, type Kind, type Kinds, optional, whole } from "../base/check.ts";
+import { BYTE_SYMBOLS, type Merge, preTokens } from "./byte-level.ts";
 import { PairQueue } from "./pair-queue.ts";
 import type { TokenizerJson } from "./tokenizer-json.ts";
+import { byteLevelJson } from "./tokenizer-json.ts";
 
 /** A pair that is seen only once is not merged: its token would be of use in that one place only. */
 const LEAST_COUNT = 2;
 
+/** How large a vocabulary is learned. */
 export interface BpeTrainingOptions {
-  /** Tokens wanted, the 256 bytes among them. A small text may not have pairs for as many. */
+  /** Tokens wanted, the 256 bytes among them. A small text may not have enough pairs. */
   vocabSize: number;
   /** Called after every merge with the number of tokens so far. */
   onProgress?: (tokens: number, vocabSize: number) => void;
 }
 
+const someTexts: Kind = {
+  what: "an array of texts, or another list of them",
+  accepts: (value) => typeof value === "object" && value !== null && Symbol.iterator in value,
+};
+const trainingKinds: Kinds<BpeTrainingOptions> = {
+  vocabSize: whole(256, 2 ** 24), // one token a byte
+  onProgress: optional(aFunction),
+};
+
 /**
  * Token i < 256 is byte i, then the merges follow in the order in which they were learned. Of pairs with equal counts the
  * one with the smaller left id is taken, then the one with the smaller right id.
  */
-export function trainBpe(texts: Iterable<string>, { vocabSize, onProgress }: BpeTrainingOptions): TokenizerJson {
-  if (!Number.isInteger(vocabSize) || vocabSize < 256) {
-    throw new InputError(`the vocabulary size must be an integer of at least 256, one token a byte, not ${vocabSize}`);
-  }
+export function trainBpe(texts: Iterable<string>, options: BpeTrainingOptions): TokenizerJson {
+  check("texts", texts, someTexts);
+  checkOptions("the options of a tokenizer's training", options, trainingKinds);
+  const { vocabSize, onProgress } = options;
   const pairs = new PairCounts(countWords(texts), vocabSize);
   const tokens = [...BYTE_SYMBOLS];
   const merges: Merge[] = [];
@@ -54,6 +65,7 @@ interface Word {
 function countWords(texts: Iterable<string>): Word[] {
   const words = new Map<string, Word>();
   for (const text of texts) {
+    check("a text", text, aText);
     for (const [word, count] of countPreTokens(text)) {
       const bytes = new TextEncoder().encode(word);
       // The key is a new string: the word itself is a slice and would keep its whole text in memory.

@@ -1,12 +1,10 @@
 /**
- * The byte-level alphabet of GPT-2, its pre-tokens, and the tokenizer.json that is built on them.
+ * The byte-level alphabet of GPT-2, and its pre-tokens.
  *
  * A byte-level vocabulary writes every byte as one printable character (a space as "Ġ", a line feed as "Ċ"), so that a
  * token is a plain string whatever bytes it stands for. Learning merges is in bpe-trainer.ts, reading files of other
  * origin in tokenizer-json.ts.
  */
-import type { TokenizerJson } from "./tokenizer-json.ts";
-
 /** Two tokens that become one. */
 export type Merge = readonly [left: string, right: string];
 
@@ -32,34 +30,6 @@ export function bytesOfToken(token: string): Uint8Array | undefined {
     bytes[i] = byte;
   }
   return bytes;
-}
-
-/**
- * A Hugging Face tokenizer.json of byte-level BPE.
- * @param tokens the vocabulary: token i has id i, the first 256 are BYTE_SYMBOLS
- * @param merges the pairs of tokens that are merged, the first learned first
- */
-export function byteLevelJson(tokens: readonly string[], merges: readonly Merge[]): TokenizerJson {
-  return {
-    version: "1.0",
-    truncation: null,
-    padding: null,
-    added_tokens: [],
-    normalizer: null,
-    pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true },
-    post_processor: null,
-    decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
-    model: {
-      type: "BPE",
-      dropout: null,
-      unk_token: null,
-      continuing_subword_prefix: null,
-      end_of_word_suffix: null,
-      fuse_unk: false,
-      vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
-      merges: merges.map(([left, right]) => `${left} ${right}`),
-    },
-  };
 }
 
 function byteSymbols(): string[] {

@@ -4,39 +4,79 @@
  * remove text, added tokens that swallow spaces, and vocabularies with holes, each with an InputError that says which.
  * Encoding itself is in tokenizer.ts.
  */
-import { InputError } from "../errors.ts";
-import { quote } from "../json-scanner.ts";
-import { BYTE_SYMBOLS, bytesOfToken } from "./byte-level.ts";
+import { InputError } from "../base/errors.ts";
+import { quote } from "../formats/json-scanner.ts";
+import { BYTE_SYMBOLS, bytesOfToken, type Merge } from "./byte-level.ts";
 
 /** Characters of a pattern to split by; real ones have some hundred. */
 const LONGEST_PATTERN = 10_000;
 
-/** What is used of a tokenizer.json; all other keys are kept as they are. */
+/** The keys of a tokenizer.json that are used; all others are kept as they are. */
 export interface TokenizerJson {
+  /** Whatever else the file has. */
   [key: string]: unknown;
+  /** Tokens that are looked for before everything else. */
   added_tokens: AddedToken[];
+  /** How text is cut into words. */
   pre_tokenizer: Step;
+  /** The vocabulary and its merges. */
   model: Model;
 }
 
 /** A token that is looked for in the text before everything else, such as "<|endoftext|>". */
 export interface AddedToken {
+  /** Whatever else the file has. */
   [key: string]: unknown;
+  /** Number of the token. */
   id: number;
+  /** Its text. */
   content: string;
 }
 
-interface Model {
+/** Its vocabulary and merges. */
+export interface Model {
+  /** Whatever else the file has. */
   [key: string]: unknown;
+  /** Tokens and their numbers. */
   vocab: Record<string, number>;
   /** Newer files write a merge as a pair, older ones as two tokens with a space between. */
   merges: (string | [string, string])[];
 }
 
 /** A pre-tokenizer, or one of a sequence. */
-interface Step {
+export interface Step {
+  /** Whatever else the file has. */
   [key: string]: unknown;
+  /** The kind of pre-tokenizer. */
   type: string;
+}
+
+/**
+ * A Hugging Face tokenizer.json of byte-level BPE.
+ * @param tokens the vocabulary: token i has id i, the first 256 are BYTE_SYMBOLS
+ * @param merges the pairs of tokens that are merged, the first learned first
+ */
+export function byteLevelJson(tokens: readonly string[], merges: readonly Merge[]): TokenizerJson {
+  return {
+    version: "1.0",
+    truncation: null,
+    padding: null,
+    added_tokens: [],
+    normalizer: null,
+    pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true },
+    post_processor: null,
+    decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
+    model: {
+      type: "BPE",
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
+      merges: merges.map(([left, right]) => `${left} ${right}`),
+    },
+  };
 }
 
 /** Checks parsed JSON and fills in what may be left out. `source` is the file that an InputError names. */
@@ -66,15 +106,26 @@ function demand(condition: boolean, reason: string): asserts condition {
 
 function checked(json: unknown): TokenizerJson {
   demand(isObject(json), "it must be a JSON object as Hugging Face's tokenizer.json is");
-  const { model, decoder, pre_tokenizer, added_tokens = [] } = json;
+  const { model, pre_tokenizer, added_tokens = [] } = json;
   demand(isObject(model) && model.type === "BPE", 'its model must be of type "BPE"');
-  demand(isStep(decoder) && decoder.type === "ByteLevel", 'its decoder must be of type "ByteLevel"');
-  demand(json.normalizer == null, "its normalizer alters text and must be null");
+  const [decoder, ...more] = stepsOf(json.decoder, "decoders");
+  demand(
+    isStep(decoder) && decoder.type === "ByteLevel" && more.length === 0,
+    'its decoder must be of type "ByteLevel"',
+  );
+  demand(stepsOf(json.normalizer, "normalizers").length === 0, "its normalizer alters text and must be null");
   demandLosslessSplit(pre_tokenizer);
   const checkedModel = checkModel(model);
   demandHarmlessAddedTokens(added_tokens, checkedModel);
   demandDenseIds(checkedModel.vocab, added_tokens);
-  return { ...json, normalizer: null, pre_tokenizer, added_tokens, model: checkedModel };
+  return { ...json, normalizer: null, pre_tokenizer, decoder, added_tokens, model: checkedModel };
+}
+
+/** The steps of a part: none where it is null, and those of its parts for a "Sequence", which may be empty. */
+function stepsOf(part: unknown, key: string): unknown[] {
+  if (part === undefined || part === null) return [];
+  const parts = isStep(part) && part.type === "Sequence" ? part[key] : undefined;
+  return Array.isArray(parts) ? parts.flatMap((inner) => stepsOf(inner, key)) : [part];
 }
 
 /** "ByteLevel" without prefix space, alone or as the last step after steps that only split. */
@@ -91,7 +142,7 @@ function demandLosslessSplit(value: unknown): asserts value is Step {
   }
 }
 
-/** Of the behaviours that lose nothing, the library splits in one way, "Isolated"; the others would give other tokens. */
+/** The only lossless behaviour that the library implements is "Isolated"; the others would give other tokens. */
 function onlySplits({ type, pattern, behavior, invert }: Step): boolean {
   if (type !== "Split") return type === "Digits";
   return isPattern(pattern) && behavior === "Isolated" && isOff(invert);

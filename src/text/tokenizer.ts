@@ -6,10 +6,13 @@
  * while tokens still arrive in token-stream.ts.
  */
 import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
-import { InputError } from "../errors.ts";
-import { BYTE_SYMBOLS, byteLevelJson, bytesOfToken, preTokens } from "./byte-level.ts";
-import { readTokenizerJson, type TokenizerJson, tokensById } from "./tokenizer-json.ts";
+import { aText, check, type Kind, whole, withMethods } from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
+import { requireJson } from "../formats/json.ts";
+import { BYTE_SYMBOLS, bytesOfToken, preTokens } from "./byte-level.ts";
+import { byteLevelJson, readTokenizerJson, type TokenizerJson, tokensById } from "./tokenizer-json.ts";
 
+/** Text to token ids and back, without loss. */
 export interface Tokenizer {
   /** Ids are 0 … vocabSize − 1. */
   readonly vocabSize: number;
@@ -25,8 +28,13 @@ export interface Tokenizer {
   toJSON(): unknown;
 }
 
+/** The kind of arguments called `tokenizer`. */
+export const aTokenizer: Kind = withMethods("a tokenizer", "encode", "decode", "bytes", "byteLength", "toJSON");
+
 /** A tokenizer from the parsed content of a tokenizer.json. `source` is the file that an InputError names. */
 export function tokenizerFromJson(json: unknown, source: string): Tokenizer {
+  check("source", source, aText);
+  requireJson(json, `${source} is not a usable tokenizer`);
   const checked = readTokenizerJson(json, source);
   if (isByteVocabulary(checked)) return byteTokenizer();
   try {
@@ -48,22 +56,32 @@ function isByteVocabulary(json: TokenizerJson): boolean {
 }
 
 function requireId(id: number, vocabSize: number): void {
-  if (!Number.isInteger(id) || id < 0 || id >= vocabSize) {
-    throw new RangeError(`token id ${id} is outside the vocabulary of ${vocabSize}`);
-  }
+  if (!(Number.isInteger(id) && id >= 0 && id < vocabSize)) check("token id", id, whole(0, vocabSize - 1));
 }
+
+/** The ids as a list. Throws an InputError for anything but a list of ids. */
+function listOfIds(ids: Iterable<number>, vocabSize: number): number[] {
+  check("ids", ids, someIds);
+  const list = [...ids];
+  for (const id of list) requireId(id, vocabSize);
+  return list;
+}
+
+const someIds: Kind = {
+  what: "token ids that can be iterated over, such as an Int32Array",
+  accepts: (value) => typeof value === "object" && value !== null && Symbol.iterator in value,
+};
 
 class ByteTokenizer implements Tokenizer {
   readonly vocabSize = 256;
 
   encode(text: string): Int32Array {
+    check("text", text, aText);
     return Int32Array.from(new TextEncoder().encode(text));
   }
 
   decode(ids: Iterable<number>): string {
-    const bytes = [...ids];
-    for (const id of bytes) requireId(id, 256);
-    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(bytes));
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(listOfIds(ids, 256)));
   }
 
   bytes(id: number): Uint8Array {
@@ -81,7 +99,7 @@ class ByteTokenizer implements Tokenizer {
   }
 }
 
-/** What is called of the library, whose own declarations do not resolve under `moduleResolution: nodenext`. */
+/** The functions of the library that are called here; its own declarations do not resolve under `moduleResolution: nodenext`. */
 interface HuggingFaceTokenizer {
   encode(text: string): { ids: number[] };
   decode(ids: number[]): string;
@@ -106,6 +124,7 @@ class BpeTokenizer implements Tokenizer {
   }
 
   encode(text: string): Int32Array {
+    check("text", text, aText);
     return splitsIntoPlainWords(this.json) ? this.encodeWords(text) : Int32Array.from(this.library.encode(text).ids);
   }
 
@@ -125,8 +144,7 @@ class BpeTokenizer implements Tokenizer {
   }
 
   decode(ids: Iterable<number>): string {
-    const list = [...ids];
-    for (const id of list) requireId(id, this.vocabSize);
+    const list = listOfIds(ids, this.vocabSize);
     return list.length === 0 ? "" : this.library.decode(list);
   }
 

@@ -1,9 +1,14 @@
 /**
  * The words of a text, told apart as a reader of prose, mathematics and programs does, and which of them a token belongs to:
- * for statistics over tokens, whose own borders depend on the tokenizer. It is no parser; a word is what it looks like.
+ * for statistics over tokens, whose own borders depend on the tokenizer. It is not a parser; a word is judged by its looks.
  */
 
-export const wordKinds = [
+import { aText, check, listOf } from "../base/check.ts";
+
+/** Kinds of words, by their looks. */
+export type WordKind = "word" | "identifier" | "LaTeX command" | "number" | "punctuation" | "line break" | "space";
+
+export const wordKinds: readonly WordKind[] = [
   "word",
   "identifier",
   "LaTeX command",
@@ -11,11 +16,13 @@ export const wordKinds = [
   "punctuation",
   "line break",
   "space",
-] as const;
-export type WordKind = (typeof wordKinds)[number];
+];
 
+/** A word of a text. */
 export interface Word {
+  /** Its characters. */
   readonly text: string;
+  /** Its kind, by its looks. */
   readonly kind: WordKind;
 }
 
@@ -23,7 +30,7 @@ export interface Word {
 const WORD =
   /(?<command>\\\p{L}+)|(?<name>_*\p{L}[\p{L}\p{M}\p{N}]*(?:_+[\p{L}\p{M}\p{N}]+)*)|(?<number>\p{N}+(?:[.,]\p{N}+)*)|(?<space>\s+)|\S/gu;
 
-/** What nobody writes in prose: an underscore or a digit in a name, or a capital behind a small letter. */
+/** Signs that a word is not prose: an underscore or a digit in a name, or a capital behind a small letter. */
 const IDENTIFIER = /[_\p{N}]|\p{Ll}\p{Lu}/u;
 
 /**
@@ -31,6 +38,7 @@ const IDENTIFIER = /[_\p{N}]|\p{Ll}\p{Lu}/u;
  * @param texts the tokens' texts, together the whole text; a token that ends no character has none
  */
 export function wordsOfTokens(texts: readonly string[]): Word[] {
+  check("texts", texts, listOf(aText));
   const words = [...texts.join("").matchAll(WORD)].map((match) => ({ ...wordOf(match), begin: match.index }));
   let begin = 0;
   let next = 1;

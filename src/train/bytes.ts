@@ -1,34 +1,35 @@
 /**
- * What a training takes of the WebAssembly memory, told before anything is allocated, and the refusal of one that cannot fit.
+ * The heap that a training needs, known before anything is allocated, and the refusal of a training that cannot fit.
  *
- * Parameters, moments, contexts and memories are counted to the float; a step's activations are the sum of what the ops of
- * one forward and backward pass make, to within a few per cent. Scratch space of kernels is not counted.
+ * Parameters, moments, contexts and memories are counted exactly. A step's activations are the sum over the ops of one forward
+ * and backward pass, to within a few per cent. Scratch space of kernels is not counted.
  */
 import { sizeOf } from "../autodiff/tensor.ts";
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import { memoryBytes } from "../memory/bytes.ts";
-import type { ModelConfig } from "../model/config.ts";
+import { type ModelConfig, parseConfig, smearsKeys } from "../model/config.ts";
 import { parameterShapes } from "../model/parameters.ts";
 import { heap } from "../wasm/runtime.ts";
 import { parseTrainingOptions, type TrainingOptions } from "./options.ts";
 
-/** Bytes by what they are for. */
+/** Bytes by purpose. */
 export interface TrainingBytes {
   /** Values, gradients and the optimizer's moments. */
   readonly parameters: number;
-  /** Everything that one batch's forward and backward pass makes. */
+  /** Results and gradients of one batch's forward and backward pass. */
   readonly activations: number;
-  /** Contexts and memories, those of an evaluation or a measurement of staleness included. */
+  /** Contexts and memories, including those of an evaluation or a measurement of staleness. */
   readonly memories: number;
 }
 
 const FLOAT = 4;
-/** The arena's first chunk; each further one doubles it. */
+/** The arena's first chunk; each further chunk doubles the arena. */
 const LEAST_ARENA = 2 ** 20;
 
-/** What a training with these options takes; options that are left out have their default. */
-export function trainingBytes(config: ModelConfig, given: Partial<TrainingOptions> = {}): TrainingBytes {
-  const options = parseTrainingOptions(given, "training options");
+/** Returns the bytes of a training with these options; missing options have their default. */
+export function trainingBytes(givenConfig: ModelConfig, givenOptions: Partial<TrainingOptions> = {}): TrainingBytes {
+  const config = parseConfig(givenConfig, "config");
+  const options = parseTrainingOptions(givenOptions, "training options");
   const { batchSize, gradientAccumulation, evaluateEvery, stalenessEvery } = options;
   const states = gradientAccumulation + (evaluateEvery > 0 || stalenessEvery > 0 ? 1 : 0);
   return {
@@ -38,7 +39,7 @@ export function trainingBytes(config: ModelConfig, given: Partial<TrainingOption
   };
 }
 
-/** Gradients take as much as values, AdamW's moments twice that, Adafactor's a number a row and a column. */
+/** Gradients take the bytes of the values, AdamW's moments twice that, Adafactor's one number for each row and column. */
 function parameterBytes(config: ModelConfig, { optimizer }: TrainingOptions): number {
   const shapes = [...parameterShapes(config).values()];
   const count = shapes.reduce((sum, shape) => sum + sizeOf(shape), 0);
@@ -50,13 +51,14 @@ function parameterBytes(config: ModelConfig, { optimizer }: TrainingOptions): nu
 function stateBytes(config: ModelConfig, rows: number): number {
   const { num_attention_heads: heads, head_dim: width, segment_length: segment, memory_size: size } = config;
   const { memory_search: kind, memory_lists: lists, memory_dtype: dtype } = config;
-  const contexts = 2 * config.num_hidden_layers * rows * (config.xl_cache_length + segment) * heads * width * FLOAT;
+  const positions = config.num_hidden_layers * (config.xl_cache_length + segment) + smearedLayers(config);
+  const contexts = 2 * rows * positions * heads * width * FLOAT;
   if (size === 0) return contexts;
   const memory = memoryBytes({ rows, heads, width, size, segment }, { kind, lists, dtype });
   return contexts + config.memory_layers.length * memory;
 }
 
-/** What a training step of `rows` rows puts into the arena: results and their gradients, op by op. */
+/** Bytes that a training step of `rows` rows puts into the arena: results and their gradients, op by op. */
 export function activationBytes(config: ModelConfig, rows: number): number {
   const { hidden_size: width, num_attention_heads: heads, head_dim, segment_length: segment } = config;
   const tokens = rows * segment;
@@ -70,11 +72,18 @@ export function activationBytes(config: ModelConfig, rows: number): number {
   const feedForward = 2 * 2 * tokens * config.intermediate_size;
   const block = attention + feedForward + 2 * 6 * residual + 2 * dropped; // two norms, two projections, two sums
   const memory = 4 * attended + 3 * tokens * heads * config.memory_topk + 8 * tokens * heads;
+  const smear = 2 * attended + tokens * heads + rows * heads * head_dim;
   const ends = 2 * 3 * residual + dropped + 2 * tokens * config.vocab_size;
-  return FLOAT * (config.num_hidden_layers * block + config.memory_layers.length * memory + ends);
+  const { num_hidden_layers: layers, memory_layers: remembering } = config;
+  return FLOAT * (layers * block + remembering.length * memory + smearedLayers(config) * smear + ends);
 }
 
-/** @throws InputError with the bytes and the key that would lower them most, if they are more than what is left */
+function smearedLayers(config: ModelConfig): number {
+  const layers = Array.from({ length: config.num_hidden_layers }, (_, layer) => layer);
+  return layers.filter((layer) => smearsKeys(config, layer)).length;
+}
+
+/** @throws InputError that names the bytes and the key to lower, if the training does not fit into the rest of the heap */
 export function requireTrainingRoom(config: ModelConfig, options: Partial<TrainingOptions> = {}): void {
   const bytes = trainingBytes(config, options);
   const needed = sum(bytes);
@@ -96,7 +105,7 @@ function sum({ parameters, activations, memories }: TrainingBytes): number {
   return parameters + activations + memories;
 }
 
-/** What to lower, for the largest part, and the power of two below its value that would do, if one does. */
+/** Names the key that lowers the largest part, and the power of two below its value that would suffice, if there is one. */
 function advice(config: ModelConfig, options: Partial<TrainingOptions>, bytes: TrainingBytes): string {
   const { batchSize } = parseTrainingOptions(options, "training options");
   const key = largestKey(bytes, batchSize);

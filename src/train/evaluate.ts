@@ -1,20 +1,37 @@
 /**
- * How well a model predicts documents with memories of several sizes, over exactly the same tokens: perplexity and bits
- * per byte (paper, tables 4 and 5). Every size has a state of its own, so nothing here touches a running training.
+ * Perplexity and bits per byte of a model, for several memory sizes over exactly the same tokens (paper, tables 4 and 5).
+ * Every size has its own state, so an evaluation does not affect a running training.
  */
-import { crossEntropy, MASKED } from "../autodiff/ops/loss.ts";
-import { noGrad, step } from "../autodiff/tape.ts";
+import { MASKED } from "../autodiff/ops/loss.ts";
+import {
+  aFlag,
+  aFunction,
+  check,
+  checkOptions,
+  either,
+  type Kinds,
+  listOf,
+  oneOf,
+  optional,
+  someObject,
+  whole,
+} from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
+import { perplexityOf } from "../base/perplexity.ts";
 import { evaluationBatches } from "../data/batches.ts";
 import type { TokenizedDocument } from "../data/corpus.ts";
-import { InputError } from "../errors.ts";
+import { someDocuments, tokensOf } from "../data/documents.ts";
 import { type MemorySnapshot, requireModel, restoreSnapshot } from "../memory/snapshot.ts";
+import { requireSnapshot } from "../memory/snapshot-check.ts";
 import { fingerprint } from "../model/fingerprint.ts";
-import type { ModelState } from "../model/state.ts";
-import type { Transformer } from "../model/transformer.ts";
-import { exp } from "../portable-math.ts";
+import { targetLosses } from "../model/losses.ts";
+import { segmentOf } from "../model/segment.ts";
+import { aMemorySize, type ModelState } from "../model/state.ts";
+import { requireVocabulary, type Transformer } from "../model/transformer.ts";
+import type { Retrieval } from "../nn/self-attention.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { GateMeans } from "./gate-means.ts";
 import { type LayerRecall, RecallMeter } from "./recall.ts";
-import { segmentOf } from "./segment.ts";
 
 /** One prediction. */
 export interface TokenLoss {
@@ -30,45 +47,64 @@ export interface TokenLoss {
   readonly nats: number;
 }
 
+/** The options of an evaluation. */
 export interface EvaluateOptions {
-  /** M, one result each; 0 is the model without memory. */
+  /** M, with one result for each size; 0 is the model without memory. */
   readonly memorySizes: readonly number[];
-  /** Tokens predicted in each document, from its beginning; all, unless given. */
+  /** Tokens predicted in each document, from its beginning. Default: all. */
   readonly maxTokens?: number;
-  /** B, documents side by side; 1 unless given. Changes speed and memory, not the result. */
+  /** B, documents side by side. Default: 1. Changes speed and memory, not the result. */
   readonly rows?: number;
-  /** What is remembered when a document begins; of more than a memory takes, the newest. Nothing, unless given. */
+  /** The content of the memory when a document begins; if it does not fit, only the newest pairs. Default: nothing. */
   readonly known?: MemorySnapshot;
-  /** Whether every search is compared with an exact one. */
+  /** Whether to compare every search with exact search. */
   readonly recall?: boolean;
+  /** Called with every prediction. */
   readonly onToken?: (loss: TokenLoss) => void;
-  /** Called after every segment: predictions made so far, and in all, over all memory sizes. */
+  /** Called after every segment with the predictions so far, and in all, over all memory sizes. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+/** The result for one memory size. */
 export interface MemoryResult {
+  /** M, the memory size; 0 is none. */
   readonly memory: number;
-  /** exp(Σ nats / Σ tokens) */
+  /** exp(Σ nats / Σ tokens), at most the largest number there is */
   readonly perplexity: number;
   /** Σ nats / ln 2 / Σ bytes of the predicted tokens' text */
   readonly bits_per_byte: number;
   /** Σ nats over all tokens. */
   readonly nats: number;
-  /** How good the searches were, by memory layer; if that was asked for, and none of a memory of 0. */
+  /** Mean gate of every head of the memory layers, over the queries that retrieved something; absent if M is 0. */
+  readonly gates?: readonly number[];
+  /** Recall of the searches by memory layer, if requested; absent if M is 0. */
   readonly recall?: readonly LayerRecall[];
 }
 
+/** The result of an evaluation, over the same tokens for every memory size. */
 export interface EvaluationResult {
   /** Predicted tokens, for each memory size. */
   readonly tokens: number;
-  /** Bytes of text that those tokens stand for. */
+  /** Bytes of the text of those tokens. */
   readonly bytes: number;
+  /** One for each memory size. */
   readonly results: readonly MemoryResult[];
 }
 
+const evaluateKinds: Kinds<EvaluateOptions> = {
+  memorySizes: listOf(aMemorySize),
+  maxTokens: optional(either(whole(0), oneOf(Infinity))),
+  rows: optional(whole(1, 2 ** 16)),
+  known: optional(someObject),
+  recall: optional(aFlag),
+  onToken: optional(aFunction),
+  onProgress: optional(aFunction),
+};
+
 /**
  * Reads all documents once for each memory size, in the order of `memorySizes`.
- * @throws InputError if a size is impossible, no document has anything to predict, or another model made what is `known`
+ * @throws InputError if a size is impossible, no document has anything to predict, another model made `known`, or a loss is
+ * not finite
  */
 export function evaluate(
   model: Transformer,
@@ -79,16 +115,23 @@ export function evaluate(
   return [...evaluationInSteps(model, documents, tokenizer, options)].at(-1) as EvaluationResult;
 }
 
-/** `evaluate` for whoever has other things to do in between, or may lose interest: undefined after every segment, then the result. */
+/** `evaluate` as a generator, so callers can do other work or stop: yields undefined after each segment, then the result. */
 export function* evaluationInSteps(
   model: Transformer,
   documents: readonly TokenizedDocument[],
   tokenizer: Tokenizer,
-  { memorySizes, maxTokens = Infinity, rows = 1, known, recall = false, onToken, onProgress }: EvaluateOptions,
+  options: EvaluateOptions,
 ): Generator<EvaluationResult | undefined> {
+  requireVocabulary(model, tokenizer);
+  check("documents", documents, someDocuments);
+  checkOptions("evaluation options", options, evaluateKinds);
+  const { memorySizes, maxTokens = Infinity, rows = 1, known, recall = false, onToken, onProgress } = options;
   for (const size of memorySizes) checkMemorySize(model, size);
-  if (known !== undefined) requireModel(known, fingerprint(model));
-  const targets = documents.map((document) => document.tokens().subarray(1, maxTokens + 1));
+  if (known !== undefined) {
+    requireSnapshot(known);
+    requireModel(known, fingerprint(model));
+  }
+  const targets = documents.map((document) => tokensOf(document).subarray(1, maxTokens + 1));
   const tokens = targets.reduce((sum, { length }) => sum + length, 0);
   const bytes = targets.reduce((sum, ids) => sum + bytesOf(ids, tokenizer), 0);
   const results: MemoryResult[] = [];
@@ -96,7 +139,8 @@ export function* evaluationInSteps(
   for (const memory of memorySizes) {
     let nats = 0;
     const meter = recall && memory > 0 ? new RecallMeter() : undefined;
-    for (const losses of tokenLosses(model, documents, { memory, maxTokens, rows, known, meter })) {
+    const gates = new GateMeans();
+    for (const losses of tokenLosses(model, documents, { memory, maxTokens, rows, known, meter, gates })) {
       for (const loss of losses) {
         nats += loss.nats;
         onToken?.(loss);
@@ -105,23 +149,25 @@ export function* evaluationInSteps(
       onProgress?.(done, tokens * memorySizes.length);
       yield undefined;
     }
-    const rates = { perplexity: exp(nats / tokens), bits_per_byte: nats / Math.LN2 / bytes };
-    results.push({ memory, ...rates, nats, ...(meter && { recall: meter.results() }) });
+    const rates = { perplexity: perplexityOf(nats / tokens), bits_per_byte: nats / Math.LN2 / bytes };
+    const watched = { ...(memory > 0 && { gates: gates.byHead() }), ...(meter && { recall: meter.results() }) };
+    results.push({ memory, ...rates, nats, ...watched });
   }
   yield { tokens, bytes, results };
 }
 
-/** One reading of the documents; `meter` sees every search. */
+/** One reading of the documents. `meter` observes every search, `gates` every gate. */
 interface Reading extends Required<Pick<EvaluateOptions, "maxTokens" | "rows">>, Pick<EvaluateOptions, "known"> {
   readonly memory: number;
   readonly meter: RecallMeter | undefined;
+  readonly gates: GateMeans;
 }
 
-/** All predictions with one memory size, those of a batch at a time. */
+/** Yields all predictions with one memory size, a batch at a time. */
 function* tokenLosses(
   model: Transformer,
   documents: readonly TokenizedDocument[],
-  { memory, maxTokens, rows, known, meter }: Reading,
+  { memory, maxTokens, rows, known, meter, gates }: Reading,
 ): Generator<TokenLoss[]> {
   const segmentLength = model.config.segment_length;
   const state = model.newState({ rows, memorySize: memory });
@@ -130,9 +176,12 @@ function* tokenLosses(
       const { ids, targets, starts, lengths } = segmentOf(batch, 0, rows);
       state.begin(starts);
       if (memory > 0 && known !== undefined) restoreWhere(starts, state, known);
-      const observe = meter?.watch(state, lengths);
-      const logits = () => model.forward({ ids, lengths, observe }, state); // [B, T, V]
-      const nats = step(() => noGrad(() => crossEntropy(logits(), targets).nats.toArray())); // [B·T]
+      const measure = meter?.watch(state, lengths);
+      const observe = (layer: number, retrieval: Retrieval) => {
+        gates.observe(layer, retrieval);
+        measure?.(layer, retrieval);
+      };
+      const nats = targetLosses(model, { ids, lengths, observe }, targets, state); // [B·T]
       yield Array.from(nats.keys())
         .filter((place) => targets[place] !== MASKED)
         .map((place) => {
@@ -147,7 +196,7 @@ function* tokenLosses(
   }
 }
 
-/** Has every row where a document begins remember what is known. */
+/** Restores `known` in every row where a document begins. */
 function restoreWhere(starts: Uint8Array, state: ModelState, known: MemorySnapshot): void {
   starts.forEach((begins, row) => {
     if (begins) restoreSnapshot(state, row, known);
@@ -159,9 +208,6 @@ function bytesOf(ids: Int32Array, tokenizer: Tokenizer): number {
 }
 
 function checkMemorySize({ config }: Transformer, size: number): void {
-  if (!Number.isSafeInteger(size) || size < 0) {
-    throw new InputError(`a memory size must be a whole number from 0 on, not ${size}`);
-  }
   if (size > 0 && config.memory_layers.length === 0) {
     throw new InputError(`the model has no memory layers, so a memory of ${size} is impossible; evaluate it with 0`);
   }

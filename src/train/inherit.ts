@@ -1,16 +1,15 @@
 /**
- * A model that begins with the weights of another one: to go on with other documents, or with a memory that the other did
- * not have or had smaller (paper, section 4.2 and Figure 6). Moments and memories are not inherited: a run that goes on as if
- * nothing had happened is the business of checkpoint.ts.
+ * A model that starts with the weights of another (paper, section 4.2 and Figure 6). It can train on other documents, or with
+ * a new or larger memory. Moments and memories are not inherited. To resume a run, see checkpoint.ts.
  */
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { parameterShapes } from "../model/parameters.ts";
 import { Transformer } from "../model/transformer.ts";
 
 /**
- * A model of `config` with the parameters of `source`, the model in `directory`. What that has not, such as the gate of a
- * new memory, begins as `seed` says; what it alone has is left behind.
+ * Returns a model of `config` with the parameters of `source`, the model in `directory`. Parameters missing from `source`
+ * (such as a new memory's gate) are initialised from `seed`; parameters only `source` has are ignored.
  * @throws InputError if both have a parameter, but of different shapes
  */
 export function inheritingModel(

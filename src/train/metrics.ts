@@ -1,21 +1,23 @@
 /**
- * metrics.jsonl: one JSON line a step and one an evaluation, beside the checkpoint. A run that resumes goes on after the
- * step of its checkpoint, so lines of later steps, which will be done again, are dropped first.
+ * metrics.jsonl: one JSON line for each step and each evaluation, next to the checkpoint. A resumed run repeats the steps after
+ * its checkpoint, so their old lines are dropped first.
  */
-import { InputError } from "../errors.ts";
-import { parseJson } from "../json.ts";
-import { appendText, exists, readText, syncFile, writeFileAtomic } from "../platform.ts";
+import { InputError } from "../base/errors.ts";
+import { parseJson } from "../formats/json.ts";
+import { appendText, syncFile, writeFileAtomic } from "../platform/atomic-write.ts";
+import { exists } from "../platform/files.ts";
+import { readText } from "../platform/read-file.ts";
 import type { EvaluationResult } from "./evaluate.ts";
 import type { StepMetrics } from "./trainer.ts";
 
-/** What a step reported, or what the evaluation after it found. */
+/** The metrics of a step, or the result of the evaluation after it. */
 export type MetricsLine = StepMetrics | { readonly step: number; readonly evaluation: EvaluationResult };
 
 function metricsPath(directory: string): string {
   return `${directory}/metrics.jsonl`;
 }
 
-/** Prepares the file for a run that has done `step` steps: keeps the lines of those, 0 keeps none. Returns what was kept. */
+/** Prepares the file for a run that has done `step` steps: keeps and returns the lines of those steps. */
 export function startMetrics(directory: string, step: number): MetricsLine[] {
   const path = metricsPath(directory);
   if (!exists(path)) return [];
@@ -28,14 +30,19 @@ export function appendMetrics(directory: string, line: MetricsLine): void {
   appendText(metricsPath(directory), `${JSON.stringify(line)}\n`);
 }
 
-/** Has all lines so far outlive a power cut. */
+/** Flushes all lines so far to the disk, so that they survive a power cut. */
 export function syncMetrics(directory: string): void {
   if (exists(metricsPath(directory))) syncFile(metricsPath(directory));
 }
 
-/** All lines so far, the oldest first, but not one that a crash has cut off. */
+/** Returns all complete lines so far, oldest first; a crash may have cut off the last. */
 export function readMetrics(directory: string): MetricsLine[] {
   return linesIn(metricsPath(directory));
+}
+
+/** Whether a file that begins with `text` is a metrics file. */
+export function beginsAsMetrics(text: string): boolean {
+  return /^\{"step":\d+,"(loss|evaluation)":/.test(text);
 }
 
 function linesIn(path: string): MetricsLine[] {
@@ -43,7 +50,7 @@ function linesIn(path: string): MetricsLine[] {
   return values.filter(isMetricsLine);
 }
 
-/** Undefined for a line that a crash has cut off. */
+/** Returns undefined for a line that a crash has cut off. */
 function parsedLine(line: string): unknown {
   try {
     return parseJson(line, "the line is damaged");
@@ -53,7 +60,7 @@ function parsedLine(line: string): unknown {
   }
 }
 
-/** Whether it has what is read of such lines again, in the form in which it was written. */
+/** Whether `value` has the fields we read back from metrics.jsonl, with the types we wrote. */
 function isMetricsLine(value: unknown): value is MetricsLine {
   const { step, evaluation = {}, keyCosines = [] }: Record<string, unknown> = Object(value);
   const isNumbers = Array.isArray(keyCosines) && keyCosines.every((cosine) => typeof cosine === "number");

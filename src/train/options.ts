@@ -1,34 +1,56 @@
 /**
- * What a training run is told besides the model and the data: how long, how fast, by which rule. Every option is
- * described once, in `trainingFields`; checks, `--help` and trainer.json all read that table.
+ * The options of a training run, besides the model and the data. Every option is described once, in `trainingFields`; checks,
+ * `--help` and trainer.json all read that table.
  */
-import { choice, type Field, integer, parseFields } from "../model/fields.ts";
+import { choice, type Field, integer, parseFields } from "../base/fields.ts";
 
+/** The options of a training run, besides the model and the data. */
 export interface TrainingOptions {
+  /** Optimizer steps. */
   steps: number;
+  /** B, documents that a step reads side by side. */
   batchSize: number;
+  /** Batches whose gradients one step sums, each with its own rows, like one batch this many times larger. */
   gradientAccumulation: number;
+  /** The update rule. */
   optimizer: "adamw" | "adafactor";
+  /** Highest rate of the schedule; Adafactor's is relative to each parameter's size. */
   learningRate: number;
+  /** The course of the learning rate after the warm-up. */
   schedule: "constant" | "cosine" | "rsqrt";
+  /** Steps in which the learning rate rises from 0. */
   warmupSteps: number;
+  /** Factor on the learning rate of attention scales, position biases, memory gates and key smears. */
   attentionRate: number;
+  /** Factor on the learning rate of the embedding, whose first values are about ten times larger than a matrix's. */
   embeddingRate: number;
+  /** In every step each row looks up only its newest pairs, their number drawn from this list; []: all of them. */
+  memorySizes: number[];
+  /** AdamW's decay of the matrices. */
   weightDecay: number;
+  /** Gradients longer than this are shortened; 0: none. */
   clipNorm: number;
+  /** Decay of AdamW's mean of gradients. */
   beta1: number;
+  /** Decay of AdamW's mean of squared gradients. */
   beta2: number;
+  /** Added to AdamW's denominator. */
   eps: number;
+  /** Steps from one evaluation to the next; 0: none. */
   evaluateEvery: number;
+  /** Steps from one checkpoint to the next; 0: only one, at the end. */
   checkpointEvery: number;
+  /** Older checkpoints to keep in addition to the newest. */
   keep: number;
+  /** Steps from one measurement of the memories' staleness to the next; 0: none. */
   stalenessEvery: number;
+  /** Seed of the order of the documents and of the dropout. */
   seed: number;
 }
 
 const MANY = 1e9;
 
-/** Every option, in the order in which trainer.json and `--help` show them. */
+/** Every option, in the order of trainer.json and `--help`. */
 export const trainingFields: Readonly<Record<keyof TrainingOptions, Field>> = {
   steps: integer(1000, 0, MANY, "optimizer steps"),
   batchSize: integer(8, 1, 65536, "B, documents that a step reads side by side"),
@@ -36,7 +58,7 @@ export const trainingFields: Readonly<Record<keyof TrainingOptions, Field>> = {
     1,
     1,
     65536,
-    "batches whose gradients one step sums, each with rows of its own: as one batch so many times as large",
+    "batches whose gradients one step sums, each with its own rows, like one batch this many times larger",
   ),
   optimizer: choice(["adamw", "adafactor"], "the update rule"),
   learningRate: {
@@ -46,21 +68,29 @@ export const trainingFields: Readonly<Record<keyof TrainingOptions, Field>> = {
     max: 1000,
     about: "highest rate of the schedule; Adafactor's is relative to each parameter's size",
   },
-  schedule: choice(["cosine", "rsqrt", "constant"], "how the learning rate goes on after the warm-up"),
+  schedule: choice(["cosine", "rsqrt", "constant"], "the course of the learning rate after the warm-up"),
   warmupSteps: integer(100, 0, MANY, "steps in which the learning rate rises from 0"),
   attentionRate: {
     kind: "number",
     default: 1,
     min: 0,
     max: 1000,
-    about: "factor on the learning rate of attention scales, position biases and memory gates",
+    about: "factor on the learning rate of attention scales, position biases, memory gates and key smears",
   },
   embeddingRate: {
     kind: "number",
     default: 1,
     min: 0,
     max: 1000,
-    about: "factor on the learning rate of the embedding, whose first values are some ten times as large as a matrix's",
+    about:
+      "factor on the learning rate of the embedding, whose first values are about ten times larger than a matrix's",
+  },
+  memorySizes: {
+    kind: "integers",
+    default: [],
+    min: 0,
+    max: 2 ** 24,
+    about: "in every step each row looks up only its newest pairs, their number drawn from this list; []: all of them",
   },
   weightDecay: { kind: "number", default: 0.01, min: 0, max: 1000, about: "AdamW's decay of the matrices" },
   clipNorm: {
@@ -75,12 +105,12 @@ export const trainingFields: Readonly<Record<keyof TrainingOptions, Field>> = {
   eps: { kind: "number", default: 1e-8, above: 0, max: 1, about: "added to AdamW's denominator" },
   evaluateEvery: integer(0, 0, MANY, "steps from one evaluation to the next; 0: none"),
   checkpointEvery: integer(0, 0, MANY, "steps from one checkpoint to the next; 0: only one, at the end"),
-  keep: integer(1, 0, MANY, "older checkpoints that stay beside the newest"),
+  keep: integer(1, 0, MANY, "older checkpoints to keep in addition to the newest"),
   stalenessEvery: integer(0, 0, MANY, "steps from one measurement of the memories' staleness to the next; 0: none"),
-  seed: integer(0, 0, Number.MAX_SAFE_INTEGER, "decides the order of the documents and the dropout"),
+  seed: integer(0, 0, Number.MAX_SAFE_INTEGER, "seed of the order of the documents and of the dropout"),
 };
 
-/** The options that `json` describes, defaults where it is silent. Throws an InputError that names `source` and the key. */
+/** Returns the options in `json`; missing ones have their default. Throws an InputError that names `source` and the key. */
 export function parseTrainingOptions(json: unknown, source: string): TrainingOptions {
   return parseFields(trainingFields, json, source) as unknown as TrainingOptions;
 }

@@ -1,21 +1,23 @@
 /**
- * How good a model's memory search is on its own queries and keys: the share of the exact nearest neighbours that it finds,
- * and how often the quantised search, which always finds them, had to fall back to a scan in f32. It watches forward
- * passes and repeats each lookup exactly; what the model computes stays the same.
+ * The recall of a memory search on a model's own queries and keys: the share of the exact nearest neighbours that it finds. For
+ * quantised search, which always finds them, the share of queries that fell back to a scan in f32. The meter observes forward
+ * passes and repeats each lookup exactly. The model's results do not change.
  */
-import type { Neighbours } from "../autodiff/ops/retrieval.ts";
+import type { Neighbours } from "../autodiff/ops/retrieved.ts";
 import type { KvMemory } from "../memory/memory.ts";
+import type { SegmentInput } from "../model/segment.ts";
 import type { ModelState } from "../model/state.ts";
-import type { SegmentInput } from "../model/transformer.ts";
 import { heap } from "../wasm/runtime.ts";
 
-/** Of one memory layer, over all its heads. Queries of an empty memory do not count. */
+/** The recall of one memory layer, over all its heads. Queries of an empty memory do not count. */
 export interface LayerRecall {
+  /** Number of the layer, from 0. */
   readonly layer: number;
+  /** Queries that were compared. */
   readonly queries: number;
-  /** Found neighbours that are among the K nearest ÷ neighbours, of all queries together; 1 without any. */
+  /** Neighbours found that are among the K nearest ÷ all of those, over all queries; 1 if there are none. */
   readonly recall: number;
-  /** The share of queries that fell back; of a quantised search only. */
+  /** The share of queries that fell back. Only quantised search has it. */
   readonly fallbacks?: number;
 }
 
@@ -24,7 +26,7 @@ interface Tally {
   queries: number;
   neighbours: number;
   found: number;
-  /** As `KvMemory.fallbackCount` counts them, padding included. */
+  /** Queries as `KvMemory.fallbackCount` counts them, including padding. */
   searched: number;
   fallbacks: number;
 }
@@ -32,7 +34,7 @@ interface Tally {
 export class RecallMeter {
   private readonly tallies = new Map<number, Tally>();
 
-  /** What a forward pass of `state` must be observed by; of row b only the first lengths[b] tokens count. */
+  /** Returns the observer for a forward pass of `state`. Only the first lengths[b] tokens of row b count. */
   watch(state: ModelState, lengths: ArrayLike<number>): SegmentInput["observe"] {
     const before = new Map([...state.memories].map(([layer, { fallbackCount }]) => [layer, { ...fallbackCount }]));
     return (layer, { queries, neighbours }) => {
@@ -59,7 +61,7 @@ export class RecallMeter {
   }
 }
 
-/** Adds up how many of the `exact` neighbours were found, among those of tokens that are no padding. */
+/** Counts the `exact` neighbours that were found, leaving out the padding. */
 function compare(tally: Tally, found: Neighbours, exact: Neighbours, lengths: ArrayLike<number>): void {
   const [, segment, heads, topk] = found.scores.shape;
   const [some, wanted] = [found, exact].map(({ slots, scores }) => heap.i32(slots, scores.size)); // [B, T, H, K]

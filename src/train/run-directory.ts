@@ -1,48 +1,57 @@
 /**
- * The directory of a training run: at its top the newest model, with Hugging Face's file names, and below it numbered
- * checkpoints, `checkpoint-1200`, each whole by itself.
+ * The directory of a training run. At its top is the newest model, with Hugging Face's file names. Below it are complete,
+ * numbered checkpoints (`checkpoint-1200`).
  *
- * A checkpoint is written under another name and renamed when it is complete, so one that bears its name was complete once;
- * should it be damaged later, the one before it is taken. Whoever writes here holds the lock of the directory.
+ * A checkpoint is written under a temporary name and renamed when it is complete. If it is damaged later, the one before it is
+ * used. Every writer must hold the lock of the directory.
  */
-import { InputError } from "../errors.ts";
-import { exists, isDirectory, listDirectory, removeTree, rename, temporaryName } from "../platform.ts";
+import { aPath, check } from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
+import { rename } from "../platform/atomic-write.ts";
+import { exists, isDirectory, listDirectory, removeTree } from "../platform/files.ts";
+import { removeLeftovers, temporaryName } from "../platform/temporary.ts";
+import { writeDirectory } from "../platform/whole-directory.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { writeDirectory } from "../whole-directory.ts";
-import { type Checkpoint, loadCheckpoint, saveCheckpoint, saveModel } from "./checkpoint.ts";
+import { type Checkpoint, checkpointFiles, loadCheckpoint, saveCheckpoint, saveModel } from "./checkpoint.ts";
 import type { Trainer } from "./trainer.ts";
 
-/** What only a process that was killed leaves behind. */
-const UNFINISHED =
-  /^(checkpoint-\d+(\.old)?|config\.json|tokenizer\.json|model\.safetensors|metrics\.jsonl|training\.lock)\.tmp-\d+$/;
+/** Names of the files and directories of a run. */
+const OURS =
+  /^(checkpoint-\d+(\.old)?|(config|tokenizer|trained)\.json|model\.safetensors|metrics\.jsonl|staleness\.html)$/;
 
+/** The newest intact checkpoint of a run. */
 export interface FoundCheckpoint extends Checkpoint {
-  /** Where it was. */
+  /** Its directory. */
   readonly directory: string;
-  /** Why newer ones could not be used, newest first. */
+  /** Reasons why newer ones could not be used, newest first. */
   readonly refusals: readonly string[];
 }
 
-/** Writes all of `trainer` as the newest checkpoint in `run`, and keeps as many older ones as its options say. */
-export function saveToRun(run: string, trainer: Trainer, tokenizer: Tokenizer): void {
+/** Writes the state of `trainer` as the newest checkpoint in `run`. */
+export function addCheckpoint(run: string, trainer: Trainer, tokenizer: Tokenizer): void {
   const directory = checkpointName(run, trainer.step);
   writeDirectory(directory, (unfinished) => {
     saveCheckpoint(unfinished, trainer, tokenizer);
-    discard(directory); // of the same step: a damaged one, for which an earlier one was taken
+    discardCheckpoint(directory); // a damaged one of the same step, if the run resumed from an earlier one
   });
+}
+
+/** After `addCheckpoint`: saves the model at the top of `run`, and removes older checkpoints beyond `keep`. */
+export function settleCheckpoint(run: string, trainer: Trainer, tokenizer: Tokenizer): void {
   saveModel(run, trainer.model, tokenizer);
   discardSuperfluous(run, trainer.step, trainer.options.keep);
 }
 
 /**
- * The newest checkpoint in `run` that is whole. `run` may also be a checkpoint itself, as saveCheckpoint writes them.
+ * Returns the newest intact checkpoint in `run`. `run` may also be a checkpoint of saveCheckpoint itself.
  * @throws InputError if there is none
  */
 export function newestCheckpoint(run: string): FoundCheckpoint {
+  check("run", run, aPath);
   const directories = savedSteps(run).map((step) => checkpointName(run, step));
   if (exists(`${run}/trainer.json`)) directories.push(run);
   if (directories.length === 0) {
-    throw new InputError(`${run} holds no checkpoint to go on from; leave --resume out to begin a run there`);
+    throw new InputError(`${run} holds no checkpoint to resume from; leave --resume out to begin a run there`);
   }
   const refusals: string[] = [];
   for (const directory of directories) {
@@ -58,7 +67,7 @@ export function newestCheckpoint(run: string): FoundCheckpoint {
   throw new InputError(`none of the ${directories.length} checkpoints in ${run} can be used; of the newest, ${newest}`);
 }
 
-/** Whether there is a model or a checkpoint, whole or not, which a new run would replace. */
+/** Whether there is a model or a checkpoint, intact or not, that a new run would replace. */
 export function holdsRun(run: string): boolean {
   return (
     ["trainer.json", "model.safetensors", "config.json"].some((name) => exists(`${run}/${name}`)) ||
@@ -66,27 +75,39 @@ export function holdsRun(run: string): boolean {
   );
 }
 
-/** Removes what a process left unfinished when it was killed. */
-export function removeUnfinished(run: string): void {
-  for (const { name } of listDirectory(run)) if (UNFINISHED.test(name)) removeTree(`${run}/${name}`);
+/** Whether there are files that only a training writes. */
+export function holdsTraining(run: string): boolean {
+  return ["trainer.json", "metrics.jsonl"].some((name) => exists(`${run}/${name}`)) || savedSteps(run).length > 0;
 }
 
-/** Of the checkpoints, the `keep` before the one of `step` stay. Those of later steps are of a past that was given up. */
+/** Removes unfinished files of a process that was killed. */
+export function removeUnfinished(run: string): void {
+  removeLeftovers(run, (name) => OURS.test(name), { old: true, elsewhere: true });
+}
+
+/** Keeps the checkpoint of `step` and the `keep` before it. Later ones belong to an abandoned run, and are removed. */
 function discardSuperfluous(run: string, step: number, keep: number): void {
   const steps = savedSteps(run);
   const kept = steps.filter((saved) => saved <= step).slice(0, keep + 1);
-  for (const saved of steps) if (!kept.includes(saved)) discard(checkpointName(run, saved));
+  for (const saved of steps) if (!kept.includes(saved)) discardCheckpoint(checkpointName(run, saved));
 }
 
-/** Removes a checkpoint so that at no moment a part of it bears its name. */
-function discard(directory: string): void {
-  if (!exists(directory)) return;
-  const beside = temporaryName(`${directory}.old`);
-  rename(directory, beside);
-  removeTree(beside);
+/**
+ * Removes a checkpoint. It is renamed first, so that its name never stands for a part of it. A directory with other files
+ * stays unchanged, because somebody put them there.
+ */
+export function discardCheckpoint(directory: string): void {
+  if (!isDirectory(directory) || !holdsOnlyCheckpoint(directory)) return;
+  const discarded = temporaryName(`${directory}.old`);
+  rename(directory, discarded);
+  removeTree(discarded);
 }
 
-/** Steps of the checkpoints in `run`, the newest first. */
+function holdsOnlyCheckpoint(directory: string): boolean {
+  return listDirectory(directory).every(({ name, kind }) => kind === "file" && checkpointFiles.has(name));
+}
+
+/** Steps of the checkpoints in `run`, newest first. */
 function savedSteps(run: string): number[] {
   if (!isDirectory(run)) return [];
   const steps = listDirectory(run).map(({ name, kind }) => (kind === "directory" ? stepIn(name) : undefined));
@@ -97,7 +118,7 @@ function checkpointName(run: string, step: number): string {
   return `${run}/checkpoint-${step}`;
 }
 
-/** The step of a checkpoint of this name; undefined for any other name. */
+/** The step of a checkpoint with this name; undefined for any other name. */
 function stepIn(name: string): number | undefined {
   const [, digits] = /^checkpoint-(\d+)$/.exec(name) ?? [];
   return digits === undefined ? undefined : Number(digits);

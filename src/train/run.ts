@@ -1,42 +1,70 @@
 /**
- * A whole training run: steps until the end, with a line of metrics each, and every so often an evaluation and a
- * checkpoint. Printing is left to the callbacks, the lock of the directory to the caller.
+ * A complete training run: steps with a line of metrics each, and regular evaluations and checkpoints. Callbacks print; the
+ * caller holds the lock of the directory.
  *
- * An evaluation of a step comes before its checkpoint, unless the run was asked to end: then the checkpoint comes first, and
- * the run that resumes owes the evaluation. Either way metrics.jsonl is in the end what it is without interruptions.
+ * The evaluation of a step comes before its checkpoint. If the run is aborted, the checkpoint comes first, and the resumed run
+ * does the evaluation. Either way the final metrics.jsonl is the same as without interruptions.
  */
-import { breathe } from "../breathe.ts";
+import { breathe } from "../base/breathe.ts";
+import {
+  aFunction,
+  aPath,
+  aSignal,
+  check,
+  checkOptions,
+  instance,
+  type Kinds,
+  optional,
+  someOptions,
+} from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
 import type { TokenizedDocument } from "../data/corpus.ts";
-import { InputError } from "../errors.ts";
-import { makeDirectory } from "../platform.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
+import { makeDirectory } from "../platform/directories.ts";
+import { aTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { OutOfMemoryError } from "../wasm/heap.ts";
 import { ThreadDeathError } from "../wasm/parallel.ts";
 import { saveModel } from "./checkpoint.ts";
 import { type EvaluateOptions, type EvaluationResult, evaluationInSteps } from "./evaluate.ts";
 import { appendMetrics, type MetricsLine, startMetrics, syncMetrics } from "./metrics.ts";
-import { removeUnfinished, saveToRun } from "./run-directory.ts";
-import type { StepMetrics, Trainer } from "./trainer.ts";
+import { addCheckpoint, removeUnfinished, settleCheckpoint } from "./run-directory.ts";
+import { type StepMetrics, Trainer } from "./trainer.ts";
 
+/** The outputs, evaluations and callbacks of a run. */
 export interface TrainingRun {
+  /** Saved with the model. */
   readonly tokenizer: Tokenizer;
-  /** Where checkpoints and metrics.jsonl go; nothing is written unless given. */
+  /** The directory of checkpoints and metrics.jsonl. Default: nothing is written. */
   readonly directory?: string;
-  /** What is evaluated every `evaluateEvery` steps and at the end. */
+  /** The evaluation every `evaluateEvery` steps and at the end. */
   readonly evaluation?: EvaluateOptions & { readonly documents: readonly TokenizedDocument[] };
-  /** Ends the run after the current step, or in the midst of an evaluation, with a checkpoint. */
+  /** Ends the run with a checkpoint, after the current step or within an evaluation. */
   readonly signal?: AbortSignal;
+  /** Called after every step. */
   readonly onStep?: (metrics: StepMetrics) => void;
+  /** Called after every evaluation. */
   readonly onEvaluation?: (result: EvaluationResult, step: number) => void;
-  /** The directory, and the step that its newest checkpoint holds. */
+  /** Called after every checkpoint with the run's directory and the step. */
   readonly onCheckpoint?: (directory: string, step: number) => void;
 }
 
+const aTrainer = instance(Trainer, "a Trainer");
+const runKinds: Kinds<TrainingRun> = {
+  tokenizer: aTokenizer,
+  directory: optional(aPath),
+  evaluation: optional(someOptions),
+  signal: optional(aSignal),
+  onStep: optional(aFunction),
+  onEvaluation: optional(aFunction),
+  onCheckpoint: optional(aFunction),
+};
+
 /**
- * Trains until the trainer's last step or an abort; there is a checkpoint at the end in either case.
- * @throws InputError that names the last checkpoint, when training cannot go on
+ * Trains until the trainer's last step or an abort, and ends with a checkpoint in either case.
+ * @throws InputError that names the last checkpoint, if training cannot continue
  */
 export async function runTraining(trainer: Trainer, run: TrainingRun): Promise<void> {
+  check("trainer", trainer, aTrainer);
+  checkOptions("run", run, runKinds);
   const { directory, signal } = run;
   let saved = trainer.step;
   try {
@@ -48,8 +76,9 @@ export async function runTraining(trainer: Trainer, run: TrainingRun): Promise<v
       if (directory === undefined) continue;
       if (!trainer.done && !signal?.aborted && !isDue(trainer, trainer.options.checkpointEvery)) continue;
       syncMetrics(directory);
-      saveToRun(directory, trainer, run.tokenizer);
+      addCheckpoint(directory, trainer, run.tokenizer);
       saved = trainer.step;
+      settleCheckpoint(directory, trainer, run.tokenizer);
       run.onCheckpoint?.(directory, saved);
     }
   } catch (error) {
@@ -60,7 +89,7 @@ export async function runTraining(trainer: Trainer, run: TrainingRun): Promise<v
   }
 }
 
-/** Returns the lines of metrics so far. */
+/** Prepares the directory and returns the lines of metrics so far. */
 function prepareDirectory(trainer: Trainer, { directory, tokenizer }: TrainingRun): MetricsLine[] {
   if (directory === undefined) return [];
   makeDirectory(directory);
@@ -69,7 +98,7 @@ function prepareDirectory(trainer: Trainer, { directory, tokenizer }: TrainingRu
   return startMetrics(directory, trainer.step);
 }
 
-/** Whether the run stopped, or was killed, between a step that was saved and its evaluation. */
+/** Whether the run ended between a saved step and its evaluation. */
 function owesEvaluation(trainer: Trainer, { directory }: TrainingRun, lines: readonly MetricsLine[]): boolean {
   if (directory === undefined || trainer.step === 0 || !isDue(trainer, trainer.options.evaluateEvery)) return false;
   return !lines.some((line) => line.step === trainer.step && "evaluation" in line);
@@ -83,11 +112,12 @@ function trainNow(trainer: Trainer, { directory, onStep }: TrainingRun): void {
   onStep?.(metrics);
 }
 
-/** Nothing comes of it if the run is asked to end meanwhile. */
+/** Evaluates the model. Abandoned without a result if the run is aborted. */
 async function evaluateNow(trainer: Trainer, run: TrainingRun): Promise<void> {
   const { directory, evaluation, signal, tokenizer, onEvaluation } = run;
   if (evaluation === undefined) return;
-  for (const result of evaluationInSteps(trainer.model, evaluation.documents, tokenizer, evaluation)) {
+  const { documents, ...options } = evaluation;
+  for (const result of evaluationInSteps(trainer.model, documents, tokenizer, options)) {
     await breathe();
     if (signal?.aborted) return;
     if (result === undefined) continue;
@@ -96,7 +126,7 @@ async function evaluateNow(trainer: Trainer, run: TrainingRun): Promise<void> {
   }
 }
 
-/** Whether something that happens every `every` steps, and at the end, happens now; never if `every` is 0. */
+/** Whether an event of every `every` steps and the end is due now; never if `every` is 0. */
 function isDue({ step, done }: Trainer, every: number): boolean {
   return every > 0 && (done || step % every === 0);
 }

@@ -1,26 +1,26 @@
 /**
- * How stale a training memory is. Its keys were made by the weights of earlier steps and are not made anew when those change
- * (paper, section 3.2); the question is how far the same tokens' keys have moved since. A row's last segments are read again
- * with today's weights into memories of their own, and the keys in both compared.
+ * The staleness of a training memory. Its keys come from the weights of earlier steps and are not recomputed when the weights
+ * change (paper, section 3.2). To measure how far the same tokens' keys have moved since, a row's last segments are read again
+ * with the present weights into separate memories. Then the keys in both are compared.
  */
 import { noGrad, step } from "../autodiff/tape.ts";
 import type { KvMemory } from "../memory/memory.ts";
-import type { ModelConfig } from "../model/config.ts";
+import { type ModelConfig, smearsKeys } from "../model/config.ts";
 import type { ModelState } from "../model/state.ts";
 import type { Transformer } from "../model/transformer.ts";
 import { asFloats } from "../wasm/half.ts";
 
-/** What a row has read: the first `end` tokens of a document, in whole segments. */
+/** The text that a row has read: the first `end` tokens of a document, in complete segments. */
 export interface RowReading {
   readonly tokens: Int32Array;
   readonly end: number;
 }
 
 /**
- * Mean cosine between remembered keys and the same tokens' keys under the model's present weights, by age: entry a − 1 is that
- * of what was read a segments ago, over all rows, layers and heads. Of several memory layers the upper ones also saw what
- * the lower ones retrieved then, and not only the weights make the difference.
- * @param readings what each row of `state` has read; undefined for a row between two documents, which is left out
+ * Returns the mean cosine between remembered keys and the same tokens' keys under the model's present weights, by age. Entry
+ * a − 1 is for tokens read a segments ago, over all rows, layers and heads. With several memory layers, the keys of upper ones
+ * also depend on the pairs that lower ones retrieved then. So the difference is not only due to the weights.
+ * @param readings the text that each row of `state` has read; undefined for a row between documents, which is left out
  */
 export function keyCosines(
   model: Transformer,
@@ -47,7 +47,7 @@ export function keyCosines(
   return sums.map((sum, age) => sum / counts[age]);
 }
 
-/** A new state whose rows have read, with the present weights, as much as the memories of `state` remember. */
+/** Returns a new state whose rows have read, with the present weights, the tokens that `state` remembers. */
 function readAgain(model: Transformer, state: ModelState, readings: readonly (RowReading | undefined)[]): ModelState {
   const { segment_length: segment } = model.config;
   const [memory] = state.memories.values();
@@ -70,12 +70,18 @@ function readAgain(model: Transformer, state: ModelState, readings: readonly (Ro
   return today;
 }
 
-/** How many segments before a token go into its keys: through each layer below the memory the cache reaches further back. */
-function contextSegments({ memory_layers, xl_cache_length, segment_length }: ModelConfig): number {
-  return Math.max(0, ...memory_layers) * Math.ceil(xl_cache_length / segment_length);
+/**
+ * Returns how many segments before a token affect its keys. Each layer below the memory reaches back by the length of the
+ * cache. A smear reaches back by one more token, also in the memory's own layer.
+ */
+function contextSegments(config: ModelConfig): number {
+  const top = Math.max(0, ...config.memory_layers);
+  const smear = (layer: number) => Number(smearsKeys(config, layer));
+  const below = Array.from({ length: top }, (_, layer) => config.xl_cache_length + smear(layer)); // tokens
+  return below.reduce((sum, reach) => sum + Math.ceil(reach / config.segment_length), smear(top));
 }
 
-/** Of each vector of width `width` in `a` the inner product with that in `b`; keys have length 1. */
+/** Returns the inner product of each vector of width `width` in `a` with that in `b`; keys have length 1. */
 function cosines(a: Float32Array, b: Float32Array, width: number): Float64Array {
   const products = new Float64Array(a.length / width);
   for (let i = 0; i < a.length; i++) products[Math.floor(i / width)] += a[i] * b[i];

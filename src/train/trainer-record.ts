@@ -1,16 +1,19 @@
 /**
- * The part of a trainer's state that is JSON: what trainer.json holds, and how it is read back without trusting it.
+ * The part of a trainer's state that is JSON: the content of trainer.json, and the checks when it is read back.
  */
+
+import { InputError } from "../base/errors.ts";
+import type { RandomState } from "../base/random.ts";
 import type { TrainingBatchesState } from "../data/batches.ts";
-import { InputError } from "../errors.ts";
-import type { RandomState } from "../random.ts";
 import { parseTrainingOptions, type TrainingOptions } from "./options.ts";
 
+/** The content of a checkpoint's `trainer.json`. */
 export interface TrainerRecord {
   /** Steps done. */
   readonly step: number;
-  /** Time that they took. */
+  /** Seconds that they took. */
   readonly seconds: number;
+  /** The options of the run. */
   readonly options: TrainingOptions;
   /** The generator of dropout keys. */
   readonly random: RandomState;
@@ -18,7 +21,7 @@ export interface TrainerRecord {
   readonly batches: TrainingBatchesState;
 }
 
-/** The record in `json`, the parsed content of the file `source`. Throws an InputError that names file and key. */
+/** Returns the record in `json`, the parsed content of the file `source`. Throws an InputError that names file and key. */
 export function parseTrainerRecord(json: unknown, source: string): TrainerRecord {
   const { step, seconds, options, random, batches } = entriesOf(json);
   const { documents, taken, places, random: order } = entriesOf(batches);
@@ -35,7 +38,7 @@ export function parseTrainerRecord(json: unknown, source: string): TrainerRecord
   return { ...(json as TrainerRecord), options: parseTrainingOptions(options, `${source}: options`) };
 }
 
-/** The keys of an object; none of anything else. */
+/** Returns a copy of an object; an empty one for anything else. */
 function entriesOf(json: unknown): Record<string, unknown> {
   return Object.fromEntries(Object.entries(json ?? {}));
 }

@@ -1,61 +1,75 @@
 /**
- * Training, one optimizer step at a time (paper, section 4.2): read a segment of every row, predict, go back, update.
+ * Training, one optimizer step at a time (paper, section 4.2): read a segment of every row, predict, backpropagate, update.
  *
  * A trainer holds everything that a step changes: parameters, moments, contexts and memories, the place in the data, the
- * generator. Saving all of it and going on gives the same numbers as never having stopped. Evaluating, printing and
- * writing files is the business of run.ts.
+ * generator. If all of it is saved and restored, training continues with bit-identical results. run.ts evaluates, and writes
+ * files.
  */
 import { crossEntropy } from "../autodiff/ops/loss.ts";
 import { assertFiniteTape, backward, NotFiniteError, step } from "../autodiff/tape.ts";
+import type { Tensor } from "../autodiff/tensor.ts";
+import { check, instance } from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
+import { allOrNothing, Lifetime } from "../base/lifetime.ts";
+import { perplexityOf } from "../base/perplexity.ts";
+import { Random } from "../base/random.ts";
 import { type Batch, TrainingBatches } from "../data/batches.ts";
 import type { TokenizedDocument } from "../data/corpus.ts";
-import { InputError } from "../errors.ts";
+import { someDocuments } from "../data/documents.ts";
+import type { StoredTensor } from "../formats/safetensors.ts";
+import { TensorReader } from "../formats/tensor-reader.ts";
 import type { ParameterGroup } from "../model/parameters.ts";
-import type { StoredTensor } from "../model/safetensors.ts";
+import { type SegmentInput, segmentOf } from "../model/segment.ts";
 import type { ModelState } from "../model/state.ts";
-import type { TensorReader } from "../model/tensor-reader.ts";
-import type { Transformer } from "../model/transformer.ts";
-import { exp } from "../portable-math.ts";
-import { Random } from "../random.ts";
+import { aModel, type Transformer } from "../model/transformer.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
+import { GateMeans } from "./gate-means.ts";
 import { adafactor, adamW, clipGradients, type Optimizer } from "./optimizers.ts";
 import { parseTrainingOptions, type TrainingOptions } from "./options.ts";
 import { constant, cosine, rsqrt, type Schedule } from "./schedules.ts";
-import { segmentOf } from "./segment.ts";
 import { keyCosines } from "./staleness.ts";
-import type { TrainerRecord } from "./trainer-record.ts";
+import { parseTrainerRecord, type TrainerRecord } from "./trainer-record.ts";
 
-/** What one step reports. */
+/** The metrics of one step. */
 export interface StepMetrics {
-  /** Steps done, this one included. */
+  /** Steps done, including this one. */
   readonly step: number;
   /** Mean over this step's predictions, nats. */
   readonly loss: number;
-  /** exp(loss) */
+  /** exp(loss), at most the largest number there is */
   readonly perplexity: number;
   /** Tokens predicted in this step. */
   readonly tokens: number;
+  /** Tokens predicted in a second of this step. */
   readonly tokensPerSecond: number;
-  /** After schedule and warm-up. */
+  /** Learning rate after schedule and warm-up. */
   readonly learningRate: number;
-  /** Before clipping. */
+  /** Norm of the gradients before clipping. */
   readonly gradientNorm: number;
-  /** Mean over heads of sigmoid(gate), the share of the memory's answer, for each memory layer; [] if layers have no gates. */
+  /**
+   * Mean gate of each memory layer, which is the memory's share in a head's result. Only queries that retrieved something
+   * count; [] if there were none.
+   */
   readonly gates: readonly number[];
-  /** How full the memories are on average, 0 to 1; 0 without any. */
+  /** Mean fill of the memories, 0 to 1; 0 without memories. */
   readonly memoryFill: number;
-  /** Time in all steps so far, those before a resume included. */
+  /** Seconds of all steps so far, including those before a resume. */
   readonly seconds: number;
-  /** What the remaining steps will take, if they are like the ones before. */
+  /** Seconds that the remaining steps will take at the mean speed so far. */
   readonly secondsLeft: number;
   /** Every `stalenessEvery` steps: cosine between remembered and present keys by age in segments, see staleness.ts. */
   readonly keyCosines?: readonly number[];
 }
 
+const savedTensors = instance(TensorReader, "the tensors that loadCheckpoint read");
+
+/** Trains a model on documents, one optimizer step at a time. */
 export class Trainer {
+  /** The model in training. */
   readonly model: Transformer;
+  /** The options of the run. */
   readonly options: TrainingOptions;
-  /** Contexts and memories, one state for the rows of each batch whose gradients a step sums. */
+  /** Contexts and memories: one state for each batch whose gradients a step sums. */
   private readonly states: readonly ModelState[];
   private readonly documents: readonly TokenizedDocument[];
   private readonly batches: TrainingBatches;
@@ -64,20 +78,25 @@ export class Trainer {
   /** Draws the keys of the dropout. */
   private random: Random;
   private seconds = 0;
+  private readonly life = new Lifetime("this Trainer");
 
   /**
-   * Trains `model` on `documents`, which must be of its vocabulary. Options that are left out have their default.
-   * @throws InputError for an option that cannot be
+   * Trains `model` on `documents`, which must have its vocabulary. Missing options have their default.
+   * @throws InputError for an impossible option
    */
   constructor(model: Transformer, documents: readonly TokenizedDocument[], options: Partial<TrainingOptions> = {}) {
+    check("model", model, aModel);
+    check("documents", documents, someDocuments);
     this.model = model;
     this.options = parseTrainingOptions(options, "training options");
     const { batchSize, gradientAccumulation, seed } = this.options;
     const rows = batchSize * gradientAccumulation;
     this.documents = documents;
     this.batches = new TrainingBatches(documents, { rows, segmentLength: model.config.segment_length, seed });
-    this.states = Array.from({ length: gradientAccumulation }, () => model.newState({ rows: batchSize }));
-    this.optimizer = makeOptimizer(model, this.options);
+    [this.states, this.optimizer] = allOrNothing((own) => [
+      Array.from({ length: gradientAccumulation }, () => own(model.newState({ rows: batchSize }))),
+      own(makeOptimizer(model, this.options)),
+    ]);
     this.schedule = makeSchedule(this.options);
     this.random = new Random(seed);
   }
@@ -87,22 +106,25 @@ export class Trainer {
     return this.optimizer.steps;
   }
 
+  /** Whether the last step is done. */
   get done(): boolean {
     return this.step >= this.options.steps;
   }
 
   /**
    * Reads the next segment of every row and moves the parameters once.
-   * @throws InputError that names step and op when a number is no longer finite. The parameters are then as they were, unless
-   * their very update is to blame, and the trainer of no more use.
+   * @throws InputError that names step and op if a number is not finite. The parameters are unchanged, unless the update itself
+   * produced the bad number. The trainer must not be used again.
    */
   trainStep(): StepMetrics {
+    this.life.require();
     const start = performance.now();
     const batch = this.batches.next();
     const tokens = batch.lengths.reduce((sum, length) => sum + length, 0);
     this.model.parameters.zeroGradients();
     let loss = 0;
-    for (const index of this.states.keys()) loss += this.accumulate(batch, index, tokens);
+    const gates = new GateMeans();
+    for (const index of this.states.keys()) loss += this.accumulate(batch, index, tokens, gates);
     const gradientNorm = clipGradients(this.model.parameters.blocks, this.options.clipNorm || Infinity);
     const learningRate = this.options.learningRate * this.schedule(this.step + 1);
     this.optimizer.step(learningRate);
@@ -112,20 +134,21 @@ export class Trainer {
     return {
       step: this.step,
       loss,
-      perplexity: exp(loss),
+      perplexity: perplexityOf(loss),
       tokens,
       tokensPerSecond: tokens / seconds,
       learningRate,
       gradientNorm,
-      gates: this.gates(),
+      gates: gates.byLayer(),
       memoryFill: this.memoryFill(),
       seconds: this.seconds,
       secondsLeft: (this.seconds / this.step) * Math.max(0, this.options.steps - this.step),
     };
   }
 
-  /** How far the keys in the memories are from what the present weights make, by age; see staleness.ts. Changes nothing. */
+  /** Returns the mean cosines between remembered keys and present ones, by age; see staleness.ts. Changes nothing. */
   keyCosines(): number[] {
+    this.life.require();
     const [state] = this.states; // the rows of other batches are as old
     const { places } = this.batches.state();
     const readings = places.slice(0, state.rows).map((place) => {
@@ -134,36 +157,60 @@ export class Trainer {
     return keyCosines(this.model, state, readings);
   }
 
-  /** Forward and backward of the rows of state `index`. Returns their share of the mean loss over all `tokens` of the step. */
-  private accumulate(batch: Batch, index: number, tokens: number): number {
-    const segment = segmentOf(batch, index * this.options.batchSize, this.options.batchSize);
+  /** Runs forward and backward for state `index`. Returns its share of the mean loss over all `tokens` of the step. */
+  private accumulate(batch: Batch, index: number, tokens: number, gates: GateMeans): number {
+    const { targets, ...segment } = segmentOf(batch, index * this.options.batchSize, this.options.batchSize);
     const dropoutKey = this.random.uint32();
+    const reach = this.drawReach();
     return step(() => {
-      const logits = this.model.forward({ ...segment, dropoutKey }, this.states[index]); // [B, T, V]
-      const { loss, count } = crossEntropy(logits, segment.targets);
+      const observe = gates.observe.bind(gates);
+      const logits = this.forward({ ...segment, reach, dropoutKey, observe }, this.states[index]); // [B, T, V]
+      const { loss, count } = crossEntropy(logits, targets);
       backward(loss, [count / tokens]);
       this.requireFinite(loss.item());
       return loss.item() * (count / tokens);
     });
   }
 
-  /** Inside the step, while the tape can still tell which op is to blame. */
+  /** Draws from `memorySizes` how far each row may look back in this step; undefined if the list is empty. */
+  private drawReach(): number[] | undefined {
+    const { memorySizes, batchSize } = this.options;
+    if (memorySizes.length === 0) return undefined;
+    return Array.from({ length: batchSize }, () => memorySizes[this.random.uint32() % memorySizes.length]);
+  }
+
+  /** Returns the logits [B, T, V]. If a number is not finite, the tape tells which op produced it. */
+  private forward(input: SegmentInput, state: ModelState): Tensor {
+    try {
+      return this.model.forward(input, state);
+    } catch (error) {
+      if (error instanceof NotFiniteError) this.stop();
+      throw error;
+    }
+  }
+
+  /** Checks loss and gradients within the step, while the tape can still tell which op is to blame. */
   private requireFinite(loss: number): void {
     const { parameters } = this.model;
-    const gradients = parameters.blocks.every((block) => kernels.all_finite(block.gradients, block.size));
-    if (gradients && Number.isFinite(loss)) return;
+    const gradients = parameters.blocks.every((block) => kernels.all_finite(block.gradients.ptr, block.size));
+    if (!gradients || !Number.isFinite(loss)) this.stop();
+  }
+
+  /** Ends the training with a sentence that explains why. */
+  private stop(): never {
     const advice = "try a lower learning rate or a longer warm-up";
     throw new InputError(`training stopped in step ${this.step + 1}: ${this.blame()}; ${advice}`);
   }
 
-  /** After the update, so that no checkpoint ever holds a parameter that is not finite. */
+  /** Checks the parameters after the update, so that a checkpoint never holds one that is not finite. */
   private requireFiniteParameters(): void {
-    const spoilt = this.model.parameters.blocks.find(({ values, size }) => !kernels.all_finite(values, size));
+    const spoilt = this.model.parameters.blocks.find(({ values, size }) => !kernels.all_finite(values.ptr, size));
     if (spoilt === undefined) return;
     const culprit = `the update of the ${spoilt.group} made a parameter that is not finite`;
     throw new InputError(`training stopped in step ${this.step}: ${culprit}; try a lower learning rate`);
   }
 
+  /** Names the op that produced the first number that is not finite. */
   private blame(): string {
     try {
       assertFiniteTape();
@@ -174,12 +221,7 @@ export class Trainer {
     return "the gradient of a parameter is not finite";
   }
 
-  private gates(): number[] {
-    const { config, parameters } = this.model;
-    const names = config.memory_layers.map((layer) => `model.layers.${layer}.self_attn.memory_gate`);
-    return names.filter((name) => parameters.has(name)).map((name) => meanSigmoid(parameters.get(name).toArray()));
-  }
-
+  /** Mean fill of the memories, 0 to 1. */
   private memoryFill(): number {
     const memories = this.states.flatMap((state) => [...state.memories.values()]);
     const rows = Array.from({ length: this.options.batchSize }, (_, row) => row);
@@ -188,10 +230,11 @@ export class Trainer {
   }
 
   /**
-   * All that must be kept to go on later, besides the parameters.
-   * @throws InputError if a moment is not finite, which only gradients beyond 10¹⁹ that are not clipped can bring about
+   * Copies everything except the parameters that is needed to continue later.
+   * @throws InputError if a moment is not finite, which only unclipped gradients beyond 10¹⁹ can cause
    */
   save(): { record: TrainerRecord; tensors: Map<string, StoredTensor> } {
+    this.life.require();
     const { step, seconds, options } = this;
     const record = { step, seconds, options, random: this.random.state(), batches: this.batches.state() };
     const tensors = new Map(this.states.flatMap((state, index) => [...state.save(`state.${index}.`)]));
@@ -207,10 +250,13 @@ export class Trainer {
   }
 
   /**
-   * Goes on exactly where another trainer, with the same documents and the same options, was saved.
+   * Restores a trainer that was saved with the same documents and the same options. Later results are bit-identical.
    * @throws InputError if documents, options or tensors do not fit
    */
   load(record: TrainerRecord, tensors: TensorReader): void {
+    this.life.require();
+    parseTrainerRecord(record, "record");
+    check("tensors", tensors, savedTensors);
     this.batches.restore(record.batches);
     for (const [index, state] of this.states.entries()) state.load(tensors, `state.${index}.`);
     for (const [name, moment] of this.optimizer.state()) moment.set(tensors.floats(`optimizer.${name}`, moment.shape));
@@ -220,10 +266,17 @@ export class Trainer {
     this.random = Random.from(record.random);
   }
 
-  /** Gives everything but the model's own memory back; the trainer must not be used afterwards. */
+  /** Frees everything but the model; the trainer must not be used afterwards. */
   release(): void {
-    for (const state of this.states) state.release();
-    for (const { ptr } of this.optimizer.state().values()) heap.release(ptr);
+    this.life.end(() => {
+      for (const state of this.states) state.release();
+      this.optimizer.release();
+    });
+  }
+
+  /** Releases it, at the end of a `using` block. */
+  [Symbol.dispose](): void {
+    this.release();
   }
 }
 
@@ -240,7 +293,8 @@ function makeOptimizer({ parameters }: Transformer, options: TrainingOptions): O
     lrScale: lrScale(block.group),
     weightDecay: block.group === "matrices" ? options.weightDecay : 0,
   }));
-  return adamW(trained, options);
+  const { beta1, beta2, eps } = options;
+  return adamW(trained, { beta1, beta2, eps });
 }
 
 function makeSchedule({ schedule, steps, warmupSteps }: TrainingOptions): Schedule {
@@ -252,8 +306,4 @@ function makeSchedule({ schedule, steps, warmupSteps }: TrainingOptions): Schedu
     case "rsqrt":
       return rsqrt(warmupSteps);
   }
-}
-
-function meanSigmoid(values: Float32Array): number {
-  return values.reduce((sum, value) => sum + 1 / (1 + exp(-value)), 0) / values.length;
 }

@@ -1,24 +1,35 @@
 /**
- * The allocator of the one WebAssembly memory: aligned blocks from the kernels' heap base up, a free list, growth.
+ * The heap: an allocator of aligned blocks in WebAssembly's one memory, from the kernels' heap base up, with a free list.
  *
- * It lives in TypeScript because allocators inside WebAssembly keep state per instance, and instances that share a memory
- * would collide. It hands out addresses, never views: `memory.grow` silently empties views, so `f32` and its kin make a
- * view on demand and nobody keeps one. It does not know tensors, steps or lifetimes.
+ * It is in TypeScript because allocators inside WebAssembly keep state per instance, and instances that share a memory
+ * would collide. It hands out addresses, never views: `memory.grow` silently empties views. So `f32`, `i32`, `u16` and `u8` make
+ * a view on demand, and callers do not keep it. The heap does not know tensors, steps or lifetimes.
  */
+
+import { check, type Kind } from "../base/check.ts";
 
 /** Every block starts on a cache line. */
 export const ALIGNMENT = 64;
 const PAGE_BYTES = 65536;
-/** WebAssembly memories end at 4 GiB; the last page is left alone so that an end address still fits 32 bits. */
+/** WebAssembly memories end at 4 GiB; the last page stays unused so that an end address fits 32 bits. */
 export const MOST_BYTES = 65535 * PAGE_BYTES;
+
+/** A place on the heap: bytes from the beginning of WebAssembly's memory. 0 stands for an absent tensor. */
+export type Address = number;
 
 /** Thrown when a block does not fit below the 4 GiB that one WebAssembly memory can have. */
 export class OutOfMemoryError extends Error {
+  /** The class of the error, so that its text names it. */
   override name = "OutOfMemoryError";
 }
 
+const someBytes: Kind = {
+  what: "a whole number from 0 on",
+  accepts: (value) => Number.isInteger(value) && (value as number) >= 0,
+};
+
 interface Block {
-  address: number;
+  address: Address;
   bytes: number;
 }
 
@@ -26,23 +37,27 @@ function roundUp(bytes: number): number {
   return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 }
 
+/** An allocator of blocks in a WebAssembly memory. */
 export class Heap {
+  /** WebAssembly's memory. */
   readonly memory: WebAssembly.Memory;
-  /** Bytes in blocks that are allocated now. */
+  /** Bytes in allocated blocks. */
   bytesInUse = 0;
   /** First byte above every block ever made. */
-  private top: number;
+  private top: Address;
   /** Free blocks below `top`, by rising address, never adjacent. */
   private free: Block[] = [];
-  private readonly sizes = new Map<number, number>();
+  private readonly sizes = new Map<Address, number>();
 
-  constructor(memory: WebAssembly.Memory, base: number) {
+  /** Hands out the bytes of `memory` from `base` up. */
+  constructor(memory: WebAssembly.Memory, base: Address) {
     this.memory = memory;
     this.top = roundUp(base);
   }
 
-  /** A block of at least `bytes` bytes, 64-byte aligned, contents undefined. Throws OutOfMemoryError. */
-  allocate(bytes: number): number {
+  /** Returns the address of a block of at least `bytes` bytes, 64-byte aligned, contents undefined. Throws OutOfMemoryError. */
+  allocate(bytes: number): Address {
+    check("bytes", bytes, someBytes);
     const size = Math.max(ALIGNMENT, roundUp(bytes));
     const address = this.takeFree(size) ?? this.extend(size);
     this.sizes.set(address, size);
@@ -50,8 +65,8 @@ export class Heap {
     return address;
   }
 
-  /** Gives a block back. Throws if `address` is not the start of an allocated one. */
-  release(address: number): void {
+  /** Frees a block. Throws if `address` is not the start of an allocated block. */
+  release(address: Address): void {
     const bytes = this.sizes.get(address);
     if (bytes === undefined) throw new Error(`heap: ${address} is not the start of an allocated block`);
     this.sizes.delete(address);
@@ -59,34 +74,39 @@ export class Heap {
     this.insertFree({ address, bytes });
   }
 
-  /** Bytes that `allocate` can still hand out in one block, counting growth up to the 4 GiB end. */
+  /** Bytes of the largest block that `allocate` can return, with growth up to 4 GiB. */
   get bytesAvailable(): number {
     const holes = this.free.reduce((most, block) => Math.max(most, block.bytes), 0);
     return Math.max(holes, MOST_BYTES - this.top);
   }
 
-  /** A view of `length` floats at `address`, good until the next allocation. */
-  f32(address: number, length: number): Float32Array {
+  /** Returns a view of `length` floats at `address`, valid until the next allocation. */
+  f32(address: Address, length: number): Float32Array {
     return new Float32Array(this.memory.buffer, address, length);
   }
 
-  /** A view of `length` 32-bit integers at `address`, good until the next allocation. */
-  i32(address: number, length: number): Int32Array {
+  /** Returns a view of `length` doubles at `address`, valid until the next allocation. */
+  f64(address: Address, length: number): Float64Array {
+    return new Float64Array(this.memory.buffer, address, length);
+  }
+
+  /** Returns a view of `length` 32-bit integers at `address`, valid until the next allocation. */
+  i32(address: Address, length: number): Int32Array {
     return new Int32Array(this.memory.buffer, address, length);
   }
 
-  /** A view of `length` 16-bit integers at `address`, good until the next allocation. */
-  u16(address: number, length: number): Uint16Array {
+  /** Returns a view of `length` 16-bit integers at `address`, valid until the next allocation. */
+  u16(address: Address, length: number): Uint16Array {
     return new Uint16Array(this.memory.buffer, address, length);
   }
 
-  /** A view of `length` bytes at `address`, good until the next allocation. */
-  u8(address: number, length: number): Uint8Array {
+  /** Returns a view of `length` bytes at `address`, valid until the next allocation. */
+  u8(address: Address, length: number): Uint8Array {
     return new Uint8Array(this.memory.buffer, address, length);
   }
 
-  /** First fit. */
-  private takeFree(size: number): number | undefined {
+  /** Takes the first free block that fits. */
+  private takeFree(size: number): Address | undefined {
     const i = this.free.findIndex((block) => block.bytes >= size);
     if (i < 0) return undefined;
     const block = this.free[i];
@@ -96,7 +116,8 @@ export class Heap {
     return address;
   }
 
-  private extend(size: number): number {
+  /** Makes a new block at the top. */
+  private extend(size: number): Address {
     const address = this.top;
     const end = address + size;
     if (end > MOST_BYTES) {
@@ -109,7 +130,8 @@ export class Heap {
     return address;
   }
 
-  private growTo(end: number): void {
+  /** Grows the memory until it holds all bytes below `end`. */
+  private growTo(end: Address): void {
     const missing = end - this.memory.buffer.byteLength;
     if (missing <= 0) return;
     try {
@@ -133,6 +155,7 @@ export class Heap {
     }
   }
 
+  /** Merges block i with the one after it, if they touch. */
   private mergeWithNext(i: number): void {
     const block = this.free[i];
     const next = this.free[i + 1];

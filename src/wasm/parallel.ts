@@ -1,16 +1,21 @@
 /**
- * Runs a kernel on all threads: the units of its work are shared out, the calling thread takes its part, and the call
- * returns when all are done. Without other threads it is a plain call.
+ * Runs a kernel on all threads: its units of work are cut into shares, the calling thread takes some of them, and the
+ * call returns when all are done. Without other threads it is a plain call.
  *
- * A parallel kernel ends its parameters in (…, from, to), the units to compute, or in (…, from, to, scratch), when it needs
- * memory of its own. No unit's result depends on which thread computed it, so results are bit-equal for any thread count.
- * How threads are made is the caller's matter (`useThreads`); what they do is thread.ts.
+ * A parallel kernel's parameters end in (…, from, to), the units to compute, or in (…, from, to, scratch) if it needs
+ * scratch space. A unit's result does not depend on the thread that computed it, so results are bit-identical for any number of
+ * threads. spawn.ts starts threads; thread.ts is the code that they run.
  */
 
+import { InputError } from "../base/errors.ts";
+import type { Address } from "./heap.ts";
 import type { Kernels } from "./kernels.generated.ts";
-import { kernels, memory, module } from "./runtime.ts";
+import { canShare } from "./load.ts";
+import { processors } from "./processors.ts";
+import { kernels, module, ready, wasmMemory } from "./runtime.ts";
 import { scratch } from "./scratch.ts";
-import { CONTROL, MOST_ARGUMENTS, SPINS, shareOf, type ThreadStart } from "./thread.ts";
+import { defaultThreads, newThread, type Thread } from "./spawn.ts";
+import { CONTROL, finish, MOST_ARGUMENTS, SPINS, shareOf, type ThreadStart, take } from "./thread.ts";
 
 type Argument = number | boolean;
 /** The arguments of a parallel kernel before (from, to). */
@@ -20,76 +25,123 @@ type ScratchArguments<F> = F extends (...args: [...infer A extends Argument[], n
   ? A
   : never;
 
-/** A running worker, as this file needs it: Node's and the Web's differ. */
-export interface Thread {
-  /** Sends the start message; resolves when the thread has its kernels and waits for work. */
-  start(message: ThreadStart): Promise<void>;
-  /** `report` is told the reason when the thread has ended, whatever ended it. */
-  onEnd(report: (reason: string) => void): void;
-  terminate(): void;
-}
-
-/** Thrown by the first kernel after the death of a thread, and by one that waits for it; names it. */
+/** Thrown by the first kernel after a thread has died, and by a kernel that waits for it; names the thread. */
 export class ThreadDeathError extends Error {
+  /** The class of the error, so that its text names it. */
   override name = "ThreadDeathError";
 }
 
-const kernelNames = Object.keys(kernels) as (keyof Kernels)[];
-const kernelIndex = new Map(kernelNames.map((name, index) => [name, index]));
+const MOST_THREADS = 256;
+/** At most two threads per processor are started, since more could only take turns; but always up to this many. */
+const LEAST_MOST = 4;
+/** Time limits for a thread's start, which usually takes a tenth of a second: a base, and more for each thread that starts. */
+const START_MS = { least: 8000, each: 200 };
 
-/** A page's main thread may not sleep; it has a document. */
+/** Whether this thread may sleep. A page's main thread, which has a document, may not. */
 const canSleep = !("document" in globalThis);
 
+let kernelNames: (keyof Kernels)[] = [];
+let kernelIndex = new Map<keyof Kernels, number>();
 let threads: Thread[] = [];
 let death: ThreadDeathError | undefined;
 let control: Int32Array = new Int32Array(0);
 let argumentsBlock: Float64Array = new Float64Array(0);
+/** Shares of a job, one for each thread. */
+let shares = 1;
+/** Other threads that can run while this one does. */
+let helpers = 0;
+/** The last change of the number of threads; the next one waits for it. */
+let change: Promise<void> = Promise.resolve();
 
-/** Threads that kernels run on, the calling one among them. */
+/** Returns the number of threads that kernels run on, including the calling one. */
 export function threadCount(): number {
   return threads.length + 1;
 }
 
-/** A thread in a browser or in Deno: a Web Worker. */
-export function webThread(): Thread {
-  const script = import.meta.url.replace(/parallel\.(ts|js)$/, "worker.$1");
-  const worker = new Worker(script, { type: "module" });
-  return {
-    start: (message) =>
-      new Promise((resolve, reject) => {
-        worker.onmessage = () => resolve();
-        worker.onerror = (event) => reject(new Error(`a worker could not start: ${event.message}`));
-        worker.postMessage(message);
-      }),
-    onEnd: (report) => {
-      worker.onerror = (event) => {
-        event.preventDefault(); // Deno would end the program
-        report(event.message);
-      };
-    },
-    terminate: () => worker.terminate(),
-  };
+/**
+ * Makes kernels run on `count` threads from now on (default: the number that can run at once), in Node, Deno, Bun and browsers.
+ * At most two threads per processor are started, since more could only take turns.
+ * Where memory cannot be shared (a page that is not cross-origin isolated), one thread remains, and the results are the same.
+ * In Node, Deno and Bun, threads do not keep the program from ending. `spawn` starts a thread. Pass `webThread` of your own
+ * worker if a bundler or a server keeps the library from finding its own.
+ * @throws InputError if `count` is not a whole number from 1 to 256, or a thread does not start; names the address of its script
+ */
+export function useThreads(count: number = defaultThreads(), spawn: () => Thread = newThread): Promise<void> {
+  change = change.catch(() => {}).then(() => changeThreads(count, spawn));
+  return change;
 }
 
-/**
- * Makes kernels run on `count` threads from now on. Where memory cannot be shared, one thread remains and the results are
- * the same. `spawn` makes a thread; Node's is nodeThread in platform-worker.ts.
- */
-export async function useThreads(count: number, spawn: () => Thread = webThread): Promise<void> {
+async function changeThreads(count: number, spawn: () => Thread): Promise<void> {
+  if (!(Number.isInteger(count) && count >= 1 && count <= MOST_THREADS)) {
+    throw new InputError(`useThreads: count must be a whole number from 1 to ${MOST_THREADS}, but is ${String(count)}`);
+  }
   for (const thread of threads.splice(0)) thread.terminate();
   death = undefined;
-  if (count <= 1 || typeof SharedArrayBuffer === "undefined") return;
-  control = new Int32Array(new SharedArrayBuffer((CONTROL.taken + count) * 4));
+  if (count === 1 || !canShare()) return;
+  await ready();
+  kernelNames = Object.keys(kernels) as (keyof Kernels)[];
+  kernelIndex = new Map(kernelNames.map((name, index) => [name, index]));
+  shares = Math.min(count, Math.max(LEAST_MOST, 2 * processors()));
+  helpers = Math.min(shares, processors()) - 1;
+  control = new Int32Array(new SharedArrayBuffer((CONTROL.taken + shares) * 4));
   argumentsBlock = new Float64Array(new SharedArrayBuffer(MOST_ARGUMENTS * 8));
+  threads = await startAll(shares, spawn);
+}
+
+/** Starts the other threads. Returns them when all wait for work; terminates them all if one does not start. */
+async function startAll(count: number, spawn: () => Thread): Promise<Thread[]> {
+  const spawned: Thread[] = [];
   const started = Array.from({ length: count - 1 }, async (_, i) => {
-    const thread = spawn();
-    await thread.start({ module, memory, control, argumentsBlock, kernelNames, index: i + 1, count });
+    const thread = spawnOrRefuse(spawn);
+    spawned.push(thread);
+    await startOne(thread, i + 1, count);
     thread.onEnd((reason) => {
       if (threads.includes(thread)) death = deathOf(i + 1, reason);
     });
-    return thread;
   });
-  threads = await Promise.all(started);
+  try {
+    await Promise.all(started);
+    return spawned;
+  } catch (error) {
+    for (const thread of spawned) thread.terminate();
+    throw error;
+  }
+}
+
+function spawnOrRefuse(spawn: () => Thread): Thread {
+  try {
+    return spawn();
+  } catch (error) {
+    throw new InputError(`no worker thread can be started here: ${(error as Error).message}; one thread needs none`);
+  }
+}
+
+async function startOne(thread: Thread, index: number, count: number): Promise<void> {
+  const message: ThreadStart = {
+    module: module as WebAssembly.Module,
+    memory: wasmMemory,
+    control,
+    argumentsBlock,
+    kernelNames,
+    index,
+    shares,
+  };
+  let clock: ReturnType<typeof setTimeout> | undefined;
+  const silence = new Promise<never>((_, reject) => {
+    const most = START_MS.least + START_MS.each * count;
+    clock = setTimeout(() => reject(new Error(`it did not say that it is ready within ${most / 1000} s`)), most);
+  });
+  try {
+    await Promise.race([thread.start(message), silence]);
+  } catch (error) {
+    const [said] = (error as Error).message.split("\n");
+    const reason = said.includes("EMFILE") ? "too many files are open (ulimit -n)" : said;
+    throw new InputError(
+      `worker thread ${index} of ${count} does not start: ${reason}; its script is ${thread.address}`,
+    );
+  } finally {
+    clearTimeout(clock);
+  }
 }
 
 function deathOf(index: number, reason: string): ThreadDeathError {
@@ -98,15 +150,15 @@ function deathOf(index: number, reason: string): ThreadDeathError {
   );
 }
 
-/** kernel(…args, from, to) over [0, units), on all threads. */
+/** Runs kernel(…args, from, to) over units [0, units) on all threads. */
 export function parallel<K extends keyof Kernels>(kernel: K, units: number, ...args: RangeArguments<Kernels[K]>): void {
   run(kernel, units, 0, args);
 }
 
-/** Fewer elements than this are done before another thread could begin. */
+/** Fewer elements than this are done before another thread could start. */
 const LEAST_ELEMENTS = 16_384;
 
-/** `parallel` for kernels whose unit is one element, on this thread alone when they are few. */
+/** `parallel` for kernels whose unit is one element; few elements are computed on this thread alone. */
 export function parallelElements<K extends keyof Kernels>(
   kernel: K,
   elements: number,
@@ -116,7 +168,7 @@ export function parallelElements<K extends keyof Kernels>(
   else run(kernel, elements, 0, args);
 }
 
-/** kernel(…args, from, to, scratch) over [0, units), on all threads; each gets `scratchBytes` of its own. */
+/** Runs kernel(…args, from, to, scratch) over units [0, units) on all threads, each with its own `scratchBytes`. */
 export function parallelWithScratch<K extends keyof Kernels>(
   kernel: K,
   units: number,
@@ -126,43 +178,63 @@ export function parallelWithScratch<K extends keyof Kernels>(
   run(kernel, units, scratchBytes, args);
 }
 
+/** Reserves scratch space now, so that a later `parallelWithScratch` with `scratchBytes` cannot run out of memory. */
+export function reserveScratch(scratchBytes: number): void {
+  scratch(strideOf(scratchBytes) * threadCount());
+}
+
+/** Bytes from one thread's scratch to the next thread's. */
+function strideOf(scratchBytes: number): number {
+  return Math.ceil(scratchBytes / 64) * 64;
+}
+
 function run(kernel: keyof Kernels, units: number, scratchBytes: number, args: readonly Argument[]): void {
-  const count = threadCount();
-  const stride = Math.ceil(scratchBytes / 64) * 64;
-  const room = stride > 0 ? scratch(stride * count) : 0;
+  const alone = threads.length === 0 || units <= 1;
+  const stride = strideOf(scratchBytes);
+  const room = stride > 0 ? scratch(stride * (alone ? 1 : shares)) : 0;
   const call = kernels[kernel] as (...all: unknown[]) => void;
-  if (count === 1 || units <= 1) {
+  if (alone) {
     call(...args, 0, units, room);
     return;
   }
   if (death !== undefined) throw death;
-  announce(kernelIndex.get(kernel) as number, args, units, room, stride);
-  call(...args, ...shareOf(units, 0, count), room);
+  const job = announce(kernelIndex.get(kernel) as number, args, units, room, stride);
+  let thrown: unknown;
+  for (let share = take(control, job, 0, shares); share >= 0; share = take(control, job, 0, shares)) {
+    const [from, to] = shareOf(units, share, shares);
+    try {
+      if (to > from) call(...args, from, to, room + share * stride);
+    } catch (error) {
+      thrown = error;
+    }
+    finish(control);
+  }
   waitForAll();
+  if (thrown !== undefined) throw thrown;
 }
 
-/** Wakes the other threads with a job. */
-function announce(kernel: number, args: readonly Argument[], units: number, room: number, stride: number): void {
+/** Announces a job to the other threads, wakes those that can run, and returns the job's number. */
+function announce(kernel: number, args: readonly Argument[], units: number, room: Address, stride: number): number {
   for (let i = 0; i < args.length; i++) argumentsBlock[i] = Number(args[i]);
   control[CONTROL.kernel] = kernel;
   control[CONTROL.argumentCount] = args.length;
   control[CONTROL.units] = units;
   control[CONTROL.scratch] = room;
   control[CONTROL.scratchStride] = stride;
-  Atomics.store(control, CONTROL.pending, threads.length);
-  Atomics.add(control, CONTROL.job, 1);
-  Atomics.notify(control, CONTROL.job);
+  Atomics.store(control, CONTROL.pending, shares);
+  const job = (Atomics.add(control, CONTROL.job, 1) + 1) | 0;
+  const awake = threads.length - Atomics.load(control, CONTROL.sleeping);
+  if (awake < helpers) Atomics.notify(control, CONTROL.job, helpers - awake);
+  return job;
 }
 
-/** A thread that has not taken its part for so long has died; it is awake, or woken, when a job is announced. */
-const SLUGGISHNESS_MS = 3000;
-/** A kernel's part never takes this long; a thread that is silent for it has died. */
-const SILENCE_MS = 60_000;
+/** A share never takes this long: a thread that is silent for this time has died. */
+const STALL_TIMEOUT_MS = 60_000;
 const NAP_MS = 1000;
 
 /**
- * Spins for a moment, since threads finish together, and then sleeps: on a busy machine a spin would keep the others out. Time
- * in which this very process was paused counts as a nap at most, so a laptop may sleep in the middle of a step.
+ * Spins for a moment, since threads finish together, and then sleeps: on a busy machine, spinning would keep the others from
+ * running. If the process was paused, that time counts as one nap at most, so a laptop may sleep in the middle of a step.
  */
 function waitForAll(): void {
   let silent = 0;
@@ -170,26 +242,15 @@ function waitForAll(): void {
     const before = performance.now();
     const pending = Atomics.load(control, CONTROL.pending);
     if (canSleep && pending > 0) Atomics.wait(control, CONTROL.pending, pending, NAP_MS);
-    else spinUntilDone();
     silent += Math.min(performance.now() - before, NAP_MS);
-    if (silent > SLUGGISHNESS_MS) requireTaken();
-    if (silent > SILENCE_MS)
+    if (silent > STALL_TIMEOUT_MS)
       throw new ThreadDeathError("a worker thread has died: it did not end its part of a kernel");
   }
-  if (Atomics.load(control, CONTROL.failed) !== 0) {
-    throw new Error(`worker thread ${control[CONTROL.failed]} failed in ${kernelNames[control[CONTROL.kernel]]}`);
-  }
+  const failed = Atomics.exchange(control, CONTROL.failed, 0);
+  if (failed !== 0) throw new Error(`worker thread ${failed} failed in ${kernelNames[control[CONTROL.kernel]]}`);
 }
 
-/** @throws ThreadDeathError if a thread has not even begun */
-function requireTaken(): void {
-  const job = Atomics.load(control, CONTROL.job);
-  for (let index = 1; index < threadCount(); index++) {
-    if (Atomics.load(control, CONTROL.taken + index) !== job) throw deathOf(index, "it does not wake up");
-  }
-}
-
-/** Whether all threads finished their parts within a moment of watching. */
+/** Watches for a moment; returns whether all shares are finished. */
 function spinUntilDone(): boolean {
   for (let spin = 0; spin < SPINS; spin++) if (Atomics.load(control, CONTROL.pending) === 0) return true;
   return false;

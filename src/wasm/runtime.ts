@@ -1,24 +1,62 @@
 /**
- * The one memory, the one table of kernels and the one heap of this program, ready when the import is.
+ * WebAssembly's one memory, the one table of kernels and the one heap of this program, loaded when the first of them is used.
  *
- * Everything above works on these. Set `MEMORIZING_KERNELS=plain` in the environment to have the same bits on every engine:
- * the relaxed build rounds multiply-adds once instead of twice. Threads join in parallel.ts.
+ * All other files work on these. Before loading, each binding is a proxy that loads them when it is touched. After loading it is
+ * the thing itself, so calls cost nothing extra. Threads join in parallel.ts.
  */
+import { build, requireWebAssembly } from "./build.ts";
 import { Heap } from "./heap.ts";
-import { bestBuild, canShare, compileKernels, instantiateKernels, type KernelBuild, newMemory } from "./load.ts";
+import type { Kernels } from "./kernels.generated.ts";
+import { canShare, instantiateKernels, kernelBytes, newMemory } from "./load.ts";
 
-function requestedBuild(): KernelBuild {
-  const environment = (globalThis as { process?: { env?: Record<string, string | undefined> } }).process?.env;
-  return environment?.MEMORIZING_KERNELS === "plain" ? "plain" : bestBuild();
+/** The compiled kernels, for threads; undefined until they are loaded. */
+export let module: WebAssembly.Module | undefined;
+
+/** WebAssembly's memory, in which all tensors live. */
+export let wasmMemory: WebAssembly.Memory = untilLoaded(() => wasmMemory);
+
+/** All kernels, of the build that runs. */
+export let kernels: Kernels = untilLoaded(() => kernels);
+
+/** The allocator of blocks in `wasmMemory`. */
+export let heap: Heap = untilLoaded(() => heap);
+
+/**
+ * Loads the kernels, if they are not loaded yet, without blocking a page. Calling it is optional: the first use of a kernel
+ * loads them, in a few milliseconds.
+ * @throws InputError if the engine cannot run them, OutOfMemoryError if it cannot reserve a memory
+ */
+export async function ready(): Promise<void> {
+  if (module !== undefined) return;
+  requireWebAssembly();
+  const compiled = await WebAssembly.compile(kernelBytes(build, canShare()));
+  if (module === undefined) link(compiled);
 }
 
-/** Which build of the kernels runs: `plain` or `relaxed`. */
-export const build = requestedBuild();
+function link(compiled: WebAssembly.Module): void {
+  const room = newMemory(canShare());
+  const table = instantiateKernels(compiled, room);
+  module = compiled;
+  wasmMemory = room;
+  kernels = table;
+  heap = new Heap(room, table.heap_base());
+}
 
-export const memory = newMemory(canShare());
-
-export const module = await compileKernels(build, canShare());
-
-export const kernels = await instantiateKernels(module, memory);
-
-export const heap = new Heap(memory, kernels.heap_base());
+/** A stand-in for what `thing` returns once the kernels are loaded; the first access loads them. */
+function untilLoaded<T extends object>(thing: () => T): T {
+  const loaded = () => {
+    if (module === undefined) {
+      requireWebAssembly();
+      link(new WebAssembly.Module(kernelBytes(build, canShare())));
+    }
+    return thing();
+  };
+  return new Proxy({} as T, {
+    get(_, key) {
+      const owner = loaded();
+      const value: unknown = Reflect.get(owner, key);
+      return typeof value === "function" ? value.bind(owner) : value;
+    },
+    set: (_, key, value) => Reflect.set(loaded(), key, value),
+  });
+}

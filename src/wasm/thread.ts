@@ -1,78 +1,117 @@
 /**
- * The life of a worker thread: take a share of each kernel call that parallel.ts announces, until terminated.
+ * The code of a worker thread: it takes shares of each kernel call that parallel.ts announces, until terminated.
  *
- * It imports nothing, since importing the runtime would make a memory of its own: module, memory and the shared control
- * block arrive with the start message. Between jobs it spins for a moment, since the next op of a step is microseconds
- * away, and then sleeps until notified. How the message arrives is worker.ts's matter (Web) or platform-worker.ts's (Node).
+ * A job is cut into shares, and each thread that is awake takes the next free one, so the job does not wait for a thread that the
+ * system keeps from running. Between jobs a thread spins for a moment, since the next op of a step is microseconds away, and
+ * then sleeps until notified.
+ *
+ * This file imports nothing, because importing the runtime would make a second memory. Module, memory and the shared
+ * control block arrive with the start message, which worker.js receives.
  */
 
 /** Places in the shared control block (i32). */
 export const CONTROL = {
   /** Number of the current job; threads wait for it to change. */
   job: 0,
-  /** Threads that have not finished the job. */
+  /** Number of shares of the job that are not finished. */
   pending: 1,
-  kernel: 2,
-  argumentCount: 3,
-  units: 4,
-  /** Address of thread 0's scratch; that of thread i is i strides further. */
-  scratch: 5,
-  scratchStride: 6,
+  /** Number of threads that sleep. */
+  sleeping: 2,
+  kernel: 3,
+  argumentCount: 4,
+  units: 5,
+  /** Address of share 0's scratch; that of share i is i strides further. */
+  scratch: 6,
+  scratchStride: 7,
   /** Index of a thread whose kernel threw, or 0. */
-  failed: 7,
-  /** From here on, a place for each thread: the job that it took last. */
-  taken: 8,
+  failed: 8,
+  /** From here on, one place for each share: the last job in which it was taken. */
+  taken: 9,
 } as const;
-/** No kernel has more parameters. */
+/** An upper bound on the parameters of a kernel. */
 export const MOST_ARGUMENTS = 64;
 
-/** What a thread is told when it starts. */
+/** The start message of a thread. */
 export interface ThreadStart {
   readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
   readonly control: Int32Array;
   readonly argumentsBlock: Float64Array;
   readonly kernelNames: readonly string[];
-  /** Which of `count` threads this is; 0 is the main one. */
+  /** Number of this thread; 0 is the main one. */
   readonly index: number;
-  readonly count: number;
+  /** Number of shares in every job. */
+  readonly shares: number;
 }
 
 type AnyKernel = (...args: number[]) => void;
 
-/** About a tenth of a millisecond: longer than the gap between two ops, shorter than it costs to be woken twice. */
+/** Spins before sleeping, about a tenth of a millisecond: longer than the gap between two ops, shorter than two wake-ups. */
 export const SPINS = 20_000;
 
-/** `seen`: the number of the last job before the thread's first. */
-function runForever(start: ThreadStart, kernels: Record<string, AnyKernel>, seen: number): never {
-  const { control, argumentsBlock, kernelNames, index, count } = start;
-  for (;;) {
-    for (let spin = 0; spin < SPINS && Atomics.load(control, CONTROL.job) === seen; spin++);
-    while (Atomics.load(control, CONTROL.job) === seen) Atomics.wait(control, CONTROL.job, seen);
-    seen = (seen + 1) | 0; // as the number of the job, which is an i32, goes on
-    Atomics.store(control, CONTROL.taken + index, seen);
-    const units = control[CONTROL.units];
-    const [from, to] = shareOf(units, index, count);
-    const room = (control[CONTROL.scratch] >>> 0) + index * control[CONTROL.scratchStride];
-    try {
-      const args = argumentsBlock.subarray(0, control[CONTROL.argumentCount]);
-      if (to > from) kernels[kernelNames[control[CONTROL.kernel]]](...args, from, to, room);
-    } catch {
-      Atomics.store(control, CONTROL.failed, index);
+/** Starts the thread. Calls `ready` when it can take work, just before it stops receiving messages. */
+export async function runThread(start: ThreadStart, ready: () => void): Promise<never> {
+  const { exports } = await WebAssembly.instantiate(start.module, { env: { memory: start.memory } });
+  ready();
+  return runForever(start, exports as Record<string, AnyKernel>);
+}
+
+function runForever(start: ThreadStart, kernels: Record<string, AnyKernel>): never {
+  const { control, index, shares } = start;
+  for (let job = Atomics.load(control, CONTROL.job); ; job = nextJob(control, job)) {
+    for (let share = take(control, job, index, shares); share >= 0; share = take(control, job, index, shares)) {
+      try {
+        compute(start, kernels, share);
+      } catch {
+        Atomics.store(control, CONTROL.failed, index);
+      }
+      finish(control);
     }
-    if (Atomics.sub(control, CONTROL.pending, 1) === 1) Atomics.notify(control, CONTROL.pending);
   }
 }
 
-/** [from, to) of thread `index` of `count`. */
-export function shareOf(units: number, index: number, count: number): [from: number, to: number] {
-  return [Math.floor((units * index) / count), Math.floor((units * (index + 1)) / count)];
+/** Waits for another job than `job`. */
+function nextJob(control: Int32Array, job: number): number {
+  for (let spin = 0; spin < SPINS; spin++) {
+    const current = Atomics.load(control, CONTROL.job);
+    if (current !== job) return current;
+  }
+  Atomics.add(control, CONTROL.sleeping, 1);
+  while (Atomics.load(control, CONTROL.job) === job) Atomics.wait(control, CONTROL.job, job);
+  Atomics.sub(control, CONTROL.sleeping, 1);
+  return Atomics.load(control, CONTROL.job);
 }
 
-/** Starts the thread; `ready` is called when it can take work, just before it stops listening to anything else. */
-export async function runThread(start: ThreadStart, ready: () => void): Promise<never> {
-  const { exports } = await WebAssembly.instantiate(start.module, { env: { memory: start.memory } });
-  const seen = Atomics.load(start.control, CONTROL.job);
-  ready();
-  return runForever(start, exports as Record<string, AnyKernel>, seen);
+/**
+ * Takes a free share of the job, preferably thread `index`'s own, so that a core works on the same rows again. Returns -1 if
+ * all are taken. A thread that has taken a share may read the job: the next job is announced only after that share is finished.
+ */
+export function take(control: Int32Array, job: number, index: number, shares: number): number {
+  const before = (job - 1) | 0; // as an i32 counts
+  for (let i = 0; i < shares; i++) {
+    const share = (index + i) % shares;
+    if (Atomics.compareExchange(control, CONTROL.taken + share, before, job) === before) return share;
+  }
+  return -1;
+}
+
+function compute(
+  { control, argumentsBlock, kernelNames, shares }: ThreadStart,
+  kernels: Record<string, AnyKernel>,
+  share: number,
+): void {
+  const [from, to] = shareOf(control[CONTROL.units], share, shares);
+  const room = (control[CONTROL.scratch] >>> 0) + share * control[CONTROL.scratchStride];
+  const args = argumentsBlock.subarray(0, control[CONTROL.argumentCount]);
+  if (to > from) kernels[kernelNames[control[CONTROL.kernel]]](...args, from, to, room);
+}
+
+/** Marks a share as finished; the last one wakes the main thread. */
+export function finish(control: Int32Array): void {
+  if (Atomics.sub(control, CONTROL.pending, 1) === 1) Atomics.notify(control, CONTROL.pending);
+}
+
+/** Returns [from, to), the units of share `index` of `count`. */
+export function shareOf(units: number, index: number, count: number): [from: number, to: number] {
+  return [Math.floor((units * index) / count), Math.floor((units * (index + 1)) / count)];
 }

@@ -7,12 +7,16 @@ import { suite } from "../harness.ts";
 
 const test = suite("dropout");
 
-/** 1 where element i of n is kept, else 0. */
+test("a small example, written out: at p = ½, the kept elements double and the others become 0", () => {
+  step(() => assert.equal([...dropout(tensor([1, 2, 3, 4, 5, 6]), 0.5, 1).toArray()], [0, 4, 6, 8, 0, 12]));
+});
+
+/** Returns the mask: 1 where element i of n is kept, else 0. */
 function mask(n: number, p: number, key: number): Uint8Array {
   return step(() => Uint8Array.from(dropout(stepTensor([n]).fill(1), p, key).toArray(), (y) => (y === 0 ? 0 : 1)));
 }
 
-/** |observed − expected| in standard deviations of `n` coin flips with probability `expected`. */
+/** Returns |observed − expected| in standard deviations of `n` coin flips with probability `expected`. */
 function deviations(observed: number, expected: number, n: number): number {
   return Math.abs(observed - expected) / Math.sqrt((expected * (1 - expected)) / n);
 }
@@ -44,7 +48,7 @@ test("the same key drops the same elements whatever the length and the place in 
   }
 });
 
-/** lowbias32, with `middle` added before the last round. */
+/** Computes lowbias32, with `middle` added before the last round. */
 function lowbias32(x: number, middle = 0): number {
   let h = Math.imul(x ^ (x >>> 16), 0x7feb352d);
   h = Math.imul((h ^ (h >>> 15)) + middle, 0x846ca68b);
@@ -83,7 +87,7 @@ test("neighbouring keys, neighbouring elements and shifted masks agree as often 
   }
 });
 
-test("the backward passes exactly what the forward passed, and adds", () => {
+test("the backward passes exactly the elements that the forward passed, and adds to the gradient", () => {
   for (const n of [1, 3, 4, 7, 64, 101]) {
     const x = parameter([n]).fill(1);
     x.grad!.fill(0.5);
@@ -96,11 +100,12 @@ test("the backward passes exactly what the forward passed, and adds", () => {
   }
 });
 
-test("p = 0 is the tensor itself and no op; p outside [0, 1) is refused", () => {
+test("p = 0 returns the tensor itself and records nothing; p outside [0, 1) is refused", () => {
   step(() => {
     const x = tensor([1, 2, 3]);
     assert.is(dropout(x, 0, 1), x);
     assert.is(tape().length, 0);
-    for (const p of [1, -0.1, Number.NaN]) assert.throws(() => dropout(x, p, 1), /at least 0 and below 1/);
+    for (const p of [1, -0.1, Number.NaN])
+      assert.throws(() => dropout(x, p, 1), /^p: got .*; it must be a number from 0 to below 1$/);
   });
 });

@@ -1,19 +1,30 @@
 /** Sums, factors and activations against their definitions, at lengths around the vector width and the unrolling. */
 import * as assert from "uvu/assert";
-import { add, gelu, relu, scale } from "../../src/autodiff/ops/elementwise.ts";
+import { add, gelu, relu, repeat, scale, subtract } from "../../src/autodiff/ops/elementwise.ts";
 import { step } from "../../src/autodiff/tape.ts";
 import { tensor } from "../../src/autodiff/tensor.ts";
-import type { Random } from "../../src/random.ts";
+import type { Random } from "../../src/base/random.ts";
 import { checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("elementwise ops");
 
+test("a small example, written out", () => {
+  step(() => {
+    const [x, y] = [tensor([-1, 0, 1, 2]), tensor([10, 20, 30, 40])];
+    assert.equal([...add(x, y).toArray()], [9, 20, 31, 42]);
+    assert.equal([...subtract(y, x).toArray()], [11, 20, 29, 38]);
+    assert.equal([...scale(x, 3).toArray()], [-3, 0, 3, 6]);
+    assert.equal([...relu(x).toArray()], [0, 0, 1, 2]);
+    assert.equal([...repeat(tensor([1, 2]), [3]).toArray()], [1, 2, 1, 2, 1, 2]);
+  });
+});
+
 function geluOracle(x: Float64Array): Float64Array {
   return x.map((v) => 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))));
 }
 
-/** Normal values moved away from 0, where relu has no derivative. */
+/** Returns normal values moved away from 0, where relu lacks a derivative. */
 function awayFrom0(random: Random, shape: number[]): number[] {
   const size = shape.reduce((product, extent) => product * extent, 1);
   return Array.from({ length: size }, () => {
@@ -23,8 +34,9 @@ function awayFrom0(random: Random, shape: number[]): number[] {
 }
 
 for (const shape of [[0], [1], [3], [4], [5], [3, 5], [16], [17], [31], [3, 11, 2]]) {
-  test(`add, scale, relu and gelu of [${shape}] match their definitions and gradients`, () => {
+  test(`add, subtract, scale, relu and gelu of [${shape}] match their definitions and gradients`, () => {
     checkOp({ shapes: [shape, shape], op: add, oracle: (x, y) => x.map((v, i) => v + y[i]) });
+    checkOp({ shapes: [shape, shape], op: subtract, oracle: (x, y) => x.map((v, i) => v - y[i]) });
     checkOp({ shapes: [shape], op: (x) => scale(x, -1.75), oracle: (x) => x.map((v) => -1.75 * v) });
     checkOp({ shapes: [shape], op: relu, oracle: (x) => x.map((v) => Math.max(v, 0)), values: awayFrom0 });
     checkOp({ shapes: [shape], op: gelu, oracle: geluOracle });
@@ -37,15 +49,36 @@ for (const shape of [[0], [1], [3], [4], [5], [3, 5], [16], [17], [31], [3, 11, 
   });
 }
 
+const repeats: [number, number[]][] = [
+  [1, [1]],
+  [2, [3]],
+  [3, [2, 5]],
+  [5, [1, 7]],
+];
+for (const [width, outer] of repeats) {
+  test(`repeat puts [${width}] into every place of [${outer}], and sums their gradients`, () => {
+    checkOp({
+      shapes: [[width]],
+      op: (x) => repeat(x, outer),
+      oracle: (x) => Float64Array.from({ length: width * outer.reduce((a, b) => a * b, 1) }, (_, i) => x[i % width]),
+    });
+  });
+}
+
+test("gelu of more elements than one block matches its definition and gradient", () => {
+  checkOp({ shapes: [[1030]], op: gelu, oracle: geluOracle });
+});
+
 test("adding a tensor to itself counts its gradient twice", () => {
   checkOp({ shapes: [[7]], op: (x) => add(x, x), oracle: (x) => x.map((v) => 2 * v) });
 });
 
-test("add refuses shapes that differ", () => {
+test("add and subtract refuse shapes that differ", () => {
+  step(() => assert.throws(() => subtract(tensor([1, 2]), tensor([1])), /subtract: \[2\] and \[1\] differ/));
   step(() => assert.throws(() => add(tensor([1, 2]), tensor([1, 2], [2, 1])), /add: \[2\] and \[2,1\] differ/));
 });
 
-test("relu and gelu let a NaN through and take the largest numbers", () => {
+test("relu and gelu pass a NaN through and accept the largest numbers", () => {
   step(() => {
     const extremes = [Number.NaN, 3e38, -3e38, Number.POSITIVE_INFINITY, -100];
     assert.equal(Array.from(relu(tensor(extremes)).toArray()), [

@@ -3,11 +3,21 @@ import * as assert from "uvu/assert";
 import { embedding } from "../../src/autodiff/ops/embedding.ts";
 import { backward, step } from "../../src/autodiff/tape.ts";
 import { parameter } from "../../src/autodiff/tensor.ts";
-import { InputError } from "../../src/errors.ts";
+import { InputError } from "../../src/base/errors.ts";
 import { checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("embedding op");
+
+test("a small example, written out: ids 2 and 0 pick the last and the first row", () => {
+  const table = parameter([3, 2], [0, 1, 10, 11, 20, 21]);
+  step(() => {
+    const y = embedding(table, Int32Array.of(2, 0), [2]);
+    assert.equal([...y.toArray()], [20, 21, 0, 1]);
+    backward(y, [5, 6, 7, 8]);
+  });
+  assert.equal([...table.grad!.toArray()], [7, 8, 0, 0, 5, 6]);
+});
 
 const ids = Int32Array.of(2, 0, 2, 4, 2, 1);
 
@@ -24,7 +34,7 @@ for (const width of [1, 2, 3, 4, 5, 8, 9, 17]) {
   });
 }
 
-test("the shape of the ids comes first, and ids are read when the op runs, not later", () => {
+test("the result's shape begins with that of the ids, which are read when the op runs, not later", () => {
   const table = parameter([3, 2], [0, 1, 10, 11, 20, 21]);
   const changing = Int32Array.of(1, 2);
   step(() => {

@@ -1,14 +1,24 @@
 /** Cross entropy against its definition, with masked targets. */
 import * as assert from "uvu/assert";
-import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
+import { crossEntropy, MASKED } from "../../src/autodiff/ops/loss.ts";
 import { backward, step } from "../../src/autodiff/tape.ts";
 import { parameter, tensor } from "../../src/autodiff/tensor.ts";
-import { InputError } from "../../src/errors.ts";
-import { Random } from "../../src/random.ts";
+import { InputError } from "../../src/base/errors.ts";
+import { Random } from "../../src/base/random.ts";
 import { assertClose, checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("cross entropy");
+
+test("a small example, written out: probabilities of ½ and ¾ cost ln 2 and ln 4/3; a masked token costs nothing", () => {
+  step(() => {
+    const logits = tensor([0, 0, 0, Math.log(3), 5, 7], [3, 2]);
+    const { loss, nats, count } = crossEntropy(logits, Int32Array.of(0, 1, MASKED));
+    assertClose(nats.toArray(), [Math.log(2), Math.log(4 / 3), 0], 1e-6, "nats");
+    assert.is(count, 2);
+    assertClose(loss.toArray(), [Math.log(8 / 3) / 2], 1e-6, "loss");
+  });
+});
 
 /** ln Σ e^logits − logits[target] of each row; 0 where masked. */
 function natsOracle(logits: Float64Array, targets: Int32Array): number[] {
@@ -34,7 +44,7 @@ for (const [width, ...targets] of [
   [17, 16, 12, 3],
   [33, 32, -1, 0],
 ]) {
-  test(`of ${targets.length} rows of ${width} matches its definition and its gradients`, () => {
+  test(`the cross entropy of ${targets.length} rows of ${width} matches its definition and its gradients`, () => {
     const wanted = Int32Array.from(targets);
     checkOp({
       shapes: [[targets.length, width]],
@@ -44,7 +54,7 @@ for (const [width, ...targets] of [
   });
 }
 
-test("gives the nats of each token, 0 where masked, and how many count", () => {
+test("returns the nats of each token, 0 where masked, and the number of unmasked tokens", () => {
   const random = new Random(5);
   const logits = Float32Array.from({ length: 5 * 9 }, () => 4 * random.normal());
   const targets = Int32Array.of(8, -1, 0, 4, -1);
@@ -69,12 +79,12 @@ test("when every target is masked the loss is 0 and no gradient flows", () => {
   assert.equal(Array.from(logits.grad!.toArray()), [0, 0, 0, 0, 0, 0]);
 });
 
-test("huge logits neither overflow nor lose a sure prediction", () => {
+test("huge logits neither overflow nor lose a certain prediction", () => {
   const nats = step(() => crossEntropy(tensor([3e4, 0, -3e4, 0, 3e4, 0], [2, 3]), Int32Array.of(0, 0)).nats.toArray());
   assert.equal(Array.from(nats), [0, 3e4]);
 });
 
-test("the mean of a hundred thousand tokens keeps seven digits", () => {
+test("the mean over a hundred thousand tokens keeps seven digits", () => {
   const rows = 100_000;
   const logits = Float32Array.from({ length: rows * 2 }, (_, i) => (i % 2 === 0 ? 0 : 1 + (i % 7) * 0.1));
   const targets = new Int32Array(rows);
@@ -83,7 +93,7 @@ test("the mean of a hundred thousand tokens keeps seven digits", () => {
   assert.ok(Math.abs(actual / expected - 1) < 3e-7, `${actual} instead of ${expected}`);
 });
 
-test("a target outside the vocabulary is refused by name, and so is a wrong number of them", () => {
+test("a target outside the vocabulary is refused by name, and so is a wrong number of targets", () => {
   const refusal = (id: number) => (error: unknown) =>
     error instanceof InputError &&
     error.message === `target token id ${id} is not in the vocabulary of 3 tokens (0 to 2)`;

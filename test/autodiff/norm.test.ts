@@ -2,13 +2,20 @@
 import * as assert from "uvu/assert";
 import { l2Normalize, rmsNorm } from "../../src/autodiff/ops/norm.ts";
 import { backward, step } from "../../src/autodiff/tape.ts";
-import { parameter } from "../../src/autodiff/tensor.ts";
-import { checkOp } from "../gradcheck.ts";
+import { parameter, tensor } from "../../src/autodiff/tensor.ts";
+import { assertClose, checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("norm ops");
 
-/** x · rsqrt(mean(x²) + eps) · scale. */
+test("a small example, written out: a root mean square of 2 and a length of 5 become 1", () => {
+  step(() => {
+    assertClose(rmsNorm(tensor([2, -2]), tensor([1, 10])).toArray(), [1, -10], 1e-6, "rmsNorm");
+    assertClose(l2Normalize(tensor([3, 4]), 2).toArray(), [0.6, 0.8], 1e-6, "l2Normalize");
+  });
+});
+
+/** Computes x · rsqrt(mean(x²) + eps) · scale. */
 function rmsNormOracle(x: Float64Array, scale: Float64Array): Float64Array {
   const width = scale.length;
   return x.map((value, i) => {
@@ -18,7 +25,7 @@ function rmsNormOracle(x: Float64Array, scale: Float64Array): Float64Array {
   });
 }
 
-/** x / max(‖x‖, 1e-6), rows of `width`. */
+/** Computes x / max(‖x‖, 1e-6) for rows of `width`. */
 function l2NormalizeOracle(width: number): (x: Float64Array) => Float64Array {
   return (x) =>
     x.map((value, i) => {

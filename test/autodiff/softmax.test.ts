@@ -3,14 +3,21 @@ import * as assert from "uvu/assert";
 import { softmax } from "../../src/autodiff/ops/softmax.ts";
 import { step } from "../../src/autodiff/tape.ts";
 import { tensor } from "../../src/autodiff/tensor.ts";
-import { Random } from "../../src/random.ts";
+import { Random } from "../../src/base/random.ts";
 import { kernels } from "../../src/wasm/runtime.ts";
-import { checkOp } from "../gradcheck.ts";
+import { assertClose, checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("softmax op");
 
-/** e^(x − max) / Σ of that, rows of `width`. */
+test("a small example, written out: ln 3 weighs three times as much as 0, and −∞ nothing", () => {
+  step(() => {
+    const y = softmax(tensor([0, Math.log(3), -Infinity, 0], [2, 2]));
+    assertClose(y.toArray(), [0.25, 0.75, 0, 1], 1e-6, "softmax");
+  });
+});
+
+/** Computes e^(x − max) / Σ e^(x − max) for rows of `width`. */
 function softmaxOracle(width: number): (x: Float64Array) => Float64Array {
   return (x) => {
     const y = x.slice();
@@ -41,7 +48,7 @@ for (const [rows, width] of [
   [1, 31],
   [2, 67],
 ]) {
-  test(`matches its definition and its gradients for ${rows} rows of ${width}`, () => {
+  test(`softmax matches its definition and its gradients for ${rows} rows of ${width}`, () => {
     checkOp({ shapes: [[rows, width]], op: softmax, oracle: softmaxOracle(width) });
   });
 }
@@ -58,19 +65,19 @@ test("each element is within 5e-7 of the true one, relative, over e^-80 to 1", (
   assert.ok(worst < 5e-7, `relative error ${worst}`);
 });
 
-test("no rows and no columns are fine", () => {
+test("tensors without rows or without columns are accepted", () => {
   assert.equal(values([], [0, 5]), []);
   assert.equal(values([], [3, 0]), []);
 });
 
-test("masked elements are exactly 0, and so is a row that is masked whole", () => {
+test("masked elements are exactly 0, and so is a row that is masked entirely", () => {
   const no = Number.NEGATIVE_INFINITY;
   assert.equal(values([no, 5, no, no, no], [1, 5]), [0, 1, 0, 0, 0]);
   assert.equal(values([no, no, no, 1, no, 1], [2, 3]), [0, 0, 0, 0.5, 0, 0.5]);
   assert.equal(values([no], [1, 1]), [0]);
 });
 
-test("finds the largest wherever it stands", () => {
+test("the largest element is found at any place", () => {
   for (const width of [1, 3, 4, 15, 16, 37]) {
     for (let i = 0; i < width; i++) {
       const oneHot = Array.from({ length: width }, (_, j) => (i === j ? 1 : 0));
@@ -89,7 +96,7 @@ test("the kernel works in place", () => {
   step(() => {
     const x = tensor([1, 2, 3, 4, 5, 6, 7, 8, 9, 10], [2, 5]);
     const y = softmax(x).toArray();
-    kernels.softmax_forward(x.ptr, x.ptr, 2, 5);
+    kernels.softmax_forward(x.ptr, x.ptr, 5, 0, 2);
     assert.equal(x.toArray(), y);
   });
 });

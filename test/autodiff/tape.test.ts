@@ -1,4 +1,4 @@
-/** Steps, tensors, the arena and the tape: lifetimes, recording, accumulation, and what they say when things go wrong. */
+/** Steps, tensors, the arena and the tape: lifetimes, recording, accumulation, and error messages. */
 import * as assert from "uvu/assert";
 import { arena } from "../../src/autodiff/arena.ts";
 import { add, relu, scale } from "../../src/autodiff/ops/elementwise.ts";
@@ -27,6 +27,20 @@ import { heap } from "../../src/wasm/runtime.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("tape");
+
+test("a small example, written out: y = 3 (x + x) is 12 at x = 2, and its slope is 6", () => {
+  const x = parameter([1], [2]);
+  step(() => {
+    const y = scale(add(x, x), 3);
+    assert.is(y.item(), 12);
+    assert.equal(
+      tape().map(({ op }) => op),
+      ["add", "scale"],
+    );
+    backward(y);
+  });
+  assert.is(x.grad!.item(), 6);
+});
 
 test("a step tensor throws once its step has ended; a persistent one does not", () => {
   const kept = persistentTensor([2]).set([1, 2]);
@@ -60,7 +74,7 @@ test("a step that throws still empties the tape and the arena", () => {
   step(() => assert.is(tape().length, 0));
 });
 
-test("tensors of a step do not overlap and start on a cache line", () => {
+test("a step's tensors do not overlap, and each starts on a cache line", () => {
   step(() => {
     const tensors = [1, 16, 17, 0, 3].map((size) => stepTensor([size]).fill(size));
     for (const { ptr } of tensors) assert.is(ptr % 64, 0);
@@ -68,7 +82,7 @@ test("tensors of a step do not overlap and start on a cache line", () => {
   });
 });
 
-test("memory is as large after 100 steps as after the second", () => {
+test("the heap is as large after 100 steps as after the second", () => {
   const x = parameter([50_001]).fill(0.1);
   const run = () =>
     step(() => {
@@ -86,7 +100,7 @@ test("memory is as large after 100 steps as after the second", () => {
   assert.equal([arena.bytesReserved, heap.bytesInUse, heap.memory.buffer.byteLength], [reserved, inUse, bytes]);
 });
 
-test("after a step that took several chunks, one tensor can take all that the arena has", () => {
+test("after a step that took several chunks, one tensor can take the whole arena", () => {
   step(() => {
     for (let i = 0; i < 4; i++) stepTensor([arena.bytesReserved / 4 + 1]);
   });
@@ -95,7 +109,7 @@ test("after a step that took several chunks, one tensor can take all that the ar
   assert.is(arena.bytesReserved, reserved);
 });
 
-test("noGrad records nothing to undo, and what it makes needs no gradient", () => {
+test("noGrad records no backward, and its results do not require gradients", () => {
   const x = parameter([2], [1, -1]);
   step(() => {
     const y = noGrad(() => {
@@ -123,7 +137,7 @@ test("noGrad ends when its body throws", () => {
   });
 });
 
-test("gradients add up over uses in a step and over steps, until they are zeroed", () => {
+test("gradients add up over the uses in a step and over steps, until they are zeroed", () => {
   const x = parameter([3], [1, 2, 3]);
   const run = () => step(() => backward(add(scale(x, 2), scale(x, 3)), [1, 10, 100]));
   run();
@@ -135,7 +149,7 @@ test("gradients add up over uses in a step and over steps, until they are zeroed
   assert.equal(Array.from(x.grad!.toArray()), [5, 50, 500]);
 });
 
-test("nothing flows into a tensor that needs no gradient, nor through an op off the way to the loss", () => {
+test("gradients do not flow into a tensor that does not require them, nor through an op that does not lead to the loss", () => {
   const x = parameter([2], [1, 2]);
   const constant = persistentTensor([2]).set([5, 6]);
   step(() => {
@@ -215,7 +229,7 @@ test("item and set refuse the wrong size", () => {
   });
 });
 
-test("backward runs once a step", () => {
+test("backward runs once per step", () => {
   const x = parameter([1], [2]);
   step(() => {
     const y = scale(x, 3);

@@ -1,8 +1,18 @@
 import * as assert from "uvu/assert";
-import { readOperands, readValues, splitArguments } from "../../src/cli/arguments.ts";
-import { helpText } from "../../src/cli/help.ts";
-import { fieldOptions, flag, givenOf, integer, integers, required, text, texts } from "../../src/cli/options.ts";
-import { choice, type Field } from "../../src/model/fields.ts";
+import { choice, type Field } from "../../src/base/fields.ts";
+import { readOperands, readValues, splitArguments } from "../../src/cli/arguments/arguments.ts";
+import { helpText } from "../../src/cli/arguments/help.ts";
+import {
+  fieldOptions,
+  flag,
+  givenOf,
+  integer,
+  integers,
+  required,
+  text,
+  texts,
+  wellFormedText,
+} from "../../src/cli/arguments/options.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 
@@ -92,6 +102,48 @@ test("what is missing, unknown or too much is refused", () => {
     ["mill --net big -n", "unknown option -n; see memorizing fish --help"],
   ];
   for (const [line, sentence] of sentences) assert.is(refused(line), `memorizing fish: ${sentence}`);
+});
+
+test("an option that took what was meant as an operand is named", () => {
+  assert.is(
+    refused("--net big --bait worm mill"),
+    'memorizing fish: POND must be given; "mill" counts as one more value of --bait, so give POND before --bait',
+  );
+  assert.is(refused("--net big --bait worm"), "memorizing fish: POND must be given");
+});
+
+test("a value that begins with dashes and is no option is told how it is written", () => {
+  const sentences: [argv: string[], advice: string][] = [
+    [["--net", "-- a net"], '; one that begins with dashes is written --net="-- a net"'],
+    [["--net", "--", "x"], '; one that begins with dashes is written --net="-- …"'],
+    [["--net", "--json"], ""],
+    [["--net", "--max-fish=3"], ""],
+    [["--net", "--help"], ""],
+  ];
+  for (const [argv, advice] of sentences) {
+    assert.is(
+      refusal(() => splitArguments(["mill", ...argv], description)),
+      `memorizing fish: --net must be followed by NET${advice}`,
+    );
+  }
+});
+
+test("behind -- there are operands only, and - is one of them", () => {
+  assert.equal(splitArguments(["--bait", "a", "-", "--", "-x", "--json"], description).operands, ["-x", "--json"]);
+  assert.equal(splitArguments(["-"], description).operands, ["-"]);
+});
+
+test("a text that is used itself must be UTF-8, a path need not be", () => {
+  const options = { prompt: wellFormedText("TEXT", "a text"), file: text("FILE", "a path") };
+  const values = (...argv: string[]) => {
+    const given = splitArguments(argv, { ...description, options });
+    return readValues(given, { ...description, options });
+  };
+  assert.equal(values("--prompt", "🙂", "--file", "Gr\udcfcn"), { prompt: "🙂", file: "Gr\udcfcn" });
+  assert.is(
+    refusal(() => values("--prompt", "Gr\udcfcn")),
+    'memorizing fish: --prompt must be UTF-8 text, not "Gr\\xfcn"',
+  );
 });
 
 test("a last operand with … may be several, but not none", () => {

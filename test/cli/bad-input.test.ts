@@ -32,11 +32,20 @@ function contents(): string[] {
   return names.map((name) => `${name} ${fs.statSync(at(name)).size}`);
 }
 
-/** The one sentence with which the program refuses, having printed and written nothing else. */
+/** The one sentence with which the program refuses what is in files, having printed and written nothing else. */
 function refusalOf(...args: string[]): string {
+  return sentenceOf(1, args);
+}
+
+/** The same of what is wrong in the command line itself. */
+function misuseOf(...args: string[]): string {
+  return sentenceOf(2, args);
+}
+
+function sentenceOf(exitCode: number, args: readonly string[]): string {
   const before = contents();
   const { code, stdout, stderr } = memorizing(...args);
-  assert.is(code, 1, stderr);
+  assert.is(code, exitCode, stderr);
   assert.is(stdout, "");
   assert.match(stderr, /^[^\n]+\n$/, `not one line on standard error: ${stderr}`);
   assert.not.match(stderr, / at .*:\d+:\d+/, "no stack trace");
@@ -44,8 +53,16 @@ function refusalOf(...args: string[]): string {
   return stderr.trimEnd();
 }
 
+function training(data: string, ...more: string[]): string[] {
+  return ["train", "--data", at(data), "--out", at("out"), ...more];
+}
+
 function train(data: string, ...more: string[]): string {
-  return refusalOf("train", "--data", at(data), "--out", at("out"), ...more);
+  return refusalOf(...training(data, ...more));
+}
+
+function mistrain(...more: string[]): string {
+  return misuseOf(...training("good", ...more));
 }
 
 test("a directory without documents is refused by name", () => {
@@ -53,7 +70,10 @@ test("a directory without documents is refused by name", () => {
 });
 
 test("a binary file is refused by name", () => {
-  assert.match(train("binary"), `${at("binary/image.png")} is a binary file`);
+  assert.match(
+    refusalOf("eval", at("model"), "--data", at("binary/image.png")),
+    `${at("binary/image.png")} is a binary`,
+  );
 });
 
 test("a file that is not UTF-8 is refused by name and place", () => {
@@ -71,7 +91,7 @@ test("a file that is not UTF-8 is refused by name and place", () => {
 });
 
 test("an unknown configuration key is refused, with the nearest one", () => {
-  assert.match(train("good", "--set", "memory_sise=3"), '--set: unknown key "memory_sise"; did you mean memory_size?');
+  assert.match(mistrain("--set", "memory_sise=3"), '--set: unknown key "memory_sise"; did you mean memory_size?');
 });
 
 test("a memory layer that the model does not have is refused", () => {
@@ -82,7 +102,7 @@ test("a memory layer that the model does not have is refused", () => {
 });
 
 test("a K of 0 is refused", () => {
-  assert.match(train("good", "--set", "memory_topk=0"), "memory_topk must be a whole number from 1 to 65536, not 0");
+  assert.match(mistrain("--set", "memory_topk=0"), "memory_topk must be a whole number from 1 to 65536, not 0");
 });
 
 test("a vocabulary size that is not the tokenizer's is refused, naming both", () => {
@@ -121,7 +141,7 @@ test("a model is not overwritten", () => {
 
 test("a run that was never saved cannot be resumed", () => {
   const sentence = train("good", "--resume");
-  assert.is(sentence, `${at("out")} holds no checkpoint to go on from; leave --resume out to begin a run there`);
+  assert.is(sentence, `${at("out")} holds no checkpoint to resume from; leave --resume out to begin a run there`);
 });
 
 test("a directory that cannot be written is refused before training", () => {
@@ -131,7 +151,8 @@ test("a directory that cannot be written is refused before training", () => {
 
 test("a file for losses that cannot be written is refused before the evaluation", () => {
   const sentence = refusalOf("eval", at("model"), "--data", at("good"), "--losses", at("file/losses.jsonl"));
-  assert.is(sentence, `cannot make ${at("file")}: a file of that name is in the way`);
+  const reason = "a part of the path is a file, a directory is needed";
+  assert.is(sentence, `cannot write ${at("file/losses.jsonl")}: ${reason}`);
 });
 
 test("an evaluation that cannot be leaves no file of losses", () => {
@@ -147,16 +168,13 @@ test("a configuration that is not JSON is refused in one line, even if it has se
 });
 
 test("evaluations without documents for them are refused", () => {
-  assert.is(
-    train("good", "--eval-every", "5"),
-    "--eval-every N and --eval-data DIR need each other; give both, or none",
-  );
+  assert.is(mistrain("--eval-every", "5"), "--eval-every N and --eval-data DIR need each other; give both, or none");
 });
 
 test("an unknown command is refused, with the nearest one", () => {
-  assert.is(refusalOf("evil", "x"), 'memorizing: unknown command "evil"; did you mean memorizing eval?');
+  assert.is(misuseOf("evil", "x"), 'memorizing: unknown command "evil"; did you mean memorizing eval?');
 });
 
 test("an unknown option is refused, with the nearest one", () => {
-  assert.is(train("good", "--step", "3"), "memorizing train: unknown option --step; did you mean --steps?");
+  assert.is(mistrain("--step", "3"), "memorizing train: unknown option --step; did you mean --steps?");
 });

@@ -29,3 +29,10 @@ export function memorizing(...args: string[]): Outcome {
   const { status, stdout, stderr } = spawnSync(...commandLine(args), { encoding: "utf8", timeout: 60_000 });
   return { code: status, stdout, stderr };
 }
+
+/** The same, with Ctrl-C as soon as the program writes `text` to `stream`. */
+export function interrupted(stream: "stdout" | "stderr", text: string, ...args: string[]): Outcome {
+  const [command, line] = scriptLine("test/cli/interrupted", [stream, text, ...args]);
+  const { status, stdout, stderr } = spawnSync(command, line, { encoding: "utf8", timeout: 60_000 });
+  return { code: status, stdout, stderr };
+}

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import * as assert from "uvu/assert";
-import { Random } from "../../src/random.ts";
+import { Random } from "../../src/base/random.ts";
 import { newestCheckpoint } from "../../src/train/run-directory.ts";
 import { suite } from "../harness.ts";
 import { differences, trainingArguments, trainToEnd, trainUnderFire } from "../reliability/crash-training.ts";
@@ -112,3 +112,21 @@ for (const [how, sign] of [
     assert.ok(performance.now() - start < 2000);
   });
 }
+
+const asOne = process.versions.deno === undefined ? "" : "Deno hears two signals that come while it computes as one";
+
+test.unless(asOne, "two Ctrl-C within one step end the program when it is over, by the program itself", async () => {
+  const child = spawn(...scriptLine("test/cli/stubborn", ["deaf"]));
+  const closed = once(child, "close");
+  let said = "";
+  child.stdout.on("data", (text) => (said += text));
+  while (said !== "begun") await new Promise((resolve) => setTimeout(resolve, 5));
+  for (let time = 0; time < 2; time++) {
+    process.kill(child.pid!, "SIGINT");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  const stuck = setTimeout(() => child.kill("SIGKILL"), 5000);
+  assert.equal(await closed, [130, null]);
+  clearTimeout(stuck);
+  assert.is(said, "beguninterrupted");
+});

@@ -26,7 +26,7 @@ test("help lists the experiments with their hours", () => {
 
 test("a mistyped experiment is answered with what was meant", () => {
   const { code, stderr } = memorizing("experiment", "contxt");
-  assert.is(code, 1);
+  assert.is(code, 2);
   assert.match(stderr, 'unknown experiment "contxt"; did you mean context?');
 });
 
@@ -47,7 +47,7 @@ test("a cell that the experiment does not have is refused", () => {
     "--out",
     at("none"),
   );
-  assert.is(code, 1);
+  assert.is(code, 2);
   assert.is(stderr, 'the experiment context has no cell "joint-2048-lx"; did you mean joint-2048-xl?\n');
   assert.not.ok(fs.existsSync(at("none")));
 });

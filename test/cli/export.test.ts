@@ -45,9 +45,9 @@ test("without a dtype the weights stay as they are, and --set replaces keys of t
 
 test("another dtype, and a missing place for the model, are refused in one sentence", () => {
   const dtype = memorizing("export", at("model"), "--out", at("none"), "--dtype", "int8");
-  assert.is(dtype.code, 1);
+  assert.is(dtype.code, 2);
   assert.match(dtype.stderr, /^[^\n]*"float32" or "float16"[^\n]*\n$/);
   const out = memorizing("export", at("model"));
-  assert.equal([out.code, out.stderr], [1, "memorizing export: --out DIR must be given\n"]);
+  assert.equal([out.code, out.stderr], [2, "memorizing export: --out DIR must be given\n"]);
   assert.not.ok(fs.existsSync(at("none")));
 });

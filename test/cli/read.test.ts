@@ -1,10 +1,7 @@
 /** What was read into a file is known in every later process, as if it had just been read. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
 import * as assert from "uvu/assert";
 import { readMemory } from "../../src/memory/disk.ts";
 import { Transformer } from "../../src/model/transformer.ts";
@@ -15,7 +12,7 @@ import { loadModel, saveModel } from "../../src/train/checkpoint.ts";
 import { evaluate } from "../../src/train/evaluate.ts";
 import { suite } from "../harness.ts";
 import { documentOf, tinyConfig } from "../tiny.ts";
-import { commandLine, memorizing } from "./child.ts";
+import { interrupted, memorizing } from "./child.ts";
 
 const test = suite("read");
 
@@ -127,23 +124,33 @@ test("what is appended comes to lie as if all had been read in one go into the l
   assert.ok(fs.readFileSync(whole).equals(fs.readFileSync(parts)));
 });
 
-test("Ctrl-C leaves the file as it was and says so", async () => {
+test("Ctrl-C leaves the file as it was and says so", () => {
   const file = at("all.memory.safetensors");
   const before = fs.readFileSync(file);
   fs.writeFileSync(at("long.txt"), texts["c.txt"].repeat(20_000));
   const names = fs.readdirSync(folder);
   const args = ["read", at("model"), at("long.txt"), "--save", file, "--append", "--threads", "1"];
-  const child = spawn(...commandLine(args));
-  let stderr = "";
-  child.stderr.on("data", (text) => (stderr += text));
-  while (child.exitCode === null && !stderr.includes("reading"))
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  process.kill(child.pid!, "SIGINT"); // not child.kill, after which Deno reports no exit code
-  const [code] = await once(child, "close");
-  assert.is(code, 130, stderr);
+  const { code, stdout, stderr } = interrupted("stderr", "reading", ...args);
+  assert.equal([code, stdout], [130, ""], stderr);
   assert.match(stderr, `interrupted; ${file} is as it was\n`);
   assert.ok(fs.readFileSync(file).equals(before));
-  assert.equal(fs.readdirSync(folder), names, "nothing is left beside it");
+  assert.equal(fs.readdirSync(folder), names, "nothing is left next to it");
+});
+
+test("Ctrl-C while generate reads saves nothing and says so; while it writes, all that was read and written is saved", () => {
+  const [reading, writing] = [at("reading.safetensors"), at("writing.safetensors")];
+  const generated = (stream: "stdout" | "stderr", text: string, ...args: string[]) =>
+    interrupted(stream, text, "generate", at("model"), "--tokens", "1000000", "--threads", "1", ...args);
+  const early = generated("stderr", "reading", "--read", at("long.txt"), "--save", reading);
+  assert.equal([early.code, early.stdout], [130, ""], early.stderr);
+  assert.match(early.stderr, `interrupted; ${reading} was not written\n`);
+  assert.not.ok(fs.existsSync(reading));
+  const late = generated("stdout", "", "--read", at("c.txt"), "--memory", "1000", "--save", writing);
+  assert.is(late.code, 130, late.stderr);
+  assert.match(late.stderr, `interrupted; ${writing} has all that was read and written\n`);
+  assert.equal(readMemory(writing).sources?.documents, [at("c.txt"), "(written)"]);
+  const plain = generated("stdout", "", "--read", at("c.txt"));
+  assert.equal([plain.code, plain.stderr.includes("interrupted")], [130, false], plain.stderr);
 });
 
 test("a memory of another model, one that is damaged, and a model without memory are refused", () => {

@@ -1,7 +1,7 @@
 import * as assert from "uvu/assert";
+import { Random } from "../../src/base/random.ts";
 import { type Batch, evaluationBatches, TrainingBatches } from "../../src/data/batches.ts";
 import type { TokenizedDocument } from "../../src/data/corpus.ts";
-import { Random } from "../../src/random.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 

@@ -1,4 +1,5 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -184,15 +185,21 @@ test.unless(noPipes, "a named pipe among the files is refused by name, not waite
   const directory = directoryOf({ a: "1" });
   const pipe = join(directory, "pipe");
   spawnSync("mkfifo", [pipe]);
-  const sentence = `${pipe} is a pipe, a socket or a device; a text file is needed`;
   assert.is(
     refusal(() => documentsInDirectory(directory)),
-    sentence,
+    `${pipe} is a pipe, a socket or a device; a text file is needed`,
   );
-  assert.is(
-    refusal(() => documentsFromFiles([pipe])),
-    `${pipe} is a named pipe, a file is needed`,
-  );
+});
+
+test.unless(noPipes, "a pipe that is named itself is opened once, and its text kept", async () => {
+  const pipe = join(directoryOf({}), "pipe");
+  spawnSync("mkfifo", [pipe]);
+  const writer = spawn("sh", ["-c", 'printf "one fish, two fish" > "$0"', pipe]);
+  const [document] = documentsFromFiles([pipe]);
+  const [{ tokens }] = tokenizeDocuments([document], byteTokenizer());
+  assert.is(tokens().length, 18); // a second opening would wait for ever
+  assert.is(textOf(document), "one fish, two fish");
+  await once(writer, "close");
 });
 
 test("one bad file among good ones is refused at once, by name", () => {

@@ -29,6 +29,15 @@ test("every text is read to the letter, byte order marks and line ends too", () 
   }
 });
 
+test("a text in UTF-16 is read to the letter, line ends too, but for its byte order mark", () => {
+  for (const [title, text] of Object.entries(SAMPLES)) {
+    if (text.includes("\0")) continue;
+    const bytes = Buffer.from(`\ufeff${text}\r\n`, "utf16le");
+    assert.is(readTextFile(fileOf([...bytes])), `${text}\r\n`, title);
+    assert.is(readTextFile(fileOf([...bytes.swap16()])), `${text}\r\n`, title);
+  }
+});
+
 test("a binary file is refused, naming it and its first zero byte", () => {
   const sentence = refusal(() => readTextFile(fileOf([0x89, 0x50, 0, 0])));
   assert.match(sentence, folder);
@@ -74,7 +83,7 @@ test("random bytes are accepted exactly when the system's own decoder accepts th
     } catch {
       assert.match(
         refusal(() => readTextFile(fileOf(bytes))),
-        /not UTF-8/,
+        bytes.includes(0x7f) ? /byte [012] is a control character/ : /not UTF-8/,
       );
       continue;
     }

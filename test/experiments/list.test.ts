@@ -1,10 +1,10 @@
 import * as assert from "uvu/assert";
-import { cellRecipe } from "../../src/experiments/cell-recipe.ts";
-import { expectedHours } from "../../src/experiments/cost.ts";
-import type { CellResult, Experiment } from "../../src/experiments/experiment.ts";
+import { cellRecipe } from "../../src/experiments/lab/cell-recipe.ts";
+import { expectedHours } from "../../src/experiments/lab/cost.ts";
+import type { Experiment } from "../../src/experiments/lab/experiment.ts";
+import { BUDGET, VOCABULARY } from "../../src/experiments/lab/recipe.ts";
+import { type CellResult, Results } from "../../src/experiments/lab/results.ts";
 import { experiments } from "../../src/experiments/list.ts";
-import { BUDGET, VOCABULARY } from "../../src/experiments/recipe.ts";
-import { Results } from "../../src/experiments/results.ts";
 import { markdownReport } from "../../src/report/experiment-report.ts";
 import { experimentPage } from "../../src/report/html/experiment-page.ts";
 import { suite } from "../harness.ts";
@@ -13,12 +13,12 @@ const test = suite("experiments");
 
 const settings = { budget: BUDGET, seed: 0, evalTokens: 1000, overrides: [] };
 
-test("there are the seven of the paper and its kin", () => {
+test("there are eight experiments", () => {
   const names = experiments.map(({ name }) => name);
-  assert.equal(names, ["context", "growth", "scale", "retrofit", "ablations", "baselines", "tokens"]);
+  assert.equal(names, ["context", "growth", "scale", "retrofit", "ablations", "gates", "baselines", "tokens"]);
 });
 
-test("a cell begins with the weights of one that stands before it, and names are those of directories", () => {
+test("a cell begins with the weights of an earlier one, and cell names can be directory names", () => {
   for (const { name, cells } of experiments) {
     const known = new Set<string>();
     for (const cell of cells) {
@@ -46,7 +46,7 @@ test("cells of one name are the same model in every experiment", () => {
   }
 });
 
-test("all models of the context experiment begin alike, are equally large and learn from equally many tokens", () => {
+test("all models of the context experiment begin alike, have the same size and learn from the same number of tokens", () => {
   const [beginning, ...cells] = experiments[0].cells;
   assert.is(cellRecipe(beginning, settings, VOCABULARY).documents, "names");
   for (const cell of cells) {
@@ -72,7 +72,7 @@ test("a small budget has a short warm-up, a share of it fewer steps, and a share
   assert.equal(steps(0, 1024 * 31), [0, 0]);
 });
 
-test("what a run replaces in the recipe gives way to what a cell is about", () => {
+test("a cell's own keys win over the keys that a run replaces", () => {
   const cell = { name: "a", label: "a", memorySizes: [0], config: { memory_topk: 7 } };
   const overrides = ["memory_topk=5", "hidden_size=24"];
   const { config } = cellRecipe(cell, { ...settings, overrides }, VOCABULARY);
@@ -91,7 +91,7 @@ test("expected hours grow with the budget and with the memory", () => {
   );
 });
 
-/** A result for every cell, the better the later it stands. */
+/** Results for all cells, each better than the one before. */
 function results(experiment: Experiment): CellResult[] {
   return experiment.cells.map(({ name, memorySizes }, i) => ({
     cell: name,
@@ -128,12 +128,12 @@ for (const experiment of experiments) {
         assert.not.match(text, /NaN|undefined|Infinity|\[object/);
       }
       const missing = body.findings.filter(({ claim, holds }) => claim.startsWith("books") && holds !== undefined);
-      assert.equal(missing, [], "nothing is claimed of what was not measured");
+      assert.equal(missing, [], "nothing is claimed without a measurement");
     }
   });
 }
 
-test("the context report tells what is missed and what holds", () => {
+test("the context report says which claims hold and which do not", () => {
   const [context] = experiments;
   const { findings } = context.report(new Results(["math"], BUDGET, results(context)));
   assert.equal(
@@ -148,7 +148,7 @@ test("the context report tells what is missed and what holds", () => {
   );
 });
 
-test("the ablations report measures the seeds by the gain of the worst, and searches by those that find nine in ten", () => {
+test("the ablations report compares seeds with the gain of the worst, and judges searches that find nine in ten", () => {
   const ablations = experiments[4];
   const perplexities = new Map([
     ["xl", 10],
@@ -186,7 +186,7 @@ test("the ablations report measures the seeds by the gain of the worst, and sear
   );
 });
 
-test("models of the scale experiment have heads that fill their width, two at least", () => {
+test("models of the scale experiment have at least two heads, which fill their width", () => {
   const sizes = experiments[2].cells.map((cell) => {
     const { hidden_size, num_attention_heads, head_dim } = cellRecipe(cell, settings, VOCABULARY).config;
     assert.is(num_attention_heads * head_dim, hidden_size, cell.name);
@@ -195,7 +195,7 @@ test("models of the scale experiment have heads that fill their width, two at le
   assert.equal([...new Set(sizes)].sort(), ["128,2", "256,4", "64,2"]);
 });
 
-test("the scale report compares models of one size, and says what lies beyond those that were measured", () => {
+test("the scale report compares models of one size, and says when it extrapolates", () => {
   const scale = experiments[2];
   const known = results(scale).filter(({ cell }) => ["plain-c64", "plain", "joint-2048"].includes(cell));
   const { findings, parts } = scale.report(new Results(["math"], BUDGET, known));
@@ -210,7 +210,7 @@ test("the scale report compares models of one size, and says what lies beyond th
   assert.match(table.rows[0][3], / \(extrapolated\)$/, "it is better than the largest plain model");
 });
 
-test("the scale report says that memory helps where it does at every size, and not where it does not at one", () => {
+test("the scale report says that memory helps only if it does at every size", () => {
   const scale = experiments[2];
   const held = (worse?: string) => {
     const known = results(scale).map((result) => {
@@ -225,7 +225,7 @@ test("the scale report says that memory helps where it does at every size, and n
   assert.equal(held("joint-2048-xl"), [true, false]);
 });
 
-test("without names first a model learns from as many tokens as with them", () => {
+test("without names first a model learns from the same number of tokens as with them", () => {
   const steps = (name: string) => {
     const cell = experiments[4].cells.find((each) => each.name === name);
     assert.ok(cell);

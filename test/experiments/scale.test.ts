@@ -4,25 +4,38 @@ import { suite } from "../harness.ts";
 
 const test = suite("scale");
 
-/** Perplexity falls by a tenth of its logarithm's base at every doubling. */
+/** A curve of perplexity 10 · size^(−1/4), size in millions of parameters. */
 const points = [1, 2, 4].map((size) => [size * 1e6, 10 * size ** -0.25] as const);
 
 function assertNear(found: number | undefined, expected: number): void {
   assert.ok(found !== undefined && Math.abs(found / expected - 1) < 1e-9, `${found}, not ${expected}`);
 }
 
-test("a perplexity of a curve belongs to the size between its points, in logarithms", () => {
+test("between 1 parameter at perplexity 4 and 4 parameters at perplexity 1, perplexity 2 takes 2 parameters", () => {
+  assertNear(
+    parametersFor(
+      [
+        [1, 4],
+        [4, 1],
+      ],
+      2,
+    ),
+    2,
+  );
+});
+
+test("between two points the size is interpolated in logarithms", () => {
   assertNear(parametersFor(points, 10 * 2 ** -0.25), 2e6);
   assertNear(parametersFor(points, 10 * 1.5 ** -0.25), 1.5e6);
   assertNear(parametersFor(points, 10 * 3 ** -0.25), 3e6);
 });
 
-test("beyond the last point the curve goes on as it did, and before the first as it begins", () => {
+test("beyond the last point and before the first, the nearest line continues", () => {
   assertNear(parametersFor(points, 10 * 16 ** -0.25), 16e6);
   assertNear(parametersFor(points, 10 * 0.5 ** -0.25), 0.5e6);
 });
 
-test("nothing is said of one point, or where larger models are no better", () => {
+test("without two points, or where larger models are not better, the size is undefined", () => {
   assert.is(parametersFor(points.slice(0, 1), 5), undefined);
   assert.is(
     parametersFor(

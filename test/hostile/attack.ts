@@ -7,8 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import * as assert from "uvu/assert";
-import { InputError } from "../../src/errors.ts";
-import { Random } from "../../src/random.ts";
+import { InputError } from "../../src/base/errors.ts";
+import { Random } from "../../src/base/random.ts";
 import { mutant } from "./mutate.ts";
 import { type Reader, readers } from "./readers.ts";
 

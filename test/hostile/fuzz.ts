@@ -1,8 +1,9 @@
 /**
- * The mutation fuzzer: `npm run test:fuzz -- --inputs 1000000 [--seed 7] [--from 0]`. Reads spoilt files one after the other
- * until a reader breaks a promise, and then says how to see the same input again. A reader that does not come back is
- * noticed from outside, since it runs on a thread of its own.
+ * The fuzzer: `npm run test:fuzz -- [--inputs 1000000] [--lines 10000] [--seed 7] [--from 0]`. Reads spoilt files one after the
+ * other until a reader breaks a promise, and then says how to see the same input again. A reader that does not come back is
+ * noticed from outside, since it runs on a thread of its own. Then random command lines run, see run-command-lines.ts.
  */
+import { spawnSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,6 +23,7 @@ interface Job {
   readonly progress: Int32Array;
 }
 
+const LINES_A_PROCESS = 1000;
 const LOOK_EVERY_MS = 5000;
 /** So much work on one input is a hang. */
 const HANG_MICROSECONDS = 20e6;
@@ -31,8 +33,8 @@ else work(workerData);
 
 function main(): void {
   const text = { type: "string" } as const;
-  const { values } = parseArgs({ options: { inputs: text, seed: text, from: text } });
-  const { inputs = "1000000", seed = String(Date.now() % 1_000_000), from = "0" } = values;
+  const { values } = parseArgs({ options: { inputs: text, lines: text, seed: text, from: text } });
+  const { inputs = "1000000", lines = "10000", seed = String(Date.now() % 1_000_000), from = "0" } = values;
   const directory = newDirectory();
   const progress = new Int32Array(new SharedArrayBuffer(4));
   const job: Job = { seed: Number(seed), from: Number(from), inputs: Number(inputs), directory, progress };
@@ -46,7 +48,24 @@ function main(): void {
   worker.on("exit", () => {
     clearInterval(watch);
     rmSync(directory, { recursive: true, force: true });
+    if (process.exitCode !== 1) runLines(job, Number(lines));
   });
+}
+
+/** Runs random command lines, in processes of their own: commands leave their models in memory. */
+function runLines({ seed, from }: Job, lines: number): void {
+  const script = fileURLToPath(new URL("./run-command-lines.js", import.meta.url));
+  for (let done = 0; done < lines; done += LINES_A_PROCESS) {
+    const count = Math.min(LINES_A_PROCESS, lines - done);
+    const args = [script, seed, from + done, count].map(String);
+    const { status } = spawnSync(process.execPath, args, { stdio: ["ignore", "ignore", "inherit"] });
+    if (status !== 0) {
+      console.error(`again: --inputs 0 --seed ${seed} --from N --lines 1`);
+      process.exitCode = 1;
+      return;
+    }
+  }
+  console.log(`${lines} command lines, no input changed; seed ${seed}`);
 }
 
 /** Ends the program when the same input has been worked on for long. */
@@ -68,7 +87,7 @@ function replay({ seed, directory, progress }: Job): string {
   const kept = join(tmpdir(), `fuzz-${seed}-${index}-${reader.fileName}`);
   writeFileSync(kept, bytes);
   rmSync(directory, { recursive: true, force: true });
-  return `input ${index} breaks the reader "${reader.name}"; again: --seed ${seed} --from ${index} --inputs 1; kept as ${kept}`;
+  return `input ${index} breaks the reader "${reader.name}"; again: --seed ${seed} --from ${index} --inputs 1 --lines 0; kept as ${kept}`;
 }
 
 function work({ seed, from, inputs, directory, progress }: Job): void {

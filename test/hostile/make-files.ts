@@ -5,10 +5,11 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { jsonText } from "../../src/json-file.ts";
+import { jsonText } from "../../src/formats/json-file.ts";
+import { writeSafetensors } from "../../src/formats/safetensors.ts";
 import { encodeMemory } from "../../src/memory/memory-file.ts";
-import { writeSafetensors } from "../../src/model/safetensors.ts";
 import { sentenceOf } from "./attack.ts";
+import { type Forgery, forgedMemory } from "./forge.ts";
 import { type Parts, partsOf, readers } from "./readers.ts";
 import { bpe, manySteps, mixedTensors, record, snapshot, weights } from "./seeds.ts";
 
@@ -95,11 +96,7 @@ function weightsFiles(): Files {
 function memoryFiles(join: (parts: Parts) => Uint8Array): Files {
   const good = encodeMemory(snapshot(3));
   const change = (...replacements: (readonly [string | RegExp, string])[]) => join(edited(good, ...replacements));
-  const withSources = (change: (columns: NonNullable<ReturnType<typeof snapshot>["sources"]>["columns"]) => void) => {
-    const changed = snapshot(3);
-    change(changed.sources!.columns);
-    return encodeMemory(changed);
-  };
+  const forged = (change: Forgery) => forgedMemory(snapshot(3), {}, change);
   return {
     "weights-of-a-model": writeSafetensors(weights()),
     "one-bit-of-a-key-flipped": good.with(good.length - 70, good[good.length - 70] ^ 1),
@@ -113,9 +110,9 @@ function memoryFiles(join: (parts: Parts) => Uint8Array): Files {
     "a-layer-that-is-not-there": change(["[1,4]", "[1,4,5]"]),
     "shape-nested": change([/"shape":"\{[^}]*\}"/, `"shape":"${nested(200)}"`]),
     "documents-no-names": change(['[\\"a.txt\\"]', "[1]"]),
-    "document-of-no-name": withSources(({ document }) => document.fill(3)),
-    "a-text-that-ends-before-it-begins": withSources(({ begin }) => begin.fill(9)),
-    "a-negative-token": withSources(({ token }) => token.fill(-1)),
+    "document-of-no-name": forged((numbersOf) => numbersOf("sources.document").fill(3)),
+    "a-text-that-ends-before-it-begins": forged((numbersOf) => numbersOf("sources.begin").fill(9)),
+    "a-negative-token": forged((numbersOf) => numbersOf("sources.token").fill(-1)),
   };
 }
 

@@ -1,5 +1,5 @@
 /** Spoils files: a few random changes to bytes, to what looks like JSON, or to both. All chance comes from one generator. */
-import type { Random } from "../../src/random.ts";
+import type { Random } from "../../src/base/random.ts";
 import type { Reader } from "./readers.ts";
 
 const ascii = new TextEncoder();

@@ -1,8 +1,9 @@
 /** Good files of every kind, small ones, from which bad ones are made. */
+
+import { Random } from "../../src/base/random.ts";
+import type { StoredTensor } from "../../src/formats/safetensors.ts";
 import type { MemorySnapshot } from "../../src/memory/snapshot.ts";
 import { parameterShapes } from "../../src/model/parameters.ts";
-import type { StoredTensor } from "../../src/model/safetensors.ts";
-import { Random } from "../../src/random.ts";
 import { trainBpe } from "../../src/text/bpe-trainer.ts";
 import { parseTrainingOptions } from "../../src/train/options.ts";
 import { tinyConfig } from "../tiny.ts";

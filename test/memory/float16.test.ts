@@ -1,49 +1,35 @@
-/** A memory of half floats is, to the bit, a memory of floats that was given rounded pairs, in half the bytes. */
+/** A memory of half floats is bit-identical to a memory of floats with rounded pairs, in half the bytes. */
 import * as assert from "uvu/assert";
-import { retrievedAttention } from "../../src/autodiff/ops/retrieval.ts";
+import { retrievedAttention } from "../../src/autodiff/ops/retrieved.ts";
 import { backward, step } from "../../src/autodiff/tape.ts";
 import { parameter, tensor } from "../../src/autodiff/tensor.ts";
+import { Random } from "../../src/base/random.ts";
 import { memoryBytes } from "../../src/memory/bytes.ts";
-import { KvMemory, type MemoryOptions, type MemoryShape } from "../../src/memory/memory.ts";
-import { Random } from "../../src/random.ts";
+import { KvMemory } from "../../src/memory/memory.ts";
+import type { MemoryOptions, MemoryShape } from "../../src/memory/options.ts";
 import { asFloats, asHalves } from "../../src/wasm/half.ts";
 import { heap } from "../../src/wasm/runtime.ts";
 import { suite } from "../harness.ts";
+import { normals, remember, unitVectors } from "../memories.ts";
 import { refusal } from "../refusal.ts";
 
 const test = suite("float16 memory");
 
 const kinds = ["exact", "bucketed", "quantised"] as const;
 
-function normals(random: Random, length: number): Float32Array {
-  return Float32Array.from({ length }, () => random.normal());
-}
-
-/** Random vectors of unit length, [length / width, width]. */
-function unitVectors(random: Random, length: number, width: number): Float32Array {
-  const vectors = normals(random, length);
-  for (let at = 0; at < length; at += width) {
-    const vector = vectors.subarray(at, at + width);
-    const norm = Math.hypot(...vector);
-    vector.set(vector.map((x) => x / norm));
-  }
-  return vectors;
-}
+test("a small example, written out: 0.1 becomes the nearest half, 0.0999755859375, in 2 bytes", () => {
+  const memory = new KvMemory({ rows: 1, heads: 1, width: 2, size: 1, segment: 0 }, { dtype: "float16" });
+  remember(memory, 0, [0.1, 1]);
+  assert.equal([...asFloats(memory.contents(0).keys)], [0.0999755859375, 1]);
+  assert.is(memory.bytes, 8); // 2 keys and 2 values
+  memory.release();
+});
 
 function rounded(numbers: Float32Array): Float32Array {
   return asFloats(asHalves(numbers));
 }
 
-/** Appends pairs [count, H, D] to one row. */
-function append(memory: KvMemory, row: number, keys: Float32Array, values: Float32Array, count: number): void {
-  const address = heap.allocate(keys.length * 8);
-  heap.f32(address, keys.length).set(keys);
-  heap.f32(address + keys.length * 4, values.length).set(values);
-  memory.append(row, address, address + keys.length * 4, count);
-  heap.release(address);
-}
-
-/** A memory of halves, and one of floats that gets the same pairs rounded; row b gets appends[b] of them, with the seam inside. */
+/** A memory of halves, and one of floats with the same pairs rounded. Row b gets appends[b] pairs; the ring's seam is inside. */
 function twins(shape: MemoryShape, kind: MemoryOptions["kind"], appends: readonly number[]): [KvMemory, KvMemory] {
   const { heads, width, segment } = shape;
   const halves = new KvMemory(shape, { kind, dtype: "float16" });
@@ -52,10 +38,10 @@ function twins(shape: MemoryShape, kind: MemoryOptions["kind"], appends: readonl
   for (const [row, count] of appends.entries()) {
     for (let done = 0; done < count; ) {
       const some = Math.min(count - done, segment, 1 + (done % 4));
-      const keys = unitVectors(random, some * heads * width, width);
-      const values = normals(random, some * heads * width);
-      append(halves, row, keys, values, some);
-      append(floats, row, rounded(keys), rounded(values), some);
+      const keys = unitVectors(some * heads, width, random);
+      const values = normals(some * heads * width, random);
+      remember(halves, row, keys, values);
+      remember(floats, row, rounded(keys), rounded(values));
       done += some;
     }
   }
@@ -89,16 +75,16 @@ for (const [rows, heads, width, size, segment, appends] of cases) {
   });
 
   for (const kind of kinds) {
-    test(`its ${kind} search and its attention, forward and backward, are those of the rounded pairs: ${title}`, () => {
+    test(`its ${kind} search and attention, forward and backward, equal those of the rounded pairs: ${title}`, () => {
       const [halves, floats] = twins(shape, kind, appends);
       const random = new Random(2);
       const topk = 5;
-      const qs = unitVectors(random, rows * segment * heads * width, width);
-      const dout = normals(random, qs.length);
+      const qs = unitVectors(rows * segment * heads, width, random);
+      const dout = normals(qs.length, random);
       const results = [halves, floats].map((memory) => {
         const [q, scale] = [
           parameter([rows, segment, heads * width], qs),
-          parameter([heads], normals(new Random(3), heads)),
+          parameter([heads], normals(heads, new Random(3))),
         ];
         return step(() => {
           const found = memory.lookup(q, topk);
@@ -121,9 +107,9 @@ for (const [rows, heads, width, size, segment, appends] of cases) {
   }
 }
 
-test("quantised search equals exact search of halves to the bit, and rarely falls back for all their rounding", () => {
+test("quantised search of halves is bit-identical to exact search, and rarely falls back despite the rounding", () => {
   const shape = { rows: 1, heads: 1, width: 64, size: 5001, segment: 50 };
-  const q = unitVectors(new Random(4), 300 * 64, 64);
+  const q = unitVectors(300, 64, new Random(4));
   const [exact, quantised] = (["exact", "quantised"] as const).map((kind) => {
     const [halves, floats] = twins(shape, kind, [5100]);
     floats.release();
@@ -139,14 +125,14 @@ test("quantised search equals exact search of halves to the bit, and rarely fall
   assert.ok(quantised.fallbacks < 3, `${quantised.fallbacks} of 300 fell back`);
 });
 
-test("keys that halves make longer than any other unit vectors still have a bound", () => {
+test("unit vectors that rounding to halves makes longer than 1 still have a bound", () => {
   const width = 64;
   const key = new Float32Array(width).fill((1 + 2 ** -11 + 2 ** -20) / 8); // rounds up by half of the last bit
   key[0] = Math.sqrt(1 - 63 * key[1] ** 2);
   assert.ok(Math.hypot(...rounded(key)) > 1.0004);
   const shape = { rows: 1, heads: 1, width, size: 9, segment: 2 };
   const memory = new KvMemory(shape, { kind: "quantised", dtype: "float16" });
-  append(memory, 0, key, key, 1);
+  remember(memory, 0, key);
   step(() => memory.lookup(tensor(key, [1, 1, width]), 1));
   assert.equal(memory.fallbackCount, { queries: 1, fallbacks: 0 });
   memory.release();
@@ -159,7 +145,7 @@ for (const dtype of ["float32", "float16"] as const) {
       [2, 3, 5, 17, 4],
       [3, 2, 64, 100, 33],
     ]) {
-      test(`the bytes of a ${kind} ${dtype} memory are foretold: ${rows} × ${heads} × ${size} pairs of ${width}`, () => {
+      test(`the bytes of a ${kind} ${dtype} memory are known beforehand: ${rows} × ${heads} × ${size} pairs of ${width}`, () => {
         const shape = { rows, heads, width, size, segment };
         const before = heap.bytesInUse;
         const memory = new KvMemory(shape, { kind, dtype });
@@ -175,7 +161,7 @@ for (const dtype of ["float32", "float16"] as const) {
   }
 }
 
-test("the bytes of memories beyond all measure are foretold too", () => {
+test("the bytes of memories that could never fit are known as well", () => {
   const shape = { rows: 16, heads: 8, width: 128, size: 2 ** 24, segment: 0 };
   assert.is(memoryBytes(shape), 2 ** 41);
   assert.is(memoryBytes(shape, { dtype: "float16" }), 2 ** 40);
@@ -183,7 +169,7 @@ test("the bytes of memories beyond all measure are foretold too", () => {
   assert.ok(indexBytes > 2 ** 31 * 128 && indexBytes < 2 ** 31 * 264, `${indexBytes} bytes of index`);
 });
 
-test("a memory that cannot fit is refused with what it needs, what is left and what would help", () => {
+test("a memory that cannot fit is refused with the bytes needed, the bytes left and advice", () => {
   const before = heap.bytesInUse;
   const shape = { rows: 1, heads: 8, width: 128, size: 600_000, segment: 512 };
   const left = "are left of the 4 GiB that one WebAssembly memory can hold";

@@ -1,13 +1,13 @@
-/** A memory's file: nothing is lost, nothing damaged is taken. */
+/** A memory's file: everything is restored, and damaged files are refused. */
 import * as assert from "uvu/assert";
-import { digest } from "../../src/digest.ts";
-import type { MemoryContents } from "../../src/memory/memory.ts";
+import { Random } from "../../src/base/random.ts";
+import { readSafetensors, writeSafetensors } from "../../src/formats/safetensors.ts";
 import { decodeMemory, encodeMemory } from "../../src/memory/memory-file.ts";
+import type { MemoryContents } from "../../src/memory/options.ts";
 import type { MemorySnapshot } from "../../src/memory/snapshot.ts";
-import { readSafetensors, writeSafetensors } from "../../src/model/safetensors.ts";
-import { Random } from "../../src/random.ts";
 import { asHalves } from "../../src/wasm/half.ts";
 import { suite } from "../harness.ts";
+import { type Forgery, forgedMemory } from "../hostile/forge.ts";
 import { refusal } from "../refusal.ts";
 
 const test = suite("memory file");
@@ -31,8 +31,24 @@ function snapshotOf(length: number, { model, documents = names }: { model?: stri
   return { name: "file", model, heads, width, size: 9, length, appended: length + 70, layers, sources };
 }
 
+test("a small example, written out: one pair of layer 2 is two tensors and a JSON header", () => {
+  const pair = { keys: Float32Array.of(3, 4), values: Float32Array.of(5, 6) };
+  const shape = { heads: 1, width: 2, size: 9, length: 1, appended: 1 };
+  const file = encodeMemory({
+    name: "file",
+    model: undefined,
+    ...shape,
+    layers: new Map([[2, pair]]),
+    sources: undefined,
+  });
+  const { tensors, metadata } = readSafetensors(file, "file");
+  assert.equal(tensors.get("layers.2.keys"), { dtype: "F32", shape: [1, 1, 2], data: pair.keys });
+  assert.equal(tensors.get("layers.2.values"), { dtype: "F32", shape: [1, 1, 2], data: pair.values });
+  assert.is(metadata.shape, '{"heads":1,"width":2,"size":9,"length":1,"appended":1,"layers":[2]}');
+});
+
 for (const length of [0, 1, 7]) {
-  test(`a memory of ${length} pairs is read as it was written, wherever its bytes begin`, () => {
+  test(`a memory of ${length} pairs is read as it was written, at any offset of its bytes`, () => {
     for (const snapshot of [snapshotOf(length, { model: "0123456789abcdef" }), snapshotOf(length)]) {
       const bytes = encodeMemory(snapshot);
       assert.equal(decodeMemory(bytes, "file"), snapshot);
@@ -43,7 +59,7 @@ for (const length of [0, 1, 7]) {
   });
 }
 
-test("pairs that were kept as halves are so in the file", () => {
+test("halves are halves in the file", () => {
   const floats = snapshotOf(5);
   const halved = ({ keys, values }: MemoryContents) => ({ keys: asHalves(keys), values: asHalves(values) });
   const layers = new Map([...floats.layers].map(([layer, pairs]) => [layer, halved(pairs)]));
@@ -76,7 +92,7 @@ test("the file is a plain safetensors file with named tensors", () => {
 
 const bytes = encodeMemory(snapshotOf(3, { model: "m" }));
 
-test("a file that ends too early is refused, wherever it ends", () => {
+test("a file cut short at any byte is refused", () => {
   for (let length = 0; length < bytes.length; length++) {
     assert.match(
       refusal(() => decodeMemory(bytes.slice(0, length), "cut.safetensors")),
@@ -85,7 +101,7 @@ test("a file that ends too early is refused, wherever it ends", () => {
   }
 });
 
-test("a file with a flipped bit, another byte or one more is refused, whichever it is", () => {
+test("a file with any flipped bit, changed byte or extra byte is refused", () => {
   for (let at = 0; at < bytes.length; at++) {
     for (const flip of [1 << (at % 8), 255, 0x20 ^ 0x09]) {
       const altered = bytes.slice();
@@ -99,16 +115,16 @@ test("a file with a flipped bit, another byte or one more is refused, whichever 
   refusal(() => decodeMemory(Uint8Array.of(...bytes, 0), "bad"));
 });
 
-test("altered numbers are refused because of the checksum, and the sentence says so", () => {
+test("altered numbers are refused by the checksum, and the sentence says so", () => {
   const altered = bytes.slice();
   altered[bytes.length - 5] ^= 1;
   assert.is(
     refusal(() => decodeMemory(altered, "notes")),
-    "notes was altered after it had been written: its checksum does not fit; make it anew",
+    "notes was altered after it had been written: its checksum does not fit; rebuild it",
   );
 });
 
-test("another safetensors file and one of a later version are refused as what they are", () => {
+test("another safetensors file, and a file of a later version, are refused as such", () => {
   assert.is(
     refusal(() => decodeMemory(writeSafetensors(new Map()), "weights")),
     'weights is not a memory\'s file, as "memorizing read" writes them',
@@ -119,18 +135,12 @@ test("another safetensors file and one of a later version are refused as what th
   );
 });
 
-/** The file with other metadata or tensors, and a checksum that fits. */
-function forged(metadata: Record<string, string>, change: (snapshot: MemorySnapshot) => void = () => {}): Uint8Array {
-  const snapshot = snapshotOf(3);
-  change(snapshot);
-  const file = readSafetensors(encodeMemory(snapshot), "file");
-  const made = writeSafetensors(file.tensors, { ...file.metadata, ...metadata });
-  const at = new TextDecoder().decode(made).indexOf(file.metadata.checksum);
-  made.set(new TextEncoder().encode(digest([made.subarray(0, at), made.subarray(at + 16)])), at);
-  return made;
+/** Returns the file with other metadata, or other numbers in some tensors. */
+function forged(metadata: Record<string, string>, change: Forgery = () => {}): Uint8Array {
+  return forgedMemory(snapshotOf(3), metadata, change);
 }
 
-test("a forged file whose parts contradict each other is refused, too", () => {
+test("a forged file with contradictory parts is refused", () => {
   const refused = (...args: Parameters<typeof forged>) => refusal(() => decodeMemory(forged(...args), "f"));
   const shape = { heads: 2, width: 3, size: 9, length: 3, appended: 73, layers: [2, 11] };
   const reshaped = (change: object) => refused({ shape: JSON.stringify({ ...shape, ...change }) });
@@ -142,16 +152,16 @@ test("a forged file whose parts contradict each other is refused, too", () => {
   assert.match(reshaped({ appended: -1 }), /^f: appended must be a whole number from 0/);
   assert.is(reshaped({ appended: 2 }), "f holds 3 pairs, but only 2 were remembered");
   assert.match(refused({ shape: "{" }), /^f: its metadata are not as "memorizing read" writes them/);
-  assert.is(refused({ model: "x\n" }), 'f: "x\\n" is no fingerprint of a model');
+  assert.is(refused({ model: "x\n" }), 'f: "x\\n" is not the fingerprint of a model');
   assert.is(refused({ documents: "[1]" }), "f: documents in its metadata must be a list of names");
   assert.match(refused({ documents: '["a"]' }), /^f: tensor "sources.document" holds [123], which is not from 0 to 0$/);
-  const negative = (snapshot: MemorySnapshot) => snapshot.sources?.columns.begin.fill(-7);
+  const negative: Forgery = (numbersOf) => numbersOf("sources.begin").fill(-7);
   assert.is(refused({}, negative), 'f: tensor "sources.begin" holds -7, which is not from 0 to 2147483647');
-  const backwards = (snapshot: MemorySnapshot) => snapshot.sources?.columns.document.set([2, 1, 3]);
+  const backwards: Forgery = (numbersOf) => numbersOf("sources.document").set([2, 1, 3]);
   assert.is(refused({}, backwards), "f: the source of pair 1 cannot come after the one before it");
-  const inverted = (snapshot: MemorySnapshot) => snapshot.sources?.columns.end.fill(0, 2);
+  const inverted: Forgery = (numbersOf) => numbersOf("sources.end").fill(0, 2);
   assert.match(refused({}, inverted), "f: the source of pair 2 cannot");
-  const infinite = (snapshot: MemorySnapshot) => snapshot.layers.get(11)?.values.fill(-Infinity, 4);
+  const infinite: Forgery = (numbersOf) => numbersOf("layers.11.values").fill(-Infinity, 4);
   assert.is(refused({}, infinite), 'f: element 4 of tensor "layers.11.values" is not a finite number');
   assert.is(reshaped({ layers: [2, 2] }), "f: layers in its metadata names layer 2 twice");
   assert.match(reshaped({ heads: 2 ** 31 }), /^f: heads must be a whole number from 1 to 65536/);

@@ -1,24 +1,30 @@
-/** The memory: FIFO rings of odd sizes, exact lookup against a full sort, and what it must never return. */
+/** The memory: FIFO rings of odd sizes, exact lookup against a full sort, and pairs it must never return. */
 import * as assert from "uvu/assert";
 import { step } from "../../src/autodiff/tape.ts";
 import { tensor } from "../../src/autodiff/tensor.ts";
-import { KvMemory, type MemoryContents } from "../../src/memory/memory.ts";
-import { Random } from "../../src/random.ts";
+import { Random } from "../../src/base/random.ts";
+import { KvMemory } from "../../src/memory/memory.ts";
+import type { MemoryContents } from "../../src/memory/options.ts";
 import { heap } from "../../src/wasm/runtime.ts";
 import { suite } from "../harness.ts";
+import { normals, remember } from "../memories.ts";
 
 const test = suite("memory");
 
-/** Appends pairs given as [count, H, D] to one row. */
-function append(memory: KvMemory, row: number, keys: Float32Array, values: Float32Array, count: number): void {
-  const bytes = Math.max(4, keys.length * 4);
-  const [atKeys, atValues] = [heap.allocate(bytes), heap.allocate(bytes)];
-  heap.f32(atKeys, keys.length).set(keys);
-  heap.f32(atValues, values.length).set(values);
-  memory.append(row, atKeys, atValues, count);
-  heap.release(atKeys);
-  heap.release(atValues);
-}
+test("a small example, written out: 2 of 3 pairs are remembered, and the better key comes first", () => {
+  const memory = new KvMemory({ rows: 1, heads: 1, width: 2, size: 2, segment: 1 });
+  remember(memory, 0, [9, 9, 0, 1, 3, 4]); // three keys of two floats
+  assert.equal([...memory.contents(0).keys], [0, 1, 3, 4]);
+  step(() => {
+    const { scores, slots } = memory.lookup(tensor([1, 1], [1, 1, 2]), 2);
+    assert.equal([...scores.toArray()], [7, 1]); // 1·3 + 1·4 and 1·0 + 1·1
+    assert.equal(
+      [...heap.i32(slots, 2)].map((slot) => memory.serial(0, slot)),
+      [2, 1],
+    );
+  });
+  memory.release();
+});
 
 /** Pair n of a document: every float of its key and value is n, plus a tenth of the head. */
 function counting(from: number, count: number, heads: number, width: number): Float32Array {
@@ -37,13 +43,13 @@ for (const [size, segment] of [
   [13, 5],
   [40, 16],
 ]) {
-  test(`after M + n appends the first n pairs are gone, for every n: M ${size}, segments of ${segment}`, () => {
+  test(`after M + n appends the first n pairs have fallen out, for every n: M ${size}, segments of ${segment}`, () => {
     const [heads, width] = [2, 3];
     const memory = new KvMemory({ rows: 2, heads, width, size, segment });
     for (let written = 0; written < 4 * size + 3; ) {
       const count = Math.min(segment, 1 + (written % segment));
       const pairs = counting(written, count, heads, width);
-      append(memory, 1, pairs, pairs, count);
+      remember(memory, 1, pairs);
       written += count;
       const kept = Math.min(written, size);
       assert.is(memory.length(1), kept);
@@ -64,8 +70,7 @@ for (const [size, segment] of [
 
 test("an append larger than the ring keeps the last pairs", () => {
   const memory = new KvMemory({ rows: 1, heads: 1, width: 2, size: 5, segment: 2 });
-  const pairs = counting(0, 23, 1, 2);
-  append(memory, 0, pairs, pairs, 23);
+  remember(memory, 0, counting(0, 23, 1, 2));
   assert.equal([...memory.contents(0).keys], [18, 18, 19, 19, 20, 20, 21, 21, 22, 22]);
   memory.release();
 });
@@ -108,8 +113,8 @@ for (const [kind, makeKeys] of Object.entries(keyMakers)) {
       const keys = makeKeys(random, stored, width);
       const q = Float32Array.from({ length: queries * width }, () => Math.round(random.normal() * 8) / 8);
       const memory = new KvMemory({ rows: 1, heads: 1, width, size: stored, segment: 7 });
-      append(memory, 0, makeKeys(new Random(99), 3, width), new Float32Array(3 * width), 3); // makes the ring wrap
-      append(memory, 0, keys, keys, stored);
+      remember(memory, 0, makeKeys(new Random(99), 3, width)); // makes the ring wrap
+      remember(memory, 0, keys);
       const found = step(() => {
         const neighbours = memory.lookup(tensor(q, [1, queries, width]), topk);
         return {
@@ -131,7 +136,7 @@ for (const [kind, makeKeys] of Object.entries(keyMakers)) {
           else assert.ok(Math.abs(scores[position] - scores[order[n]]) < 1e-5);
           if (n > 0 && found.scores[list + n] === found.scores[list + n - 1]) {
             const before = (found.slots[list + n - 1] - 3 + stored + 7) % (stored + 7);
-            assert.ok(before < position, `of equal keys ${before} and ${position} the older must come first`);
+            assert.ok(before < position, `the older of the equal keys ${before} and ${position} must come first`);
           }
         }
       }
@@ -143,8 +148,8 @@ for (const [kind, makeKeys] of Object.entries(keyMakers)) {
 test("a lookup returns only keys of its own row and head, and none from before a reset", () => {
   const [rows, heads, width] = [2, 2, 1];
   const memory = new KvMemory({ rows, heads, width, size: 6, segment: 3 });
-  append(memory, 0, Float32Array.of(1, 10, 2, 20), Float32Array.of(1, 10, 2, 20), 2);
-  append(memory, 1, Float32Array.of(100, 1000), Float32Array.of(100, 1000), 1);
+  remember(memory, 0, [1, 10, 2, 20]);
+  remember(memory, 1, [100, 1000]);
   const bestScores = () =>
     step(() => {
       const { scores, counts } = memory.lookup(tensor([1, 1, 1, 1], [rows, 1, heads * width]), 1);
@@ -153,7 +158,7 @@ test("a lookup returns only keys of its own row and head, and none from before a
   assert.equal(bestScores(), { scores: [2, 20, 100, 1000], counts: [1, 1] });
   memory.reset(0);
   assert.equal(bestScores().counts, [0, 1]);
-  append(memory, 0, Float32Array.of(-5, -6), Float32Array.of(-5, -6), 1);
+  remember(memory, 0, [-5, -6]);
   assert.equal(bestScores(), { scores: [-5, -6, 100, 1000], counts: [1, 1] });
   memory.release();
 });
@@ -167,23 +172,22 @@ for (const [size, other, appended] of [
   [19, 7, 3],
   [5, 1, 16],
 ]) {
-  test(`of ${appended} pairs a memory of ${size} hands its newest to one of ${other}, which goes on from there`, () => {
+  test(`a memory of ${other} takes over the newest of ${appended} pairs from a memory of ${size}, and continues`, () => {
     const [heads, width] = [2, 3];
-    const [from, to] = [size, other].map((size) => new KvMemory({ rows: 2, heads, width, size, segment: 3 }));
-    const pairs = counting(0, appended, heads, width);
-    append(from, 1, pairs, pairs, appended);
-    to.restore(1, from.appended(1), from.contents(1));
+    const [source, target] = [size, other].map((size) => new KvMemory({ rows: 2, heads, width, size, segment: 3 }));
+    remember(source, 1, counting(0, appended, heads, width));
+    target.restore(1, source.appended(1), source.contents(1));
     const numbers = ({ keys }: MemoryContents) => [...keys].filter((_, i) => i % width === 0);
     for (let next = appended; next <= appended + 2 * other; next++) {
       const kept = Math.min(other, Math.min(appended, size) + next - appended);
-      assert.is(to.length(1), kept);
-      assert.is(to.appended(1), next);
+      assert.is(target.length(1), kept);
+      assert.is(target.appended(1), next);
       const expected = [0, 1 / 8].flatMap((head) => Array.from({ length: kept }, (_, i) => next - kept + i + head));
-      assert.equal(numbers(to.contents(1)), expected);
-      append(to, 1, counting(next, 1, heads, width), counting(next, 1, heads, width), 1);
+      assert.equal(numbers(target.contents(1)), expected);
+      remember(target, 1, counting(next, 1, heads, width));
     }
-    from.release();
-    to.release();
+    source.release();
+    target.release();
   });
 }
 
@@ -191,9 +195,11 @@ for (const kind of ["exact", "quantised", "bucketed", "inverted"] as const) {
   test(`a query that is not a number finds slots that exist, not those of an earlier lookup: ${kind}`, () => {
     const [size, width, topk] = [300, 4, 8];
     const memory = new KvMemory({ rows: 1, heads: 1, width, size, segment: size }, { kind });
-    const random = new Random(5);
-    const keys = Float32Array.from({ length: size * width }, () => random.normal() / 10);
-    append(memory, 0, keys, keys, size);
+    remember(
+      memory,
+      0,
+      normals(size * width, new Random(5)).map((x) => x / 10),
+    );
     const query = (values: number[]) =>
       step(() => {
         const { slots } = memory.lookup(tensor(Float32Array.from(values), [1, 1, width]), topk);

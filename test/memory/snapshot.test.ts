@@ -1,6 +1,7 @@
 /** Snapshots: resized and merged, they keep the newest pairs in order, each with its own source. */
 import * as assert from "uvu/assert";
-import { KvMemory, type MemoryContents } from "../../src/memory/memory.ts";
+import { KvMemory } from "../../src/memory/memory.ts";
+import type { MemoryContents } from "../../src/memory/options.ts";
 import {
   type MemorySnapshot,
   mergeSnapshots,
@@ -19,7 +20,7 @@ const test = suite("snapshot");
 const [heads, width] = [2, 3];
 const tokenizer = { byteLength: (id: number) => (id % 5) + 1 };
 
-/** A snapshot of `length` pairs of layers 1 and 4, told apart by all their numbers, from documents of 4 tokens. */
+/** A snapshot of `length` pairs of layers 1 and 4, from documents of 4 tokens. All numbers of a pair identify it. */
 function snapshotOf(name: string, first: number, length: number, appended = length): MemorySnapshot {
   const log = new SourceLog(Math.max(1, length), tokenizer);
   for (let n = 0; n < length; n++) {
@@ -36,7 +37,7 @@ function snapshotOf(name: string, first: number, length: number, appended = leng
   return { name, model: "m", heads, width, size: 20, length, appended, layers, sources: log.copyOut(length) };
 }
 
-/** The numbers of the pairs, after checking that all layers, heads, keys, values and sources agree on them. */
+/** Returns the numbers of the pairs, and checks that all layers, heads, keys, values and sources agree on them. */
 function numbersIn(snapshot: MemorySnapshot): number[] {
   const { length, layers, sources } = snapshot;
   assert.ok(sources);
@@ -59,6 +60,10 @@ function range(from: number, to: number): number[] {
   return Array.from({ length: to - from }, (_, i) => from + i);
 }
 
+test("a small example, written out: pairs 100, 101 and 200, 201 merged into 3 are 101, 200, 201", () => {
+  assert.equal(numbersIn(mergeSnapshots([snapshotOf("a", 100, 2), snapshotOf("b", 200, 2)], 3)), [101, 200, 201]);
+});
+
 for (const size of [1, 2, 8, 9, 10, 11, 30]) {
   test(`resized to ${size}, a memory of 10 pairs keeps the newest`, () => {
     const smaller = mergeSnapshots([snapshotOf("a", 100, 10, 55)], size);
@@ -66,7 +71,7 @@ for (const size of [1, 2, 8, 9, 10, 11, 30]) {
     assert.equal([smaller.size, smaller.length, smaller.appended], [size, Math.min(size, 10), 55]);
   });
 
-  test(`merged into ${size}, the newest of both stay, those of the second after those of the first`, () => {
+  test(`two memories merged into ${size} keep the newest of both, the second after the first`, () => {
     const merged = mergeSnapshots([snapshotOf("a", 100, 5), snapshotOf("b", 200, 6)], size);
     const expected = [...range(100, 105), ...range(200, 206)].slice(-size);
     assert.equal(numbersIn(merged), expected);
@@ -77,11 +82,11 @@ for (const size of [1, 2, 8, 9, 10, 11, 30]) {
       [...columns.document].map((document) => documents[document]),
       names,
     );
-    assert.is(documents.length, new Set(names).size, "documents of which nothing is left are not kept");
+    assert.is(documents.length, new Set(names).size, "documents without a remaining pair are dropped");
   });
 }
 
-test("merged halves stay halves, and with floats become floats", () => {
+test("merged halves stay halves; merged with floats they become floats", () => {
   const [floats, halves] = [snapshotOf("a", 100, 5), snapshotOf("b", 200, 6)];
   const halved = ({ keys, values }: MemoryContents) => ({ keys: asHalves(keys), values: asHalves(values) });
   const layers = new Map([...halves.layers].map(([layer, pairs]) => [layer, halved(pairs)]));
@@ -104,7 +109,7 @@ test("an empty memory merges with any", () => {
   assert.equal(numbersIn(mergeSnapshots([empty, empty], 10)), []);
 });
 
-test("a row gets back what was taken of another, and its sources by the same slots", () => {
+test("a snapshot of one row restores another, with its sources in the same slots", () => {
   const newState = (size: number) => {
     const shape = { rows: 2, heads, width, size, segment: 3 };
     const memories = new Map([1, 4].map((layer) => [layer, new KvMemory(shape)]));
@@ -122,14 +127,14 @@ test("a row gets back what was taken of another, and its sources by the same slo
   }
 });
 
-test("a snapshot within a document would miss its last tokens, so there is none", () => {
+test("a snapshot within a document is refused, because it would miss the last tokens", () => {
   const memories = new Map([[1, new KvMemory({ rows: 1, heads, width, size: 4, segment: 3 })]]);
   const sources = [new SourceLog(7, tokenizer)];
   sources[0].read(Int32Array.of(1));
   assert.throws(() => takeSnapshot({ memories, sources }, 0), /within a document/);
 });
 
-test("what does not fit is refused by name, with what would fit", () => {
+test("a snapshot that does not fit is refused by name, with advice", () => {
   const [a, b] = [snapshotOf("a", 0, 3), snapshotOf("b", 0, 3)];
   assert.is(
     refusal(() => requireModel(a, "n")),
@@ -145,8 +150,8 @@ test("what does not fit is refused by name, with what would fit", () => {
     "a was made by m and b was made by n, so they cannot be merged; read the documents again with one model",
   );
   assert.is(
-    refusal(() => mergeSnapshots([a, { ...b, heads: 3 }], 9)),
-    "b has layers 1,4 with 3 heads of width 3, but a has layers 1,4 with 2 heads of width 3, so they cannot be merged",
+    refusal(() => mergeSnapshots([a, { ...b, heads: 1, width: 6 }], 9)),
+    "b has layers 1,4 with 1 heads of width 6, but a has layers 1,4 with 2 heads of width 3, so they cannot be merged",
   );
   const memories = new Map([[1, new KvMemory({ rows: 1, heads, width, size: 4, segment: 3 })]]);
   assert.is(
@@ -155,6 +160,6 @@ test("what does not fit is refused by name, with what would fit", () => {
   );
   assert.is(
     refusal(() => takeSnapshot({ memories: new Map(), sources: [] }, 0)),
-    "there is no memory: its size is 0, or the model has no memory layers",
+    "this model has no memory: its memory_size is 0, or it has no memory layers",
   );
 });

@@ -1,14 +1,15 @@
-/** Where remembered pairs come from: spans of bytes, several documents, rings that wrap, copies into other sizes. */
+/** The sources of remembered pairs: spans of bytes, several documents, rings that wrap, copies into other sizes. */
 import * as assert from "uvu/assert";
 import { SourceLog } from "../../src/memory/sources.ts";
 import { suite } from "../harness.ts";
+import { refusal } from "../refusal.ts";
 
 const test = suite("sources");
 
 /** Token n stands for n bytes. */
 const tokenizer = { byteLength: (id: number) => id };
 
-test("a log names document, place, token and bytes, and goes round with its memory", () => {
+test("a small example, written out: a log knows document, place, token and bytes, and wraps with its memory", () => {
   const log = new SourceLog(5, tokenizer);
   log.openDocument("a");
   log.read(Int32Array.of(3, 1));
@@ -27,10 +28,16 @@ test("a log names document, place, token and bytes, and goes round with its memo
   );
 });
 
-test("a slot that holds nothing has no source", () => {
+test("an empty slot has no source", () => {
   const log = new SourceLog(5, tokenizer);
   log.read(Int32Array.of(3, 1));
-  for (const slot of [-1, 2, 4, 5, Number.NaN]) assert.throws(() => log.at(slot), /holds no source/);
+  for (const slot of [2, 3, 4]) assert.throws(() => log.at(slot), /holds no source/);
+  for (const slot of [-1, 5, Number.NaN]) {
+    assert.is(
+      refusal(() => log.at(slot)),
+      `slot: got ${slot}; it must be a whole number from 0 to 4`,
+    );
+  }
   log.reset();
   assert.throws(() => log.at(0), /holds no source/);
   log.copyIn(8, { documents: ["a"], columns: columnsOf(2, 0) });
@@ -38,7 +45,7 @@ test("a slot that holds nothing has no source", () => {
   assert.throws(() => log.at(0), /holds no source/);
 });
 
-test("tokens of a document that nobody opened belong to one without a name", () => {
+test("tokens read without an open document belong to a document without a name", () => {
   const log = new SourceLog(9, tokenizer);
   log.read(Int32Array.of(1));
   log.closeDocument();
@@ -59,7 +66,7 @@ function columnsOf(count: number, document: number) {
   };
 }
 
-test("a copy leaves out the documents of which nothing is left", () => {
+test("a copy leaves out documents without a remaining token", () => {
   const log = new SourceLog(6, tokenizer);
   for (const [name, count] of [
     ["a", 4],
@@ -83,7 +90,7 @@ for (const [capacity, written] of [
   [3, 11],
   [1, 7],
 ]) {
-  test(`what was copied is found again by slot in a log of ${capacity} that goes on after ${written}`, () => {
+  test(`copied sources are found by slot in a log of ${capacity} that continues after ${written}`, () => {
     const log = new SourceLog(capacity, tokenizer);
     log.copyIn(written, { documents: ["x", "y"], columns: columnsOf(4, 1) });
     const kept = Math.min(4, capacity);

@@ -1,25 +1,31 @@
-/** A memory without a model: what is found, what is kept in a file, what is refused. */
+/** A memory without a model: lookups, files, refusals. */
 import * as assert from "uvu/assert";
+import { Random } from "../../src/base/random.ts";
 import { decodeMemory, encodeMemory } from "../../src/memory/memory-file.ts";
 import { VectorStore } from "../../src/memory/vector-store.ts";
-import { Random } from "../../src/random.ts";
 import { asFloats, asHalves } from "../../src/wasm/half.ts";
 import { heap } from "../../src/wasm/runtime.ts";
 import { suite } from "../harness.ts";
+import { unitVectors } from "../memories.ts";
 import { refusal } from "../refusal.ts";
 
 const test = suite("vector store");
 
-/** Vectors [count, D] of length 1. */
+test("a small example, written out: of two keys, the query (0, 2) finds the second", () => {
+  const store = new VectorStore({ width: 2, size: 5 });
+  store.append([1, 0, 0.5, 0.5], [10, 11, 20, 21]);
+  assert.equal(store.lookup([0, 2], 1), {
+    k: 1,
+    scores: Float32Array.of(1), // 0·0.5 + 2·0.5
+    serials: Float64Array.of(1),
+    values: Float32Array.of(20, 21),
+  });
+  store.release();
+});
+
+/** Returns vectors [count, D] of length 1. */
 function directions(count: number, width: number, seed: number): Float32Array {
-  const random = new Random(seed);
-  const vectors = Float32Array.from({ length: count * width }, () => random.normal());
-  for (let n = 0; n < count; n++) {
-    const vector = vectors.subarray(n * width, (n + 1) * width);
-    const length = Math.hypot(...vector);
-    vector.set(vector.map((x) => x / (length + 1e-6)));
-  }
-  return vectors;
+  return unitVectors(count, width, new Random(seed)).map((x) => x * (1 - 1e-6)); // at most 1 after rounding
 }
 
 for (const search of ["exact", "quantised"] as const) {
@@ -77,7 +83,7 @@ test("bucketed search finds most of the nearest", () => {
   assert.ok(hits.length > 0.8 * 500 && hits.length <= 500, `${hits.length} of 500`);
 });
 
-test("a store of half floats finds what one of the rounded numbers finds, in half the bytes, and is kept as such", () => {
+test("a store of half floats finds the same as a store of the rounded floats, in half the bytes, also in a file", () => {
   const [heads, width, size] = [2, 5, 33];
   const halves = new VectorStore({ heads, width, size, dtype: "float16" });
   const floats = new VectorStore({ heads, width, size });
@@ -99,7 +105,7 @@ test("a store of half floats finds what one of the rounded numbers finds, in hal
   }
 });
 
-test("a store from a snapshot finds the same, under the same numbers, in a larger or smaller size as well", () => {
+test("a store from a snapshot finds the same pairs with the same numbers, also in a larger or smaller size", () => {
   const keys = directions(50, 6, 3);
   const queries = directions(4, 6, 4);
   const store = new VectorStore({ width: 6, size: 31 });
@@ -117,7 +123,7 @@ test("a store from a snapshot finds the same, under the same numbers, in a large
   }
 });
 
-test("an empty store, no query, and no pair give nothing and cost nothing", () => {
+test("an empty store, no queries and no pairs give empty results and leak nothing", () => {
   const before = heap.bytesInUse;
   const store = new VectorStore({ width: 6, size: 3 });
   assert.equal(store.lookup(new Float32Array(12), 5), {
@@ -134,23 +140,23 @@ test("an empty store, no query, and no pair give nothing and cost nothing", () =
   assert.is(heap.bytesInUse, before);
 });
 
-test("what does not fit is refused", () => {
+test("arrays of a wrong length, and impossible sizes, are refused", () => {
   const store = new VectorStore({ heads: 2, width: 3, size: 4 });
   const [whole, odd] = [new Float32Array(6), new Float32Array(7)];
   assert.is(
     refusal(() => store.append(odd, odd)),
-    "7 numbers are no whole keys of 2 heads of width 3",
+    "7 numbers do not make whole keys: each has 2 heads × 3 = 6 numbers",
   );
   assert.is(
     refusal(() => store.append(whole, new Float32Array(12))),
-    "keys of 6 numbers need values of as many, not of 12",
+    "6 numbers of keys need 6 numbers of values; got 12",
   );
   assert.is(
     refusal(() => store.lookup(odd, 1)),
-    "7 numbers are no whole queries of 2 heads of width 3",
+    "7 numbers do not make whole queries: each has 2 heads × 3 = 6 numbers",
   );
   assert.is(
     refusal(() => new VectorStore({ width: 3, size: 0 })),
-    "a vector store's size must be a whole number from 1 on, not 0",
+    "size: got 0; it must be a whole number from 1 to 2,147,483,648",
   );
 });

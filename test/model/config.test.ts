@@ -1,13 +1,13 @@
 import * as assert from "uvu/assert";
-import { InputError } from "../../src/errors.ts";
+import { InputError } from "../../src/base/errors.ts";
+import { describeValues } from "../../src/base/fields.ts";
 import { applyOverrides, configFields, parseConfig } from "../../src/model/config.ts";
-import { describeValues } from "../../src/model/fields.ts";
 import { preset, presetNames } from "../../src/model/presets.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("config");
 
-/** The sentence with which `json` is refused. */
+/** Returns the sentence that refuses `json`. */
 function refusal(json: unknown): string {
   return sentence(() => parseConfig(json, "model/config.json"));
 }
@@ -22,8 +22,16 @@ function sentence(action: () => unknown): string {
   return assert.unreachable("nothing was refused") as never;
 }
 
-test("an empty object is the preset small", () => {
-  assert.equal(parseConfig({}, "config.json"), preset("small"));
+test("a small example, written out: given keys replace the defaults", () => {
+  const { hidden_size, memory_layers, memory_size } = parseConfig(
+    { hidden_size: 96, memory_layers: [1] },
+    "config.json",
+  );
+  assert.equal({ hidden_size, memory_layers, memory_size }, { hidden_size: 96, memory_layers: [1], memory_size: 8192 });
+});
+
+test("an empty object is the preset small without smeared keys, so that older files keep their meaning", () => {
+  assert.equal(parseConfig({}, "config.json"), { ...preset("small"), smear_keys: "none" });
 });
 
 test("the defaults are the documented ones", () => {
@@ -52,6 +60,7 @@ test("the defaults are the documented ones", () => {
     memory_layer_position_bias: true,
     attention_scale_init: 8,
     memory_gate_init: 0,
+    smear_keys: "none",
     num_position_buckets: 32,
     max_position_distance: 128,
     tie_word_embeddings: true,
@@ -79,6 +88,7 @@ test("the preset paper is the paper's model", () => {
   assert.is(config.memory_combine, "gate");
   assert.is(config.memory_topk, 32);
   assert.is(config.attention_scale_init, 1);
+  assert.is(config.smear_keys, "none");
 });
 
 test("a preset is a fresh copy, so changing one changes no other", () => {
@@ -89,12 +99,12 @@ test("a preset is a fresh copy, so changing one changes no other", () => {
 test("an unknown preset is refused with the names there are", () => {
   assert.is(
     sentence(() => preset("huge")),
-    'there is no preset "huge"; the presets are tiny, small, base, paper',
+    'unknown preset "huge"; the presets are tiny, small, base, paper',
   );
   sentence(() => preset("toString"));
 });
 
-test("a configuration that is no object is refused", () => {
+test("a configuration that is not an object is refused", () => {
   for (const json of [null, [], "small", 3, true, undefined]) {
     assert.match(refusal(json), /^model\/config\.json: a configuration must be a JSON object/);
   }
@@ -120,7 +130,7 @@ test("keys that every JavaScript object has are unknown keys too", () => {
   }
 });
 
-test("every key says what it may hold and what it is for", () => {
+test("every key describes its values and its purpose", () => {
   assert.is(describeValues(configFields.hidden_size), "a whole number from 1 to 65536");
   assert.is(describeValues(configFields.dropout), "a number from 0 to below 1");
   assert.is(describeValues(configFields.rms_norm_eps), "a number above 0, up to 1");
@@ -137,7 +147,7 @@ test("an endless unknown key is cut short in the message", () => {
   assert.ok(refusal({ ["x".repeat(1e6)]: 1 }).length < 1000);
 });
 
-test("every key refuses every value of a wrong type, naming file and key and what would be right", () => {
+test("every key refuses every value of a wrong type, naming file, key and the right values", () => {
   const wrong: unknown[] = [null, "8", "", {}, [1.5], ["1"], [null], [[]], -1.5, Number.NaN, Number.POSITIVE_INFINITY];
   for (const [key, field] of Object.entries(configFields)) {
     for (const value of field.kind === "boolean" ? [...wrong, 0, 1] : [...wrong, false]) {
@@ -154,7 +164,7 @@ test("whole numbers are required where things are counted", () => {
   );
 });
 
-test("ranges include what they say and nothing beyond", () => {
+test("ranges include their ends and nothing beyond", () => {
   for (const [key, field] of Object.entries(configFields)) {
     if (field.kind !== "integer" && field.kind !== "number") continue;
     const step = field.kind === "integer" ? 1 : 1e-9;
@@ -193,7 +203,7 @@ test("the limits of numbers are the documented ones", () => {
   ]);
 });
 
-test("a wrong value is shown whole up to sixty characters, and cut beyond", () => {
+test("a wrong value is shown up to sixty characters, and cut beyond", () => {
   const shown = (characters: number) => refusal({ memory_combine: "x".repeat(characters - 2) }); // and two quotation marks
   assert.ok(shown(60).endsWith(`, not "${"x".repeat(58)}"`));
   assert.ok(shown(61).endsWith(`, not "${"x".repeat(59)}…`));
@@ -202,7 +212,7 @@ test("a wrong value is shown whole up to sixty characters, and cut beyond", () =
 test("a choice names all its values", () => {
   assert.is(
     refusal({ memory_combine: "mix" }),
-    'model/config.json: memory_combine must be "gate" or "joint", not "mix"',
+    'model/config.json: memory_combine must be "gate" or "joint" or "content", not "mix"',
   );
   assert.is(
     refusal({ model_type: "gpt2" }),
@@ -238,9 +248,9 @@ test("no memory layers, and memory layers of size 0, are both a baseline that pa
 
 test("sizes may be odd, and one, and need not be multiples of anything", () => {
   const odd = { hidden_size: 37, num_attention_heads: 3, head_dim: 5, intermediate_size: 11, segment_length: 7 };
-  assert.equal(parseConfig(odd, "config.json"), { ...preset("small"), ...odd });
+  assert.equal(parseConfig(odd, "config.json"), { ...parseConfig({}, "config.json"), ...odd });
   const ones = Object.fromEntries(Object.keys(odd).map((key) => [key, 1]));
-  assert.equal(parseConfig(ones, "config.json"), { ...preset("small"), ...ones });
+  assert.equal(parseConfig(ones, "config.json"), { ...parseConfig({}, "config.json"), ...ones });
 });
 
 test("overrides are read as numbers, words, truths and lists", () => {
@@ -269,7 +279,7 @@ test("a list is overridden with brackets, without them, and by nothing at all", 
   }
 });
 
-test("the last of two overrides of one key counts", () => {
+test("of two overrides of one key the last wins", () => {
   assert.is(applyOverrides(preset("small"), ["memory_topk=4", "memory_topk=8"]).memory_topk, 8);
 });
 
@@ -280,13 +290,13 @@ test("overrides are checked together, so that two may need each other", () => {
   assert.match(alone, "--set: memory_layers has layer 9");
 });
 
-test("overrides leave the configuration they start from as it was", () => {
+test("overrides do not change the original configuration", () => {
   const config = preset("small");
   applyOverrides(config, ["hidden_size=96", "memory_layers=1"]);
   assert.equal(config, preset("small"));
 });
 
-test("a bad override is refused with its key and what would be right", () => {
+test("a bad override is refused with its key and the right values", () => {
   const cases = {
     memory_topk: "an override must be written key=value",
     "=3": "an override must be written key=value",
@@ -294,7 +304,7 @@ test("a bad override is refused with its key and what would be right", () => {
     "memory_topk=many": 'memory_topk must be a whole number from 1 to 65536, not "many"',
     "memory_top=3": 'unknown key "memory_top"; did you mean memory_topk?',
     "memory_layers=a,b": "memory_layers must be a list of whole numbers",
-    "memory_combine=": 'memory_combine must be "gate" or "joint", not ""',
+    "memory_combine=": 'memory_combine must be "gate" or "joint" or "content", not ""',
     "dropout=1": "dropout must be a number from 0 to below 1, not 1",
   };
   for (const [override, expected] of Object.entries(cases)) {

@@ -1,8 +1,8 @@
 import * as assert from "uvu/assert";
+import { readSafetensors, writeSafetensors } from "../../src/formats/safetensors.ts";
 import type { ModelConfig } from "../../src/model/config.ts";
 import { fingerprint } from "../../src/model/fingerprint.ts";
 import { modelFromTensors, modelTensors } from "../../src/model/pretrained.ts";
-import { readSafetensors, writeSafetensors } from "../../src/model/safetensors.ts";
 import { Transformer } from "../../src/model/transformer.ts";
 import { heap } from "../../src/wasm/runtime.ts";
 import { suite } from "../harness.ts";
@@ -19,7 +19,7 @@ test("a model that was saved and loaded has the same fingerprint", () => {
   assert.is(fingerprint(modelFromTensors(tinyConfig(), tensors, "test")), own);
 });
 
-test("every weight counts, and what the weights mean", () => {
+test("every weight counts, and so do keys that change the meaning of weights", () => {
   const model = new Transformer(tinyConfig(), 1);
   for (const name of model.parameters.names()) {
     const { ptr, size } = model.parameters.get(name);
@@ -36,7 +36,14 @@ test("every weight counts, and what the weights mean", () => {
   assert.is.not(of({}, 2), own);
 });
 
-test("how large a memory is and how it is searched does not count", () => {
+test("smeared keys count if there are any, and models without them keep their old fingerprint", () => {
+  assert.is(of({ memory_layers: [] }), of({ memory_layers: [], smear_keys: "memory_layers" }));
+  const smeared = [of({}), of({ smear_keys: "memory_layers" }), of({ smear_keys: "all" })];
+  assert.is(new Set(smeared).size, 3);
+  assert.is(own, "b31c4874918ebe28");
+});
+
+test("the size of a memory and its search do not count", () => {
   const overrides: Partial<ModelConfig> = { memory_size: 99, memory_topk: 2, memory_search: "bucketed", dropout: 0.1 };
   assert.is(of({ ...overrides, memory_buckets: 2 }), own);
 });

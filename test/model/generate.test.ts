@@ -1,6 +1,6 @@
 import * as assert from "uvu/assert";
 import { noGrad, step } from "../../src/autodiff/tape.ts";
-import { InputError } from "../../src/errors.ts";
+import { InputError } from "../../src/base/errors.ts";
 import { type GenerationOptions, generate, readDocument, readDocuments } from "../../src/model/generate.ts";
 import type { ModelState } from "../../src/model/state.ts";
 import { Transformer } from "../../src/model/transformer.ts";
@@ -11,7 +11,7 @@ import { randomDocuments, tinyConfig } from "../tiny.ts";
 const test = suite("generate");
 
 const tokenizer = byteTokenizer();
-/** Gates lean towards the memory, so that it matters. */
+/** Its gates prefer the memory, so that the memory matters. */
 const model = new Transformer(tinyConfig({ memory_gate_init: 1, xl_cache_length: 3 }), 1);
 const documents = randomDocuments([25, 12]);
 const [first, second] = documents.map((document) => document.tokens());
@@ -26,7 +26,7 @@ async function write(state: ModelState, prompt: Int32Array, options: Options = {
   return ids;
 }
 
-/** Logits [V] of the token that comes next in `state`, which reads `last`. */
+/** Returns the logits [V] of the next token, after `state` has read `ids`. */
 function nextLogits(state: ModelState, ids: ArrayLike<number>): Float32Array {
   return step(() => noGrad(() => model.forward({ ids: Int32Array.from(ids) }, state).toArray())).slice(-256);
 }
@@ -47,6 +47,14 @@ function readInPieces(state: ModelState, ids: Int32Array, length: number): Float
   }
   return logits;
 }
+
+test("a small example, written out: of 12 tokens the first segment of 7 enters the memory, the rest when the document ends", async () => {
+  const state = newState();
+  await readDocument(model, state, second);
+  assert.equal([state.memories.get(1)?.length(0), state.room], [7, 2]);
+  state.endDocument();
+  assert.equal([state.memories.get(1)?.length(0), state.room], [12, 7]);
+});
 
 for (const xl_cache_length of [0, 3, 16]) {
   test(`a document read by segments, by threes or token by token leaves the same logits (cache ${xl_cache_length})`, () => {
@@ -79,14 +87,14 @@ test("a temperature of 0 writes the likeliest token, again and again", async () 
   assert.is(written.length, 12);
 });
 
-test("the same seed writes the same, another seed something else", async () => {
+test("the same seed writes the same text, another seed another text", async () => {
   const texts = await Promise.all([5, 5, 6].map((seed) => write(newState(), first, { tokens: 30, seed })));
   assert.equal(texts[1], texts[0]);
   assert.not.equal(texts[2], texts[0]);
   assert.is(texts[0].length, 30);
 });
 
-test("documents are in the memory but no longer context when the next is read", async () => {
+test("earlier documents are in the memory but not in the context of the next", async () => {
   const state = newState();
   await readDocument(model, state, first);
   await readDocument(model, state, second.subarray(0, 5));
@@ -114,7 +122,7 @@ test("a prompt continues the last document that was read", async () => {
   assertNear(nextLogits(expected, [3]), readInPieces(read, prompt, 9));
 });
 
-test("an empty prompt goes on where the last document ends", async () => {
+test("an empty prompt continues the last document at its end", async () => {
   const state = newState();
   const start = await readDocuments(model, state, documents.toReversed(), none);
   assert.equal([...start], [first[24]]);
@@ -126,7 +134,7 @@ test("an empty prompt goes on where the last document ends", async () => {
   assert.equal(await write(state, start, { tokens: 1, temperature: 0 }), [logits.indexOf(Math.max(...logits))]);
 });
 
-test("with nothing to go on from, writing begins with a line break", async () => {
+test("without documents or a prompt, writing begins with a line break", async () => {
   const start = await readDocuments(model, newState(), [], none);
   assert.is(start.length, 0);
   const [fromNothing, fromLineBreak] = [start, tokenizer.encode("\n")].map((ids) =>
@@ -135,7 +143,7 @@ test("with nothing to go on from, writing begins with a line break", async () =>
   assert.equal(await fromNothing, await fromLineBreak);
 });
 
-test("what is written is memorized", async () => {
+test("the written text is memorized", async () => {
   const state = newState();
   await write(state, none, { tokens: 27 });
   assert.is(
@@ -147,7 +155,7 @@ test("what is written is memorized", async () => {
   assert.is(state.memories.get(1)?.appended(0), 28);
 });
 
-test("writing can be taken up again with the last token", async () => {
+test("writing can be continued with the last token", async () => {
   const whole = await write(newState(), first, { tokens: 20, temperature: 0 });
   const state = newState();
   const start = await write(state, first, { tokens: 9, temperature: 0 });
@@ -155,8 +163,8 @@ test("writing can be taken up again with the last token", async () => {
   assert.equal([...start, ...rest], whole);
 });
 
-test("pieces of text make up the decoded tokens, split characters too", async () => {
-  // Without an embedding all bytes are equally likely: some are a part of a character, some are no text at all.
+test("pieces of text make up the decoded tokens, including split characters", async () => {
+  // Without an embedding all bytes are equally likely: some are part of a character, some are not text at all.
   const indifferent = new Transformer(tinyConfig(), 1);
   indifferent.parameters.get("model.embed_tokens.weight").fill(0);
   const texts: string[] = [];
@@ -173,7 +181,7 @@ test("pieces of text make up the decoded tokens, split characters too", async ()
   }
   assert.ok(
     texts.some((text) => text.endsWith("\ufffd")),
-    "some end in the midst of a character",
+    "some end within a character",
   );
 });
 
@@ -212,7 +220,7 @@ test("reading reports its progress, by document and over all", async () => {
   ]);
 });
 
-test("options that cannot be are refused by name", async () => {
+test("impossible options are refused by name", async () => {
   const refused = async (options: Partial<GenerationOptions>) => {
     try {
       await write(newState(), none, options);
@@ -228,7 +236,7 @@ test("options that cannot be are refused by name", async () => {
   assert.match(await refused({ tokens: Number.NaN }), "generation: tokens must be a whole number");
 });
 
-test("what is read and written is noted with its document, if the state notes sources", async () => {
+test("a state with sources notes the document of every token read and written", async () => {
   const state = model.newState({ rows: 1, tokenizer, memorySize: 60 });
   const start = await readDocuments(model, state, documents.toReversed(), none);
   const written = await write(state, start, { tokens: 6 });

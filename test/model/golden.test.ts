@@ -1,5 +1,5 @@
 /**
- * The model against golden files that an independent PyTorch program computed from the same specification: five variants,
+ * The model against golden files that an independent PyTorch program computed from the same specification: seven variants,
  * logits, losses, memory contents, gradients, and fifteen steps of Adam.
  */
 import * as assert from "uvu/assert";
@@ -17,7 +17,7 @@ const test = suite("golden files");
 const ROWS = 2;
 const SEGMENTS = 5;
 
-/** Our name of a parameter that the reference calls `name`. */
+/** Returns our name of the reference's parameter `name`. */
 function ourName(name: string): string {
   const direct: Record<string, string> = { emb: "model.embed_tokens.weight", "nf.scale": "model.norm.weight" };
   const inLayer: Record<string, string> = {
@@ -32,6 +32,7 @@ function ourName(name: string): string {
     scale: "self_attn.attention_scale",
     rel: "self_attn.relative_attention_bias.weight",
     gate: "self_attn.memory_gate",
+    smear: "self_attn.key_smear",
   };
   const [, layer, rest] = /^layers\.(\d+)\.(.+)$/.exec(name) ?? [];
   return direct[name] ?? `model.layers.${layer}.${inLayer[rest]}`;
@@ -49,7 +50,7 @@ function loadModel(file: Golden): Transformer {
   return model;
 }
 
-/** Inputs, targets and starts of segment `s`. */
+/** Returns inputs, targets and starts of segment `s`. */
 function segment({ config, tensors }: Golden, s: number) {
   const length = config.segment_length;
   const tokens = tensors.get("tokens")!.data as Int32Array;

@@ -1,13 +1,13 @@
 /**
- * The paper's case study in the small: a name is defined once, thousands of tokens go by, and when the name comes up again the
- * memory brings its definition back. A model is trained for it here, on documents in which definitions are single tokens.
+ * A small version of the paper's case study. A name is defined once, and thousands of tokens later, when it occurs again, the
+ * memory retrieves its definition. The test trains a model for it, on documents in which definitions are single tokens.
  */
 import * as assert from "uvu/assert";
+import { Random } from "../../src/base/random.ts";
+import { type Inspection, inspect } from "../../src/inspect/inspect.ts";
+import { gainOf, summarize } from "../../src/inspect/inspection-summary.ts";
 import { parseConfig } from "../../src/model/config.ts";
-import { type Inspection, inspect } from "../../src/model/inspect.ts";
-import { gainOf, summarize } from "../../src/model/inspection-summary.ts";
 import { Transformer } from "../../src/model/transformer.ts";
-import { Random } from "../../src/random.ts";
 import { InspectedText } from "../../src/report/inspected-text.ts";
 import { inspectionTables } from "../../src/report/inspection-table.ts";
 import { wholeNumber } from "../../src/report/progress.ts";
@@ -32,7 +32,7 @@ const tokenizer = Object.assign(byteTokenizer(), {
   byteLength: (id: number) => vocabulary[id].length,
 });
 
-/** Words with names in between: the first time a name comes with its definition, later it is followed by its colour. */
+/** Returns words and names. The first occurrence of a name is its definition; later ones are followed by its colour. */
 function story(random: Random, length: number, known: ReadonlySet<string>): number[] {
   const pick = <T>(list: readonly T[]) => list[Math.floor(random.next() * list.length)];
   const colourOf = new Map<string, string>();
@@ -74,7 +74,7 @@ function trainedModel(): Transformer {
   return model;
 }
 
-/** Inspects a document that begins with a definition, does without the name for `distance` tokens, and ends with its use. */
+/** Inspects a document: a definition, `distance` tokens without the name, and its use at the end. */
 function inspectFact(model: Transformer, name: string, colour: string, distance: number): Promise<Inspection> {
   const others = new Set(names.filter((other) => other !== name));
   const between = story(new Random(9), distance, others);
@@ -82,7 +82,7 @@ function inspectFact(model: Transformer, name: string, colour: string, distance:
   return inspect(model, tokenizer, ids, { memorySize: 2 ** 13 });
 }
 
-test("a name that was defined once, thousands of tokens before, is retrieved by the head that helps most, and shown", async () => {
+test("a name defined once, thousands of tokens before, is retrieved by the most helpful head, and shown", async () => {
   const model = trainedModel();
   const gainOfLast = (inspection: Inspection) => gainOf(inspection, inspection.ids.length - 1);
   const facts = names.flatMap((name) => colours.map((colour) => ({ name, colour, gain: 0 })));
@@ -95,7 +95,7 @@ test("a name that was defined once, thousands of tokens before, is retrieved by 
   const last = inspection.ids.length - 1;
   assert.ok(gainOfLast(inspection) > 2, `gains ${gainOfLast(inspection)} nats`);
 
-  // Shut off the memory of one head after the other: without which is the loss highest?
+  // Close the memory of each head in turn: the loss is highest without the most helpful head.
   const gate = model.parameters.get("model.layers.0.self_attn.memory_gate");
   const open = gate.toArray();
   const losses = [];

@@ -1,10 +1,10 @@
-/** The properties that every implementation of the paper must show (algorithm.md, section 7), on the whole model. */
+/** The properties that every implementation of the paper must show (ALGORITHM.md, section 7), on the whole model. */
 import * as assert from "uvu/assert";
 import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
 import { backward, noGrad, step } from "../../src/autodiff/tape.ts";
+import { Random } from "../../src/base/random.ts";
 import { type ModelConfig, parseConfig } from "../../src/model/config.ts";
 import { Transformer } from "../../src/model/transformer.ts";
-import { Random } from "../../src/random.ts";
 import { assertClose } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 
@@ -38,7 +38,7 @@ function randomSegments(count: number, rows: number, seed = 3): Int32Array[] {
   );
 }
 
-/** Logits [B, T, V] of each segment read in order; a row begins a document where `starts` says so. */
+/** Returns logits [B, T, V] of each segment, read in order. A row begins a document where `starts` is 1. */
 function read(model: Transformer, segments: Int32Array[], memorySize: number, starts: number[][] = []): Float32Array[] {
   const rows = segments[0].length / SEGMENT;
   const state = model.newState({ rows, memorySize });
@@ -50,7 +50,7 @@ function read(model: Transformer, segments: Int32Array[], memorySize: number, st
 }
 
 for (const memory_combine of ["gate", "joint"]) {
-  test(`1. without a memory, or while it is empty, the output is the baseline's bit for bit (${memory_combine})`, () => {
+  test(`1. without a memory, or while it is empty, the output is bit-identical to the baseline's (${memory_combine})`, () => {
     const model = new Transformer(configure({ memory_combine }), 1);
     const segments = randomSegments(4, 2);
     const [off, on] = [read(model, segments, 0), read(model, segments, 50)];
@@ -62,7 +62,7 @@ for (const memory_combine of ["gate", "joint"]) {
   });
 }
 
-test("2. with K no smaller than what is stored, every stored pair is attended to", () => {
+test("2. with K at least the number of stored pairs, every stored pair is attended to", () => {
   const segments = randomSegments(3, 1);
   const outputs = [2 * SEGMENT, 2 * SEGMENT + 1, 500].map((memory_topk) => {
     const model = new Transformer(configure({ memory_topk, memory_size: 40 }), 1);
@@ -72,8 +72,8 @@ test("2. with K no smaller than what is stored, every stored pair is attended to
   assert.equal(outputs[2], outputs[0]);
 });
 
-test("3. one row's output does not depend on another row's document, nor on what was read before a reset", () => {
-  const model = new Transformer(configure({ xl_cache_length: 5 }), 1);
+test("3. one row's output does not depend on another row's document, nor on tokens before a reset", () => {
+  const model = new Transformer(configure({ xl_cache_length: 5, smear_keys: "all" }), 1);
   const [mine, other, another] = [randomSegments(4, 1, 1), randomSegments(4, 1, 2), randomSegments(4, 1, 3)];
   const sideBySide = (a: Int32Array[], b: Int32Array[]) => a.map((ids, s) => Int32Array.of(...ids, ...b[s]));
   const starts = [
@@ -93,8 +93,9 @@ test("3. one row's output does not depend on another row's document, nor on what
 });
 
 for (const xl_cache_length of [0, 9]) {
-  test(`4. enlarging M leaves the first M tokens unchanged to the bit (cache of ${xl_cache_length})`, () => {
-    const model = new Transformer(configure({ xl_cache_length }), 1);
+  test(`4. enlarging M leaves the first M tokens bit-identical (cache of ${xl_cache_length})`, () => {
+    const smear_keys = xl_cache_length > 0 ? "memory_layers" : "none";
+    const model = new Transformer(configure({ xl_cache_length, smear_keys }), 1);
     const segments = randomSegments(7, 2);
     const [small, large] = [read(model, segments, 3 * SEGMENT), read(model, segments, 100)];
     // Segment s looks up the s·T tokens before it, so segments 0 to 3 see the same memory.
@@ -103,13 +104,50 @@ for (const xl_cache_length of [0, 9]) {
   });
 }
 
-for (const memory_combine of ["gate", "joint"]) {
-  test(`6. gradients through the memory layer agree with finite differences, stored pairs held fixed (${memory_combine})`, () => {
-    const model = new Transformer(configure({ memory_combine, attention_scale_init: 3, memory_gate_init: 0.4 }), 1);
+test("5. after M + n tokens the first n pairs are gone, for every n, also where T does not divide M", () => {
+  const model = new Transformer(configure({}), 1);
+  const segments = randomSegments(5, 1);
+  const remembered = (memorySize: number) => {
+    const state = model.newState({ rows: 1, memorySize });
+    noGrad(() => segments.forEach((ids) => void step(() => model.forward({ ids }, state))));
+    const memory = [...state.memories.values()][0];
+    const { keys, values } = memory.contents(0);
+    const pairs = [keys, values].map((numbers) => [0, 1].map((head) => pairsOf(numbers, head, memory.length(0))));
+    state.release();
+    return pairs;
+  };
+  const everything = remembered(100); // layer 0 has no memory, so what layer 1 stores does not depend on M
+  for (let M = 1; M <= 5 * SEGMENT + 1; M++) {
+    assert.equal(
+      remembered(M),
+      everything.map((heads) => heads.map((pairs) => pairs.slice(-M))),
+      `M = ${M}`,
+    );
+  }
+});
+
+/** The pairs of one head, [length][D], of keys or values [H, length, D]. */
+function pairsOf(numbers: Float32Array | Uint16Array, head: number, length: number): number[][] {
+  const width = numbers.length / 2 / length;
+  return Array.from({ length }, (_, n) => [
+    ...numbers.subarray((head * length + n) * width, (head * length + n + 1) * width),
+  ]);
+}
+
+for (const [memory_combine, smear_keys, memory_topk] of [
+  ["gate", "none", 4],
+  ["joint", "none", 4],
+  ["gate", "memory_layers", 40], // all pairs: a nudged query retrieves the same ones
+  ["joint", "all", 40],
+] as const) {
+  const variant = `${memory_combine}, smeared keys: ${smear_keys}`;
+  test(`6. gradients through the memory layer agree with finite differences, stored pairs held fixed (${variant})`, () => {
+    const first = { attention_scale_init: 3, memory_gate_init: 0.4 };
+    const model = new Transformer(configure({ memory_combine, smear_keys, memory_topk, ...first }), 1);
     const segments = randomSegments(4, 1);
     const targets = randomSegments(1, 1, 9)[0];
-    // Reads three segments, then takes the loss of the fourth. `nudge` changes parameters just before it, so that what is
-    // stored stays as it was: no gradient flows into the memory.
+    // Reads three segments, then returns the loss of the fourth. `nudge` changes parameters only before the fourth, so the
+    // stored pairs stay the same: no gradient flows into the memory.
     const lossOfLast = (nudge: () => void, differentiate = false) => {
       const state = model.newState({ rows: 1 });
       for (const ids of segments.slice(0, 3)) noGrad(() => step(() => void model.forward({ ids }, state)));
@@ -127,6 +165,7 @@ for (const memory_combine of ["gate", "joint"]) {
       "q_proj.weight",
       "k_proj.weight",
       "attention_scale",
+      ...(smear_keys === "none" ? [] : ["key_smear"]),
       ...(memory_combine === "gate" ? ["memory_gate"] : []),
     ];
     for (const name of names) {
@@ -149,22 +188,24 @@ for (const memory_combine of ["gate", "joint"]) {
   });
 }
 
-test("a segment read whole and one read token by token give the same logits", () => {
-  const model = new Transformer(configure({ xl_cache_length: 4 }), 1);
-  const segments = randomSegments(4, 1);
-  const whole = read(model, segments, 40);
-  const state = model.newState({ rows: 1, memorySize: 40 });
-  for (const [s, ids] of segments.entries()) {
-    for (let i = 0; i < SEGMENT; ) {
-      const count = Math.min(SEGMENT - i, 1 + (i % 3));
-      const part = ids.slice(i, i + count);
-      const logits = noGrad(() => step(() => model.forward({ ids: part }, state).toArray()));
-      assertClose(logits, whole[s].subarray(i * 23, (i + count) * 23), 1e-5, `segment ${s}, token ${i}`);
-      i += count;
+for (const smear_keys of ["none", "memory_layers", "all"]) {
+  test(`a segment read at once or token by token gives the same logits (smeared keys: ${smear_keys})`, () => {
+    const model = new Transformer(configure({ xl_cache_length: 4, smear_keys }), 1);
+    const segments = randomSegments(4, 1);
+    const whole = read(model, segments, 40);
+    const state = model.newState({ rows: 1, memorySize: 40 });
+    for (const [s, ids] of segments.entries()) {
+      for (let i = 0; i < SEGMENT; ) {
+        const count = Math.min(SEGMENT - i, 1 + (i % 3));
+        const part = ids.slice(i, i + count);
+        const logits = noGrad(() => step(() => model.forward({ ids: part }, state).toArray()));
+        assertClose(logits, whole[s].subarray(i * 23, (i + count) * 23), 1e-5, `segment ${s}, token ${i}`);
+        i += count;
+      }
     }
-  }
-  state.release();
-});
+    state.release();
+  });
+}
 
 test("several memory layers each keep their own pairs", () => {
   const model = new Transformer(configure({ memory_layers: [0, 2] }), 1);
@@ -176,7 +217,7 @@ test("several memory layers each keep their own pairs", () => {
   state.release();
 });
 
-test("padding behind a document's last token is not remembered", () => {
+test("padding after a document's last token is not remembered", () => {
   const model = new Transformer(configure({}), 1);
   const state = model.newState({ rows: 2 });
   noGrad(() => step(() => void model.forward({ ids: randomSegments(1, 2)[0], lengths: [3, SEGMENT] }, state)));

@@ -1,6 +1,6 @@
 import * as assert from "uvu/assert";
+import { Random } from "../../src/base/random.ts";
 import { type SamplingOptions, sampleToken } from "../../src/model/sampling.ts";
-import { Random } from "../../src/random.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("sampling");
@@ -9,7 +9,7 @@ const everything: SamplingOptions = { temperature: 1, topK: 0, topP: 1 };
 /** Probabilities 0.5, 0.125, 0.25, 0.125 and 0. */
 const logits = Float32Array.of(Math.log(4), 0, Math.log(2), 0, -Infinity);
 
-/** How often each id is drawn, as a share. */
+/** Returns the share of draws of each id. */
 function shares(options: Partial<SamplingOptions>, draws = 20000, of = logits): number[] {
   const random = new Random(11);
   const counts = new Array(of.length).fill(0);
@@ -23,6 +23,11 @@ function assertNear(actual: number[], expected: number[]) {
   }
 }
 
+test("a small example, written out: the likeliest of logits 1, 3 and 2 is the second", () => {
+  const likeliest = { temperature: 0, topK: 0, topP: 1 };
+  assert.is(sampleToken(Float32Array.of(1, 3, 2), likeliest, new Random(1)), 1);
+});
+
 test("tokens are drawn with the probabilities of the softmax", () => {
   assertNear(shares({}), [0.5, 0.125, 0.25, 0.125, 0]);
 });
@@ -32,7 +37,7 @@ test("a temperature sharpens or flattens them", () => {
   assertNear(shares({ temperature: 1000 }), [0.25, 0.25, 0.25, 0.25, 0]);
 });
 
-test("a temperature of 0 takes the likeliest, of equal ones the first, and draws nothing", () => {
+test("a temperature of 0 takes the likeliest, the first of equal ones, and draws nothing", () => {
   const random = new Random(1);
   const before = random.state();
   assert.is(sampleToken(logits, { ...everything, temperature: 0 }, random), 0);
@@ -40,7 +45,7 @@ test("a temperature of 0 takes the likeliest, of equal ones the first, and draws
   assert.equal(random.state(), before);
 });
 
-test("top-k keeps the k likeliest, of equal ones the first", () => {
+test("top-k keeps the k likeliest, the first of equal ones", () => {
   assertNear(shares({ topK: 1 }), [1, 0, 0, 0, 0]);
   assertNear(shares({ topK: 2 }), [2 / 3, 0, 1 / 3, 0, 0]);
   assertNear(shares({ topK: 3 }), [4 / 7, 1 / 7, 2 / 7, 0, 0]);
@@ -54,7 +59,7 @@ test("top-p keeps the fewest that make up the probability", () => {
   assertNear(shares({ topP: 0.9 }), [0.5, 0.125, 0.25, 0.125, 0]);
 });
 
-test("top-p counts among what top-k has left", () => {
+test("top-p applies to the tokens that top-k keeps", () => {
   assertNear(shares({ topK: 2, topP: 0.6 }), [1, 0, 0, 0, 0]);
 });
 
@@ -69,6 +74,6 @@ test("logits of any size are safe from overflow", () => {
   );
 });
 
-test("one token is drawn for certain", () => {
+test("the only token is always drawn", () => {
   assert.is(sampleToken(Float32Array.of(-5), everything, new Random(1)), 0);
 });

@@ -1,12 +1,12 @@
 import * as assert from "uvu/assert";
 import { noGrad, step } from "../../src/autodiff/tape.ts";
 import { tensor } from "../../src/autodiff/tensor.ts";
+import { Random } from "../../src/base/random.ts";
+import { readSafetensors, type StoredTensor, writeSafetensors } from "../../src/formats/safetensors.ts";
+import { TensorReader } from "../../src/formats/tensor-reader.ts";
 import { readDocument } from "../../src/model/generate.ts";
-import { readSafetensors, type StoredTensor, writeSafetensors } from "../../src/model/safetensors.ts";
 import type { ModelState } from "../../src/model/state.ts";
-import { TensorReader } from "../../src/model/tensor-reader.ts";
 import { Transformer } from "../../src/model/transformer.ts";
-import { Random } from "../../src/random.ts";
 import { trainBpe } from "../../src/text/bpe-trainer.ts";
 import { tokenizerFromJson } from "../../src/text/tokenizer.ts";
 import { heap } from "../../src/wasm/runtime.ts";
@@ -16,41 +16,60 @@ import { tinyConfig } from "../tiny.ts";
 
 const test = suite("model state");
 
-const model = new Transformer(tinyConfig({ memory_gate_init: 1, xl_cache_length: 9, memory_layers: [0, 1] }), 1);
+const config = tinyConfig({ memory_gate_init: 1, xl_cache_length: 9, memory_layers: [0, 1] });
+const model = new Transformer(config, 1);
+const smearing = new Transformer({ ...config, smear_keys: "all" }, 1);
 const rows = 2;
 
-/** The logits of `count` more tokens of both rows. */
-function read(state: ModelState, count: number, first: number): Float32Array {
+/** Returns the logits of `count` more tokens of both rows. */
+function read(state: ModelState, count: number, first: number, reader = model): Float32Array {
   const ids = Int32Array.from({ length: rows * count }, (_, i) => (first + i * i * 7) % 256);
-  return step(() => noGrad(() => model.forward({ ids }, state).toArray()));
+  return step(() => noGrad(() => reader.forward({ ids }, state).toArray()));
 }
 
-/** What `state` saves, through a file. */
+/** Saves `state` to a file and opens it. */
 function stored(state: ModelState, prefix?: string): TensorReader {
   return new TensorReader(readSafetensors(writeSafetensors(state.save(prefix)), "saved").tensors, "saved");
 }
 
-for (const [place, last] of [
-  ["at the end of a segment", 7],
-  ["in the midst of a segment", 4],
+test("a small example, written out: of 9 tokens a segment of 7 is remembered, and 2 are in the next", () => {
+  const state = model.newState({ rows });
+  for (const count of [7, 2]) read(state, count, 1);
+  assert.is(state.memories.get(1)?.length(0), 7);
+  assert.is(state.room, 5);
+  state.release();
+});
+
+for (const [keys, reading] of [
+  ["plain keys", model],
+  ["smeared keys", smearing],
 ] as const) {
-  test(`a state that was saved ${place} goes on to the bit, and so does the one that was saved`, () => {
-    const [original, copy] = [model.newState({ rows }), model.newState({ rows })];
-    for (const first of [1, 2, 3, 4]) read(original, 7, first);
-    read(original, last, 5);
-    const reader = stored(original, "a.");
-    copy.load(reader, "a.");
-    reader.end();
-    assert.is(copy.room, original.room);
-    assert.is(copy.memories.get(1)?.appended(1), 28 + (last === 7 ? 7 : 0));
-    for (let segment = 0; segment < 5; segment++) {
-      const count = segment === 0 ? original.room : 7;
-      assert.equal(read(copy, count, segment), read(original, count, segment), `segment ${segment}`);
-    }
-  });
+  for (const [place, last] of [
+    ["at the end of a segment", 7],
+    ["within a segment", 4],
+  ] as const) {
+    test(`a state with ${keys}, saved ${place} and restored, gives the bit-identical results of the original`, () => {
+      const [original, copy] = [reading.newState({ rows }), reading.newState({ rows })];
+      for (const first of [1, 2, 3, 4]) read(original, 7, first, reading);
+      read(original, last, 5, reading);
+      const reader = stored(original, "a.");
+      copy.load(reader, "a.");
+      reader.end();
+      assert.is(copy.room, original.room);
+      assert.is(copy.memories.get(1)?.appended(1), 28 + (last === 7 ? 7 : 0));
+      for (let segment = 0; segment < 5; segment++) {
+        const count = segment === 0 ? original.room : 7;
+        assert.equal(
+          read(copy, count, segment, reading),
+          read(original, count, segment, reading),
+          `segment ${segment}`,
+        );
+      }
+    });
+  }
 }
 
-test("a memory of half floats is saved as such and goes on to the bit, and one of either kind takes the other's", () => {
+test("a memory of half floats is saved as such and restored bit-identical, and each kind can restore the other", () => {
   const halves = new Transformer({ ...model.config, memory_dtype: "float16" }, 1);
   const [original, copy, wide] = [halves.newState({ rows }), halves.newState({ rows }), model.newState({ rows })];
   for (const first of [1, 2, 3, 4]) read(original, 7, first);
@@ -104,20 +123,21 @@ test("memories that cannot fit together are refused before anything is allocated
   assert.is(heap.bytesInUse, before);
 });
 
-test("counts that cannot be are refused before they can do harm", () => {
+test("impossible counts are refused before they are used", () => {
   const edited = (name: string, value: bigint) => {
-    const tensors = model.newState({ rows }).save();
+    const tensors = smearing.newState({ rows }).save();
     const shape = tensors.get(name)?.shape ?? [];
     const data = new BigInt64Array(shape[0]).fill(value);
     tensors.set(name, { dtype: "I64", shape, data } satisfies StoredTensor);
-    return refusal(() => model.newState({ rows }).load(new TensorReader(tensors, "saved")));
+    return refusal(() => smearing.newState({ rows }).load(new TensorReader(tensors, "saved")));
   };
   assert.is(edited("offset", 7n), 'saved: tensor "offset" holds 7, which is not from 0 to 6');
   assert.is(edited("first", -1n), 'saved: tensor "first" holds -1, which is not from 0 to 9');
+  assert.is(edited("begun", 2n), 'saved: tensor "begun" holds 2, which is not from 0 to 1');
   assert.match(edited("memories.1.row.0.appended", -5n), "holds -5, which is not from 0 to");
 });
 
-/** The keys [V, H·D] that the first layer makes of the tokens: they depend on nothing else. */
+/** Returns the keys [V, H·D] of the first layer, which depend only on the tokens. */
 async function firstLayerKeys(reading: Transformer): Promise<Float32Array> {
   const { vocab_size: tokens, num_attention_heads: heads, head_dim: width } = reading.config;
   const state = reading.newState({ rows: 1, memorySize: tokens });
@@ -134,7 +154,7 @@ async function firstLayerKeys(reading: Transformer): Promise<Float32Array> {
   });
 }
 
-test("the source of whatever slot a lookup returns is the token whose key lies there, and its bytes spell that token", async () => {
+test("the source of every retrieved slot is the token whose key is there, and its bytes spell that token", async () => {
   const random = new Random(3);
   const word = () => ["fish ", "Ωmega ", "🐟", "naïve\n", "αβγ", "red ", "blue"][Math.floor(random.next() * 7)];
   const documents = [900, 3, 1, 700].map((count) => Array.from({ length: count }, word).join(""));
@@ -171,4 +191,35 @@ test("the source of whatever slot a lookup returns is the token whose key lies t
     assert.equal([...spelled], [...tokenizer.bytes(source.token)]);
     assert.is(ids[document][source.index], source.token);
   }
+});
+
+test("the saved format of plain keys is unchanged, and that of smeared keys is different", () => {
+  const [plain, smeared] = [model, smearing].map((reading) => reading.newState({ rows }));
+  const added = [...smeared.save().keys()].filter((name) => !plain.save().has(name));
+  assert.equal(added, ["begun", "layers.0.preceding_keys", "layers.1.preceding_keys"]);
+  assert.is(
+    refusal(() => smeared.load(stored(plain))),
+    'saved: tensor "begun" is missing; its shape should be [2]',
+  );
+});
+
+test("a document that ended is not context for the next: its last keys are not smeared into the next ones", () => {
+  const [used, fresh] = [smearing.newState({ rows, memorySize: 0 }), smearing.newState({ rows, memorySize: 0 })];
+  for (const count of [7, 3]) read(used, count, 1, smearing);
+  used.endDocument();
+  const [after, alone] = [used, fresh].map((state) => read(state, 7, 2, smearing));
+  assert.equal(after, alone);
+  assert.not.equal(read(used, 7, 3, smearing), read(smearing.newState({ rows, memorySize: 0 }), 7, 3, smearing));
+});
+
+test("a failed forward pass does not change the keys before it", () => {
+  const [failing, other] = [smearing.newState({ rows }), smearing.newState({ rows })];
+  for (const state of [failing, other]) read(state, 3, 1, smearing);
+  const spoilt = () => {
+    throw new Error("interrupted");
+  };
+  for (const state of [failing, other]) for (const first of [2, 3]) read(state, state.room, first, smearing);
+  const ids = new Int32Array(rows * 2).fill(9);
+  assert.throws(() => step(() => noGrad(() => smearing.forward({ ids, observe: spoilt }, failing))), "interrupted");
+  assert.equal(read(failing, 7, 4, smearing), read(other, 7, 4, smearing));
 });

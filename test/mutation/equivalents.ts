@@ -13,49 +13,44 @@ interface Equivalent {
 
 const EQUIVALENTS: readonly Equivalent[] = [
   {
-    file: "assembly/bucketed.ts",
-    after: "const list = tile + ((TILE_ROWS * TILE_COLUMNS) >> 2);",
-    why: "the list may lie over the tile, which nobody reads any more when the list is filled",
-  },
-  {
-    file: "assembly/dropout.ts",
+    file: "assembly/ops/dropout.ts",
     after: "const passed = v128.and(loadPartial(dy, tail, 1), kept(index, first, second, threshold));",
     why: "what fills the lanes behind the end is not stored",
   },
   {
-    file: "assembly/lists.ts",
+    file: "assembly/search/lists.ts",
     after: "const HEADER_BYTES: i32 = 65;",
     why: "it only moves what follows; WebAssembly reads at odd addresses, too",
   },
   {
-    file: "assembly/matmul.ts",
-    after: "for (let d = 1; d < depth; d++, to += step) v128.store(to, zero);",
+    file: "assembly/ops/panels.ts",
+    after: "memory.fill(to, 1, <usize>depth * step);",
     why: "zeros only fill panels up to whole tiles, and what is computed of them is thrown away",
   },
   {
-    file: "assembly/matmul.ts",
-    after: "if (lanes < 0) {",
-    why: "no lanes are zeros on the way of fewer than four, too",
-  },
-  {
-    file: "assembly/quantised.ts",
+    file: "assembly/search/quantised.ts",
     after: "const again = QUERY_BLOCK * (width + 3 * k) << 2;",
     why: "it is more scratch space than needed",
   },
   {
-    file: "assembly/quantised.ts",
+    file: "assembly/search/quantised.ts",
     after: "const MOST_TOPK: i32 = 193;",
     why: "beyond it keys are searched in f32, with the same result",
   },
   {
-    file: "assembly/quantised-tiles.ts",
+    file: "assembly/search/quantised-scan.ts",
     after: "if (!v128.any_true(v128.or(v128.or(r0, r1), v128.or(r2, r3)))) return 1;",
     why: "a row is looked at that has nothing above its bar, and nothing of it is taken",
   },
   {
-    file: "assembly/quantised-tiles.ts",
+    file: "assembly/search/quantised-scan.ts",
     after: "const r0 = reach16(c01, c00, v128.load32_splat(bars)), r1 = reach16(c10, c11, v128.load32_splat(bars, 4));",
     why: "whether one of both reaches the bar, in any order",
+  },
+  {
+    file: "assembly/smear.ts",
+    after: "sum += dot(scratch, k + at, width) - dot(previous, scratch, width);",
+    why: "an inner product is the same either way round, to the last bit",
   },
   {
     file: "src/autodiff/ops/attention.ts",
@@ -63,19 +58,19 @@ const EQUIVALENTS: readonly Equivalent[] = [
     why: "it is more scratch space than needed",
   },
   {
-    file: "src/autodiff/ops/retrieval.ts",
+    file: "src/autodiff/ops/retrieved.ts",
     after: "const scratchBytes = (width * heads + topk) * 4;",
     why: "it is more scratch space than needed",
   },
   {
-    file: "src/memory/quantised.ts",
-    after: "scratch(kernels.quantised_width(width) * 5),",
+    file: "src/autodiff/ops/smear.ts",
+    after: "(channels / heads) * 5,",
     why: "it is more scratch space than needed",
   },
   {
-    file: "src/memory/row-lists.ts",
-    after: "const next = this.renewals.next(end, first);",
-    why: "clusters that are not prepared a little at a time are made all at once, and the same",
+    file: "src/memory/search/quantised.ts",
+    after: "return kernels.quantised_width(this.ring.width) * 5;",
+    why: "it is more scratch space than needed",
   },
   {
     file: "src/memory/sources.ts",

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { Random } from "../../src/random.ts";
+import { Random } from "../../src/base/random.ts";
 import { duration } from "../../src/report/progress.ts";
 import { isEquivalent } from "./equivalents.ts";
 import { type Mutant, mutantsByLine } from "./mutants.ts";

@@ -6,10 +6,10 @@
 import { spawn, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import process from "node:process";
 import asc from "assemblyscript/asc";
-import { bestBuild } from "../../src/wasm/load.ts";
+import { build } from "../../src/wasm/build.ts";
 import type { Mutant } from "./mutants.ts";
 
 /** What came of a mutant; `invalid`: it does not compile, or compiles to the very same program. */
@@ -21,8 +21,8 @@ export interface Outcome {
   readonly test?: string;
 }
 
-const COPIED = ["src", "test", "assembly", "asconfig.json", "tsconfig.json", "package.json", "README.md"];
-const GENERATED = "dist/src/wasm/kernels.generated.js";
+const COPIED = ["src", "test", "assembly", "asconfig.json", "tsconfig.json", "package.json", "README.md", "docs"];
+const GENERATED = `dist/src/wasm/${build}.generated.js`;
 
 /** The tests of one file take some seconds of a processor; what takes so much more does not end. */
 const PROCESSOR_SECONDS = 60;
@@ -31,13 +31,13 @@ const WAITING_SECONDS = 1800;
 
 export class Workshop {
   readonly folder = fs.mkdtempSync(join(tmpdir(), "mutation-"));
-  private readonly target = `${bestBuild()}-shared`;
   /** The unbroken kernels, as the mutants' are built. */
   private wasm: Uint8Array = new Uint8Array(0);
 
   /** Copies the project at `root` and builds it. */
   async open(root: string): Promise<void> {
-    for (const name of COPIED) fs.cpSync(join(root, name), this.at(name), { recursive: true });
+    const filter = (path: string) => basename(path) !== "node_modules"; // of the tools in test/bundlers
+    for (const name of COPIED) fs.cpSync(join(root, name), this.at(name), { recursive: true, filter });
     fs.symlinkSync(join(root, "node_modules"), this.at("node_modules"));
     fs.mkdirSync(this.at("tmp"));
     if (!this.compileTypeScript()) throw new Error("the project does not compile before anything is broken");
@@ -96,7 +96,7 @@ export class Workshop {
   /** Compiles with few optimisations, which takes a second instead of five; undefined if there is an error. */
   private async compileKernels(): Promise<Uint8Array | undefined> {
     let wasm: Uint8Array | undefined;
-    const config = ["--config", "asconfig.json", "--target", this.target, "--optimizeLevel", "1"];
+    const config = ["--config", "asconfig.json", "--target", build, "--optimizeLevel", "1"];
     const files = ["assembly/index.ts", "--baseDir", this.folder, "--outFile", "kernels.wasm", "--bindings", "raw"];
     const { error } = await asc.main([...files, ...config], {
       readFile: (name, base) => {
@@ -114,9 +114,8 @@ export class Workshop {
   /** Has the copy use these kernels. */
   private embed(wasm: Uint8Array): void {
     const path = this.at(GENERATED);
-    const binary = new RegExp(`("${this.target}": *\\s*)"[^"]*"`);
     const text = fs.readFileSync(path, "utf8");
-    fs.writeFileSync(path, text.replace(binary, `$1"${Buffer.from(wasm).toString("base64")}"`));
+    fs.writeFileSync(path, text.replace(/"[^"]*"/, `"${Buffer.from(wasm).toString("base64")}"`));
   }
 
   /** Runs the tests of the copy as it is, up to the first failure. */

@@ -1,21 +1,23 @@
 /**
- * Every op, at a size like those of a small model, with the same in double precision. Gradients are compared with central
- * differences through the double. Bounds are about twice what was measured on either build; report.ts prints the table,
- * numbers.test.ts holds the bounds.
+ * Every op, at a size like those of a small model, next to its double-precision twin. Gradients are compared with central
+ * differences through the twin. Bounds are about twice the measured errors of either build. report.ts prints the table;
+ * numbers.test.ts enforces the bounds.
  */
-import { attention } from "../../src/autodiff/ops/attention.ts";
+import { attention, extendContext } from "../../src/autodiff/ops/attention.ts";
+import { blend } from "../../src/autodiff/ops/blend.ts";
 import { add, dropout, gelu, relu, scale } from "../../src/autodiff/ops/elementwise.ts";
 import { embedding } from "../../src/autodiff/ops/embedding.ts";
 import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
 import { linear, matmul } from "../../src/autodiff/ops/matmul.ts";
 import { l2Normalize, rmsNorm } from "../../src/autodiff/ops/norm.ts";
-import { blend, retrievedAttention } from "../../src/autodiff/ops/retrieval.ts";
+import { retrievedAttention } from "../../src/autodiff/ops/retrieved.ts";
+import { smearKeys } from "../../src/autodiff/ops/smear.ts";
 import { softmax } from "../../src/autodiff/ops/softmax.ts";
 import { step } from "../../src/autodiff/tape.ts";
 import { persistentTensor, type Tensor } from "../../src/autodiff/tensor.ts";
+import { Random } from "../../src/base/random.ts";
 import { KvMemory } from "../../src/memory/memory.ts";
 import { positionBuckets } from "../../src/nn/positions.ts";
-import { Random } from "../../src/random.ts";
 import { localAttention, memoryAttention } from "../oracle/attention.ts";
 
 export interface NumbersCase {
@@ -24,15 +26,15 @@ export interface NumbersCase {
   readonly shapes: readonly (readonly number[])[];
   run(...inputs: Tensor[]): Tensor;
   oracle(...inputs: Float64Array[]): Float64Array;
-  /** Largest error allowed, in units of the last place of the largest true value: of the output, of the gradients. */
+  /** Largest allowed errors, of the output and of the gradients, in units of the last place of the largest true value. */
   readonly bounds: readonly [output: number, gradient: number];
-  /** Factor of the normally distributed inputs; 1 unless given. */
+  /** Factor of the normally distributed inputs. Default: 1. */
   readonly spread?: number;
 }
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 
-/** `f` of each row of `width` numbers. */
+/** Applies `f` to each row of `width` numbers. */
 function byRow(x: Float64Array, width: number, f: (row: Float64Array) => Float64Array): Float64Array {
   const y = new Float64Array(x.length);
   for (let at = 0; at < x.length; at += width) y.set(f(x.subarray(at, at + width)), at);
@@ -46,7 +48,7 @@ function softmaxOf(row: Float64Array): Float64Array {
   return exponentials.map((e) => e / sum);
 }
 
-/** a [m, k] · b, where b is [k, n], or [n, k] if `transposed`. */
+/** Returns a [m, k] · b, where b is [k, n], or [n, k] if `transposed`. */
 function product(a: Float64Array, b: Float64Array, [m, k, n]: number[], transposed: boolean): Float64Array {
   return Float64Array.from({ length: m * n }, (_, at) => {
     const [i, j] = [Math.floor(at / n), at % n];
@@ -93,7 +95,7 @@ function localContext() {
 
 const context = localContext();
 
-/** A memory of one row with 300 pairs of two heads of width 32. */
+/** The pairs of a memory of one row: 300 of two heads of width 32. */
 const stored = { keys: normals(300 * 64, 3, 0.2), values: normals(300 * 64, 4), length: 300 };
 const memoryShape = { rows: 1, heads: 2, width: 32, segment: 9, topk: 16 };
 const memory = filledMemory();
@@ -101,7 +103,7 @@ const memory = filledMemory();
 /** `stored` is [H, n, D]; a memory takes [n, H, D]. */
 function filledMemory(): KvMemory {
   const memory = new KvMemory({ rows: 1, heads: 2, width: 32, size: 300, segment: 9 });
-  memory.restore(0, 300, stored);
+  memory.restore(0, 300, { keys: stored.keys, values: stored.values });
   return memory;
 }
 
@@ -109,6 +111,12 @@ function normals(length: number, seed: number, spread = 1): Float32Array {
   const random = new Random(seed);
   return Float32Array.from({ length }, () => spread * random.normal());
 }
+
+const preceding = {
+  keys: persistentTensor([1, 66]),
+  latest: persistentTensor([1, 66]),
+  known: Int32Array.of(0),
+};
 
 const ids = Int32Array.from({ length: 50 }, (_, i) => (i * 7) % 13);
 const targets = Int32Array.from({ length: 12 }, (_, i) => (i * 31) % 257);
@@ -200,10 +208,19 @@ export const cases: readonly NumbersCase[] = [
     bounds: [4, 4],
   },
   {
+    op: "smeared keys",
+    shapes: [[1, 40, 66], [2]],
+    run: (k, alpha) => smearKeys(k, alpha, preceding),
+    oracle: smeared,
+    bounds: [2, 12],
+  },
+  {
     op: "attention",
     shapes: [[1, 40, 64], [1, 40, 64], [1, 40, 64], [2], [2, 32]],
-    run: (q, k, v, scale, table) =>
-      attention(q, k, v, scale, { table, buckets: positionBuckets(context.capacity) }, context).out,
+    run: (q, k, v, scale, table) => {
+      extendContext(context, k, v);
+      return attention(q, k, v, scale, { table, buckets: positionBuckets(context.capacity) }, context).out;
+    },
     oracle: (q, k, v, scale, table) => localAttention(local, q, k, v, scale, table).out,
     spread: 0.4,
     bounds: [8, 8],
@@ -211,7 +228,10 @@ export const cases: readonly NumbersCase[] = [
   {
     op: "attention, logsumexp",
     shapes: [[1, 40, 64], [1, 40, 64], [1, 40, 64], [2]],
-    run: (q, k, v, scale) => attention(q, k, v, scale, undefined, context).lse,
+    run: (q, k, v, scale) => {
+      extendContext(context, k, v);
+      return attention(q, k, v, scale, undefined, context).lse;
+    },
     oracle: (q, k, v, scale) => localAttention(local, q, k, v, scale, new Float64Array()).lse,
     spread: 0.4,
     bounds: [4, 8],
@@ -231,28 +251,30 @@ export const cases: readonly NumbersCase[] = [
     bounds: [8, 40],
   },
   {
-    op: "blend, by a gate",
-    shapes: [[2, 3, 66], [2, 3, 66], [2], [2, 3, 2], [2, 3, 2]],
-    run: (a, b, gate, lseA, lseB) => blend({ out: a, lse: lseA }, { out: b, lse: lseB }, gate, counts).out,
-    oracle: (a, b, gate) => a.map((x, i) => x + sigmoid(gate[Math.floor(i / 33) % 2]) * (b[i] - x)),
-    bounds: [2, 4],
-  },
-  {
-    op: "blend, joint",
+    op: "blend",
     shapes: [
       [2, 3, 66],
       [2, 3, 66],
       [2, 3, 2],
-      [2, 3, 2],
     ],
-    run: (a, b, lseA, lseB) => blend({ out: a, lse: lseA }, { out: b, lse: lseB }, undefined, counts).out,
-    oracle: (a, b, lseA, lseB) =>
-      a.map((x, i) => x + sigmoid(lseB[Math.floor(i / 33)] - lseA[Math.floor(i / 33)]) * (b[i] - x)),
+    run: (a, b, logit) => blend(a, b, logit, counts).out,
+    oracle: (a, b, logit) => a.map((x, i) => x + sigmoid(logit[Math.floor(i / 33)]) * (b[i] - x)),
     bounds: [2, 4],
   },
 ];
 
-/** The 16 largest inner products of each query and head, in falling order. */
+/** Computes k' [40, 2·33]: keys mixed with their predecessors and normalised. The first key lacks a predecessor. */
+function smeared(k: Float64Array, alpha: Float64Array): Float64Array {
+  const mixed = k.map((value, i) => {
+    const a = sigmoid(alpha[Math.floor(i / 33) % 2]);
+    return a * value + (1 - a) * k[i - 66];
+  });
+  const normalised = byRow(mixed, 33, (row) => row.map((value) => value / Math.hypot(...row)));
+  normalised.set(k.subarray(0, 66));
+  return normalised;
+}
+
+/** Returns the 16 largest inner products of each query and head, in falling order. */
 function bestScores(q: Float64Array): Float64Array {
   const best = new Float64Array(9 * 2 * 16);
   for (let at = 0; at < 9 * 2; at++) {

@@ -1,10 +1,10 @@
-/** How far the float32 of an op is from the same in double precision, for its output and for the gradient of each input. */
+/** Measures the float32 error of an op against double precision, for its output and for the gradient of each input. */
 import { backward, step } from "../../src/autodiff/tape.ts";
 import { parameter, sizeOf } from "../../src/autodiff/tensor.ts";
-import { Random } from "../../src/random.ts";
+import { Random } from "../../src/base/random.ts";
 import type { NumbersCase } from "./cases.ts";
 
-/** One comparison. Errors are the largest of all elements, and relative to the largest true value. */
+/** One comparison. Errors are the largest over all elements, relative to the largest true value. */
 export interface Measurement {
   readonly op: string;
   readonly shape: string;
@@ -12,12 +12,12 @@ export interface Measurement {
   readonly relative: number;
   /** In units of the last place of the largest true value: 1 is the distance of neighbouring floats there. */
   readonly ulps: number;
-  /** The most ulps that are allowed. */
+  /** Largest allowed error, in ulps. */
   readonly bound: number;
 }
 
 const DIFFERENCE = 1e-5;
-/** Elements of each input whose gradient is measured. */
+/** Number of elements of each input whose gradient is measured. */
 const SAMPLES = 50;
 
 export function measure({ op, shapes, run, oracle, bounds, spread = 1 }: NumbersCase): Measurement[] {
@@ -53,7 +53,7 @@ export function measure({ op, shapes, run, oracle, bounds, spread = 1 }: Numbers
   return [...rows, { op, shape, of: "gradients", ...worst, bound: bounds[1] }];
 }
 
-/** d(seed · y)/dx at some places of input `which`, by central differences. */
+/** Computes d(seed · y)/dx at some places of input `which`, by central differences. */
 function differences(
   oracle: NumbersCase["oracle"],
   inputs: readonly Float64Array[],
@@ -76,7 +76,7 @@ function differences(
   return Float64Array.from(places, slope);
 }
 
-/** Errors of `actual`, elementwise, in terms of the largest element that is expected. */
+/** Returns the errors of `actual`, elementwise, relative to the largest expected element. */
 export function errors(actual: ArrayLike<number>, expected: Float64Array): { relative: number; ulps: number } {
   const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const error = expected.reduce((most, value, i) => Math.max(most, Math.abs(actual[i] - value)), 0);

@@ -1,8 +1,9 @@
-/** Float32 stays within its bounds, and is finite wherever mathematics is. */
+/** Float32 results stay within their bounds, and are finite wherever the mathematics is. */
 import * as assert from "uvu/assert";
-import { attention } from "../../src/autodiff/ops/attention.ts";
+import { attention, extendContext } from "../../src/autodiff/ops/attention.ts";
 import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
 import { l2Normalize, rmsNorm } from "../../src/autodiff/ops/norm.ts";
+import { smearKeys } from "../../src/autodiff/ops/smear.ts";
 import { softmax } from "../../src/autodiff/ops/softmax.ts";
 import { assertFiniteTape, backward, step } from "../../src/autodiff/tape.ts";
 import { parameter, persistentTensor, stepTensor, type Tensor, tensor } from "../../src/autodiff/tensor.ts";
@@ -20,6 +21,10 @@ import { errors, measure } from "./measure.ts";
 
 const test = suite("numbers");
 
+test("a small example, written out: 4 and the next float are one unit in the last place apart", () => {
+  assert.equal(errors([4 + 2 ** -21, 1], Float64Array.of(4, 1)), { relative: 2 ** -23, ulps: 1 });
+});
+
 for (const given of cases) {
   test(`the float32 of ${given.op} is within its bounds of double precision`, () => {
     for (const { of, ulps, bound } of measure(given)) {
@@ -28,7 +33,7 @@ for (const given of cases) {
   });
 }
 
-/** What `run` gives and the gradient of each input, after asserting that all of it is finite. */
+/** Returns the result of `run` and the gradient of each input, after asserting that all numbers are finite. */
 function finite(inputs: readonly Tensor[], run: () => Tensor): { y: Float32Array; gradients: Float32Array[] } {
   for (const { grad } of inputs) grad?.fill(0);
   const y = step(() => {
@@ -61,12 +66,12 @@ test("softmax and cross entropy of logits of ±10,000 are finite and right", () 
   ]) {
     const { y, gradients } = finite([logits], () => crossEntropy(logits, Int32Array.of(target)).loss);
     assert.ok(Math.abs(y[0] / nats - 1) < 1e-6);
-    // The logsumexp is kept as a float, which at 10,000 is good to a thousandth.
+    // The logsumexp is kept as a float, which at 10,000 is accurate to a thousandth.
     assert.ok(Math.abs(gradients[0].reduce((a, b) => a + b, 0)) < 1e-3);
   }
 });
 
-test("attention with logits of ±10,000 is finite and right, as is that of nothing but zeros", () => {
+test("attention with logits of ±10,000 is finite and right, and so is attention over zeros", () => {
   const shape = { rows: 1, heads: 1, width: 4, segment: 5, past: 0, window: Number.POSITIVE_INFINITY, first: [0] };
   const none = { pastKeys: new Float32Array(), pastValues: new Float32Array() };
   for (const [size, factor] of [
@@ -79,15 +84,18 @@ test("attention with logits of ±10,000 is finite and right, as is that of nothi
     const [q, k, v, scale] = [...[given, given, given].map((x) => parameter([1, 5, 4], x)), parameter([1], [factor])];
     const room = () => persistentTensor([1, 5, 4]);
     const context = { keys: room(), values: room(), capacity: 5, past: 0, first: Int32Array.of(0), window: Infinity };
-    const { y } = finite([q, k, v, scale], () => attention(q, k, v, scale, undefined, context).out);
+    const { y } = finite([q, k, v, scale], () => {
+      extendContext(context, k, v);
+      return attention(q, k, v, scale, undefined, context).out;
+    });
     const exact = [q, k, v, scale].map((x) => Float64Array.from(x.toArray()));
     const { out } = localAttention({ ...shape, ...none }, exact[0], exact[1], exact[2], exact[3], new Float64Array());
-    // A logit of 10,000 is a float that is good to a thousandth, and so are the weights.
+    // A logit of 10,000 is accurate to a thousandth as a float, and so are the weights.
     assert.ok(errors(y, out).relative < 2e-3);
   }
 });
 
-test("rows whose targets are all masked have no loss and no gradient, and rows of minus infinity no weight", () => {
+test("rows with only masked targets have neither loss nor gradient, and rows of minus infinity have weights of 0", () => {
   const logits = parameter([2, 9], [...steep, ...steep]);
   const { y, gradients } = finite([logits], () => crossEntropy(logits, Int32Array.of(-1, -1)).loss);
   assert.equal([y[0], ...gradients[0]], new Array(19).fill(0));
@@ -106,7 +114,17 @@ test("zero vectors are normalised to zero, and have finite gradients", () => {
   }
 });
 
-test("every search takes zero vectors as keys and as queries", () => {
+test("keys that cancel out are smeared to zero, and have finite gradients", () => {
+  for (const width of [1, 3, 4, 7]) {
+    const key = Array.from({ length: width }, (_, d) => d + 1);
+    const [k, alpha] = [parameter([1, 2, width], [...key, ...key.map((x) => -x)]), parameter([1])];
+    const [keys, latest] = [persistentTensor([1, width]), persistentTensor([1, width])];
+    const { y } = finite([k, alpha], () => smearKeys(k, alpha, { keys, latest, known: Int32Array.of(0) }));
+    assert.equal([...y], [...key, ...new Array(width).fill(0)]);
+  }
+});
+
+test("every search accepts zero vectors as keys and as queries", () => {
   for (const search of ["exact", "quantised", "bucketed", "inverted"] as const) {
     for (const dtype of ["float32", "float16"] as const) {
       const store = new VectorStore({ width: 3, size: 9, search, dtype });
@@ -121,7 +139,7 @@ test("every search takes zero vectors as keys and as queries", () => {
   }
 });
 
-/** Losses of a few steps of training, after asserting that everything that a step reports is finite. */
+/** Returns the losses of a few training steps, after asserting that everything a step reports is finite. */
 function losses(overrides: Partial<ModelConfig>, lengths = [60, 9, 33, 2, 1, 0, 21]): number[] {
   const trainer = new Trainer(new Transformer(tinyConfig(overrides), 1), randomDocuments(lengths), {
     batchSize: 3,
@@ -136,33 +154,41 @@ function losses(overrides: Partial<ModelConfig>, lengths = [60, 9, 33, 2, 1, 0, 
 }
 
 const searches = ["exact", "quantised", "bucketed", "inverted"] as const;
-const combinations = searches.flatMap((memory_search) =>
-  (["gate", "joint"] as const).map((memory_combine) => ({ memory_search, memory_combine })),
-);
+const combinations: Pick<ModelConfig, "memory_search" | "memory_combine" | "smear_keys">[] = [
+  ...searches.flatMap((memory_search) =>
+    (["gate", "joint"] as const).map((memory_combine) => ({
+      memory_search,
+      memory_combine,
+      smear_keys: "none" as const,
+    })),
+  ),
+  { memory_search: "exact", memory_combine: "gate", smear_keys: "all" },
+  { memory_search: "quantised", memory_combine: "joint", smear_keys: "memory_layers" },
+];
 
 for (const chosen of combinations) {
-  const title = `${chosen.memory_search} search, ${chosen.memory_combine}`;
-  test(`a K larger than the memory takes all there is: ${title}`, () => {
+  const title = `${chosen.memory_search} search, ${chosen.memory_combine}, smeared keys: ${chosen.smear_keys}`;
+  test(`a K larger than the memory retrieves every pair: ${title}`, () => {
     const most = losses({ ...chosen, memory_topk: 17 });
     if (chosen.memory_search === "exact") assert.equal(losses({ ...chosen, memory_topk: 40 }), most);
     else losses({ ...chosen, memory_topk: 40 });
   });
-  test(`an M smaller than a segment keeps the last pairs: ${title}`, () => {
+  test(`an M smaller than a segment keeps the newest pairs: ${title}`, () => {
     for (const memory_size of [1, 3, 6]) losses({ ...chosen, memory_size });
   });
-  test(`an empty memory, and documents of one token, are no trouble: ${title}`, () => {
-    losses(chosen, [2, 2, 2, 1, 1, 0]); // no document reaches a second segment, so nothing is ever retrieved
+  test(`an empty memory and documents of one token work: ${title}`, () => {
+    losses(chosen, [2, 2, 2, 1, 1, 0]); // every document fits in one segment, so nothing is ever retrieved
     const model = new Transformer(tinyConfig(chosen), 1);
     const documents = [documentOf("none", []), documentOf("one", [65]), documentOf("two", [65, 66])];
     const { results } = evaluate(model, documents, byteTokenizer(), { memorySizes: [0, 1, 17], rows: 2 });
     for (const { perplexity } of results) assert.ok(Number.isFinite(perplexity));
   });
-  test(`a step with an empty memory leaves nothing on the tape that is not finite: ${title}`, () => {
+  test(`a step with an empty memory leaves only finite numbers on the tape: ${title}`, () => {
     const model = new Transformer(tinyConfig(chosen), 1);
     const state = model.newState({ rows: 2 });
     const segment = { starts: Uint8Array.of(1, 1), lengths: Int32Array.of(7, 0), ids: new Int32Array(14).fill(65) };
     for (let count = 0; count < 3; count++) {
-      step(() => void stepTensor([50_000]).fill(Number.NaN)); // what is read without having been written is found out
+      step(() => void stepTensor([50_000]).fill(Number.NaN)); // a read of unwritten numbers would show
       step(() => {
         const logits = model.forward(segment, state);
         backward(crossEntropy(logits, new Int32Array(14).fill(66, 0, 7).fill(-1, 7)).loss);

@@ -1,7 +1,7 @@
-/** Prints the float32 error of every op: `npm run test:numbers`. Exits 1 if a bound is broken, as the suite would. */
+/** Prints the float32 error of every op: `npm run test:numbers`. Exits with 1 if a bound is exceeded, as the suite does. */
 import process from "node:process";
 import { formatTable } from "../../src/report/table.ts";
-import { build } from "../../src/wasm/runtime.ts";
+import { build } from "../../src/wasm/build.ts";
 import { cases } from "./cases.ts";
 import { measure } from "./measure.ts";
 

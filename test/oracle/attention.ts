@@ -1,6 +1,6 @@
 /**
- * Attention in plain TypeScript and double precision, one loop a sum sign: what the fused kernels must equal.
- * All arrays are row-major; shapes as in src/autodiff/ops/attention.ts and retrieval.ts.
+ * Attention in plain TypeScript and double precision, with one loop per sum sign. The fused kernels must equal it.
+ * All arrays are row-major; shapes as in src/autodiff/ops/attention.ts and retrieved.ts.
  */
 import { positionBucket } from "../../src/nn/positions.ts";
 
@@ -29,7 +29,7 @@ function dot(a: ArrayLike<number>, atA: number, b: ArrayLike<number>, atB: numbe
   return sum;
 }
 
-/** out [B, T, H·D] and lse [B, T, H] of local attention; `table` [H, 32] may be empty for no bias. */
+/** Returns out [B, T, H·D] and lse [B, T, H] of local attention; an empty `table` [H, 32] means no bias. */
 export function localAttention(
   given: LocalCase,
   q: Float64Array,
@@ -70,7 +70,7 @@ export function localAttention(
   return { out, lse };
 }
 
-/** Attention of each query and head over stored pairs [H, stored, D] of its row, the `topk` best only. */
+/** Returns the attention of each query and head over the `topk` best stored pairs [H, stored, D] of its row. */
 export function memoryAttention(
   shape: { rows: number; heads: number; width: number; segment: number; topk: number },
   stored: { keys: Float32Array; values: Float32Array; length: number }[],

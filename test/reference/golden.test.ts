@@ -1,7 +1,4 @@
-/**
- * The model in one file against what an independent PyTorch program computed in float32: the golden files, and for smeared
- * keys, which no golden file has, the reference files themselves where they are at hand.
- */
+/** The model in one file against the golden files, which an independent PyTorch program computed in float32. */
 import * as assert from "uvu/assert";
 import {
   accumulate,
@@ -14,8 +11,6 @@ import {
   type State,
   type Tensor,
 } from "../../reference/memorizing-transformer.ts";
-import { readSafetensors } from "../../src/model/safetensors.ts";
-import { exists, readFile } from "../../src/platform.ts";
 import { golden, goldenVariants } from "../golden.ts";
 import { assertClose } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
@@ -141,28 +136,4 @@ for (const variant of goldenVariants) {
   const expected: Expected = { config: referenceConfig(config), tensors };
   test(`${variant}: logits, memory contents and gradients are PyTorch's`, () => checkSegments(expected));
   test(`${variant}: so are the losses of fifteen Adam steps`, () => checkAdam(expected));
-}
-
-for (const variant of ["memory-smear", "memory-joint-smear"]) {
-  const path = `../shared/reference/${variant}.safetensors`;
-  const read = (): Expected => {
-    const { tensors, metadata } = readSafetensors(readFile(path), path);
-    const {
-      vocab: V,
-      d: C,
-      layers: L,
-      heads: H,
-      dh: D,
-      ffn: F,
-      seg: T,
-      mem: M,
-      k: K,
-      ...rest
-    } = JSON.parse(metadata.config);
-    const layer = { memoryLayer: rest.mem_layer, gated: rest.combine === "gate", smeared: true };
-    return { config: { V, C, L, H, D, F, T, M, K, W: rest.xl * T, ...layer }, tensors };
-  };
-  const reason = exists(path) ? "" : `no ${path}`;
-  test.unless(reason, `${variant}: logits, memory contents and gradients are PyTorch's`, () => checkSegments(read()));
-  test.unless(reason, `${variant}: so are the losses of fifteen Adam steps`, () => checkAdam(read()));
 }

@@ -19,6 +19,7 @@ const LAYER_NAMES: Readonly<Record<string, string>> = {
   scale: "self_attn.attention_scale",
   bias: "self_attn.relative_attention_bias.weight",
   gate: "self_attn.memory_gate",
+  smear: "self_attn.key_smear",
   norm2: "post_attention_layernorm.weight",
   up: "mlp.up_proj.weight",
   down: "mlp.down_proj.weight",
@@ -39,7 +40,7 @@ export function referenceConfig(config: ModelConfig): Config {
     K: config.memory_topk,
     memoryLayer: config.memory_layers[0] ?? -1,
     gated: config.memory_combine === "gate",
-    smeared: false,
+    smeared: config.smear_keys !== "none",
   };
 }
 

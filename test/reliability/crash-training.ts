@@ -9,7 +9,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import * as fs from "node:fs";
 import { join } from "node:path";
-import type { Random } from "../../src/random.ts";
+import type { Random } from "../../src/base/random.ts";
 import { commandLine } from "../cli/child.ts";
 
 /** Where kills found the training. */
@@ -30,9 +30,16 @@ interface Life {
 
 const EVALUATE_EVERY = 4;
 
-/** Dropout, cache, memory, accumulation: everything that a checkpoint has to bring back. A step takes milliseconds. */
+/** Dropout, cache, memory, smeared keys, accumulation: everything that a checkpoint has to bring back. A step takes milliseconds. */
 const MODEL = ["hidden_size=12", "num_hidden_layers=2", "num_attention_heads=2", "head_dim=5", "intermediate_size=19"];
-const STATE = ["segment_length=7", "xl_cache_length=9", "memory_layers=1", "memory_size=40", "dropout=0.1"];
+const STATE = [
+  "segment_length=7",
+  "xl_cache_length=9",
+  "memory_layers=1",
+  "memory_size=40",
+  "dropout=0.1",
+  "smear_keys=all",
+];
 const ROWS = ["--batch-size", "2", "--gradient-accumulation", "2", "--warmup", "3", "--learning-rate", "0.004"];
 const OFTEN = [
   "--checkpoint-every",
@@ -114,7 +121,7 @@ function pause(ms: number): Promise<void> {
 
 /** What the process `pid` does, or did last, in `out`, where the metrics were `before` when it began. */
 function placeOf(out: string, pid: number, before: string): KillPlace {
-  const beside = new RegExp(`^(checkpoint-\\d+|model\\.safetensors)\\.tmp-${pid}$`);
+  const beside = new RegExp(`^(checkpoint-\\d+|model\\.safetensors)\\.tmp-${pid}-`);
   if (namesIn(out).some((name) => beside.test(name))) return "a checkpoint's writing";
   const now = metricsIn(out);
   if (now === before) return THE_START;

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { Random } from "../../src/random.ts";
+import { Random } from "../../src/base/random.ts";
 import { formatTable } from "../../src/report/table.ts";
 import { differences, type KillCounts, trainingArguments, trainToEnd, trainUnderFire } from "./crash-training.ts";
 

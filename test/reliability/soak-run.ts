@@ -8,7 +8,7 @@ import { Transformer } from "../../src/model/transformer.ts";
 import { byteTokenizer } from "../../src/text/tokenizer.ts";
 import { runTraining } from "../../src/train/run.ts";
 import { Trainer } from "../../src/train/trainer.ts";
-import { heap, memory } from "../../src/wasm/runtime.ts";
+import { heap } from "../../src/wasm/runtime.ts";
 import { randomDocuments, tinyConfig } from "../tiny.ts";
 
 /** What the process takes when `done` of the work is done. Bytes. */
@@ -28,7 +28,7 @@ const READINGS = 10;
 function read(done: number): Reading {
   (globalThis as { gc?: () => void }).gc?.();
   const { heapUsed, rss } = process.memoryUsage();
-  return { done, wasm: memory.buffer.byteLength, allocated: heap.bytesInUse, objects: heapUsed, resident: rss };
+  return { done, wasm: heap.memory.buffer.byteLength, allocated: heap.bytesInUse, objects: heapUsed, resident: rss };
 }
 
 /** Trains for so many steps in `directory`; saves, evaluates and measures staleness a hundred times at most. */

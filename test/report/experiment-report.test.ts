@@ -69,7 +69,7 @@ Of <two> fish.
   assert.is(markdownReport(report), expected);
 });
 
-test("every chart is a picture of its own, too, and where nothing is known there is none", () => {
+test("every chart with data has a picture file, and a chart without data has none", () => {
   const pictures = chartFiles(report);
   assert.equal([...pictures.keys()], ["charts/growth.svg", "charts/all.svg"]);
   assert.match(pictures.get("charts/growth.svg") ?? "", "<title>red: 2,048, 2.000</title>");
@@ -79,7 +79,7 @@ test("every chart is a picture of its own, too, and where nothing is known there
   assert.not.match(markdownReport(empty), /!\[/);
 });
 
-test("as a page it has everything, escaped, and draws doublings equally wide", () => {
+test("the page has everything, escaped, and draws doublings equally wide", () => {
   const page = experimentPage(report);
   assert.match(page, "<title>Fish &amp; &lt;chips&gt;</title>");
   assert.match(page, '<span class="verdict missed">missed</span> blue is faster <small>2 m/s</small>');

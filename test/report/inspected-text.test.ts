@@ -1,5 +1,5 @@
 import * as assert from "uvu/assert";
-import { inspect } from "../../src/model/inspect.ts";
+import { inspect } from "../../src/inspect/inspect.ts";
 import { Transformer } from "../../src/model/transformer.ts";
 import { Reader } from "../../src/reader.ts";
 import { InspectedText } from "../../src/report/inspected-text.ts";
@@ -31,7 +31,7 @@ test("the texts are the document's, and each token has its line", async () => {
   assert.is(text.place(5), "line 2");
 });
 
-test("what was read before has the names and lines of its own documents", async () => {
+test("earlier tokens have the names and lines of their own documents", async () => {
   const text = await inspected(50, { "a.md": "x\ny", "b.md": "z" });
   assert.equal(
     [-4, -3, -2, -1, 0].map(
@@ -42,7 +42,7 @@ test("what was read before has the names and lines of its own documents", async 
   assert.equal([text.place(-2), text.place(0)], ["a.md, line 2", "line 1"]);
 });
 
-test("where the beginning of a document has fallen out of the memory, the place is a byte", async () => {
+test("if the beginning of a document has left the memory, the place is a byte", async () => {
   const text = await inspected(4, { "a.md": "one\ntwo", "b.md": "z" });
   assert.equal(
     [-4, -1].map((token) => text.line(token)),
@@ -60,7 +60,7 @@ test("an excerpt stays within its document and within what is known", async () =
   assert.equal(text.excerpt(15, 2), { before: "ou", token: "r", after: "" });
 });
 
-test("a document that was joined of files has places in them, what was read before its own", async () => {
+test("tokens of a joined document have places in its files, earlier tokens in their own documents", async () => {
   const reader = new Reader(model, bytes, { memorySize: 50 });
   await reader.read("x", { name: "a.md" });
   const inspection = await inspect(model, bytes, bytes.encode(mine), { known: reader.snapshot(), name: "mine" });

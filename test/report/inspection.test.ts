@@ -1,6 +1,6 @@
 import * as assert from "uvu/assert";
-import { inspect } from "../../src/model/inspect.ts";
-import { gainOf, summarize } from "../../src/model/inspection-summary.ts";
+import { inspect } from "../../src/inspect/inspect.ts";
+import { gainOf, summarize } from "../../src/inspect/inspection-summary.ts";
 import { Transformer } from "../../src/model/transformer.ts";
 import { Reader } from "../../src/reader.ts";
 import { InspectedText } from "../../src/report/inspected-text.ts";
@@ -26,7 +26,7 @@ async function inspected(document: string) {
 }
 
 for (const length of [2, 255, 256, 257, 513]) {
-  test(`the JSON of ${length} tokens is one document that tells each of them whole`, async () => {
+  test(`the JSON of ${length} tokens is one document with everything about each of them`, async () => {
     const { inspection, text, summary } = await inspected("To be, or 2 not\n".repeat(40).slice(0, length));
     const json = JSON.parse([...inspectionJson(inspection, summary, text)].join(""));
     assert.equal([json.document, json.memory, json.tokens.length], ["mine.md", 40, length]);
@@ -46,7 +46,7 @@ for (const length of [2, 255, 256, 257, 513]) {
   });
 }
 
-test("the tables show sums and the tokens that gained most, with what they retrieved", async () => {
+test("the tables show sums and the tokens that gained most, with their retrieved pairs", async () => {
   const { inspection, text, summary } = await inspected("To be, or 2 not\n".repeat(4));
   const table = inspectionTables(inspection, summary, text);
   assert.match(table, /perplexity [\d.]+ without memory, [\d.]+ with 40 \(.* %\), over the same 63 tokens/);

@@ -4,14 +4,14 @@ import { suite } from "../harness.ts";
 
 const test = suite("progress");
 
-/** A progress line on a stream of a kind, with a clock that is set by hand. */
+/** A progress line on a stream of a kind, with a clock set by hand. */
 function onStream(kind: { isTTY: boolean; columns?: number }) {
   const clock = { now: 1000 };
   const stream = { ...kind, text: "", write: (text: string) => (stream.text += text) };
   return { clock, stream, progress: new ProgressLine(stream, () => clock.now) };
 }
 
-test("on a terminal the line overwrites itself, at most ten times a second, and ends with what came last", () => {
+test("on a terminal the line overwrites itself at most ten times a second, and ends with the last one", () => {
   const { clock, stream, progress } = onStream({ isTTY: true });
   progress.show("one");
   progress.show("two");
@@ -22,13 +22,20 @@ test("on a terminal the line overwrites itself, at most ten times a second, and 
   assert.is(stream.text, "\rone\x1b[K\rthree\x1b[K\rfour\x1b[K\n");
 });
 
+test("a name in a line or a note cannot move the cursor", () => {
+  const { stream, progress } = onStream({ isTTY: true });
+  progress.show("reading a\x1b[2J\r\n.md");
+  progress.note("left out \u202efdp");
+  assert.is(stream.text, "\rreading a\\x1b[2J\\r\\n.md\x1b[K\nleft out \\u202efdp\n");
+});
+
 test("on a terminal a line never wraps", () => {
   const { stream, progress } = onStream({ isTTY: true, columns: 10 });
   progress.show("0123456789");
   assert.is(stream.text, "\r012345678\x1b[K");
 });
 
-test("elsewhere it is a plain line every five seconds, and what came last", () => {
+test("elsewhere it is a plain line every five seconds, and the last one", () => {
   const { clock, stream, progress } = onStream({ isTTY: false });
   for (let i = 0; i < 11; i++) {
     progress.show(`line ${i}`);
@@ -38,7 +45,7 @@ test("elsewhere it is a plain line every five seconds, and what came last", () =
   assert.is(stream.text, "line 5\nline 10\n");
 });
 
-test("a note stands on a line of its own, after what was shown", () => {
+test("a note has its own line, after the progress so far", () => {
   for (const [isTTY, text] of [
     [true, "\rstep 1\x1b[K\nnote\n\rstep 2\x1b[K\n"],
     [false, "step 1\nnote\nstep 2\n"],
@@ -53,7 +60,7 @@ test("a note stands on a line of its own, after what was shown", () => {
   }
 });
 
-test("ending what never began, or ending twice, writes nothing", () => {
+test("ending before anything was shown, or twice, writes nothing", () => {
   const { stream, progress } = onStream({ isTTY: true });
   progress.end();
   progress.end();
@@ -80,7 +87,7 @@ test("a training line has step, loss, perplexity, speed, gates, memory fill and 
   );
 });
 
-test("durations and numbers read well at every size", () => {
+test("durations and numbers are readable at every size", () => {
   assert.equal([0.4, 59.4, 59.6, 3599, 3600, 90061].map(duration), [
     "0 s",
     "59 s",

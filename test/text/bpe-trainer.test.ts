@@ -1,6 +1,6 @@
 import * as fs from "node:fs";
 import * as assert from "uvu/assert";
-import { Random } from "../../src/random.ts";
+import { Random } from "../../src/base/random.ts";
 import { trainBpe } from "../../src/text/bpe-trainer.ts";
 import { preTokens } from "../../src/text/byte-level.ts";
 import { tokenizerFromJson } from "../../src/text/tokenizer.ts";
@@ -132,7 +132,7 @@ test("a vocabulary size that is no integer of at least 256 is refused", () => {
   for (const vocabSize of [255, 0, -1, 300.5, NaN]) {
     assert.match(
       refusal(() => trainBpe(["a"], { vocabSize })),
-      /vocabulary size .* at least 256.* not /,
+      /^vocabSize: got .*; it must be a whole number from 256 to 16,777,216$/,
     );
   }
 });

@@ -1,5 +1,5 @@
 /** Texts that tokenizers tend to alter, and a source of random ones. */
-import type { Random } from "../../src/random.ts";
+import type { Random } from "../../src/base/random.ts";
 
 export const SAMPLES: Record<string, string> = {
   empty: "",

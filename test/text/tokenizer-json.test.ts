@@ -62,6 +62,15 @@ test("keys that are not used here are kept when it is written again", () => {
   assert.equal(tokenizerFromJson(json, "t").toJSON(), json);
 });
 
+test("a sequence of nothing normalises nothing, and a sequence of one decoder is that decoder", () => {
+  const nothing = { type: "Sequence", normalizers: [] };
+  for (const normalizer of [nothing, { type: "Sequence", normalizers: [nothing, nothing] }]) {
+    assert.equal(tokenizerFromJson({ ...good, normalizer }, "t").toJSON(), { ...good, normalizer: null });
+  }
+  const decoder = { type: "Sequence", decoders: [good.decoder] };
+  assert.equal(tokenizerFromJson({ ...good, decoder }, "t").toJSON(), good);
+});
+
 test("the bytes without merges are the byte tokenizer", () => {
   const read = tokenizerFromJson(JSON.parse(JSON.stringify(byteTokenizer())), "t");
   assert.is(read.constructor, byteTokenizer().constructor);
@@ -75,6 +84,10 @@ test("an added token may also be in the model's vocabulary, under the same id", 
   assert.is(tokenizer.decode([258]), "<s>");
 });
 
+function normalizers(...steps: unknown[]): unknown {
+  return { type: "Sequence", normalizers: steps };
+}
+
 /** What is wrong, the file, and what the message must name. */
 const damaged: [title: string, json: unknown, names: RegExp][] = [
   ["no object", [good], /JSON object/],
@@ -83,6 +96,11 @@ const damaged: [title: string, json: unknown, names: RegExp][] = [
   ["a Unigram model", { ...good, model: { ...model, type: "Unigram" } }, /model must be of type "BPE"/],
   ["another decoder", { ...good, decoder: { type: "Metaspace" } }, /decoder must be of type "ByteLevel"/],
   ["a normalizer", { ...good, normalizer: { type: "NFC" } }, /normalizer/],
+  ["a normalizer in a sequence", { ...good, normalizer: normalizers({ type: "NFC" }) }, /normalizer/],
+  ["a normalizer deep down", { ...good, normalizer: normalizers(normalizers({ type: "NFC" })) }, /normalizer/],
+  ["a sequence without its list", { ...good, normalizer: { type: "Sequence" } }, /normalizer/],
+  ["a normalizer that is none", { ...good, normalizer: normalizers(5) }, /normalizer/],
+  ["two decoders", { ...good, decoder: { type: "Sequence", decoders: [good.decoder, { type: "Fuse" }] } }, /decoder/],
   ["no pre-tokenizer", { ...good, pre_tokenizer: null }, /pre_tokenizer/],
   ["another pre-tokenizer", { ...good, pre_tokenizer: { type: "Whitespace" } }, /pre_tokenizer must be "ByteLevel"/],
   ["a prefix space", { ...good, pre_tokenizer: { ...byteLevel, add_prefix_space: true } }, /add_prefix_space/],

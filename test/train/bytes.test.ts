@@ -1,4 +1,4 @@
-/** What a training takes is told beforehand, and it takes that. */
+/** The bytes of a training are known beforehand, and they are right. */
 import * as assert from "uvu/assert";
 import { arena } from "../../src/autodiff/arena.ts";
 import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
@@ -16,7 +16,7 @@ import { randomDocuments, tinyConfig } from "../tiny.ts";
 
 const test = suite("training bytes");
 
-/** Large enough that the rounding of each tensor to a cache line does not count. */
+/** A configuration so large that the rounding of each tensor to a cache line is negligible. */
 const config = (overrides: Partial<ModelConfig> = {}): ModelConfig => {
   const small = { vocab_size: 300, hidden_size: 96, num_hidden_layers: 3, num_attention_heads: 3, head_dim: 29 };
   const rest = { intermediate_size: 210, segment_length: 48, memory_layers: [1], memory_size: 150, memory_topk: 9 };
@@ -40,18 +40,25 @@ function usedActivations(config: ModelConfig, rows: number): number {
   return used;
 }
 
+test("a small example, written out: a parameter takes 16 bytes with AdamW, for value, gradient and two moments", () => {
+  const model = new Transformer(tinyConfig(), 1);
+  assert.is(trainingBytes(tinyConfig()).parameters, 16 * model.parameters.count);
+  model.release();
+});
+
 const variants: [string, Partial<ModelConfig>][] = [
   ["a memory", {}],
   ["no memory", { memory_layers: [] }],
   ["two joint memories of many neighbours", { memory_layers: [0, 2], memory_combine: "joint", memory_topk: 64 }],
   ["a cache", { xl_cache_length: 90 }],
+  ["smeared keys everywhere, in wide heads", { smear_keys: "all", head_dim: 290, hidden_size: 16, memory_layers: [] }],
   ["dropout", { dropout: 0.1 }],
   ["a large vocabulary", { vocab_size: 5000 }],
   ["a wide feed-forward", { intermediate_size: 900, hidden_act: "gelu" }],
 ];
 for (const [variant, overrides] of variants) {
   for (const rows of [1, 5]) {
-    test(`the activations of ${rows} rows are told to within 5 per cent: ${variant}`, () => {
+    test(`the estimated activations of ${rows} rows are within 5 per cent: ${variant}`, () => {
       const [told, used] = [activationBytes(config(overrides), rows), usedActivations(config(overrides), rows)];
       assert.ok(Math.abs(told / used - 1) < 0.05, `told ${told}, used ${used}`);
     });
@@ -64,7 +71,7 @@ const options: [string, Partial<TrainingOptions>][] = [
   ["accumulation", { gradientAccumulation: 3 }],
 ];
 for (const [variant, given] of options) {
-  test(`what parameters, moments and memories take is told to within 2 per cent: ${variant}`, () => {
+  test(`the bytes of parameters, moments and memories are within 2 per cent: ${variant}`, () => {
     const before = heap.bytesInUse;
     const chosen = { batchSize: 2, ...given };
     const model = new Transformer(config(), 1);
@@ -78,12 +85,32 @@ for (const [variant, given] of options) {
   });
 }
 
-test("an evaluation needs memories of its own, while it lasts", () => {
+test("smeared keys take two keys for each row and layer that has them", () => {
+  const shape = { head_dim: 32, num_attention_heads: 3, memory_size: 0 }; // whole cache lines
+  const [told, used] = [[], []] as [number[], number[]];
+  for (const smear_keys of ["none", "memory_layers", "all"] as const) {
+    const smearing = config({ ...shape, smear_keys });
+    const before = heap.bytesInUse;
+    const model = new Transformer(smearing, null);
+    const state = model.newState({ rows: 4 });
+    used.push(heap.bytesInUse - before);
+    state.release();
+    model.parameters.release();
+    assert.is(heap.bytesInUse, before);
+    told.push(trainingBytes(smearing, { batchSize: 4 }).memories);
+  }
+  const scales = 64; // a parameter and its gradient each begin on a cache line
+  const layer = 2 * 4 * 96 * 4;
+  assert.equal([told[1] - told[0], told[2] - told[0]], [layer, 3 * layer]);
+  assert.equal([used[1] - used[0], used[2] - used[0]], [layer + 2 * scales, 3 * (layer + 2 * scales)]);
+});
+
+test("an evaluation needs its own memories", () => {
   const [without, withOne] = [0, 5].map((evaluateEvery) => trainingBytes(tinyConfig(), { evaluateEvery }).memories);
   assert.is(withOne, 2 * without);
 });
 
-test("what cannot fit is refused with the bytes and the key of the largest part, before anything is allocated", () => {
+test("a training that cannot fit is refused with the bytes and the key of the largest part, before anything is allocated", () => {
   const before = heap.bytesInUse;
   const base = preset("small");
   const refused = (config: ModelConfig, options: Partial<TrainingOptions>) =>

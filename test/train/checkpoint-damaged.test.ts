@@ -1,9 +1,9 @@
-/** What a damaged, incomplete or foreign model or checkpoint is refused with: one sentence that names the file, key or tensor. */
+/** Damaged, incomplete or foreign models and checkpoints are refused in one sentence that names the file, key or tensor. */
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import type { StoredTensor } from "../../src/model/safetensors.ts";
+import type { StoredTensor } from "../../src/formats/safetensors.ts";
 import { Transformer } from "../../src/model/transformer.ts";
 import { byteTokenizer } from "../../src/text/tokenizer.ts";
 import { loadCheckpoint, loadModel, saveCheckpoint, saveModel } from "../../src/train/checkpoint.ts";
@@ -54,7 +54,7 @@ test("a missing file is named", () => {
   }
 });
 
-test("a truncated file is named, wherever it was cut", () => {
+test("a file truncated at any place is named", () => {
   for (const name of ["config.json", "model.safetensors", "tokenizer.json", "trainer.json", "trainer.safetensors"]) {
     const directory = checkpointDirectory();
     const path = join(directory, name);
@@ -66,7 +66,17 @@ test("a truncated file is named, wherever it was cut", () => {
   }
 });
 
-test("a single changed bit of any file is noticed, and the file named", () => {
+test("a file of another size is named before it is read, because it may be too large to read", () => {
+  const directory = checkpointDirectory();
+  const path = join(directory, "trainer.safetensors");
+  fs.truncateSync(path, 2 ** 42);
+  assert.is(
+    refusal(() => loadCheckpoint(directory)),
+    `${path} is damaged: it has ${2 ** 42} bytes since ${directory}/checksums.json was written`,
+  );
+});
+
+test("a single changed bit of any file is found, and the file named", () => {
   for (const name of ["config.json", "model.safetensors", "tokenizer.json", "trainer.json", "trainer.safetensors"]) {
     const directory = checkpointDirectory();
     const path = join(directory, name);
@@ -78,7 +88,7 @@ test("a single changed bit of any file is noticed, and the file named", () => {
   }
 });
 
-test("checksums that are damaged themselves are named", () => {
+test("a damaged checksums.json is named", () => {
   const directory = checkpointDirectory();
   const path = `${directory}/checksums.json`;
   const text = fs.readFileSync(path, "utf8");
@@ -91,7 +101,7 @@ test("checksums that are damaged themselves are named", () => {
   for (const content of ["null", "{}", "[]", "7"]) assert.match(refusalOf(content), `since ${path} was written`);
 });
 
-test("a tensor that is missing, surplus, of another shape or kind is named with what it should be", () => {
+test("a tensor that is missing, unexpected, or of another shape or kind is named with the right one", () => {
   const edited = (edit: (tensors: Map<string, StoredTensor>) => void) => {
     const directory = newDirectory();
     saveModel(directory, new Transformer(tinyConfig(), 1), tokenizer);
@@ -163,7 +173,7 @@ test("files of different checkpoints are refused", () => {
     const record = `${directory}/trainer.json`;
     assert.is(
       refusal(() => loadCheckpoint(directory)),
-      `${mixed} is of step 2 but ${record} of step 3: they are no one checkpoint`,
+      `${mixed} is of step 2 but ${record} of step 3: they belong to different checkpoints`,
     );
   }
   const directory = checkpointDirectory();

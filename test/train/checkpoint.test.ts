@@ -2,8 +2,8 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
+import { readSafetensors } from "../../src/formats/safetensors.ts";
 import type { ModelConfig } from "../../src/model/config.ts";
-import { readSafetensors } from "../../src/model/safetensors.ts";
 import { Transformer } from "../../src/model/transformer.ts";
 import { byteTokenizer } from "../../src/text/tokenizer.ts";
 import { loadCheckpoint, loadModel, saveCheckpoint, saveModel } from "../../src/train/checkpoint.ts";
@@ -30,7 +30,7 @@ test.after(() => fs.rmSync(folder, { recursive: true }));
 
 const newDirectory = () => join(folder, `${count++}`);
 
-test("a model comes back as it was, with its tokenizer", () => {
+test("a saved model is loaded unchanged, with its tokenizer", () => {
   const directory = newDirectory();
   const model = new Transformer(tinyConfig({ memory_combine: "joint", memory_layers: [0, 1] }), 3);
   saveModel(directory, model, tokenizer);
@@ -46,7 +46,7 @@ test("a model comes back as it was, with its tokenizer", () => {
   assert.equal(second, first);
 });
 
-test("a checkpoint is a model too", () => {
+test("a checkpoint can be loaded as a model", () => {
   const directory = newDirectory();
   saveCheckpoint(directory, new Trainer(new Transformer(tinyConfig(), 1), documents, { batchSize: 3 }), tokenizer);
   assert.equal(loadModel(directory).model.config, tinyConfig());
@@ -64,7 +64,7 @@ test("weights may be half floats", () => {
   );
 });
 
-test("a model is written as half floats if asked for, and comes back as their numbers", () => {
+test("a model can be written as half floats, and is loaded with the rounded numbers", () => {
   const directory = newDirectory();
   const model = new Transformer(tinyConfig({ memory_layers: [0, 1] }), 3); // 12·5·2, 12·19, 256·12, 2: odd and even
   saveModel(directory, model, tokenizer, { dtype: "float16" });
@@ -86,7 +86,7 @@ test("a model is written as half floats if asked for, and comes back as their nu
   }
 });
 
-test("a weight that no half float can be is refused, and nothing is written", () => {
+test("a weight outside the range of half floats is refused, and nothing is written", () => {
   const directory = newDirectory();
   for (const value of [65_505, -1e6, Number.NaN]) {
     const model = new Transformer(tinyConfig(), 1);
@@ -109,10 +109,17 @@ const variants: [string, Partial<ModelConfig>, Partial<TrainingOptions>][] = [
   ["with a memory of half floats", { memory_dtype: "float16" }, {}],
   ["with bucketed search", { memory_search: "bucketed", memory_topk: 2 }, {}],
   ["with Adafactor and the rsqrt schedule", {}, { optimizer: "adafactor", schedule: "rsqrt", learningRate: 0.05 }],
+  ["with smeared keys in the memory's layer", { smear_keys: "memory_layers" }, {}],
+  [
+    "with smeared keys everywhere, a cache, accumulation and Adafactor",
+    { smear_keys: "all", xl_cache_length: 10 },
+    { gradientAccumulation: 2, optimizer: "adafactor", schedule: "rsqrt" },
+  ],
+  ["with memory sizes drawn for every row", {}, { memorySizes: [0, 3, 17] }],
   ["without a memory", { memory_layers: [] }, {}],
 ];
 for (const [variant, config, options] of variants) {
-  test(`a resumed run goes on to the bit ${variant}`, () => {
+  test(`a resumed run gives bit-identical results ${variant}`, () => {
     const start = () => {
       const model = new Transformer(tinyConfig(config), 1);
       return new Trainer(model, documents, { batchSize: 2, steps: 20, warmupSteps: 3, seed: 4, ...options });
@@ -141,7 +148,7 @@ for (const [variant, config, options] of variants) {
   });
 }
 
-test("a checkpoint is five files and their checksums, each of which replaces its predecessor", () => {
+test("a checkpoint is five files and their checksums, and each replaces the old file", () => {
   const directory = newDirectory();
   const trainer = new Trainer(new Transformer(tinyConfig(), 1), documents, { batchSize: 3 });
   for (const step of [1, 2]) {
@@ -159,7 +166,7 @@ test("a checkpoint is five files and their checksums, each of which replaces its
   ]);
 });
 
-test("a directory that cannot be written is named, and nothing is left in it", () => {
+test("a directory that cannot be written is named, and stays empty", () => {
   const path = join(folder, "a-file");
   fs.writeFileSync(path, "");
   const trainer = new Trainer(new Transformer(tinyConfig(), 1), documents, { batchSize: 3 });

@@ -1,9 +1,9 @@
-/** For tests of damaged models and checkpoints: their files, changed as someone with an editor would. */
+/** For tests of damaged models and checkpoints: edits their files by hand. */
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
-import { readSafetensors, type StoredTensor, writeSafetensors } from "../../src/model/safetensors.ts";
+import { readSafetensors, type StoredTensor, writeSafetensors } from "../../src/formats/safetensors.ts";
 
-/** Whoever edits a file by hand deletes what vouched for it. */
+/** Deletes checksums.json, as users must who edit a file by hand. */
 export function withdrawChecksums(path: string) {
   fs.rmSync(join(dirname(path), "checksums.json"), { force: true });
 }

@@ -1,13 +1,13 @@
 import * as assert from "uvu/assert";
 import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
 import { noGrad, step } from "../../src/autodiff/tape.ts";
+import { exp } from "../../src/base/portable-math.ts";
 import type { TokenizedDocument } from "../../src/data/corpus.ts";
 import { type MemorySnapshot, takeSnapshot } from "../../src/memory/snapshot.ts";
 import type { ModelConfig } from "../../src/model/config.ts";
 import { fingerprint } from "../../src/model/fingerprint.ts";
 import { readDocument } from "../../src/model/generate.ts";
 import { Transformer } from "../../src/model/transformer.ts";
-import { exp } from "../../src/portable-math.ts";
 import { byteTokenizer } from "../../src/text/tokenizer.ts";
 import { type EvaluateOptions, evaluate, type TokenLoss } from "../../src/train/evaluate.ts";
 import { heap } from "../../src/wasm/runtime.ts";
@@ -21,7 +21,7 @@ const bytes = byteTokenizer();
 const documents = randomDocuments([40, 1, 23, 8, 0, 31, 15]);
 const predicted = 39 + 22 + 7 + 30 + 14;
 
-/** Evaluates a fresh tiny model. Gates lean towards the memory, so that it matters. */
+/** Evaluates a fresh tiny model. Its gates prefer the memory, so that the memory matters. */
 function run(options: EvaluateOptions, config: Partial<ModelConfig> = {}, texts: TokenizedDocument[] = documents) {
   const losses: TokenLoss[] = [];
   const model = new Transformer(tinyConfig({ memory_gate_init: 1, ...config }), 1);
@@ -30,11 +30,21 @@ function run(options: EvaluateOptions, config: Partial<ModelConfig> = {}, texts:
   return { ...result, losses };
 }
 
-/** The losses without their memory sizes, by document and place, for runs that read in another order. */
+/** Returns the losses by document and place, to compare runs that read in another order. */
 function byPlace(losses: readonly TokenLoss[]): Map<string, number> {
   const sorted = losses.map(({ document, index, nats }): [string, number] => [`${document} ${index}`, nats]).sort();
   return new Map(sorted);
 }
+
+test("a small example, written out: without an embedding all 256 bytes are equally likely", () => {
+  const model = new Transformer(tinyConfig(), 1);
+  model.parameters.get("model.embed_tokens.weight").fill(0);
+  const { tokens, results } = evaluate(model, [documentOf("abc", bytes.encode("abc"))], bytes, { memorySizes: [0] });
+  assert.is(tokens, 2); // the first token is never predicted
+  assert.ok(Math.abs(results[0].perplexity - 256) < 1e-3);
+  assert.ok(Math.abs(results[0].bits_per_byte - 8) < 1e-5);
+  model.release();
+});
 
 test("every token after a document's first is predicted once for every memory size", () => {
   const { tokens, losses, results } = run({ memorySizes: [30, 0, 5] });
@@ -55,9 +65,9 @@ test("every token after a document's first is predicted once for every memory si
   }
 });
 
-test("perplexity is of the mean over all tokens, bits per byte over all bytes", () => {
-  // Each token stands for as many bytes as its last digit says.
-  const tokenizer = { ...bytes, vocabSize: 256, byteLength: (id: number) => id % 10 };
+test("perplexity is exp of the mean over all tokens, bits per byte the mean over all bytes", () => {
+  // The last digit of a token is its number of bytes.
+  const tokenizer = Object.assign(byteTokenizer(), { byteLength: (id: number) => id % 10 });
   const model = new Transformer(tinyConfig(), 1);
   const result = evaluate(model, documents, tokenizer, { memorySizes: [17] });
   const targets = documents.flatMap((document) => [...document.tokens().subarray(1)]);
@@ -73,11 +83,12 @@ test("perplexity is of the mean over all tokens, bits per byte over all bytes", 
       perplexity: exp(nats / predicted),
       bits_per_byte: nats / Math.LN2 / result.bytes,
       nats,
+      gates: [0.5, 0.5],
     },
   ]);
 });
 
-test("the nats are those of the model's own logits", () => {
+test("the nats agree with the model's logits", () => {
   const text = documents[0].tokens(); // 40 tokens: five segments of 7, and one of 4
   const model = new Transformer(tinyConfig({ memory_gate_init: 1 }), 1);
   const state = model.newState({ rows: 1, memorySize: 9 });
@@ -94,7 +105,7 @@ test("the nats are those of the model's own logits", () => {
 });
 
 for (const rows of [2, 5, 9]) {
-  test(`${rows} documents side by side have the losses that they have one by one`, () => {
+  test(`${rows} documents in parallel have the same losses as one by one`, () => {
     const config = { xl_cache_length: 5 };
     const alone = byPlace(run({ memorySizes: [12] }, config).losses);
     const together = byPlace(run({ memorySizes: [12], rows }, config).losses);
@@ -105,14 +116,14 @@ for (const rows of [2, 5, 9]) {
   });
 }
 
-test("a memory of 0 is the model without memory, bit for bit", () => {
+test("a memory of 0 is bit-identical to the model without memory", () => {
   const plain = run({ memorySizes: [0] }, { memory_layers: [] });
   const memorizing = run({ memorySizes: [0] });
   assert.equal(memorizing.losses, plain.losses);
   assert.equal(memorizing.results, plain.results);
 });
 
-test("enlarging the memory leaves the tokens that fit the smaller one unchanged to the bit", () => {
+test("enlarging the memory leaves the losses of tokens that fit the smaller one bit-identical", () => {
   const [small, large] = [14, 200].map((memory) => run({ memorySizes: [memory] }, {}, [documents[0]]).losses);
   // Tokens 1 to 21 are predicted in the first three segments, whose memory holds at most 14 pairs.
   const nats = (losses: TokenLoss[]) => losses.map((loss) => loss.nats);
@@ -120,7 +131,7 @@ test("enlarging the memory leaves the tokens that fit the smaller one unchanged 
   assert.not.equal(nats(large).slice(21), nats(small).slice(21));
 });
 
-test("sizes do not disturb each other, and give back what they took", () => {
+test("sizes do not affect each other, and free their memories", () => {
   const separate = [0, 9, 50].flatMap((memory) => run({ memorySizes: [memory] }).losses);
   const model = new Transformer(tinyConfig({ memory_gate_init: 1 }), 1);
   const before = heap.bytesInUse;
@@ -130,7 +141,7 @@ test("sizes do not disturb each other, and give back what they took", () => {
   assert.is(heap.bytesInUse, before);
 });
 
-test("at most so many tokens of each document count", () => {
+test("at most maxTokens tokens of each document count", () => {
   const { tokens, losses } = run({ memorySizes: [17], maxTokens: 10 });
   assert.is(tokens, 10 + 10 + 7 + 10 + 10);
   const all = byPlace(run({ memorySizes: [17] }).losses);
@@ -148,10 +159,11 @@ test("progress goes up to all tokens of all sizes", () => {
   for (const [i, [done]] of seen.entries()) assert.ok(i === 0 || done > seen[i - 1][0]);
 });
 
-test("what cannot be evaluated is refused", () => {
+test("impossible evaluations are refused", () => {
+  const wanted = "an array, each item of it a whole number from 0 to 16,777,216";
   const sizes = (...memorySizes: number[]) => refusal(() => run({ memorySizes }));
-  assert.is(sizes(0, -1), "a memory size must be a whole number from 0 on, not -1");
-  assert.is(sizes(1.5), "a memory size must be a whole number from 0 on, not 1.5");
+  assert.is(sizes(0, -1), `memorySizes: got [0,-1]; it must be ${wanted}`);
+  assert.is(sizes(1.5), `memorySizes: got [1.5]; it must be ${wanted}`);
   assert.is(
     refusal(() => run({ memorySizes: [0, 512] }, { memory_layers: [] })),
     "the model has no memory layers, so a memory of 512 is impossible; evaluate it with 0",
@@ -162,7 +174,7 @@ test("what cannot be evaluated is refused", () => {
   );
 });
 
-/** What the model of `run` remembers of `length` tokens in a memory of `size`. */
+/** Returns a snapshot of `length` tokens in a memory of `size`, by the model of `run`. */
 async function known(size: number, length: number, config: Partial<ModelConfig> = {}): Promise<MemorySnapshot> {
   const model = new Transformer(tinyConfig({ memory_gate_init: 1, ...config }), 1);
   const state = model.newState({ rows: 1, memorySize: size });
@@ -174,7 +186,7 @@ async function known(size: number, length: number, config: Partial<ModelConfig> 
   return snapshot;
 }
 
-test("every document begins with what is known, and only with that, in any order and with any number of rows", async () => {
+test("every document begins with the known memory and nothing else, in any order and with any number of rows", async () => {
   const snapshot = await known(50, 44);
   const options = { memorySizes: [17, 50, 90], known: snapshot };
   const together = run(options);
@@ -193,7 +205,7 @@ test("every document begins with what is known, and only with that, in any order
   }
 });
 
-test("without a memory, what is known changes nothing", async () => {
+test("without a memory, a known memory changes nothing", async () => {
   const snapshot = await known(50, 44);
   assert.equal(run({ memorySizes: [0], known: snapshot }), run({ memorySizes: [0] }));
 });
@@ -206,7 +218,7 @@ for (const memory_search of ["exact", "quantised"] as const) {
       const options = { memorySizes: [40, 320], known: snapshot };
       const { losses } = run(options, { memory_search }, [text]);
       const [trained, grown] = [40, 320].map((size) => losses.filter(({ memory }) => memory === size));
-      // Up to the segment that begins with 40 pairs or fewer in the memory.
+      // Up to the last segment that begins with at most 40 pairs in the memory.
       const same = 7 * (Math.floor((40 - knownTokens) / 7) + 1);
       const nats = (some: TokenLoss[]) => some.map((loss) => loss.nats);
       assert.equal(nats(grown).slice(0, same), nats(trained).slice(0, same));
@@ -215,7 +227,7 @@ for (const memory_search of ["exact", "quantised"] as const) {
   }
 }
 
-test("what another model remembers is refused, naming both fingerprints", async () => {
+test("the memory of another model is refused, naming both fingerprints", async () => {
   const snapshot = { ...(await known(50, 44)), model: "0123456789abcdef", name: "notes.memory.safetensors" };
   assert.match(
     refusal(() => run({ memorySizes: [17], known: snapshot })),

@@ -11,7 +11,7 @@ const gate = "model.layers.1.self_attn.memory_gate";
 const plain = tinyConfig({ memory_layers: [] });
 const remembering = tinyConfig({ memory_layers: [1], memory_combine: "gate" });
 
-test("what both models have is inherited, what is new begins as the seed says, and what has no place is left behind", () => {
+test("shared parameters are inherited, new ones are initialised from the seed, and others are ignored", () => {
   const source = new Transformer(plain, 1);
   const [model, fresh] = [inheritingModel(source, remembering, 2, "m"), new Transformer(remembering, 2)];
   for (const name of model.parameters.names()) {
@@ -20,6 +20,15 @@ test("what both models have is inherited, what is new begins as the seed says, a
   }
   assert.ok(model.parameters.has(gate));
   assert.not.ok(inheritingModel(model, plain, 2, "m").parameters.has(gate));
+});
+
+test("new key smears start with equal shares for any seed", () => {
+  const source = new Transformer(remembering, 1);
+  const model = inheritingModel(source, { ...remembering, smear_keys: "memory_layers" }, 2, "m");
+  assert.equal([...model.parameters.get("model.layers.1.self_attn.key_smear").toArray()], [0, 0]);
+  assert.not.ok(model.parameters.has("model.layers.0.self_attn.key_smear"));
+  const onward = inheritingModel(model, { ...remembering, smear_keys: "all" }, 2, "m");
+  assert.ok(onward.parameters.has("model.layers.0.self_attn.key_smear"));
 });
 
 test("a parameter of another shape is refused, with both shapes", () => {

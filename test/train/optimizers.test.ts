@@ -1,8 +1,8 @@
 /** AdamW, Adafactor and clipping against plain TypeScript in double precision, at odd sizes, over several steps. */
 import * as assert from "uvu/assert";
 import { parameter, type Tensor } from "../../src/autodiff/tensor.ts";
+import { Random } from "../../src/base/random.ts";
 import { type ParameterGroup, parameterGroups } from "../../src/model/parameters.ts";
-import { Random } from "../../src/random.ts";
 import { type AdamBlock, adafactor, adamW, clipGradients } from "../../src/train/optimizers.ts";
 import { assertClose } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
@@ -11,7 +11,7 @@ const test = suite("optimizers");
 
 const STEPS = 7;
 
-/** A parameter with normal values times `spread`. */
+/** Returns a parameter with normal values times `spread`. */
 function randomParameter(shape: number[], random: Random, spread = 1): Tensor {
   const tensor = parameter(shape);
   return tensor.set(Float32Array.from({ length: tensor.size }, () => spread * random.normal()));
@@ -24,12 +24,12 @@ function randomGradient(tensor: Tensor, random: Random, spread = 1): Float64Arra
 }
 
 function blockOf(tensor: Tensor, group: ParameterGroup, lrScale = 1, weightDecay = 0): AdamBlock {
-  return { group, values: tensor.ptr, gradients: tensor.grad!.ptr, size: tensor.size, lrScale, weightDecay };
+  return { group, values: tensor, gradients: tensor.grad!, size: tensor.size, lrScale, weightDecay };
 }
 
 const rms = (x: Float64Array) => Math.sqrt(x.reduce((sum, value) => sum + value * value, 0) / x.length);
 
-/** AdamW on one vector, as the algorithm is written: returns the step function. */
+/** AdamW on one vector, written like the algorithm. Returns the step function. */
 function adamOracle(p: Float64Array, beta1: number, beta2: number, eps: number, decay: number) {
   const [m, v] = [new Float64Array(p.length), new Float64Array(p.length)];
   let t = 0;
@@ -73,6 +73,13 @@ function adafactorOracle(p: Float64Array, rows?: number) {
   };
 }
 
+test("a small example, written out: AdamW's first step moves each parameter by the learning rate, against its gradient", () => {
+  const tensor = parameter([3], [1, 2, 3]);
+  tensor.grad!.set([1e-3, -5, 0]);
+  adamW([blockOf(tensor, "norms")]).step(0.25);
+  assertClose(tensor.toArray(), [0.75, 2.25, 3], 2e-5, "parameters");
+});
+
 for (const size of [1, 2, 3, 4, 5, 7, 8, 33, 1001]) {
   test(`AdamW of ${size} parameters follows the algorithm for ${STEPS} steps, with decay and without`, () => {
     for (const decay of [0.3, 0]) {
@@ -91,13 +98,6 @@ for (const size of [1, 2, 3, 4, 5, 7, 8, 33, 1001]) {
     }
   });
 }
-
-test("AdamW's first step moves by the learning rate, with the default options too", () => {
-  const tensor = parameter([3], [1, 2, 3]);
-  tensor.grad!.set([1e-3, -5, 0]);
-  adamW([blockOf(tensor, "norms")]).step(0.25);
-  assertClose(tensor.toArray(), [0.75, 2.25, 3], 2e-5, "parameters");
-});
 
 for (const shape of [[1, 1], [1, 5], [5, 1], [3, 4], [4, 7], [7, 9], [33, 17], [1], [3], [4], [9], [33]]) {
   test(`Adafactor of [${shape}] follows the algorithm for ${STEPS} steps`, () => {
@@ -122,7 +122,7 @@ for (const shape of [[1, 1], [1, 5], [5, 1], [3, 4], [4, 7], [7, 9], [33, 17], [
   });
 }
 
-test("Adafactor leaves a parameter without gradient where it is, and an empty one alone", () => {
+test("Adafactor does not move a parameter with zero gradient, and accepts an empty one", () => {
   const still = parameter([3, 2], [1, 2, 3, 4, 5, 6]);
   const optimizer = adafactor([
     { name: "still", tensor: still, lrScale: 1 },
@@ -141,7 +141,7 @@ const kinds = {
 };
 
 for (const [kind, make] of Object.entries(kinds)) {
-  test(`${kind} goes on from saved state and step count as if it had never stopped`, () => {
+  test(`${kind} with restored state and step count gives bit-identical results`, () => {
     const shapes = [[5, 3], [7]];
     const fresh = () => shapes.map((shape, i) => randomParameter(shape, new Random(i)));
     const train = (tensors: Tensor[], step: (lr: number) => void, from: number, to: number) => {
@@ -180,7 +180,7 @@ test("state is named after its parameters", () => {
   assert.equal(shapesOf(kinds.Adafactor(tensors).state()), ["p0.rows 5", "p0.columns 3", "p1.moments 7"]);
 });
 
-test("clipping shortens a long gradient to the limit, over all blocks together, and says how long it was", () => {
+test("clipping shortens a long gradient to the limit, over all blocks together, and returns its old norm", () => {
   const tensors = [3, 4, 5, 1001].map((size) => parameter([size]));
   const gradients = tensors.map((tensor, i) => randomGradient(tensor, new Random(i), 2));
   const blocks = tensors.map((tensor) => blockOf(tensor, "matrices"));
@@ -197,7 +197,7 @@ test("clipping shortens a long gradient to the limit, over all blocks together, 
   assert.ok(Math.abs(clipGradients(blocks, 1) - 0.5) < 1e-6);
 });
 
-test("clipping leaves short gradients and such as are not finite alone, and huge ones do not overflow it", () => {
+test("clipping does not change gradients that are short or not finite, and does not overflow for huge ones", () => {
   const tensor = parameter([5]);
   const blocks = [blockOf(tensor, "matrices")];
   const clip = (gradient: number[], limit: number) => {

@@ -20,14 +20,21 @@ function run(config: Partial<ModelConfig>, options: { recall: boolean; memorySiz
   return results;
 }
 
-/** What is measured of the only memory layer. */
+/** Returns the recall of the only memory layer. */
 function measured(config: Partial<ModelConfig>, rows = 1) {
   const [layer, ...others] = run(config, { recall: true, rows })[0].recall ?? [];
   assert.is(others.length, 0);
   return layer;
 }
 
-test("exact search finds all, and quantised search as well, with few fall-backs", () => {
+test("a small example, written out: of 9 queries only the 2 after the first segment of 7 retrieve, in each of 2 heads", () => {
+  const model = new Transformer(tinyConfig(), 1);
+  const { results } = evaluate(model, randomDocuments([10]), byteTokenizer(), { memorySizes: [60], recall: true });
+  assert.equal(results[0].recall, [{ layer: 1, queries: 4, recall: 1 }]);
+  model.release();
+});
+
+test("exact search finds all neighbours, and so does quantised search, with few fall-backs", () => {
   assert.is(measured({}).recall, 1);
   assert.is(measured({}).fallbacks, undefined);
   const { recall, fallbacks = -1 } = measured({ memory_search: "quantised" });
@@ -35,27 +42,27 @@ test("exact search finds all, and quantised search as well, with few fall-backs"
   assert.ok(fallbacks >= 0 && fallbacks < 0.01, `${fallbacks}`);
 });
 
-test("all queries fall back that the quantised search cannot bound", () => {
+test("queries that quantised search cannot bound all fall back", () => {
   const { recall, fallbacks } = measured({ memory_search: "quantised", memory_topk: 1000 });
   assert.is(recall, 1);
   assert.is(fallbacks, 1);
 });
 
-test("the more lists are probed, the more is found", () => {
+test("probing more lists finds more neighbours", () => {
   const of = (memory_probes: number) => measured({ memory_search: "inverted", memory_lists: 5, memory_probes }).recall;
   const [one, three, all] = [of(1), of(3), of(5)];
   assert.ok(0.2 < one && one < three && three < 1, `${one}, ${three}`);
   assert.is(all, 1);
 });
 
-test("queries count that have something to find, and no padding does", () => {
+test("only queries with stored pairs count, without padding", () => {
   const { segment_length: segment, num_attention_heads: heads } = tinyConfig();
   const expected = lengths.reduce((sum, length) => sum + Math.max(0, length - 1 - segment), 0) * heads;
   assert.is(measured({}).queries, expected);
   assert.is(measured({}, 4).queries, expected);
 });
 
-test("measuring changes no prediction, and gives back what it took", () => {
+test("measuring does not change predictions, and frees its allocations", () => {
   const before = heap.bytesInUse;
   const config = { memory_search: "inverted", memory_lists: 5, memory_probes: 1 } as const;
   const [{ recall, ...watched }] = run(config, { recall: true });

@@ -1,4 +1,6 @@
-/** The directory of a run: which checkpoints stay, what is taken when the newest is damaged, what a crash leaves. */
+/** The directory of a run: the checkpoints kept, the one used if the newest is damaged, and the cleanup after a crash. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,7 +10,14 @@ import { byteTokenizer } from "../../src/text/tokenizer.ts";
 import { loadModel, saveCheckpoint } from "../../src/train/checkpoint.ts";
 import type { TrainingOptions } from "../../src/train/options.ts";
 import { runTraining } from "../../src/train/run.ts";
-import { holdsRun, newestCheckpoint, removeUnfinished, saveToRun } from "../../src/train/run-directory.ts";
+import {
+  addCheckpoint,
+  holdsRun,
+  holdsTraining,
+  newestCheckpoint,
+  removeUnfinished,
+  settleCheckpoint,
+} from "../../src/train/run-directory.ts";
 import { Trainer } from "../../src/train/trainer.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
@@ -31,20 +40,21 @@ function newTrainer(options: Partial<TrainingOptions>): Trainer {
   return new Trainer(new Transformer(tinyConfig(), 1), documents, { batchSize: 2, ...options });
 }
 
-/** The directory of a run that saved after each of `steps` steps. */
+/** Returns the directory of a run that saved after each of `steps` steps. */
 function runOf(steps: number, keep: number): string {
   const directory = join(folder, `${count++}`);
   const trainer = newTrainer({ keep });
   for (let step = 0; step < steps; step++) {
     trainer.trainStep();
-    saveToRun(directory, trainer, tokenizer);
+    addCheckpoint(directory, trainer, tokenizer);
+    settleCheckpoint(directory, trainer, tokenizer);
   }
   return directory;
 }
 
 const checkpointsIn = (directory: string) => fs.readdirSync(directory).filter((name) => name.startsWith("checkpoint"));
 
-test("the newest checkpoint and as many older ones as were asked for stay, beside the newest model", () => {
+test("the newest checkpoint and `keep` older ones stay, next to the newest model", () => {
   const names = (keep: number) => checkpointsIn(runOf(12, keep)).sort();
   assert.equal(names(0), ["checkpoint-12"]);
   assert.equal(names(1), ["checkpoint-11", "checkpoint-12"]);
@@ -85,7 +95,7 @@ for (const name of [...FILES, "checksums.json"]) {
   });
 }
 
-test("if none can be used, one sentence says so and why", () => {
+test("if none can be used, one sentence explains why", () => {
   const run = runOf(3, 2);
   for (const step of [1, 2, 3]) fs.rmSync(`${run}/checkpoint-${step}/trainer.json`);
   const reason = `cannot read ${run}/checkpoint-3/trainer.json: no such file or directory`;
@@ -101,7 +111,7 @@ test("if none can be used, one sentence says so and why", () => {
   );
 });
 
-test("a directory that is a checkpoint itself can be gone on from", () => {
+test("a run can resume from a directory that is itself a checkpoint", () => {
   const directory = join(folder, `${count++}`);
   const trainer = newTrainer({});
   trainer.trainStep();
@@ -109,7 +119,7 @@ test("a directory that is a checkpoint itself can be gone on from", () => {
   assert.equal([newestCheckpoint(directory).record.step, holdsRun(directory)], [1, true]);
 });
 
-test("a run that went on from an older checkpoint replaces the damaged one and gives up later ones", async () => {
+test("a run resumed from an older checkpoint replaces the damaged one and removes later ones", async () => {
   const run = runOf(5, 9);
   for (const step of [3, 5]) fs.truncateSync(`${run}/checkpoint-${step}/trainer.safetensors`, 99);
   fs.rmSync(`${run}/checkpoint-4/config.json`);
@@ -122,21 +132,26 @@ test("a run that went on from an older checkpoint replaces the damaged one and g
   assert.is(newestCheckpoint(run).record.step, 3);
 });
 
-test("what a killed process left unfinished is removed, and nothing else", () => {
+test("unfinished files of a killed process are removed, and nothing else", async () => {
   const run = runOf(2, 1);
   const before = fs.readdirSync(run);
-  const left = ["checkpoint-3.tmp-77", "checkpoint-1.old.tmp-8"].map((name) => join(run, name));
-  for (const path of left) fs.cpSync(`${run}/checkpoint-2`, path, { recursive: true });
-  for (const name of ["model.safetensors.tmp-77", "metrics.jsonl.tmp-1", "training.lock.tmp-3"]) {
-    fs.writeFileSync(join(run, name), "");
+  const child = spawn(process.execPath, ["--version"], { stdio: "ignore" });
+  await once(child, "close");
+  const dead = `.tmp-${child.pid}`;
+  const elsewhere = ".tmp-7-01234567-0123456789abcdef"; // of a container that is gone
+  const left = [`checkpoint-3${dead}`, `checkpoint-1.old${dead}`, `checkpoint-4${elsewhere}`];
+  for (const name of left) fs.cpSync(`${run}/checkpoint-2`, join(run, name), { recursive: true });
+  for (const name of ["model.safetensors", "metrics.jsonl", "staleness.html", "config.json"]) {
+    for (const suffix of [dead, elsewhere]) fs.writeFileSync(join(run, name + suffix), "");
   }
-  const others = ["checkpoint-3.tmp-x", "notes.memory.safetensors.tmp-5", "checkpoint-x"];
+  const living = `model.safetensors.tmp-${process.ppid}`;
+  const others = ["checkpoint-3.tmp-x", `notes.memory.safetensors${dead}`, `a${elsewhere}`, "checkpoint-x", living];
   for (const name of others) fs.writeFileSync(join(run, name), "");
   removeUnfinished(run);
   assert.equal(fs.readdirSync(run).sort(), [...before, ...others].sort());
 });
 
-test("a run that was killed before it could replace the model at the top makes up for it", async () => {
+test("a run killed before it replaced the model at the top replaces it when resumed", async () => {
   const run = runOf(3, 1);
   fs.cpSync(`${run}/checkpoint-2/model.safetensors`, `${run}/model.safetensors`);
   const { model, record, tensors } = newestCheckpoint(run);
@@ -147,16 +162,52 @@ test("a run that was killed before it could replace the model at the top makes u
   assert.equal(loadModel(run).model.parameters.get(name).toArray(), model.parameters.get(name).toArray());
 });
 
-test("a save that fails leaves the checkpoints as they were, and the error names the last one", async () => {
+test("a failed save does not change the checkpoints, and the error names the last one", async () => {
   const run = runOf(2, 1);
   const { model, record, tensors } = newestCheckpoint(run);
   const trainer = new Trainer(model, documents, { ...record.options, steps: 3 });
   trainer.load(record, tensors);
-  fs.mkdirSync(`${run}/checkpoint-3.tmp-${process.pid}/model.safetensors/x`, { recursive: true });
-  const onStep = () => fs.mkdirSync(`${run}/checkpoint-3.tmp-${process.pid}/model.safetensors/x`, { recursive: true });
+  fs.writeFileSync(`${run}/checkpoint-3`, "in the way");
   let message = "";
-  await runTraining(trainer, { tokenizer, directory: run, onStep }).catch((error) => (message = error.message));
-  assert.match(message, /model\.safetensors: .*; the last checkpoint is of step 2$/);
-  assert.equal(checkpointsIn(run), ["checkpoint-1", "checkpoint-2"]);
+  await runTraining(trainer, { tokenizer, directory: run }).catch((error) => (message = error.message));
+  assert.match(message, /^cannot write .*\/checkpoint-3: .*; the last checkpoint is of step 2$/);
+  assert.equal(checkpointsIn(run), ["checkpoint-1", "checkpoint-2", "checkpoint-3"]);
+  assert.is(fs.readFileSync(`${run}/checkpoint-3`, "utf8"), "in the way");
   assert.is(newestCheckpoint(run).record.step, 2);
+});
+
+test("a failure after a checkpoint was written names that checkpoint, even the first", async () => {
+  const run = join(folder, `${count++}`);
+  const onStep = () => fs.mkdirSync(`${run}/model.safetensors`); // the model at the top cannot be written
+  let message = "";
+  await runTraining(newTrainer({ steps: 1 }), { tokenizer, directory: run, onStep }).catch((error) => {
+    message = error.message;
+  });
+  const reason = "it is a directory, a file is needed";
+  assert.is(message, `cannot write ${run}/model.safetensors: ${reason}; the last checkpoint is of step 1`);
+  assert.is(newestCheckpoint(run).record.step, 1);
+});
+
+test("an old checkpoint with a foreign file in it stays", () => {
+  const run = runOf(1, 0);
+  fs.writeFileSync(`${run}/checkpoint-1/notes.txt`, "my own");
+  const { model, record, tensors } = newestCheckpoint(run);
+  const trainer = new Trainer(model, documents, record.options);
+  trainer.load(record, tensors);
+  for (let step = 2; step < 5; step++) {
+    trainer.trainStep();
+    addCheckpoint(run, trainer, tokenizer);
+    settleCheckpoint(run, trainer, tokenizer);
+  }
+  assert.equal(checkpointsIn(run), ["checkpoint-1", "checkpoint-4"]);
+  assert.equal(fs.readdirSync(`${run}/checkpoint-1`).length, FILES.length + 2);
+});
+
+test("a training is recognised by the files that only trainings write", () => {
+  const run = runOf(1, 0);
+  assert.ok(holdsTraining(run));
+  assert.ok(holdsTraining(`${run}/checkpoint-1`));
+  fs.rmSync(`${run}/checkpoint-1`, { recursive: true });
+  assert.not.ok(holdsTraining(run));
+  assert.ok(holdsRun(run));
 });

@@ -31,7 +31,7 @@ function newTrainer(options: Partial<TrainingOptions>): Trainer {
   return new Trainer(new Transformer(tinyConfig(), 1), documents, { batchSize: 2, ...options });
 }
 
-/** What a run told its callbacks, in order. */
+/** Returns the calls of a run's callbacks, in order. */
 async function events(options: Partial<TrainingOptions>, run: Partial<TrainingRun>): Promise<string[]> {
   const told: string[] = [];
   await runTraining(newTrainer(options), {
@@ -49,7 +49,7 @@ function metricsIn(directory: string): StepMetrics[] {
   return lines.map((line) => JSON.parse(line));
 }
 
-test("evaluations and checkpoints come every so many steps, and at the end", async () => {
+test("a small example, written out: 5 steps with an evaluation every 3, a checkpoint every 2, and both at the end", async () => {
   const directory = newDirectory();
   const evaluation = { documents, memorySizes: [0, 17] };
   const told = await events({ steps: 5, evaluateEvery: 3, checkpointEvery: 2 }, { directory, evaluation });
@@ -65,6 +65,21 @@ test("evaluations and checkpoints come every so many steps, and at the end", asy
     "evaluation at 5: 2 sizes",
     "checkpoint at 5: 5",
   ]);
+});
+
+test("an evaluation that is not finite ends the run, and the error names the last checkpoint", async () => {
+  const trainer = newTrainer({ steps: 5, evaluateEvery: 3, checkpointEvery: 2 });
+  const spoil = ({ step }: StepMetrics) => {
+    const { size } = trainer.model.parameters.get("model.norm.weight");
+    if (step === 3) trainer.model.parameters.get("model.norm.weight").set(new Float32Array(size).fill(3e38));
+  };
+  const run = { tokenizer, directory: newDirectory(), evaluation: { documents, memorySizes: [0] }, onStep: spoil };
+  const message = await runTraining(trainer, run).then(
+    () => "nothing",
+    (error) => error.message,
+  );
+  const losses = "the model's predictions are not finite numbers: its weights are too large, or damaged";
+  assert.is(message, `${losses}; the last checkpoint is of step 2`);
 });
 
 test("by default there is one checkpoint, at the end, and no evaluation", async () => {
@@ -97,7 +112,7 @@ test("timers run while the model trains", async () => {
   assert.ok(told.length > 0);
 });
 
-test("metrics.jsonl has one line a step, as the step was reported", async () => {
+test("metrics.jsonl has one line for each step, with the reported metrics", async () => {
   const directory = newDirectory();
   const reported: StepMetrics[] = [];
   await runTraining(newTrainer({ steps: 3 }), { tokenizer, directory, onStep: (metrics) => reported.push(metrics) });
@@ -122,7 +137,7 @@ test("metrics.jsonl has a line for each evaluation, after that of its step", asy
   );
 });
 
-test("a resumed run writes the lines after its checkpoint anew, a fresh run all of them", async () => {
+test("a resumed run rewrites the lines after its checkpoint, a fresh run all of them", async () => {
   const directory = newDirectory();
   const whole = newTrainer({ steps: 6, checkpointEvery: 4 });
   const crash = new Error("power cut");
@@ -149,7 +164,7 @@ test("a resumed run writes the lines after its checkpoint anew, a fresh run all 
   );
 });
 
-test("staleness is measured every so many steps, and at the end", async () => {
+test("staleness is measured at its interval, and at the end", async () => {
   const directory = newDirectory();
   await events({ steps: 5, stalenessEvery: 2 }, { directory });
   const measured = metricsIn(directory).map(({ keyCosines }) => keyCosines !== undefined);
@@ -179,7 +194,7 @@ test("running out of memory in the middle is an error that names the last checkp
   assert.is(newestCheckpoint(directory).record.step, 2);
 });
 
-test("an error in the beginning says that there is no checkpoint", async () => {
+test("an error before the first checkpoint says that nothing was saved", async () => {
   const trainer = new Trainer(new Transformer(tinyConfig(), 1), documents, {
     learningRate: 1000,
     clipNorm: 0,
@@ -190,7 +205,7 @@ test("an error in the beginning says that there is no checkpoint", async () => {
   assert.match(message, /^training stopped in step \d+: .* is not finite .*; nothing was saved before$/);
 });
 
-test("an evaluation that was interrupted is made up for by the run that resumes", async () => {
+test("a resumed run repeats an interrupted evaluation", async () => {
   const evaluation = { documents, memorySizes: [0, 17] };
   const options = { steps: 6, evaluateEvery: 2 };
   const whole = newDirectory();

@@ -1,4 +1,4 @@
-/** Learning-rate schedules at their corners. */
+/** Learning-rate schedules, above all at their corners. */
 import * as assert from "uvu/assert";
 import { constant, cosine, rsqrt, type Schedule } from "../../src/train/schedules.ts";
 import { suite } from "../harness.ts";
@@ -12,7 +12,11 @@ function assertFactors(schedule: Schedule, expected: Record<number, number>): vo
   }
 }
 
-test("every schedule rises linearly to 1 at the last step of its warm-up, and no step has a factor of 0", () => {
+test("a small example, written out: a constant schedule with a warm-up of 4 steps", () => {
+  assertFactors(constant(4), { 1: 0.25, 2: 0.5, 3: 0.75, 4: 1, 5: 1 });
+});
+
+test("every schedule rises linearly to 1 at the last step of its warm-up, and its factors are never 0", () => {
   for (const schedule of [constant(10), rsqrt(10), cosine(100, 10)]) {
     assertFactors(schedule, { 1: 0.1, 2: 0.2, 9: 0.9, 10: 1 });
   }
@@ -35,13 +39,13 @@ test("rsqrt with the rate 1/√1000 is the paper's 1/√step", () => {
   }
 });
 
-test("cosine ends at a tenth, or wherever it is told, and stays there", () => {
+test("cosine ends at a tenth, or at `final`, and stays there", () => {
   assertFactors(cosine(110, 10), { 10: 1, 60: 0.55, 110: 0.1, 111: 0.1, 1e6: 0.1 });
   assertFactors(cosine(100, 0, 0), { 50: 0.5, 100: 0 });
   assertFactors(cosine(100, 0, 1), { 1: 1, 77: 1 });
 });
 
-test("cosine never rises after the warm-up, nor breaks when the warm-up is as long as the run", () => {
+test("cosine never rises after the warm-up, and works with a warm-up of the whole run", () => {
   const schedule = cosine(1000, 100);
   for (let step = 100; step < 1200; step++) assert.ok(schedule(step + 1) <= schedule(step));
   assertFactors(cosine(10, 10), { 1: 0.1, 10: 1, 11: 0.1 });

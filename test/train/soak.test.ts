@@ -1,4 +1,4 @@
-/** The soak in small; the long one is `npm run test:soak`. */
+/** A short soak; the long one is `npm run test:soak`. */
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,7 +20,7 @@ function requireFlat(readings: readonly Reading[]): void {
   assert.equal([growth(readings, "wasm"), growth(readings, "allocated")], [0, 0]);
 }
 
-test("a training takes no more of the WebAssembly memory as it goes on, and leaves nothing in it", async () => {
+test("the heap does not grow during a training, and is empty afterwards", async () => {
   const before = heap.bytesInUse;
   requireFlat(await soakTraining(200, folder));
   const once = heap.bytesInUse - before; // what kernels keep as scratch
@@ -28,6 +28,6 @@ test("a training takes no more of the WebAssembly memory as it goes on, and leav
   assert.is(heap.bytesInUse - before, once);
 });
 
-test("a generation takes no more of the WebAssembly memory as it goes on", async () => {
+test("the heap does not grow during a generation", async () => {
   requireFlat(await soakGeneration(1500));
 });

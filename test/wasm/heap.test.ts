@@ -1,6 +1,6 @@
-/** The allocator: alignment, reuse, merging, growth and its limits, on a memory of its own. */
+/** The heap: alignment, reuse, merging, growth and its limits, on a WebAssembly memory of its own. */
 import * as assert from "uvu/assert";
-import { Random } from "../../src/random.ts";
+import { Random } from "../../src/base/random.ts";
 import { ALIGNMENT, Heap, MOST_BYTES, OutOfMemoryError } from "../../src/wasm/heap.ts";
 import { suite } from "../harness.ts";
 
@@ -10,10 +10,18 @@ const PAGE = 65536;
 const BASE = 1000;
 const FIRST = 1024;
 
-/** A heap over a fresh memory of one page that may grow to `pages`. */
+/** Returns a heap over a fresh memory of one page that may grow to `pages`. */
 function freshHeap(pages = 16): Heap {
   return new Heap(new WebAssembly.Memory({ initial: 1, maximum: pages }), BASE);
 }
+
+test("a small example, written out: blocks of 64 bytes from 1024 up, and a hole that is filled again", () => {
+  const heap = freshHeap();
+  assert.equal([heap.allocate(1), heap.allocate(65), heap.allocate(64)], [1024, 1088, 1216]);
+  heap.release(1088);
+  assert.is(heap.allocate(128), 1088);
+  assert.is(heap.bytesInUse, 64 + 128 + 64);
+});
 
 test("blocks are aligned, above the base, and do not overlap", () => {
   const heap = freshHeap();
@@ -53,7 +61,7 @@ test("neighbouring free blocks merge, in whatever order they are released", () =
   }
 });
 
-test("releasing everything gives everything back", () => {
+test("releasing every block frees all bytes", () => {
   const heap = freshHeap();
   const before = heap.bytesAvailable;
   const random = new Random(11);
@@ -85,7 +93,7 @@ test("a thousand random allocations and releases never overlap", () => {
   }
 });
 
-test("memory grows when it must, and what was written stays", () => {
+test("the memory grows when it must, and keeps its contents", () => {
   const heap = freshHeap();
   const small = heap.allocate(16);
   heap.f32(small, 4).set([1, 2, 3, 4]);
@@ -107,7 +115,7 @@ test("a block beyond 4 GiB, or beyond what the engine grants, is refused and cha
   assert.is(heap.allocate(64), FIRST);
 });
 
-test("releasing what is not the start of a block is refused, twice the same included", () => {
+test("releasing an address that is not the start of a block is refused, and so is releasing a block twice", () => {
   const heap = freshHeap();
   const block = heap.allocate(128);
   assert.throws(() => heap.release(block + 64), /is not the start of an allocated block/);

@@ -1,36 +1,40 @@
 /**
- * Causal attention over a context: the pairs of earlier tokens (Transformer-XL cache, and what was already read of the
- * current segment) followed by the segment's own. Scores, learned scale, T5 bias, mask, softmax and the product with the
- * values are one kernel, forward and backward. Pairs retrieved from the memory are another op (retrieval.ts).
+ * Causal attention over a context: the pairs of earlier tokens (the Transformer-XL cache and the part of the current segment
+ * that was already read), then the segment's own. Scores, learned scale, T5 bias, mask, softmax and the product with the
+ * values are one kernel, forward and backward. For pairs retrieved from the memory see retrieved.ts.
  */
-import { parallelWithScratch } from "../../wasm/parallel.ts";
+import type { Address } from "../../wasm/heap.ts";
+import { parallelElements, parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { needsGrad, note, recordMany } from "../tape.ts";
 import { gradient, stepIntegers, stepTensor, stepZeros, type Tensor } from "../tensor.ts";
 
-/** Where a layer's pairs live while a segment is read: room for `capacity` positions a row, the first `past` of them filled. */
+/** The pairs of a layer while a segment is read: room for `capacity` positions per row, the first `past` of them filled. */
 export interface AttentionContext {
-  /** k̂ and v, [B, capacity, H·D]. Attention writes the new tokens' pairs at positions past, past + 1, … */
+  /** k̂, [B, capacity, H·D]. `extendContext` writes the segment's at positions past, past + 1, … */
   readonly keys: Tensor;
+  /** v, [B, capacity, H·D], likewise. */
   readonly values: Tensor;
+  /** Positions per row that there is room for. */
   readonly capacity: number;
+  /** Positions that are filled before the segment. */
   readonly past: number;
-  /** First valid position of each row, [B]: what lies before belongs to no or to another document. */
+  /** First valid position of each row, [B]; earlier positions are empty or belong to another document. */
   readonly first: Int32Array;
-  /** How far back a query sees, in tokens; Infinity: as far as the context goes. */
+  /** How far back a query sees, in tokens; with Infinity, the whole context. */
   readonly window: number;
 }
 
 /** T5's bias: a learned table [H, buckets] and the address of each distance's bucket (i32). */
 export interface PositionBias {
   readonly table: Tensor;
-  readonly buckets: number;
+  readonly buckets: Address;
 }
 
-/** A window no context reaches, as an i32. */
+/** A window larger than any context, as an i32. */
 const UNBOUNDED = 2 ** 30;
 
-/** The bias by distance, [H, length], reversed so that the kernel reads it forwards; zeros when there is none. */
+/** Returns the bias by distance, [H, length], reversed so that the kernel reads it forwards; zeros without a bias. */
 function spreadBias(bias: PositionBias | undefined, heads: number, length: number): Tensor {
   if (bias === undefined) return stepZeros([heads, length]);
   const spread = stepTensor([heads, length]);
@@ -38,21 +42,21 @@ function spreadBias(bias: PositionBias | undefined, heads: number, length: numbe
   return spread;
 }
 
-/** Copies the segment's pairs [B, T, C] behind the past of each row's context. */
-function extendContext(context: AttentionContext, k: Tensor, v: Tensor): void {
+/** Writes the segment's pairs k, v [B, T, C] into `context`, after the past of each row. */
+export function extendContext(context: AttentionContext, k: Tensor, v: Tensor): void {
   const [rows, segment, width] = k.shape;
-  const bytes = segment * width * 4;
+  const size = segment * width;
   for (let row = 0; row < rows; row++) {
     const at = (row * context.capacity + context.past) * width * 4;
-    kernels.copy(context.keys.ptr + at, k.ptr + row * bytes, bytes);
-    kernels.copy(context.values.ptr + at, v.ptr + row * bytes, bytes);
+    parallelElements("copy", size, context.keys.ptr + at, k.ptr + row * size * 4);
+    parallelElements("copy", size, context.values.ptr + at, v.ptr + row * size * 4);
   }
 }
 
 /**
  * out_i = Σ_j softmax_j(s_h · (q_i · k_j + bias_h[i − j])) v_j over the positions j ≤ i of i's row and window, s_h = |scale_h|.
- * q, k, v [B, T, C] with C = H·D, scale [H]. Returns out [B, T, C] and lse [B, T, H], the logsumexp of each query's logits.
- * Gradients reach q, k, v of this segment, scale and the bias table, never the past. algorithm.md: the scale multiplies the bias too.
+ * q, k, v [B, T, C] with C = H·D, scale [H]; `extendContext` has written k and v into `context`. Returns out [B, T, C] and lse [B, T, H], the logsumexp of each query's logits.
+ * Gradients reach q, k, v of this segment, scale and the bias table, never the past. The scale multiplies the bias as well (ALGORITHM.md).
  */
 export function attention(
   q: Tensor,
@@ -68,7 +72,6 @@ export function attention(
   const length = past + segment;
   const window = Math.min(context.window, UNBOUNDED);
   const inputs = bias === undefined ? [q, k, v, scale] : [q, k, v, scale, bias.table];
-  extendContext(context, k, v);
   const spread = spreadBias(bias, heads, length);
   const first = stepIntegers(context.first);
   const out = stepTensor(q.shape);

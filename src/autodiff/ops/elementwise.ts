@@ -1,15 +1,25 @@
 /**
- * Ops on each element by itself: residual sums, constant factors, activations, dropout. Shapes go in and come out
- * unchanged; nothing is broadcast.
+ * Ops on single elements: sums, differences, constant factors, activations, dropout. A result has the shape of its inputs;
+ * only `repeat` broadcasts.
  */
-import { parallelElements } from "../../wasm/parallel.ts";
+import { check, type Kind, numberWithin } from "../../base/check.ts";
+import { InputError } from "../../base/errors.ts";
+import { parallelElements, parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
-import { gradient, stepTensor, type Tensor } from "../tensor.ts";
+import { gradient, requireTensors, stepTensor, type Tensor } from "../tensor.ts";
+
+const aFactor = numberWithin(-Number.MAX_VALUE, Number.MAX_VALUE);
+const aProbability: Kind = {
+  what: "a number from 0 to below 1",
+  accepts: (value) => typeof value === "number" && value >= 0 && value < 1,
+};
+export const aDropoutKey: Kind = { what: "a whole number", accepts: Number.isSafeInteger };
 
 /** z = x + y, of equal shape. Backward: dx = dz, dy = dz. */
 export function add(x: Tensor, y: Tensor): Tensor {
-  if (x.shape.join() !== y.shape.join()) throw new Error(`add: [${x.shape}] and [${y.shape}] differ`);
+  requireTensors({ x, y });
+  if (x.shape.join() !== y.shape.join()) throw new InputError(`add: [${x.shape}] and [${y.shape}] differ`);
   const z = stepTensor(x.shape);
   parallelElements("add", z.size, z.ptr, x.ptr, y.ptr);
   return record("add", z, [x, y], (dz) => {
@@ -18,15 +28,41 @@ export function add(x: Tensor, y: Tensor): Tensor {
   });
 }
 
+/** z = x − y, of equal shape. Backward: dx = dz, dy = −dz. */
+export function subtract(x: Tensor, y: Tensor): Tensor {
+  if (x.shape.join() !== y.shape.join()) throw new Error(`subtract: [${x.shape}] and [${y.shape}] differ`);
+  const z = stepTensor(x.shape);
+  parallelElements("copy", z.size, z.ptr, x.ptr);
+  parallelElements("add_scaled", z.size, z.ptr, y.ptr, -1);
+  return record("subtract", z, [x, y], (dz) => {
+    if (x.requiresGrad) parallelElements("add_in_place", z.size, gradient(x), dz);
+    if (y.requiresGrad) parallelElements("add_scaled", z.size, gradient(y), dz, -1);
+  });
+}
+
+/** y [...outer, n] = x [n], repeated over `outer`. Backward: dx is the sum over the copies, in order. */
+export function repeat(x: Tensor, outer: readonly number[]): Tensor {
+  const y = stepTensor([...outer, x.size]);
+  const times = y.size / x.size;
+  kernels.move(y.ptr, x.ptr, x.size * 4);
+  for (let done = 1; done < times; done *= 2) {
+    kernels.move(y.ptr + done * x.size * 4, y.ptr, Math.min(done, times - done) * x.size * 4);
+  }
+  return record("repeat", y, [x], (dy) => kernels.add_rows(gradient(x), dy, times, x.size));
+}
+
 /** y = factor · x. */
 export function scale(x: Tensor, factor: number): Tensor {
+  requireTensors({ x });
+  check("factor", factor, aFactor);
   const y = stepTensor(x.shape);
-  kernels.scale(y.ptr, x.ptr, factor, x.size);
-  return record("scale", y, [x], (dy) => kernels.add_scaled(gradient(x), dy, factor, x.size));
+  parallelElements("scale", x.size, y.ptr, x.ptr, factor);
+  return record("scale", y, [x], (dy) => parallelElements("add_scaled", x.size, gradient(x), dy, factor));
 }
 
 /** y = max(x, 0). */
 export function relu(x: Tensor): Tensor {
+  requireTensors({ x });
   const y = stepTensor(x.shape);
   parallelElements("relu_forward", x.size, y.ptr, x.ptr);
   return record("relu", y, [x], (dy) => parallelElements("relu_backward", x.size, gradient(x), dy, x.ptr));
@@ -34,20 +70,26 @@ export function relu(x: Tensor): Tensor {
 
 /** y = x · ½(1 + tanh(√(2/π)·(x + 0.044715·x³))): the approximation of GPT-2 ("gelu_new"), not the exact erf form. */
 export function gelu(x: Tensor): Tensor {
+  requireTensors({ x });
   const y = stepTensor(x.shape);
   parallelElements("gelu_forward", x.size, y.ptr, x.ptr);
-  return record("gelu", y, [x], (dy) => parallelElements("gelu_backward", x.size, gradient(x), dy, x.ptr));
+  const scratchBytes = kernels.gelu_scratch_bytes();
+  return record("gelu", y, [x], (dy) => {
+    parallelWithScratch("gelu_backward", x.size, scratchBytes, gradient(x), dy, x.ptr);
+  });
 }
 
 /**
- * y = x / (1 − p) for each element with probability 1 − p, else 0; Srivastava et al. 2014. Which elements is a function of
- * `key` (32 bits) and their place alone, so a key must differ from op to op and from step to step; the mask is not kept
- * but made again. p = 0 gives x itself. Whether to drop out at all, in training only, is for the caller to say.
+ * y = x / (1 − p) for each element with probability 1 − p, else 0; Srivastava et al. 2014. An element's fate depends only on
+ * `key` (its last 32 bits) and its place, so each op and each step needs its own key. The mask is not kept but computed again.
+ * p = 0 returns x itself. The caller passes p = 0 outside training.
  */
 export function dropout(x: Tensor, p: number, key: number): Tensor {
-  if (!(p >= 0 && p < 1)) throw new Error(`dropout: the probability must be at least 0 and below 1, not ${p}`);
+  requireTensors({ x });
+  check("p", p, aProbability);
+  check("key", key, aDropoutKey);
   if (p === 0) return x;
   const y = stepTensor(x.shape);
-  kernels.dropout_forward(y.ptr, x.ptr, x.size, p, key);
-  return record("dropout", y, [x], (dy) => kernels.dropout_backward(gradient(x), dy, x.size, p, key));
+  parallelElements("dropout_forward", x.size, y.ptr, x.ptr, p, key);
+  return record("dropout", y, [x], (dy) => parallelElements("dropout_backward", x.size, gradient(x), dy, p, key));
 }

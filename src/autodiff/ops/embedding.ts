@@ -1,19 +1,24 @@
 /**
- * The embedding: rows of a table by token id. Only the gather and the scatter-add; tied logits are a linear op.
+ * The embedding: rows of a table by token id. Forward gathers, backward scatters and adds; tied logits are a linear op.
  */
-import { InputError } from "../../errors.ts";
+import { check, tokenIds } from "../../base/check.ts";
+import { InputError } from "../../base/errors.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
-import { gradient, stepIntegers, stepTensor, type Tensor } from "../tensor.ts";
+import { aShape, gradient, requireMatrix, stepIntegers, stepTensor, type Tensor } from "../tensor.ts";
 
 /**
  * y[i] = table[ids[i]]. table [V, C], ids of `shape`, row-major → [...shape, C].
- * Backward: dtable[ids[i]] += dy[i]. Throws InputError for an id that is no row of the table.
+ * Backward: dtable[ids[i]] += dy[i]. Throws InputError for an id outside the table.
  */
 export function embedding(table: Tensor, ids: Int32Array, shape: readonly number[]): Tensor {
+  requireMatrix("table", table);
+  check("ids", ids, tokenIds);
+  check("shape", shape, aShape);
   const [rows, width] = table.shape;
   const y = stepTensor([...shape, width]);
-  if (y.size !== ids.length * width) throw new Error(`embedding: ${ids.length} ids do not fill the shape [${shape}]`);
+  if (y.size !== ids.length * width)
+    throw new InputError(`embedding: ${ids.length} ids do not fill the shape [${shape}]`);
   const outside = ids.findIndex((id) => id < 0 || id >= rows);
   if (outside >= 0) {
     throw new InputError(`token id ${ids[outside]} is not in the vocabulary of ${rows} tokens (0 to ${rows - 1})`);

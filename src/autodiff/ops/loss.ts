@@ -1,21 +1,24 @@
 /**
  * The loss of a language model: cross entropy of the next token, in nats.
  */
-import { InputError } from "../../errors.ts";
-import { kernels } from "../../wasm/runtime.ts";
-import { scratch } from "../../wasm/scratch.ts";
+import { check, tokenIds } from "../../base/check.ts";
+import { InputError } from "../../base/errors.ts";
+import { parallelWithScratch } from "../../wasm/parallel.ts";
+import { heap } from "../../wasm/runtime.ts";
+import { arena } from "../arena.ts";
 import { record } from "../tape.ts";
-import { asRows, gradient, stepIntegers, stepTensor, type Tensor, tensor } from "../tensor.ts";
+import { asRows, gradient, requireTensors, stepIntegers, stepTensor, type Tensor, tensor } from "../tensor.ts";
 
-/** The target of a position whose prediction does not count: padding. */
-export const MASKED = -1;
+/** The target of a position that does not count: padding. */
+export const MASKED: number = -1;
 
+/** The results of `crossEntropy`. */
 export interface CrossEntropy {
-  /** Mean over the targets that are not masked, [1]; 0 when all are. The only one with a gradient. */
+  /** Mean over the unmasked targets, [1]; 0 if all are masked. The only result with a gradient. */
   readonly loss: Tensor;
   /** −ln p(target) of each position, [N]; 0 where masked. */
   readonly nats: Tensor;
-  /** How many targets are not masked. */
+  /** Number of unmasked targets. */
   readonly count: number;
 }
 
@@ -25,8 +28,12 @@ export interface CrossEntropy {
  * Throws InputError for a target that is neither masked nor below V.
  */
 export function crossEntropy(logits: Tensor, targets: Int32Array): CrossEntropy {
+  requireTensors({ logits });
+  check("targets", targets, tokenIds);
   const [rows, width] = asRows(logits); // [..., V] → [N, V]
-  if (targets.length !== rows) throw new Error(`crossEntropy: ${targets.length} targets for logits [${logits.shape}]`);
+  if (targets.length !== rows) {
+    throw new InputError(`crossEntropy: ${targets.length} targets for logits [${logits.shape}]`);
+  }
   const outside = targets.find((target) => target < MASKED || target >= width);
   if (outside !== undefined) {
     throw new InputError(`target token id ${outside} is not in the vocabulary of ${width} tokens (0 to ${width - 1})`);
@@ -34,11 +41,14 @@ export function crossEntropy(logits: Tensor, targets: Int32Array): CrossEntropy 
   const count = targets.reduce((sum, target) => sum + (target === MASKED ? 0 : 1), 0);
   const copy = stepIntegers(targets);
   const [nats, lse] = [stepTensor([rows]), stepTensor([rows])];
-  const row = () => scratch(width * 4);
-  const total = kernels.cross_entropy_forward(nats.ptr, lse.ptr, logits.ptr, copy, rows, width, row());
+  const losses = arena.allocate(rows * 8); // nats in double precision
+  const scratchBytes = width * 4;
+  parallelWithScratch("cross_entropy_forward", rows, scratchBytes, nats.ptr, losses, lse.ptr, logits.ptr, copy, width);
+  const total = heap.f64(losses, rows).reduce((sum, loss) => sum + loss, 0);
   const loss = tensor([total / Math.max(1, count)]);
-  record("crossentropy", loss, [logits], (dloss) => {
-    kernels.cross_entropy_backward(gradient(logits), dloss, logits.ptr, copy, lse.ptr, rows, width, count, row());
+  record("crossEntropy", loss, [logits], (dloss) => {
+    const inputs = [gradient(logits), dloss, logits.ptr, copy, lse.ptr, width, count] as const;
+    parallelWithScratch("cross_entropy_backward", rows, scratchBytes, ...inputs);
   });
   return { loss, nats, count };
 }

@@ -1,20 +1,22 @@
 /**
- * Matrix products: the plain and batched one for whoever studies the engine, and the model's linear layer.
- * Transposes cost nothing: the kernel takes strides. No bias anywhere, as in the paper's model.
+ * Matrix products: a plain, batched product for studying the engine, and the model's linear layer.
+ * Transposes cost nothing, because the kernel takes strides. Neither adds a bias, as in the paper's model.
  */
+import { InputError } from "../../base/errors.ts";
+import type { Address } from "../../wasm/heap.ts";
 import { parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
-import { gradient, sizeOf, stepTensor, type Tensor } from "../tensor.ts";
+import { gradientTarget, requireMatrix, requireTensors, sizeOf, stepTensor, type Tensor } from "../tensor.ts";
 
 /** A matrix operand as the kernel sees it: rows × columns with a stride for each. */
 interface Operand {
-  ptr: number;
+  ptr: Address;
   rowStride: number;
   columnStride: number;
 }
 
-function operand(ptr: number, columns: number): Operand {
+function operand(ptr: Address, columns: number): Operand {
   return { ptr, rowStride: columns, columnStride: 1 };
 }
 
@@ -22,12 +24,11 @@ function transposed({ ptr, rowStride, columnStride }: Operand): Operand {
   return { ptr, rowStride: columnStride, columnStride: rowStride };
 }
 
-const scratchBytes = kernels.matmul_scratch_bytes();
-
 /** C[m, n] (+)= A[m, k] · B[k, n]. */
-function multiply(c: number, a: Operand, b: Operand, m: number, n: number, k: number, accumulate: boolean): void {
+function multiply(c: Address, a: Operand, b: Operand, m: number, n: number, k: number, accumulate: boolean): void {
   const [left, right] = [[a.ptr, a.rowStride, a.columnStride] as const, [b.ptr, b.rowStride, b.columnStride] as const];
-  parallelWithScratch("matmul", kernels.matmul_units(m, n), scratchBytes, c, n, ...left, ...right, m, n, k, accumulate);
+  const [units, scratchBytes] = [kernels.matmul_units(m, n), kernels.matmul_scratch_bytes()];
+  parallelWithScratch("matmul", units, scratchBytes, c, n, ...left, ...right, m, n, k, accumulate);
 }
 
 /**
@@ -35,11 +36,12 @@ function multiply(c: number, a: Operand, b: Operand, m: number, n: number, k: nu
  * Backward: dA = dC · Bᵀ, dB = Aᵀ · dC.
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {
+  requireTensors({ a, b });
   const batch = a.shape.slice(0, -2);
   const [m, k] = a.shape.slice(-2);
   const [depth, n] = b.shape.slice(-2);
-  if (k === undefined || k !== depth || batch.join() !== b.shape.slice(0, -2).join()) {
-    throw new Error(`matmul: [${a.shape}] · [${b.shape}] do not fit; wanted [..., m, k] · [..., k, n]`);
+  if (k === undefined || n === undefined || k !== depth || batch.join() !== b.shape.slice(0, -2).join()) {
+    throw new InputError(`matmul: [${a.shape}] · [${b.shape}] do not fit; wanted [..., m, k] · [..., k, n]`);
   }
   const c = stepTensor([...batch, m, n]);
   const each = (body: (a: number, b: number, c: number) => void) => {
@@ -48,10 +50,10 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
   };
   each((atA, atB, atC) => multiply(c.ptr + atC, operand(a.ptr + atA, k), operand(b.ptr + atB, n), m, n, k, false));
   return record("matmul", c, [a, b], (dc) => {
-    const [da, db] = [gradient(a), gradient(b)];
+    const [[da, addsToA], [db, addsToB]] = [gradientTarget(a), gradientTarget(b)];
     each((atA, atB, atC) => {
-      multiply(da + atA, operand(dc + atC, n), transposed(operand(b.ptr + atB, n)), m, k, n, true);
-      multiply(db + atB, transposed(operand(a.ptr + atA, k)), operand(dc + atC, n), k, n, m, true);
+      multiply(da + atA, operand(dc + atC, n), transposed(operand(b.ptr + atB, n)), m, k, n, addsToA);
+      multiply(db + atB, transposed(operand(a.ptr + atA, k)), operand(dc + atC, n), k, n, m, addsToB);
     });
   });
 }
@@ -61,17 +63,25 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
  * Backward: dx = dy · W, dW = dyᵀ · x.
  */
 export function linear(x: Tensor, weight: Tensor): Tensor {
+  requireTensors({ x });
+  requireMatrix("weight", weight);
   const [outputs, inputs] = weight.shape;
   if (x.shape[x.shape.length - 1] !== inputs) {
-    throw new Error(`linear: x [${x.shape}] does not fit a weight [${weight.shape}]; its last axis must be ${inputs}`);
+    throw new InputError(
+      `linear: x [${x.shape}] does not fit a weight [${weight.shape}]; its last axis must be ${inputs}`,
+    );
   }
   const rows = sizeOf(x.shape.slice(0, -1)); // [..., in] → [N, in]
   const y = stepTensor([...x.shape.slice(0, -1), outputs]);
   multiply(y.ptr, operand(x.ptr, inputs), transposed(operand(weight.ptr, inputs)), rows, outputs, inputs, false);
   return record("linear", y, [x, weight], (dy) => {
-    if (x.requiresGrad)
-      multiply(gradient(x), operand(dy, outputs), operand(weight.ptr, inputs), rows, inputs, outputs, true);
-    if (!weight.requiresGrad) return;
-    multiply(gradient(weight), transposed(operand(dy, outputs)), operand(x.ptr, inputs), outputs, inputs, rows, true);
+    if (x.requiresGrad) {
+      const [dx, adds] = gradientTarget(x);
+      multiply(dx, operand(dy, outputs), operand(weight.ptr, inputs), rows, inputs, outputs, adds);
+    }
+    if (weight.requiresGrad) {
+      const [dWeight, adds] = gradientTarget(weight);
+      multiply(dWeight, transposed(operand(dy, outputs)), operand(x.ptr, inputs), outputs, inputs, rows, adds);
+    }
   });
 }

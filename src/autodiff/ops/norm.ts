@@ -1,20 +1,29 @@
 /**
  * The two normalisations of the model: RMSNorm before every block, L2 on each head's queries and keys.
- * Each keeps one number a row for its backward. The arithmetic is in assembly/norm.ts.
+ * Each keeps one number per row for its backward. The arithmetic is in assembly/ops/norm.ts.
  */
+import { check, numberWithin, whole } from "../../base/check.ts";
+import { InputError } from "../../base/errors.ts";
 import { parallel } from "../../wasm/parallel.ts";
-import { kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
-import { asRows, gradient, stepTensor, type Tensor } from "../tensor.ts";
+import { asRows, gradient, requireTensors, stepTensor, type Tensor } from "../tensor.ts";
+
+const anEps = numberWithin(0, 1);
+const aWidth = whole(1);
 
 /** y = x · rsqrt(mean(x²) + eps) · scale over the last axis. x [..., C], scale [C]. Zhang & Sennrich 2019. */
 export function rmsNorm(x: Tensor, scale: Tensor, eps = 1e-6): Tensor {
+  requireTensors({ x, scale });
+  check("eps", eps, anEps);
   const [rows, width] = asRows(x); // [..., C] → [N, C]
+  if (scale.size !== width)
+    throw new InputError(`rmsNorm: x [${x.shape}] needs a scale [${width}], not [${scale.shape}]`);
   const y = stepTensor(x.shape);
   const rstd = stepTensor([rows]);
   parallel("rmsnorm_forward", rows, y.ptr, rstd.ptr, x.ptr, scale.ptr, width, eps);
-  return record("rmsnorm", y, [x, scale], (dy) => {
-    kernels.rmsnorm_backward(gradient(x), gradient(scale), dy, x.ptr, scale.ptr, rstd.ptr, rows, width);
+  return record("rmsNorm", y, [x, scale], (dy) => {
+    parallel("rmsnorm_backward", rows, gradient(x), dy, x.ptr, scale.ptr, rstd.ptr, width);
+    parallel("rmsnorm_scale_backward", width, gradient(scale), dy, x.ptr, rstd.ptr, rows, width);
   });
 }
 
@@ -23,15 +32,17 @@ export function rmsNorm(x: Tensor, scale: Tensor, eps = 1e-6): Tensor {
  * Backward: dx = (dy − y (y·dy)) / ‖x‖; below 1e-6, where the norm counts as a constant, dy / 1e-6.
  */
 export function l2Normalize(x: Tensor, width: number): Tensor {
-  const channels = x.shape[x.shape.length - 1];
-  if (!(width >= 1) || channels % width !== 0) {
-    throw new Error(`l2Normalize: the last axis of [${x.shape}] is not a multiple of ${width}`);
+  requireTensors({ x });
+  check("width", width, aWidth);
+  const [, channels] = asRows(x);
+  if (channels % width !== 0) {
+    throw new InputError(`l2Normalize: the last axis of [${x.shape}] is not a multiple of ${width}`);
   }
   const rows = x.size / width; // [..., H · width] → [N · H, width]
   const y = stepTensor(x.shape);
   const inverse = stepTensor([rows]);
   parallel("l2norm_forward", rows, y.ptr, inverse.ptr, x.ptr, width);
-  return record("l2norm", y, [x], (dy) => {
+  return record("l2Normalize", y, [x], (dy) => {
     parallel("l2norm_backward", rows, gradient(x), dy, y.ptr, inverse.ptr, width);
   });
 }

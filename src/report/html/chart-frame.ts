@@ -1,9 +1,9 @@
-/** What is around a chart: a figure of a page, or a picture in a file of its own. */
+/** Frames for a chart: a figure on a page, or a picture in its own file. */
 import { type Chart, LINE_STYLES, WIDTH } from "./chart.ts";
 import { escapeHtml } from "./page.ts";
 import { pictureStyles } from "./styles.ts";
 
-/** HTML, for a page with the styles of styles.ts. */
+/** Returns HTML for a page with the styles of styles.ts. */
 export function figure(chart: Chart): string {
   const { labels, drawing, height, lines } = chart;
   const keys = lines.map((name, i) => `<span class="key ${lineStyle(i)}">${escapeHtml(name)}</span>`);
@@ -15,13 +15,13 @@ ${drawing}
 ${lines.length === 0 ? "" : `<p class="legend">${keys.join(" ")}</p>\n`}</figure>`;
 }
 
-/** In units of the chart: above it the title, below it the legend in two columns. */
+/** Heights and widths in units of the chart: the title above it, the legend below it in two columns. */
 const TITLE_HEIGHT = 30;
 const KEY_HEIGHT = 18;
 const KEY_COLUMNS = 2;
 const MARGIN = 10;
 
-/** A whole SVG file, for documents that show pictures, such as Markdown. Light or dark is what the reader's system says. */
+/** Returns a complete SVG file, for documents such as Markdown. It is light or dark as the reader's system prefers. */
 export function svgFile(chart: Chart): string {
   const { labels, drawing, height, lines } = chart;
   const keysTop = TITLE_HEIGHT + height + KEY_HEIGHT;

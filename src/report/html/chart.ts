@@ -1,6 +1,6 @@
 /**
  * Charts in SVG: axes with labels, and bars or lines. Colours and fonts come from styles.ts, so a chart is readable on light
- * and on dark. Every mark has its numbers as a tooltip. What is around a chart, on a page or in a file, is in chart-frame.ts.
+ * and on dark. Every mark has its numbers as a tooltip. chart-frame.ts puts a chart on a page or in a file.
  */
 import { escapeHtml } from "./page.ts";
 
@@ -13,27 +13,27 @@ export interface ChartLabels {
 export interface Bar {
   readonly label: string;
   readonly value: number;
-  /** What the tooltip says. */
+  /** Text of the tooltip. */
   readonly detail: string;
 }
 
 export interface Line {
   readonly name: string;
-  /** Ascending in x. */
+  /** Points, ascending in x. */
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 
-/** A chart that is drawn, but has neither title nor legend around it. */
+/** A drawn chart, without title and legend. */
 export interface Chart {
   readonly labels: ChartLabels;
   /** SVG elements in a box of WIDTH times `height`. */
   readonly drawing: string;
   readonly height: number;
-  /** Names of the lines, in the order of their styles; none for bars. */
+  /** Names of the lines, in the order of their styles; empty for bars. */
   readonly lines: readonly string[];
 }
 
-/** In units that are pixels where a chart has its full width. */
+/** Width in units that are pixels if the chart has its full width. */
 export const WIDTH = 640;
 const LEFT = 70;
 const RIGHT = 10;
@@ -42,7 +42,7 @@ const PLOT_WIDTH = WIDTH - LEFT - RIGHT;
 const PLOT_HEIGHT = 160;
 const PLOT_END = TOP + PLOT_HEIGHT;
 
-/** Bars from zero up or down, evenly spaced. Of many bars only every `labelEvery`-th has its label. */
+/** Draws evenly spaced bars from zero up or down. Every `labelEvery`-th bar has a label. */
 export function barChart(labels: ChartLabels, bars: readonly Bar[], labelEvery = 1): Chart {
   const values = bars.map(({ value }) => value);
   const y = scaleOf(Math.min(0, ...values), Math.max(0, ...values), PLOT_END, TOP);
@@ -58,7 +58,7 @@ export function barChart(labels: ChartLabels, bars: readonly Bar[], labelEvery =
   return chart(labels, [...gridLines(y), ...marks, axisLine(y.at(0))], shown, []);
 }
 
-/** Lines over a continuous x, from the least to the greatest value; `octaves`: every doubling of x takes as much room. */
+/** Draws lines over a continuous x, from its least to its greatest value; with `octaves`, x is logarithmic. */
 export function lineChart(labels: ChartLabels, lines: readonly Line[], octaves = false): Chart {
   const points = lines.flatMap((line) => line.points);
   const [xs, ys] = [points.map(([x]) => x), points.map(([, y]) => y)];
@@ -81,13 +81,13 @@ export function lineChart(labels: ChartLabels, lines: readonly Line[], octaves =
   return chart(labels, [...gridLines(y), ...marks, axisLine(PLOT_END)], ticks, names);
 }
 
-/** Styles that lines take in turn. */
+/** Number of styles, which lines take in turn. */
 export const LINE_STYLES = 8;
 
-/** Lines of more points than this have no marks on them. */
+/** Lines with more points than this have no marks. */
 const MOST_DOTS = 40;
 
-/** A label below the plot, whose end is at x = `at`. */
+/** A label below the plot that ends at x = `at`. */
 interface Tick {
   readonly at: number;
   readonly label: string;
@@ -140,7 +140,7 @@ function scaleOf(least: number, most: number, begin: number, end: number): Scale
   };
 }
 
-/** The same for values above 0 by their logarithms, with ticks at powers of two. */
+/** Maps values above 0 by their logarithms, with ticks at powers of two. */
 function octaveScale(least: number, most: number, begin: number, end: number): Scale {
   const [first, last] = [Math.log2(least), Math.max(Math.log2(most), Math.log2(least) + 1)];
   const octaves = Math.floor(last + 1e-9) - Math.ceil(first - 1e-9) + 1;
@@ -156,7 +156,7 @@ function numberLabel(value: number, digits: number): string {
   return value.toLocaleString("en-US", fraction).replace("-", "−");
 }
 
-/** 1, 2 or 5 times a power of ten, so that about five steps make up `range`. */
+/** Returns 1, 2 or 5 times a power of ten, so that about five steps make up `range`. */
 function tickStep(range: number): number {
   if (!(range > 0)) return 1;
   const rough = range / 5;

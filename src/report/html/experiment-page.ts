@@ -1,4 +1,4 @@
-/** The report of an experiment as a page: findings, tables, and charts for light and dark. No script. */
+/** The report of an experiment as a page: findings, tables, and charts for light and dark, without a script. */
 import {
   chartPath,
   type ExperimentReport,
@@ -40,7 +40,7 @@ function item(finding: Finding): string {
   return `<li><span class="verdict ${word}">${verdict(finding)}</span> ${text}</li>`;
 }
 
-/** Pictures of the report's charts, by their paths beside it. */
+/** Returns the report's charts as SVG files, by their paths relative to it. */
 export function chartFiles(report: ExperimentReport): Map<string, string> {
   return new Map(shownCharts(report).map((part) => [chartPath(part), svgFile(chartOf(part))]));
 }

@@ -1,12 +1,13 @@
 /**
- * The report of an inspection as one HTML file: the text coloured by what the memory saved for each token, a panel with what
- * was retrieved for it, and charts. What happens in the page is in client/.
+ * The report of an inspection as one HTML file: the text coloured by the memory's gain for each token, a panel with the
+ * retrieved pairs, and charts. The scripts of the page are in client/.
  */
-import type { Inspection } from "../../model/inspect.ts";
-import { gainOf, type InspectionSummary, type TokenGroup } from "../../model/inspection-summary.ts";
-import { writeFileAtomic } from "../../platform.ts";
+import { perplexityOf } from "../../base/perplexity.ts";
+import type { Inspection } from "../../inspect/inspect.ts";
+import { gainOf, type InspectionSummary, type TokenGroup } from "../../inspect/inspection-summary.ts";
+import { writeFileAtomic } from "../../platform/atomic-write.ts";
 import type { Excerpt, InspectedText } from "../inspected-text.ts";
-import { percent } from "../memory-table.ts";
+import { perplexityChange } from "../memory-table.ts";
 import { wholeNumber } from "../progress.ts";
 import { type Bar, barChart } from "./chart.ts";
 import { figure } from "./chart-frame.ts";
@@ -19,10 +20,10 @@ import { escapeHtml, htmlPage, jsonScript } from "./page.ts";
 import { reportData } from "./report-data.ts";
 import { styles } from "./styles.ts";
 
-/** What the page runs: the source texts of these, which refer to nothing but each other and the browser. */
+/** Script of the page: the source texts of functions that refer only to each other and the browser. */
 const script = `${[bytesOf, placeOfLine, DecodedReport, TextView, Panel, startReport].join("\n")}\nstartReport();`;
 
-/** Bars along the document. */
+/** Number of bars along the document. */
 const STRETCHES = 80;
 const SURROUNDINGS = 28;
 
@@ -55,23 +56,23 @@ const READING = `<h2 id="reading">The text</h2>
 <p class="legend">Each token is coloured by the nats that the memory saves in its prediction:
 ${["−4", "−2", "−1", "−0.3", "−0.1"].map((nats, i) => `<span class="swatch harm-${5 - i}">${nats}</span>`).join("")}<span
 class="swatch">0</span>${["0.1", "0.3", "1", "2", "4"].map((nats, i) => `<span class="swatch gain-${i + 1}">${nats}</span>`).join("")}.
-Point at a token, or go there with Tab and the arrow keys, to see what was retrieved for it; a click or Enter keeps it,
-Escape lets it go. Of what was retrieved one token is marked; what follows it there is what the memory suggests here.</p>
+Point at a token, or go there with Tab and the arrow keys, to see what was retrieved for it. A click or Enter pins it,
+Escape unpins it. In each retrieved passage one token is marked; the text after it is what the memory suggests here.</p>
 <noscript><p>The text and what was retrieved for it are shown by a script, which this browser does not run.</p></noscript>
 <div class="reading">
 <div id="text" class="text" role="group" aria-label="The document, token by token"></div>
-<aside id="panel" aria-live="polite" aria-label="What was retrieved for the token"><p class="note">Here stands what was
-retrieved for the token that you point at.</p></aside>
+<aside id="panel" aria-live="polite" aria-label="What was retrieved for the token"><p class="note">Point at a token to
+see what was retrieved for it.</p></aside>
 </div>`;
 
 function header({ name, memorySize }: Inspection, { tokens, nats, natsWithout }: TokenGroup): string {
-  const [without, withMemory] = [Math.exp(natsWithout), Math.exp(nats)];
+  const [without, withMemory] = [natsWithout, nats].map(perplexityOf);
   const figures = [
     ["tokens predicted", wholeNumber(tokens)],
     ["pairs of memory", wholeNumber(memorySize)],
     ["perplexity without memory", without.toPrecision(4)],
     ["with memory", withMemory.toPrecision(4)],
-    ["change", percent(withMemory / without - 1)],
+    ["change", perplexityChange(nats - natsWithout)],
   ];
   const list = figures.map(([term, value]) => `<div><dt>${term}</dt><dd>${value}</dd></div>`).join("");
   return `<header>
@@ -88,8 +89,8 @@ function charts(inspection: Inspection, { all, distances, occurrences, kinds }: 
   return [
     barChart({ title: "Gain along the document", x: "first token of a stretch", y }, stretches(inspection), 10),
     barChart({ title: "Gain by distance", x: "tokens back to the pair with the largest share", y }, bars(distances)),
-    barChart({ title: "Gain by frequency", x: "how often the token's word was there so far", y }, bars(occurrences)),
-    barChart({ title: "Gain by kind of word", x: "what the token's word is", y }, bars(kinds)),
+    barChart({ title: "Gain by frequency", x: "occurrences of the token's word so far", y }, bars(occurrences)),
+    barChart({ title: "Gain by kind of word", x: "kind of the token's word", y }, bars(kinds)),
   ].map(figure);
 }
 
@@ -98,7 +99,7 @@ function groupBar({ name, tokens, nats, natsWithout }: TokenGroup): Bar {
   return { label: name, value, detail: `${name}: ${value.toFixed(3)} nats, ${wholeNumber(tokens)} tokens` };
 }
 
-/** Mean gains of equal stretches of the document. */
+/** Returns mean gains of equal stretches of the document. */
 function stretches(inspection: Inspection): Bar[] {
   const predictions = inspection.ids.length - 1;
   const length = Math.ceil(predictions / STRETCHES);

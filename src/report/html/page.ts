@@ -1,9 +1,18 @@
 /**
- * A whole HTML page in one file that loads nothing: styles, data and script are inside. Whatever is shown may hold any
- * characters, so everything that is put in goes through `escapeHtml` or `jsonScript`, and should something slip through all
- * the same, the page's own policy lets no other script run and nothing be fetched.
+ * A complete HTML page in one file that loads nothing: styles, data and script are inside. Texts may have any characters,
+ * so everything goes through `escapeHtml` or `jsonScript`. If something slips through, the page's own policy still lets no
+ * other script run and nothing be fetched.
  */
 import { createHash } from "node:crypto";
+
+/** Mark that tells our pages from others. */
+const MARK = '<meta name="generator" content="memorizing-transformer">';
+/** Beginning of our pages from before they had the mark. */
+const OLD_BEGINNING = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'sha256-`;
 
 export interface Page {
   readonly title: string;
@@ -25,6 +34,7 @@ export function htmlPage({ title, styles, body, script }: Page): string {
 <html lang="en">
 <head>
 <meta charset="utf-8">
+${MARK}
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeHtml(title)}</title>
@@ -37,18 +47,23 @@ ${script === undefined ? "" : `<script>${script}</script>\n`}</body>
 `;
 }
 
-/** `text` as content of an element or of an attribute in double quotes. */
+/** Whether a file that begins with `text` is a page that this program wrote. */
+export function beginsAsPage(text: string): boolean {
+  return text.startsWith(OLD_BEGINNING) || (text.startsWith("<!doctype html>") && text.slice(0, 200).includes(MARK));
+}
+
+/** Escapes `text` for an element, or for an attribute in double quotes. */
 export function escapeHtml(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 }
 
-/** An element with data for the page's script. No text in it can end it: JSON may write every `<` as an escape. */
+/** Returns an element with data for the page's script. Every `<` is escaped, so no text in it can end it. */
 export function jsonScript(id: string, value: unknown): string {
   const json = JSON.stringify(value).replaceAll("<", "\\u003c");
   return `<script type="application/json" id="${escapeHtml(id)}">${json}</script>`;
 }
 
-/** How a Content-Security-Policy names an inline script or style. */
+/** Returns the name of an inline script or style in a Content-Security-Policy. */
 function sourceHash(source: string): string {
   return `'sha256-${createHash("sha256").update(source).digest("base64")}'`;
 }

@@ -1,21 +1,21 @@
 /**
- * What the report's page knows of an inspection: an object that is written as JSON, with long columns as base64 of
- * little-endian numbers, which takes a fifth of the bytes that decimal digits would.
+ * Data of an inspection for the report's page: an object written as JSON. Long columns are base64 of little-endian numbers,
+ * which takes a fifth of the bytes of decimal digits.
  */
 import { Buffer } from "node:buffer";
-import type { Inspection } from "../../model/inspect.ts";
+import type { Inspection } from "../../inspect/inspect.ts";
 import type { Excerpt, InspectedText } from "../inspected-text.ts";
 import type { FileOfText } from "./client/place-of-line.ts";
 
-/** What is shown of a token that was read before the document. */
+/** A token that was read before the document, as the page shows it. */
 export interface EarlierToken extends Excerpt {
   readonly place: string;
 }
 
 export interface ReportData {
-  /** The document. */
+  /** Text of the document. */
   readonly text: string;
-  /** The files that it was joined of, if any. */
+  /** Files that make up the document, if it has several. */
   readonly files: readonly FileOfText[];
   /** Names of the heads. */
   readonly heads: readonly string[];
@@ -26,18 +26,18 @@ export interface ReportData {
   readonly natsWithout: string;
   /** Gates times 255; u8 [n, heads]. */
   readonly gates: string;
-  /** How many pairs follow for each token; u8 [n]. */
+  /** Number of pairs of each token; u8 [n]. */
   readonly counts: string;
   /** All pairs, those of the first token first: head (u16), token (i32), 65535 times weight (u16), 32767 times score (i16). */
   readonly pairHeads: string;
   readonly pairTokens: string;
   readonly pairWeights: string;
   readonly pairScores: string;
-  /** By number: the tokens below 0 that are among the pairs. */
+  /** Tokens below 0 that are among the pairs, by number. */
   readonly earlier: Readonly<Record<number, EarlierToken>>;
 }
 
-/** As many pairs of a token as a count can say. */
+/** Largest number of pairs per token, a u8. */
 export const MOST_PAIRS = 255;
 
 /** Characters shown on either side of an earlier token. */
@@ -69,7 +69,7 @@ export function reportData(inspection: Inspection, text: InspectedText): ReportD
   };
 }
 
-/** WebAssembly has made sure that this machine is little-endian; so is every browser's. */
+/** Encodes numbers as they lie in memory. Machines that run WebAssembly here are little-endian, and so are browsers'. */
 function base64({ buffer, byteOffset, byteLength }: ArrayBufferView): string {
   return Buffer.from(buffer, byteOffset, byteLength).toString("base64");
 }

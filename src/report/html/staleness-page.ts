@@ -1,12 +1,12 @@
-/** A page with the staleness of a run's memories: how far remembered keys were from those of the present weights. */
-import { writeFileAtomic } from "../../platform.ts";
+/** A page with the staleness of a run's memories: the distance of remembered keys from those of the present weights. */
+import { writeFileAtomic } from "../../platform/atomic-write.ts";
 import type { MetricsLine } from "../../train/metrics.ts";
 import { lineChart } from "./chart.ts";
 import { figure } from "./chart-frame.ts";
 import { escapeHtml, htmlPage } from "./page.ts";
 import { styles } from "./styles.ts";
 
-/** As many lines as a reader tells apart. */
+/** Number of lines that a reader can tell apart. */
 const LINES = 5;
 
 interface Measurement {
@@ -14,7 +14,7 @@ interface Measurement {
   readonly keyCosines: readonly number[];
 }
 
-/** Writes the page to `path`, from what was measured in the run called `name`; nothing, if nothing was. */
+/** Writes the page of the run called `name` to `path`; nothing if no staleness was measured. */
 export function writeStalenessPage(path: string, name: string, metrics: readonly MetricsLine[]): void {
   const measured = metrics.flatMap((line) => {
     const cosines = "keyCosines" in line ? (line.keyCosines ?? []) : [];
@@ -40,7 +40,7 @@ that step: a cosine of 1 says that their keys have stayed where they were.</p>
   return htmlPage({ title, styles, body });
 }
 
-/** Lines over the steps: the newest keys, and the oldest that there were. */
+/** Returns lines over the steps: the newest keys, and the oldest keys at hand. */
 function courses(measured: readonly Measurement[]) {
   const newest = measured.map(({ step, keyCosines }) => [step, keyCosines[0]] as const);
   const oldest = measured.map(({ step, keyCosines }) => [step, keyCosines[keyCosines.length - 1]] as const);
@@ -50,7 +50,7 @@ function courses(measured: readonly Measurement[]) {
   ];
 }
 
-/** At most so many of the list as there are lines: the first, the last, and some evenly between them. */
+/** Picks at most one item per line: the first, the last, and some evenly between them. */
 function spread<T>(list: readonly T[]): T[] {
   const count = Math.min(LINES, list.length);
   return Array.from({ length: count }, (_, i) => list[Math.round((i * (list.length - 1)) / Math.max(1, count - 1))]);

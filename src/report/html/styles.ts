@@ -1,6 +1,6 @@
 /**
- * Styles of all pages. Gain is blue and harm orange, which every kind of colour blindness tells apart; harm in the text is
- * dotted as well, for greyscale. Light or dark is what the reader's system says.
+ * Styles of all pages. Gain is blue and harm orange, which every kind of colour blindness tells apart. Harm in the text is
+ * also dotted, for greyscale. Pages are light or dark as the reader's system prefers.
  */
 type Palette = Readonly<Record<string, string>>;
 
@@ -38,7 +38,7 @@ function variables(palette: Palette): string {
     .join(" ");
 }
 
-/** Of what is in a chart, on a page and in a file. */
+/** Styles inside a chart, on a page and in a file. */
 const chartStyles = `
 .chart text { fill: var(--faint); font: 12px system-ui, sans-serif; }
 .chart .axis-label { fill: var(--ink); }
@@ -61,7 +61,7 @@ rect.gain:hover, rect.harm:hover { stroke: var(--ink); }
 .chart .paper { fill: var(--raised); }
 `;
 
-/** The same with colours in place of variables, which not everything that shows pictures knows. */
+/** The chart styles with colours instead of variables, which some picture viewers do not support. */
 export const pictureStyles = `${withColours(chartStyles, light)}${ON_DARK} {${withColours(chartStyles, dark)}}`;
 
 function withColours(css: string, palette: Palette): string {

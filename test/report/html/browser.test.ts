@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import * as assert from "uvu/assert";
-import type { Inspection } from "../../../src/model/inspect.ts";
-import { summarize } from "../../../src/model/inspection-summary.ts";
-import { RetrievedPairs } from "../../../src/model/retrieved-pairs.ts";
-import { Random } from "../../../src/random.ts";
+import { Random } from "../../../src/base/random.ts";
+import type { Inspection } from "../../../src/inspect/inspect.ts";
+import { summarize } from "../../../src/inspect/inspection-summary.ts";
+import { RetrievedPairs } from "../../../src/inspect/retrieved-pairs.ts";
 import { inspectionPage } from "../../../src/report/html/inspection-page.ts";
 import { InspectedText } from "../../../src/report/inspected-text.ts";
 import { byteTokenizer } from "../../../src/text/tokenizer.ts";
@@ -30,7 +30,7 @@ test.after(async () => {
   fs.rmSync(folder, { recursive: true });
 });
 
-/** A report in which token i gains (i mod 13) − 6 nats, and retrieved eight tokens before it, the best of them token i / 2. */
+/** A report in which token i gains (i mod 13) − 6 nats and retrieved eight earlier tokens, the best of them token i / 2. */
 function reportOf(text: string): string {
   const random = new Random(1);
   const ids = bytes.encode(text);
@@ -67,7 +67,7 @@ function reportOf(text: string): string {
   return inspectionPage(inspection, summarize(inspection, wordsOfTokens(inspected.texts), 5), inspected);
 }
 
-/** Opens a report and fails if anything in it fails, or if it wants something from elsewhere. */
+/** Opens a report. Fails if anything in it fails, or if it requests anything else. */
 async function open(html: string, options = {}): Promise<BrowserPage> {
   const path = join(folder, "report.html");
   fs.writeFileSync(path, html);
@@ -96,7 +96,7 @@ const hostile = `</script><script>document.title = "owned"</script><!-- <img src
 
 test.unless(noBrowser, "pointing at a token shows what it retrieved, and marks it in the text", async () => {
   const page = await open(reportOf(lines));
-  assert.match(await panelOf(page), "Here stands what was");
+  assert.match(await panelOf(page), "Point at a token to");
   await page.locator("#t30").hover();
   const panel = await panelOf(page);
   assert.match(panel, "token 31, line 2");
@@ -105,7 +105,7 @@ test.unless(noBrowser, "pointing at a token shows what it retrieved, and marks i
   assert.is(await page.locator("#t30.gain-0, #t30.harm-4").count(), 1, "gains (30 mod 13) − 6 = −2 nats");
 });
 
-test.unless(noBrowser, "arrow keys move from token to token and line to line, Enter pins, Escape lets go", async () => {
+test.unless(noBrowser, "arrow keys move from token to token and line to line, Enter pins, Escape unpins", async () => {
   const page = await open(reportOf(lines));
   await page.evaluate("document.getElementById('t3').click()");
   await page.keyboard.press("Escape");
@@ -125,7 +125,7 @@ test.unless(noBrowser, "arrow keys move from token to token and line to line, En
   assert.match(await panelOf(page), "token 6, line 1");
 });
 
-test.unless(noBrowser, "arrow keys step over bytes that are no character of their own", async () => {
+test.unless(noBrowser, "arrow keys skip bytes that are only part of a character", async () => {
   const page = await open(reportOf("aé😀b\n"));
   await page.evaluate("document.getElementById('t0').click()");
   const visited = [];
@@ -136,7 +136,7 @@ test.unless(noBrowser, "arrow keys step over bytes that are no character of thei
   assert.equal(visited, ["t2", "t6", "t7", "t8"]);
 });
 
-test.unless(noBrowser, "a link in the panel leads to the place and keeps the panel", async () => {
+test.unless(noBrowser, "a link in the panel goes to its place and leaves the panel as it is", async () => {
   const page = await open(reportOf(lines));
   await page.evaluate("location.hash = '#t900'");
   await page.waitForFunction("document.activeElement.id === 't900'");
@@ -158,7 +158,7 @@ test.unless(noBrowser, "text that looks like HTML is text", async () => {
 });
 
 for (const colorScheme of ["light", "dark"]) {
-  test.unless(noBrowser, `text stands out from every colour behind it (${colorScheme})`, async () => {
+  test.unless(noBrowser, `text is readable on every colour behind it (${colorScheme})`, async () => {
     const page = await open(reportOf(lines), { colorScheme });
     const ratios = await page.evaluate<number[]>(CONTRASTS);
     assert.is(ratios.length, 10);
@@ -181,7 +181,7 @@ const CONTRASTS = `(() => {
   });
 })()`;
 
-test.unless(noBrowser, "a report of 20,000 tokens is small and soon there", async () => {
+test.unless(noBrowser, "a report of 20,000 tokens is small and opens soon", async () => {
   const text = lines.repeat(24).slice(0, 20_000);
   const html = reportOf(text);
   assert.ok(html.length < 5e6, `${html.length} bytes`);

@@ -1,11 +1,10 @@
 /**
- * A real browser for tests of pages: Chromium, driven by playwright-core, neither of which this package depends on. Both are
- * used where they are found; playwright-core may be installed anywhere, and PLAYWRIGHT_CORE is then the path of its folder.
+ * A real browser for tests of pages: Chromium, driven by playwright-core. The package depends on neither. Tests use them if
+ * they are installed; `npm run test:browsers` installs them, the driver in test/bundlers.
  */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
 import process from "node:process";
-import { pathToFileURL } from "node:url";
+import { loadTool, noTools } from "../../package/tools.ts";
 
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
@@ -16,18 +15,20 @@ interface Locator {
   count(): Promise<number>;
 }
 
-/** Chromium's own protocol, here of its domain Performance. */
+/** A session of Chromium's own protocol; tests use its domain Performance. */
 interface Session {
   send(method: string, options?: object): Promise<{ readonly metrics: readonly { name: string; value: number }[] }>;
 }
 
-/** What tests use of a page. */
+/** The parts of a page that tests use. */
 export interface BrowserPage {
   context(): { newCDPSession(page: BrowserPage): Promise<Session> };
   readonly keyboard: { press(key: string): Promise<void> };
+  on(event: "console", listener: (message: { text(): string }) => void): void;
   on(event: "pageerror", listener: (error: Error) => void): void;
   on(event: "request", listener: (request: { url(): string }) => void): void;
   goto(url: string): Promise<unknown>;
+  setInputFiles(selector: string, path: string): Promise<unknown>;
   waitForSelector(selector: string): Promise<unknown>;
   waitForFunction(condition: string): Promise<unknown>;
   evaluate<T>(script: string): Promise<T>;
@@ -43,26 +44,12 @@ interface Playwright {
   readonly chromium: { launch(options: object): Promise<Browser> };
 }
 
-async function findPlaywright(): Promise<Playwright | undefined> {
-  const installed = process.env.PLAYWRIGHT_CORE;
-  const specifier = installed === undefined ? "playwright-core" : pathToFileURL(join(installed, "index.mjs")).href;
-  return import(specifier).catch(() => undefined);
-}
-
-const playwright = process.versions.deno === undefined ? await findPlaywright() : undefined;
-
-/** Why there is no browser; undefined if there is one. */
+/** Reason why a browser is missing; undefined if there is one. */
 export const noBrowser: string | undefined =
-  process.versions.deno !== undefined
-    ? "playwright-core runs in Node"
-    : playwright === undefined
-      ? "needs playwright-core, in node_modules or where PLAYWRIGHT_CORE says"
-      : existsSync(CHROMIUM)
-        ? undefined
-        : `needs ${CHROMIUM}, or another Chromium that CHROMIUM names`;
+  noTools ?? (existsSync(CHROMIUM) ? undefined : `needs ${CHROMIUM}, or another Chromium that CHROMIUM names`);
 
-export function launchBrowser(): Promise<Browser> {
-  if (playwright === undefined) throw new Error(noBrowser);
+export async function launchBrowser(): Promise<Browser> {
+  const playwright = await loadTool<Playwright>("playwright-core/index.mjs");
   const args = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"];
   return playwright.chromium.launch({ executablePath: CHROMIUM, args });
 }

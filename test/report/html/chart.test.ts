@@ -7,7 +7,7 @@ const test = suite("charts");
 
 const labels = { title: "A <chart>", x: "what & why", y: "how much" };
 
-/** The numbers of an attribute in order. */
+/** Returns the numbers of an attribute, in order. */
 function attributes(svg: string, element: string, name: string): number[] {
   return [...svg.matchAll(new RegExp(`<${element} [^>]*?\\b${name}="([^"]*)"`, "g"))].map(([, value]) => Number(value));
 }
@@ -17,7 +17,7 @@ function bars(values: number[]): string {
   return figure(barChart(labels, drawn));
 }
 
-test("bars stand on zero, as high as their values say", () => {
+test("bars begin at zero, and their heights are proportional to their values", () => {
   const svg = bars([1, 2, -1]);
   const [tops, heights] = [attributes(svg, "rect", "y"), attributes(svg, "rect", "height")];
   const [zero] = [tops[0] + heights[0]];
@@ -39,17 +39,17 @@ test("ticks are round numbers that enclose the values", () => {
   assert.equal(ticks([0, 0]), ["0", "1"]);
 });
 
-test("no values, and labels with signs of HTML, make a chart, too", () => {
+test("a chart without values works, and labels are escaped", () => {
   assert.match(bars([]), 'aria-label="A &lt;chart&gt;: how much by what &amp; why"');
   assert.match(bars([3]), "<title>&quot;3&quot;</title>");
 });
 
-test("of many bars only some have labels", () => {
+test("with many bars only some have labels", () => {
   const many = Array.from({ length: 30 }, (_, i) => ({ label: `bar ${i}`, value: i, detail: "" }));
   assert.is(barChart(labels, many, 10).drawing.match(/>bar /g)?.length, 3);
 });
 
-test("lines go through their points, and are named", () => {
+test("lines go through their points and have names", () => {
   const chart = lineChart(labels, [
     {
       name: "step <1>",
@@ -77,7 +77,7 @@ test("lines go through their points, and are named", () => {
   assert.match(file, /^<svg xmlns="http:\/\/www.w3.org\/2000\/svg"/);
   assert.ok(file.includes(chart.drawing));
   assert.match(file, "prefers-color-scheme: dark");
-  assert.not.match(file, /var\(|undefined/, "no variables, which not every viewer knows");
+  assert.not.match(file, /var\(|undefined/, "no variables, which some viewers do not support");
   assert.match(file, "step &lt;1&gt;</text>");
   const [, , width, height] = (/viewBox="([^"]*)"/.exec(file) as RegExpExecArray)[1].split(" ").map(Number);
   assert.is(width, 640);

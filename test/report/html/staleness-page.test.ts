@@ -14,7 +14,7 @@ test.before(() => {
 });
 test.after(() => fs.rmSync(folder, { recursive: true }));
 
-/** The page of a run with these lines in metrics.jsonl; undefined if none was written. */
+/** Returns the page of a run with these lines in metrics.jsonl; undefined if none was written. */
 function pageOf(...lines: object[]): string | undefined {
   fs.rmSync(join(folder, "staleness.html"), { force: true });
   fs.writeFileSync(
@@ -29,7 +29,7 @@ function pageOf(...lines: object[]): string | undefined {
 
 const lineNames = (page = "") => [...page.matchAll(/<span class="key[^>]*>([^<]*)</g)].map(([, name]) => name);
 
-test("shows what was measured by age, and over the steps", () => {
+test("the page shows the measurements by age, and over the steps", () => {
   const page = pageOf(
     { step: 1 },
     { step: 2, keyCosines: [0.9] },
@@ -41,11 +41,11 @@ test("shows what was measured by age, and over the steps", () => {
   assert.not.match(page ?? "", "NaN");
 });
 
-test("of many measurements some are lines, the first and the last among them", () => {
+test("of many measurements only some are drawn, among them the first and the last", () => {
   const lines = Array.from({ length: 40 }, (_, i) => ({ step: 10 * i + 10, keyCosines: [0.9, 0.8, 0.7] }));
   assert.equal(lineNames(pageOf(...lines)).slice(0, 5), ["step 10", "step 110", "step 210", "step 300", "step 400"]);
 });
 
-test("without measurements there is no page", () => {
+test("without measurements no page is written", () => {
   assert.is(pageOf({ step: 1 }, { step: 2, keyCosines: [] }), undefined);
 });

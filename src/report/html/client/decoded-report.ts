@@ -1,12 +1,12 @@
 /**
- * The report's data in the browser: what is known of each token. Like everything in this folder it runs in the page, not
- * here: its source text is put there (inspection-page.ts), so it uses nothing but the browser and its neighbours.
+ * The report's data in the browser: everything known about each token. Like all files of this folder it runs in the page,
+ * which gets its source text (inspection-page.ts). So it uses only the browser and its neighbours here.
  */
 import type { Excerpt } from "../../inspected-text.ts";
 import type { EarlierToken, ReportData } from "../report-data.ts";
 import { type FileOfText, placeOfLine } from "./place-of-line.ts";
 
-/** A retrieved pair; `token` below 0 was read before the document. */
+/** A retrieved pair; a `token` below 0 was read before the document. */
 export interface PairOfReport {
   readonly head: string;
   readonly token: number;
@@ -25,7 +25,7 @@ export class DecodedReport {
   private readonly ends: Uint32Array;
   private readonly lineBegins: readonly number[];
   private readonly gateColumn: Uint8Array;
-  /** Where the pairs of each token begin, and behind the last one. */
+  /** Offsets of each token's pairs, and the end of the last ones. */
   private readonly pairBegins: Uint32Array;
   private readonly pairHeads: Uint16Array;
   private readonly pairTokens: Int32Array;
@@ -65,12 +65,12 @@ export class DecodedReport {
     return token < 0 ? this.earlier[token].token : this.text.slice(this.begin(token), this.end(token));
   }
 
-  /** Nats that the memory saves. */
+  /** Returns the nats that the memory saves. */
   gain(token: number): number {
     return this.natsWithout[token] - this.nats[token];
   }
 
-  /** How strongly a token is coloured: 0 for a gain near 0, up to 5, or down to −5 where the memory does harm. */
+  /** Returns the strength of a token's colour: 0 for a gain near 0, up to 5, or down to −5 if the memory does harm. */
   level(token: number): number {
     const gain = this.gain(token);
     const level = [0.1, 0.3, 1, 2, 4].filter((least) => Math.abs(gain) >= least).length;

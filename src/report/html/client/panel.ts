@@ -1,4 +1,4 @@
-/** The panel beside the text: all that is known of one token, and what was retrieved for its prediction. */
+/** The panel next to the text: everything known about one token, and the pairs retrieved for its prediction. */
 import type { Excerpt } from "../../inspected-text.ts";
 import type { DecodedReport, PairOfReport } from "./decoded-report.ts";
 

@@ -1,13 +1,13 @@
-/** Where a line of a document stands, for people. It runs in the report's page as well, so it refers to nothing else. */
+/** The place of a line of a document, for people. It also runs in the report's page, so it refers to nothing else. */
 
-/** One of the files that a document was joined of. */
+/** One of the files that make up a document. */
 export interface FileOfText {
   readonly name: string;
   /** The line of the document on which the file begins, from 1. */
   readonly firstLine: number;
 }
 
-/** `line 12`, or `notes.md, line 12` where the document has files, which come in order. */
+/** Returns `line 12`, or `notes.md, line 12` if the document has files, which are in order. */
 export function placeOfLine(line: number, files: readonly FileOfText[]): string {
   const file = files.filter(({ firstLine }) => firstLine <= line).at(-1);
   return file === undefined ? `line ${line}` : `${file.name}, line ${line - file.firstLine + 1}`;

@@ -1,4 +1,4 @@
-/** Puts the page together: the text, the panel beside it, and which token the panel shows. */
+/** Assembles the page: the text, the panel next to it, and the token that the panel shows. */
 import { DecodedReport } from "./decoded-report.ts";
 import { Panel } from "./panel.ts";
 import { TextView } from "./text-view.ts";
@@ -38,11 +38,11 @@ export function startReport(): void {
     const token = /^#t(\d+)$/.exec(location.hash)?.[1];
     if (token !== undefined && Number(token) < report.length) text.goTo(Number(token));
   };
-  /** A link in the panel leads to a retrieved token: what the panel shows stays. Other links choose what it shows. */
+  /** Follows a link. One in the panel leads to a retrieved token, and the panel stays as it is; others choose its token. */
   document.addEventListener("click", (event) => {
     const link = event.target;
     if (!(link instanceof HTMLAnchorElement) || !link.hash.startsWith("#t")) return;
-    event.preventDefault(); // the browser would not follow a link that the next line takes out of the page
+    event.preventDefault(); // the browser would not follow a link that the next line removes
     pin(element("panel").contains(link) ? shown : undefined);
     if (link.hash === location.hash) goToHash();
     else location.hash = link.hash;

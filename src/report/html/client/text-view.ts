@@ -1,6 +1,6 @@
 /**
- * The text in the page: parts of whole lines, plain at first, with a coloured element for each token from when they come
- * near the window. One token is the current one; arrow keys move it.
+ * The text in the page: parts of whole lines, plain at first. When a part comes near the window, each of its tokens becomes
+ * a coloured element. One token is the current one; arrow keys move it.
  */
 import type { DecodedReport } from "./decoded-report.ts";
 
@@ -12,13 +12,13 @@ interface Part {
 }
 
 export class TextView {
-  /** Told of the token that the pointer or the keyboard is on. */
+  /** Called with the token under the pointer or the keyboard. */
   onVisit: (token: number) => void = () => {};
-  /** Told of a token that was clicked, or on which Enter was pressed. */
+  /** Called with a token that was clicked or chosen with Enter. */
   onPin: (token: number) => void = () => {};
   private readonly report: DecodedReport;
   private readonly parts: readonly Part[];
-  /** The token that the Tab key leads to. */
+  /** Token that the Tab key leads to. */
   private current = 0;
   private marks: readonly [className: string, tokens: readonly number[]][] = [];
 
@@ -49,7 +49,7 @@ export class TextView {
     this.element(token).focus({ preventScroll: true });
   }
 
-  /** Gives tokens a class, and takes it from those that had it. */
+  /** Gives a class to these tokens only. */
   mark(className: string, tokens: readonly number[]): void {
     const before = this.marks.find(([name]) => name === className)?.[1] ?? [];
     this.marks = [...this.marks.filter(([name]) => name !== className), [className, tokens]];
@@ -57,7 +57,7 @@ export class TextView {
     for (const token of tokens) this.paintedElement(token)?.classList.add(className);
   }
 
-  /** Parts of at least so many tokens that end with a line. */
+  /** Splits the text into parts of at least `least` tokens that end with a line. */
   private split(least: number): Part[] {
     const { report } = this;
     const parts: Part[] = [];
@@ -125,8 +125,8 @@ export class TextView {
   private press(event: KeyboardEvent): void {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     const moves: Partial<Record<string, () => number>> = {
-      ArrowRight: () => this.beside(this.current, 1),
-      ArrowLeft: () => this.beside(this.current, -1),
+      ArrowRight: () => this.neighbour(this.current, 1),
+      ArrowLeft: () => this.neighbour(this.current, -1),
       ArrowDown: () => this.inNextLine(1),
       ArrowUp: () => this.inNextLine(-1),
     };
@@ -143,23 +143,23 @@ export class TextView {
     this.element(token).scrollIntoView({ block: "nearest" });
   }
 
-  /** The nearest token in the direction that has characters of its own, or the same one where there is none. */
-  private beside(token: number, direction: 1 | -1): number {
+  /** Returns the next token in the direction that has characters of its own, or the same token if there is none. */
+  private neighbour(token: number, direction: 1 | -1): number {
     for (let next = token + direction; next >= 0 && next < this.report.length; next += direction) {
       if (this.report.textOf(next) !== "") return next;
     }
     return token;
   }
 
-  /** The token below or above the current one, in the next line of text that has one. */
+  /** Returns the token below or above the current one, in the next line of text that has one. */
   private inNextLine(direction: 1 | -1): number {
     const from = this.element(this.current).getClientRects()[0];
     const distance = (box: DOMRect) => Math.abs(box.left - from.left);
     let best = this.current;
     let bestBox: DOMRect | undefined;
-    for (let token = this.current, next = this.beside(token, direction); next !== token; ) {
+    for (let token = this.current, next = this.neighbour(token, direction); next !== token; ) {
       token = next;
-      next = this.beside(token, direction);
+      next = this.neighbour(token, direction);
       const box = this.element(token).getClientRects()[0];
       if (box === undefined || Math.abs(box.top - from.top) < from.height / 2) continue;
       if (bestBox !== undefined && Math.abs(box.top - bestBox.top) > from.height / 2) break;

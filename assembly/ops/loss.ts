@@ -1,0 +1,49 @@
+/**
+ * Cross entropy of token logits. The softmax is not kept: the backward computes it again from the logits and each row's
+ * logsumexp.
+ */
+import { exponentials } from "../base/exp";
+import { largest } from "./softmax";
+import { addScaled } from "../base/vectors";
+
+/**
+ * nats[i] = lse[i] − logits[i, targets[i]] with lse = ln Σ e^logits, for rows [from, to) of `width` floats; 0 where the target is −1
+ * (masked). losses [rows] (f64) are the same numbers before they are rounded, for a sum. `scratch`: `width` floats.
+ */
+export function cross_entropy_forward(
+  nats: usize, losses: usize, lse: usize, logits: usize, targets: usize, width: i32, from: i32, to: i32, scratch: usize,
+): void {
+  for (let row = from; row < to; row++) {
+    const at = row << 2;
+    const target = load<i32>(targets + at), x = logits + ((<usize>row * width) << 2);
+    let loss: f64 = 0;
+    if (target >= 0) {
+      const most = largest(x, width);
+      const logSum = Math.log(exponentials(scratch, x, most, width));
+      store<f32>(lse + at, <f32>(<f64>most + logSum));
+      loss = <f64>most - <f64>load<f32>(x + (target << 2)) + logSum;
+    }
+    store<f32>(nats + at, <f32>loss);
+    store<f64>(losses + (row << 3), loss);
+  }
+}
+
+/**
+ * dlogits += (softmax(logits) − onehot(target)) · dloss / count for those of rows [from, to) that are not masked. `dloss`: one
+ * float. `scratch`: `width` floats.
+ */
+export function cross_entropy_backward(
+  dlogits: usize, dloss: usize, logits: usize, targets: usize, lse: usize, width: i32, count: i32, from: i32, to: i32,
+  scratch: usize,
+): void {
+  const factor: f32 = load<f32>(dloss) / <f32>count;
+  for (let row = from; row < to; row++) {
+    const at = row << 2, offset = (<usize>row * width) << 2;
+    const target = load<i32>(targets + at);
+    if (target < 0) continue;
+    exponentials(scratch, logits + offset, load<f32>(lse + at), width);
+    addScaled(dlogits + offset, scratch, factor, width);
+    const hit = dlogits + offset + (target << 2);
+    store<f32>(hit, load<f32>(hit) - factor);
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * Attention over pairs retrieved from the memory (paper, section 3.1).
+ *
+ * Retrieved keys and values are read in place from the ring, which may hold halves: no copy is gathered, and no gradient
+ * reaches them. Rows of the batch whose memory is empty retrieve nothing.
+ */
+import { floatsAt, storedBytes } from "../base/half";
+import { exponentials } from "../base/exp";
+import { addScaled, dot } from "../base/vectors";
+
+/**
+ * out [B, T, H, D] = Σ_k r_k ṽ_k with r = softmax(s · scores), s = |scale of the head|; weights [B, T, H, K] keeps r, and
+ * lse [B, T, H] the logsumexp. scores, slots [B, T, H, K] come from the lookup; counts [B] (i32) says how many of the K are
+ * valid in a row; values [B, H, capacity, D] is the ring. Queries [from, to) of the B·T are computed.
+ * `scratch`: D floats.
+ */
+export function retrieved_forward(
+  out: usize, weights: usize, lse: usize, scores: usize, slots: usize, counts: usize, values: usize, scale: usize,
+  segment: i32, heads: i32, width: i32, topk: i32, capacity: i32, float16: bool, from: i32, to: i32, scratch: usize,
+): void {
+  const ringBytes = storedBytes(<usize>capacity * width, float16);
+  for (let query = from; query < to; query++) {
+    const row = query / segment;
+    const count = load<i32>(counts + (row << 2));
+    for (let head = 0; head < heads; head++) {
+      const at = <usize>query * heads + head;
+      const r = weights + ((at * topk) << 2);
+      const y = out + ((at * width) << 2);
+      memory.fill(y, 0, <usize>width << 2);
+      store<f32>(lse + (at << 2), softmaxOfScores(r, scores + ((at * topk) << 2), count, abs(load<f32>(scale + (head << 2)))));
+      const ring = values + <usize>(row * heads + head) * ringBytes;
+      for (let k = 0; k < count; k++) {
+        const slot = load<i32>(slots + ((at * topk + k) << 2));
+        addScaled(y, floatsAt(ring, <usize>slot * width, width, float16, scratch), load<f32>(r + (k << 2)), width);
+      }
+    }
+  }
+}
+
+/** r = softmax(s · scores) over `count` scores in falling order; returns the logsumexp. */
+function softmaxOfScores(r: usize, scores: usize, count: i32, s: f32): f32 {
+  if (count == 0) return -f32.MAX_VALUE;
+  const most = load<f32>(scores);
+  for (let k = 0; k < count; k++) store<f32>(r + (k << 2), s * (load<f32>(scores + (k << 2)) - most));
+  exponentials(r, r, 0, count);
+  let sum: f32 = 0;
+  for (let k = 0; k < count; k++) sum += load<f32>(r + (k << 2));
+  const inverse: f32 = 1 / sum;
+  for (let k = 0; k < count; k++) store<f32>(r + (k << 2), load<f32>(r + (k << 2)) * inverse);
+  return s * most + <f32>Math.log(sum);
+}
+
+/**
+ * With dr_k = dout · ṽ_k and dt = r (dr − Σ r dr + dlse): dq += s Σ dt k̃, dscale += sign(scale) Σ dt · score. `dlse` may be
+ * 0. Stored pairs get no gradient. dscale [queries, H] is per query; add_rows sums it. `scratch`: D + K floats.
+ */
+export function retrieved_backward(
+  dq: usize, dscale: usize, dout: usize, dlse: usize, weights: usize, scores: usize, slots: usize, counts: usize,
+  keys: usize, values: usize, scale: usize,
+  segment: i32, heads: i32, width: i32, topk: i32, capacity: i32, float16: bool, from: i32, to: i32, scratch: usize,
+): void {
+  const ringBytes = storedBytes(<usize>capacity * width, float16);
+  for (let query = from; query < to; query++) {
+    const row = query / segment;
+    const count = load<i32>(counts + (row << 2));
+    for (let head = 0; head < heads; head++) {
+      const at = <usize>query * heads + head;
+      const list = (at * topk) << 2;
+      const ring = <usize>(row * heads + head) * ringBytes;
+      const dy = dout + ((at * width) << 2);
+      const dr = scratch + (width << 2);
+      let pull: f32 = 0;
+      for (let k = 0; k < count; k++) {
+        const slot = load<i32>(slots + list + (k << 2));
+        const product = dot(dy, floatsAt(values + ring, <usize>slot * width, width, float16, scratch), width);
+        store<f32>(dr + (k << 2), product);
+        pull += load<f32>(weights + list + (k << 2)) * product;
+      }
+      if (dlse) pull -= load<f32>(dlse + (at << 2));
+      const s = load<f32>(scale + (head << 2));
+      let scaleSum: f32 = 0;
+      for (let k = 0; k < count; k++) {
+        const slot = load<i32>(slots + list + (k << 2));
+        const dt: f32 = load<f32>(weights + list + (k << 2)) * (load<f32>(dr + (k << 2)) - pull);
+        scaleSum += dt * load<f32>(scores + list + (k << 2));
+        const key = floatsAt(keys + ring, <usize>slot * width, width, float16, scratch);
+        addScaled(dq + ((at * width) << 2), key, dt * abs(s), width);
+      }
+      store<f32>(dscale + (at << 2), s > 0 ? scaleSum : s < 0 ? -scaleSum : 0);
+    }
+  }
+}

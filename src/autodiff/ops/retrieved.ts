@@ -1,0 +1,82 @@
+/**
+ * Attention over the pairs that a lookup retrieved (paper, section 3.1). The lookup itself is not an op: no gradient flows
+ * through the choice of neighbours.
+ */
+import type { Address } from "../../wasm/heap.ts";
+import { parallelWithScratch } from "../../wasm/parallel.ts";
+import { kernels } from "../../wasm/runtime.ts";
+import { recordMany } from "../tape.ts";
+import { gradient, stepIntegers, stepTensor, type Tensor } from "../tensor.ts";
+
+/** The results of a lookup, and the rings that hold the pairs. To the tape they are constants. */
+export interface Neighbours {
+  /** q̂·k̃ in falling order, [B, T, H, K]. */
+  readonly scores: Tensor;
+  /** Address of the slots of those pairs in the ring, i32 [B, T, H, K]. */
+  readonly slots: Address;
+  /** How many of the K are valid, per row, [B]: min(K, stored pairs). */
+  readonly counts: Int32Array;
+  /** K, the number of pairs that each query asked for. */
+  readonly topk: number;
+  /** Address of the ring of keys, [B, H, capacity, D]. */
+  readonly keys: Address;
+  /** Address of the ring of values, [B, H, capacity, D]. */
+  readonly values: Address;
+  /** Number of slots of a ring. */
+  readonly capacity: number;
+  /** Whether the rings hold numbers of 16 bits. */
+  readonly float16: boolean;
+}
+
+/**
+ * out = Σ_k r_k ṽ_k with r = softmax_K(s_h · scores). q [B, T, H·D], scale [H]. Returns out [B, T, H·D], the weights r
+ * [B, T, H, K] and lse [B, T, H]. Gradients reach q and scale; stored keys and values get none.
+ */
+export function retrievedAttention(q: Tensor, scale: Tensor, neighbours: Neighbours) {
+  const { scores, slots, topk, keys, values, capacity, float16 } = neighbours;
+  const [rows, segment, width] = q.shape;
+  const heads = scale.size;
+  const queries = rows * segment;
+  const counts = stepIntegers(neighbours.counts);
+  const out = stepTensor(q.shape);
+  const lse = stepTensor([rows, segment, heads]);
+  const weights = stepTensor(scores.shape);
+  const shape = [segment, heads, width / heads, topk, capacity, float16] as const;
+  const scratchBytes = (width / heads + topk) * 4;
+  parallelWithScratch(
+    "retrieved_forward",
+    queries,
+    scratchBytes,
+    out.ptr,
+    weights.ptr,
+    lse.ptr,
+    scores.ptr,
+    slots,
+    counts,
+    values,
+    scale.ptr,
+    ...shape,
+  );
+  recordMany("retrievedAttention", [out, lse], [q, scale], () => {
+    const dscale = stepTensor([queries, heads]);
+    parallelWithScratch(
+      "retrieved_backward",
+      queries,
+      scratchBytes,
+      gradient(q),
+      dscale.ptr,
+      gradient(out),
+      lse.grad?.ptr ?? 0,
+      weights.ptr,
+      scores.ptr,
+      slots,
+      counts,
+      keys,
+      values,
+      scale.ptr,
+      ...shape,
+    );
+    kernels.add_rows(gradient(scale), dscale.ptr, queries, heads);
+  });
+  return { out, lse, weights };
+}

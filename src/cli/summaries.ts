@@ -1,0 +1,22 @@
+/** The commands by what is typed after the program's name, and what each does, in a few words. Nothing else is known here. */
+
+export const PROGRAM = "memorizing";
+
+export const summaries = {
+  "tokenizer train": "learns a byte-level BPE vocabulary from text",
+  train: "trains a model on documents",
+  read: "reads documents into a memory and keeps it in a file",
+  eval: "measures what memories of several sizes do to a model's perplexity",
+  generate: "reads documents into a model's memory and lets it write on",
+  inspect: "shows what a model retrieves while it reads a document, and what that helps",
+  export: "writes a model to another directory, its weights in float16 if asked for",
+  "corpus code": "makes a corpus of the Python standard library",
+  "corpus proofs": "makes a corpus of formal mathematics",
+  "corpus names": "makes documents of invented names, which teach a model to look back",
+  experiment: "reruns one of the paper's experiments in small",
+  demo: "has the model that comes with the program read the program, and shows what its memory does",
+} as const;
+
+export type CommandName = keyof typeof summaries;
+
+export const commandNames = Object.keys(summaries) as CommandName[];

@@ -1,9 +1,0 @@
-/**
- * The one error type for mistakes that a user can make and mend: a wrong path, config key, tensor shape, argument.
- *
- * Its message is one sentence that names the file, key, tensor or shape at fault and says what would be right. The
- * command line prints that sentence alone, without a stack trace, and exits 1. Bugs of this program are plain Errors.
- */
-export class InputError extends Error {
-  override readonly name = "InputError";
-}

@@ -1,0 +1,47 @@
+/** Measures a cell's model on the test documents: every memory size over the same tokens, and the cell's own measurements. */
+import { breathe } from "../../base/breathe.ts";
+import type { Transformer } from "../../model/transformer.ts";
+import { type EvaluationResult, evaluationInSteps } from "../../train/evaluate.ts";
+import type { ExperimentCorpus } from "./corpus.ts";
+import type { Cell } from "./experiment.ts";
+import type { Measurements } from "./results.ts";
+
+export interface CellMeasuring {
+  readonly cell: Cell;
+  readonly model: Transformer;
+  readonly directory: string;
+  readonly artifacts: string;
+  readonly corpus: ExperimentCorpus;
+  readonly evalTokens: number;
+  readonly signal?: AbortSignal;
+  /** Receives the predictions made so far and the total, over all memory sizes. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** Documents evaluated together; more would not be faster. */
+const MOST_ROWS = 16;
+
+export function rowsFor({ test }: ExperimentCorpus): number {
+  return Math.min(MOST_ROWS, test.length);
+}
+
+/** Evaluates and measures the model. Resolves to undefined if `signal` ended it. */
+export async function measureCell(
+  measuring: CellMeasuring,
+): Promise<{ evaluation: EvaluationResult; measurements: Measurements } | undefined> {
+  const evaluation = await evaluateCell(measuring);
+  if (evaluation === undefined || measuring.signal?.aborted) return undefined;
+  return { evaluation, measurements: (await measuring.cell.measure?.(measuring)) ?? {} };
+}
+
+async function evaluateCell(measuring: CellMeasuring): Promise<EvaluationResult | undefined> {
+  const { cell, model, corpus, evalTokens, signal, onProgress } = measuring;
+  const { memorySizes, recall } = cell;
+  const options = { memorySizes, maxTokens: evalTokens, rows: rowsFor(corpus), recall, onProgress };
+  for (const result of evaluationInSteps(model, corpus.test, corpus.tokenizer, options)) {
+    if (result !== undefined) return result;
+    await breathe();
+    if (signal?.aborted) return undefined;
+  }
+  return undefined;
+}

@@ -1,0 +1,101 @@
+/** Runs one cell on one corpus: reads its result, or trains and measures its model if it has none. */
+import { jsonText, readJson } from "../../formats/json-file.ts";
+import { writeFileAtomic } from "../../platform/atomic-write.ts";
+import { makeDirectory } from "../../platform/directories.ts";
+import { exists } from "../../platform/files.ts";
+import type { StepMetrics } from "../../train/trainer.ts";
+import { type CellRecipe, cellRecipe, type RunSettings, sameRecipe } from "./cell-recipe.ts";
+import type { ExperimentCorpus } from "./corpus.ts";
+import type { Cell } from "./experiment.ts";
+import { measureCell, rowsFor } from "./measure-cell.ts";
+import type { CellResult } from "./results.ts";
+import { modelWithWeights, type TrainingRecord, trainCell } from "./train-cell.ts";
+
+export interface CellRun {
+  readonly cell: Cell;
+  readonly corpus: ExperimentCorpus;
+  readonly settings: RunSettings;
+  /** Directory of the corpus' models, with one sub-directory per cell. */
+  readonly models: string;
+  /** Directory of the experiment's results on the corpus. */
+  readonly results: string;
+  readonly signal?: AbortSignal;
+  readonly onStep?: (metrics: StepMetrics, steps: number) => void;
+  /** Receives the predictions of the final evaluation made so far, and the total. */
+  readonly onEvaluation?: (done: number, total: number) => void;
+}
+
+/** Returns the result, if the cell was finished before with the same recipe. */
+export function finishedResult({ cell, corpus, settings, results }: CellRun): CellResult | undefined {
+  const path = `${results}/${cell.name}.json`;
+  if (!exists(path)) return undefined;
+  const known = readJson(path) as CellResult;
+  return sameRecipe(known.recipe as CellRecipe, resultRecipe(cell, settings, corpus)) ? known : undefined;
+}
+
+/** Trains and measures. Resolves to undefined if the signal ended the work; the training until then is kept. */
+export async function runCell(run: CellRun): Promise<CellResult | undefined> {
+  const { cell, corpus, settings, results } = run;
+  const recipe = cellRecipe(cell, settings, corpus.tokenizer.vocabSize);
+  const record = recipe.options.steps > 0 ? await train(run, recipe) : "untrained";
+  if (record === undefined) return undefined;
+  const began = performance.now();
+  const measured = await measure(run, recipe);
+  if (measured === undefined) return undefined;
+  const { parameters, ...found } = measured;
+  const result: CellResult = {
+    cell: cell.name,
+    corpus: corpus.name,
+    recipe: resultRecipe(cell, settings, corpus),
+    parameters,
+    ...(record === "untrained" ? NO_TRAINING : trainingOf(record)),
+    measuringSeconds: (performance.now() - began) / 1000,
+    ...found,
+  };
+  writeFileAtomic(`${results}/${cell.name}.json`, jsonText(result));
+  return result;
+}
+
+const NO_TRAINING = { steps: 0, trainingTokens: 0, trainingSeconds: 0, course: [] };
+
+function trainingOf({ steps, tokens, seconds, course }: TrainingRecord) {
+  return { steps, trainingTokens: tokens, trainingSeconds: seconds, course };
+}
+
+function resultRecipe(cell: Cell, settings: RunSettings, { tokenizer }: ExperimentCorpus) {
+  const { memorySizes } = cell;
+  return { ...cellRecipe(cell, settings, tokenizer.vocabSize), memorySizes, evalTokens: settings.evalTokens };
+}
+
+function train({ cell, corpus, settings, models, signal, onStep }: CellRun, recipe: CellRecipe) {
+  return trainCell({
+    directory: `${models}/${cell.name}`,
+    source: cell.from === undefined ? undefined : `${models}/${cell.from}`,
+    recipe,
+    corpus,
+    evaluation: {
+      memorySizes: cell.memorySizes.slice(-1),
+      maxTokens: settings.evalTokens,
+      rows: rowsFor(corpus),
+    },
+    signal,
+    onStep,
+  });
+}
+
+/** Measures the trained model, or the model of `from` if the cell has no training of its own. */
+async function measure(run: CellRun, { config, options }: CellRecipe) {
+  const { cell, corpus, settings, models, results, signal, onEvaluation } = run;
+  const directory = `${models}/${options.steps > 0 ? cell.name : cell.from}`;
+  const artifacts = `${results}/${cell.name}`;
+  if (cell.measure !== undefined) makeDirectory(artifacts);
+  const model = modelWithWeights(directory, config, options.seed);
+  const { evalTokens } = settings;
+  const given = { cell, model, directory, artifacts, corpus, evalTokens, signal, onProgress: onEvaluation };
+  try {
+    const measured = await measureCell(given);
+    return measured && { parameters: model.parameters.count, ...measured };
+  } finally {
+    model.parameters.release();
+  }
+}

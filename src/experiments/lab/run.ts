@@ -1,0 +1,103 @@
+/**
+ * Runs the cells of an experiment on its corpora, one after the other. Finished cells stay as they are, and interrupted
+ * trainings continue. The report is rewritten after every cell, so it always shows all results so far.
+ *
+ * Below the output directory: `models/CORPUS/CELL` are models, shared by all experiments; `NAME/CORPUS/CELL.json` has the
+ * measurements of one experiment; `NAME/results.json`, `table.md`, `index.html` and `charts/` are its report.
+ */
+import { jsonText } from "../../formats/json-file.ts";
+import { writeFilesAtomic } from "../../platform/atomic-write.ts";
+import { type ExperimentReport, markdownReport } from "../../report/experiment-report.ts";
+import { chartFiles, experimentPage } from "../../report/html/experiment-page.ts";
+import type { StepMetrics } from "../../train/trainer.ts";
+import type { RunSettings } from "./cell-recipe.ts";
+import { corpusName, openCorpus, requireSplits } from "./corpus.ts";
+import type { Cell, Experiment } from "./experiment.ts";
+import { VOCABULARY } from "./recipe.ts";
+import { type CellResult, Results } from "./results.ts";
+import { type CellRun, finishedResult, runCell } from "./run-cell.ts";
+
+export interface ExperimentRun {
+  readonly settings: RunSettings;
+  /** Directories of corpora. */
+  readonly corpora: readonly string[];
+  readonly out: string;
+  /** Names of the cells to compute, with the cells that they begin with (default: all). The report has all known results. */
+  readonly only?: readonly string[];
+  /** Facts for the report on how it was made, such as the command and the machine. */
+  readonly facts: ExperimentReport["facts"];
+  readonly signal?: AbortSignal;
+  /** Called when a cell begins, the `index`-th from 0; `finished` if its result exists already. */
+  readonly onCell?: (corpus: string, cell: Cell, index: number, finished: boolean) => void;
+  readonly onStep?: (metrics: StepMetrics, steps: number) => void;
+  /** Receives the predictions of an evaluation made so far, and the total. */
+  readonly onEvaluation?: (done: number, total: number) => void;
+  /** Called before the report is written. */
+  readonly onReport?: () => void;
+}
+
+/**
+ * Runs the experiment. Resolves to whether all cells are done; they are not if `signal` ended the run.
+ * @throws InputError if a corpus lacks a split, or if models in the output directory were trained differently
+ */
+export async function runExperiment(experiment: Experiment, run: ExperimentRun): Promise<boolean> {
+  const { corpora, out, only, settings, signal, onStep, onEvaluation } = run;
+  for (const directory of corpora) requireSplits(directory);
+  const runs = corpora.flatMap((directory) => {
+    const models = `${out}/models/${corpusName(directory)}`;
+    const results = `${out}/${experiment.name}/${corpusName(directory)}`;
+    const corpus = openCorpus(directory, models, VOCABULARY);
+    return experiment.cells.map((cell): CellRun => {
+      return { cell, corpus, settings, models, results, signal, onStep, onEvaluation };
+    });
+  });
+  const known = runs.map(finishedResult);
+  const done = known.filter((result) => result !== undefined);
+  const wanted = only && withSources(only, experiment.cells);
+  for (const [index, cellRun] of runs.entries()) {
+    const { cell, corpus } = cellRun;
+    const finished = known[index] !== undefined;
+    if (!finished && wanted?.has(cell.name) === false) continue;
+    run.onCell?.(corpus.name, cell, index, finished);
+    if (!finished) {
+      const result = await runCell(cellRun);
+      if (result === undefined) return false;
+      done.push(result);
+    }
+    run.onReport?.();
+    writeReport(experiment, run, done);
+  }
+  return true;
+}
+
+/** Returns `names` and the names of all cells that they begin with. */
+export function withSources(names: readonly string[], cells: readonly Cell[]): ReadonlySet<string> {
+  const wanted = new Set(names);
+  for (const { name, from } of cells.toReversed()) if (from !== undefined && wanted.has(name)) wanted.add(from);
+  return wanted;
+}
+
+function writeReport(
+  experiment: Experiment,
+  { corpora, out, settings, facts }: ExperimentRun,
+  done: CellResult[],
+): void {
+  const { name, title, paper } = experiment;
+  const results = new Results(corpora.map(corpusName), settings.budget, done);
+  const seconds = done.reduce((sum, cell) => sum + cell.trainingSeconds + cell.measuringSeconds, 0);
+  const hours: [string, string] = ["hours", (seconds / 3600).toFixed(2)];
+  const cells: [string, string] = ["cells", `${done.length} of ${corpora.length * experiment.cells.length}`];
+  const report = { title, paper, facts: [...facts, cells, hours], ...experiment.report(results) };
+  const directory = `${out}/${name}`;
+  writeFilesAtomic(
+    new Map([
+      [
+        `${directory}/results.json`,
+        jsonText({ experiment: name, facts: Object.fromEntries(report.facts), cells: done }),
+      ],
+      [`${directory}/table.md`, markdownReport(report)],
+      [`${directory}/index.html`, experimentPage(report)],
+      ...[...chartFiles(report)].map(([path, svg]) => [`${directory}/${path}`, svg] as const),
+    ]),
+  );
+}

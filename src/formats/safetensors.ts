@@ -1,0 +1,277 @@
+/**
+ * The safetensors format, read from bytes and written to bytes: named arrays with a shape, and a table of texts.
+ * Eight bytes of header length, a JSON header, then the data of all tensors without gaps, little-endian.
+ * https://huggingface.co/docs/safetensors/index#format
+ *
+ * The reader trusts nothing: whatever does not fit is an InputError that names file and tensor, and it never allocates
+ * more than the file's own size justifies. It opens no files and knows nothing of models.
+ */
+import {
+  aByteArray,
+  aName,
+  aText,
+  check,
+  checkOptions,
+  instance,
+  type Kind,
+  type Kinds,
+  listOf,
+  oneOf,
+  someObject,
+  someOptions,
+  whole,
+} from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
+import { quote } from "./json-scanner.ts";
+import { refuseMistakenFile } from "./mistaken-file.ts";
+import { type HeaderEntry, parseHeader } from "./safetensors-header.ts";
+
+/** How each dtype is held. F16 stays as its bits; asFloats of wasm/half.ts makes numbers of them. */
+export interface Arrays {
+  /** 32-bit floats. */
+  F32: Float32Array;
+  /** 16-bit floats, as their bits. */
+  F16: Uint16Array;
+  /** 32-bit integers. */
+  I32: Int32Array;
+  /** 32-bit integers without a sign. */
+  U32: Uint32Array;
+  /** 64-bit integers. */
+  I64: BigInt64Array;
+  /** Bytes. */
+  U8: Uint8Array;
+}
+
+/** A tensor as a file has it: its kind of number, its shape, and the numbers in row-major order. */
+export type StoredTensor = {
+  [D in keyof Arrays]: { dtype: D; shape: readonly number[]; data: Arrays[D] };
+}[keyof Arrays];
+
+/** The content of a safetensors file. */
+export interface SafetensorsFile {
+  /** In the order of the header. */
+  tensors: Map<string, StoredTensor>;
+  /** Texts by name, which the format leaves to the writer. */
+  metadata: Record<string, string>;
+}
+
+/** The limit of the reference implementation. */
+const LONGEST_HEADER = 100_000_000;
+const LENGTH_BYTES = 8;
+
+const arraysOf = {
+  F32: Float32Array,
+  F16: Uint16Array,
+  I32: Int32Array,
+  U32: Uint32Array,
+  I64: BigInt64Array,
+  U8: Uint8Array,
+} as const;
+
+/** Bytes of a header that are looked at to tell that it is not one. */
+const LOOKED_AT = 4096;
+
+const bytesPerElement: Readonly<Record<keyof Arrays, number>> = { F32: 4, F16: 2, I32: 4, U32: 4, I64: 8, U8: 1 };
+
+/**
+ * Every tensor of the file. Aligned tensors are views into `bytes`, the others copies.
+ * `source` names the file in messages. Throws an InputError for anything but a whole and consistent file.
+ */
+export function readSafetensors(bytes: Uint8Array, source: string): SafetensorsFile {
+  check("bytes", bytes, aByteArray);
+  check("source", source, aText);
+  const headerEnd = LENGTH_BYTES + requireSafetensors(bytes, bytes.length, source);
+  const { entries, metadata } = parseHeader(decodeText(bytes.subarray(LENGTH_BYTES, headerEnd), source), source);
+  const body = bytes.subarray(headerEnd);
+  checkLayout(entries, body.length, source);
+  const tensors = new Map<string, StoredTensor>();
+  for (const [name, entry] of entries) tensors.set(name, readTensor(name, entry, body, source));
+  return { tensors, metadata };
+}
+
+/**
+ * The file that holds `tensors` and `metadata`. Data come in order of falling element size, then of insertion, which
+ * together with a header padded to 8 bytes aligns every tensor.
+ * @throws InputError for what `readSafetensors` would not read again: a shape that does not fit, half of a character
+ */
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  requireStoredTensors(tensors);
+  requireMetadata(metadata);
+  const ordered = [...tensors].sort(([, a], [, b]) => bytesPerElement[b.dtype] - bytesPerElement[a.dtype]);
+  const header = encodeHeader(ordered, metadata);
+  const total = ordered.reduce((sum, [, { data }]) => sum + data.byteLength, LENGTH_BYTES + header.length);
+  const bytes = new Uint8Array(total);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(header.length), true);
+  bytes.set(header, LENGTH_BYTES);
+  let at = LENGTH_BYTES + header.length;
+  for (const [, { data }] of ordered) {
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+    at += data.byteLength;
+  }
+  return bytes;
+}
+
+const tensorMap: Kind = instance(Map, "a Map from names to tensors");
+const tensorKinds: Kinds<StoredTensor> = {
+  dtype: oneOf(...Object.keys(bytesPerElement)),
+  shape: listOf(whole(0)),
+  data: someObject,
+};
+
+/** @throws InputError that names the tensor which is none, or could not be stored */
+export function requireStoredTensors(tensors: ReadonlyMap<string, StoredTensor>): void {
+  check("tensors", tensors, tensorMap);
+  for (const [name, tensor] of tensors) {
+    check("the name of a tensor", name, aName);
+    if (name === "__metadata__") {
+      throw new InputError("a tensor cannot be called __metadata__, the format's own name");
+    }
+    checkOptions(`tensor ${quote(name)}`, tensor, tensorKinds);
+    const { dtype, shape, data } = tensor;
+    check(`the data of tensor ${quote(name)}`, data, instance(arraysOf[dtype], `of the class ${arraysOf[dtype].name}`));
+    if (elementCount(shape) !== data.length) {
+      throw new InputError(`tensor ${quote(name)} has ${data.length} elements, not those of shape [${shape}]`);
+    }
+  }
+}
+
+function requireMetadata(metadata: Readonly<Record<string, string>>): void {
+  check("metadata", metadata, someOptions);
+  for (const [key, text] of Object.entries(metadata)) {
+    check("a key of the metadata", key, aName);
+    check(`metadata of ${quote(key)}`, text, aName);
+  }
+}
+
+/** The tensor of floats, or of the bits of half floats. */
+export function floatTensor(shape: readonly number[], data: Arrays["F32"] | Arrays["F16"]): StoredTensor {
+  return data instanceof Float32Array ? { dtype: "F32", shape, data } : { dtype: "F16", shape, data };
+}
+
+/**
+ * Refuses what cannot be a safetensors file of `size` bytes, Infinity if that is not known, by its first bytes. Returns the
+ * length of its header.
+ */
+export function requireSafetensors(beginning: Uint8Array, size: number, source: string): number {
+  const available = size - LENGTH_BYTES;
+  const complete = beginning.length >= LENGTH_BYTES + 2;
+  const length = complete ? new DataView(beginning.buffer, beginning.byteOffset).getBigUint64(0, true) : 0n;
+  const end = LENGTH_BYTES + Math.min(Number(length), LOOKED_AT);
+  const piece = new TextDecoder("utf-8", { ignoreBOM: true }).decode(beginning.subarray(LENGTH_BYTES, end));
+  const fits = length <= LONGEST_HEADER && length <= available;
+  if (fits && /^[ \n\r\t]*\{/.test(piece)) return Number(length);
+  refuseMistakenFile(beginning, source, "a safetensors file");
+  if (!complete) throw new InputError(`${source}: not a safetensors file: it has only ${beginning.length} bytes`);
+  if (!fits) {
+    const limit = Math.min(available, LONGEST_HEADER);
+    throw new InputError(
+      `${source}: not a safetensors file, or truncated: its header would be ${length} bytes, at most ${limit} are possible`,
+    );
+  }
+  parseHeader(piece, source); // says what stands there instead
+  return Number(length);
+}
+
+function decodeText(bytes: Uint8Array, source: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new InputError(`${source}: not a valid safetensors file: its header is not UTF-8 text`);
+  }
+}
+
+/** The tensors must fill the `size` bytes after the header, in some order, without overlap, gap or rest. */
+function checkLayout(entries: ReadonlyMap<string, HeaderEntry>, size: number, source: string): void {
+  const inOrder = [...entries].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
+  let filled = 0;
+  for (const [name, { begin, end }] of inOrder) {
+    const refuse = (reason: string) => {
+      throw new InputError(`${source}: tensor ${quote(name)} has bytes ${begin} to ${end}, ${reason}`);
+    };
+    if (end < begin) refuse("which ends before it begins");
+    if (end > size) refuse(`but the file has only ${size} bytes of data; it may be truncated`);
+    if (begin < filled) refuse(`which overlaps the tensor before it, which ends at ${filled}`);
+    if (begin > filled) refuse(`which leaves a gap after byte ${filled}`);
+    filled = end;
+  }
+  if (filled < size) {
+    throw new InputError(
+      `${source}: its tensors end at byte ${filled} of ${size} bytes of data; the rest belongs to none`,
+    );
+  }
+}
+
+function readTensor(name: string, entry: HeaderEntry, body: Uint8Array, source: string): StoredTensor {
+  const { shape, begin, end } = entry;
+  const dtype = knownDtype(entry.dtype);
+  if (dtype === undefined) {
+    const known = Object.keys(bytesPerElement).join(", ");
+    throw new InputError(`${source}: tensor ${quote(name)} has dtype ${quote(entry.dtype)}; readable are ${known}`);
+  }
+  const needed = elementCount(shape) * bytesPerElement[dtype];
+  if (needed !== end - begin) {
+    const claim = `${dtype} and shape [${shape.slice(0, 8)}${shape.length > 8 ? ", …" : ""}]`;
+    throw new InputError(`${source}: tensor ${quote(name)} has ${end - begin} bytes, but ${claim} needs ${needed}`);
+  }
+  return viewTensor(dtype, shape, aligned(body.subarray(begin, end), bytesPerElement[dtype]));
+}
+
+function knownDtype(dtype: string): keyof Arrays | undefined {
+  return Object.hasOwn(bytesPerElement, dtype) ? (dtype as keyof Arrays) : undefined;
+}
+
+function elementCount(shape: readonly number[]): number {
+  return shape.reduce((count, length) => count * length, 1);
+}
+
+/** `bytes` themselves where a typed array may begin there, else a copy. */
+function aligned(bytes: Uint8Array, elementSize: number): Uint8Array {
+  return bytes.byteOffset % elementSize === 0 ? bytes : bytes.slice();
+}
+
+function viewTensor(
+  dtype: keyof Arrays,
+  shape: number[],
+  { buffer, byteOffset, byteLength }: Uint8Array,
+): StoredTensor {
+  const length = byteLength / bytesPerElement[dtype];
+  switch (dtype) {
+    case "F32":
+      return { dtype, shape, data: new Float32Array(buffer, byteOffset, length) };
+    case "F16":
+      return { dtype, shape, data: new Uint16Array(buffer, byteOffset, length) };
+    case "I32":
+      return { dtype, shape, data: new Int32Array(buffer, byteOffset, length) };
+    case "U32":
+      return { dtype, shape, data: new Uint32Array(buffer, byteOffset, length) };
+    case "I64":
+      return { dtype, shape, data: new BigInt64Array(buffer, byteOffset, length) };
+    case "U8":
+      return { dtype, shape, data: new Uint8Array(buffer, byteOffset, length) };
+  }
+}
+
+/** The header of tensors whose data follow in this order, padded with spaces to a multiple of 8 bytes. */
+function encodeHeader(
+  ordered: readonly (readonly [string, StoredTensor])[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
+  let end = 0;
+  const entries = ordered.map(([name, { dtype, shape, data }]) => {
+    const begin = end;
+    end += data.byteLength;
+    return [name, { dtype, shape, data_offsets: [begin, end] }];
+  });
+  const described = Object.keys(metadata).length === 0 ? entries : [["__metadata__", metadata], ...entries];
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(described)));
+  if (json.length > LONGEST_HEADER) {
+    throw new InputError(`the header would be ${json.length} bytes, at most ${LONGEST_HEADER} are possible`);
+  }
+  const header = new Uint8Array(Math.ceil(json.length / 8) * 8).fill(0x20);
+  header.set(json);
+  return header;
+}

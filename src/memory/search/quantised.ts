@@ -1,0 +1,106 @@
+/**
+ * Quantised search that is still exact. Keys are also kept as small integers: 8 bits with relaxed SIMD, else 16. A query
+ * scans all of them, and scores again in f32 the keys that rounding could have hidden. assembly/search/rounding.ts proves the
+ * bounds. A query that they cannot decide is searched in f32 and counted.
+ */
+import { stepIntegers } from "../../autodiff/tensor.ts";
+import type { Address } from "../../wasm/heap.ts";
+import { parallelElements, parallelWithScratch } from "../../wasm/parallel.ts";
+import { heap, kernels } from "../../wasm/runtime.ts";
+import { scratch } from "../../wasm/scratch.ts";
+import type { MemoryShape } from "../options.ts";
+import { capacityOf, type Ring } from "../ring.ts";
+import { exactIndex } from "./exact.ts";
+import { type FallbackCount, type KeyIndex, type SearchJob, searchArguments, searchUnits } from "./key-index.ts";
+
+/** Bytes of the rounded keys and margins of one row. */
+function rowBytes(heads: number, width: number, capacity: number): number {
+  return heads * Math.ceil(capacity / kernels.quantised_panel_keys()) * kernels.quantised_panel_bytes(width);
+}
+
+/** Bytes of the index of a memory of this shape. */
+export function quantisedIndexBytes(shape: MemoryShape): number {
+  return shape.rows * rowBytes(shape.heads, shape.width, capacityOf(shape));
+}
+
+class QuantisedIndex implements KeyIndex {
+  readonly bytes: number;
+  readonly fallbackCount: FallbackCount = { queries: 0, fallbacks: 0 };
+  private readonly ring: Ring;
+  private readonly exact: KeyIndex;
+  /** The rounded keys: [B][H] panels and margins. */
+  private readonly panels: Address;
+  /** For each row, the number after its last pair whose key is longer than 1. The bounds fail while that pair is stored. */
+  private readonly unboundedEnd: Float64Array;
+
+  constructor(ring: Ring) {
+    this.ring = ring;
+    this.exact = exactIndex(ring);
+    this.bytes = ring.rows * this.rowBytes;
+    scratch(this.keyScratchBytes); // so that no append can fail for lack of it
+    this.panels = heap.allocate(this.bytes);
+    this.unboundedEnd = new Float64Array(ring.rows);
+    parallelElements("zero", this.bytes / 4, this.panels);
+  }
+
+  private get rowBytes(): number {
+    return rowBytes(this.ring.heads, this.ring.width, this.ring.capacity);
+  }
+
+  private get keyScratchBytes(): number {
+    return kernels.quantised_width(this.ring.width) * 4;
+  }
+
+  appended(row: number, count: number): void {
+    const { heads, width, capacity, float16, keys } = this.ring;
+    const kept = Math.min(count, capacity);
+    const unbounded = kernels.quantise_keys(
+      this.panels + row * this.rowBytes,
+      keys + row * this.ring.rowBytes,
+      this.ring.slotOfNewest(row, kept),
+      kept,
+      heads,
+      width,
+      capacity,
+      float16,
+      scratch(this.keyScratchBytes),
+    );
+    if (unbounded > 0) this.unboundedEnd[row] = this.ring.appended(row) - kept + unbounded;
+  }
+
+  /** Whether a row holds a key that is longer than 1. */
+  private get isUnbounded(): boolean {
+    const { ring } = this;
+    return this.unboundedEnd.some((end, row) => end > ring.appended(row) - ring.length(row));
+  }
+
+  reset(row: number): void {
+    this.unboundedEnd[row] = 0;
+  }
+
+  search(job: SearchJob): void {
+    const { ring } = this;
+    const queries = job.queries.size / ring.width;
+    this.fallbackCount.queries += queries;
+    if (this.isUnbounded || job.topk > kernels.quantised_most_topk()) {
+      this.fallbackCount.fallbacks += queries;
+      this.exact.search(job);
+      return;
+    }
+    const units = searchUnits(ring, job);
+    const failures = stepIntegers(new Int32Array(units));
+    const scratchBytes = kernels.quantised_scratch_bytes(ring.width, job.topk);
+    const search = searchArguments(ring, job);
+    parallelWithScratch("topk_quantised", units, scratchBytes, ...search, this.panels, failures);
+    this.fallbackCount.fallbacks += heap.i32(failures, units).reduce((sum, count) => sum + count, 0);
+  }
+
+  release(): void {
+    heap.release(this.panels);
+  }
+}
+
+/** Returns an index whose results are bit-identical to exact search. While a key is longer than 1, it searches in f32. */
+export function quantisedIndex(ring: Ring): KeyIndex {
+  return new QuantisedIndex(ring);
+}

@@ -1,0 +1,63 @@
+/** ARCHITECTURE.md: the table of "One token's way" names files that exist, leaves out no kernel, and is counted right. */
+import { existsSync } from "node:fs";
+import * as assert from "uvu/assert";
+import { read, root } from "./documents.ts";
+import { suite } from "./harness.ts";
+
+const test = suite("ARCHITECTURE");
+
+interface Step {
+  readonly src: readonly string[];
+  readonly assembly: readonly string[];
+}
+
+/** The rows of a table | step | `src/` | `assembly/` |, as paths in the repository. */
+function stepsOf(text: string): Step[] {
+  const rows = [...text.matchAll(/^\| (?:\d+|all) \|(.*)\|(.*)\|$/gm)];
+  const files = (folder: string, cell: string) =>
+    [...cell.matchAll(/`([^`]+)`/g)].map(([, file]) => `${folder}/${file}`);
+  return rows.map(([, src, assembly]) => ({ src: files("src", src), assembly: files("assembly", assembly) }));
+}
+
+test("two files are read from a row", () => {
+  assert.equal(stepsOf("| 1 | `data/a.ts` | `ops/b.ts` |"), [
+    { src: ["src/data/a.ts"], assembly: ["assembly/ops/b.ts"] },
+  ]);
+});
+
+const text = read("ARCHITECTURE.md");
+const steps = stepsOf(text);
+
+test("every file on a token's way exists, and none is named twice", () => {
+  const files = steps.flatMap(({ src, assembly }) => [...src, ...assembly]);
+  assert.ok(files.length > 20);
+  assert.equal(new Set(files).size, files.length);
+  assert.equal(
+    files.filter((file) => !existsSync(new URL(file, root))),
+    [],
+  );
+});
+
+test("the sentence below the table counts them", () => {
+  const count = (folder: keyof Step) => steps.reduce((sum, step) => sum + step[folder].length, 0);
+  const shared = steps.at(-1) as Step;
+  const [src, assembly] = [count("src"), count("assembly")];
+  const files = `${src + assembly} files: ${src} in \`src\` and ${assembly} in \`assembly\``;
+  const sentence = `${files}; every step shares ${shared.src.length} and ${shared.assembly.length} of them.`;
+  assert.ok(text.replaceAll(/\s+/g, " ").includes(sentence), sentence);
+});
+
+test("the kernels on the way import no kernel outside the table", () => {
+  const kernels = steps.flatMap(({ assembly }) => assembly);
+  const imported = kernels.flatMap((kernel) => {
+    const specifiers = [...read(kernel).matchAll(/ from "(\.[^"]+)"/g)].map(([, specifier]) => specifier);
+    return specifiers.map((specifier) =>
+      new URL(`${specifier}.ts`, new URL(kernel, root)).href.slice(root.href.length),
+    );
+  });
+  assert.ok(imported.length > 20);
+  assert.equal(
+    imported.filter((file) => !kernels.includes(file)),
+    [],
+  );
+});
