@@ -13,7 +13,6 @@ const root = fileURLToPath(new URL(isCompiled ? "../../" : "../", import.meta.ur
 const FOLDERS = ["src", "assembly", "bench", "test", "models", "docs", "reference", "experiments"];
 /** Names that stand for files of a user, of another project or of a build. */
 const OTHERS = new Set([
-  "reference/memorizing-transformer.ts",
   ...["NOTES.md", "MORE.md", "notes.md", "a.ts", "b.ts", "src/a.ts", "./x.ts"],
   ...["kernels.generated.ts", "plain.generated.ts", "relaxed.generated.ts", "runs/gates/gates/table.md"],
   ...["huggingface/tokenizers/dist/tokenizers.mjs", "bench/results/page.md"],
