@@ -6,6 +6,11 @@ import { suite } from "../harness.ts";
 
 const test = suite("portable math");
 
+test("a small example, written out", () => {
+  assert.equal([exp(0), log(1), cos(0)], [1, 0, 1]);
+  assert.equal([power(2, 0), power(2, 1), power(2, 10), power(0.5, 3)], [1, 2, 1024, 0.125]);
+});
+
 const random = new Random(3);
 const between = (low: number, high: number) =>
   Array.from({ length: 3000 }, () => low + (high - low) * ((random.next() * 2 ** 21 + random.next()) / 2 ** 21));

@@ -5,6 +5,10 @@ import { suite } from "../harness.ts";
 
 const test = suite("printable");
 
+test("a small example, written out", () => {
+  assert.is(printable("naïve\x07"), "naïve\\x07");
+});
+
 /** Everything that a terminal obeys, as text and as it is shown. */
 const obeyed: [text: string, shown: string][] = [
   ["\x1b[31mred", "\\x1b[31mred"],
@@ -47,7 +51,7 @@ test("JSON keeps its meaning and loses what JSON.stringify leaves in it", () => 
   }
 });
 
-test("the message of an InputError is one printable line, whoever prints it", () => {
+test("the message of an InputError is always one printable line", () => {
   const error = new InputError("cannot read \x1b[31m\r\na\u202e: no such file");
   assert.is(error.message, "cannot read \\x1b[31m\\r\\na\\u202e: no such file");
   assert.ok(!error.stack?.includes("\x1b"));

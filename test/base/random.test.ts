@@ -26,7 +26,7 @@ test("the numbers are those of sfc32, sixteen rounds after the seed", () => {
   }
 });
 
-test("a saved state goes on with the same numbers, also through JSON", () => {
+test("a saved state continues with the same numbers, also through JSON", () => {
   const random = new Random(3);
   for (let drawn = 0; drawn < 20; drawn++) {
     const copy = Random.from(JSON.parse(JSON.stringify(random.state())));
