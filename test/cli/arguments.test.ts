@@ -112,7 +112,7 @@ test("an option that took what was meant as an operand is named", () => {
   assert.is(refused("--net big --bait worm"), "memorizing fish: POND must be given");
 });
 
-test("a value that begins with dashes and is no option is told how it is written", () => {
+test("for a value that begins with dashes the refusal says how to write it", () => {
   const sentences: [argv: string[], advice: string][] = [
     [["--net", "-- a net"], '; one that begins with dashes is written --net="-- a net"'],
     [["--net", "--", "x"], '; one that begins with dashes is written --net="-- …"'],

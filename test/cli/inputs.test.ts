@@ -1,4 +1,4 @@
-/** What people give commands to read: pipes, standard input, folders as they are, names of other days. */
+/** Inputs of commands: pipes, standard input, folders with mixed content, names that are not UTF-8. */
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";

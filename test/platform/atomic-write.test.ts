@@ -25,6 +25,14 @@ test.before(() => {
 });
 test.after(() => fs.rmSync(folder, { recursive: true }));
 
+test("a small example, written out: the new content replaces the old, and nothing else is left", () => {
+  const directory = fs.mkdtempSync(join(folder, "example-"));
+  writeFileAtomic(join(directory, "a.txt"), "old");
+  writeFileAtomic(join(directory, "a.txt"), "new");
+  assert.equal(fs.readdirSync(directory), ["a.txt"]);
+  assert.is(fs.readFileSync(join(directory, "a.txt"), "utf8"), "new");
+});
+
 test("bytes written are the bytes read, at every small size and beyond a buffer", () => {
   for (const size of [0, 1, 15, 16, 17, 65537, 1_000_003]) {
     const path = join(folder, `bytes-${size}`);

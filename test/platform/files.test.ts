@@ -167,7 +167,7 @@ test.unless(fs.existsSync("/proc/version") ? "" : "no /proc here", "a file that 
 
 const noPipes = spawnSync("mkfifo", ["--version"]).status === 0 ? "" : "no mkfifo here";
 
-test.unless(noPipes, "a named pipe is refused instead of waited for, behind a link, too", () => {
+test.unless(noPipes, "a named pipe is refused instead of waited for, also behind a link", () => {
   const [pipe, link] = [join(folder, "pipe"), join(folder, "link-to-pipe")];
   assert.is(spawnSync("mkfifo", [pipe]).status, 0);
   fs.symlinkSync(pipe, link);

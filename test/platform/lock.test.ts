@@ -217,7 +217,7 @@ test("what processes left that were killed while they took a lock is cleaned up,
   });
 });
 
-test("a file that is no lock, as a power cut may leave it, is replaced", async () => {
+test("a damaged lock file, as a power cut may leave it, is replaced", async () => {
   for (const content of ["", "{", "null", "[]", "7", '{"pid":"x"}', "\0\0\0"]) {
     assert.ok(await isFree(lockedBy(content)), JSON.stringify(content));
   }
@@ -240,7 +240,7 @@ test("of processes that come at once to a dead one's lock exactly one gets it", 
       const child = spawn(...script, { stdio: ["pipe", "pipe", "inherit"] });
       return { child, closed: once(child, "close"), answer: once(child.stdout, "data") };
     });
-    const answers = await Promise.all(contenders.map(({ answer }) => answer)); // whoever got it keeps it until all have answered
+    const answers = await Promise.all(contenders.map(({ answer }) => answer)); // the winner keeps it until all have answered
     for (const { child } of contenders) child.stdin.end();
     await Promise.all(contenders.map(({ closed }) => closed));
     assert.equal(answers.map(String).sort(), ["got", ...Array(4).fill("refused")]);

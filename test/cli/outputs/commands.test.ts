@@ -108,7 +108,7 @@ test("a file of another kind needs --force, in every command", async () => {
   }
 });
 
-test("a directory with a file of another kind needs --force, too", async () => {
+test("a directory that holds a file of another kind also needs --force", async () => {
   for (const [name, ...line] of [
     ["e/tokenizer.json", "export", at("model"), "--out", at("e")],
     ["t/metrics.jsonl", ...training("--out", at("t"))],

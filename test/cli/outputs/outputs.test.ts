@@ -1,4 +1,4 @@
-/** What may be written where: in this process, without the work of a command. */
+/** Checks of output paths, in this process and without running a command. */
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
