@@ -5,7 +5,7 @@ import { mutantsByLine } from "./mutants.ts";
 
 const test = suite("mutants");
 
-/** What the last line of `text` may become. */
+/** Mutations of the last line of `text`. */
 function broken(text: string): string[] {
   return (mutantsByLine("a.ts", text).at(-1) ?? []).map(({ after }) => after).sort();
 }
