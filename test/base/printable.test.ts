@@ -26,7 +26,7 @@ const obeyed: [text: string, shown: string][] = [
   ["a byte \udcfc of a name", "a byte \\xfc of a name"],
 ];
 
-test("what a terminal would obey is shown as an escape", () => {
+test("characters that a terminal would obey are shown as escapes", () => {
   for (const [text, shown] of obeyed) assert.is(printable(text), shown);
 });
 
@@ -35,11 +35,11 @@ test("every other character is shown as it is, in all scripts and of any number 
   assert.is(printable(text), text);
 });
 
-test("what was made printable once stays as it is", () => {
+test("printable text stays as it is", () => {
   for (const [, shown] of obeyed) assert.is(printable(shown), shown);
 });
 
-test("of several lines only line breaks and tabs stay", () => {
+test("in several lines only line breaks and tabs stay", () => {
   assert.is(printableLines("a\n\tb\r\n\x1b[2Jc\u202e"), "a\n\tb\\r\n\\x1b[2Jc\\u202e");
 });
 

@@ -84,7 +84,7 @@ test("a write that fails leaves neither a temporary file nor a change", () => {
   assert.equal(listDirectory(path), [{ name: "inside", kind: "directory" }]);
 });
 
-test("of files that belong together none is changed when one cannot be written", () => {
+test("a group of files stays unchanged when one of them cannot be written", () => {
   const [first, second] = [join(folder, "pair", "first"), join(folder, "pair", "second")];
   writeFilesAtomic(
     new Map([
@@ -124,7 +124,7 @@ test("mistakes of the program are not blamed on the user", () => {
   );
 });
 
-test("what the system refuses is one sentence that names the path that was given", () => {
+test("a refusal of the system becomes one sentence that names the path given", () => {
   const file = join(folder, "plain-file");
   fs.writeFileSync(file, "");
   const below = join(file, "below");

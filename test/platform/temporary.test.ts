@@ -40,14 +40,14 @@ test("a small example, written out: the file stays, and what a dead process left
   assert.equal(remaining(["x", nameBy(dead)], {}), ["x"]);
 });
 
-test("every name is a new one, next to what it stands for", () => {
+test("every name is new and lies next to the file that it stands for", () => {
   const names = Array.from({ length: 100 }, () => temporaryName("some/where"));
   assert.is(new Set(names).size, 100);
   assert.equal(new Set(names.map((name) => dirname(name))), new Set(["some"]));
   for (const name of names) assert.match(name, new RegExp(`^some/where\\.tmp-${own()}-[0-9a-f]{8}-[0-9a-f]{16}$`));
 });
 
-test("what an ended process left goes, what a living one writes stays, and so does all that only looks like it", () => {
+test("leftovers of an ended process are removed; files of a living one and files with similar names stay", () => {
   const kept = [
     nameBy(own()), // this process may be writing it
     nameBy(1),
