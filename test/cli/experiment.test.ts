@@ -18,7 +18,7 @@ test.before(() => {
 });
 test.after(() => fs.rmSync(folder, { recursive: true }));
 
-test("a mistyped experiment is answered with what was meant", () => {
+test("a mistyped experiment is answered with the one that was meant", () => {
   const { code, stderr } = memorizing("experiment", "contxt");
   assert.is(code, 2);
   assert.match(stderr, 'unknown experiment "contxt"; did you mean context?');

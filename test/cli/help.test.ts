@@ -16,7 +16,7 @@ function printed(...args: string[]): string {
   return stdout;
 }
 
-test("a mistyped command is answered with the one that was meant", () => {
+test("a mistyped command is answered with the command that was meant", () => {
   const meant: [typed: string, sentence: string][] = [
     ["evil", 'unknown command "evil"; did you mean memorizing eval?'],
     ["raed", 'unknown command "raed"; did you mean memorizing read?'],
@@ -89,7 +89,7 @@ test.unless(noMask, "help and version load no engine: they work without WebAssem
   }
 });
 
-test("what is wrong in the command line exits 2", () => {
+test("a fault in the command line exits 2", () => {
   for (const args of [["evil"], ["corpus"], ["eval"], ["eval", "--dat"], ["generate", "M", "--tokens", "x"]]) {
     const { code, stdout } = memorizing(...args);
     assert.equal([code, stdout], [2, ""]);

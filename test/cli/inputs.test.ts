@@ -107,7 +107,7 @@ test("every command that reads documents reads standard input", () => {
   assert.is(trained.code, 0, trained.stderr);
 });
 
-test("what can be read only once is refused when it is named twice", () => {
+test("an input that can be read only once is refused when it is named twice", () => {
   const { code, stderr } = withInput(TEXT, "eval", at("model"), "--data", "-", "/dev/stdin");
   assert.equal([code, stderr], [1, "/dev/stdin can be read only once; name it once\n"]);
 });

@@ -116,7 +116,7 @@ test("a new process that loads the file gives predictions bit-identical to one t
   );
 });
 
-test("what is appended comes to lie as if all had been read in one go into the larger memory", () => {
+test("appending gives the same memory as reading everything at once into the larger memory", () => {
   const [whole, parts] = [at("whole.safetensors"), at("parts.safetensors")];
   run("read", at("model"), at("notes/a.txt"), at("c.txt"), "--save", whole, "--memory", "500");
   run("read", at("model"), at("notes/a.txt"), "--save", parts, "--memory", "150");

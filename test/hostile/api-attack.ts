@@ -1,6 +1,6 @@
 /**
- * Every public function promises, for all arguments: an error that says in one sentence what is wrong, or a right
- * result; and never that the numbers of another object change. Calls come in rounds, each in a world of its own.
+ * Every public function, given any arguments, throws an error that says in one sentence what is wrong, or returns a right
+ * result. It never changes the numbers of another object. Calls come in rounds, each in a world of its own.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import * as assert from "uvu/assert";

@@ -80,7 +80,7 @@ test("tensors of any names, types and shapes come back bit-identical", () => {
   );
 });
 
-test("of tensors at any offsets a file is read only if they are its data, each byte once", () => {
+test("a file with tensors at any offsets is read only if they cover its data, each byte once", () => {
   const span = fc.tuple(fc.nat(6), fc.nat(6));
   fc.assert(
     fc.property(fc.array(span, { maxLength: 4 }), fc.nat(8), (spans, size) => {

@@ -19,7 +19,7 @@ import { tinyConfig } from "../tiny.ts";
 import { newDirectory } from "./attack.ts";
 import { bpe, snapshot } from "./seeds.ts";
 
-const test = suite("what is written");
+const test = suite("written files");
 let directory = "";
 
 test.before(() => {
@@ -113,7 +113,7 @@ test("pairs of a vector store, of any numbers, in any type of array", () => {
   count.assertBoth();
 });
 
-test("what a reader has read, under any names", async () => {
+test("memories of a reader, with documents of any names", async () => {
   const count = new Count();
   const model = new Transformer(tinyConfig(), 1);
   await fc.assert(

@@ -79,7 +79,7 @@ test("no command replaces what it reads", async () => {
   assert.match(sentence, `--out ${at("own")} would replace ${at("own/tokenizer.json")}, which is read`);
 });
 
-test("what a shell makes of --save *.md does no harm", async () => {
+test("a shell's expansion of --save *.md does no harm", async () => {
   const message = `${at("b.md")} is there already and is not a memory; give another --save, or --force to replace it`;
   assert.is(await refused("read", at("model"), "--save", at("b.md"), at("data/a.md")), message);
 });
