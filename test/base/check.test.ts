@@ -20,6 +20,14 @@ import { refusal } from "../refusal.ts";
 
 const test = suite("checks");
 
+test("a small example, written out", () => {
+  check("memory_size", 3, whole(1, 9));
+  assert.is(
+    refusal(() => check("memory_size", 12, whole(1, 9))),
+    "memory_size: got 12; it must be a whole number from 1 to 9",
+  );
+});
+
 const cases: [Kind, unknown[], unknown[]][] = [
   [whole(1, 9), [1, 9], [0, 10, 1.5, NaN, Infinity, "1", null, undefined, 1n, [1], true]],
   [whole(0), [0, Number.MAX_SAFE_INTEGER], [-1, 2 ** 53]],

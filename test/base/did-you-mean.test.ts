@@ -10,7 +10,7 @@ test("one letter missing, added, changed or swapped still finds the word", () =>
   }
 });
 
-test("two letters swapped are one mistake, so that short words are found, too", () => {
+test("two swapped letters count as one mistake, so short words are found", () => {
   assert.is(nearest("raed", ["eval", "read"]), "read");
   assert.is(nearest("evla", ["eval", "read"]), "eval");
   assert.is(nearest("dear", ["eval", "read"]), undefined);

@@ -5,6 +5,10 @@ import { suite } from "../harness.ts";
 
 const test = suite("printable");
 
+test("a small example, written out", () => {
+  assert.is(printable("naïve\x07"), "naïve\\x07");
+});
+
 /** Everything that a terminal obeys, as text and as it is shown. */
 const obeyed: [text: string, shown: string][] = [
   ["\x1b[31mred", "\\x1b[31mred"],
@@ -22,7 +26,7 @@ const obeyed: [text: string, shown: string][] = [
   ["a byte \udcfc of a name", "a byte \\xfc of a name"],
 ];
 
-test("what a terminal would obey is shown as an escape", () => {
+test("characters that a terminal would obey are shown as escapes", () => {
   for (const [text, shown] of obeyed) assert.is(printable(text), shown);
 });
 
@@ -31,11 +35,11 @@ test("every other character is shown as it is, in all scripts and of any number 
   assert.is(printable(text), text);
 });
 
-test("what was made printable once stays as it is", () => {
+test("printable text stays as it is", () => {
   for (const [, shown] of obeyed) assert.is(printable(shown), shown);
 });
 
-test("of several lines only line breaks and tabs stay", () => {
+test("in several lines only line breaks and tabs stay", () => {
   assert.is(printableLines("a\n\tb\r\n\x1b[2Jc\u202e"), "a\n\tb\\r\n\\x1b[2Jc\\u202e");
 });
 
@@ -47,7 +51,7 @@ test("JSON keeps its meaning and loses what JSON.stringify leaves in it", () => 
   }
 });
 
-test("the message of an InputError is one printable line, whoever prints it", () => {
+test("the message of an InputError is always one printable line", () => {
   const error = new InputError("cannot read \x1b[31m\r\na\u202e: no such file");
   assert.is(error.message, "cannot read \\x1b[31m\\r\\na\\u202e: no such file");
   assert.ok(!error.stack?.includes("\x1b"));

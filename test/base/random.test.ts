@@ -4,6 +4,13 @@ import { suite } from "../harness.ts";
 
 const test = suite("random");
 
+test("a small example, written out: the number is a + b + counter, and the state moves on", () => {
+  const random = Random.from([1, 2, 3, 4]);
+  assert.is(random.uint32(), 7); // 1 + 2 + 4
+  assert.equal(random.state(), [2, 27, 6291463, 5]); // 2 ^ (2 >> 9), 3 + (3 << 3), (3 << 21) + 7, 4 + 1
+  assert.is(random.uint32(), 34); // 2 + 27 + 5
+});
+
 /** sfc32 as its author states it, in integers without end: (a, b, c, counter) → number and next state. */
 function* oracle(seed: number, rounds: number): Generator<number> {
   const word = 2n ** 32n;
@@ -26,7 +33,7 @@ test("the numbers are those of sfc32, sixteen rounds after the seed", () => {
   }
 });
 
-test("a saved state goes on with the same numbers, also through JSON", () => {
+test("a saved state continues with the same numbers, also through JSON", () => {
   const random = new Random(3);
   for (let drawn = 0; drawn < 20; drawn++) {
     const copy = Random.from(JSON.parse(JSON.stringify(random.state())));

@@ -5,6 +5,12 @@ import { SAMPLES } from "../text/samples.ts";
 
 const test = suite("unicode");
 
+test("a small example, written out: aé as UTF-8, and as UTF-16 in both orders", () => {
+  assert.is(decodeUnicode(Uint8Array.of(0x61, 0xc3, 0xa9)), "aé");
+  assert.is(decodeUnicode(Uint8Array.of(0xff, 0xfe, 0x61, 0, 0xe9, 0)), "aé");
+  assert.is(decodeUnicode(Uint8Array.of(0xfe, 0xff, 0, 0x61, 0, 0xe9)), "aé");
+});
+
 /** UTF-16 with its mark. */
 function utf16(text: string, littleEndian: boolean): Uint8Array {
   const bytes = new Uint8Array(2 * text.length + 2);

@@ -54,7 +54,7 @@ test("options have the types of their values, wherever the operand stands", () =
   assert.equal(parse(`${line} mill`), { operands: ["mill"], ...values });
 });
 
-test("what is left out is not there, a flag is false, a list empty", () => {
+test("a missing option is absent, a missing flag is false, a missing list is empty", () => {
   assert.equal(parse("mill --net big"), { operands: ["mill"], net: "big", bait: [], json: false });
 });
 
@@ -62,7 +62,7 @@ test("an option with many values takes all up to the next option, and may be giv
   assert.equal(parse("mill --bait a b --net big --bait c").bait, ["a", "b", "c"]);
 });
 
-test("of two values for an option with one the last counts", () => {
+test("the last of two values counts for an option that takes one", () => {
   assert.is(parse("mill --net big --net small").net, "small");
 });
 
@@ -89,7 +89,7 @@ test("values outside their range are refused, naming the option and what would b
   }
 });
 
-test("what is missing, unknown or too much is refused", () => {
+test("missing, unknown and surplus arguments are refused", () => {
   const sentences = [
     ["mill", "--net NET must be given"],
     ["--net big", "POND must be given"],
@@ -112,7 +112,7 @@ test("an option that took what was meant as an operand is named", () => {
   assert.is(refused("--net big --bait worm"), "memorizing fish: POND must be given");
 });
 
-test("a value that begins with dashes and is no option is told how it is written", () => {
+test("for a value that begins with dashes the refusal says how to write it", () => {
   const sentences: [argv: string[], advice: string][] = [
     [["--net", "-- a net"], '; one that begins with dashes is written --net="-- a net"'],
     [["--net", "--", "x"], '; one that begins with dashes is written --net="-- …"'],

@@ -18,16 +18,16 @@ test.before(() => {
 });
 test.after(() => fs.rmSync(folder, { recursive: true }));
 
+test("a mistyped experiment is answered with the one that was meant", () => {
+  const { code, stderr } = memorizing("experiment", "contxt");
+  assert.is(code, 2);
+  assert.match(stderr, 'unknown experiment "contxt"; did you mean context?');
+});
+
 test("help lists the experiments with their hours", () => {
   const { code, stdout } = memorizing("experiment", "--help");
   assert.is(code, 0);
   for (const { name } of experiments) assert.match(stdout, new RegExp(`^  ${name} +\\d+\\.\\d `, "m"));
-});
-
-test("a mistyped experiment is answered with what was meant", () => {
-  const { code, stderr } = memorizing("experiment", "contxt");
-  assert.is(code, 2);
-  assert.match(stderr, 'unknown experiment "contxt"; did you mean context?');
 });
 
 test("--list shows the cells and runs nothing", () => {

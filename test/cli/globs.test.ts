@@ -53,13 +53,13 @@ test("a folder stands for all that is in it", () => {
   for (const pattern of ["src", "src/"]) assert.equal(chosen([], [pattern]), ["README.md", "docs/README.md"], pattern);
 });
 
-test("what is excluded stays out, even if it is included", () => {
+test("excluded files stay out, even if another pattern includes them", () => {
   assert.equal(chosen(["*.md"], ["docs"]), ["README.md", "src/deep/notes.md"]);
   assert.equal(chosen(["src"], ["*.md", "src/a.*"]), ["src/deep/b.ts"]);
   assert.equal(chosen([".github/**", ".env"], [".*"]), []);
 });
 
-test("what is hidden, and node_modules, is chosen only where a pattern names it", () => {
+test("hidden files and node_modules are chosen only where a pattern names them", () => {
   assert.equal(chosen([".github/**"]), [".github/ci.yml"]);
   assert.equal(chosen([".env", "*.md"]), [".env", "README.md", "src/deep/notes.md", "docs/README.md"].sort(byPlace));
   assert.equal(chosen(["node_modules/x/**"]), ["node_modules/x/index.ts"]);

@@ -1,4 +1,4 @@
-/** Whoever asks for help gets it, and whoever mistypes is told what was meant. */
+/** Help for every command, and suggestions for mistyped names. */
 import { spawnSync } from "node:child_process";
 import process from "node:process";
 import * as assert from "uvu/assert";
@@ -15,6 +15,31 @@ function printed(...args: string[]): string {
   assert.equal([code, stderr], [0, ""]);
   return stdout;
 }
+
+test("a mistyped command is answered with the command that was meant", () => {
+  const meant: [typed: string, sentence: string][] = [
+    ["evil", 'unknown command "evil"; did you mean memorizing eval?'],
+    ["raed", 'unknown command "raed"; did you mean memorizing read?'],
+    ["EVAL x", 'unknown command "EVAL"; did you mean memorizing eval?'],
+    ["evaluate", 'unknown command "evaluate"; did you mean memorizing eval?'],
+    ["gen", 'unknown command "gen"; did you mean memorizing generate?'],
+    ["tokenize train", 'unknown command "tokenize"; did you mean memorizing tokenizer train?'],
+    ["tokenizer", 'unknown command "tokenizer"; did you mean memorizing tokenizer train?'],
+    ["corpus proof", 'unknown command "corpus proof"; did you mean memorizing corpus proofs?'],
+    ["corpus", 'unknown command "corpus"; the commands are corpus code, corpus proofs, corpus names'],
+    ["help evil", 'unknown command "evil"; did you mean memorizing eval?'],
+  ];
+  for (const [typed, sentence] of meant) {
+    assert.is(
+      refusal(() => requestOf(typed.split(" "))),
+      `memorizing: ${sentence}`,
+    );
+  }
+  assert.match(
+    refusal(() => requestOf(["xyz"])),
+    /unknown command "xyz"; the commands are tokenizer train, train, read, .*, demo$/,
+  );
+});
 
 test("help, -h, --help and nothing at all list every command", () => {
   const help = printed("--help");
@@ -55,7 +80,7 @@ test("every command answers --help, under its own name", async () => {
 
 const noMask = process.versions.deno === undefined ? "" : "Deno has no option that takes WebAssembly away";
 
-test.unless(noMask, "help and version load no engine: they answer where there is no WebAssembly", () => {
+test.unless(noMask, "help and version load no engine: they work without WebAssembly", () => {
   for (const args of [["--help"], ["--version"], ["corpus", "--help"], ["nonsense"]]) {
     const [program, line] = commandLine(args);
     const { stdout, stderr } = spawnSync(program, ["--jitless", ...line], { encoding: "utf8" });
@@ -64,32 +89,7 @@ test.unless(noMask, "help and version load no engine: they answer where there is
   }
 });
 
-test("a mistyped command is answered with the one that was meant", () => {
-  const meant: [typed: string, sentence: string][] = [
-    ["evil", 'unknown command "evil"; did you mean memorizing eval?'],
-    ["raed", 'unknown command "raed"; did you mean memorizing read?'],
-    ["EVAL x", 'unknown command "EVAL"; did you mean memorizing eval?'],
-    ["evaluate", 'unknown command "evaluate"; did you mean memorizing eval?'],
-    ["gen", 'unknown command "gen"; did you mean memorizing generate?'],
-    ["tokenize train", 'unknown command "tokenize"; did you mean memorizing tokenizer train?'],
-    ["tokenizer", 'unknown command "tokenizer"; did you mean memorizing tokenizer train?'],
-    ["corpus proof", 'unknown command "corpus proof"; did you mean memorizing corpus proofs?'],
-    ["corpus", 'unknown command "corpus"; the commands are corpus code, corpus proofs, corpus names'],
-    ["help evil", 'unknown command "evil"; did you mean memorizing eval?'],
-  ];
-  for (const [typed, sentence] of meant) {
-    assert.is(
-      refusal(() => requestOf(typed.split(" "))),
-      `memorizing: ${sentence}`,
-    );
-  }
-  assert.match(
-    refusal(() => requestOf(["xyz"])),
-    /unknown command "xyz"; the commands are tokenizer train, train, read, .*, demo$/,
-  );
-});
-
-test("what is wrong in the command line exits 2", () => {
+test("a fault in the command line exits 2", () => {
   for (const args of [["evil"], ["corpus"], ["eval"], ["eval", "--dat"], ["generate", "M", "--tokens", "x"]]) {
     const { code, stdout } = memorizing(...args);
     assert.equal([code, stdout], [2, ""]);

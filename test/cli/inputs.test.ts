@@ -1,4 +1,4 @@
-/** What people give commands to read: pipes, standard input, folders as they are, names of other days. */
+/** Inputs of commands: pipes, standard input, folders with mixed content, names that are not UTF-8. */
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
@@ -107,7 +107,7 @@ test("every command that reads documents reads standard input", () => {
   assert.is(trained.code, 0, trained.stderr);
 });
 
-test("what can be read only once is refused when it is named twice", () => {
+test("an input that can be read only once is refused when it is named twice", () => {
   const { code, stderr } = withInput(TEXT, "eval", at("model"), "--data", "-", "/dev/stdin");
   assert.equal([code, stderr], [1, "/dev/stdin can be read only once; name it once\n"]);
 });

@@ -58,7 +58,7 @@ test("a memory that was saved is there from the first token on", () => {
   assert.ok(pair.index < 0 && pair.line >= 1);
 });
 
-test("writes a report beside the tables, all at once", () => {
+test("writes a report next to the tables, all at once", () => {
   const { code, stderr } = memorizing("inspect", at("model"), at("text.md"), "--html", at("new/report.html"));
   assert.is(code, 0, stderr);
   assert.equal(fs.readdirSync(at("new")), ["report.html"]);

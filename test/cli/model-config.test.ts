@@ -26,14 +26,14 @@ function file(name: string, json: unknown): string {
   return path;
 }
 
-test("the vocabulary is the tokenizer's, whatever a preset says", () => {
-  const config = chosenConfig({ preset: "paper", set: [] }, fallback, vocabulary);
-  assert.equal(config, { ...preset("paper"), vocab_size: 300 });
-});
-
 test("without a preset or a file, keys are replaced in the fallback", () => {
   const config = chosenConfig({ set: ["memory_size=3"] }, fallback, vocabulary);
   assert.equal(config, { ...fallback, vocab_size: 300, memory_size: 3 });
+});
+
+test("the vocabulary is the tokenizer's, whatever a preset says", () => {
+  const config = chosenConfig({ preset: "paper", set: [] }, fallback, vocabulary);
+  assert.equal(config, { ...preset("paper"), vocab_size: 300 });
 });
 
 test("a file without a vocabulary follows the tokenizer, one with the same is fine", () => {

@@ -1,4 +1,4 @@
-/** Nothing that a terminal would obey reaches it, whoever made the file that it stands in. */
+/** Control characters in files and names never reach the terminal. */
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";

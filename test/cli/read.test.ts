@@ -1,4 +1,4 @@
-/** What was read into a file is known in every later process, as if it had just been read. */
+/** A memory saved by `read` works in every later process as if the documents had just been read. */
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -81,7 +81,7 @@ test("every remembered token is found again in its document, at the bytes that a
   }
 });
 
-test("a new process that loads the file predicts to the bit as one that has just read", async () => {
+test("a new process that loads the file gives predictions bit-identical to one that has just read", async () => {
   const file = at("kept.memory.safetensors");
   run("read", at("model"), at("notes/a.txt"), at("notes/b.txt"), "--save", file);
   const reader = await readerOf(17, "notes/a.txt", "notes/b.txt");
@@ -116,7 +116,7 @@ test("a new process that loads the file predicts to the bit as one that has just
   );
 });
 
-test("what is appended comes to lie as if all had been read in one go into the larger memory", () => {
+test("appending gives the same memory as reading everything at once into the larger memory", () => {
   const [whole, parts] = [at("whole.safetensors"), at("parts.safetensors")];
   run("read", at("model"), at("notes/a.txt"), at("c.txt"), "--save", whole, "--memory", "500");
   run("read", at("model"), at("notes/a.txt"), "--save", parts, "--memory", "150");

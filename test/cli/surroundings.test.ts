@@ -127,7 +127,7 @@ test.unless(fs.existsSync("/dev/full") ? undefined : "needs /dev/full", "standar
   }
 });
 
-test("a reader of the output that stops early is no error", () => {
+test("closing the output early is not an error", () => {
   const { stdout, stderr } = shell('f() { "$@" | head -c 1; }; f', [], "--help");
   assert.is(stdout, "M");
   assert.is(stderr, "");

@@ -15,6 +15,36 @@ function documentsOf(lengths: readonly number[]): TokenizedDocument[] {
   });
 }
 
+test("a small example, written out", () => {
+  const documents = documentsOf([5, 1, 3, 2]);
+  const batches = [...evaluationBatches(documents, { rows: 2, segmentLength: 2 })];
+  assert.equal(
+    batches.map(({ tokens, starts, lengths, documents, offsets }) => ({
+      tokens: [...tokens],
+      starts: [...starts],
+      lengths: [...lengths],
+      documents: [...documents],
+      offsets: [...offsets],
+    })),
+    [
+      {
+        tokens: [1000, 1001, 1002, 3000, 3001, 3002],
+        starts: [1, 1],
+        lengths: [2, 2],
+        documents: [0, 2],
+        offsets: [0, 0],
+      },
+      {
+        tokens: [1002, 1003, 1004, 4000, 4001, 0],
+        starts: [0, 1],
+        lengths: [2, 1],
+        documents: [0, 3],
+        offsets: [2, 0],
+      },
+    ],
+  );
+});
+
 interface Segment {
   document: number;
   offset: number;
@@ -22,7 +52,7 @@ interface Segment {
   start: boolean;
 }
 
-/** What a batch reads, row by row; asserts that its tokens are the document's and that the rest is padding. */
+/** The segments of a batch, row by row. Asserts that its tokens are the document's and that the rest is padding. */
 function segmentsOf(batch: Batch, documents: readonly TokenizedDocument[], T: number): Segment[] {
   return Array.from(batch.documents, (document, row) => {
     const [offset, length] = [batch.offsets[row], batch.lengths[row]];
@@ -125,37 +155,7 @@ test("a row alone predicts exactly the tokens of whole epochs", () => {
   assert.equal(predictions(segments, documents), onceEach(documents, 3));
 });
 
-test("a small example, written out", () => {
-  const documents = documentsOf([5, 1, 3, 2]);
-  const batches = [...evaluationBatches(documents, { rows: 2, segmentLength: 2 })];
-  assert.equal(
-    batches.map(({ tokens, starts, lengths, documents, offsets }) => ({
-      tokens: [...tokens],
-      starts: [...starts],
-      lengths: [...lengths],
-      documents: [...documents],
-      offsets: [...offsets],
-    })),
-    [
-      {
-        tokens: [1000, 1001, 1002, 3000, 3001, 3002],
-        starts: [1, 1],
-        lengths: [2, 2],
-        documents: [0, 2],
-        offsets: [0, 0],
-      },
-      {
-        tokens: [1002, 1003, 1004, 4000, 4001, 0],
-        starts: [0, 1],
-        lengths: [2, 1],
-        documents: [0, 3],
-        offsets: [2, 0],
-      },
-    ],
-  );
-});
-
-test("evaluation can end after so many predicted tokens of each document", () => {
+test("evaluation can end after a given number of predicted tokens of each document", () => {
   const documents = documentsOf([0, 1, 2, 5, 6, 7, 8, 30]);
   for (const maxTokens of [1, 2, 5, 6, 7, 100]) {
     const batches = [...evaluationBatches(documents, { rows: 3, segmentLength: 3, maxTokens })];
@@ -213,7 +213,7 @@ test("every order of documents is as likely as any other", () => {
   for (const [order, count] of counts) assert.ok(Math.abs(count - 200) < 60, `${order}: ${count} times`);
 });
 
-test("training resumed from a saved state goes on to the bit, wherever it was interrupted", () => {
+test("training resumed from a saved state reads bit-identical batches, wherever it was interrupted", () => {
   const lengths = [7, 0, 4, 1, 2, 12, 3];
   const documents = documentsOf(lengths);
   const options = { rows: 3, segmentLength: 3, seed: 11 };

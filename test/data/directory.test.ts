@@ -1,4 +1,4 @@
-/** What people have in their folders: pictures, hidden things, packages, names of other days. */
+/** Folders with mixed content: pictures, hidden files, packages, names that are not UTF-8. */
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -70,7 +70,7 @@ test("a binary file is refused where nobody counts, and where it is named itself
   );
 });
 
-test("a text in another encoding is no binary file: it is refused, since it would be missed", () => {
+test("a text in another encoding is not skipped as a binary file, but refused", () => {
   const directory = directoryOf({ "a.md": "a", "latin1.txt": Uint8Array.of(0x47, 0x72, 0xfc, 0x6e) });
   assert.match(
     refusal(() => documentsInDirectory(directory, { onBinary: () => {} })),

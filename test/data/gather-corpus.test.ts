@@ -19,17 +19,6 @@ test.before(() => {
 });
 test.after(() => fs.rmSync(folder, { recursive: true }));
 
-test("names are written, a document a file, and never into a directory that is there", () => {
-  const out = at("names");
-  const { code, stdout } = memorizing("corpus", "names", "--out", out, "--documents", "2", "--seed", "5");
-  assert.is(code, 0);
-  assert.match(stdout, /names: 2 documents, 180,\d{3} characters/);
-  const [first, second] = fs.readdirSync(out).map((name) => fs.readFileSync(join(out, name), "utf8"));
-  assert.equal([first, second], [...namesTexts(2, 5)]);
-  const again = memorizing("corpus", "names", "--out", out);
-  assert.equal([again.code, again.stderr], [1, `${out} is there already; give another --out\n`]);
-});
-
 const kind = { endings: [".py"], skipped: ["test"], depth: 1 };
 const lengths = { least: 100, heldOut: 300, most: 700 };
 
@@ -50,6 +39,26 @@ function documentsIn(directory: string): Record<string, number> {
 function gather(root: string, out: string): CorpusSizes {
   return gatherCorpus(at(root), at(out), kind, lengths);
 }
+
+test("a small example, written out: one document of five is for validation, one for the test", () => {
+  for (const name of ["a", "b", "c", "d", "e"]) write("five", `${name}.py`, 400);
+  write("five", "tiny.py", 99); // less than 100 characters
+  write("five", "notes.txt", 150); // not Python
+  const sizes = gather("five", "five-corpus");
+  const documents = Object.values(sizes).map(({ documents }) => documents);
+  assert.equal(documents, [3, 1, 1]);
+});
+
+test("names are written, a document a file, and never into a directory that is there", () => {
+  const out = at("names");
+  const { code, stdout } = memorizing("corpus", "names", "--out", out, "--documents", "2", "--seed", "5");
+  assert.is(code, 0);
+  assert.match(stdout, /names: 2 documents, 180,\d{3} characters/);
+  const [first, second] = fs.readdirSync(out).map((name) => fs.readFileSync(join(out, name), "utf8"));
+  assert.equal([first, second], [...namesTexts(2, 5)]);
+  const again = memorizing("corpus", "names", "--out", out);
+  assert.equal([again.code, again.stderr], [1, `${out} is there already; give another --out\n`]);
+});
 
 const linuxNode = process.versions.deno === undefined && process.platform === "linux";
 const noBytes = linuxNode ? "" : "only Node on Linux opens names that are not UTF-8";

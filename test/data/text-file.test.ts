@@ -23,6 +23,14 @@ function fileOf(content: string | readonly number[]): string {
   return path;
 }
 
+test("a small example, written out", () => {
+  assert.is(readTextFile(fileOf([0x61, 0xc3, 0xa9, 0x0d, 0x0a])), "aé\r\n");
+  assert.match(
+    refusal(() => readTextFile(fileOf([0x61, 0xe9]))),
+    "not UTF-8 at byte offset 1",
+  );
+});
+
 test("every text is read to the letter, byte order marks and line ends too", () => {
   for (const [title, text] of Object.entries(SAMPLES)) {
     if (!text.includes("\0")) assert.is(readTextFile(fileOf(text)), text, title);

@@ -6,8 +6,13 @@ import { refusal } from "../refusal.ts";
 
 const test = suite("JSON");
 
-const parsed = (text: string) => parseJson(text, "x.json is no JSON");
+const parsed = (text: string) => parseJson(text, "x.json is not JSON");
 const refused = (text: string) => refusal(() => parsed(text));
+
+test("a small example, written out", () => {
+  assert.equal(parsed('{"a": [1, true, "\\u00e9"]}'), { a: [1, true, "é"] });
+  assert.is(refused('{"a": 1, "a": 2}'), 'x.json is not JSON: "a" appears twice in an object');
+});
 
 test("every kind of value is read as the engine reads it", () => {
   const texts = ["null", "true", " false ", "0", "-0.5e-3", "1E+2", '""', '"\\u00e9\\n\\ud83d\\ude42"', "[]", "{}"];
@@ -22,7 +27,7 @@ test("keys that every JavaScript object has are keys like others", () => {
   assert.is(Object.getPrototypeOf(value), Object.prototype);
 });
 
-test("what is no JSON is refused with its place", () => {
+test("text that is not JSON is refused with the place of the fault", () => {
   const broken = [
     "",
     " ",
@@ -54,17 +59,17 @@ test("what is no JSON is refused with its place", () => {
     "\u00a01",
     "// a\n1",
   ]) {
-    assert.match(refused(text), /^x\.json is no JSON: [^\n]+$/, text);
+    assert.match(refused(text), /^x\.json is not JSON: [^\n]+$/, text);
     assert.throws(() => JSON.parse(text), undefined, text);
   }
   assert.is(
     refused('{"a": 1,\n "b": tru}'),
-    'x.json is no JSON: a value must come next, but at character 15 there is "tru}"',
+    'x.json is not JSON: a value must come next, but at character 15 there is "tru}"',
   );
 });
 
 test("a key that comes twice is refused, however it is written", () => {
-  assert.is(refused('{"a": 1, "b": 2, "\\u0061": 3}'), 'x.json is no JSON: "a" appears twice in an object');
+  assert.is(refused('{"a": 1, "b": 2, "\\u0061": 3}'), 'x.json is not JSON: "a" appears twice in an object');
   assert.equal(parsed('[{"a": 1}, {"a": 2}]'), [{ a: 1 }, { a: 2 }]);
 });
 
@@ -72,7 +77,7 @@ test("a number that is too large for a float is refused, not made infinite", () 
   for (const text of ["1e999", "-1e999", "9".repeat(400)]) assert.match(refused(`[${text}]`), "is too large");
 });
 
-test("half of a surrogate pair is refused, as it is no text", () => {
+test("half of a surrogate pair is refused, as it is not text", () => {
   for (const text of ['"\\ud800"', '"\\udc00\\ud800"', '{"\\ud83d": 1}']) {
     assert.match(refused(text), "must be a string of JSON");
   }

@@ -13,7 +13,15 @@ import { refusal } from "../refusal.ts";
 
 const test = suite("mistaken file");
 
-/** No program could hold so much: whoever reads it whole says so. It takes no space on the disk. */
+test("a small example, written out: a Git LFS pointer is named, also in a browser, where there are no files", () => {
+  const pointer = new TextEncoder().encode("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 4012345\n");
+  assert.is(
+    refusal(() => readSafetensors(pointer, "model.safetensors")),
+    "model.safetensors is a Git LFS pointer, not a safetensors file; fetch the file itself with git lfs pull",
+  );
+});
+
+/** Too large for any program to hold, so reading it whole fails. It takes no space on the disk. */
 const FOUR_TEBIBYTES = 2 ** 42;
 
 let folder = "";
@@ -61,14 +69,6 @@ test("a huge model in place of a memory is refused by its header", () => {
   assert.match(
     refusal(() => readMemory(largeFile(model))),
     "is not a memory's file",
-  );
-});
-
-test("what was downloaded is called by its name in a browser, too, where there are no files", () => {
-  const pointer = new TextEncoder().encode("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 4012345\n");
-  assert.is(
-    refusal(() => readSafetensors(pointer, "model.safetensors")),
-    "model.safetensors is a Git LFS pointer, not a safetensors file; fetch the file itself with git lfs pull",
   );
 });
 

@@ -1,4 +1,4 @@
-/** What damaged and hostile safetensors files are refused with: one sentence that names the file and the tensor. */
+/** Damaged and hostile safetensors files are refused in one sentence that names the file and the tensor. */
 import * as assert from "uvu/assert";
 import { InputError } from "../../src/base/errors.ts";
 import { readSafetensors, writeSafetensors } from "../../src/formats/safetensors.ts";
@@ -25,6 +25,14 @@ function refusal(bytes: Uint8Array): string {
 function oneTensor(changes: Record<string, unknown>): Record<string, unknown> {
   return { w: { dtype: "F32", shape: [2], data_offsets: [0, 8], ...changes } };
 }
+
+test("a small example, written out: two floats take 8 bytes, so three do not fit", () => {
+  const float = { dtype: "F32", shape: [3], data_offsets: [0, 8] };
+  assert.is(
+    refusal(fileOf({ w: float }, 8)),
+    'dir/x.safetensors: tensor "w" has 8 bytes, but F32 and shape [3] needs 12',
+  );
+});
 
 function seeded(seed: number): () => number {
   let state = seed;
@@ -58,7 +66,7 @@ test("a header longer than the file, or than 100 MB, is refused before anything 
   assert.match(refusal(large), "its header would be 100000001 bytes, at most 100000000 are possible");
 });
 
-test("a header that is no UTF-8, no JSON or no object is refused", () => {
+test("a header that is not UTF-8, not JSON or not an object is refused", () => {
   assert.match(refusal(rawFile(Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x7d), 0)), "its header is not UTF-8 text");
   const broken = [
     "[]",
@@ -95,7 +103,7 @@ test("two tensors of one name, and two fields of one name, are refused", () => {
   assert.match(refusal(fileOf('{"__metadata__": {"a": "1", "a": "2"}}', 0)), '"a" appears twice in __metadata__');
 });
 
-test("metadata that are no texts are refused", () => {
+test("metadata that are not texts are refused", () => {
   for (const metadata of [1, null, [], { a: 1 }, { a: null }, { a: { b: "c" } }]) {
     assert.match(refusal(fileOf({ __metadata__: metadata }, 0)), "__metadata__");
   }

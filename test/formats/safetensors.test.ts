@@ -9,7 +9,14 @@ import { everyDtype, fileOf } from "./safetensors-files.ts";
 
 const test = suite("safetensors");
 
-test("what is written is read back to the bit, with names, shapes and metadata", () => {
+test("a small example, written out: the length of the header, the header, the bytes", () => {
+  const bytes = writeSafetensors(new Map([["w", { dtype: "U8", shape: [2], data: Uint8Array.of(7, 8) }]]));
+  const header = '{"w":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}   '; // spaces up to a multiple of 8 bytes
+  assert.equal(bytes, Uint8Array.of(56, 0, 0, 0, 0, 0, 0, 0, ...new TextEncoder().encode(header), 7, 8));
+  assert.equal(readSafetensors(bytes, "x").tensors.get("w")?.data, Uint8Array.of(7, 8));
+});
+
+test("tensors are read back bit-identical, with names, shapes and metadata", () => {
   const tensors = everyDtype();
   const metadata = { note: 'quotes " and ünïcödé 🙂\n', empty: "", __proto__x: "1" };
   const file = readSafetensors(writeSafetensors(tensors, metadata), "x");

@@ -11,6 +11,18 @@ function reader(tensor: StoredTensor): TensorReader {
   return new TensorReader(new Map([["t", tensor]]), "file");
 }
 
+test("a small example, written out", () => {
+  assert.equal(
+    reader({ dtype: "F32", shape: [2], data: Float32Array.of(1, -2) }).floats("t", [2]),
+    Float32Array.of(1, -2),
+  );
+  assert.equal(reader({ dtype: "F16", shape: [1], data: Uint16Array.of(0x3c00) }).floats("t", [1]), Float32Array.of(1));
+  assert.is(
+    refusal(() => reader({ dtype: "F32", shape: [2], data: Float32Array.of(1, -2) }).floats("t", [3])),
+    'file: tensor "t" has shape [2], it should be [3]',
+  );
+});
+
 const LENGTH = 5;
 const HALF_INFINITY = 0x7c00;
 

@@ -1,6 +1,6 @@
 /**
- * What every public function promises whatever it is given: an error that says in one sentence what is wrong, or a right
- * result; and never that the numbers of another object change. Calls come in rounds, each in a world of its own.
+ * Every public function, given any arguments, throws an error that says in one sentence what is wrong, or returns a right
+ * result. It never changes the numbers of another object. Calls come in rounds, each in a world of its own.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import * as assert from "uvu/assert";
@@ -25,7 +25,7 @@ export const ROUND = 100;
 const LONGEST_SENTENCE = 1200;
 const REFUSALS = [InputError, ReleasedError, StaleTensorError, OutOfMemoryError];
 
-/** What came of calls of one function; some are refused because of what calls before them did to their objects. */
+/** Outcomes of the calls of one function. Some are refused because of what earlier calls did to their objects. */
 export interface Entry {
   taken: number;
   refused: number;
@@ -35,7 +35,7 @@ export interface Entry {
 /** By name. */
 export type Tally = Map<string, Entry>;
 
-/** What calls of files find in `directory`. */
+/** Files in `directory`, for calls that read files. */
 export async function prepare(directory: string): Promise<void> {
   const { model, tokenizer, trainer } = new World();
   mkdirSync(`${directory}/texts`);

@@ -20,7 +20,7 @@ export const EXCLUDED: Readonly<Record<string, string>> = {
   tapeTable: "it has no arguments",
 };
 
-/** Has a call read and write in `directory` alone: another path, wherever it stands in the first argument, becomes one there. */
+/** Keeps a call's reads and writes in `directory`: every other path in the first argument becomes one there. */
 function within(directory: string, { args, run, ...call }: Call): Call {
   const moved = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(moved);

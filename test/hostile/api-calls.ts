@@ -15,9 +15,9 @@ export interface Call {
   /** The object whose method it is. */
   readonly on?: object;
   args(random: Random): unknown[];
-  /** What it returns may be a promise or a generator. */
+  /** Calls the function. The result may be a promise or a generator. */
   run(...args: never[]): unknown;
-  /** Fails if that is no right result for these arguments, which were taken. */
+  /** Fails if the result is wrong for these arguments, which were accepted. */
   verify?(result: unknown, args: readonly unknown[]): void;
 }
 

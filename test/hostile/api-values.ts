@@ -92,7 +92,7 @@ function oddValue(random: Random, handles: readonly unknown[]): unknown {
   return kind < 8 ? OBJECTS[at % OBJECTS.length](random) : handles[at % handles.length];
 }
 
-/** Good arguments, of which up to two parts, at any depth, are other values. `args` stay as they are. */
+/** Good arguments with up to two parts, at any depth, replaced by other values. Leaves `args` unchanged. */
 export function spoilt(args: unknown[], random: Random, handles: readonly unknown[]): unknown[] {
   let result: unknown = args;
   for (let left = below(5, random); left > 1; left -= 2) result = spoiltPart(result, random, handles, true);

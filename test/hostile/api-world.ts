@@ -21,7 +21,7 @@ type Region = readonly [address: number, bytes: number];
 
 interface Owner {
   readonly name: string;
-  /** What stands for it among the arguments of a call. */
+  /** Placeholder for it among the arguments of a call. */
   readonly handles: readonly object[];
   /** Others that change with it. */
   readonly changes: readonly object[];
@@ -161,7 +161,7 @@ export class World {
   }
 }
 
-/** What an object keeps to itself. */
+/** Private state of an object. */
 function inside<T>(object: unknown): T {
   return object as T;
 }

@@ -1,5 +1,5 @@
 /**
- * What every reader promises of every file, however bad: it is read, or refused in one sentence that names it; within a
+ * Every reader promises, for every file however bad: it is read, or refused in one sentence that names it; within a
  * second; and without taking memory that the file's size does not justify.
  */
 import { existsSync, mkdtempSync, writeFileSync } from "node:fs";

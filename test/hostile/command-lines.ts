@@ -12,7 +12,7 @@ export interface CommandLine {
   readonly reads: readonly string[];
   /** Directories of models that are read. */
   readonly models: readonly string[];
-  /** What is written, with the kind that each file has. Names ending in `/` stand for all that is below. */
+  /** Files written, each with its kind. Names ending in `/` stand for everything below. */
   readonly writes: Readonly<Record<string, Kind>>;
   readonly force: boolean;
 }

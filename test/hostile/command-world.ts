@@ -17,10 +17,10 @@ import { runTraining } from "../../src/train/run.ts";
 import { Trainer } from "../../src/train/trainer.ts";
 import { randomDocuments, tinyConfig } from "../tiny.ts";
 
-/** What a file was made as; commands may replace one by another of its kind. */
+/** Kinds of files. Commands may replace a file by another of its kind. */
 export type Kind = "text" | "memory" | "page" | "losses" | "metrics" | "tokenizer" | "config" | "weights" | "training";
 
-/** What is known of one name: of a link where it leads, of a file what is in it. */
+/** State of one name: the target of a link, the content of a file. */
 export interface Entry {
   readonly type: "file" | "directory" | "link" | "other";
   readonly inode: string;
@@ -52,7 +52,7 @@ export async function makeWorld(root: string): Promise<void> {
   const at = (name: string) => join(root, name);
   for (const name of ["docs/sub", "empty-dir"]) fs.mkdirSync(at(name), { recursive: true });
   for (const name of ["docs/a.md", "docs/sub/b.md", "notes.md", "other.txt"]) {
-    fs.writeFileSync(at(name), `This is ${name}, of which there is no copy.\n`.repeat(2));
+    fs.writeFileSync(at(name), `This is ${name}; it has no copy.\n`.repeat(2));
   }
   fs.writeFileSync(at("nothing"), "");
   const models = [1, 2].map((seed) => new Transformer(tinyConfig(), seed));

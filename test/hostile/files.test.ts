@@ -1,5 +1,5 @@
 /** The hostile files of this folder, one of each kind of malice: all are refused, in the sentences that are kept with them. */
-import { copyFileSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
 import { suite } from "../harness.ts";
@@ -18,6 +18,13 @@ test.before(() => {
   directory = newDirectory();
 });
 test.after(() => rmSync(directory, { recursive: true }));
+
+test("a small example, written out: a configuration with a key twice", () => {
+  const config = readers.find(({ name }) => name === "config")!;
+  const path = `${directory}/FILE`;
+  writeFileSync(path, '{"hidden_size": 8, "hidden_size": 8}');
+  assert.is(sentenceOf(config, path), `${path} is not valid JSON: "hidden_size" appears twice in an object`);
+});
 
 for (const reader of readers.filter(({ name }) => name !== "metrics")) {
   test(`the reader "${reader.name}" refuses each of its hostile files in its own sentence`, () => {

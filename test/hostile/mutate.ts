@@ -4,7 +4,7 @@ import type { Reader } from "./readers.ts";
 
 const ascii = new TextEncoder();
 
-/** What readers have stumbled over before: of JSON, of safetensors, of Unicode, of JavaScript. */
+/** Pieces that readers have stumbled over before: JSON, safetensors, Unicode, JavaScript. */
 const MORSELS = [
   ...["{", "}", "[", "]", ",", ":", '"', "\\", "null", "true", "false", "[]", "{}", '""', "[[", "]]", "{{", " ", "\n"],
   ...["0", "-0", "-1", "1", "256", "1e999", "-1e999", "1e-999", "0.5", "4294967296", "2147483648", "9007199254740992"],

@@ -1,4 +1,4 @@
-/** What holds of all files that readers may meet, with files made at random by fast-check and shrunk when one fails. */
+/** Properties of readers for all files, with files made at random by fast-check and shrunk when one fails. */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import * as fc from "fast-check";
 import * as assert from "uvu/assert";
@@ -24,7 +24,7 @@ test.before(() => {
 });
 test.after(() => rmSync(directory, { recursive: true }));
 
-/** What `read` gives, undefined if it refuses. */
+/** Returns the result of `read`, undefined if it refuses. */
 function accepted<T>(read: () => T): T | undefined {
   try {
     return read();
@@ -33,6 +33,17 @@ function accepted<T>(read: () => T): T | undefined {
     throw error;
   }
 }
+
+test("a small example, written out: a reader accepts its file, and refuses it cut short", () => {
+  assert.equal(
+    accepted(() => parseJson('{"a": 1}', "x")),
+    { a: 1 },
+  );
+  assert.is(
+    accepted(() => parseJson('{"a": 1', "x")),
+    undefined,
+  );
+});
 
 const text = fc.string({ unit: "binary" });
 const name = fc.oneof(text, fc.constantFrom("__proto__", "constructor", "toString", "0", ""));
@@ -53,7 +64,7 @@ const tensor: fc.Arbitrary<StoredTensor> = fc
     return { dtype, shape, data: makers[dtype](size) } as StoredTensor;
   });
 
-test("tensors of any names, types and shapes come back to the bit", () => {
+test("tensors of any names, types and shapes come back bit-identical", () => {
   const tables = fc.array(fc.tuple(name, tensor), { maxLength: 6 });
   const metadata = fc.dictionary(
     name.filter((key) => key !== "__proto__"),
@@ -69,7 +80,7 @@ test("tensors of any names, types and shapes come back to the bit", () => {
   );
 });
 
-test("of tensors at any offsets a file is read only if they are its data, each byte once", () => {
+test("a file with tensors at any offsets is read only if they cover its data, each byte once", () => {
   const span = fc.tuple(fc.nat(6), fc.nat(6));
   fc.assert(
     fc.property(fc.array(span, { maxLength: 4 }), fc.nat(8), (spans, size) => {

@@ -35,7 +35,7 @@ export interface Reader {
   readonly seeds: readonly Parts[];
   /** The file of changed parts, with lengths and checksums that fit: so the change itself has to be noticed. */
   join(parts: Parts): Uint8Array;
-  /** Reads the file at `path` and checks what came of it. Throws an InputError for a file that is no good. */
+  /** Reads the file at `path` and checks the result. Throws an InputError for a bad file. */
   read(path: string): void;
 }
 
@@ -187,7 +187,7 @@ function checkedJson(path: string): unknown {
   return json;
 }
 
-/** The tensors that a naive reading of the header finds in the bytes, all of them and to the bit. */
+/** All tensors that a naive reading of the header finds in the bytes, bit-identical. */
 function checkTensors(file: Uint8Array, { tensors }: SafetensorsFile): void {
   const { text, rest } = partsOf(file);
   const { __metadata__: _, ...header } = JSON.parse(new TextDecoder().decode(text));

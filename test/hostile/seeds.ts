@@ -35,7 +35,7 @@ export function weights(): Map<string, StoredTensor> {
   return new Map(entries);
 }
 
-/** What layers 1 and 4 remember of one document: `length` pairs of two heads of width 3. */
+/** Memory of layers 1 and 4 for one document: `length` pairs of two heads of width 3. */
 export function snapshot(length: number): MemorySnapshot {
   const pairs = () => Float32Array.from({ length: 2 * length * 3 }, (_, i) => i / 7 - 1);
   const column = (step: number) => Int32Array.from({ length }, (_, i) => i * step);

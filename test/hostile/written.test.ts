@@ -1,4 +1,4 @@
-/** No writer is laxer than its reader: whatever comes in is refused at once, or written and read back equal, to the bit. */
+/** No writer is laxer than its reader: input is refused at once, or written and read back bit-identical. */
 import { rmSync } from "node:fs";
 import * as fc from "fast-check";
 import * as assert from "uvu/assert";
@@ -19,7 +19,7 @@ import { tinyConfig } from "../tiny.ts";
 import { newDirectory } from "./attack.ts";
 import { bpe, snapshot } from "./seeds.ts";
 
-const test = suite("what is written");
+const test = suite("written files");
 let directory = "";
 
 test.before(() => {
@@ -27,12 +27,22 @@ test.before(() => {
 });
 test.after(() => rmSync(directory, { recursive: true }));
 
+test("a small example, written out: two bytes are written and read back, and refused under a shape of three", () => {
+  const file = (shape: number[]) =>
+    writeSafetensors(new Map([["w", { dtype: "U8", shape, data: Uint8Array.of(7, 8) }]]));
+  assert.equal(readSafetensors(file([2]), "x").tensors.get("w")?.data, Uint8Array.of(7, 8));
+  assert.throws(
+    () => file([3]),
+    (error: unknown) => error instanceof InputError,
+  );
+});
+
 /** How often something was taken and how often refused; each property must have met both. */
 class Count {
   taken = 0;
   refused = 0;
 
-  /** What `make` gives; undefined if it refuses. */
+  /** Returns the result of `make`, undefined if it refuses. */
   of<T>(make: () => T): T | undefined {
     try {
       const made = make();
@@ -78,7 +88,7 @@ const odd = fc.constantFrom<unknown[]>(
 
 function sameSnapshot(read: MemorySnapshot, written: MemorySnapshot): void {
   assert.equal({ ...read, name: "" }, { ...written, name: "" });
-  assert.equal(encodeMemory(read), encodeMemory(written), "to the bit");
+  assert.equal(encodeMemory(read), encodeMemory(written), "bit-identical");
 }
 
 test("pairs of a vector store, of any numbers, in any type of array", () => {
@@ -103,7 +113,7 @@ test("pairs of a vector store, of any numbers, in any type of array", () => {
   count.assertBoth();
 });
 
-test("what a reader has read, under any names", async () => {
+test("memories of a reader, with documents of any names", async () => {
   const count = new Count();
   const model = new Transformer(tinyConfig(), 1);
   await fc.assert(

@@ -1,6 +1,6 @@
 /**
  * Mutants that were found to be the same program for a reason which no compiler sees, so that no test could notice them. They are
- * passed over. Whoever adds one has to say why nothing that the program promises depends on it.
+ * passed over. An entry says why nothing that the program promises depends on it.
  */
 import type { Mutant } from "./mutants.ts";
 
@@ -20,7 +20,7 @@ const EQUIVALENTS: readonly Equivalent[] = [
   {
     file: "assembly/search/lists.ts",
     after: "const HEADER_BYTES: i32 = 65;",
-    why: "it only moves what follows; WebAssembly reads at odd addresses, too",
+    why: "it only moves what follows; WebAssembly also reads at odd addresses",
   },
   {
     file: "assembly/ops/panels.ts",

@@ -1,7 +1,7 @@
 /**
  * The mutation check: `npm run test:mutation -- [--mutants 200] [--seed 1] [--only TEXT] [--resume] [--out FILE]`.
  *
- * Breaks one line at a time of kernels, ops, memory and readers, as many in each room, in a copy of the project, and reports the
+ * Breaks one line at a time of kernels, ops, memory and readers, equally often in each room, in a copy of the project, and reports the
  * share that some test notices, and the mutants that none does. Exits 1 if that share is below 90 %. Results are appended to
  * FILE as they come; with `--resume` only survivors of those found there are judged again. `--only` breaks files whose path has TEXT in it.
  */
@@ -64,7 +64,7 @@ async function nextResult(room: Room, mutants: Generator<Mutant>): Promise<Resul
   return undefined;
 }
 
-/** Judges as many mutants as are wanted, a room at a time in turn. */
+/** Judges the wanted number of mutants, taking the rooms in turn. */
 async function judgeAll(): Promise<Result[]> {
   const results: Result[] = [];
   const random = new Random(Number(flags.seed));

@@ -1,6 +1,6 @@
 /**
- * Blanks what is no code: comments, strings, templates and regular expressions become spaces, line for line and column for
- * column, so that whoever looks for operators finds only operators. It knows as much of the language as that takes.
+ * Blanks everything but code: comments, strings, templates and regular expressions become spaces, line for line and column for
+ * column, so that a search for operators finds only operators. It knows just enough of the language for that.
  */
 
 /** Characters after which a slash begins a regular expression instead of dividing. */

@@ -5,7 +5,7 @@ import { mutantsByLine } from "./mutants.ts";
 
 const test = suite("mutants");
 
-/** What the last line of `text` may become. */
+/** Mutations of the last line of `text`. */
 function broken(text: string): string[] {
   return (mutantsByLine("a.ts", text).at(-1) ?? []).map(({ after }) => after).sort();
 }
@@ -63,7 +63,7 @@ test("types, imports, sizes of blocks and numbers inside of names, fractions and
   assert.equal(broken(text.join("\n")), []);
 });
 
-test("what fills lanes that are thrown away stays, and what fills those of a sum does not", () => {
+test("the filling of lanes that are thrown away stays, and the filling of a sum's lanes changes", () => {
   assert.equal(broken("storePartial(y, loadPartial(x, tail, 0), tail);"), [
     "storePartial(y, loadPartial(tail, x, 0), tail);",
   ]);

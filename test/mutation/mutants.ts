@@ -14,7 +14,7 @@ export interface Mutant {
   readonly after: string;
 }
 
-/** What is looked for in the code of a line, and what it becomes. */
+/** Patterns in the code of a line, each with its replacement. */
 const BREAKS: readonly (readonly [RegExp, string])[] = [
   [/ \+ /g, " - "],
   [/ - /g, " + "],
@@ -62,9 +62,9 @@ const INERT = /^\s*(import|export type|export \{|export interface|interface|type
 /** Sizes of blocks, when work is begun, a number that nothing reaches: any gives the same results, sooner or later. */
 const TUNING =
   /\bconst (MC|KC|NC|\w*BLOCK|GATHER|WAITING|\w*PATIENCE|MOST_QUERIES|MOST_ROUNDS|BATCH\w*|LEAST_KEYS\w*|UNBOUNDED)\b/;
-/** What fills the lanes behind a row's end, where only the lanes before it are stored. */
+/** Filling of the lanes past a row's end, where only the lanes before the end are stored. */
 const FILLER = /(?<=loadPartial\([^()]*, )\d(?=\))/g;
-/** What a statement that can be left out does not begin with, or it is a declaration, a jump, or the head of a block. */
+/** Beginnings of statements that cannot be left out: declarations, jumps and heads of blocks. */
 const NEEDED =
   /^(const|let|return|throw|break|continue|case|default|for|if|else|while|do|private|declare|super|export)\b|^[\w"]+\??:/;
 

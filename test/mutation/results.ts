@@ -1,5 +1,5 @@
 /**
- * What came of the mutants: a file with a line of JSON for each, written as they are judged, so that a run which ends early
+ * Results of the mutants: a file with a line of JSON for each, written as they are judged, so that a run which ends early
  * can go on; and a report of them, by room and with all survivors.
  */
 import * as fs from "node:fs";
@@ -21,7 +21,7 @@ export class ResultLog {
   readonly path: string;
   private readonly earlier = new Map<string, Result>();
 
-  /** Begins a new file, or goes on with the one there is; survivors in it are judged again, by the tests of today. */
+  /** Begins a new file or continues the existing one. Survivors in it are judged again by the current tests. */
   constructor(path: string, resume: boolean) {
     this.path = path;
     fs.mkdirSync(dirname(path), { recursive: true });
@@ -34,7 +34,7 @@ export class ResultLog {
     if (!resume) fs.rmSync(path, { force: true });
   }
 
-  /** What the run before this one found. */
+  /** Results of the run before this one. */
   find(mutant: Mutant): Result | undefined {
     return this.earlier.get(keyOf(mutant));
   }

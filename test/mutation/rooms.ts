@@ -68,7 +68,7 @@ const READER_TESTS: Record<string, readonly string[]> = {
   "src/memory/snapshot.ts": ["memory/snapshot", "memory/memory-file"],
   "src/data/text-file.ts": ["data/text-file", "data/corpus"],
 };
-/** What all readers are held to. */
+/** Tests that apply to all readers. */
 const HOSTILE = ["hostile/files", "hostile/properties"];
 
 function filesIn(folder: string): string[] {

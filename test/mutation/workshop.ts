@@ -12,7 +12,7 @@ import asc from "assemblyscript/asc";
 import { build } from "../../src/wasm/build.ts";
 import type { Mutant } from "./mutants.ts";
 
-/** What came of a mutant; `invalid`: it does not compile, or compiles to the very same program. */
+/** Outcome of a mutant; `invalid`: it does not compile, or compiles to the very same program. */
 export type Fate = "caught" | "timed out" | "survived" | "invalid";
 
 export interface Outcome {
@@ -26,7 +26,7 @@ const GENERATED = `dist/src/wasm/${build}.generated.js`;
 
 /** The tests of one file take some seconds of a processor; what takes so much more does not end. */
 const PROCESSOR_SECONDS = 60;
-/** For what waits without computing. Seconds in which this process was stopped, too, do not count. */
+/** For what waits without computing. Seconds in which this process itself was stopped do not count. */
 const WAITING_SECONDS = 1800;
 
 export class Workshop {
@@ -111,7 +111,7 @@ export class Workshop {
     return error === null ? wasm : undefined;
   }
 
-  /** Has the copy use these kernels. */
+  /** Puts these kernels into the copy. */
   private embed(wasm: Uint8Array): void {
     const path = this.at(GENERATED);
     const text = fs.readFileSync(path, "utf8");

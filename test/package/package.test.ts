@@ -1,4 +1,4 @@
-/** What npm and Deno publish: that it is whole, that tools which judge packages find nothing, and that the lock fits every machine. */
+/** The package for npm and Deno is complete, tools that judge packages find no fault, and the lock fits every machine. */
 import { Buffer } from "node:buffer";
 import * as fs from "node:fs";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
 /**
  * A project that has installed the package: what `npm pack` packs, unpacked into `node_modules` in a path with spaces, with its
- * dependencies and its command. There is no registry in it, so that this needs no network.
+ * dependencies and its command. It uses no registry, so it needs no network.
  */
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";

@@ -10,7 +10,7 @@ export const root: string = fileURLToPath(new URL(isCompiled ? "../../../" : "..
 
 const modules = join(root, "test/bundlers/node_modules");
 
-/** Why there are no tools; undefined if there are. */
+/** Reason why the tools are missing; undefined if they are there. */
 export const noTools: string | undefined =
   process.versions.deno !== undefined
     ? "tests what tsc has compiled, in Node"

@@ -25,6 +25,14 @@ test.before(() => {
 });
 test.after(() => fs.rmSync(folder, { recursive: true }));
 
+test("a small example, written out: the new content replaces the old, and nothing else is left", () => {
+  const directory = fs.mkdtempSync(join(folder, "example-"));
+  writeFileAtomic(join(directory, "a.txt"), "old");
+  writeFileAtomic(join(directory, "a.txt"), "new");
+  assert.equal(fs.readdirSync(directory), ["a.txt"]);
+  assert.is(fs.readFileSync(join(directory, "a.txt"), "utf8"), "new");
+});
+
 test("bytes written are the bytes read, at every small size and beyond a buffer", () => {
   for (const size of [0, 1, 15, 16, 17, 65537, 1_000_003]) {
     const path = join(folder, `bytes-${size}`);
@@ -76,7 +84,7 @@ test("a write that fails leaves neither a temporary file nor a change", () => {
   assert.equal(listDirectory(path), [{ name: "inside", kind: "directory" }]);
 });
 
-test("of files that belong together none is changed when one cannot be written", () => {
+test("a group of files stays unchanged when one of them cannot be written", () => {
   const [first, second] = [join(folder, "pair", "first"), join(folder, "pair", "second")];
   writeFilesAtomic(
     new Map([
@@ -116,7 +124,7 @@ test("mistakes of the program are not blamed on the user", () => {
   );
 });
 
-test("what the system refuses is one sentence that names the path that was given", () => {
+test("a refusal of the system becomes one sentence that names the path given", () => {
   const file = join(folder, "plain-file");
   fs.writeFileSync(file, "");
   const below = join(file, "below");

@@ -21,7 +21,7 @@ test("a directory is made with those above it, and made again without harm", () 
   for (const existing of ["/", ".", folder]) makeDirectory(existing);
 });
 
-test("what is in the way is told, and the true reason where nothing can be made", () => {
+test("the refusal names the file in the way, or the true reason why nothing can be made", () => {
   const file = join(folder, "file");
   fs.writeFileSync(file, "");
   fs.symlinkSync("nowhere", join(folder, "lost"));

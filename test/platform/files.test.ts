@@ -109,7 +109,7 @@ test("a path is known to lie within a directory, whether it exists or not", () =
   }
 });
 
-test("of a file the beginning can be had, and of anything else nothing", () => {
+test("the beginning can be read of a file, and of nothing else", () => {
   const path = join(folder, "beginning");
   fs.writeFileSync(path, "once upon a time");
   const text = (most: number) => new TextDecoder().decode(platform.beginningOf(path, most));
@@ -128,7 +128,7 @@ test("removing refuses a directory, even an empty one", () => {
   assert.ok(platform.isDirectory(path));
 });
 
-test("what the system refuses is one sentence that names the path", () => {
+test("a refusal of the system becomes one sentence that names the path", () => {
   const file = join(folder, "plain-file");
   const missing = join(folder, "no", "such", "file");
   const below = join(file, "below");
@@ -167,7 +167,7 @@ test.unless(fs.existsSync("/proc/version") ? "" : "no /proc here", "a file that 
 
 const noPipes = spawnSync("mkfifo", ["--version"]).status === 0 ? "" : "no mkfifo here";
 
-test.unless(noPipes, "a named pipe is refused instead of waited for, behind a link, too", () => {
+test.unless(noPipes, "a named pipe is refused instead of waited for, also behind a link", () => {
   const [pipe, link] = [join(folder, "pipe"), join(folder, "link-to-pipe")];
   assert.is(spawnSync("mkfifo", [pipe]).status, 0);
   fs.symlinkSync(pipe, link);

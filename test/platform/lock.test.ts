@@ -204,7 +204,7 @@ test("a lock that is another's by now is not given back", async () => {
   assert.is(fs.readFileSync(join(directory, "training.lock"), "utf8"), others);
 });
 
-test("what processes left that were killed while they took a lock is cleaned up, and nothing else", async () => {
+test("leftovers of processes killed while they took a lock are cleaned up, and nothing else", async () => {
   const [directory, dead] = [newPath(), await deadPid()];
   fs.mkdirSync(directory);
   const left = ["training.lock.tmp-1.tmp-1", "training.lock.removal.tmp-1.tmp-1", "training.lock.tmp-1"];
@@ -217,7 +217,7 @@ test("what processes left that were killed while they took a lock is cleaned up,
   });
 });
 
-test("a file that is no lock, as a power cut may leave it, is replaced", async () => {
+test("a damaged lock file, as a power cut may leave it, is replaced", async () => {
   for (const content of ["", "{", "null", "[]", "7", '{"pid":"x"}', "\0\0\0"]) {
     assert.ok(await isFree(lockedBy(content)), JSON.stringify(content));
   }
@@ -230,7 +230,7 @@ test("a process that died while it removed a dead one's lock is in nobody's way"
   assert.ok(await isFree(directory));
 });
 
-test("of processes that come at once to a dead one's lock exactly one gets it", async () => {
+test("when several processes find a dead one's lock at once, exactly one gets it", async () => {
   const { host, start } = await ownLock();
   for (let round = 0; round < 2; round++) {
     const directory = lockedBy({ pid: await deadPid(), host, start });
@@ -240,7 +240,7 @@ test("of processes that come at once to a dead one's lock exactly one gets it", 
       const child = spawn(...script, { stdio: ["pipe", "pipe", "inherit"] });
       return { child, closed: once(child, "close"), answer: once(child.stdout, "data") };
     });
-    const answers = await Promise.all(contenders.map(({ answer }) => answer)); // whoever got it keeps it until all have answered
+    const answers = await Promise.all(contenders.map(({ answer }) => answer)); // the winner keeps it until all have answered
     for (const { child } of contenders) child.stdin.end();
     await Promise.all(contenders.map(({ closed }) => closed));
     assert.equal(answers.map(String).sort(), ["got", ...Array(4).fill("refused")]);

@@ -5,6 +5,13 @@ import { suite } from "../harness.ts";
 
 const test = suite("path bytes");
 
+test("a small example, written out: the byte ff, which is not UTF-8, becomes a lone surrogate", () => {
+  const path = pathOf(Uint8Array.of(0x61, 0xff));
+  assert.is(path, "a\udcff");
+  assert.equal(systemPath(path), Buffer.from([0x61, 0xff]));
+  assert.is(pathText(path), "a\\xff");
+});
+
 test("any bytes become a string that leads back to them", () => {
   for (const name of [
     "61",

@@ -17,6 +17,12 @@ test.before(() => {
 });
 test.after(() => fs.rmSync(folder, { recursive: true }));
 
+test("a small example, written out", () => {
+  fs.writeFileSync(at("small"), "aé");
+  assert.equal(readFile(at("small")), Uint8Array.of(0x61, 0xc3, 0xa9));
+  assert.is(readText(at("small")), "aé");
+});
+
 test("the first bytes are shown with the size before anything else is read", () => {
   for (const size of [0, 1, 65_535, 65_536, 65_537, 200_000]) {
     const bytes = Uint8Array.from({ length: size }, (_, i) => (i * 7) ^ (i >> 8));

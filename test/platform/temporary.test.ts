@@ -1,4 +1,4 @@
-/** What a killed process left is removed, and nothing else. */
+/** Leftovers of a killed process are removed, and nothing else. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import * as fs from "node:fs";
@@ -28,7 +28,7 @@ const nameBy = (pid: number, place?: string) => {
   return place === undefined ? name : name.replace(/-[0-9a-f]{8}-/, `-${place}-`);
 };
 
-/** Of these names those that are left. */
+/** Returns the names that are left after the removal. */
 function remaining(names: readonly string[], options: LeftoverOptions): string[] {
   const directory = fs.mkdtempSync(join(folder, "d-"));
   for (const name of names) fs.writeFileSync(join(directory, name), "");
@@ -36,14 +36,18 @@ function remaining(names: readonly string[], options: LeftoverOptions): string[]
   return fs.readdirSync(directory).sort();
 }
 
-test("every name is a new one, next to what it stands for", () => {
+test("a small example, written out: the file stays, and what a dead process left of it is removed", () => {
+  assert.equal(remaining(["x", nameBy(dead)], {}), ["x"]);
+});
+
+test("every name is new and lies next to the file that it stands for", () => {
   const names = Array.from({ length: 100 }, () => temporaryName("some/where"));
   assert.is(new Set(names).size, 100);
   assert.equal(new Set(names.map((name) => dirname(name))), new Set(["some"]));
   for (const name of names) assert.match(name, new RegExp(`^some/where\\.tmp-${own()}-[0-9a-f]{8}-[0-9a-f]{16}$`));
 });
 
-test("what an ended process left goes, what a living one writes stays, and so does all that only looks like it", () => {
+test("leftovers of an ended process are removed; files of a living one and files with similar names stay", () => {
   const kept = [
     nameBy(own()), // this process may be writing it
     nameBy(1),
@@ -58,7 +62,7 @@ test("what an ended process left goes, what a living one writes stays, and so do
   assert.equal(remaining([...kept, nameBy(dead)], {}), kept);
 });
 
-test("what older versions left goes, too, if their names are asked for", () => {
+test("leftovers of older versions are also removed, if their names are asked for", () => {
   const left = [`x.tmp-${dead}`, `x.tmp-${dead}.tmp-${dead}`, `x.tmp-${own()}`];
   assert.equal(remaining([...left, "x.tmp-1", "x.tmp-", "x.tmp-1a", `y.tmp-${dead}`], { old: true }), [
     "x.tmp-",
@@ -68,7 +72,7 @@ test("what older versions left goes, too, if their names are asked for", () => {
   ]);
 });
 
-test("under the lock, what came from elsewhere goes, too, and what an earlier process of the same number left", () => {
+test("under the lock, leftovers from other places and of an earlier process of the same number are also removed", () => {
   const living = nameBy(1);
   assert.equal(remaining([living, nameBy(dead, "01234567"), nameBy(own())], { elsewhere: true }), [living]);
 });

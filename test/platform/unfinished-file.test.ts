@@ -152,7 +152,7 @@ test.unless(noDescriptors, "a pipe that is full is waited for", () => {
   assert.is(Number(stdout), 24 + 23 * 100_000);
 });
 
-test("a name as long as names may be can be written, of letters of several bytes, too", () => {
+test("a name of the greatest length can be written, also with letters of several bytes", () => {
   for (const name of ["n".repeat(255), "é".repeat(127), "🐟".repeat(63)]) {
     writeFileAtomic(at(name), "long");
     assert.is(textOf(name), "long");

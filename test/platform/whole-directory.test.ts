@@ -39,7 +39,7 @@ test("a directory has its name when all is in it, and not before", () => {
   assert.equal(fs.readdirSync(join(root, "deep")), ["plain"]);
 });
 
-test("nothing stays of what could not be finished", () => {
+test("an unfinished directory leaves nothing behind", () => {
   const root = newDirectory();
   const fill = (unfinished: string) => {
     writeFileAtomic(`${unfinished}/a.txt`, "a");
@@ -49,7 +49,7 @@ test("nothing stays of what could not be finished", () => {
   assert.equal(fs.readdirSync(root), []);
 });
 
-test("what is in a directory of that name stays as it is", () => {
+test("a directory of that name keeps its content", () => {
   const root = newDirectory();
   const taken = join(root, "taken");
   writeFileAtomic(`${taken}/old.txt`, "old");
@@ -67,7 +67,7 @@ test("where no directory can be, what is told is that it cannot be written", () 
   assert.match(refusal(write), /^cannot write /);
 });
 
-test("what a process of the same number left does not become part of it", () => {
+test("leftovers of a process of the same number do not become part of it", () => {
   const root = newDirectory();
   writeFileAtomic(join(root, `corpus.tmp-${process.pid}/old.txt`), "old");
   writeDirectory(join(root, "corpus"), (unfinished) => writeFileAtomic(`${unfinished}/new.txt`, "new"));
@@ -84,7 +84,7 @@ test("a link to nothing leads to where the directory is written", () => {
   assert.equal(fs.readdirSync(join(root, "far/away")), ["a.txt"]);
 });
 
-test("what goes wrong in it is told under the name that was given", () => {
+test("errors inside it name the path that was given", () => {
   const directory = join(newDirectory(), "whole");
   const fill = (unfinished: string) => writeFileAtomic(`${unfinished}/${"x".repeat(300)}`, "");
   assert.is(

@@ -1,5 +1,5 @@
 /**
- * A training that is killed again and again, and one that never was: they must end the same, to the bit. Used by the command
+ * A training that is killed again and again and one that never was must end bit-identical. Used by the command
  * `npm run test:crash` and, with few kills, by the suite.
  *
  * The killing is SIGKILL, which no process can answer. Of four kills one waits for a checkpoint that is being written, one for
@@ -17,7 +17,7 @@ export type KillPlace = (typeof KILL_PLACES)[number];
 export type KillCounts = Record<KillPlace, number>;
 const THE_START = "the start or the reading of a checkpoint";
 const KILL_PLACES = [THE_START, "a step", "an evaluation", "a checkpoint's writing"] as const;
-/** What successive kills wait for. */
+/** Events that successive kills wait for. */
 const WANTED = ["any place", "a checkpoint's writing", "a step", "an evaluation"] as const;
 /** A few steps of the training. */
 const MOMENT_MS = 60;
@@ -119,10 +119,10 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** What the process `pid` does, or did last, in `out`, where the metrics were `before` when it began. */
+/** The work that process `pid` does, or did last, in `out`, where the metrics were `before` when it began. */
 function placeOf(out: string, pid: number, before: string): KillPlace {
-  const beside = new RegExp(`^(checkpoint-\\d+|model\\.safetensors)\\.tmp-${pid}-`);
-  if (namesIn(out).some((name) => beside.test(name))) return "a checkpoint's writing";
+  const unfinished = new RegExp(`^(checkpoint-\\d+|model\\.safetensors)\\.tmp-${pid}-`);
+  if (namesIn(out).some((name) => unfinished.test(name))) return "a checkpoint's writing";
   const now = metricsIn(out);
   if (now === before) return THE_START;
   const last = linesOf(now).at(-1);
@@ -130,7 +130,7 @@ function placeOf(out: string, pid: number, before: string): KillPlace {
   return awaitsEvaluation ? "an evaluation" : "a step";
 }
 
-/** What of `b` is not as in `a`, in words; nothing but what a clock says may differ. */
+/** Differences of `b` from `a`, in words. Times are ignored. */
 export function differences(a: string, b: string): string[] {
   const [one, other] = [filesOf(a), filesOf(b)];
   const names = new Set([...one.keys(), ...other.keys()]);

@@ -11,15 +11,15 @@ import { Trainer } from "../../src/train/trainer.ts";
 import { heap } from "../../src/wasm/runtime.ts";
 import { randomDocuments, tinyConfig } from "../tiny.ts";
 
-/** What the process takes when `done` of the work is done. Bytes. */
+/** Bytes that the process takes when `done` of the work is done. */
 export interface Reading {
   readonly done: number;
   /** The WebAssembly memory, and what of it is allocated. */
   readonly wasm: number;
   readonly allocated: number;
-  /** Objects, of which the garbage only if the collector cannot be called. */
+  /** Objects, with the garbage only if the collector cannot be called. */
   readonly objects: number;
-  /** What the system counts for the process. */
+  /** The system's count for the process. */
   readonly resident: number;
 }
 
@@ -31,7 +31,7 @@ function read(done: number): Reading {
   return { done, wasm: heap.memory.buffer.byteLength, allocated: heap.bytesInUse, objects: heapUsed, resident: rss };
 }
 
-/** Trains for so many steps in `directory`; saves, evaluates and measures staleness a hundred times at most. */
+/** Trains for `steps` steps in `directory`; saves, evaluates and measures staleness a hundred times at most. */
 export async function soakTraining(steps: number, directory: string): Promise<Reading[]> {
   const documents = randomDocuments([140, 23, 9, 61, 300]);
   const every = Math.max(20, Math.floor(steps / 100));
@@ -52,7 +52,7 @@ export async function soakTraining(steps: number, directory: string): Promise<Re
   return readings;
 }
 
-/** Writes so many tokens, with a memory of inverted lists that turns over again and again, and notes their sources. */
+/** Writes `tokens` tokens, with a memory of inverted lists that turns over again and again, and notes their sources. */
 export async function soakGeneration(tokens: number): Promise<Reading[]> {
   const tokenizer = byteTokenizer();
   const model = new Transformer(tinyConfig({ memory_search: "inverted", memory_lists: 8, memory_size: 500 }), 1);

@@ -14,7 +14,7 @@ const { values } = parseArgs({
   options: { steps: { type: "string", default: "20000" }, tokens: { type: "string", default: "100000" } },
 });
 const MIB = 2 ** 20;
-/** What objects and the process may grow by, at most. */
+/** The most by which objects and the process may grow. */
 const TOLERATED = { wasm: 0, allocated: 0, objects: 2 * MIB, resident: 16 * MIB };
 
 const folder = fs.mkdtempSync(join(tmpdir(), "soak-"));

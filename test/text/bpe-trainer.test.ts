@@ -10,8 +10,24 @@ import { randomText, SAMPLES } from "./samples.ts";
 
 const test = suite("BPE trainer");
 
+test("ids are the bytes, then the merges in the order learned", () => {
+  const json = trainBpe(["the the he"], { vocabSize: 300 });
+  const tokens = Object.entries(json.model.vocab).sort(([, a], [, b]) => a - b);
+  assert.equal(tokens.slice(0x61, 0x64), [
+    ["a", 0x61],
+    ["b", 0x62],
+    ["c", 0x63],
+  ]);
+  assert.equal(tokens[0x20], ["Ġ", 0x20]);
+  assert.equal(tokens.slice(256), [
+    ["he", 256],
+    ["the", 257],
+  ]);
+  assert.equal(json.model.merges, ["h e", "t he"]);
+});
+
 /**
- * The definition, without any cleverness: split the texts into words of bytes, count every pair anew, merge the first of
+ * The definition, without any cleverness: split the texts into words of bytes, recount every pair, merge the first of
  * the most frequent everywhere, repeat. Returns the merged pairs of ids and the words in the end.
  */
 function naiveBpe(texts: readonly string[], vocabSize: number) {
@@ -66,7 +82,7 @@ const oracleTexts: Record<string, string[]> = {
 };
 
 for (const [name, texts] of Object.entries(oracleTexts)) {
-  test(`on ${name} the merges are those of counting everything anew, ties included`, () => {
+  test(`on ${name} the merges equal those of recounting everything, ties included`, () => {
     const { merges } = naiveBpe(texts, 420);
     assert.ok(merges.length >= 3);
     assert.equal(mergedIds(trainBpe(texts, { vocabSize: 420 })), merges);
@@ -78,22 +94,6 @@ for (const [name, texts] of Object.entries(oracleTexts)) {
     assert.equal(encoded, naiveBpe(texts, 420).words.flat());
   });
 }
-
-test("ids are the bytes, then the merges in the order learned", () => {
-  const json = trainBpe(["the the he"], { vocabSize: 300 });
-  const tokens = Object.entries(json.model.vocab).sort(([, a], [, b]) => a - b);
-  assert.equal(tokens.slice(0x61, 0x64), [
-    ["a", 0x61],
-    ["b", 0x62],
-    ["c", 0x63],
-  ]);
-  assert.equal(tokens[0x20], ["Ġ", 0x20]);
-  assert.equal(tokens.slice(256), [
-    ["he", 256],
-    ["the", 257],
-  ]);
-  assert.equal(json.model.merges, ["h e", "t he"]);
-});
 
 test("the vocabulary never exceeds the size asked for, and ends early when no pair occurs twice", () => {
   const size = (texts: string[], vocabSize: number) => Object.keys(trainBpe(texts, { vocabSize }).model.vocab).length;
@@ -128,7 +128,7 @@ test("progress counts every token once", () => {
   assert.equal(seen, [257, 258]);
 });
 
-test("a vocabulary size that is no integer of at least 256 is refused", () => {
+test("a vocabulary size must be an integer of at least 256", () => {
   for (const vocabSize of [255, 0, -1, 300.5, NaN]) {
     assert.match(
       refusal(() => trainBpe(["a"], { vocabSize })),

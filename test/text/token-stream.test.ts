@@ -5,7 +5,7 @@ import { suite } from "../harness.ts";
 
 const test = suite("token stream");
 
-/** What each byte of `bytes` releases, then what the end does. */
+/** The text that each byte of `bytes` releases, then the text that the end releases. */
 function released(bytes: Iterable<number>): string[] {
   const stream = new TokenStream(byteTokenizer());
   return [...Array.from(bytes, (byte) => stream.push(byte)), stream.flush()];
@@ -27,7 +27,7 @@ test("a byte that cannot follow releases a replacement character at once", () =>
   assert.equal(released([0xc3, 0x61]), ["", "\ufffda", ""]);
 });
 
-test("after the end the stream starts anew", () => {
+test("after the end the stream starts again", () => {
   const stream = new TokenStream(byteTokenizer());
   stream.push(0xf0);
   assert.is(stream.flush(), "\ufffd");

@@ -88,7 +88,7 @@ function normalizers(...steps: unknown[]): unknown {
   return { type: "Sequence", normalizers: steps };
 }
 
-/** What is wrong, the file, and what the message must name. */
+/** The fault, the file, and the pattern that the message must match. */
 const damaged: [title: string, json: unknown, names: RegExp][] = [
   ["no object", [good], /JSON object/],
   ["null", null, /JSON object/],
@@ -135,7 +135,7 @@ const damaged: [title: string, json: unknown, names: RegExp][] = [
   ["a fused unknown", { ...good, model: { ...model, fuse_unk: true, unk_token: "a" } }, /fuse_unk/],
   ["no vocabulary", { ...good, model: { ...model, vocab: undefined } }, /model\.vocab/],
   ["a byte missing", { ...good, model: { ...model, vocab: vocabWithoutA } }, /byte 97 has none/],
-  ["an id that is no integer", { ...good, model: { ...model, vocab: { ...model.vocab, a: "97" } } }, /"a"/],
+  ["an id that is not an integer", { ...good, model: { ...model, vocab: { ...model.vocab, a: "97" } } }, /"a"/],
   ["two tokens of one id", { ...good, model: { ...model, vocab: { ...model.vocab, a: 98 } } }, /"a" and "b".*id 98/],
   ["a hole in the ids", { ...good, model: { ...model, vocab: { ...model.vocab, the: 300 } } }, /257 is missing/],
   ["a negative id", { ...good, model: { ...model, vocab: { ...model.vocab, the: -1 } } }, /257 is missing/],
@@ -149,7 +149,7 @@ const damaged: [title: string, json: unknown, names: RegExp][] = [
   ["a merge of lists", { ...good, model: { ...model, merges: [[["h"], "e"]] } }, /merges\[0\] must be a pair/],
   ["a merge without a text", { ...good, model: { ...model, merges: [[{ toString: 1 }, "e"]] } }, /merges\[0\] must be/],
   ["an endless token", { ...good, model: { ...model, merges: [`${"x".repeat(1e6)} e`] } }, /needs "xxx.{1,90}"/],
-  ["added tokens that are no list", { ...good, added_tokens: {} }, /added_tokens/],
+  ["added tokens that are not a list", { ...good, added_tokens: {} }, /added_tokens/],
   ["an added token without id", added({ content: "<s>" }), /added_tokens\[0\]/],
   ["an empty added token", added({ id: 258, content: "" }), /added_tokens\[0\]/],
   ["an added token that strips", added({ id: 258, content: "<s>", lstrip: true }), /"<s>" swallows/],

@@ -12,6 +12,17 @@ import { randomText, SAMPLES } from "./samples.ts";
 
 const test = suite("tokenizer");
 
+test("a byte's id is its value", () => {
+  assert.equal(byteTokenizer().encode("aé"), Int32Array.of(0x61, 0xc3, 0xa9));
+  assert.is(byteTokenizer().vocabSize, 256);
+});
+
+test("a small example, written out: after the bytes, he is 256 and the is 257", () => {
+  const tokenizer = tokenizerFromJson(trainBpe(["the the he"], { vocabSize: 258 }), "small");
+  assert.equal(tokenizer.encode("the he a"), Int32Array.of(257, 0x20, 256, 0x20, 0x61));
+  assert.is(tokenizer.decode(Int32Array.of(256, 257)), "hethe");
+});
+
 const corpus = [...Object.values(SAMPLES), randomText(4000, new Random(1))];
 const bpeJson = trainBpe(corpus, { vocabSize: 400 });
 
@@ -101,11 +112,6 @@ for (const [name, tokenizer] of Object.entries(tokenizers)) {
     }
   });
 }
-
-test("a byte's id is its value", () => {
-  assert.equal(byteTokenizer().encode("aé"), Int32Array.of(0x61, 0xc3, 0xa9));
-  assert.is(byteTokenizer().vocabSize, 256);
-});
 
 test("BPE shortens what it was trained on", () => {
   const text = SAMPLES.ascii;

@@ -12,11 +12,6 @@ const hol = (folders, as) =>
     folders: folders.map((folder) => `usr/share/hol-light/${folder}`),
     as,
   });
-const tex = (name, folders, as) =>
-  debian(`${name} 2022.20230122*`, "LPPL-1.3c", TEX, 450, {
-    folders: folders.map((folder) => `usr/share/doc/texlive-doc/${folder}`),
-    as,
-  });
 /** All novels of a folder but those whose names begin otherwise. */
 const novels = (folder, names) => local(folder, "public domain", { each: true, most: 480_000, skip: names });
 
@@ -43,7 +38,11 @@ const TEST = [
   ]),
   ...ofKind("latex", [
     local("math/test", "GFDL-1.2", { each: true, skip: /^(?!artin|derham|fields)/ }),
-    tex("texlive-lang-english", ["fonts/memdesign"], "memdesign"),
+    debian("texlive-lang-english 2022.20230122*", "GFDL-1.3", TEX, 450, {
+      folders: ["usr/share/doc/texlive-doc/plain/impatient"],
+      skip: /fdl|copyrght|diffs/,
+      as: "tex-for-the-impatient",
+    }),
   ]),
   ...ofKind("prose", [novels("books/test", /^(?!daniel-defoe|h-g-wells|oscar-wilde)/)]),
 ];
@@ -73,7 +72,12 @@ const VALID = [
     hol(["IEEE", "Examples"], "hol-light-examples"),
     debian("libcoq-stdpp 1.8.0-3*", "BSD-3-Clause", [".v"], 300),
   ]),
-  ...ofKind("latex", [tex("texlive-science-doc", ["latex/numerica", "latex/prooftrees"], "numerica")]),
+  ...ofKind("latex", [
+    debian("texlive-science-doc 2022.20230122*", "LPPL-1.3c", TEX, 450, {
+      folders: ["latex/numerica", "latex/prooftrees"].map((folder) => `usr/share/doc/texlive-doc/${folder}`),
+      as: "numerica",
+    }),
+  ]),
   ...ofKind("prose", [novels("books/train", /^(?!elizabeth-gaskell-cranford)/)]),
 ];
 

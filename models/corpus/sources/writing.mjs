@@ -13,7 +13,7 @@ const tex = (name, most, skip) =>
 
 const LATEX = [
   tex("texlive-humanities-doc", 600),
-  tex("texlive-lang-english", 1_200, /fonts\/memdesign/),
+  tex("texlive-lang-english", 1_200, /plain\/impatient/),
   tex("texlive-latex-base-doc", 1_200),
   tex("texlive-latex-extra-doc", 4_000),
   tex("texlive-latex-recommended-doc", 1_800),

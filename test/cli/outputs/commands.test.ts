@@ -79,7 +79,7 @@ test("no command replaces what it reads", async () => {
   assert.match(sentence, `--out ${at("own")} would replace ${at("own/tokenizer.json")}, which is read`);
 });
 
-test("what a shell makes of --save *.md does no harm", async () => {
+test("a shell's expansion of --save *.md does no harm", async () => {
   const message = `${at("b.md")} is there already and is not a memory; give another --save, or --force to replace it`;
   assert.is(await refused("read", at("model"), "--save", at("b.md"), at("data/a.md")), message);
 });
@@ -108,7 +108,7 @@ test("a file of another kind needs --force, in every command", async () => {
   }
 });
 
-test("a directory with a file of another kind needs --force, too", async () => {
+test("a directory that holds a file of another kind also needs --force", async () => {
   for (const [name, ...line] of [
     ["e/tokenizer.json", "export", at("model"), "--out", at("e")],
     ["t/metrics.jsonl", ...training("--out", at("t"))],

@@ -1,4 +1,4 @@
-/** What may be written where: in this process, without the work of a command. */
+/** Checks of output paths, in this process and without running a command. */
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -55,25 +55,7 @@ function saving(path: string, more: Partial<CommandFiles> = {}, kind = kinds.mem
   return () => new Outputs({ outputs: [{ option: "--save", path, kind }], force: false, ...more });
 }
 
-test("every kind knows its own files, also when they are cut, and no others", () => {
-  for (const [name, kind] of Object.entries(FILES)) {
-    for (const other of [...Object.keys(FILES), "notes.md"]) assert.is(kind.isAt(at(other)), name === other, other);
-    if (name.endsWith(".json")) continue; // of what JSON is, half a text says nothing
-    const cut = at("cut");
-    fs.copyFileSync(at(name), cut);
-    fs.truncateSync(cut, Math.ceil(0.9 * fs.statSync(cut).size));
-    assert.ok(kind.isAt(cut), name);
-  }
-});
-
-test("reports of version 0.1, which had no mark, are known", () => {
-  const old = fs.readFileSync(at("page"), "utf8").replace(/<meta name="generator".*\n/, "");
-  assert.not.match(old, "generator");
-  fs.writeFileSync(at("old-page"), old);
-  assert.ok(kinds.reportPage.isAt(at("old-page")));
-});
-
-test("what is read is never replaced, under whatever name and with --force", () => {
+test("an input is never replaced, under any name and even with --force", () => {
   for (const force of [false, true]) {
     for (const [output, input] of [
       ["notes.md", "notes.md"],
@@ -95,6 +77,24 @@ test("what is read is never replaced, under whatever name and with --force", () 
       `--out ${at("model")} would replace ${at("model/config.json")}, which is read; give another place`,
     );
   }
+});
+
+test("every kind knows its own files, also when they are cut, and no others", () => {
+  for (const [name, kind] of Object.entries(FILES)) {
+    for (const other of [...Object.keys(FILES), "notes.md"]) assert.is(kind.isAt(at(other)), name === other, other);
+    if (name.endsWith(".json")) continue; // of what JSON is, half a text says nothing
+    const cut = at("cut");
+    fs.copyFileSync(at(name), cut);
+    fs.truncateSync(cut, Math.ceil(0.9 * fs.statSync(cut).size));
+    assert.ok(kind.isAt(cut), name);
+  }
+});
+
+test("reports of version 0.1, which had no mark, are known", () => {
+  const old = fs.readFileSync(at("page"), "utf8").replace(/<meta name="generator".*\n/, "");
+  assert.not.match(old, "generator");
+  fs.writeFileSync(at("old-page"), old);
+  assert.ok(kinds.reportPage.isAt(at("old-page")));
 });
 
 test("a file of another kind is replaced with --force alone, one of the same kind and an empty one at once", () => {
@@ -148,7 +148,7 @@ test("a directory for results must not lie where everything is read as documents
   new Outputs({ outputs: runOutputs(at("docs-2")), inputs: [at("docs")], force: false });
 });
 
-test("what others put there in the meantime is noticed before the result is written", () => {
+test("files that others put there in the meantime are noticed before the result is written", () => {
   const path = at("meantime");
   const outputs = saving(path)();
   outputs.check();
@@ -161,7 +161,7 @@ test("what others put there in the meantime is noticed before the result is writ
   outputs.check();
 });
 
-test("what cannot be written is refused, and nothing is left of the trial", () => {
+test("an output that cannot be written is refused, and the trial leaves nothing behind", () => {
   const before = fs.readdirSync(folder);
   for (const [path, sentence] of [
     ["", "cannot write a file whose name is empty"],
