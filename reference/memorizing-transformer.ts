@@ -2,22 +2,22 @@
  * Memorizing Transformers (Wu, Rabe, Hutchins and Szegedy 2022, arXiv 2203.08913) in one file: the model, its memory and its
  * training, in plain loops and double precision. The program in src/ computes the same, fast, and is tested against this file.
  *
- *   node reference/memorizing-transformer.ts text.txt    (Node 24, Deno or Bun; Node 20: dist/reference/….js)
+ *   node reference/memorizing-transformer.ts text.txt    (Node 24, Deno or Bun; Node 20 runs its twin in dist/reference)
  *
  * The idea: a language model reads a long document one segment at a time. One of its layers keeps the keys and values of all
  * earlier segments in a memory. In that layer a query attends twice: to its own segment, and to the K stored keys most like
- * it. A gate blends the two answers. So a definition 50,000 tokens back is one lookup away, and no weight had to change.
+ * it. A gate blends the two answers. So a definition 50,000 tokens back is one lookup away, and no weight has to change.
  *
  * How to read: a tensor is two flat arrays, its numbers and the gradient of the loss with respect to each of them. A function
- * computes its output and puts on the tape how the output's gradient becomes gradients of its inputs. So every forward stands
- * directly over its backward. Most tensors belong to one token: a segment is an array of T of them.
+ * computes its output, and puts on the tape how the output's gradient becomes gradients of its inputs. So every forward stands
+ * directly over its backward. Most tensors belong to one token; a segment is an array of T of them.
  *
  *   B documents side by side   T tokens in a segment   C channels        V vocabulary   L layers
  *   H heads of D numbers       F hidden units          M pairs stored    K retrieved    W cached tokens (Transformer-XL)
  */
 import { readFileSync, statSync } from "node:fs";
 
-/** Numbers, and the gradient of the loss with respect to each. The shape is in the comments: [O, I] is O rows of I numbers. */
+/** Numbers, and the gradient of the loss with respect to each. Comments give the shape: [O, I] is O rows of I numbers. */
 export type Tensor = readonly [x: Float64Array, dx: Float64Array];
 
 /** The backward of every function called so far, in order. */
@@ -35,24 +35,24 @@ function node(y: Float64Array, pass: (dy: Float64Array) => void): Tensor {
   return [y, dy];
 }
 
-/** A tensor with no backward: a parameter, or a constant, whose gradient nobody reads. */
+/** A tensor without a backward: a parameter, or a constant, whose gradient nobody reads. */
 function leaf(x: Float64Array): Tensor {
   return [x, new Float64Array(x.length)];
 }
 
-/** Row i of n numbers: a view, so that its gradient is the whole tensor's. */
+/** Row i of n numbers. It is a view: its gradient is a part of the whole tensor's. */
 function row([x, dx]: Tensor, i: number, n: number): Tensor {
   return [x.subarray(i * n, (i + 1) * n), dx.subarray(i * n, (i + 1) * n)];
 }
 
-/** Σ a_i b_i, with b from b_at on. */
+/** Σ a_i b_{at + i} over all of a. */
 function dot(a: Float64Array, b: Float64Array, at = 0): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i] * b[at + i];
   return sum;
 }
 
-/** exp(x_i) / Σ exp(x_j). The largest x is subtracted first, which changes nothing but keeps exp from overflowing. */
+/** exp(x_i) / Σ exp(x_j). Subtracting the largest x changes nothing, but keeps exp from overflowing. */
 function softmax(x: Float64Array): Float64Array {
   const most = x.reduce((a, b) => Math.max(a, b));
   const powers = x.map((value) => Math.exp(value - most));
@@ -92,7 +92,7 @@ function relu([x, dx]: Tensor): Tensor {
 
 /**
  * y = x / n with n = √(c x·x + eps). Backward: dx = (dy − c y (y·dy)) / n.
- * With c = 1, y has length 1. Queries and keys are made so: then q·k is a cosine, and old keys compare fairly with new ones.
+ * With c = 1, y has length 1. Queries and keys get that length: q·k is a cosine, so old keys compare fairly with new ones.
  */
 function normalise([x, dx]: Tensor, c = 1, eps = 1e-12): Tensor {
   const n = Math.sqrt(c * dot(x, x) + eps);
@@ -126,10 +126,10 @@ function crossEntropy([logits, dlogits]: Tensor, target: number, count: number):
 
 // ---- Attention and the memory -----------------------------------------------------------------------------------------
 
-/** What a token leaves for others to find: a key to be found by, and the value that they get. Both [D], of one head. */
+/** One token in one head, as others see it: a key [D] to find it by, and the value [D] that they get. */
 type Pair = readonly [k: Tensor, v: Tensor];
 
-/** T5's bucket of a distance: one each for 0 to 15, then 16 that grow logarithmically; the last one has no end. */
+/** T5's bucket of a distance: one each for 0 to 15, then 16 that grow logarithmically. The last has no end. */
 function bucket(distance: number): number {
   return Math.min(31, distance < 16 ? distance : 16 + Math.floor((Math.log(distance / 16) / Math.log(128 / 16)) * 16));
 }
@@ -140,8 +140,8 @@ function bucket(distance: number): number {
  * Backward:
  *   dv_j = p_j dy    dl_j = p_j (dy·v_j − dy·y), where l = s score    ds = Σ dl_j score_j
  *   dq = s Σ dl_j k_j    dk_j = s dl_j q    dbias = s dl_j
- * The first `stored` pairs come from the memory and have no bias. The others are neighbours in the text; the last of them is
- * the query's own. q [D], scale [1], bias [32] → y [D]
+ * The first `stored` pairs come from the memory and have no bias. The others are consecutive tokens, the query's own last.
+ * q [D], scale [1], bias [32] → y [D]
  */
 function attend([q, dq]: Tensor, [scale, dscale]: Tensor, [bias, dbias]: Tensor, pairs: Pair[], stored = 0): Tensor {
   const s = Math.abs(scale[0]);
@@ -166,12 +166,12 @@ function attend([q, dq]: Tensor, [scale, dscale]: Tensor, [bias, dbias]: Tensor,
 }
 
 /**
- * First in, first out: the last `size` of the stored pairs and a segment's own.
+ * First in, first out: returns the last `size` of the stored pairs and a segment's own.
  *
  * Gradients end here. What is stored is a copy of the numbers, and nobody reads the gradient of the copy. The original belongs
  * to a segment whose tape is gone. To follow it there, and from there to the pairs which that segment retrieved, every step
  * would have to keep and walk through the whole document. So a stored pair is a constant, like the text itself, and a
- * memory may be long. The model learns to make keys worth finding all the same: local attention uses the originals.
+ * memory can be long. The model still learns to make keys worth finding, because local attention uses the originals.
  */
 function append(stored: Pair[], segment: Pair[], size: number): Pair[] {
   const copies = segment.map(([[k], [v]]): Pair => [leaf(k.slice()), leaf(v.slice())]);
@@ -179,7 +179,7 @@ function append(stored: Pair[], segment: Pair[], size: number): Pair[] {
 }
 
 /**
- * The K stored pairs with the largest q·k, best first; of equal ones the older first. This is exact: it looks at every key.
+ * Returns the K stored pairs with the largest q·k, best first, older before newer if equal. This is exact: it tries every key.
  * Which pairs these are has no gradient: it is a choice. How much each of them counts is up to `attend`, and that has one.
  */
 function lookup([q]: Tensor, stored: Pair[], K: number): Pair[] {
@@ -210,7 +210,7 @@ function blend([l, dl]: Tensor, [m, dm]: Tensor, [b, db]: Tensor): Tensor {
   });
 }
 
-/** What a document leaves behind in one head as it is read. A document begins with nothing. `lastKey` is without smear. */
+/** What a document leaves behind in one head. It begins with nothing. `lastKey` is the last key before smearing. */
 type Past = { memory: Pair[]; cache: Pair[]; lastKey?: Tensor };
 
 /** Head h of a layer, with room for `size` pairs in its memory. xs, T of [C] → what it adds to each token, T of [C]. */
@@ -220,14 +220,14 @@ function attentionHead({ C, D, W, K }: Config, w: Layer, h: number, xs: Tensor[]
   const [scale, bias] = [row(w.scale, h, 1), row(w.bias, h, 32)];
   let keys = xs.map((x) => normalise(linear(wk, x)));
   if (w.smear) {
-    // Smeared keys: k'_t = normalise(a k_t + (1 − a) k_{t−1}), a = σ(smear_h). Such a key also says what came before its
-    // token. So one layer can ask what followed when the present token stood here last. A document's first key is as it is.
+    // Smeared keys: k'_t = normalise(a k_t + (1 − a) k_{t−1}), a = σ(smear_h). Such a key also says which token came before.
+    // So a single layer can ask what followed the present token last time. A document's first key stays as it is.
     const [plain, before] = [keys, past.lastKey ?? keys[0]];
     keys = plain.map((k, t) => normalise(blend(t > 0 ? plain[t - 1] : before, k, row(w.smear, h, 1))));
     past.lastKey = leaf(plain[plain.length - 1][0]);
   }
   const pairs = xs.map((x, t): Pair => [keys[t], linear(wv, x)]);
-  const { memory, cache } = past; // look up in these, and remember the segment for the next one: it never retrieves itself
+  const { memory, cache } = past; // as they were: a segment never retrieves itself
   past.memory = append(memory, pairs, size);
   past.cache = append(cache, pairs, W);
   return xs.map((x, t) => {
@@ -235,7 +235,7 @@ function attentionHead({ C, D, W, K }: Config, w: Layer, h: number, xs: Tensor[]
     const end = cache.length + t + 1;
     const window = [...cache, ...pairs].slice(W > 0 ? Math.max(0, end - 1 - W) : 0, end);
     const nearest = lookup(q, memory, K);
-    // Joint: one softmax over the retrieved pairs and the window. The paper's gate blends the answers of two.
+    // Joint: one softmax over retrieved pairs and window. The paper's gate blends the answers of two.
     const either = () => attend(q, scale, bias, [...nearest, ...window], nearest.length);
     const both = () => blend(attend(q, scale, bias, window), attend(q, scale, bias, nearest, K), row(w.gate, h, 1));
     return linear(wo, w.gate && nearest.length > 0 ? both() : either());
@@ -244,14 +244,14 @@ function attentionHead({ C, D, W, K }: Config, w: Layer, h: number, xs: Tensor[]
 
 // ---- The model --------------------------------------------------------------------------------------------------------
 
-/** Sizes by their letters. Layers count from 0; a memory layer of −1 is none. `gated`: the paper's gate; else it is joint. */
+/** Sizes by their letters. Layers count from 0; memoryLayer −1: no memory. `gated`: the paper's gate, otherwise joint. */
 export type Config = Record<"V" | "C" | "L" | "H" | "D" | "F" | "T" | "W" | "M" | "K" | "memoryLayer", number> &
   Record<"gated" | "smeared", boolean>;
 
 /** norm1, norm2 [C]; q, k, v [H, D, C]; o [H, C, D]; scale [H]; bias [H, 32]; up [F, C]; down [C, F]; maybe gate, smear [H] */
 export type Layer = Record<string, Tensor>;
 
-/** The embedding [V, C] serves the tokens that are read and those that are predicted. norm [C] */
+/** The embedding [V, C] is used twice: for the tokens that are read, and for those that are predicted. norm [C] */
 export type Model = { config: Config; embedding: Tensor; layers: Layer[]; norm: Tensor };
 
 /** What a document leaves behind, by layer and head. */
@@ -278,7 +278,7 @@ export function newModel(config: Config, seed = 1): Model {
   return { config, embedding: leaf(new Float64Array(V * C).map(normal)), layers, norm: filled(C, 1) };
 }
 
-/** Logits [V] of the token after each of a document's next tokens, T at most, which `state` then remembers. */
+/** Returns logits [V] for the token after each of a document's next tokens, at most T. Afterwards `state` remembers them. */
 export function forward({ config, embedding, layers, norm }: Model, ids: readonly number[], state: State): Tensor[] {
   const { C, M, memoryLayer } = config;
   let xs = ids.map((id) => row(embedding, id, C)); // T of [C]
@@ -296,8 +296,8 @@ export function forward({ config, embedding, layers, norm }: Model, ids: readonl
 // ---- Training ---------------------------------------------------------------------------------------------------------
 
 /**
- * Reads segments one after another: of B documents, which do not see each other, so that their gradients add up; or of one.
- * Of n + 1 tokens n ≤ T are read and n predicted. Returns the mean loss in nats and, to learn, adds its gradients.
+ * Reads n + 1 tokens each of B documents, n ≤ T, and predicts all but the first. Documents do not see each other, so they are
+ * read in turn, and their gradients add up. Returns the mean loss in nats; adds its gradients unless `learn` is false.
  */
 export function accumulate(model: Model, batch: { ids: readonly number[]; state: State }[], learn = true): number {
   const count = batch.reduce((sum, { ids }) => sum + ids.length - 1, 0);
@@ -314,7 +314,7 @@ export function accumulate(model: Model, batch: { ids: readonly number[]; state:
 /**
  * AdamW (Loshchilov and Hutter 2019), on gradients that are first scaled, all by one factor, to a norm of at most `clip`:
  *   m = β1 m + (1 − β1) g    v = β2 v + (1 − β2) g²    p −= lr (m / (1 − β1ᵗ) / (√(v / (1 − β2ᵗ)) + eps) + decay p)
- * Only matrices decay. Returns the function that makes a step, t = 1, 2, …, at a learning rate, and zeroes the gradients.
+ * Only matrices decay. Returns a function that makes step t = 1, 2, … at a learning rate and then zeroes the gradients.
  */
 export function adamW(model: Model, { beta1 = 0.9, beta2 = 0.98, eps = 1e-8, decay = 0.01, clip = 1 } = {}) {
   const { embedding, norm, layers } = model;
@@ -339,7 +339,7 @@ export function adamW(model: Model, { beta1 = 0.9, beta2 = 0.98, eps = 1e-8, dec
 
 // ---- A minute of training, on a text of your own ----------------------------------------------------------------------
 
-/** The segments of a document. The last token of one is the first of the next, so that each but the first is predicted once. */
+/** The segments of a document. Each begins with the last token of the one before, so every token but the first is predicted once. */
 function segmentsOf(document: readonly number[], config: Config) {
   const [{ T }, state] = [config, newState(config)];
   const count = Math.ceil((document.length - 1) / T);
@@ -347,9 +347,9 @@ function segmentsOf(document: readonly number[], config: Config) {
 }
 
 /**
- * A minute is too short to find out that looking back pays, so four things begin where longer training arrives. The first
- * layer's heads look one and two bytes back. In the memory layer a token's query is its own key, keys tell what came before
- * it (a = σ(−3) = 0.05), and only the best matches count. So what it retrieves is what followed the same bytes before.
+ * A minute is too short to discover that looking back pays, so four things begin where longer training arrives. The first
+ * layer's heads look one and two bytes back. In the memory layer a token's query equals its key, keys are mostly those of the
+ * token before (a = σ(−3) = 0.05), and only the best matches count. So a query retrieves what followed the same bytes before.
  */
 function giveHeadStart({ config, layers }: Model): void {
   const { q, k, smear, scale } = layers[config.memoryLayer];
@@ -359,7 +359,7 @@ function giveHeadStart({ config, layers }: Model): void {
   scale[0].fill(16);
 }
 
-/** Trains two models, alike but for the size of their memory, on all but the end of a text, and compares them on that end. */
+/** Trains two models, which differ only in memory size, on all but the end of a text, and compares them on that end. */
 function main(path: string, steps: number): void {
   const text = statSync(path, { throwIfNoEntry: false })?.isFile() ? [...readFileSync(path)] : [];
   if (text.length < 1000 || !(steps >= 1)) {
@@ -388,12 +388,12 @@ function main(path: string, steps: number): void {
     const losses = twins.map(({ loss }) => loss);
     if (step % 10 === 0 || step === steps) print(`step ${step} of ${steps}`, losses);
   }
-  console.log(`the last ${end.length} bytes, which neither has seen:`);
+  console.log(`the last ${end.length} bytes, which neither model has seen:`);
   const evaluate = (model: Model, M: number) =>
     accumulate({ ...model, config: { ...config, M } }, segmentsOf(end, config), false);
   const without = evaluate(twins[0].model, 0);
   for (const M of [256, 1024, 4096]) print(`M = ${M}`, [without, evaluate(twins[1].model, M)]);
 }
 
-const [script = "", path = "", steps = "300"] = process.argv.slice(1);
+const [script = "", path = "", steps = "200"] = process.argv.slice(1);
 if (import.meta.url.endsWith(`/${script.split(/[\\/]/).pop()}`)) main(path, Number(steps));
