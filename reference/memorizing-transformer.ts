@@ -28,7 +28,7 @@ function backward(): void {
   while (tape.length > 0) tape.pop()?.();
 }
 
-/** A tensor that a function computed. Its backward `pass` gets the gradient dy of the numbers y. */
+/** A tensor that a function computed. Its backward `pass` gets the gradient dy, and adds to the gradients of the inputs. */
 function node(y: Float64Array, pass: (dy: Float64Array) => void): Tensor {
   const dy = new Float64Array(y.length);
   tape.push(() => pass(dy));
@@ -168,14 +168,14 @@ function attend([q, dq]: Tensor, [scale, dscale]: Tensor, [bias, dbias]: Tensor,
 /**
  * First in, first out: returns the last `size` of the stored pairs and a segment's own.
  *
- * Gradients end here. What is stored is a copy of the numbers, and nobody reads the gradient of the copy. The original belongs
- * to a segment whose tape is gone. To follow it there, and from there to the pairs which that segment retrieved, every step
- * would have to keep and walk through the whole document. So a stored pair is a constant, like the text itself, and a
+ * Gradients end here. A stored pair has the numbers of the original and a gradient of its own, which nobody reads. The original
+ * belongs to a segment whose tape is gone. To follow it there, and from there to the pairs which that segment retrieved, every
+ * step would have to keep and walk through the whole document. So a stored pair is a constant, like the text itself, and a
  * memory can be long. The model still learns to make keys worth finding, because local attention uses the originals.
  */
 function append(stored: Pair[], segment: Pair[], size: number): Pair[] {
-  const copies = segment.map(([[k], [v]]): Pair => [leaf(k.slice()), leaf(v.slice())]);
-  return [...stored, ...copies].slice(Math.max(0, stored.length + segment.length - size));
+  const constants = segment.map(([[k], [v]]): Pair => [leaf(k), leaf(v)]);
+  return [...stored, ...constants].slice(Math.max(0, stored.length + segment.length - size));
 }
 
 /**
@@ -339,7 +339,7 @@ export function adamW(model: Model, { beta1 = 0.9, beta2 = 0.98, eps = 1e-8, dec
 
 // ---- A minute of training, on a text of your own ----------------------------------------------------------------------
 
-/** The segments of a document. Each begins with the last token of the one before, so every token but the first is predicted once. */
+/** The segments of a document. They overlap by a token, so that every token but the first is predicted once. */
 function segmentsOf(document: readonly number[], config: Config) {
   const [{ T }, state] = [config, newState(config)];
   const count = Math.ceil((document.length - 1) / T);

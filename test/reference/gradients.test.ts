@@ -80,7 +80,7 @@ for (const gated of [true, false]) {
   }
 }
 
-test("stored pairs are copies: no gradient comes back from them, and nothing that follows changes them", () => {
+test("stored pairs are constants: nothing that is read or learned later changes them", () => {
   const model = newModel({ ...SIZES, gated: true, smeared: true });
   const state = newState(model.config);
   accumulate(model, [{ ids: [1, 2, 3, 4, 5], state }]);
