@@ -1,4 +1,4 @@
-/** ARCHITECTURE.md: the table of "One token's way" names files that exist, leaves out no kernel, and is counted right. */
+/** ARCHITECTURE.md: the table of "The path of one token" names files that exist, leaves out no kernel, and is counted right. */
 import { existsSync } from "node:fs";
 import * as assert from "uvu/assert";
 import { read, root } from "./documents.ts";

@@ -96,7 +96,8 @@ function declareLayer(config: ModelConfig, layer: number): Declaration[] {
     steer("relative_attention_bias.weight", [heads, POSITION_BUCKETS], 0);
   }
   for (const [name, shape] of hasMemory ? gateParameters(config.memory_combine, heads, width) : []) {
-    steer(name, shape, name === "memory_gate" ? config.memory_gate_init : 0);
+    if (name === "memory_gate") steer(name, shape, config.memory_gate_init);
+    else declarations.push({ name: `${prefix}.self_attn.${name}`, shape, group: "matrices", initial: constant(0) });
   }
   if (smearsKeys(config, layer)) steer("key_smear", [heads], 0);
   return declarations;

@@ -34,7 +34,7 @@ export const policies = {
   gate: { learns: ["bias"], logit: ({ x, bias }) => repeat(bias, x.shape.slice(0, 2)) } as Policy,
   /** One softmax over both, as in LongLLaMA and the paper's first submission. */
   joint: { learns: [], logit: ({ retrievedLse, localLse }) => subtract(retrievedLse, localLse) } as Policy,
-  /** A gate that depends on the token, w·x + b; the paper mentions it but did not try it. */
+  /** A gate that depends on the token, w·x + b; the paper mentions it and found it unnecessary. */
   content: {
     learns: ["bias", "weight"],
     logit: ({ x, bias, weight }) => add(linear(x, weight), repeat(bias, x.shape.slice(0, 2))),

@@ -3,6 +3,7 @@ import { InputError } from "../../src/base/errors.ts";
 import { describeValues } from "../../src/base/fields.ts";
 import { applyOverrides, configFields, parseConfig } from "../../src/model/config.ts";
 import { preset, presetNames } from "../../src/model/presets.ts";
+import { GATE_POLICIES } from "../../src/nn/gate.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("config");
@@ -209,11 +210,10 @@ test("a wrong value is shown up to sixty characters, and cut beyond", () => {
   assert.ok(shown(61).endsWith(`, not "${"x".repeat(59)}…`));
 });
 
+const policies = GATE_POLICIES.map((policy) => `"${policy}"`).join(" or ");
+
 test("a choice names all its values", () => {
-  assert.is(
-    refusal({ memory_combine: "mix" }),
-    'model/config.json: memory_combine must be "gate" or "joint" or "content", not "mix"',
-  );
+  assert.is(refusal({ memory_combine: "mix" }), `model/config.json: memory_combine must be ${policies}, not "mix"`);
   assert.is(
     refusal({ model_type: "gpt2" }),
     'model/config.json: model_type must be "memorizing-transformer", not "gpt2"',
@@ -304,7 +304,7 @@ test("a bad override is refused with its key and the right values", () => {
     "memory_topk=many": 'memory_topk must be a whole number from 1 to 65536, not "many"',
     "memory_top=3": 'unknown key "memory_top"; did you mean memory_topk?',
     "memory_layers=a,b": "memory_layers must be a list of whole numbers",
-    "memory_combine=": 'memory_combine must be "gate" or "joint" or "content", not ""',
+    "memory_combine=": `memory_combine must be ${policies}, not ""`,
     "dropout=1": "dropout must be a number from 0 to below 1, not 1",
   };
   for (const [override, expected] of Object.entries(cases)) {

@@ -8,7 +8,7 @@ import { readTextFile } from "../../data/text-file.ts";
 import { isDirectory } from "../../platform/files.ts";
 import type { FileOfText } from "../../report/html/client/place-of-line.ts";
 
-const READ = ["README.md", "ARCHITECTURE.md", "src/autodiff", "src/memory"];
+const READ = ["src/nn", "src/autodiff", "src/memory"];
 const TESTED = "src/model";
 
 export interface DemoDocuments {
