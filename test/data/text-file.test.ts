@@ -2,7 +2,7 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { readTextFile } from "../../src/data/text-file.ts";
+import { readTextFile } from "../../src/data/corpus.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 import { SAMPLES } from "../text/samples.ts";

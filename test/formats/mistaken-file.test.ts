@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { readTextFile } from "../../src/data/text-file.ts";
+import { readTextFile } from "../../src/data/corpus.ts";
 import { readJson } from "../../src/formats/json-file.ts";
 import { readSafetensors, writeSafetensors } from "../../src/formats/safetensors.ts";
 import { readSafetensorsFile } from "../../src/formats/safetensors-file.ts";

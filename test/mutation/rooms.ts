@@ -18,7 +18,6 @@ const MODELS = ["model/golden", "model/properties", "model/state"];
 const SEARCHES = ["memory/memory.", "memory/float16", "memory/large"];
 
 const KERNEL_TESTS: Record<string, readonly string[]> = {
-  activation: ["autodiff/elementwise", "wasm/ranges", "numbers/"],
   adafactor: ["train/optimizers"],
   attention: ["autodiff/attention", "numbers/"],
   "attention-backward": ["autodiff/attention", "numbers/"],
@@ -29,7 +28,7 @@ const KERNEL_TESTS: Record<string, readonly string[]> = {
   bucketed: ["memory/search/bucketed", "memory/float16"],
   contenders: ["memory/search/quantised", "memory/float16"],
   dropout: ["autodiff/dropout"],
-  elementwise: ["autodiff/elementwise", "wasm/ranges", "autodiff/tape", "train/optimizers"],
+  elementwise: ["autodiff/elementwise", "wasm/ranges", "autodiff/tape", "train/optimizers", "numbers/"],
   embedding: ["autodiff/embedding"],
   half: ["wasm/half", "memory/float16"],
   inverted: ["memory/search/inverted", "memory/search/renewals"],
@@ -66,7 +65,7 @@ const READER_TESTS: Record<string, readonly string[]> = {
   "src/text/byte-level.ts": ["text/"],
   "src/memory/memory-file.ts": ["memory/memory-file"],
   "src/memory/snapshot.ts": ["memory/snapshot", "memory/memory-file"],
-  "src/data/text-file.ts": ["data/text-file", "data/corpus"],
+  "src/data/corpus.ts": ["data/text-file", "data/corpus"],
 };
 /** Tests that apply to all readers. */
 const HOSTILE = ["hostile/files", "hostile/properties"];
