@@ -37,6 +37,18 @@ function checkpointDirectory(): string {
   return directory;
 }
 
+test("a small example, written out: step 3 changed to step 4 does not match the checksum", () => {
+  const directory = checkpointDirectory();
+  assert.is(loadCheckpoint(directory).record.step, 3);
+  const path = join(directory, "trainer.json");
+  fs.writeFileSync(path, fs.readFileSync(path, "utf8").replace(/(?<="step": ?)3/, "4"));
+  const reason = `its content has changed since ${directory}/checksums.json was written`;
+  assert.is(
+    refusal(() => loadCheckpoint(directory)),
+    `${path} is damaged: ${reason}`,
+  );
+});
+
 test("a missing file is named", () => {
   for (const name of ["config.json", "model.safetensors", "tokenizer.json", "trainer.json", "trainer.safetensors"]) {
     const directory = checkpointDirectory();

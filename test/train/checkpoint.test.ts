@@ -30,6 +30,17 @@ test.after(() => fs.rmSync(folder, { recursive: true }));
 
 const newDirectory = () => join(folder, `${count++}`);
 
+test("a small example, written out: a scale of ½ is saved as 12 floats, and is ½ when loaded", () => {
+  const directory = newDirectory();
+  const model = new Transformer(tinyConfig(), 1);
+  model.parameters.get("model.norm.weight").fill(0.5);
+  saveModel(directory, model, tokenizer);
+  const { tensors } = readSafetensors(fs.readFileSync(join(directory, "model.safetensors")), "test");
+  assert.equal(tensors.get("model.norm.weight"), { dtype: "F32", shape: [12], data: new Float32Array(12).fill(0.5) });
+  const loaded = loadModel(directory).model.parameters.get("model.norm.weight");
+  assert.equal(loaded.toArray(), new Float32Array(12).fill(0.5));
+});
+
 test("a saved model is loaded unchanged, with its tokenizer", () => {
   const directory = newDirectory();
   const model = new Transformer(tinyConfig({ memory_combine: "joint", memory_layers: [0, 1] }), 3);

@@ -54,6 +54,12 @@ function runOf(steps: number, keep: number): string {
 
 const checkpointsIn = (directory: string) => fs.readdirSync(directory).filter((name) => name.startsWith("checkpoint"));
 
+test("a small example, written out: three checkpoints, of which the newest and one older stay", () => {
+  const directory = runOf(3, 1);
+  assert.equal(checkpointsIn(directory), ["checkpoint-2", "checkpoint-3"]);
+  assert.is(newestCheckpoint(directory).record.step, 3);
+});
+
 test("the newest checkpoint and `keep` older ones stay, next to the newest model", () => {
   const names = (keep: number) => checkpointsIn(runOf(12, keep)).sort();
   assert.equal(names(0), ["checkpoint-12"]);

@@ -20,6 +20,11 @@ function requireFlat(readings: readonly Reading[]): void {
   assert.equal([growth(readings, "wasm"), growth(readings, "allocated")], [0, 0]);
 }
 
+test("a small example, written out: of 5, 7, 7 and 9 bytes the last is 2 above the third", () => {
+  const reading = (allocated: number) => ({ done: 0, wasm: 0, allocated, objects: 0, resident: 0 });
+  assert.is(growth([5, 7, 7, 9].map(reading), "allocated"), 2);
+});
+
 test("the heap does not grow during a training, and is empty afterwards", async () => {
   const before = heap.bytesInUse;
   requireFlat(await soakTraining(200, folder));
