@@ -1,4 +1,5 @@
 /** Every kernel that JavaScript may call; assembly/build.mjs turns these exports into the library's typed table. */
+export { gelu_backward, gelu_forward, gelu_scratch_bytes, relu_backward, relu_forward } from "./ops/activation";
 export { adafactor_matrix, adafactor_vector } from "./train/adafactor";
 export { attention_forward } from "./ops/attention";
 export { attention_backward } from "./ops/attention-backward";
@@ -6,10 +7,7 @@ export { attention_scratch_bytes } from "./ops/attention-head";
 export { blend_backward, blend_forward } from "./ops/blend";
 export { bucketed_scratch_bytes, topk_bucketed } from "./search/bucketed";
 export { dropout_backward, dropout_forward } from "./ops/dropout";
-export {
-  add, add_in_place, add_rows, add_scaled, all_finite, copy, gelu_backward, gelu_forward, gelu_scratch_bytes, move, relu_backward,
-  relu_forward, scale, zero,
-} from "./ops/elementwise";
+export { add, add_in_place, add_rows, add_scaled, all_finite, copy, move, scale, zero } from "./ops/elementwise";
 export { embedding_backward, embedding_forward } from "./ops/embedding";
 export { packHalf as pack_half, unpackHalf as unpack_half } from "./base/half";
 export { inverted_scratch_bytes, inverted_units, topk_inverted } from "./search/inverted";
