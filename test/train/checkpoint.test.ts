@@ -1,5 +1,4 @@
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { readSafetensors } from "../../src/formats/safetensors.ts";
@@ -11,6 +10,7 @@ import { evaluate } from "../../src/train/evaluate.ts";
 import type { TrainingOptions } from "../../src/train/options.ts";
 import { Trainer } from "../../src/train/trainer.ts";
 import { asFloats, asHalves } from "../../src/wasm/half.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 import { randomDocuments, tinyConfig } from "../tiny.ts";
@@ -20,13 +20,8 @@ const test = suite("checkpoint");
 
 const documents = randomDocuments([40, 23, 9, 31, 2, 15]);
 const tokenizer = byteTokenizer();
-let folder = "";
+const folder = folderFor(test, "checkpoint");
 let count = 0;
-
-test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "checkpoint-"));
-});
-test.after(() => fs.rmSync(folder, { recursive: true }));
 
 const newDirectory = () => join(folder, `${count++}`);
 

@@ -1,19 +1,13 @@
 /** A short soak; the long one is `npm run test:soak`. */
-import * as fs from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { heap } from "../../src/wasm/runtime.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { growth, type Reading, soakGeneration, soakTraining } from "../reliability/soak-run.ts";
 
 const test = suite("soak");
 
-let folder = "";
-test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "soak-test-"));
-});
-test.after(() => fs.rmSync(folder, { recursive: true }));
+const folder = folderFor(test, "soak-test");
 
 function requireFlat(readings: readonly Reading[]): void {
   assert.is(readings.length, 10);
