@@ -44,7 +44,8 @@ export { type Found, VectorStore, type VectorStoreOptions, type Vectors } from "
 export { type Batch, evaluationBatches, TrainingBatches } from "./data/batches.ts";
 export type { TokenizedDocument } from "./data/corpus.ts";
 export { trainBpe } from "./text/bpe-trainer.ts";
-export { TokenStream, tokenTexts } from "./text/token-stream.ts";
+export type { EncodingOptions, TextRange } from "./text/calls.ts";
+export { type DecodableTokens, type DecodingOptions, TokenStream, tokenTexts } from "./text/token-stream.ts";
 export { byteTokenizer, type Tokenizer, tokenizerFromJson } from "./text/tokenizer.ts";
 export { type Word, type WordKind, wordsOfTokens } from "./text/words.ts";
 
