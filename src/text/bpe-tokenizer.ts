@@ -7,7 +7,7 @@ import { BYTE_SYMBOLS, bytesOfToken, symbolsOf } from "./byte-level.ts";
 import { checkEncoding, type EncodingOptions, listOfIds, requireId } from "./calls.ts";
 import { Merges, type RankedMerge } from "./merging.ts";
 import { borderSplitter, type Splitter } from "./splitters.ts";
-import { type DecodingOptions, TokenStream } from "./token-stream.ts";
+import { type DecodingOptions, decodeTokens } from "./token-stream.ts";
 import { byteToken } from "./tokenizer-checks.ts";
 import { type AddedToken, addedTokens, mergePairs, type TokenizerJson, tokensById } from "./tokenizer-json.ts";
 import { META_SPACE, readSteps, type Steps } from "./tokenizer-steps.ts";
@@ -59,21 +59,20 @@ export class BpeTokenizer {
     checkEncoding(text, options);
     const permits = permission(options.special ?? false);
     const known: Known = new Map();
-    const ids: number[] = [];
+    const { begin, end } = options.framed ? this.steps.frame : { begin: [], end: [] };
+    const ids = [...begin];
     let at = 0;
     for (const section of this.finders[0].split(text, permits)) {
       if (section.id === undefined) this.encodeSection(section.text, at, permits, known, ids);
       else ids.push(section.id);
       at += section.text.length;
     }
-    const { begin, end } = options.framed ? this.steps.frame : { begin: [], end: [] };
-    return Int32Array.of(...begin, ...ids, ...end);
+    ids.push(...end);
+    return Int32Array.from(ids);
   }
 
   decode(ids: Iterable<number>, options: DecodingOptions = {}): string {
-    const stream = new TokenStream(this, options);
-    const texts = listOfIds(ids, this.vocabSize).map((id) => stream.push(id));
-    return texts.join("") + stream.flush();
+    return decodeTokens(this, listOfIds(ids, this.vocabSize), options);
   }
 
   bytes(id: number): Uint8Array {

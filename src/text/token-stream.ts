@@ -77,6 +77,26 @@ export class TokenStream {
   }
 }
 
+/** The text of all tokens together, as a stream gives it, but fast. */
+export function decodeTokens(tokenizer: DecodableTokens, ids: readonly number[], options: DecodingOptions): string {
+  checkOptions("decoding options", options, decodingKinds);
+  const { byteTokens = new Set(), specials, dropsFirstSpace } = tokenizer;
+  const skipped = new Set(options.special === false ? specials?.values() : []);
+  const kept = skipped.size === 0 ? ids : ids.filter((id) => !skipped.has(id));
+  const bytes: number[] = [];
+  for (let i = 0; i < kept.length; i++) {
+    const run: number[] = [];
+    while (byteTokens.has(kept[i])) run.push(tokenizer.bytes(kept[i++])[0]);
+    for (const byte of isUtf8(run) ? run : run.flatMap(() => REPLACEMENT)) bytes.push(byte);
+    if (i < kept.length) for (const byte of tokenizer.bytes(kept[i])) bytes.push(byte);
+  }
+  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(bytes));
+  return dropsFirstSpace === true && text.startsWith(" ") ? text.slice(1) : text;
+}
+
+/** U+FFFD in UTF-8. */
+const REPLACEMENT = [0xef, 0xbf, 0xbd];
+
 /** The text of each token, as a stream gives it: a character that is spread over several belongs to the last of them. */
 export function tokenTexts(tokenizer: DecodableTokens, ids: Int32Array): string[] {
   check("ids", ids, tokenIds);
@@ -98,11 +118,17 @@ export function tokenTexts(tokenizer: DecodableTokens, ids: Int32Array): string[
 
 /** The text that each byte of a run of byte tokens completes; U+FFFD for each where the run is not UTF-8. */
 function textsOfRun(run: readonly number[]): string[] {
-  const decoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
-  try {
-    decoder.decode(Uint8Array.from(run));
-  } catch {
-    return run.map(() => "\ufffd");
-  }
+  if (!isUtf8(run)) return run.map(() => "\ufffd");
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   return run.map((byte) => decoder.decode(Uint8Array.of(byte), { stream: true }));
+}
+
+function isUtf8(run: readonly number[]): boolean {
+  if (run.length === 0) return true;
+  try {
+    new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.from(run));
+    return true;
+  } catch {
+    return false;
+  }
 }

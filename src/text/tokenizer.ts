@@ -10,7 +10,7 @@ import { requireJson } from "../formats/json.ts";
 import { BpeTokenizer } from "./bpe-tokenizer.ts";
 import { BYTE_SYMBOLS } from "./byte-level.ts";
 import { checkEncoding, type EncodingOptions, listOfIds, requireId } from "./calls.ts";
-import { type DecodableTokens, type DecodingOptions, TokenStream } from "./token-stream.ts";
+import { type DecodableTokens, type DecodingOptions, decodeTokens } from "./token-stream.ts";
 import { readTokenizerJson } from "./tokenizer-checks.ts";
 import { byteLevelJson, type TokenizerJson, tokensById } from "./tokenizer-json.ts";
 
@@ -71,10 +71,7 @@ class ByteTokenizer implements Tokenizer {
   }
 
   decode(ids: Iterable<number>, options: DecodingOptions = {}): string {
-    const stream = new TokenStream(this, options);
-    return `${listOfIds(ids, 256)
-      .map((id) => stream.push(id))
-      .join("")}${stream.flush()}`;
+    return decodeTokens(this, listOfIds(ids, this.vocabSize), options);
   }
 
   bytes(id: number): Uint8Array {
