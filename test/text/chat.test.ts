@@ -107,6 +107,10 @@ interface Conversation {
   readonly error?: string;
 }
 
+test.unless(absent, "seven templates are rendered as the original does", () => {
+  assert.is(fs.readdirSync(`${GOLDEN}/chat`).length, 7);
+});
+
 for (const name of absent === undefined ? fs.readdirSync(`${GOLDEN}/chat`) : []) {
   const folder = `${GOLDEN}/chat/${name}`;
 

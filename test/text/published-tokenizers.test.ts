@@ -1,11 +1,12 @@
 /** Tokenizers of models that others trained, against the ids and texts that Hugging Face's `tokenizers` gave. */
 import * as fs from "node:fs";
+import { fileURLToPath } from "node:url";
 import * as fc from "fast-check";
 import * as assert from "uvu/assert";
 import { TokenStream, tokenTexts } from "../../src/text/token-stream.ts";
 import { type Tokenizer, tokenizerFromJson } from "../../src/text/tokenizer.ts";
 import { suite } from "../harness.ts";
-import { absent, GOLDEN, readAny, readGolden, STORIES } from "./published.ts";
+import { absent, GOLDEN, type GoldenTokens, readAny, readGolden, STORIES } from "./published.ts";
 import { fallbackJson } from "./samples.ts";
 
 const test = suite("published tokenizers");
@@ -45,6 +46,8 @@ test("byte fallback without merges is refused, as merges that were not read are"
   );
 });
 
+type Sample = GoldenTokens & { readonly tokenizer: unknown };
+
 /** Every tokenizer.json of the golden files, and the one of stories260K, with the file of its cases. */
 function goldenFiles(): [json: string, expected: string][] {
   const folders = fs.readdirSync(`${GOLDEN}/tokenizers`).map((name) => `${GOLDEN}/tokenizers/${name}`);
@@ -56,8 +59,7 @@ function goldenFiles(): [json: string, expected: string][] {
   );
 }
 
-function checkGolden(tokenizer: Tokenizer, expected: string): void {
-  const { cases, decode } = readGolden(expected);
+function checkGolden(tokenizer: Tokenizer, { cases, decode }: GoldenTokens): void {
   for (const { text, ids, bare = ids, decoded = text, decoded_with_special = decoded } of cases) {
     assert.equal(Array.from(tokenizer.encode(text, { special: true, framed: true })), ids, text);
     assert.equal(Array.from(tokenizer.encode(text, { special: true })), bare, text);
@@ -67,9 +69,19 @@ function checkGolden(tokenizer: Tokenizer, expected: string): void {
   for (const { ids, decoded } of decode) assert.is(tokenizer.decode(ids, { special: false }), decoded);
 }
 
+/** Two of the golden files, with a part of their cases. */
+const isCompiled = import.meta.url.includes("/dist/");
+const sample = new URL(`${isCompiled ? "../../../test" : ".."}/fixtures/tokenizers.json`, import.meta.url);
+
+for (const [name, { tokenizer, ...golden }] of Object.entries<Sample>(readAny(fileURLToPath(sample)))) {
+  test(`the sample of ${name} gives the ids and texts of the original`, () => {
+    checkGolden(tokenizerFromJson(tokenizer, name), golden);
+  });
+}
+
 for (const [json, expected] of absent === undefined ? goldenFiles() : []) {
   test(`${json.slice(GOLDEN.length - 2)} gives the ids and texts of the original`, () => {
-    checkGolden(tokenizerFromJson(readAny(json), json), expected);
+    checkGolden(tokenizerFromJson(readAny(json), json), readGolden(expected));
   });
 }
 
