@@ -53,6 +53,8 @@ function isMessage(value: unknown): boolean {
   return (role === "system" || role === "user" || role === "assistant") && typeof content === "string";
 }
 
+const tokenKinds: Kinds<TemplateTokens> = { bos: optional(aText), eos: optional(aText) };
+const promptKinds: Kinds<Prompt> = { text: aText, marks: { what: "an array of ranges", accepts: Array.isArray } };
 const chatKeys: Kinds<ChatOptions> = { opensAnswer: optional(aFlag), thinks: optional(aFlag) };
 
 /**
@@ -62,6 +64,7 @@ const chatKeys: Kinds<ChatOptions> = { opensAnswer: optional(aFlag), thinks: opt
  */
 export function chatTemplate(template: string, tokens: TemplateTokens, source: string): ChatTemplate {
   check("template", template, aText);
+  checkOptions("tokens", tokens, tokenKinds);
   check("source", source, aText);
   const found = chatKinds.find(({ has, lacks }) => {
     const isIn = (mark: string) => template.includes(mark);
@@ -111,5 +114,6 @@ function promptOf(pieces: readonly Piece[]): Prompt {
  */
 export function encodePrompt(tokenizer: Tokenizer, prompt: Prompt): Int32Array {
   check("tokenizer", tokenizer, withMethods("a tokenizer", "encode"));
+  checkOptions("prompt", prompt, promptKinds);
   return tokenizer.encode(prompt.text, { special: prompt.marks });
 }

@@ -2,7 +2,7 @@
  * The vocabulary in the metadata of a GGUF file, as a tokenizer. Such a file names its tokens, but its steps only by a
  * word, `tokenizer.ggml.pre`; this file knows what the words mean. The result is a tokenizer.json, so it can be written.
  */
-import { isArrayOf } from "../base/check.ts";
+import { aFlag, aText, check, checkOptions, isArrayOf, type Kinds, listOf, optional, whole } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { quote } from "../formats/json-scanner.ts";
 import { BpeTokenizer } from "./bpe-tokenizer.ts";
@@ -38,6 +38,22 @@ export interface GgufVocabulary {
   readonly addSpacePrefix?: boolean;
 }
 
+const aNumber = { what: "a number", accepts: (value: unknown) => typeof value === "number" };
+const vocabularyKinds: Kinds<GgufVocabulary> = {
+  model: aText,
+  pre: optional(aText),
+  tokens: listOf(aText),
+  types: optional(listOf(aNumber)),
+  scores: optional(listOf(aNumber)),
+  merges: optional(listOf(aText)),
+  bos: optional(aNumber),
+  eos: optional(aNumber),
+  unknown: optional(whole(0)),
+  addBos: optional(aFlag),
+  addEos: optional(aFlag),
+  addSpacePrefix: optional(aFlag),
+};
+
 /** Numbers of `token_type`. */
 const TEXT = 1;
 const UNKNOWN = 2;
@@ -46,6 +62,8 @@ const ADDED = 4;
 
 /** @throws InputError that names `source`, the file, and what is wrong with its vocabulary */
 export function tokenizerFromGguf(vocabulary: GgufVocabulary, source: string): Tokenizer {
+  check("source", source, aText);
+  checkOptions("vocabulary", vocabulary, vocabularyKinds);
   const refuse = (reason: string): never => {
     throw new InputError(`${source} has no usable tokenizer: ${reason}`);
   };

@@ -99,6 +99,7 @@ const REPLACEMENT = [0xef, 0xbf, 0xbd];
 
 /** The text of each token, as a stream gives it: a character that is spread over several belongs to the last of them. */
 export function tokenTexts(tokenizer: DecodableTokens, ids: Int32Array): string[] {
+  check("tokenizer", tokenizer, withMethods("a tokenizer", "bytes"));
   check("ids", ids, tokenIds);
   const { byteTokens = new Set() } = tokenizer;
   const stream = new TokenStream({ bytes: (id) => tokenizer.bytes(id) });

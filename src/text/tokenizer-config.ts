@@ -1,4 +1,5 @@
 /** The file tokenizer_config.json that models come with: the tokens that begin and end texts, and the chat template. */
+import { aText, check } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import type { TemplateTokens } from "./chat-kinds.ts";
 
@@ -12,6 +13,7 @@ export interface TokenizerConfig {
 
 /** @throws InputError that names `source` and the key which is not as it should be */
 export function readTokenizerConfig(json: unknown, source: string): TokenizerConfig {
+  check("source", source, aText);
   if (!isObject(json)) throw new InputError(`${source} must be a JSON object`);
   const tokens = { bos: tokenAt("bos_token", json, source), eos: tokenAt("eos_token", json, source) };
   return { tokens, chatTemplate: templateIn(json, source) };
