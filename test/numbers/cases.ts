@@ -3,7 +3,6 @@
  * differences through the twin. Bounds are about twice the measured errors of either build. report.ts prints the table;
  * numbers.test.ts enforces the bounds.
  */
-
 import { gelu, relu } from "../../src/autodiff/ops/activation.ts";
 import { attention, extendContext } from "../../src/autodiff/ops/attention.ts";
 import { blend } from "../../src/autodiff/ops/blend.ts";

@@ -24,3 +24,23 @@ export function gelu(x: Tensor): Tensor {
     parallelWithScratch("gelu_backward", x.size, scratchBytes, gradient(x), dy, x.ptr);
   });
 }
+
+/** y = x · Φ(x) = x · ½(1 + erf(x / √2)): the exact GELU, "gelu" in Hugging Face's configurations. Φ is within 1e-7. */
+export function geluErf(x: Tensor): Tensor {
+  throw pending(x);
+}
+
+/** y = x · sigmoid(x), also called swish. */
+export function silu(x: Tensor): Tensor {
+  throw pending(x);
+}
+
+/** Activations of a gate. "gelu_tanh" is `gelu`. */
+export type GateActivation = "silu" | "gelu_tanh";
+
+/** y = act(gate) ⊙ up, of equal shape [..., F]: SwiGLU and GEGLU (Shazeer 2020). Gradients reach both. */
+export function gatedActivation(gate: Tensor, up: Tensor, kind: GateActivation): Tensor {
+  throw pending(gate, up, kind);
+}
+
+const pending = (..._: unknown[]) => new Error("pending");
