@@ -3,12 +3,18 @@
  * asks for something that is not implemented, a key that nobody knows but whose name sounds as if it changed a result. A key
  * that is null counts as left out, as its writers mean it.
  */
-import { isPlainObject, type Kind, numberWithin, oneOf, whole } from "../base/check.ts";
+import { isPlainObject, type Kind, oneOf, whole } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { show } from "../base/show.ts";
 
 /** Greatest size that is believed: no tensor has a longer axis. */
 const MOST = 2 ** 24;
+
+/** Any finite number above 0. */
+const above0: Kind = {
+  what: "a number above 0",
+  accepts: (value) => Number.isFinite(value) && (value as number) > 0,
+};
 
 /** Keys that change no result: book-keeping, training, other tasks. */
 const HARMLESS = new Set(
@@ -71,7 +77,7 @@ export class ConfigReader {
 
   /** A number above 0. */
   positive(key: string, fallback?: number): number {
-    return this.#value(key, numberWithin(Number.MIN_VALUE, Number.MAX_VALUE), fallback);
+    return this.#value(key, above0, fallback);
   }
 
   flag(key: string, fallback: boolean): boolean {
