@@ -10,6 +10,8 @@ import type { Peak } from "./peak.ts";
 export interface Context {
   readonly machine: Machine;
   readonly runtime: Runtime;
+  /** The Python of the peers; undefined without such peers, or if it does not start. */
+  readonly python?: string;
   readonly date: string;
   readonly command: string;
   readonly peak: Peak;
@@ -42,24 +44,40 @@ function shareOfPeak({ unit, rate, amount, threads }: Row, { gflops, copies }: P
 }
 
 /** Formats the command, the date, the machine, and the peak that the shares refer to. */
-export function heading({ machine, runtime, date, command, peak }: Context): string {
+export function heading({ machine, runtime, python, date, command, peak }: Context): string {
   const flags = runtime.flags.length === 0 ? "" : `, ${runtime.flags.join(" ")}`;
   const copies = peak.copies.map(({ footprint, gbps }) => `${number(gbps)} GB/s in ${footprint / 2 ** 20} MiB`);
   return [
     `- ${date.slice(0, 10)}, \`${command}\``,
     `- ${machine.cpu}, ${machine.cores} cores, ${machine.memory_gb} GiB, ${machine.system}`,
     `- ${runtime.name} ${runtime.version}, V8 ${runtime.v8}, ${runtime.kernels} kernels${flags}`,
+    ...(python === undefined ? [] : [`- peers in Python: ${python}`]),
     `- peak of one thread: ${number(peak.gflops)} GFLOP/s in registers; copies ${copies.join(", ")}`,
   ].join("\n");
 }
 
 /** Formats one family: its question, the implementations, every measurement, and the means. */
-export function section({ name, question }: Family, { rows, versions }: Measurements, peak: Peak): string {
+export function section(
+  { name, question }: Family,
+  { rows, versions, missing, repeated }: Measurements,
+  peak: Peak,
+): string {
   const contestants = Object.entries(versions).map(([impl, version]) => `${impl} ${version}`);
-  const parts = [`## ${name}`, question, `Took part: ${contestants.join(", ")}.`, measurements(rows, peak)];
+  const parts = [`## ${name}`, question, `Took part: ${contestants.join("; ")}.`];
+  if (missing.length > 0) parts.push(`Missing: ${missing.join("; ")}.`);
+  parts.push(measurements(rows, peak));
+  if (repeated > 0 || rows.some(({ disturbed }) => disturbed > 0)) parts.push(disturbances(rows, repeated));
   const means = meanSpeedups(rows);
   if (means !== undefined) parts.push("Speed relative to the peer, geometric means over its shapes:", means);
   return parts.join("\n\n");
+}
+
+/** Says what was done about rounds in which other processes used the cores, and where that was not enough. */
+function disturbances(rows: readonly Row[], repeated: number): string {
+  const disturbed = [...new Set(rows.filter(({ disturbed }) => disturbed > 0).map(({ shape }) => shape))];
+  const rest =
+    disturbed.length === 0 ? "" : ` Some of the rounds that count were disturbed too, in: ${disturbed.join("; ")}.`;
+  return `Rounds repeated because other processes used the cores: ${repeated}.${rest}`;
 }
 
 /** Formats every row; `ours ×` is the speed of our first implementation, at the same thread count, relative to the row's. */

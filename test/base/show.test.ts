@@ -13,7 +13,24 @@ test("commas stand between the thousands", () => {
 });
 
 test("what needs no exponent is written as Intl writes it", () => {
-  const numbers = [0, 1, 12, 123, 999, 1000, 1e6, 2 ** 53 - 1, -7, -999, -1000, 0.1, 1e-3, 0.0001, 123456.789, -1048576.5];
+  const numbers = [
+    0,
+    1,
+    12,
+    123,
+    999,
+    1000,
+    1e6,
+    2 ** 53 - 1,
+    -7,
+    -999,
+    -1000,
+    0.1,
+    1e-3,
+    0.0001,
+    123456.789,
+    -1048576.5,
+  ];
   for (const value of numbers) {
     assert.is(showNumber(value), value.toLocaleString("en-US", { maximumFractionDigits: 20 }), String(value));
   }
