@@ -134,7 +134,7 @@ function speedup(impl: string, row: Row, rows: readonly Row[]): number | undefin
 }
 
 /** Returns the geometric mean of the defined ratios; undefined if all are undefined. */
-function geometricMean(ratios: readonly (number | undefined)[]): number | undefined {
+export function geometricMean(ratios: readonly (number | undefined)[]): number | undefined {
   const known = ratios.filter((ratio) => ratio !== undefined);
   if (known.length === 0) return undefined;
   return Math.exp(known.reduce((sum, ratio) => sum + Math.log(ratio), 0) / known.length);
@@ -147,7 +147,7 @@ function agreement({ recall, fallbacks, difference, agrees }: Row): string {
 }
 
 /** Formats a table. The first `left` columns are words, the others numbers. */
-function table(head: readonly string[], lines: readonly (readonly string[])[], left: number): string {
+export function table(head: readonly string[], lines: readonly (readonly string[])[], left: number): string {
   const widths = head.map((_, column) => Math.max(3, ...[head, ...lines].map((line) => line[column].length)));
   const cell = (text: string, i: number) => (i < left ? text.padEnd(widths[i]) : text.padStart(widths[i]));
   const format = (line: readonly string[]) => `| ${line.map(cell).join(" | ")} |`;
@@ -156,12 +156,12 @@ function table(head: readonly string[], lines: readonly (readonly string[])[], l
 }
 
 /** Formats a number with three significant digits. */
-function number(x: number): string {
+export function number(x: number): string {
   if (x >= 1e6) return `${number(x / 1e6)} M`;
   return x >= 100 ? x.toFixed(0) : x.toPrecision(3);
 }
 
-function percent(share: number | undefined): string {
+export function percent(share: number | undefined): string {
   return share === undefined ? "" : `${(100 * share).toFixed(0)} %`;
 }
 
