@@ -17,7 +17,7 @@ import { succeeds } from "./command.ts";
  * PyTorch's own index. On Linux its packages are for CPUs alone, where PyPI's bring gigabytes of CUDA.
  * Where it cannot be reached, PyPI is asked.
  */
-const TORCH_INDEX = ["--index-url", "https://download.pytorch.org/whl/cpu", "--retries", "1", "--timeout", "20"];
+const TORCH_INDEX = ["--index-url", "https://download.pytorch.org/whl/cpu", "--retries", "0", "--timeout", "20"];
 
 /** Each package, and the sources to install it from, as options of pip, the first that works. */
 const requirements: Readonly<Record<string, readonly (readonly string[])[]>> = {
