@@ -22,9 +22,10 @@ import {
   whole,
 } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
+import { sourceOf } from "./byte-source.ts";
 import { quote } from "./json-scanner.ts";
-import { refuseMistakenFile } from "./mistaken-file.ts";
-import { type HeaderEntry, parseHeader } from "./safetensors-header.ts";
+import type { HeaderEntry } from "./safetensors-header.ts";
+import { LENGTH_BYTES, LONGEST_HEADER, readLayout } from "./safetensors-layout.ts";
 
 /** How each dtype is held. F16 stays as its bits; asFloats of wasm/half.ts makes numbers of them. */
 export interface Arrays {
@@ -32,6 +33,8 @@ export interface Arrays {
   F32: Float32Array;
   /** 16-bit floats, as their bits. */
   F16: Uint16Array;
+  /** The upper halves of 32-bit floats, as their bits. */
+  BF16: Uint16Array;
   /** 32-bit integers. */
   I32: Int32Array;
   /** 32-bit integers without a sign. */
@@ -55,23 +58,25 @@ export interface SafetensorsFile {
   metadata: Record<string, string>;
 }
 
-/** The limit of the reference implementation. */
-const LONGEST_HEADER = 100_000_000;
-const LENGTH_BYTES = 8;
-
 const arraysOf = {
   F32: Float32Array,
   F16: Uint16Array,
+  BF16: Uint16Array,
   I32: Int32Array,
   U32: Uint32Array,
   I64: BigInt64Array,
   U8: Uint8Array,
 } as const;
 
-/** Bytes of a header that are looked at to tell that it is not one. */
-const LOOKED_AT = 4096;
-
-const bytesPerElement: Readonly<Record<keyof Arrays, number>> = { F32: 4, F16: 2, I32: 4, U32: 4, I64: 8, U8: 1 };
+const bytesPerElement: Readonly<Record<keyof Arrays, number>> = {
+  F32: 4,
+  F16: 2,
+  BF16: 2,
+  I32: 4,
+  U32: 4,
+  I64: 8,
+  U8: 1,
+};
 
 /**
  * Every tensor of the file. Aligned tensors are views into `bytes`, the others copies.
@@ -80,10 +85,8 @@ const bytesPerElement: Readonly<Record<keyof Arrays, number>> = { F32: 4, F16: 2
 export function readSafetensors(bytes: Uint8Array, source: string): SafetensorsFile {
   check("bytes", bytes, aByteArray);
   check("source", source, aText);
-  const headerEnd = LENGTH_BYTES + requireSafetensors(bytes, bytes.length, source);
-  const { entries, metadata } = parseHeader(decodeText(bytes.subarray(LENGTH_BYTES, headerEnd), source), source);
-  const body = bytes.subarray(headerEnd);
-  checkLayout(entries, body.length, source);
+  const { entries, metadata, dataBegin } = readLayout(sourceOf(bytes, source));
+  const body = bytes.subarray(dataBegin);
   const tensors = new Map<string, StoredTensor>();
   for (const [name, entry] of entries) tensors.set(name, readTensor(name, entry, body, source));
   return { tensors, metadata };
@@ -151,60 +154,6 @@ export function floatTensor(shape: readonly number[], data: Arrays["F32"] | Arra
   return data instanceof Float32Array ? { dtype: "F32", shape, data } : { dtype: "F16", shape, data };
 }
 
-/**
- * Refuses what cannot be a safetensors file of `size` bytes, Infinity if that is not known, by its first bytes. Returns the
- * length of its header.
- */
-export function requireSafetensors(beginning: Uint8Array, size: number, source: string): number {
-  const available = size - LENGTH_BYTES;
-  const complete = beginning.length >= LENGTH_BYTES + 2;
-  const length = complete ? new DataView(beginning.buffer, beginning.byteOffset).getBigUint64(0, true) : 0n;
-  const end = LENGTH_BYTES + Math.min(Number(length), LOOKED_AT);
-  const piece = new TextDecoder("utf-8", { ignoreBOM: true }).decode(beginning.subarray(LENGTH_BYTES, end));
-  const fits = length <= LONGEST_HEADER && length <= available;
-  if (fits && /^[ \n\r\t]*\{/.test(piece)) return Number(length);
-  refuseMistakenFile(beginning, source, "a safetensors file");
-  if (!complete) throw new InputError(`${source}: not a safetensors file: it has only ${beginning.length} bytes`);
-  if (!fits) {
-    const limit = Math.min(available, LONGEST_HEADER);
-    throw new InputError(
-      `${source}: not a safetensors file, or truncated: its header would be ${length} bytes, at most ${limit} are possible`,
-    );
-  }
-  parseHeader(piece, source); // says what stands there instead
-  return Number(length);
-}
-
-function decodeText(bytes: Uint8Array, source: string): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    throw new InputError(`${source}: not a valid safetensors file: its header is not UTF-8 text`);
-  }
-}
-
-/** The tensors must fill the `size` bytes after the header, in some order, without overlap, gap or rest. */
-function checkLayout(entries: ReadonlyMap<string, HeaderEntry>, size: number, source: string): void {
-  const inOrder = [...entries].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
-  let filled = 0;
-  for (const [name, { begin, end }] of inOrder) {
-    const refuse = (reason: string) => {
-      throw new InputError(`${source}: tensor ${quote(name)} has bytes ${begin} to ${end}, ${reason}`);
-    };
-    if (end < begin) refuse("which ends before it begins");
-    if (end > size) refuse(`but the file has only ${size} bytes of data; it may be truncated`);
-    if (begin < filled) refuse(`which overlaps the tensor before it, which ends at ${filled}`);
-    if (begin > filled) refuse(`which leaves a gap after byte ${filled}`);
-    filled = end;
-  }
-  if (filled < size) {
-    throw new InputError(
-      `${source}: its tensors end at byte ${filled} of ${size} bytes of data; the rest belongs to none`,
-    );
-  }
-}
-
 function readTensor(name: string, entry: HeaderEntry, body: Uint8Array, source: string): StoredTensor {
   const { shape, begin, end } = entry;
   const dtype = knownDtype(entry.dtype);
@@ -243,6 +192,8 @@ function viewTensor(
     case "F32":
       return { dtype, shape, data: new Float32Array(buffer, byteOffset, length) };
     case "F16":
+      return { dtype, shape, data: new Uint16Array(buffer, byteOffset, length) };
+    case "BF16":
       return { dtype, shape, data: new Uint16Array(buffer, byteOffset, length) };
     case "I32":
       return { dtype, shape, data: new Int32Array(buffer, byteOffset, length) };

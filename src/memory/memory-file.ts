@@ -12,13 +12,8 @@ import { InputError } from "../base/errors.ts";
 import { type Field, integer, parseFields } from "../base/fields.ts";
 import { parseJson } from "../formats/json.ts";
 import { quote } from "../formats/json-scanner.ts";
-import {
-  floatTensor,
-  readSafetensors,
-  requireSafetensors,
-  type StoredTensor,
-  writeSafetensors,
-} from "../formats/safetensors.ts";
+import { floatTensor, readSafetensors, type StoredTensor, writeSafetensors } from "../formats/safetensors.ts";
+import { requireSafetensors } from "../formats/safetensors-layout.ts";
 import { TensorReader } from "../formats/tensor-reader.ts";
 import type { MemorySnapshot } from "./snapshot.ts";
 import { FINGERPRINT, MOST_APPENDED, MOST_LAYER, MOST_PAIRS, requireSnapshot } from "./snapshot-check.ts";

@@ -112,7 +112,7 @@ test("metadata that are not texts are refused", () => {
 test("an unknown dtype is refused with those that can be read", () => {
   for (const dtype of ["F8_E4M3", "f32", "", "toString", "__proto__"]) {
     const message = refusal(fileOf(oneTensor({ dtype }), 8));
-    assert.match(message, `tensor "w" has dtype "${dtype}"; readable are F32, F16, I32, U32, I64, U8`);
+    assert.match(message, `tensor "w" has dtype "${dtype}"; readable are F32, F16, BF16, I32, U32, I64, U8`);
   }
 });
 

@@ -6,6 +6,7 @@ export function everyDtype(): Map<string, StoredTensor> {
   return new Map<string, StoredTensor>([
     ["bytes", { dtype: "U8", shape: [3], data: Uint8Array.of(0, 127, 255) }],
     ["half", { dtype: "F16", shape: [1, 3], data: Uint16Array.of(0x3c00, 0xffff, 1) }],
+    ["brain", { dtype: "BF16", shape: [3], data: Uint16Array.of(0x3f80, 0xffff, 1) }],
     ["single", { dtype: "F32", shape: [2, 1], data: Float32Array.of(-0, Number.NaN) }],
     ["long", { dtype: "I64", shape: [1], data: BigInt64Array.of(-(2n ** 63n)) }],
     ["int", { dtype: "I32", shape: [], data: Int32Array.of(-1) }],
