@@ -48,7 +48,8 @@ const cases: readonly Case[] = [
   elementwise("copy", 2),
   elementwise("zero", 1),
   elementwise("relu_forward", 2),
-  elementwise("relu_backward", 3),
+  elementwise("relu_backward", 3, 0),
+  elementwise("relu_backward", 3, 1),
   elementwise("gelu_forward", 2),
   elementwise("gelu_backward", 3),
   elementwise("dropout_forward", 2, 0.3, 5),
@@ -62,7 +63,8 @@ const cases: readonly Case[] = [
   { kernel: "cross_entropy_forward", vectors: [1, 2, 1, WIDTH, 1], numbers: [WIDTH], ids: 4 },
   { kernel: "cross_entropy_backward", vectors: [WIDTH, 1, WIDTH, 1, 1], numbers: [WIDTH, UNITS], ids: 3 },
   { kernel: "l2norm_forward", vectors: [WIDTH, 1, WIDTH], numbers: [WIDTH] },
-  { kernel: "l2norm_backward", vectors: [WIDTH, WIDTH, WIDTH, 1], numbers: [WIDTH] },
+  { kernel: "l2norm_backward", vectors: [WIDTH, WIDTH, WIDTH, 1], numbers: [WIDTH, 0] },
+  { kernel: "l2norm_backward", vectors: [WIDTH, WIDTH, WIDTH, 1], numbers: [WIDTH, 1] },
 ];
 
 /** Returns the bits of all vectors, filled with the same positive numbers at first, after the kernel has computed the ranges. */
@@ -84,7 +86,7 @@ function after({ kernel, vectors, numbers, ids }: Case, ranges: readonly Range[]
 }
 
 for (const each of cases) {
-  test(`${each.kernel} gives the same results for all units at once and in ranges, in any order`, () => {
+  test(`${each.kernel}(${each.numbers}) gives the same results for all units at once and in ranges, in any order`, () => {
     const parts: Range[] = [
       [22, UNITS],
       [0, 5],
@@ -94,7 +96,7 @@ for (const each of cases) {
     assert.equal(after(each, parts), after(each, [[0, UNITS]]));
   });
 
-  test(`${each.kernel} touches nothing outside its range`, () => {
+  test(`${each.kernel}(${each.numbers}) touches nothing outside its range`, () => {
     const [part, whole, before] = [after(each, [[5, 22]]), after(each, [[0, UNITS]]), after(each, [])];
     for (const [i, floats] of each.vectors.entries()) {
       const [from, to] = [5 * floats, 22 * floats];

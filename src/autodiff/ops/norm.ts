@@ -6,7 +6,7 @@ import { check, numberWithin, whole } from "../../base/check.ts";
 import { InputError } from "../../base/errors.ts";
 import { parallel } from "../../wasm/parallel.ts";
 import { record } from "../tape.ts";
-import { asRows, gradient, requireTensors, stepTensor, type Tensor } from "../tensor.ts";
+import { asRows, gradient, gradientTarget, requireTensors, stepTensor, type Tensor } from "../tensor.ts";
 
 const anEps = numberWithin(0, 1);
 const aWidth = whole(1);
@@ -43,6 +43,7 @@ export function l2Normalize(x: Tensor, width: number): Tensor {
   const inverse = stepTensor([rows]);
   parallel("l2norm_forward", rows, y.ptr, inverse.ptr, x.ptr, width);
   return record("l2Normalize", y, [x], (dy) => {
-    parallel("l2norm_backward", rows, gradient(x), dy, y.ptr, inverse.ptr, width);
+    const [dx, adds] = gradientTarget(x);
+    parallel("l2norm_backward", rows, dx, dy, y.ptr, inverse.ptr, width, adds);
   });
 }
