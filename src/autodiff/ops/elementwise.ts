@@ -1,11 +1,11 @@
 /**
- * Ops on single elements: sums, differences, constant factors, activations, dropout. A result has the shape of its inputs;
- * only `repeat` broadcasts.
+ * Ops on single elements: sums, differences, constant factors, dropout. A result has the shape of its inputs; only `repeat`
+ * broadcasts. The activations are in activation.ts.
  */
 import { check, type Kind, numberWithin } from "../../base/check.ts";
 import { InputError } from "../../base/errors.ts";
 import type { Address } from "../../wasm/heap.ts";
-import { parallelElements, parallelWithScratch } from "../../wasm/parallel.ts";
+import { parallelElements } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
 import { gradient, gradientTarget, requireTensors, stepTensor, type Tensor } from "../tensor.ts";
@@ -55,7 +55,7 @@ export function repeat(x: Tensor, outer: readonly number[]): Tensor {
   for (let done = 1; done < times; done *= 2) {
     kernels.move(y.ptr + done * x.size * 4, y.ptr, Math.min(done, times - done) * x.size * 4);
   }
-  return record("repeat", y, [x], (dy) => kernels.add_rows(gradient(x), dy, times, x.size));
+  return record("repeat", y, [x], (dy) => kernels.add_rows(gradient(x), dy, times, x.size, 0, x.size));
 }
 
 /** y = factor · x. */
@@ -65,28 +65,6 @@ export function scale(x: Tensor, factor: number): Tensor {
   const y = stepTensor(x.shape);
   parallelElements("scale", x.size, y.ptr, x.ptr, factor);
   return record("scale", y, [x], (dy) => parallelElements("add_scaled", x.size, gradient(x), dy, factor));
-}
-
-/** y = max(x, 0). */
-export function relu(x: Tensor): Tensor {
-  requireTensors({ x });
-  const y = stepTensor(x.shape);
-  parallelElements("relu_forward", x.size, y.ptr, x.ptr);
-  return record("relu", y, [x], (dy) => {
-    const [dx, adds] = gradientTarget(x);
-    parallelElements("relu_backward", x.size, dx, dy, x.ptr, adds);
-  });
-}
-
-/** y = x · ½(1 + tanh(√(2/π)·(x + 0.044715·x³))): the approximation of GPT-2 ("gelu_new"), not the exact erf form. */
-export function gelu(x: Tensor): Tensor {
-  requireTensors({ x });
-  const y = stepTensor(x.shape);
-  parallelElements("gelu_forward", x.size, y.ptr, x.ptr);
-  const scratchBytes = kernels.gelu_scratch_bytes();
-  return record("gelu", y, [x], (dy) => {
-    parallelWithScratch("gelu_backward", x.size, scratchBytes, gradient(x), dy, x.ptr);
-  });
 }
 
 /**
