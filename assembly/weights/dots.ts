@@ -1,0 +1,240 @@
+/**
+ * The inner loops of products with weights in blocks: one row, or a tile of four rows, of rounded x (activations.ts) with one
+ * group of 16 rows of weights (blocks.ts).
+ *
+ * The whole numbers of a block are multiplied and summed exactly: 32 products of −128…127 and 0…127 are far from the ends of 32
+ * bits, and the relaxed instruction has one meaning while its second operand is in 0…127. Then each block's sum is scaled and
+ * added to those of the blocks before, in their order, by multiplications and additions that are never fused. So a product has
+ * the same bits in both builds, on all engines, and whether x has one row or many.
+ *
+ * The four-row tile reads weights as bytes in the relaxed build, where 8-bit ones are read in place, and as 16 bits in the plain
+ * build; `expand.ts` prepares them.
+ */
+import { ROW_SCALE, ROW_SUM, STEP, tileBlockBytes, tileNumbersBytes } from "./activations";
+import { BLOCK, blockBytes, GROUP_ROWS, halfBits, halfGap, numbersBytes, widenFinite } from "./blocks";
+
+/** Bytes of a step of a group of expanded weights: 32 bits a row. */
+const STEP_BYTES: i32 = GROUP_ROWS << 2;
+/** Bytes of an expanded block. */
+export const EXPANDED_BYTES: i32 = STEP_BYTES * BLOCK / STEP;
+
+/** c + w · x, for the 32 bits of each lane: four products of bytes, or two of 16 bits. */
+@inline
+function addDots(c: v128, w: v128, x: v128, four: bool): v128 {
+  if (!ASC_FEATURE_RELAXED_SIMD) return i32x4.add(c, i32x4.dot_i16x8_s(w, x));
+  return four ? i32x4.relaxed_dot_i8x16_i7x16_add_s(x, w, c) : i32x4.relaxed_dot_i8x16_i7x16_add_s(w, x, c);
+}
+
+/**
+ * The start of a block's sums: −zero · Σ q of each row of weights, which is what x's zero adds to its q. `sums` are 16-bit
+ * numbers in 32 bits each, as is `zero`, whose high half is 0.
+ */
+@inline
+function startOf(sums: v128, zero: v128): v128 {
+  return i32x4.dot_i16x8_s(sums, zero);
+}
+
+/** Adds a block's sums of four rows of weights: scaled by both scales and, with 4-bit weights, plus minimum · scaled Σ q of x. */
+@inline
+function addBlock(to: usize, dots: v128, scale: v128, xScale: v128, minimum: v128, xSum: v128, four: bool): void {
+  let value = f32x4.mul(f32x4.convert_i32x4_s(dots), f32x4.mul(scale, xScale));
+  if (four) value = f32x4.add(value, f32x4.mul(minimum, xSum));
+  v128.store(to, f32x4.add(v128.load(to), value));
+}
+
+/**
+ * y [4, 8] += a tile of four rows · 8 rows of weights, those of the group from `half` (0 or 8) on; rows of y are 16 floats apart.
+ * `weights`: the group, for scales; `numbers`: its expanded whole numbers, `stride` bytes from block to block.
+ */
+@inline
+export function tileTimesRows(
+  y: usize, tile: usize, weights: usize, numbers: usize, stride: i32, half: i32, blocks: i32, four: bool,
+): void {
+  const zero = blocks >> 31; // blocks is never negative
+  const bits = halfBits(zero), gap = halfGap(zero);
+  const tileStep = tileBlockBytes(4), tileScales = tileNumbersBytes(4);
+  let scales = weights + numbersBytes(four) + (half << 1);
+  numbers += half << 2;
+  for (const end = tile + <usize>(blocks * tileStep); tile < end;) {
+    let c00 = i32x4.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00;
+    if (!four) {
+      const s0 = v128.load_ext<i16>(scales, 32), s1 = v128.load_ext<i16>(scales, 40);
+      const zeros = tile + tileScales + 16;
+      let z = v128.load32_splat(zeros);
+      c00 = startOf(s0, z);
+      c01 = startOf(s1, z);
+      z = v128.load32_splat(zeros, 4);
+      c10 = startOf(s0, z);
+      c11 = startOf(s1, z);
+      z = v128.load32_splat(zeros, 8);
+      c20 = startOf(s0, z);
+      c21 = startOf(s1, z);
+      z = v128.load32_splat(zeros, 12);
+      c30 = startOf(s0, z);
+      c31 = startOf(s1, z);
+    }
+    let w = numbers;
+    for (const last = tile + tileScales; tile < last; tile += 16, w += STEP_BYTES) {
+      const w0 = v128.load(w), w1 = v128.load(w, 16);
+      let x = v128.load32_splat(tile);
+      c00 = addDots(c00, w0, x, four);
+      c01 = addDots(c01, w1, x, four);
+      x = v128.load32_splat(tile, 4);
+      c10 = addDots(c10, w0, x, four);
+      c11 = addDots(c11, w1, x, four);
+      x = v128.load32_splat(tile, 8);
+      c20 = addDots(c20, w0, x, four);
+      c21 = addDots(c21, w1, x, four);
+      x = v128.load32_splat(tile, 12);
+      c30 = addDots(c30, w0, x, four);
+      c31 = addDots(c31, w1, x, four);
+    }
+    addBlocks(y, tile, 0, c00, c01, scales, bits, gap, four);
+    addBlocks(y, tile, 4, c10, c11, scales, bits, gap, four);
+    addBlocks(y, tile, 8, c20, c21, scales, bits, gap, four);
+    addBlocks(y, tile, 12, c30, c31, scales, bits, gap, four);
+    tile += tileStep - tileScales;
+    scales += blockBytes(four);
+    numbers += stride;
+  }
+}
+
+/** `addBlock` for one row of x, whose scale is at `xScales` + `row`, and 8 rows of weights. `row` in bytes. */
+@inline
+function addBlocks(
+  y: usize, xScales: usize, row: i32, c0: v128, c1: v128, scales: usize, bits: v128, gap: v128, four: bool,
+): void {
+  const to = y + (row << 4);
+  const xScale = v128.load32_splat(xScales + row), xSum = v128.load32_splat(xScales + row + 16);
+  const s0 = widenFinite(v128.load_ext<i16>(scales), bits, gap), s1 = widenFinite(v128.load_ext<i16>(scales, 8), bits, gap);
+  let m0 = s0, m1 = s1;
+  if (four) {
+    m0 = widenFinite(v128.load_ext<i16>(scales, 32), bits, gap);
+    m1 = widenFinite(v128.load_ext<i16>(scales, 40), bits, gap);
+  }
+  addBlock(to, c0, s0, xScale, m0, xSum, four);
+  addBlock(to + 16, c1, s1, xScale, m1, xSum, four);
+}
+
+/** y [16] += one row of x (a tile of one) · the group's rows of weights. */
+@inline
+export function rowTimesRows(y: usize, x: usize, weights: usize, blocks: i32, four: bool): void {
+  if (ASC_FEATURE_RELAXED_SIMD) rowTimesBytes(y, x, weights, blocks, four);
+  else rowTimesWidened(y, x, weights, blocks, four);
+}
+
+/** The relaxed build's. */
+@inline
+function rowTimesBytes(y: usize, x: usize, weights: usize, blocks: i32, four: bool): void {
+  const zero = blocks >> 31;
+  const bits = halfBits(zero), gap = halfGap(zero);
+  const low = v128.or(i8x16.splat(15), i32x4.splat(zero));
+  for (const end = x + <usize>(blocks * tileBlockBytes(1)); x < end; x += tileBlockBytes(1)) {
+    const scales = weights + numbersBytes(four);
+    let c0 = i32x4.splat(0), c1 = c0, c2 = c0, c3 = c0;
+    if (four) {
+      for (let at = x; weights < scales; at += 4, weights += STEP_BYTES) {
+        const w0 = v128.load(weights), w1 = v128.load(weights, 16), w2 = v128.load(weights, 32), w3 = v128.load(weights, 48);
+        const x0 = v128.load32_splat(at), x1 = v128.load32_splat(at, 16);
+        c0 = addDots(addDots(c0, v128.and(w0, low), x0, four), v128.and(i16x8.shr_u(w0, 4), low), x1, four);
+        c1 = addDots(addDots(c1, v128.and(w1, low), x0, four), v128.and(i16x8.shr_u(w1, 4), low), x1, four);
+        c2 = addDots(addDots(c2, v128.and(w2, low), x0, four), v128.and(i16x8.shr_u(w2, 4), low), x1, four);
+        c3 = addDots(addDots(c3, v128.and(w3, low), x0, four), v128.and(i16x8.shr_u(w3, 4), low), x1, four);
+      }
+    } else {
+      const z = v128.load32_splat(x, ROW_SUM);
+      c0 = startOf(v128.load_ext<i16>(scales, 32), z);
+      c1 = startOf(v128.load_ext<i16>(scales, 40), z);
+      c2 = startOf(v128.load_ext<i16>(scales, 48), z);
+      c3 = startOf(v128.load_ext<i16>(scales, 56), z);
+      for (let at = x; weights < scales; at += 4, weights += STEP_BYTES) {
+        const xs = v128.load32_splat(at);
+        c0 = addDots(c0, v128.load(weights), xs, four);
+        c1 = addDots(c1, v128.load(weights, 16), xs, four);
+        c2 = addDots(c2, v128.load(weights, 32), xs, four);
+        c3 = addDots(c3, v128.load(weights, 48), xs, four);
+      }
+    }
+    addGroup(y, x, scales, c0, c1, c2, c3, bits, gap, four);
+    weights = scales + (blockBytes(four) - numbersBytes(four));
+  }
+}
+
+/** The plain build's: weights are widened to 16 bits as they are read. A lane has two of a row's four columns until the end. */
+@inline
+function rowTimesWidened(y: usize, x: usize, weights: usize, blocks: i32, four: bool): void {
+  const zero = blocks >> 31;
+  const bits = halfBits(zero), gap = halfGap(zero);
+  for (const end = x + <usize>(blocks * tileBlockBytes(1)); x < end; x += tileBlockBytes(1)) {
+    const scales = weights + numbersBytes(four);
+    let c0 = i32x4.splat(0), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0;
+    for (let at = x; weights < scales; at += 8, weights += STEP_BYTES) {
+      const xs = v128.load64_splat(at);
+      if (four) {
+        const xh = v128.load64_splat(at, 32);
+        c0 = addNibbles(c0, v128.load_ext<u8>(weights), xs, xh);
+        c1 = addNibbles(c1, v128.load_ext<u8>(weights, 8), xs, xh);
+        c2 = addNibbles(c2, v128.load_ext<u8>(weights, 16), xs, xh);
+        c3 = addNibbles(c3, v128.load_ext<u8>(weights, 24), xs, xh);
+        c4 = addNibbles(c4, v128.load_ext<u8>(weights, 32), xs, xh);
+        c5 = addNibbles(c5, v128.load_ext<u8>(weights, 40), xs, xh);
+        c6 = addNibbles(c6, v128.load_ext<u8>(weights, 48), xs, xh);
+        c7 = addNibbles(c7, v128.load_ext<u8>(weights, 56), xs, xh);
+      } else {
+        c0 = addDots(c0, v128.load_ext<i8>(weights), xs, four);
+        c1 = addDots(c1, v128.load_ext<i8>(weights, 8), xs, four);
+        c2 = addDots(c2, v128.load_ext<i8>(weights, 16), xs, four);
+        c3 = addDots(c3, v128.load_ext<i8>(weights, 24), xs, four);
+        c4 = addDots(c4, v128.load_ext<i8>(weights, 32), xs, four);
+        c5 = addDots(c5, v128.load_ext<i8>(weights, 40), xs, four);
+        c6 = addDots(c6, v128.load_ext<i8>(weights, 48), xs, four);
+        c7 = addDots(c7, v128.load_ext<i8>(weights, 56), xs, four);
+      }
+    }
+    c0 = addHalves(c0, c1);
+    c2 = addHalves(c2, c3);
+    c4 = addHalves(c4, c5);
+    c6 = addHalves(c6, c7);
+    if (!four) {
+      const z = v128.load32_splat(x, ROW_SUM);
+      c0 = i32x4.add(c0, startOf(v128.load_ext<i16>(scales, 32), z));
+      c2 = i32x4.add(c2, startOf(v128.load_ext<i16>(scales, 40), z));
+      c4 = i32x4.add(c4, startOf(v128.load_ext<i16>(scales, 48), z));
+      c6 = i32x4.add(c6, startOf(v128.load_ext<i16>(scales, 56), z));
+    }
+    addGroup(y, x, scales, c0, c2, c4, c6, bits, gap, four);
+    weights = scales + (blockBytes(four) - numbersBytes(four));
+  }
+}
+
+/** c + the low halves of eight bytes · x + their high halves · xHigh. */
+@inline
+function addNibbles(c: v128, bytes: v128, x: v128, xHigh: v128): v128 {
+  c = addDots(c, v128.and(bytes, i16x8.splat(15)), x, true);
+  return addDots(c, i16x8.shr_u(bytes, 4), xHigh, true);
+}
+
+/** [a0 + a1, a2 + a3, b0 + b1, b2 + b3]. */
+@inline
+function addHalves(a: v128, b: v128): v128 {
+  return i32x4.add(v128.shuffle<i32>(a, b, 0, 2, 4, 6), v128.shuffle<i32>(a, b, 1, 3, 5, 7));
+}
+
+/** Adds a block's sums of one row of x and the 16 rows of weights. */
+@inline
+function addGroup(
+  y: usize, x: usize, scales: usize, c0: v128, c1: v128, c2: v128, c3: v128, bits: v128, gap: v128, four: bool,
+): void {
+  const xScale = v128.load32_splat(x, ROW_SCALE), xSum = v128.load32_splat(x, ROW_SUM);
+  addQuarter(y, c0, scales, xScale, xSum, bits, gap, four);
+  addQuarter(y + 16, c1, scales + 8, xScale, xSum, bits, gap, four);
+  addQuarter(y + 32, c2, scales + 16, xScale, xSum, bits, gap, four);
+  addQuarter(y + 48, c3, scales + 24, xScale, xSum, bits, gap, four);
+}
+
+@inline
+function addQuarter(y: usize, c: v128, scales: usize, xScale: v128, xSum: v128, bits: v128, gap: v128, four: bool): void {
+  const scale = widenFinite(v128.load_ext<i16>(scales), bits, gap);
+  const minimum = four ? widenFinite(v128.load_ext<i16>(scales, 32), bits, gap) : scale;
+  addBlock(y, c, scale, xScale, minimum, xSum, four);
+}
