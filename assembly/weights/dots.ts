@@ -15,14 +15,35 @@ import { BLOCK, blockBytes, GROUP_ROWS, halfBits, halfGap, numbersBytes, widenFi
 
 /** Bytes of a step of a group of expanded weights: 32 bits a row. */
 const STEP_BYTES: i32 = GROUP_ROWS << 2;
-/** Bytes of an expanded block. */
+/** Bytes of the expanded scales of a block: 16 scales, 16 minimums or sums. */
+export const EXPANDED_SCALES_BYTES: i32 = GROUP_ROWS << 3;
+/** Bytes of the expanded numbers of a block. */
 export const EXPANDED_BYTES: i32 = STEP_BYTES * BLOCK / STEP;
 
-/** c + w · x, for the 32 bits of each lane: four products of bytes, or two of 16 bits. */
+/** How the relaxed build multiplies bytes. Sums are the same; which is faster depends on the processor. */
+export const enum Dots {
+  /** One instruction: four products of bytes are added to 32 bits. */
+  Fours,
+  /** Two products to 16 bits, and two of those to 32 bits. */
+  Pairs,
+  /** Weights of 4 bits: sums of a block fit 16 bits, as 16 · 15 · 127 < 2¹⁵. */
+  Small,
+}
+
+/** c + w · x, for the 32 bits of each lane: four products of bytes, or two of 16 bits. `ones`: eight 16-bit ones. */
 @inline
-function addDots(c: v128, w: v128, x: v128, four: bool): v128 {
+function addDots(c: v128, w: v128, x: v128, ones: v128, dots: Dots): v128 {
   if (!ASC_FEATURE_RELAXED_SIMD) return i32x4.add(c, i32x4.dot_i16x8_s(w, x));
-  return four ? i32x4.relaxed_dot_i8x16_i7x16_add_s(x, w, c) : i32x4.relaxed_dot_i8x16_i7x16_add_s(w, x, c);
+  if (dots == Dots.Small) return i16x8.add(c, i16x8.relaxed_dot_i8x16_i7x16_s(x, w));
+  if (dots == Dots.Fours) return i32x4.relaxed_dot_i8x16_i7x16_add_s(w, x, c);
+  return i32x4.add(c, i32x4.dot_i16x8_s(i16x8.relaxed_dot_i8x16_i7x16_s(w, x), ones));
+}
+
+/** A block's sums as four floats, each of a row. */
+@inline
+function sumsOf(c: v128, ones: v128, dots: Dots): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD && dots == Dots.Small) c = i32x4.dot_i16x8_s(c, ones);
+  return f32x4.convert_i32x4_s(c);
 }
 
 /**
@@ -36,99 +57,91 @@ function startOf(sums: v128, zero: v128): v128 {
 
 /** Adds a block's sums of four rows of weights: scaled by both scales and, with 4-bit weights, plus minimum · scaled Σ q of x. */
 @inline
-function addBlock(to: usize, dots: v128, scale: v128, xScale: v128, minimum: v128, xSum: v128, four: bool): void {
-  let value = f32x4.mul(f32x4.convert_i32x4_s(dots), f32x4.mul(scale, xScale));
+function addBlock(to: usize, sums: v128, scale: v128, xScale: v128, minimum: v128, xSum: v128, four: bool): void {
+  let value = f32x4.mul(sums, f32x4.mul(scale, xScale));
   if (four) value = f32x4.add(value, f32x4.mul(minimum, xSum));
   v128.store(to, f32x4.add(v128.load(to), value));
 }
 
 /**
- * y [4, 8] += a tile of four rows · 8 rows of weights, those of the group from `half` (0 or 8) on; rows of y are 16 floats apart.
- * `weights`: the group, for scales; `numbers`: its expanded whole numbers, `stride` bytes from block to block.
+ * y [4, 8] += a tile of four rows · 8 rows of weights. Rows of y are 16 floats apart. `numbers`: the first step of those rows, with
+ * `stride` bytes from block to block. `scales`: their scales and minimums or sums, from `expandScales`.
  */
 @inline
 export function tileTimesRows(
-  y: usize, tile: usize, weights: usize, numbers: usize, stride: i32, half: i32, blocks: i32, four: bool,
+  y: usize, tile: usize, numbers: usize, stride: i32, scales: usize, blocks: i32, four: bool, dots: Dots,
 ): void {
-  const zero = blocks >> 31; // blocks is never negative
-  const bits = halfBits(zero), gap = halfGap(zero);
+  const ones = v128.or(i16x8.splat(1), i32x4.splat(blocks >> 31)); // blocks is never negative
   const tileStep = tileBlockBytes(4), tileScales = tileNumbersBytes(4);
-  let scales = weights + numbersBytes(four) + (half << 1);
-  numbers += half << 2;
   for (const end = tile + <usize>(blocks * tileStep); tile < end;) {
     let c00 = i32x4.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00;
+    const extra0 = v128.load(scales, 64), extra1 = v128.load(scales, 80); // minimums or sums
     if (!four) {
-      const s0 = v128.load_ext<i16>(scales, 32), s1 = v128.load_ext<i16>(scales, 40);
       const zeros = tile + tileScales + 16;
       let z = v128.load32_splat(zeros);
-      c00 = startOf(s0, z);
-      c01 = startOf(s1, z);
+      c00 = startOf(extra0, z);
+      c01 = startOf(extra1, z);
       z = v128.load32_splat(zeros, 4);
-      c10 = startOf(s0, z);
-      c11 = startOf(s1, z);
+      c10 = startOf(extra0, z);
+      c11 = startOf(extra1, z);
       z = v128.load32_splat(zeros, 8);
-      c20 = startOf(s0, z);
-      c21 = startOf(s1, z);
+      c20 = startOf(extra0, z);
+      c21 = startOf(extra1, z);
       z = v128.load32_splat(zeros, 12);
-      c30 = startOf(s0, z);
-      c31 = startOf(s1, z);
+      c30 = startOf(extra0, z);
+      c31 = startOf(extra1, z);
     }
     let w = numbers;
     for (const last = tile + tileScales; tile < last; tile += 16, w += STEP_BYTES) {
       const w0 = v128.load(w), w1 = v128.load(w, 16);
       let x = v128.load32_splat(tile);
-      c00 = addDots(c00, w0, x, four);
-      c01 = addDots(c01, w1, x, four);
+      c00 = addDots(c00, w0, x, ones, dots);
+      c01 = addDots(c01, w1, x, ones, dots);
       x = v128.load32_splat(tile, 4);
-      c10 = addDots(c10, w0, x, four);
-      c11 = addDots(c11, w1, x, four);
+      c10 = addDots(c10, w0, x, ones, dots);
+      c11 = addDots(c11, w1, x, ones, dots);
       x = v128.load32_splat(tile, 8);
-      c20 = addDots(c20, w0, x, four);
-      c21 = addDots(c21, w1, x, four);
+      c20 = addDots(c20, w0, x, ones, dots);
+      c21 = addDots(c21, w1, x, ones, dots);
       x = v128.load32_splat(tile, 12);
-      c30 = addDots(c30, w0, x, four);
-      c31 = addDots(c31, w1, x, four);
+      c30 = addDots(c30, w0, x, ones, dots);
+      c31 = addDots(c31, w1, x, ones, dots);
     }
-    addBlocks(y, tile, 0, c00, c01, scales, bits, gap, four);
-    addBlocks(y, tile, 4, c10, c11, scales, bits, gap, four);
-    addBlocks(y, tile, 8, c20, c21, scales, bits, gap, four);
-    addBlocks(y, tile, 12, c30, c31, scales, bits, gap, four);
+    const scale0 = v128.load(scales), scale1 = v128.load(scales, 16);
+    let xScale = v128.load32_splat(tile), xSum = v128.load32_splat(tile, 16);
+    addBlock(y, sumsOf(c00, ones, dots), scale0, xScale, extra0, xSum, four);
+    addBlock(y + 16, sumsOf(c01, ones, dots), scale1, xScale, extra1, xSum, four);
+    xScale = v128.load32_splat(tile, 4);
+    xSum = v128.load32_splat(tile, 20);
+    addBlock(y + 64, sumsOf(c10, ones, dots), scale0, xScale, extra0, xSum, four);
+    addBlock(y + 80, sumsOf(c11, ones, dots), scale1, xScale, extra1, xSum, four);
+    xScale = v128.load32_splat(tile, 8);
+    xSum = v128.load32_splat(tile, 24);
+    addBlock(y + 128, sumsOf(c20, ones, dots), scale0, xScale, extra0, xSum, four);
+    addBlock(y + 144, sumsOf(c21, ones, dots), scale1, xScale, extra1, xSum, four);
+    xScale = v128.load32_splat(tile, 12);
+    xSum = v128.load32_splat(tile, 28);
+    addBlock(y + 192, sumsOf(c30, ones, dots), scale0, xScale, extra0, xSum, four);
+    addBlock(y + 208, sumsOf(c31, ones, dots), scale1, xScale, extra1, xSum, four);
     tile += tileStep - tileScales;
-    scales += blockBytes(four);
     numbers += stride;
+    scales += EXPANDED_SCALES_BYTES;
   }
-}
-
-/** `addBlock` for one row of x, whose scale is at `xScales` + `row`, and 8 rows of weights. `row` in bytes. */
-@inline
-function addBlocks(
-  y: usize, xScales: usize, row: i32, c0: v128, c1: v128, scales: usize, bits: v128, gap: v128, four: bool,
-): void {
-  const to = y + (row << 4);
-  const xScale = v128.load32_splat(xScales + row), xSum = v128.load32_splat(xScales + row + 16);
-  const s0 = widenFinite(v128.load_ext<i16>(scales), bits, gap), s1 = widenFinite(v128.load_ext<i16>(scales, 8), bits, gap);
-  let m0 = s0, m1 = s1;
-  if (four) {
-    m0 = widenFinite(v128.load_ext<i16>(scales, 32), bits, gap);
-    m1 = widenFinite(v128.load_ext<i16>(scales, 40), bits, gap);
-  }
-  addBlock(to, c0, s0, xScale, m0, xSum, four);
-  addBlock(to + 16, c1, s1, xScale, m1, xSum, four);
 }
 
 /** y [16] += one row of x (a tile of one) · the group's rows of weights. */
 @inline
-export function rowTimesRows(y: usize, x: usize, weights: usize, blocks: i32, four: bool): void {
-  if (ASC_FEATURE_RELAXED_SIMD) rowTimesBytes(y, x, weights, blocks, four);
+export function rowTimesRows(y: usize, x: usize, weights: usize, blocks: i32, four: bool, dots: Dots): void {
+  if (ASC_FEATURE_RELAXED_SIMD) rowTimesBytes(y, x, weights, blocks, four, dots);
   else rowTimesWidened(y, x, weights, blocks, four);
 }
 
 /** The relaxed build's. */
 @inline
-function rowTimesBytes(y: usize, x: usize, weights: usize, blocks: i32, four: bool): void {
+function rowTimesBytes(y: usize, x: usize, weights: usize, blocks: i32, four: bool, dots: Dots): void {
   const zero = blocks >> 31;
   const bits = halfBits(zero), gap = halfGap(zero);
-  const low = v128.or(i8x16.splat(15), i32x4.splat(zero));
+  const low = v128.or(i8x16.splat(15), i32x4.splat(zero)), ones = v128.or(i16x8.splat(1), i32x4.splat(zero));
   for (const end = x + <usize>(blocks * tileBlockBytes(1)); x < end; x += tileBlockBytes(1)) {
     const scales = weights + numbersBytes(four);
     let c0 = i32x4.splat(0), c1 = c0, c2 = c0, c3 = c0;
@@ -136,10 +149,10 @@ function rowTimesBytes(y: usize, x: usize, weights: usize, blocks: i32, four: bo
       for (let at = x; weights < scales; at += 4, weights += STEP_BYTES) {
         const w0 = v128.load(weights), w1 = v128.load(weights, 16), w2 = v128.load(weights, 32), w3 = v128.load(weights, 48);
         const x0 = v128.load32_splat(at), x1 = v128.load32_splat(at, 16);
-        c0 = addDots(addDots(c0, v128.and(w0, low), x0, four), v128.and(i16x8.shr_u(w0, 4), low), x1, four);
-        c1 = addDots(addDots(c1, v128.and(w1, low), x0, four), v128.and(i16x8.shr_u(w1, 4), low), x1, four);
-        c2 = addDots(addDots(c2, v128.and(w2, low), x0, four), v128.and(i16x8.shr_u(w2, 4), low), x1, four);
-        c3 = addDots(addDots(c3, v128.and(w3, low), x0, four), v128.and(i16x8.shr_u(w3, 4), low), x1, four);
+        c0 = addDots(addDots(c0, v128.and(w0, low), x0, ones, dots), v128.and(i16x8.shr_u(w0, 4), low), x1, ones, dots);
+        c1 = addDots(addDots(c1, v128.and(w1, low), x0, ones, dots), v128.and(i16x8.shr_u(w1, 4), low), x1, ones, dots);
+        c2 = addDots(addDots(c2, v128.and(w2, low), x0, ones, dots), v128.and(i16x8.shr_u(w2, 4), low), x1, ones, dots);
+        c3 = addDots(addDots(c3, v128.and(w3, low), x0, ones, dots), v128.and(i16x8.shr_u(w3, 4), low), x1, ones, dots);
       }
     } else {
       const z = v128.load32_splat(x, ROW_SUM);
@@ -149,13 +162,13 @@ function rowTimesBytes(y: usize, x: usize, weights: usize, blocks: i32, four: bo
       c3 = startOf(v128.load_ext<i16>(scales, 56), z);
       for (let at = x; weights < scales; at += 4, weights += STEP_BYTES) {
         const xs = v128.load32_splat(at);
-        c0 = addDots(c0, v128.load(weights), xs, four);
-        c1 = addDots(c1, v128.load(weights, 16), xs, four);
-        c2 = addDots(c2, v128.load(weights, 32), xs, four);
-        c3 = addDots(c3, v128.load(weights, 48), xs, four);
+        c0 = addDots(c0, v128.load(weights), xs, ones, dots);
+        c1 = addDots(c1, v128.load(weights, 16), xs, ones, dots);
+        c2 = addDots(c2, v128.load(weights, 32), xs, ones, dots);
+        c3 = addDots(c3, v128.load(weights, 48), xs, ones, dots);
       }
     }
-    addGroup(y, x, scales, c0, c1, c2, c3, bits, gap, four);
+    addGroup(y, x, scales, sumsOf(c0, ones, dots), sumsOf(c1, ones, dots), sumsOf(c2, ones, dots), sumsOf(c3, ones, dots), bits, gap, four);
     weights = scales + (blockBytes(four) - numbersBytes(four));
   }
 }
@@ -181,14 +194,14 @@ function rowTimesWidened(y: usize, x: usize, weights: usize, blocks: i32, four: 
         c6 = addNibbles(c6, v128.load_ext<u8>(weights, 48), xs, xh);
         c7 = addNibbles(c7, v128.load_ext<u8>(weights, 56), xs, xh);
       } else {
-        c0 = addDots(c0, v128.load_ext<i8>(weights), xs, four);
-        c1 = addDots(c1, v128.load_ext<i8>(weights, 8), xs, four);
-        c2 = addDots(c2, v128.load_ext<i8>(weights, 16), xs, four);
-        c3 = addDots(c3, v128.load_ext<i8>(weights, 24), xs, four);
-        c4 = addDots(c4, v128.load_ext<i8>(weights, 32), xs, four);
-        c5 = addDots(c5, v128.load_ext<i8>(weights, 40), xs, four);
-        c6 = addDots(c6, v128.load_ext<i8>(weights, 48), xs, four);
-        c7 = addDots(c7, v128.load_ext<i8>(weights, 56), xs, four);
+        c0 = addDots(c0, v128.load_ext<i8>(weights), xs, xs, Dots.Fours);
+        c1 = addDots(c1, v128.load_ext<i8>(weights, 8), xs, xs, Dots.Fours);
+        c2 = addDots(c2, v128.load_ext<i8>(weights, 16), xs, xs, Dots.Fours);
+        c3 = addDots(c3, v128.load_ext<i8>(weights, 24), xs, xs, Dots.Fours);
+        c4 = addDots(c4, v128.load_ext<i8>(weights, 32), xs, xs, Dots.Fours);
+        c5 = addDots(c5, v128.load_ext<i8>(weights, 40), xs, xs, Dots.Fours);
+        c6 = addDots(c6, v128.load_ext<i8>(weights, 48), xs, xs, Dots.Fours);
+        c7 = addDots(c7, v128.load_ext<i8>(weights, 56), xs, xs, Dots.Fours);
       }
     }
     c0 = addHalves(c0, c1);
@@ -202,7 +215,7 @@ function rowTimesWidened(y: usize, x: usize, weights: usize, blocks: i32, four: 
       c4 = i32x4.add(c4, startOf(v128.load_ext<i16>(scales, 48), z));
       c6 = i32x4.add(c6, startOf(v128.load_ext<i16>(scales, 56), z));
     }
-    addGroup(y, x, scales, c0, c2, c4, c6, bits, gap, four);
+    addGroup(y, x, scales, sumsOf(c0, c0, Dots.Fours), sumsOf(c2, c2, Dots.Fours), sumsOf(c4, c4, Dots.Fours), sumsOf(c6, c6, Dots.Fours), bits, gap, four);
     weights = scales + (blockBytes(four) - numbersBytes(four));
   }
 }
@@ -210,8 +223,8 @@ function rowTimesWidened(y: usize, x: usize, weights: usize, blocks: i32, four: 
 /** c + the low halves of eight bytes · x + their high halves · xHigh. */
 @inline
 function addNibbles(c: v128, bytes: v128, x: v128, xHigh: v128): v128 {
-  c = addDots(c, v128.and(bytes, i16x8.splat(15)), x, true);
-  return addDots(c, i16x8.shr_u(bytes, 4), xHigh, true);
+  c = addDots(c, v128.and(bytes, i16x8.splat(15)), x, x, Dots.Fours);
+  return addDots(c, i16x8.shr_u(bytes, 4), xHigh, x, Dots.Fours);
 }
 
 /** [a0 + a1, a2 + a3, b0 + b1, b2 + b3]. */

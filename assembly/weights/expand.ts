@@ -2,8 +2,8 @@
  * A group of weights with a number of its own for each: halves of bytes become bytes in the relaxed build; in the plain build all
  * become 16 bits. A tile of dots.ts then meets one layout, [blocks][steps][16 rows] of 32 bits.
  */
+import { blockBytes, GROUP_ROWS, groupBytes, halfBits, halfGap, numbersBytes, widenFinite } from "./blocks";
 import { EXPANDED_BYTES } from "./dots";
-import { blockBytes, groupBytes, numbersBytes } from "./blocks";
 
 /** Whether the group's numbers are expanded before tiles use them. */
 @inline
@@ -75,4 +75,21 @@ function splitWidened(low: usize, high: usize, from: usize): void {
 function storeSteps(to: usize, a: v128, b: v128): void {
   v128.store(to, v128.shuffle<i32>(a, b, 0, 2, 4, 6));
   v128.store(to, v128.shuffle<i32>(a, b, 1, 3, 5, 7), 64);
+}
+
+/** to = the scales of a group's blocks (f32) [16], and their minimums (f32) or sums (i32) [16]. */
+export function expandScales(to: usize, group: usize, width: i32, four: bool): void {
+  const zero = width >> 31; // width is never negative
+  const bits = halfBits(zero), gap = halfGap(zero);
+  const numbers = numbersBytes(four), rest = blockBytes(four) - numbers;
+  for (const end = group + groupBytes(width, four); group < end; group += rest) {
+    group += numbers;
+    for (let row = 0; row < GROUP_ROWS; row += 4, to += 16) {
+      const at = group + (row << 1);
+      v128.store(to, widenFinite(v128.load_ext<i16>(at), bits, gap));
+      const extra = v128.load_ext<i16>(at, 2 * GROUP_ROWS);
+      v128.store(to, four ? widenFinite(extra, bits, gap) : extra, 4 * GROUP_ROWS);
+    }
+    to += 4 * GROUP_ROWS;
+  }
 }

@@ -4,8 +4,8 @@
  */
 import { activation_tiles, tileBytes, tileRows } from "./activations";
 import { blockBytes, blocksOf, GROUP_ROWS, groupBytes, groupsOf } from "./blocks";
-import { EXPANDED_BYTES, rowTimesRows, tileTimesRows } from "./dots";
-import { expandedBytes, expandGroup, isExpanded } from "./expand";
+import { Dots, EXPANDED_BYTES, EXPANDED_SCALES_BYTES, rowTimesRows, tileTimesRows } from "./dots";
+import { expandGroup, expandScales, isExpanded } from "./expand";
 
 /** Bytes of the sums of a tile and a group. */
 const SUMS_BYTES: i32 = (4 * GROUP_ROWS) << 2;
@@ -17,7 +17,7 @@ export function packed_units(outputs: i32): i32 {
 
 /** Bytes of scratch for a product over `width` columns. */
 export function packed_scratch_bytes(width: i32): i32 {
-  return SUMS_BYTES + <i32>expandedBytes(blocksOf(width));
+  return SUMS_BYTES + blocksOf(width) * (EXPANDED_SCALES_BYTES + EXPANDED_BYTES);
 }
 
 /**
@@ -25,7 +25,7 @@ export function packed_scratch_bytes(width: i32): i32 {
  * `width` numbers, rounded for this kind of weights. `scratch`: packed_scratch_bytes(width).
  */
 export function packed_multiply(
-  y: usize, tiles: usize, n: i32, weights: usize, bias: usize, outputs: i32, width: i32, four: bool,
+  y: usize, tiles: usize, n: i32, weights: usize, bias: usize, outputs: i32, width: i32, four: bool, fours: bool,
   from: i32, to: i32, scratch: usize,
 ): void {
   const bytes = groupBytes(width, four);
@@ -33,25 +33,32 @@ export function packed_multiply(
     const first = group * GROUP_ROWS;
     const rows = min(GROUP_ROWS, outputs - first);
     const columns = y + (<usize>first << 2), biases = bias == 0 ? 0 : bias + (<usize>first << 2);
-    multiplyGroup(columns, tiles, n, weights + <usize>group * bytes, biases, rows, outputs, width, four, scratch);
+    multiplyGroup(columns, tiles, n, weights + <usize>group * bytes, biases, rows, outputs, width, four, fours, scratch);
   }
 }
 
 /** `rows` columns of y, `outputs` floats from row to row. */
 function multiplyGroup(
-  y: usize, tiles: usize, n: i32, group: usize, bias: usize, rows: i32, outputs: i32, width: i32, four: bool, scratch: usize,
+  y: usize, tiles: usize, n: i32, group: usize, bias: usize, rows: i32, outputs: i32, width: i32, four: bool, fours: bool,
+  scratch: usize,
 ): void {
   const blocks = blocksOf(width);
-  const expanded = isExpanded(four) && n > 1;
-  const numbers = expanded ? scratch + SUMS_BYTES : group;
-  if (expanded) expandGroup(numbers, group, width, four);
-  const stride = expanded ? EXPANDED_BYTES : blockBytes(four);
+  const scales = scratch + SUMS_BYTES;
+  let numbers = group, stride = blockBytes(four);
+  if (n > 1) {
+    expandScales(scales, group, width, four);
+    if (isExpanded(four)) {
+      numbers = scales + <usize>(blocks * EXPANDED_SCALES_BYTES);
+      stride = EXPANDED_BYTES;
+      expandGroup(numbers, group, width, four);
+    }
+  }
   const lanes = tileRows(n), step = tileBytes(lanes, width);
   for (let tile = 0, row = 0; tile < activation_tiles(n); tile++, row += lanes) {
     memory.fill(scratch, 0, SUMS_BYTES);
     const x = tiles + <usize>tile * step;
-    if (n == 1) multiplyRow(scratch, x, group, blocks, four);
-    else multiplyTile(scratch, x, group, numbers, stride, rows, blocks, four);
+    if (n == 1) multiplyRow(scratch, x, group, blocks, four, fours);
+    else multiplyTile(scratch, x, numbers, stride, scales, rows, blocks, four, fours);
     const to = y + ((<usize>row * outputs) << 2);
     for (let i = 0; i < min(lanes, n - row); i++) {
       storeSums(to + ((<usize>i * outputs) << 2), scratch + (i * GROUP_ROWS << 2), bias, rows);
@@ -59,27 +66,33 @@ function multiplyGroup(
   }
 }
 
-function multiplyRow(sums: usize, x: usize, group: usize, blocks: i32, four: bool): void {
-  if (four) rowTimesRows(sums, x, group, blocks, true);
-  else rowTimesRows(sums, x, group, blocks, false);
+function multiplyRow(sums: usize, x: usize, group: usize, blocks: i32, four: bool, fours: bool): void {
+  if (four) rowTimesRows(sums, x, group, blocks, true, Dots.Small);
+  else if (fours) rowTimesRows(sums, x, group, blocks, false, Dots.Fours);
+  else rowTimesRows(sums, x, group, blocks, false, Dots.Pairs);
 }
 
 /** A tile and the first `rows` rows of the group. */
 function multiplyTile(
-  sums: usize, x: usize, group: usize, numbers: usize, stride: i32, rows: i32, blocks: i32, four: bool,
+  sums: usize, x: usize, numbers: usize, stride: i32, scales: usize, rows: i32, blocks: i32, four: bool, fours: bool,
 ): void {
-  for (let half = 0; half < rows; half += 8) {
-    if (four) tileTimesFourBits(sums + (half << 2), x, group, numbers, half, blocks);
-    else tileTimesEightBits(sums + (half << 2), x, group, numbers, stride, half, blocks);
+  for (let at = 0; at < rows << 2; at += 32) {
+    if (four) timesFourBits(sums + at, x, numbers + at, scales + at, blocks);
+    else if (fours) timesFours(sums + at, x, numbers + at, stride, scales + at, blocks);
+    else timesPairs(sums + at, x, numbers + at, stride, scales + at, blocks);
   }
 }
 
-function tileTimesFourBits(sums: usize, x: usize, group: usize, numbers: usize, half: i32, blocks: i32): void {
-  tileTimesRows(sums, x, group, numbers, EXPANDED_BYTES, half, blocks, true);
+function timesFourBits(sums: usize, x: usize, numbers: usize, scales: usize, blocks: i32): void {
+  tileTimesRows(sums, x, numbers, EXPANDED_BYTES, scales, blocks, true, Dots.Small);
 }
 
-function tileTimesEightBits(sums: usize, x: usize, group: usize, numbers: usize, stride: i32, half: i32, blocks: i32): void {
-  tileTimesRows(sums, x, group, numbers, stride, half, blocks, false);
+function timesFours(sums: usize, x: usize, numbers: usize, stride: i32, scales: usize, blocks: i32): void {
+  tileTimesRows(sums, x, numbers, stride, scales, blocks, false, Dots.Fours);
+}
+
+function timesPairs(sums: usize, x: usize, numbers: usize, stride: i32, scales: usize, blocks: i32): void {
+  tileTimesRows(sums, x, numbers, stride, scales, blocks, false, Dots.Pairs);
 }
 
 /** y [rows] = sums + bias. */

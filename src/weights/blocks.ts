@@ -66,7 +66,7 @@ export class BlockStorage implements Storage {
     const tiles = arena.allocate(kernels.activation_bytes(n, width));
     parallel("round_activations", kernels.activation_tiles(n), tiles, x, n, width, four);
     const [units, scratch] = [kernels.packed_units(outputs), kernels.packed_scratch_bytes(width)];
-    parallelWithScratch("packed_multiply", units, scratch, y, tiles, n, address, bias, outputs, width, four);
+    parallelWithScratch("packed_multiply", units, scratch, y, tiles, n, address, bias, outputs, width, four, Boolean((globalThis as any).FOURS));
   }
 
   unpack(y: Address, rows: Address, n: number): void {
