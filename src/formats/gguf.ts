@@ -6,6 +6,7 @@
  * tensor, when they are asked for.
  */
 import { InputError } from "../base/errors.ts";
+import { show } from "../base/show.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { GgufCursor, named } from "./gguf-cursor.ts";
 import { type GgufMetadata, LEAST_ENTRY, readMetadata } from "./gguf-metadata.ts";
@@ -94,7 +95,10 @@ export function readGguf(source: ByteSource): GgufFile {
 function requireGguf(source: ByteSource): void {
   const beginning = source.read(0, Math.min(source.size, 1024));
   const view = new DataView(beginning.buffer, beginning.byteOffset, beginning.length);
-  if (beginning.length < 8 || view.getUint32(0, true) !== MAGIC) {
+  if (beginning.length < 8) {
+    throw new InputError(`${source.name}: not a GGUF file: it has only ${beginning.length} bytes`);
+  }
+  if (view.getUint32(0, true) !== MAGIC) {
     refuseMistakenFile(beginning, source.name, "a GGUF file");
     throw new InputError(`${source.name}: not a GGUF file: it does not begin with GGUF and a version`);
   }
@@ -117,9 +121,7 @@ function alignmentOf(metadata: GgufMetadata, cursor: GgufCursor): number {
   ) {
     return alignment;
   }
-  return cursor.refuse(
-    `general.alignment is ${String(alignment).slice(0, 20)}; it must be a power of 2 from 8 to 2^20`,
-  );
+  return cursor.refuse(`general.alignment is ${show(alignment)}; it must be a power of 2 from 8 to 2^20`);
 }
 
 function readTensorInfo(cursor: GgufCursor, index: number): TensorInfo {
