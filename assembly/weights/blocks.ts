@@ -71,6 +71,12 @@ export function halfGap(zero: i32): v128 {
   return hidden(BIAS_GAP, zero);
 }
 
+/** Sixteen bytes, each with its lower four bits set: the halves of bytes that are the first columns of a 4-bit block. */
+@inline
+export function lowHalves(zero: i32): v128 {
+  return hiddenInteger(0x0f0f0f0f, zero);
+}
+
 /** Four finite halves, sign-extended to 32 bits, as floats. */
 @inline
 export function widenFinite(halves: v128, bits: v128, gap: v128): v128 {

@@ -10,8 +10,9 @@
  * The four-row tile reads weights as bytes in the relaxed build, where 8-bit ones are read in place, and as 16 bits in the plain
  * build; `expand.ts` prepares them.
  */
+import { hiddenInteger } from "../base/simd";
 import { ROW_SCALE, ROW_SUM, STEP, tileBlockBytes, tileNumbersBytes } from "./activations";
-import { BLOCK, blockBytes, GROUP_ROWS, halfBits, halfGap, numbersBytes, widenFinite } from "./blocks";
+import { BLOCK, blockBytes, GROUP_ROWS, halfBits, halfGap, lowHalves, numbersBytes, widenFinite } from "./blocks";
 
 /** Bytes of a step of a group of expanded weights: 32 bits a row. */
 const STEP_BYTES: i32 = GROUP_ROWS << 2;
@@ -28,6 +29,12 @@ export const enum Dots {
   Pairs,
   /** Weights of 4 bits: sums of a block fit 16 bits, as 16 · 15 · 127 < 2¹⁵. */
   Small,
+}
+
+/** Eight ones, for use inside a loop. */
+@inline
+function hiddenOnes(zero: i32): v128 {
+  return hiddenInteger(0x00010001, zero);
 }
 
 /** c + w · x, for the 32 bits of each lane: four products of bytes, or two of 16 bits. `ones`: eight 16-bit ones. */
@@ -71,7 +78,7 @@ function addBlock(to: usize, sums: v128, scale: v128, xScale: v128, minimum: v12
 export function tileTimesRows(
   y: usize, tile: usize, numbers: usize, stride: i32, scales: usize, blocks: i32, four: bool, dots: Dots,
 ): void {
-  const ones = v128.or(i16x8.splat(1), i32x4.splat(blocks >> 31)); // blocks is never negative
+  const ones = hiddenOnes(blocks >> 31); // blocks is never negative
   const tileStep = tileBlockBytes(4), tileScales = tileNumbersBytes(4);
   for (const end = tile + <usize>(blocks * tileStep); tile < end;) {
     let c00 = i32x4.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00;
@@ -141,7 +148,7 @@ export function rowTimesRows(y: usize, x: usize, weights: usize, blocks: i32, fo
 function rowTimesBytes(y: usize, x: usize, weights: usize, blocks: i32, four: bool, dots: Dots): void {
   const zero = blocks >> 31;
   const bits = halfBits(zero), gap = halfGap(zero);
-  const low = v128.or(i8x16.splat(15), i32x4.splat(zero)), ones = v128.or(i16x8.splat(1), i32x4.splat(zero));
+  const low = lowHalves(zero), ones = hiddenOnes(zero);
   for (const end = x + <usize>(blocks * tileBlockBytes(1)); x < end; x += tileBlockBytes(1)) {
     const scales = weights + numbersBytes(four);
     let c0 = i32x4.splat(0), c1 = c0, c2 = c0, c3 = c0;
@@ -177,7 +184,7 @@ function rowTimesBytes(y: usize, x: usize, weights: usize, blocks: i32, four: bo
 @inline
 function rowTimesWidened(y: usize, x: usize, weights: usize, blocks: i32, four: bool): void {
   const zero = blocks >> 31;
-  const bits = halfBits(zero), gap = halfGap(zero);
+  const bits = halfBits(zero), gap = halfGap(zero), low = lowHalves(zero);
   for (const end = x + <usize>(blocks * tileBlockBytes(1)); x < end; x += tileBlockBytes(1)) {
     const scales = weights + numbersBytes(four);
     let c0 = i32x4.splat(0), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0;
@@ -185,14 +192,14 @@ function rowTimesWidened(y: usize, x: usize, weights: usize, blocks: i32, four: 
       const xs = v128.load64_splat(at);
       if (four) {
         const xh = v128.load64_splat(at, 32);
-        c0 = addNibbles(c0, v128.load_ext<u8>(weights), xs, xh);
-        c1 = addNibbles(c1, v128.load_ext<u8>(weights, 8), xs, xh);
-        c2 = addNibbles(c2, v128.load_ext<u8>(weights, 16), xs, xh);
-        c3 = addNibbles(c3, v128.load_ext<u8>(weights, 24), xs, xh);
-        c4 = addNibbles(c4, v128.load_ext<u8>(weights, 32), xs, xh);
-        c5 = addNibbles(c5, v128.load_ext<u8>(weights, 40), xs, xh);
-        c6 = addNibbles(c6, v128.load_ext<u8>(weights, 48), xs, xh);
-        c7 = addNibbles(c7, v128.load_ext<u8>(weights, 56), xs, xh);
+        c0 = addNibbles(c0, v128.load_ext<u8>(weights), xs, xh, low);
+        c1 = addNibbles(c1, v128.load_ext<u8>(weights, 8), xs, xh, low);
+        c2 = addNibbles(c2, v128.load_ext<u8>(weights, 16), xs, xh, low);
+        c3 = addNibbles(c3, v128.load_ext<u8>(weights, 24), xs, xh, low);
+        c4 = addNibbles(c4, v128.load_ext<u8>(weights, 32), xs, xh, low);
+        c5 = addNibbles(c5, v128.load_ext<u8>(weights, 40), xs, xh, low);
+        c6 = addNibbles(c6, v128.load_ext<u8>(weights, 48), xs, xh, low);
+        c7 = addNibbles(c7, v128.load_ext<u8>(weights, 56), xs, xh, low);
       } else {
         c0 = addDots(c0, v128.load_ext<i8>(weights), xs, xs, Dots.Fours);
         c1 = addDots(c1, v128.load_ext<i8>(weights, 8), xs, xs, Dots.Fours);
@@ -220,10 +227,10 @@ function rowTimesWidened(y: usize, x: usize, weights: usize, blocks: i32, four: 
   }
 }
 
-/** c + the low halves of eight bytes · x + their high halves · xHigh. */
+/** c + the low halves of eight bytes · x + their high halves · xHigh. Bytes are 16 bits wide. */
 @inline
-function addNibbles(c: v128, bytes: v128, x: v128, xHigh: v128): v128 {
-  c = addDots(c, v128.and(bytes, i16x8.splat(15)), x, x, Dots.Fours);
+function addNibbles(c: v128, bytes: v128, x: v128, xHigh: v128, low: v128): v128 {
+  c = addDots(c, v128.and(bytes, low), x, x, Dots.Fours);
   return addDots(c, i16x8.shr_u(bytes, 4), xHigh, x, Dots.Fours);
 }
 

@@ -2,7 +2,7 @@
  * A group of weights with a number of its own for each: halves of bytes become bytes in the relaxed build; in the plain build all
  * become 16 bits. A tile of dots.ts then meets one layout, [blocks][steps][16 rows] of 32 bits.
  */
-import { blockBytes, GROUP_ROWS, groupBytes, halfBits, halfGap, numbersBytes, widenFinite } from "./blocks";
+import { blockBytes, GROUP_ROWS, groupBytes, halfBits, halfGap, lowHalves, numbersBytes, widenFinite } from "./blocks";
 import { EXPANDED_BYTES } from "./dots";
 
 /** Whether the group's numbers are expanded before tiles use them. */
@@ -20,6 +20,7 @@ export function expandedBytes(blocks: i32): usize {
 /** to = the whole numbers of a group. */
 export function expandGroup(to: usize, group: usize, width: i32, four: bool): void {
   const numbers = numbersBytes(four), rest = blockBytes(four) - numbers;
+  const low = lowHalves(width >> 31); // width is never negative
   for (const end = group + groupBytes(width, four); group < end; group += rest) {
     const last = group + numbers;
     const high = to + (EXPANDED_BYTES >> 1); // where columns 16 to 31 begin
@@ -28,11 +29,11 @@ export function expandGroup(to: usize, group: usize, width: i32, four: bool): vo
     } else {
       for (let upper = high; group < last; group += 64) {
         if (ASC_FEATURE_RELAXED_SIMD) {
-          splitBytes(to, upper, group);
+          splitBytes(to, upper, group, low);
           to += 64;
           upper += 64;
         } else {
-          splitWidened(to, upper, group);
+          splitWidened(to, upper, group, low);
           to += 128;
           upper += 128;
         }
@@ -44,11 +45,11 @@ export function expandGroup(to: usize, group: usize, width: i32, four: bool): vo
 
 /** Low and high halves of 64 bytes, as bytes. */
 @inline
-function splitBytes(low: usize, high: usize, from: usize): void {
+function splitBytes(low: usize, high: usize, from: usize, mask: v128): void {
   for (const end = from + 64; from < end; from += 16, low += 16, high += 16) {
     const bytes = v128.load(from);
-    v128.store(low, v128.and(bytes, i8x16.splat(15)));
-    v128.store(high, v128.and(i16x8.shr_u(bytes, 4), i8x16.splat(15)));
+    v128.store(low, v128.and(bytes, mask));
+    v128.store(high, v128.and(i16x8.shr_u(bytes, 4), mask));
   }
 }
 
@@ -62,10 +63,10 @@ function widenSteps(to: usize, from: usize): void {
 
 /** The same for low and high halves of the bytes. */
 @inline
-function splitWidened(low: usize, high: usize, from: usize): void {
+function splitWidened(low: usize, high: usize, from: usize, mask: v128): void {
   for (const end = from + 64; from < end; from += 16, low += 16, high += 16) {
     const a = v128.load_ext<u8>(from), b = v128.load_ext<u8>(from, 8);
-    storeSteps(low, v128.and(a, i16x8.splat(15)), v128.and(b, i16x8.splat(15)));
+    storeSteps(low, v128.and(a, mask), v128.and(b, mask));
     storeSteps(high, i16x8.shr_u(a, 4), i16x8.shr_u(b, 4));
   }
 }

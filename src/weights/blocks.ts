@@ -9,6 +9,7 @@ import { blockOf, type WeightType } from "../formats/weight-types.ts";
 import type { Address } from "../wasm/heap.ts";
 import { parallel, parallelWithScratch } from "../wasm/parallel.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
+import { fasterDots } from "./faster-dots.ts";
 import type { Piece, Storage } from "./storage.ts";
 
 const BLOCK = 32;
@@ -66,7 +67,10 @@ export class BlockStorage implements Storage {
     const tiles = arena.allocate(kernels.activation_bytes(n, width));
     parallel("round_activations", kernels.activation_tiles(n), tiles, x, n, width, four);
     const [units, scratch] = [kernels.packed_units(outputs), kernels.packed_scratch_bytes(width)];
-    parallelWithScratch("packed_multiply", units, scratch, y, tiles, n, address, bias, outputs, width, four, Boolean((globalThis as any).FOURS));
+    const product = (fused: boolean) =>
+      parallelWithScratch("packed_multiply", units, scratch, y, tiles, n, address, bias, outputs, width, four, fused);
+    if (four) product(false);
+    else fasterDots.run(product, n, n * outputs * width);
   }
 
   unpack(y: Address, rows: Address, n: number): void {
