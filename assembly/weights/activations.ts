@@ -10,7 +10,7 @@
  * with 4-bit weights scale · Σ q (f32) [4]. The plain build has 16-bit q, [16 steps][4 rows][2 columns]. A tile for a single row
  * has one instead of four. Multiplications are never fused here, so all builds have the same bits.
  */
-import { loadPartial } from "../base/simd";
+import { hiddenInteger, loadPartial } from "../base/simd";
 import { BLOCK, blocksOf } from "./blocks";
 
 /** Bytes of q. */
@@ -96,7 +96,8 @@ function roundBlock(tile: usize, row: i32, rows: i32, x: usize, count: i32, four
   const zero = four ? 0 : i32x4.extract_lane(roundFour(f32x4.mul(f32x4.splat(-least), inverse)), 0);
   const scales = tile + tileNumbersBytes(rows) + (row << 2);
   let sum = i32x4.splat(0);
-  const zeros = i32x4.splat(zero), floor = i32x4.splat(four ? -127 : 0), ceiling = i32x4.splat(127);
+  const zeros = i32x4.splat(zero), ceiling = hiddenInteger(127, count >> 31); // count is never negative
+  const floor = four ? i32x4.neg(ceiling) : i32x4.splat(0);
   let to = tile + (row << 2);
   for (let c = 0; c < BLOCK; c += 4) {
     const q = i32x4.add(c < count ? roundFour(f32x4.mul(loadFour(x, c, count), inverse)) : i32x4.splat(0), zeros);

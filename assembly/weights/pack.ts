@@ -26,7 +26,8 @@ export function pack_blocks(
       const at = scaleAt(block, lane, four);
       packHalf(at, scales, 1);
       if (four) packHalf(at + 2 * GROUP_ROWS, minimums, 1);
-      if (!packRow(block, lane, x, present, four)) return false;
+      if (!fits(load<f32>(scales)) || four && !fits(load<f32>(minimums))) return false;
+      packRow(block, lane, x, present, four);
       block += blockBytes(four);
       x += present << 2;
     }
@@ -51,8 +52,14 @@ function choose(scale: usize, minimum: usize, x: usize, count: i32, four: bool):
   store<f32>(minimum, low);
 }
 
-/** Stores q of one row of a block, and −Σ q. False if a number that was stored is not finite, or was cut off. */
-function packRow(block: usize, row: i32, x: usize, count: i32, four: bool): bool {
+/** Whether a number is finite and not too large for a half. */
+@inline
+function fits(x: f32): bool {
+  return abs<f32>(x) <= MOST_HALF;
+}
+
+/** Stores q of one row of a block, and −Σ q. */
+function packRow(block: usize, row: i32, x: usize, count: i32, four: bool): void {
   const at = scaleAt(block, row, four);
   const scale = halfAt(at), minimum: f32 = four ? halfAt(at + 2 * GROUP_ROWS) : 0;
   let sum = 0;
@@ -66,7 +73,6 @@ function packRow(block: usize, row: i32, x: usize, count: i32, four: bool): bool
     else store<u8>(to, load<u8>(to) | <u8>(c < BLOCK / 2 ? within : within << 4));
   }
   if (!four) store<i16>(at + 2 * GROUP_ROWS, <i16>-sum);
-  return abs<f32>(scale) < MOST_HALF && abs<f32>(minimum) < MOST_HALF;
 }
 
 /** Place of column `c` of a row in a block. */

@@ -38,7 +38,7 @@ export class PackedMatrix implements Releasable {
     check("dtype", dtype, oneOf(...PACKED_DTYPES));
     const { name, shape } = source;
     if (!(shape[0] > 0 && shape[1] > 0)) {
-      throw new InputError(`${name} has the shape [${shape}]; a matrix must have a row and a column at least`);
+      throw new InputError(`${name} has the shape [${shape}]; a matrix must have at least one row and one column`);
     }
     this.shape = shape;
     this.dtype = dtype;
@@ -74,7 +74,9 @@ export class PackedMatrix implements Releasable {
       throw new InputError(`packed linear: x [${x.shape}] does not fit weights [${this.shape}]; ${wanted}`);
     }
     if (bias !== undefined && bias.shape.join() !== String(outputs)) {
-      throw new InputError(`packed linear: a bias [${bias.shape}] does not fit weights [${this.shape}]`);
+      throw new InputError(
+        `packed linear: a bias [${bias.shape}] does not fit weights [${this.shape}]; it must be [${outputs}]`,
+      );
     }
     refuseGradient(this.dtype, bias === undefined ? [x] : [x, bias]);
     const leading = x.shape.slice(0, -1);
@@ -122,7 +124,13 @@ export class PackedMatrix implements Releasable {
     }
   }
 
-  private packRows({ name, type, read }: MatrixSource, first: number, rows: number, floats: number, room: number): void {
+  private packRows(
+    { name, type, read }: MatrixSource,
+    first: number,
+    rows: number,
+    floats: number,
+    room: number,
+  ): void {
     const bytes = read(first, first + rows);
     heap.f32(floats, rows * this.shape[1]).set(decodeWeights(type, bytes));
     if (this.storage.pack({ first, rows, floats, type, bytes }, room)) return;
