@@ -209,7 +209,8 @@ function recall(result: Float32Array, reference: Float32Array, count: number): n
 function toRow(family: string, problem: Case, { process, agreement, times }: Contestant): Row {
   const sorted = times.toSorted((a, b) => a - b);
   const median_ms = (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
-  const { shape, amount, unit } = problem;
+  const { shape, unit } = problem;
+  const amount = problem.amounts?.[process.impl] ?? problem.amount;
   return {
     family,
     shape,
