@@ -74,7 +74,8 @@ function model(n: number, head: number, shape: string): Case {
 
 export const packed: Family = {
   name: "packed",
-  question: "How fast are products with weights in few bytes, and how much of the memory's bandwidth does decoding use?",
+  question:
+    "How fast are products with weights in few bytes, and how much of the memory's bandwidth does decoding use?",
   cases: [
     ...[LAYER[0], LAYER[1], LAYER[4], LAYER[6], HEAD].map(decoding),
     ...[LAYER[0], LAYER[4], LAYER[6]].map((shape) => prompt(512, shape)),
@@ -111,7 +112,9 @@ function productTask({ sizes: { n, outputs, inputs }, inputs: [x, w] }: Problem,
 /** Every matrix has memory of its own, as in a model. The result is that of the last product. */
 function modelTask({ sizes: { n, head }, inputs: [x, w] }: Problem, dtype: Dtype): Task {
   const layers = Array.from({ length: LAYERS }, () => LAYER).flat();
-  const matrices = layers.map(([outputs, inputs]) => matrixOf(w.subarray(0, outputs * inputs), [outputs, inputs], dtype));
+  const matrices = layers.map(([outputs, inputs]) =>
+    matrixOf(w.subarray(0, outputs * inputs), [outputs, inputs], dtype),
+  );
   if (head > 0) matrices.push(matrixOf(repeated(w, HEAD[0] * HEAD[1]), HEAD, dtype));
   const rows = new Map<number, PersistentTensor>();
   for (const width of [576, WIDEST]) rows.set(width, constantTensor(x.subarray(0, n * width), [n, width]));

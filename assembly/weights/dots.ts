@@ -11,7 +11,7 @@
  * build; `expand.ts` prepares them.
  */
 import { hiddenInteger } from "../base/simd";
-import { ROW_SCALE, ROW_SUM, STEP, tileBlockBytes, tileNumbersBytes } from "./activations";
+import { HEAD_BYTES, ROW_BLOCK, ROW_SCALE, ROW_SUM, STEP, termBlock, termBytes, tileNumbersBytes } from "./activations";
 import { BLOCK, blockBytes, GROUP_ROWS, halfBits, halfGap, lowHalves, numbersBytes, widenFinite } from "./blocks";
 
 /** Bytes of a step of a group of expanded weights: 32 bits a row. */
@@ -71,16 +71,20 @@ function addBlock(to: usize, sums: v128, scale: v128, xScale: v128, minimum: v12
 }
 
 /**
- * y [4, 8] += a tile of four rows · 8 rows of weights. Rows of y are 16 floats apart. `numbers`: the first step of those rows, with
- * `stride` bytes from block to block. `scales`: their scales and minimums or sums, from `expandScales`.
+ * y [4, 8] += a tile of four rows · 8 rows of weights. Rows of y are 16 floats apart. `allNumbers`: the first step of those rows, with
+ * `stride` bytes from block to block. `allScales`: their scales and minimums or sums, from `expandScales`.
  */
 @inline
 export function tileTimesRows(
-  y: usize, tile: usize, numbers: usize, stride: i32, scales: usize, blocks: i32, four: bool, dots: Dots,
+  y: usize, tile: usize, allNumbers: usize, stride: i32, allScales: usize, four: bool, dots: Dots,
 ): void {
-  const ones = hiddenOnes(blocks >> 31); // blocks is never negative
-  const tileStep = tileBlockBytes(4), tileScales = tileNumbersBytes(4);
-  for (const end = tile + <usize>(blocks * tileStep); tile < end;) {
+  const terms = load<i32>(tile);
+  const ones = hiddenOnes(terms >> 31); // terms is never negative
+  const tileScales = tileNumbersBytes(4);
+  tile += HEAD_BYTES;
+  for (const end = tile + <usize>(terms * termBytes(4)); tile < end;) {
+    const block = load<i32>(tile + termBlock(4));
+    const numbers = allNumbers + <usize>(block * stride), scales = allScales + <usize>(block * EXPANDED_SCALES_BYTES);
     let c00 = i32x4.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00;
     const extra0 = v128.load(scales, 64), extra1 = v128.load(scales, 80); // minimums or sums
     if (!four) {
@@ -130,26 +134,27 @@ export function tileTimesRows(
     xSum = v128.load32_splat(tile, 28);
     addBlock(y + 192, sumsOf(c30, ones, dots), scale0, xScale, extra0, xSum, four);
     addBlock(y + 208, sumsOf(c31, ones, dots), scale1, xScale, extra1, xSum, four);
-    tile += tileStep - tileScales;
-    numbers += stride;
-    scales += EXPANDED_SCALES_BYTES;
+    tile += termBytes(4) - tileScales;
   }
 }
 
 /** y [16] += one row of x (a tile of one) · the group's rows of weights. */
 @inline
-export function rowTimesRows(y: usize, x: usize, weights: usize, blocks: i32, four: bool, dots: Dots): void {
-  if (ASC_FEATURE_RELAXED_SIMD) rowTimesBytes(y, x, weights, blocks, four, dots);
-  else rowTimesWidened(y, x, weights, blocks, four);
+export function rowTimesRows(y: usize, x: usize, group: usize, four: bool, dots: Dots): void {
+  if (ASC_FEATURE_RELAXED_SIMD) rowTimesBytes(y, x, group, four, dots);
+  else rowTimesWidened(y, x, group, four);
 }
 
 /** The relaxed build's. */
 @inline
-function rowTimesBytes(y: usize, x: usize, weights: usize, blocks: i32, four: bool, dots: Dots): void {
-  const zero = blocks >> 31;
+function rowTimesBytes(y: usize, x: usize, group: usize, four: bool, dots: Dots): void {
+  const terms = load<i32>(x);
+  const zero = terms >> 31; // terms is never negative
   const bits = halfBits(zero), gap = halfGap(zero);
   const low = lowHalves(zero), ones = hiddenOnes(zero);
-  for (const end = x + <usize>(blocks * tileBlockBytes(1)); x < end; x += tileBlockBytes(1)) {
+  x += HEAD_BYTES;
+  for (const end = x + <usize>(terms * termBytes(1)); x < end; x += termBytes(1)) {
+    let weights = group + <usize>(load<i32>(x, ROW_BLOCK) * blockBytes(four));
     const scales = weights + numbersBytes(four);
     let c0 = i32x4.splat(0), c1 = c0, c2 = c0, c3 = c0;
     if (four) {
@@ -176,16 +181,18 @@ function rowTimesBytes(y: usize, x: usize, weights: usize, blocks: i32, four: bo
       }
     }
     addGroup(y, x, scales, sumsOf(c0, ones, dots), sumsOf(c1, ones, dots), sumsOf(c2, ones, dots), sumsOf(c3, ones, dots), bits, gap, four);
-    weights = scales + (blockBytes(four) - numbersBytes(four));
   }
 }
 
 /** The plain build's: weights are widened to 16 bits as they are read. A lane has two of a row's four columns until the end. */
 @inline
-function rowTimesWidened(y: usize, x: usize, weights: usize, blocks: i32, four: bool): void {
-  const zero = blocks >> 31;
+function rowTimesWidened(y: usize, x: usize, group: usize, four: bool): void {
+  const terms = load<i32>(x);
+  const zero = terms >> 31; // terms is never negative
   const bits = halfBits(zero), gap = halfGap(zero), low = lowHalves(zero);
-  for (const end = x + <usize>(blocks * tileBlockBytes(1)); x < end; x += tileBlockBytes(1)) {
+  x += HEAD_BYTES;
+  for (const end = x + <usize>(terms * termBytes(1)); x < end; x += termBytes(1)) {
+    let weights = group + <usize>(load<i32>(x, ROW_BLOCK) * blockBytes(four));
     const scales = weights + numbersBytes(four);
     let c0 = i32x4.splat(0), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0;
     for (let at = x; weights < scales; at += 8, weights += STEP_BYTES) {
@@ -223,7 +230,6 @@ function rowTimesWidened(y: usize, x: usize, weights: usize, blocks: i32, four: 
       c6 = i32x4.add(c6, startOf(v128.load_ext<i16>(scales, 56), z));
     }
     addGroup(y, x, scales, sumsOf(c0, c0, Dots.Fours), sumsOf(c2, c2, Dots.Fours), sumsOf(c4, c4, Dots.Fours), sumsOf(c6, c6, Dots.Fours), bits, gap, four);
-    weights = scales + (blockBytes(four) - numbersBytes(four));
   }
 }
 

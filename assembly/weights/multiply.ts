@@ -43,13 +43,12 @@ function multiplyGroup(
   y: usize, tiles: usize, n: i32, group: usize, bias: usize, rows: i32, outputs: i32, width: i32, four: bool, fused: bool,
   scratch: usize,
 ): void {
-  const blocks = blocksOf(width);
   const scales = scratch + SUMS_BYTES;
   let numbers = group, stride = blockBytes(four);
   if (n > 1) {
     expandScales(scales, group, width, four);
     if (isExpanded(four)) {
-      numbers = scales + <usize>(blocks * EXPANDED_SCALES_BYTES);
+      numbers = scales + <usize>(blocksOf(width) * EXPANDED_SCALES_BYTES);
       stride = EXPANDED_BYTES;
       expandGroup(numbers, group, width, four);
     }
@@ -58,8 +57,8 @@ function multiplyGroup(
   for (let tile = 0, row = 0; tile < activation_tiles(n); tile++, row += lanes) {
     memory.fill(scratch, 0, SUMS_BYTES);
     const x = tiles + <usize>tile * step;
-    if (n == 1) multiplyRow(scratch, x, group, blocks, four, fused);
-    else multiplyTile(scratch, x, numbers, stride, scales, rows, blocks, four, fused);
+    if (n == 1) multiplyRow(scratch, x, group, four, fused);
+    else multiplyTile(scratch, x, numbers, stride, scales, rows, four, fused);
     const to = y + ((<usize>row * outputs) << 2);
     for (let i = 0; i < min(lanes, n - row); i++) {
       storeSums(to + ((<usize>i * outputs) << 2), scratch + (i * GROUP_ROWS << 2), bias, rows);
@@ -67,33 +66,33 @@ function multiplyGroup(
   }
 }
 
-function multiplyRow(sums: usize, x: usize, group: usize, blocks: i32, four: bool, fused: bool): void {
-  if (four) rowTimesRows(sums, x, group, blocks, true, Dots.Small);
-  else if (fused) rowTimesRows(sums, x, group, blocks, false, Dots.Fours);
-  else rowTimesRows(sums, x, group, blocks, false, Dots.Pairs);
+function multiplyRow(sums: usize, x: usize, group: usize, four: bool, fused: bool): void {
+  if (four) rowTimesRows(sums, x, group, true, Dots.Small);
+  else if (fused) rowTimesRows(sums, x, group, false, Dots.Fours);
+  else rowTimesRows(sums, x, group, false, Dots.Pairs);
 }
 
 /** A tile and the first `rows` rows of the group. */
 function multiplyTile(
-  sums: usize, x: usize, numbers: usize, stride: i32, scales: usize, rows: i32, blocks: i32, four: bool, fused: bool,
+  sums: usize, x: usize, numbers: usize, stride: i32, scales: usize, rows: i32, four: bool, fused: bool,
 ): void {
   for (let at = 0; at < rows << 2; at += 32) {
-    if (four) timesFourBits(sums + at, x, numbers + at, scales + at, blocks);
-    else if (fused) timesFours(sums + at, x, numbers + at, stride, scales + at, blocks);
-    else timesPairs(sums + at, x, numbers + at, stride, scales + at, blocks);
+    if (four) timesFourBits(sums + at, x, numbers + at, scales + at);
+    else if (fused) timesFours(sums + at, x, numbers + at, stride, scales + at);
+    else timesPairs(sums + at, x, numbers + at, stride, scales + at);
   }
 }
 
-function timesFourBits(sums: usize, x: usize, numbers: usize, scales: usize, blocks: i32): void {
-  tileTimesRows(sums, x, numbers, EXPANDED_BYTES, scales, blocks, true, Dots.Small);
+function timesFourBits(sums: usize, x: usize, numbers: usize, scales: usize): void {
+  tileTimesRows(sums, x, numbers, EXPANDED_BYTES, scales, true, Dots.Small);
 }
 
-function timesFours(sums: usize, x: usize, numbers: usize, stride: i32, scales: usize, blocks: i32): void {
-  tileTimesRows(sums, x, numbers, stride, scales, blocks, false, Dots.Fours);
+function timesFours(sums: usize, x: usize, numbers: usize, stride: i32, scales: usize): void {
+  tileTimesRows(sums, x, numbers, stride, scales, false, Dots.Fours);
 }
 
-function timesPairs(sums: usize, x: usize, numbers: usize, stride: i32, scales: usize, blocks: i32): void {
-  tileTimesRows(sums, x, numbers, stride, scales, blocks, false, Dots.Pairs);
+function timesPairs(sums: usize, x: usize, numbers: usize, stride: i32, scales: usize): void {
+  tileTimesRows(sums, x, numbers, stride, scales, false, Dots.Pairs);
 }
 
 /** y [rows] = sums + bias. */

@@ -7,7 +7,7 @@ import { arena } from "../autodiff/arena.ts";
 import { halfTable } from "../formats/half-floats.ts";
 import { blockOf, type WeightType } from "../formats/weight-types.ts";
 import type { Address } from "../wasm/heap.ts";
-import { parallel, parallelWithScratch } from "../wasm/parallel.ts";
+import { parallelWithScratch } from "../wasm/parallel.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
 import { fasterDots } from "./faster-dots.ts";
 import type { Piece, Storage } from "./storage.ts";
@@ -65,7 +65,8 @@ export class BlockStorage implements Storage {
   multiply(y: Address, x: Address, n: number, bias: Address): void {
     const { address, outputs, width, four } = this;
     const tiles = arena.allocate(kernels.activation_bytes(n, width));
-    parallel("round_activations", kernels.activation_tiles(n), tiles, x, n, width, four);
+    const [count, room] = [kernels.activation_tiles(n), kernels.activation_scratch_bytes()];
+    parallelWithScratch("round_activations", count, room, tiles, x, n, width, four);
     const [units, scratch] = [kernels.packed_units(outputs), kernels.packed_scratch_bytes(width)];
     const product = (fused: boolean) =>
       parallelWithScratch("packed_multiply", units, scratch, y, tiles, n, address, bias, outputs, width, four, fused);

@@ -50,6 +50,22 @@ export function roundBlock(x: readonly number[], four: boolean): Rounded {
   return { q, scale: usable ? fround(range / 127) : range * 0, zero };
 }
 
+/**
+ * A row of x as terms, each with the number of its block: every block, then what rounding left over of those whose scale is more
+ * than 1.5 times the row's mean.
+ */
+export function roundRow(row: ArrayLike<number>, four: boolean): [block: number, term: Rounded][] {
+  const blocks = blocksOf(row);
+  const terms = blocks.map((block) => roundBlock(block, four));
+  const mean = fround(terms.reduce((sum, { scale }) => fround(sum + scale), 0) / terms.length);
+  const rest = terms.flatMap(({ q, scale, zero }, b): [number, Rounded][] => {
+    if (!(scale > fround(1.5 * mean))) return [];
+    const left = blocks[b].map((x, i) => fround(x - fround(scale * (q[i] - zero))));
+    return [[b, roundBlock(left, four)]];
+  });
+  return [...terms.map((term, b): [number, Rounded] => [b, term]), ...rest];
+}
+
 /** A block of weights rounded to 8 or 4 bits, with a scale and a minimum that are halves. */
 export function packBlock(w: readonly number[], four: boolean): WeightBlock {
   const [least, most] = [Math.min(...w), Math.max(...w)];
@@ -73,10 +89,10 @@ export function blocksOf(row: ArrayLike<number>): number[][] {
 }
 
 /** One row of x times one row of weights. */
-export function dotOfBlocks(x: readonly Rounded[], w: readonly WeightBlock[], four: boolean): number {
+export function dotOfBlocks(x: readonly [number, Rounded][], w: readonly WeightBlock[], four: boolean): number {
   let sum = 0;
-  x.forEach(({ q, scale, zero }, b) => {
-    const weights = w[b];
+  x.forEach(([block, { q, scale, zero }]) => {
+    const weights = w[block];
     const whole = q.reduce((total, number, i) => total + (number - zero) * weights.q[i], 0);
     let value = fround(fround(whole) * fround(weights.scale * scale));
     if (four) {
@@ -96,9 +112,9 @@ export function productOracle(
   four: boolean,
 ): Float32Array {
   const rowsOf = (values: Float32Array, rows: number) =>
-    Array.from({ length: rows }, (_, i) => blocksOf(values.subarray(i * inputs, (i + 1) * inputs)));
-  const rounded = rowsOf(x, n).map((blocks) => blocks.map((block) => roundBlock(block, four)));
-  const packed = rowsOf(weights, outputs).map((blocks) => blocks.map((block) => packBlock(block, four)));
+    Array.from({ length: rows }, (_, i) => values.subarray(i * inputs, (i + 1) * inputs));
+  const rounded = rowsOf(x, n).map((row) => roundRow(row, four));
+  const packed = rowsOf(weights, outputs).map((row) => blocksOf(row).map((block) => packBlock(block, four)));
   return Float32Array.from({ length: n * outputs }, (_, at) => {
     const [row, column] = [Math.floor(at / outputs), at % outputs];
     return dotOfBlocks(rounded[row], packed[column], four);

@@ -136,7 +136,7 @@ test("both ways to multiply bytes have the same bits, at the ends of their range
     kernels.activation_bytes(n, width),
     kernels.blocks_bytes(outputs, width, false),
   ];
-  const [x, w, tiles, weights, y, room] = [...sizes, 4 * n * outputs, scratch + 4 * floats].map((bytes) =>
+  const [x, w, tiles, weights, y, room] = [...sizes, 4 * n * outputs, scratch + 8 * floats].map((bytes) =>
     heap.allocate(bytes),
   );
   heap.u8(weights, sizes[3]).fill(0);
@@ -146,7 +146,7 @@ test("both ways to multiply bytes have the same bits, at the ends of their range
   kernels.pack_blocks(weights, 0, w, outputs, width, false, room, room, true);
   const products = [1, n].flatMap((rows) =>
     [false, true].map((fused) => {
-      kernels.round_activations(tiles, x, rows, width, false, 0, kernels.activation_tiles(rows));
+      kernels.round_activations(tiles, x, rows, width, false, 0, kernels.activation_tiles(rows), room + 4 * floats);
       const units = kernels.packed_units(outputs);
       kernels.packed_multiply(y, tiles, rows, weights, 0, outputs, width, false, fused, 0, units, room);
       return [...heap.f32(y, rows * outputs)];
