@@ -61,9 +61,10 @@ export class PackedMatrix implements Releasable {
   }
 
   /**
-   * x · Wᵀ + bias: x [..., in], bias [out] → [..., out]. With whole numbers, x is rounded too: to 127 steps from the smallest to the
-   * largest number of each 32 (int8), or from −largest to largest (int4: 255 steps). A row of the result does not depend on the
-   * other rows of x. Throws InputError for shapes that do not fit and where a gradient would be needed.
+   * x · Wᵀ + bias: x [..., in], bias [out] → [..., out]. With whole numbers, x is rounded too, each 32 numbers of a row to 127 steps
+   * from the smallest to the largest (int8), or to 127 on either side of 0 (int4), and once more where these numbers are larger
+   * than the row's others. A row of the result does not depend on the other rows of x. Throws InputError for shapes that do not fit
+   * and where a gradient would be needed.
    */
   multiply(x: Tensor, bias?: Tensor): Tensor {
     this.life.require();
