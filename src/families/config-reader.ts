@@ -20,9 +20,9 @@ const above0: Kind = {
 const HARMLESS = new Set(
   `architectures attention_dropout attention_probs_dropout_prob attn_implementation attn_pdrop auto_map bos_token_id
   cache_implementation classifier_dropout dtype embd_pdrop embed_dropout finetuning_task gradient_checkpointing head_dropout
-  hidden_dropout hidden_dropout_prob id2label initializer_range is_decoder is_llama_config label2id language_model max_length
-  max_window_layers model_type n_ctx name_or_path num_labels output_attentions output_hidden_states pad_token_id
-  pretraining_tp problem_type reorder_and_upcast_attn resid_dropout resid_pdrop return_dict summary_activation
+  hidden_dropout hidden_dropout_prob id2label initializer_range is_decoder is_llama_config label2id max_length
+  max_window_layers model_type n_ctx n_special name_or_path num_labels output_attentions output_hidden_states pad_token_id
+  predict_special_tokens pretraining_tp problem_type reorder_and_upcast_attn resid_dropout resid_pdrop return_dict summary_activation
   summary_first_dropout summary_proj_to_labels summary_type summary_use_proj task_specific_params tokenizer_class torch_dtype
   torchscript transformers_version unk_token_id use_bfloat16 use_cache transformers.js_config`.split(/\s+/),
 );

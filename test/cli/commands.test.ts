@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import * as assert from "uvu/assert";
@@ -10,13 +9,14 @@ import { generate, readDocuments } from "../../src/model/generate.ts";
 import { byteTokenizer } from "../../src/text/tokenizer.ts";
 import { loadModel } from "../../src/train/checkpoint.ts";
 import { newestCheckpoint } from "../../src/train/run-directory.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { documentOf } from "../tiny.ts";
 import { commandLine, memorizing, type Outcome } from "./child.ts";
 
 const test = suite("commands");
 
-let folder = "";
+const folder = folderFor(test, "commands");
 const at = (name: string) => join(folder, name);
 
 /** A model of two layers with a memory of 17 in the second, so small that a step takes a millisecond. */
@@ -27,13 +27,11 @@ const MEMORY = ["segment_length=7", "memory_layers=1", "memory_size=17", "memory
 const RATE = ["--learning-rate", "0.004"];
 
 test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "commands-"));
   fs.mkdirSync(at("data/repository"), { recursive: true });
   fs.writeFileSync(at("data/fish.txt"), "one fish, two fish, red fish, blue fish. ".repeat(5));
   fs.writeFileSync(at("data/repository/a.txt"), "black fish, ");
   fs.writeFileSync(at("data/repository/b.txt"), "blue fish, old fish, new fish: καλημέρα\n");
 });
-test.after(() => fs.rmSync(folder, { recursive: true }));
 
 function good(...args: string[]): Outcome {
   const outcome = memorizing(...args);
@@ -187,7 +185,7 @@ test("eval prints one line of JSON, over the same tokens for every memory size, 
 test("eval takes another search and another number format for the memory, and nothing that would change the weights", () => {
   const evaluated = (...set: string[]) => good("eval", at("whole"), "--data", at("data"), "--json", ...set).stdout;
   const plain = JSON.parse(evaluated()).results[1].perplexity;
-  assert.is(JSON.parse(evaluated("--set", "memory_search=quantised")).results[1].perplexity, plain);
+  assert.is(JSON.parse(evaluated("--set", "memory_search=exact")).results[1].perplexity, plain);
   const half = JSON.parse(evaluated("--set", "memory_dtype=float16")).results[1].perplexity;
   assert.ok(half !== plain && Math.abs(half / plain - 1) < 1e-3);
   const { code, stderr } = memorizing("eval", at("whole"), "--data", at("data"), "--set", "hidden_size=5");
@@ -197,11 +195,11 @@ test("eval takes another search and another number format for the memory, and no
 
 test("eval --recall measures the search that was chosen, and refuses to where there is none", () => {
   const evaluated = (...more: string[]) => good("eval", at("whole"), "--data", at("data"), "--recall", ...more).stdout;
-  const [, { recall }] = JSON.parse(evaluated("--json", "--set", "memory_search=quantised")).results;
+  const [, { recall }] = JSON.parse(evaluated("--json")).results;
   assert.equal(Object.keys(recall[0]), ["layer", "queries", "recall", "fallbacks"]);
   assert.is(recall[0].recall, 1);
-  assert.match(evaluated(), /memory {2}layer {2}queries {4}recall\n +17 {6}1 +\d+ {2}100\.00 %\n$/);
-  assert.match(evaluated("--set", "memory_search=quantised"), /recall {2}fall-backs\n.* 100\.00 % +\d\.\d\d %\n$/);
+  assert.match(evaluated("--set", "memory_search=exact"), /memory {2}layer {2}queries {4}recall\n +17 {6}1 +\d+ {2}100\.00 %\n$/);
+  assert.match(evaluated(), /recall {2}fall-backs\n.* 100\.00 % +\d\.\d\d %\n$/);
   const { code, stderr } = memorizing("eval", at("whole"), "--data", at("data"), "--recall", "--memory", "0");
   assert.is(code, 2);
   assert.match(stderr, "--recall needs a memory to search");

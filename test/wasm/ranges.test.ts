@@ -48,21 +48,35 @@ const cases: readonly Case[] = [
   elementwise("copy", 2),
   elementwise("zero", 1),
   elementwise("relu_forward", 2),
-  elementwise("relu_backward", 3),
-  elementwise("gelu_forward", 2),
-  elementwise("gelu_backward", 3),
+  elementwise("relu_backward", 3, 0),
+  elementwise("relu_backward", 3, 1),
+  elementwise("sigmoid_weighted_forward", 2, 0),
+  elementwise("sigmoid_weighted_forward", 2, 1),
+  elementwise("sigmoid_weighted_backward", 3, 0),
+  elementwise("sigmoid_weighted_backward", 3, 1),
+  elementwise("gelu_erf_forward", 2),
+  elementwise("gelu_erf_backward", 3),
+  elementwise("gated_forward", 3, 0),
+  elementwise("gated_gate_backward", 4, 1),
+  elementwise("gated_up_backward", 3, 0),
   elementwise("dropout_forward", 2, 0.3, 5),
   elementwise("dropout_backward", 2, 0.3, 5),
   elementwise("adamw", 4, 1e-2, 0.9, 0.95, 1e-8, 0.1, 0.3, 0.2),
   { kernel: "rmsnorm_forward", vectors: [WIDTH, 1, WIDTH, WIDTH], numbers: [WIDTH, 1e-5] },
   { kernel: "rmsnorm_backward", vectors: [WIDTH, WIDTH, WIDTH, WIDTH, 1], numbers: [WIDTH] },
   { kernel: "rmsnorm_scale_backward", vectors: [1, WIDTH, WIDTH, WIDTH], numbers: [WIDTH, UNITS] }, // units are columns
+  { kernel: "layernorm_forward", vectors: [WIDTH, 1, 1, WIDTH, WIDTH, WIDTH], numbers: [WIDTH, 1e-5] },
+  { kernel: "layernorm_backward", vectors: [WIDTH, WIDTH, WIDTH, WIDTH, 1, 1], numbers: [WIDTH] },
+  { kernel: "layernorm_weight_backward", vectors: [1, WIDTH, WIDTH, WIDTH, WIDTH], numbers: [WIDTH, UNITS] }, // columns
+  { kernel: "add_rows", vectors: [1, WIDTH], numbers: [WIDTH, UNITS] }, // units are columns
+  { kernel: "add_to_rows", vectors: [WIDTH, WIDTH], numbers: [WIDTH] },
   { kernel: "softmax_forward", vectors: [WIDTH, WIDTH], numbers: [WIDTH] },
   { kernel: "softmax_backward", vectors: [WIDTH, WIDTH, WIDTH], numbers: [WIDTH] },
   { kernel: "cross_entropy_forward", vectors: [1, 2, 1, WIDTH, 1], numbers: [WIDTH], ids: 4 },
   { kernel: "cross_entropy_backward", vectors: [WIDTH, 1, WIDTH, 1, 1], numbers: [WIDTH, UNITS], ids: 3 },
   { kernel: "l2norm_forward", vectors: [WIDTH, 1, WIDTH], numbers: [WIDTH] },
-  { kernel: "l2norm_backward", vectors: [WIDTH, WIDTH, WIDTH, 1], numbers: [WIDTH] },
+  { kernel: "l2norm_backward", vectors: [WIDTH, WIDTH, WIDTH, 1], numbers: [WIDTH, 0] },
+  { kernel: "l2norm_backward", vectors: [WIDTH, WIDTH, WIDTH, 1], numbers: [WIDTH, 1] },
 ];
 
 /** Returns the bits of all vectors, filled with the same positive numbers at first, after the kernel has computed the ranges. */
@@ -84,7 +98,7 @@ function after({ kernel, vectors, numbers, ids }: Case, ranges: readonly Range[]
 }
 
 for (const each of cases) {
-  test(`${each.kernel} gives the same results for all units at once and in ranges, in any order`, () => {
+  test(`${each.kernel}(${each.numbers}) gives the same results for all units at once and in ranges, in any order`, () => {
     const parts: Range[] = [
       [22, UNITS],
       [0, 5],
@@ -94,7 +108,7 @@ for (const each of cases) {
     assert.equal(after(each, parts), after(each, [[0, UNITS]]));
   });
 
-  test(`${each.kernel} touches nothing outside its range`, () => {
+  test(`${each.kernel}(${each.numbers}) touches nothing outside its range`, () => {
     const [part, whole, before] = [after(each, [[5, 22]]), after(each, [[0, UNITS]]), after(each, [])];
     for (const [i, floats] of each.vectors.entries()) {
       const [from, to] = [5 * floats, 22 * floats];

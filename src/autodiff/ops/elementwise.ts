@@ -1,13 +1,14 @@
 /**
- * Ops on single elements: sums, differences, constant factors, activations, dropout. A result has the shape of its inputs;
- * only `repeat` broadcasts.
+ * Ops on single elements: sums, differences, constant factors, dropout. A result has the shape of its inputs; only `repeat`
+ * broadcasts. The activations are in activation.ts.
  */
 import { check, type Kind, numberWithin } from "../../base/check.ts";
 import { InputError } from "../../base/errors.ts";
-import { parallelElements, parallelWithScratch } from "../../wasm/parallel.ts";
+import type { Address } from "../../wasm/heap.ts";
+import { parallelElements } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
-import { gradient, requireTensors, stepTensor, type Tensor } from "../tensor.ts";
+import { gradient, gradientTarget, requireTensors, stepTensor, type Tensor } from "../tensor.ts";
 
 const aFactor = numberWithin(-Number.MAX_VALUE, Number.MAX_VALUE);
 const aProbability: Kind = {
@@ -23,9 +24,15 @@ export function add(x: Tensor, y: Tensor): Tensor {
   const z = stepTensor(x.shape);
   parallelElements("add", z.size, z.ptr, x.ptr, y.ptr);
   return record("add", z, [x, y], (dz) => {
-    if (x.requiresGrad) parallelElements("add_in_place", z.size, gradient(x), dz);
-    if (y.requiresGrad) parallelElements("add_in_place", z.size, gradient(y), dz);
+    if (x.requiresGrad) passGradient(x, dz);
+    if (y.requiresGrad) passGradient(y, dz);
   });
+}
+
+/** dx = dz, or dx += dz where x already has a gradient. */
+function passGradient(x: Tensor, dz: Address): void {
+  const [dx, adds] = gradientTarget(x);
+  parallelElements(adds ? "add_in_place" : "copy", x.size, dx, dz);
 }
 
 /** z = x − y, of equal shape. Backward: dx = dz, dy = −dz. */
@@ -35,7 +42,7 @@ export function subtract(x: Tensor, y: Tensor): Tensor {
   parallelElements("copy", z.size, z.ptr, x.ptr);
   parallelElements("add_scaled", z.size, z.ptr, y.ptr, -1);
   return record("subtract", z, [x, y], (dz) => {
-    if (x.requiresGrad) parallelElements("add_in_place", z.size, gradient(x), dz);
+    if (x.requiresGrad) passGradient(x, dz);
     if (y.requiresGrad) parallelElements("add_scaled", z.size, gradient(y), dz, -1);
   });
 }
@@ -48,7 +55,7 @@ export function repeat(x: Tensor, outer: readonly number[]): Tensor {
   for (let done = 1; done < times; done *= 2) {
     kernels.move(y.ptr + done * x.size * 4, y.ptr, Math.min(done, times - done) * x.size * 4);
   }
-  return record("repeat", y, [x], (dy) => kernels.add_rows(gradient(x), dy, times, x.size));
+  return record("repeat", y, [x], (dy) => kernels.add_rows(gradient(x), dy, times, x.size, 0, x.size));
 }
 
 /** y = factor · x. */
@@ -58,25 +65,6 @@ export function scale(x: Tensor, factor: number): Tensor {
   const y = stepTensor(x.shape);
   parallelElements("scale", x.size, y.ptr, x.ptr, factor);
   return record("scale", y, [x], (dy) => parallelElements("add_scaled", x.size, gradient(x), dy, factor));
-}
-
-/** y = max(x, 0). */
-export function relu(x: Tensor): Tensor {
-  requireTensors({ x });
-  const y = stepTensor(x.shape);
-  parallelElements("relu_forward", x.size, y.ptr, x.ptr);
-  return record("relu", y, [x], (dy) => parallelElements("relu_backward", x.size, gradient(x), dy, x.ptr));
-}
-
-/** y = x · ½(1 + tanh(√(2/π)·(x + 0.044715·x³))): the approximation of GPT-2 ("gelu_new"), not the exact erf form. */
-export function gelu(x: Tensor): Tensor {
-  requireTensors({ x });
-  const y = stepTensor(x.shape);
-  parallelElements("gelu_forward", x.size, y.ptr, x.ptr);
-  const scratchBytes = kernels.gelu_scratch_bytes();
-  return record("gelu", y, [x], (dy) => {
-    parallelWithScratch("gelu_backward", x.size, scratchBytes, gradient(x), dy, x.ptr);
-  });
 }
 
 /**
