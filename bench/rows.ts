@@ -1,7 +1,7 @@
 /**
  * Kernels that pass over rows or whole vectors once: how close are they to the speed of a memory copy?
  */
-import { gelu } from "../src/autodiff/ops/elementwise.ts";
+import { gelu } from "../src/autodiff/ops/activation.ts";
 import { crossEntropy } from "../src/autodiff/ops/loss.ts";
 import { l2Normalize, rmsNorm } from "../src/autodiff/ops/norm.ts";
 import { backward, step } from "../src/autodiff/tape.ts";

@@ -59,7 +59,8 @@ export { type StepMetrics, Trainer } from "./train/trainer.ts";
 
 // The engine: tensors, ops, the tape.
 
-export { add, dropout, gelu, relu, scale } from "./autodiff/ops/elementwise.ts";
+export { gelu, relu } from "./autodiff/ops/activation.ts";
+export { add, dropout, scale } from "./autodiff/ops/elementwise.ts";
 export { embedding } from "./autodiff/ops/embedding.ts";
 export { crossEntropy, MASKED } from "./autodiff/ops/loss.ts";
 export { linear, matmul } from "./autodiff/ops/matmul.ts";

@@ -1,5 +1,5 @@
 /** The feed-forward half of a block: x → activation(x W1) W2, no biases. */
-import { gelu, relu } from "../autodiff/ops/elementwise.ts";
+import { gelu, relu } from "../autodiff/ops/activation.ts";
 import { linear } from "../autodiff/ops/matmul.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
 

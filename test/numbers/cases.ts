@@ -3,9 +3,10 @@
  * differences through the twin. Bounds are about twice the measured errors of either build. report.ts prints the table;
  * numbers.test.ts enforces the bounds.
  */
+import { gelu, relu } from "../../src/autodiff/ops/activation.ts";
 import { attention, extendContext } from "../../src/autodiff/ops/attention.ts";
 import { blend } from "../../src/autodiff/ops/blend.ts";
-import { add, dropout, gelu, relu, scale } from "../../src/autodiff/ops/elementwise.ts";
+import { add, dropout, scale } from "../../src/autodiff/ops/elementwise.ts";
 import { embedding } from "../../src/autodiff/ops/embedding.ts";
 import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
 import { linear, matmul } from "../../src/autodiff/ops/matmul.ts";

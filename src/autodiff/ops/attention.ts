@@ -11,9 +11,9 @@ import { gradient, stepIntegers, stepTensor, stepZeros, type Tensor } from "../t
 
 /** The pairs of a layer while a segment is read: room for `capacity` positions per row, the first `past` of them filled. */
 export interface AttentionContext {
-  /** k̂, [B, capacity, H·D]. `extendContext` writes the segment's at positions past, past + 1, … */
+  /** Keys, [B, capacity, G·D] for G kv heads. `extendContext` writes the segment's at positions past, past + 1, … */
   readonly keys: Tensor;
-  /** v, [B, capacity, H·D], likewise. */
+  /** Values, [B, capacity, G·D], likewise. */
   readonly values: Tensor;
   /** Positions per row that there is room for. */
   readonly capacity: number;
@@ -21,7 +21,7 @@ export interface AttentionContext {
   readonly past: number;
   /** First valid position of each row, [B]; earlier positions are empty or belong to another document. */
   readonly first: Int32Array;
-  /** How far back a query sees, in tokens; with Infinity, the whole context. */
+  /** How far back a query sees, in tokens; with Infinity, the whole context. A sliding window of w keys, the query's own among them, is w − 1. */
   readonly window: number;
 }
 
@@ -42,7 +42,12 @@ function spreadBias(bias: PositionBias | undefined, heads: number, length: numbe
   return spread;
 }
 
-/** Writes the segment's pairs k, v [B, T, C] into `context`, after the past of each row. */
+/** Returns a scale of H heads that is not learned, [H], for the running step. */
+export function constantScale(heads: number, factor: number): Tensor {
+  return stepTensor([heads]).fill(factor);
+}
+
+/** Writes the segment's pairs k, v [B, T, G·D] into `context`, after the past of each row. */
 export function extendContext(context: AttentionContext, k: Tensor, v: Tensor): void {
   const [rows, segment, width] = k.shape;
   const size = segment * width;
@@ -55,7 +60,9 @@ export function extendContext(context: AttentionContext, k: Tensor, v: Tensor): 
 
 /**
  * out_i = Σ_j softmax_j(s_h · (q_i · k_j + bias_h[i − j])) v_j over the positions j ≤ i of i's row and window, s_h = |scale_h|.
- * q, k, v [B, T, C] with C = H·D, scale [H]; `extendContext` has written k and v into `context`. Returns out [B, T, C] and lse [B, T, H], the logsumexp of each query's logits.
+ * q [B, T, H·D], k, v [B, T, G·D], scale [H]; `extendContext` has written k and v into `context`. Query head h reads kv head
+ * floor(h · G / H); G divides H. Returns out [B, T, H·D] and lse [B, T, H], the logsumexp of each query's logits. A scale from
+ * `constantScale` gets no gradient.
  * Gradients reach q, k, v of this segment, scale and the bias table, never the past. The scale multiplies the bias as well (ALGORITHM.md).
  */
 export function attention(

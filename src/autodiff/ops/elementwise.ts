@@ -1,10 +1,10 @@
 /**
- * Ops on single elements: sums, differences, constant factors, activations, dropout. A result has the shape of its inputs;
- * only `repeat` broadcasts.
+ * Ops on single elements: sums, differences, constant factors, dropout. A result has the shape of its inputs; only `repeat`
+ * broadcasts. The activations are in activation.ts.
  */
 import { check, type Kind, numberWithin } from "../../base/check.ts";
 import { InputError } from "../../base/errors.ts";
-import { parallelElements, parallelWithScratch } from "../../wasm/parallel.ts";
+import { parallelElements } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
 import { gradient, requireTensors, stepTensor, type Tensor } from "../tensor.ts";
@@ -58,25 +58,6 @@ export function scale(x: Tensor, factor: number): Tensor {
   const y = stepTensor(x.shape);
   parallelElements("scale", x.size, y.ptr, x.ptr, factor);
   return record("scale", y, [x], (dy) => parallelElements("add_scaled", x.size, gradient(x), dy, factor));
-}
-
-/** y = max(x, 0). */
-export function relu(x: Tensor): Tensor {
-  requireTensors({ x });
-  const y = stepTensor(x.shape);
-  parallelElements("relu_forward", x.size, y.ptr, x.ptr);
-  return record("relu", y, [x], (dy) => parallelElements("relu_backward", x.size, gradient(x), dy, x.ptr));
-}
-
-/** y = x · ½(1 + tanh(√(2/π)·(x + 0.044715·x³))): the approximation of GPT-2 ("gelu_new"), not the exact erf form. */
-export function gelu(x: Tensor): Tensor {
-  requireTensors({ x });
-  const y = stepTensor(x.shape);
-  parallelElements("gelu_forward", x.size, y.ptr, x.ptr);
-  const scratchBytes = kernels.gelu_scratch_bytes();
-  return record("gelu", y, [x], (dy) => {
-    parallelWithScratch("gelu_backward", x.size, scratchBytes, gradient(x), dy, x.ptr);
-  });
 }
 
 /**

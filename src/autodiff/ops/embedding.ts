@@ -29,3 +29,11 @@ export function embedding(table: Tensor, ids: Int32Array, shape: readonly number
     kernels.embedding_backward(gradient(table), dy, copy, ids.length, width);
   });
 }
+
+/**
+ * y[b, t] = x[b, t] + table[positions[b] + t]: learned positions. x [B, T, C], table [n, C], positions [B]: the first position
+ * of each row. Backward: dx = dy, dtable[p] += dy of the tokens at p, row by row.
+ */
+export function addPositions(x: Tensor, table: Tensor, positions: Int32Array): Tensor {
+  throw new Error(`pending ${x} ${table} ${positions}`);
+}

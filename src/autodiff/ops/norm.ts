@@ -11,8 +11,19 @@ import { asRows, gradient, requireTensors, stepTensor, type Tensor } from "../te
 const anEps = numberWithin(0, 1);
 const aWidth = whole(1);
 
-/** y = x · rsqrt(mean(x²) + eps) · scale over the last axis. x [..., C], scale [C]. Zhang & Sennrich 2019. */
-export function rmsNorm(x: Tensor, scale: Tensor, eps = 1e-6): Tensor {
+/**
+ * y = (x − mean) · rsqrt(var + eps) · weight + bias over the last axis. x [..., C], weight and bias [C]. Ba et al. 2016.
+ */
+export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number): Tensor {
+  throw new Error(`pending ${x} ${weight} ${bias} ${eps}`);
+}
+
+/**
+ * y = x · rsqrt(mean(x²) + eps) · (weight + offset) for each slice of weight.size elements: the last axis, or every head's part of
+ * it. x [..., G · C], weight [C]. Zhang & Sennrich 2019; Gemma's offset is 1.
+ */
+export function rmsNorm(x: Tensor, scale: Tensor, eps = 1e-6, offset = 0): Tensor {
+  if (offset !== 0) throw new Error("pending");
   requireTensors({ x, scale });
   check("eps", eps, anEps);
   const [rows, width] = asRows(x); // [..., C] → [N, C]
