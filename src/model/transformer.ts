@@ -13,12 +13,13 @@ import { aSeed, check, checkOptions, either, instance, type Kind, oneOf } from "
 import { InputError } from "../base/errors.ts";
 import { type FeedForwardWeights, feedForward } from "../nn/feed-forward.ts";
 import type { Gate } from "../nn/gate.ts";
+import type { Parameters } from "../nn/parameters.ts";
 import { positionBuckets } from "../nn/positions.ts";
+import { inputKinds, requireRows, type SegmentInput } from "../nn/segment.ts";
 import { type Retrieval, type SelfAttentionWeights, selfAttention } from "../nn/self-attention.ts";
 import { aTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { type ModelConfig, parseConfig } from "./config.ts";
-import { Parameters } from "./parameters.ts";
-import { inputKinds, requireRows, type SegmentInput } from "./segment.ts";
+import { makeParameters } from "./parameters.ts";
 import { ModelState, type StateOptions } from "./state.ts";
 
 /** The paper's model: its parameters, and the forward pass over a segment. */
@@ -32,7 +33,7 @@ export class Transformer {
   constructor(config: ModelConfig, seed: number | null = 0) {
     this.config = Object.freeze(parseConfig(config, "config"));
     check("seed", seed, either(aSeed, oneOf(null)));
-    this.parameters = new Parameters(this.config, seed);
+    this.parameters = makeParameters(this.config, seed);
   }
 
   /** Returns a fresh state, which has read and remembered nothing. */

@@ -7,7 +7,7 @@ import { aFunction, type Kind, type Kinds, optional, tokenIds, whole } from "../
 import { InputError } from "../base/errors.ts";
 import { show } from "../base/show.ts";
 import type { Batch } from "../data/batches.ts";
-import type { Retrieval } from "../nn/self-attention.ts";
+import type { Retrieval } from "./self-attention.ts";
 
 /** The input of one forward pass. */
 export interface SegmentInput {
