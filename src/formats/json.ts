@@ -5,7 +5,10 @@
 import { aName, isPlainObject } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { show } from "../base/show.ts";
+import { decodeUnicode } from "../base/unicode.ts";
+import type { ByteSource } from "./byte-source.ts";
 import { JsonScanner } from "./json-scanner.ts";
+import { refuseMistakenFile } from "./mistaken-file.ts";
 
 /** Deeper than any file that is read here, and far from what the stack can hold. */
 const DEEPEST = 100;
@@ -16,6 +19,15 @@ export function parseJson(text: string, complaint: string): unknown {
   const value = readValue(scan, DEEPEST);
   scan.end("the text");
   return value;
+}
+
+/** The value of a file of JSON, wherever its bytes are. Throws an InputError that names the file. */
+export function jsonOf(source: ByteSource): unknown {
+  const bytes = source.read(0, source.size);
+  refuseMistakenFile(bytes, source.name, "a JSON file");
+  const text = decodeUnicode(bytes);
+  if (typeof text === "string") return parseJson(text.replace(/^\ufeff/, ""), `${source.name} is not valid JSON`);
+  throw new InputError(`${source.name} is not ${text.encoding} text; a JSON file is needed`);
 }
 
 /**

@@ -1,0 +1,15 @@
+/** Models that somebody else trained, by their paths: a directory as `transformers` writes it, or one GGUF file. */
+
+import { fileRanges } from "../platform/file-ranges.ts";
+import { exists, isDirectory } from "../platform/files.ts";
+import { type ForeignModel, readGgufModel, readModelFiles } from "./foreign-model.ts";
+
+/**
+ * The model at `path`. Only headers are read; weights follow when they are asked for.
+ * @throws InputError that names the file, key or tensor which is missing, damaged or not understood
+ */
+export function loadForeign(path: string): ForeignModel {
+  if (!isDirectory(path)) return readGgufModel(fileRanges(path));
+  const open = (file: string) => (exists(`${path}/${file}`) ? fileRanges(`${path}/${file}`) : undefined);
+  return readModelFiles({ name: path, open });
+}
