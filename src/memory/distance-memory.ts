@@ -68,7 +68,7 @@ export class DistanceMemory implements Releasable {
     const farther = this.pairs.lookup(far, topk, reach, nearby);
     if (nearby.every((count) => count === 0)) return farther;
     const [scores, slots] = [stepZeros(farther.scores.shape), stepIntegers(new Int32Array(farther.scores.size))];
-    const within = nearby.map((count, row) => Math.min(count, reach?.[row] ?? count));
+    const within = nearby.map((count, row) => Math.min(count, reach?.[row] ?? count, this.rotated.length(row)));
     this.index.search({ scores: scores.ptr, slots, queries: near, topk, reach: within });
     const counts = within.map((count) => Math.min(count, topk));
     return this.merged(farther, { scores, slots, counts });
