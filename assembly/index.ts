@@ -7,7 +7,7 @@ export { attention_scratch_bytes } from "./ops/attention-head";
 export { blend_backward, blend_forward } from "./ops/blend";
 export { bucketed_scratch_bytes, topk_bucketed } from "./search/bucketed";
 export { dropout_backward, dropout_forward } from "./ops/dropout";
-export { add, add_in_place, add_rows, add_scaled, all_finite, copy, move, scale, zero } from "./ops/elementwise";
+export { add, add_in_place, add_rows, add_scaled, add_to_rows, all_finite, copy, move, scale, zero } from "./ops/elementwise";
 export { embedding_backward, embedding_forward } from "./ops/embedding";
 export { packHalf as pack_half, unpackHalf as unpack_half } from "./base/half";
 export { select_heads, select_heads_backward } from "./ops/heads";
@@ -18,6 +18,7 @@ export {
 } from "./search/kmeans";
 export { lists_append, lists_bytes, lists_clear, lists_drop, lists_layout } from "./search/lists";
 export { log_add_exp_backward, log_add_exp_forward } from "./ops/log-add-exp";
+export { layernorm_backward, layernorm_forward, layernorm_weight_backward } from "./ops/layer-norm";
 export { cross_entropy_backward, cross_entropy_forward } from "./ops/loss";
 export { matmul, matmul_scratch_bytes, matmul_units } from "./ops/matmul";
 export {

@@ -35,6 +35,21 @@ export function dot(a: usize, b: usize, n: i32): f32 {
   return sumLanes(f32x4.add(f32x4.add(sum0, sum1), f32x4.add(sum2, sum3)));
 }
 
+/** Σ x over `n` floats. */
+export function sumOf(x: usize, n: i32): f32 {
+  let sum0 = f32x4.splat(0), sum1 = sum0, sum2 = sum0, sum3 = sum0;
+  for (const end = x + (<usize>(n & ~15) << 2); x < end; x += 64) {
+    sum0 = f32x4.add(sum0, v128.load(x));
+    sum1 = f32x4.add(sum1, v128.load(x, 16));
+    sum2 = f32x4.add(sum2, v128.load(x, 32));
+    sum3 = f32x4.add(sum3, v128.load(x, 48));
+  }
+  for (const end = x + (<usize>(n & 12) << 2); x < end; x += 16) sum0 = f32x4.add(sum0, v128.load(x));
+  const tail = n & 3;
+  if (tail) sum1 = f32x4.add(sum1, loadPartial(x, tail, 0));
+  return sumLanes(f32x4.add(f32x4.add(sum0, sum1), f32x4.add(sum2, sum3)));
+}
+
 /** y = factor · x over `n` floats; y may be x. */
 export function scaleTo(y: usize, x: usize, factor: f32, n: i32): void {
   const f = f32x4.splat(factor);

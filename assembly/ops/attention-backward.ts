@@ -1,13 +1,13 @@
 /**
- * The backward of attention.ts, block by block over the same units and with the same names.
+ * The backward of attention.ts, block by block and with the same names.
  *
  * With P the softmax, dP = dout · vᵀ and dlogit = s · P ∘ (dP − rowsum(P ∘ dP) + dlse):
- *   dq += dlogit · k,  dk += dlogitᵀ · q,  dv += Pᵀ · dout   (dk, dv [B, T, H, D]: the segment's own pairs only; the past
+ *   dq += dlogit · k,  dk += dlogitᵀ · q,  dv += Pᵀ · dout   (dk, dv [B, T, G, D]: the segment's own pairs only; the past
  *   gets no gradient),  dbias [B·H, past + T] = Σ dlogit by distance (reversed as bias is),
  *   dscale [B·H] = Σ dlogit · (q·k) / s, which is Σ q · dq / s and so costs nothing.
  */
 import {
-  BLOCK, firstSeen, Head, layOutHead, lowOf, multiplyByContext, openHead, queryAt, rowAt, sumOverContext,
+  BLOCK, firstSeen, Head, layOutHead, lowOf, multiplyByContext, openHead, pairAt, queryAt, rowAt, sumOverContext,
 } from "./attention-head";
 import { softmaxGradientRow } from "./attention-rows";
 import { packPanels } from "./panels";
@@ -15,22 +15,26 @@ import { multiplyPanels, TILE_COLUMNS, TILE_ROWS, Triangle } from "./tile";
 import { addTo, dot } from "../base/vectors";
 
 /**
- * Adds to dq, dk and dv, and writes dbias and dscale, for units [from, to). `dlse` may be 0. dbias and dscale are per unit,
- * so that threads never add to the same place; position_bias_backward adds them up.
+ * Adds to dq, dk and dv, and writes dbias and dscale, for units [from, to) of B·G: here a unit is a kv head of a row with the H/G query
+ * heads that read it, in order, so that threads never add to the same place. `dlse` may be 0. dbias and dscale are per query head;
+ * position_bias_backward adds them up.
  */
 export function attention_backward(
   dq: usize, dk: usize, dv: usize, dbias: usize, dscale: usize, dout: usize, dlse: usize,
   out: usize, probabilities: usize, q: usize, k: usize, v: usize, scale: usize, first: usize,
-  heads: i32, width: i32, segment: i32, past: i32, capacity: i32, window: i32, from: i32, to: i32, scratch: usize,
+  heads: i32, kvHeads: i32, width: i32, segment: i32, past: i32, capacity: i32, window: i32,
+  from: i32, to: i32, scratch: usize,
 ): void {
-  const head = layOutHead(scratch, heads, width, segment, past, window);
-  const length = head.length;
-  for (let unit = from; unit < to; unit++) {
+  const head = layOutHead(scratch, heads, kvHeads, width, segment, past, window);
+  const length = head.length, group = heads / kvHeads;
+  for (let unit = from * group; unit < to * group; unit++) {
     openHead(head, unit, scale, first, capacity);
     const unitBias = dbias + ((<usize>unit * length) << 2);
     memory.fill(unitBias, 0, <usize>length << 2);
-    packPanels(head.panelsK, k + head.contextAt, width, length, 1, head.stride, TILE_COLUMNS);
-    packPanels(head.panelsV, v + head.contextAt, length, width, head.stride, 1, TILE_COLUMNS);
+    if (unit % group == 0) {
+      packPanels(head.panelsK, k + head.contextAt, width, length, 1, head.pairStride, TILE_COLUMNS);
+      packPanels(head.panelsV, v + head.contextAt, length, width, head.pairStride, 1, TILE_COLUMNS);
+    }
     let scaleSum: f32 = 0;
     for (let i = 0; i < segment; i += BLOCK) {
       const p = probabilities + ((<usize>(unit * segment + i) * length) << 2);
@@ -78,7 +82,7 @@ function pairGradient(head: Head, i: i32, to: usize, weights: usize, right: usiz
   packPanels(head.packed, weights + (own << 2), high - own, rows, 1, head.length, TILE_ROWS);
   packPanels(head.packedRight, right + queryAt(head, i), width, rows, 1, head.stride, TILE_COLUMNS);
   multiplyPanels(
-    to + queryAt(head, own - head.past), head.stride, head.packed, rows, head.packedRight, rows,
+    to + pairAt(head, own - head.past), head.pairStride, head.packed, rows, head.packedRight, rows,
     high - own, width, rows, true, head.tile, Triangle.UpperA, high - rows - own,
   );
 }

@@ -25,12 +25,17 @@ function packedBytes(length: i32, width: i32): usize {
   return max(panelBytes(BLOCK, max(length, width), TILE_ROWS), panelBytes(length, BLOCK, TILE_ROWS));
 }
 
-/** Tensors are [B, T, H, D] for the segment and [B, capacity, H, D] for the context, rows of a head `stride` floats apart. */
+/**
+ * Queries are [B, T, H, D], keys and values [B, T, G, D] in the segment and [B, capacity, G, D] in the context, for G kv heads; a head's
+ * rows are `stride` and `pairStride` floats apart.
+ */
 @unmanaged
 export class Head {
   heads: i32;
+  kvHeads: i32;
   width: i32;
   stride: i32;
+  pairStride: i32;
   /** T, and positions of the context before and with the segment. */
   segment: i32;
   past: i32;
@@ -40,8 +45,9 @@ export class Head {
   window: i32;
   /** |scale of the head|. */
   s: f32;
-  /** Bytes from the beginning of a segment's and of a context's tensor to the head's first row. */
+  /** Bytes to the head's first query, and to its first pair in the segment and in the context. */
   segmentAt: usize;
+  pairsAt: usize;
   contextAt: usize;
   /** Bytes from the beginning of a tensor [B, T, H] to the head's first query. */
   rowsAt: usize;
@@ -74,13 +80,15 @@ export function attention_scratch_bytes(length: i32, width: i32): i32 {
 
 /** Lays out a head at the beginning of `scratch`, followed by its room; openHead chooses which head it is. */
 export function layOutHead(
-  scratch: usize, heads: i32, width: i32, segment: i32, past: i32, window: i32,
+  scratch: usize, heads: i32, kvHeads: i32, width: i32, segment: i32, past: i32, window: i32,
 ): Head {
   const head = changetype<Head>(scratch);
   const length = past + segment;
   head.heads = heads;
+  head.kvHeads = kvHeads;
   head.width = width;
   head.stride = heads * width;
+  head.pairStride = kvHeads * width;
   head.segment = segment;
   head.past = past;
   head.length = length;
@@ -97,11 +105,12 @@ export function layOutHead(
 
 /** Turns to unit = row · heads + head. scale [H]; first [B] (i32); contexts hold `capacity` positions. */
 export function openHead(head: Head, unit: i32, scale: usize, first: usize, capacity: i32): void {
-  const row = unit / head.heads, number = unit % head.heads;
+  const row = unit / head.heads, number = unit % head.heads, kv = number * head.kvHeads / head.heads;
   head.start = load<i32>(first + (row << 2));
   head.s = abs(load<f32>(scale + (number << 2)));
   head.segmentAt = (<usize>row * head.segment * head.stride + number * head.width) << 2;
-  head.contextAt = (<usize>row * capacity * head.stride + number * head.width) << 2;
+  head.pairsAt = (<usize>row * head.segment * head.pairStride + kv * head.width) << 2;
+  head.contextAt = (<usize>row * capacity * head.pairStride + kv * head.width) << 2;
   head.rowsAt = (<usize>row * head.segment * head.heads + number) << 2;
 }
 
@@ -109,6 +118,12 @@ export function openHead(head: Head, unit: i32, scale: usize, first: usize, capa
 @inline
 export function queryAt(head: Head, i: i32): usize {
   return head.segmentAt + ((<usize>i * head.stride) << 2);
+}
+
+/** Bytes from the beginning of a tensor [B, T, G, D] to the segment's pair i. */
+@inline
+export function pairAt(head: Head, i: i32): usize {
+  return head.pairsAt + ((<usize>i * head.pairStride) << 2);
 }
 
 /** Bytes to query i of a tensor [B, T, H]. */

@@ -20,16 +20,18 @@ import { addScaled, dot } from "../base/vectors";
 
 /**
  * out [B, T, H, D] and lse [B, T, H] (the logsumexp of each query's logits), for units [from, to).
- * q [B, T, H, D]; k, v [B, capacity, H, D], where positions [0, past + T) are in use; bias [H, past + T], reversed:
+ * q [B, T, H, D]; k, v [B, capacity, G, D], of which head h reads kv head h · G / H, and where positions [0, past + T) are in use; bias [H, past + T], reversed:
  * the bias of distance n is at past + T − 1 − n; scale [H]; first [B] (i32): first valid position of each row.
  * probabilities [B·H, T, past + T] keeps the softmax for the backward, or is 0 when there is none.
  */
 export function attention_forward(
   out: usize, lse: usize, probabilities: usize, q: usize, k: usize, v: usize, bias: usize, scale: usize, first: usize,
-  heads: i32, width: i32, segment: i32, past: i32, capacity: i32, window: i32, from: i32, to: i32, scratch: usize,
+  heads: i32, kvHeads: i32, width: i32, segment: i32, past: i32, capacity: i32, window: i32,
+  from: i32, to: i32, scratch: usize,
 ): void {
-  const head = layOutHead(scratch, heads, width, segment, past, window);
+  const head = layOutHead(scratch, heads, kvHeads, width, segment, past, window);
   const length = head.length;
+  let packedAt: usize = usize.MAX_VALUE;
   for (let unit = from; unit < to; unit++) {
     openHead(head, unit, scale, first, capacity);
     const unitBias = bias + ((<usize>(unit % heads) * length) << 2);
@@ -39,8 +41,11 @@ export function attention_forward(
       attendOne(head, out, lse, p ? p : head.scores, q, keys, values, unitBias);
       continue;
     }
-    packPanels(head.panelsK, keys, length, width, head.stride, 1, TILE_COLUMNS);
-    packPanels(head.panelsV, values, width, length, 1, head.stride, TILE_COLUMNS);
+    if (head.contextAt != packedAt) {
+      packPanels(head.panelsK, keys, length, width, head.pairStride, 1, TILE_COLUMNS);
+      packPanels(head.panelsV, values, width, length, 1, head.pairStride, TILE_COLUMNS);
+      packedAt = head.contextAt; // heads of a group share it
+    }
     for (let i = 0; i < segment; i += BLOCK) {
       attendBlock(head, i, out, lse, p ? p + ((<usize>i * length) << 2) : head.scores, q, unitBias);
     }
@@ -66,7 +71,7 @@ function attendBlock(head: Head, i: i32, out: usize, lse: usize, p: usize, q: us
 /** A single query, as in generation: packing keys that are used once would cost more than the products. */
 function attendOne(head: Head, out: usize, lse: usize, p: usize, q: usize, keys: usize, values: usize, bias: usize): void {
   const low = firstSeen(head, 0), length = head.length, width = head.width;
-  const bytes = <usize>head.stride << 2, query = q + head.segmentAt, y = out + head.segmentAt;
+  const bytes = <usize>head.pairStride << 2, query = q + head.segmentAt, y = out + head.segmentAt;
   for (let j = low; j < length; j++) store<f32>(p + (j << 2), dot(query, keys + <usize>j * bytes, width));
   store<f32>(lse + rowAt(head, 0), softmaxBiasedRow(p, bias, head.s, lowOf(head, 0), low, length, length));
   memory.fill(y, 0, <usize>width << 2);

@@ -58,7 +58,14 @@ export function add_scaled(y: usize, x: usize, factor: f32, from: i32, to: i32):
   addScaled(y + (<usize>from << 2), x + (<usize>from << 2), factor, to - from);
 }
 
-/** y [width] += Σ over the rows of x [rows, width], in order. */
-export function add_rows(y: usize, x: usize, rows: i32, width: i32): void {
-  for (let row = 0; row < rows; row++, x += <usize>width << 2) addTo(y, x, width);
+/** y [width] += Σ over the rows of x [rows, width], in order, for columns [from, to). */
+export function add_rows(y: usize, x: usize, rows: i32, width: i32, from: i32, to: i32): void {
+  y += <usize>from << 2;
+  x += <usize>from << 2;
+  for (let row = 0; row < rows; row++, x += <usize>width << 2) addTo(y, x, to - from);
+}
+
+/** Every row of y += x [width], for rows [from, to). */
+export function add_to_rows(y: usize, x: usize, width: i32, from: i32, to: i32): void {
+  for (let row = from; row < to; row++) addTo(y + ((<usize>row * width) << 2), x, width);
 }

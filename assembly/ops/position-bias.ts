@@ -19,7 +19,8 @@ export function position_bias_forward(
 
 /**
  * Sums the gradients that attention_backward wrote per unit (unit = row · heads + head): dtable [heads, buckets] += Σ dbias by bucket, and
- * dscale [heads] += sign(scale) · (Σ dscaleUnit + Σ dbias · bias / |scale|). dtable is 0 without a table.
+ * dscale [heads] += sign(scale) · (Σ dscaleUnit + Σ dbias · bias / |scale|). dtable is 0 without a table, dscale if the scale is
+ * a constant.
  */
 export function position_bias_backward(
   dtable: usize, dscale: usize, dbias: usize, dscaleUnit: usize, bias: usize, scale: usize, bucketOf: usize,
@@ -38,7 +39,7 @@ export function position_bias_backward(
       store<f32>(y, load<f32>(y) + d);
     }
     const s = load<f32>(scale + (head << 2));
-    if (s == 0) continue;
+    if (s == 0 || !dscale) continue;
     const sum: f32 = load<f32>(dscaleUnit + (unit << 2)) + <f32>(biasSum / abs<f64>(s));
     const y = dscale + (head << 2);
     store<f32>(y, load<f32>(y) + (s > 0 ? sum : -sum));

@@ -3,6 +3,7 @@
  * that was already read), then the segment's own. Scores, learned scale, T5 bias, mask, softmax and the product with the
  * values are one kernel, forward and backward. For pairs retrieved from the memory see retrieved.ts.
  */
+import { InputError } from "../../base/errors.ts";
 import type { Address } from "../../wasm/heap.ts";
 import { parallelElements, parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
@@ -58,6 +59,13 @@ export function extendContext(context: AttentionContext, k: Tensor, v: Tensor): 
   }
 }
 
+/** Returns G, the number of heads of k [B, T, G·D], where q [B, T, H·D] has `heads`. */
+function kvHeadsOf(q: Tensor, k: Tensor, heads: number): number {
+  const kvHeads = (k.shape[2] * heads) / q.shape[2];
+  if (q.shape[2] % heads === 0 && kvHeads >= 1 && heads % kvHeads === 0) return kvHeads;
+  throw new InputError(`attention: keys [${k.shape}] do not fit queries [${q.shape}] of ${heads} heads`);
+}
+
 /**
  * out_i = Σ_j softmax_j(s_h · (q_i · k_j + bias_h[i − j])) v_j over the positions j ≤ i of i's row and window, s_h = |scale_h|.
  * q [B, T, H·D], k, v [B, T, G·D], scale [H]; `extendContext` has written k and v into `context`. Query head h reads kv head
@@ -75,6 +83,7 @@ export function attention(
 ): { out: Tensor; lse: Tensor } {
   const [rows, segment, width] = q.shape;
   const heads = scale.size;
+  const kvHeads = kvHeadsOf(q, k, heads);
   const { capacity, past } = context;
   const length = past + segment;
   const window = Math.min(context.window, UNBOUNDED);
@@ -86,7 +95,7 @@ export function attention(
   const units = rows * heads;
   const probabilities = needsGrad(...inputs) ? stepTensor([units, segment, length]) : undefined;
   const scratchBytes = kernels.attention_scratch_bytes(length, width / heads);
-  const shape = [heads, width / heads, segment, past, capacity, window] as const;
+  const shape = [heads, kvHeads, width / heads, segment, past, capacity, window] as const;
   parallelWithScratch(
     "attention_forward",
     units,
@@ -111,7 +120,7 @@ export function attention(
     const dscale = stepTensor([units]);
     parallelWithScratch(
       "attention_backward",
-      units,
+      rows * kvHeads,
       scratchBytes,
       gradient(q),
       gradient(k),
@@ -129,9 +138,10 @@ export function attention(
       first,
       ...shape,
     );
+    if (!scale.requiresGrad && bias === undefined) return;
     kernels.position_bias_backward(
       bias === undefined ? 0 : gradient(bias.table),
-      gradient(scale),
+      scale.requiresGrad ? gradient(scale) : 0,
       dbias.ptr,
       dscale.ptr,
       spread.ptr,

@@ -58,7 +58,7 @@ export function repeat(x: Tensor, outer: readonly number[]): Tensor {
   for (let done = 1; done < times; done *= 2) {
     kernels.move(y.ptr + done * x.size * 4, y.ptr, Math.min(done, times - done) * x.size * 4);
   }
-  return record("repeat", y, [x], (dy) => kernels.add_rows(gradient(x), dy, times, x.size));
+  return record("repeat", y, [x], (dy) => kernels.add_rows(gradient(x), dy, times, x.size, 0, x.size));
 }
 
 /** y = factor · x. */

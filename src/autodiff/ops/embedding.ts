@@ -1,11 +1,14 @@
 /**
- * The embedding: rows of a table by token id. Forward gathers, backward scatters and adds; tied logits are a linear op.
+ * Rows of a table: the embedding by token id, learned positions by place. Forward gathers, backward scatters and adds; tied logits are
+ * a linear op.
  */
 import { check, tokenIds } from "../../base/check.ts";
 import { InputError } from "../../base/errors.ts";
+import { parallelElements } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
-import { aShape, gradient, requireMatrix, stepIntegers, stepTensor, type Tensor } from "../tensor.ts";
+import { aShape, gradient, requireMatrix, requireTensors, stepIntegers, stepTensor, type Tensor } from "../tensor.ts";
+import { requirePositions } from "./positions.ts";
 
 /**
  * y[i] = table[ids[i]]. table [V, C], ids of `shape`, row-major → [...shape, C].
@@ -32,8 +35,30 @@ export function embedding(table: Tensor, ids: Int32Array, shape: readonly number
 
 /**
  * y[b, t] = x[b, t] + table[positions[b] + t]: learned positions. x [B, T, C], table [n, C], positions [B]: the first position
- * of each row. Backward: dx = dy, dtable[p] += dy of the tokens at p, row by row.
+ * of each row. Backward: dx = dy, dtable[p] += dy of the tokens at p, row by row. Throws InputError for a position outside the table.
  */
 export function addPositions(x: Tensor, table: Tensor, positions: Int32Array): Tensor {
-  throw new Error(`pending ${x} ${table} ${positions}`);
+  requireTensors({ x });
+  requireMatrix("table", table);
+  const [rows, segment, width] = x.shape;
+  const [count, columns] = table.shape;
+  if (x.shape.length !== 3 || width !== columns) {
+    throw new InputError(`addPositions: x [${x.shape}] does not fit a table [${table.shape}]; it must be [B, T, ${columns}]`);
+  }
+  requirePositions("addPositions", positions, rows, segment, count);
+  const firsts = Int32Array.from(positions);
+  const size = segment * width;
+  const y = stepTensor(x.shape);
+  for (let row = 0; row < rows; row++) {
+    const [at, from] = [row * size * 4, firsts[row] * width * 4];
+    parallelElements("add", size, y.ptr + at, x.ptr + at, table.ptr + from);
+  }
+  return record("addPositions", y, [x, table], (dy) => {
+    if (x.requiresGrad) parallelElements("add_in_place", y.size, gradient(x), dy);
+    if (!table.requiresGrad) return;
+    const dtable = gradient(table);
+    for (let row = 0; row < rows; row++) {
+      parallelElements("add_in_place", size, dtable + firsts[row] * width * 4, dy + row * size * 4);
+    }
+  });
 }

@@ -1,13 +1,13 @@
 /**
- * Matrix products: a plain, batched product for studying the engine, and the model's linear layer.
- * Transposes cost nothing, because the kernel takes strides. Neither adds a bias, as in the paper's model.
+ * Matrix products: a plain, batched product for studying the engine, and the linear layer, which adds a bias where a model has
+ * one; the paper's has none. Transposes cost nothing, because the kernel takes strides.
  */
 import { InputError } from "../../base/errors.ts";
 import type { Address } from "../../wasm/heap.ts";
-import { parallelWithScratch } from "../../wasm/parallel.ts";
+import { parallel, parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
-import { gradientTarget, requireMatrix, requireTensors, sizeOf, stepTensor, type Tensor } from "../tensor.ts";
+import { gradient, gradientTarget, requireMatrix, requireTensors, sizeOf, stepTensor, type Tensor } from "../tensor.ts";
 
 /** A matrix operand as the kernel sees it: rows × columns with a stride for each. */
 interface Operand {
@@ -63,7 +63,6 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
  * Backward: dx = dy · W, dW = dyᵀ · x, dbias = Σ_rows dy.
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
-  if (bias !== undefined) throw new Error("pending");
   requireTensors({ x });
   requireMatrix("weight", weight);
   const [outputs, inputs] = weight.shape;
@@ -72,10 +71,12 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
       `linear: x [${x.shape}] does not fit a weight [${weight.shape}]; its last axis must be ${inputs}`,
     );
   }
+  if (bias !== undefined) requireBias(bias, weight);
   const rows = sizeOf(x.shape.slice(0, -1)); // [..., in] → [N, in]
   const y = stepTensor([...x.shape.slice(0, -1), outputs]);
   multiply(y.ptr, operand(x.ptr, inputs), transposed(operand(weight.ptr, inputs)), rows, outputs, inputs, false);
-  return record("linear", y, [x, weight], (dy) => {
+  if (bias !== undefined) parallel("add_to_rows", rows, y.ptr, bias.ptr, outputs);
+  return record("linear", y, bias === undefined ? [x, weight] : [x, weight, bias], (dy) => {
     if (x.requiresGrad) {
       const [dx, adds] = gradientTarget(x);
       multiply(dx, operand(dy, outputs), operand(weight.ptr, inputs), rows, inputs, outputs, adds);
@@ -84,5 +85,13 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
       const [dWeight, adds] = gradientTarget(weight);
       multiply(dWeight, transposed(operand(dy, outputs)), operand(x.ptr, inputs), outputs, inputs, rows, adds);
     }
+    if (bias?.requiresGrad) parallel("add_rows", outputs, gradient(bias), dy, rows, outputs);
   });
+}
+
+/** @throws InputError if `bias` is not a vector with one number for each row of `weight` */
+function requireBias(bias: Tensor, weight: Tensor): void {
+  requireTensors({ bias });
+  if (bias.shape.join() === String(weight.shape[0])) return;
+  throw new InputError(`linear: a weight [${weight.shape}] needs a bias [${weight.shape[0]}], not [${bias.shape}]`);
 }

@@ -76,7 +76,7 @@ export function retrievedAttention(q: Tensor, scale: Tensor, neighbours: Neighbo
       scale.ptr,
       ...shape,
     );
-    kernels.add_rows(gradient(scale), dscale.ptr, queries, heads);
+    kernels.add_rows(gradient(scale), dscale.ptr, queries, heads, 0, heads);
   });
   return { out, lse, weights };
 }

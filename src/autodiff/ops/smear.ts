@@ -59,6 +59,6 @@ export function smearKeys(k: Tensor, alpha: Tensor, { keys, known, latest }: Pre
       alpha.ptr,
       ...shape,
     );
-    kernels.add_rows(gradient(alpha), dalpha.ptr, rows, heads);
+    kernels.add_rows(gradient(alpha), dalpha.ptr, rows, heads, 0, heads);
   });
 }
