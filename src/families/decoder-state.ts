@@ -5,7 +5,7 @@
 import type { AttentionContext } from "../autodiff/ops/attention.ts";
 import { NotFiniteError } from "../autodiff/tape.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
-import { check, checkOptions, type Kinds, optional, whole, withMethods } from "../base/check.ts";
+import { checkOptions, type Kinds, optional, whole, withMethods } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { allOrNothing, Lifetime, type Own, type Releasable } from "../base/lifetime.ts";
 import type { KvMemory } from "../memory/memory.ts";

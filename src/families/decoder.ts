@@ -5,10 +5,9 @@
 import { add, scale } from "../autodiff/ops/elementwise.ts";
 import { noGrad } from "../autodiff/tape.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
-import { check, checkOptions, instance, type Kind } from "../base/check.ts";
-import { InputError } from "../base/errors.ts";
+import { check, instance, type Kind } from "../base/check.ts";
 import type { Parameters } from "../nn/parameters.ts";
-import { inputKinds, requireRows, type SegmentInput } from "../nn/segment.ts";
+import { requireInput, type SegmentInput } from "../nn/segment.ts";
 import type { Architecture } from "./architecture.ts";
 import { block } from "./block.ts";
 import { DecoderState, type DecoderStateOptions } from "./decoder-state.ts";
@@ -47,7 +46,9 @@ export class Decoder {
 
   /** Returns the residual stream after the last block, before the last norm, [B, n, C]. Advances `state`. */
   hidden(input: SegmentInput, state: DecoderState): Tensor {
-    this.requireInput(input, state);
+    check("state", state, aDecoderState);
+    state.requireFit(this.architecture);
+    requireInput(input, state.rows, state.room);
     const { ids, starts, lengths } = input;
     state.begin(starts);
     const window = state.again;
@@ -84,22 +85,6 @@ export class Decoder {
   /** The head behind the last norm: x [B, n, C] → [B, n, V]. */
   logits(x: Tensor): Tensor {
     return this.weights.linear(this.normed(x), this.architecture.tiedHead ? "embed" : "head");
-  }
-
-  /** @throws InputError if the input is malformed or does not fit `state` */
-  private requireInput(input: SegmentInput, state: DecoderState): void {
-    check("state", state, aDecoderState);
-    state.requireFit(this.architecture);
-    checkOptions("input", input, inputKinds);
-    const { ids, starts, lengths, reach } = input;
-    const { rows, room } = state;
-    const count = ids.length / rows;
-    if (!Number.isInteger(count) || count < 1 || count > room) {
-      throw new InputError(`ids: got ${ids.length}; they must give each of ${rows} rows 1 to ${room} tokens`);
-    }
-    if (starts !== undefined) requireRows("starts", starts, rows, 1);
-    if (lengths !== undefined) requireRows("lengths", lengths, rows, count);
-    if (reach !== undefined) requireRows("reach", reach, rows, 2 ** 31);
   }
 
   /** Frees the weights; the model must not be used afterwards. */
