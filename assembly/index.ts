@@ -1,5 +1,7 @@
 /** Every kernel that JavaScript may call; assembly/build.mjs turns these exports into the library's typed table. */
-export { gelu_backward, gelu_forward, gelu_scratch_bytes, relu_backward, relu_forward } from "./ops/activation";
+export {
+  activation_scratch_bytes, relu_backward, relu_forward, sigmoid_weighted_backward, sigmoid_weighted_forward,
+} from "./ops/activation";
 export { adafactor_matrix, adafactor_vector } from "./train/adafactor";
 export { attention_forward } from "./ops/attention";
 export { attention_backward } from "./ops/attention-backward";
@@ -9,6 +11,8 @@ export { bucketed_scratch_bytes, topk_bucketed } from "./search/bucketed";
 export { dropout_backward, dropout_forward } from "./ops/dropout";
 export { add, add_in_place, add_rows, add_scaled, add_to_rows, all_finite, copy, move, scale, zero } from "./ops/elementwise";
 export { embedding_backward, embedding_forward } from "./ops/embedding";
+export { gated_forward, gated_gate_backward, gated_up_backward } from "./ops/gated";
+export { gelu_erf_backward, gelu_erf_forward, gelu_erf_scratch_bytes } from "./ops/gelu-erf";
 export { packHalf as pack_half, unpackHalf as unpack_half } from "./base/half";
 export { select_heads, select_heads_backward } from "./ops/heads";
 export { inverted_scratch_bytes, inverted_units, topk_inverted } from "./search/inverted";
@@ -31,6 +35,7 @@ export { quantise_keys, quantised_panel_bytes, quantised_panel_keys, quantised_w
 export { quantised_most_topk, quantised_scratch_bytes, topk_quantised } from "./search/quantised";
 export { retrieved_backward, retrieved_forward } from "./ops/retrieved";
 export { ring_append } from "./search/ring";
+export { rotary_backward, rotary_forward, rotary_table } from "./ops/rotary";
 export { smear_backward, smear_forward } from "./ops/smear";
 export { softmax_backward, softmax_forward } from "./ops/softmax";
 export { topk_exact, topk_scratch_bytes, topk_units } from "./search/exact";

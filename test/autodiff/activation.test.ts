@@ -1,10 +1,10 @@
 /** Activations against their definitions, at lengths around the vector width and the unrolling. */
 import * as assert from "uvu/assert";
-import { gelu, relu } from "../../src/autodiff/ops/activation.ts";
-import { step } from "../../src/autodiff/tape.ts";
-import { tensor } from "../../src/autodiff/tensor.ts";
+import { gatedActivation, gelu, geluErf, relu, silu } from "../../src/autodiff/ops/activation.ts";
+import { assertFiniteTape, backward, step } from "../../src/autodiff/tape.ts";
+import { parameter, type Tensor, tensor } from "../../src/autodiff/tensor.ts";
 import type { Random } from "../../src/base/random.ts";
-import { checkOp } from "../gradcheck.ts";
+import { assertClose, checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("activations");
@@ -13,11 +13,44 @@ test("a small example, written out", () => {
   step(() => {
     const x = tensor([-1, 0, 1, 2]);
     assert.equal([...relu(x).toArray()], [0, 0, 1, 2]);
+    assertClose(silu(tensor([0, Math.log(3)])).toArray(), [0, 0.75 * Math.log(3)], 1e-6, "silu: sigmoid(ln 3) is 3/4");
+    assertClose(
+      gatedActivation(tensor([0, Math.log(3)]), tensor([7, 4]), "silu").toArray(),
+      [0, 3 * Math.log(3)],
+      1e-6,
+      "gated",
+    );
+    assertClose(geluErf(tensor([-1, 0, 1])).toArray(), [-0.1586553, 0, 0.8413447], 1e-6, "one σ: 15.9 % are below");
   });
 });
 
 function geluOracle(x: Float64Array): Float64Array {
   return x.map((v) => 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))));
+}
+
+function siluOracle(x: Float64Array): Float64Array {
+  return x.map((v) => v / (1 + Math.exp(-v)));
+}
+
+/** erf by its Taylor series, or near its limits by the continued fraction of erfc; good to 12 digits. */
+function erf(x: number): number {
+  if (Math.abs(x) > 3) return Math.sign(x) * (1 - erfc(Math.abs(x)));
+  let [term, sum] = [x, x];
+  for (let n = 1; n < 80; n++) {
+    term *= (-x * x) / n;
+    sum += term / (2 * n + 1);
+  }
+  return (2 / Math.sqrt(Math.PI)) * sum;
+}
+
+function erfc(x: number): number {
+  let fraction = x;
+  for (let n = 60; n > 0; n--) fraction = x + n / 2 / fraction;
+  return Math.exp(-x * x) / Math.sqrt(Math.PI) / fraction;
+}
+
+function geluErfOracle(x: Float64Array): Float64Array {
+  return x.map((v) => (v < -3 ? (v * erfc(-v * Math.SQRT1_2)) / 2 : 0.5 * v * (1 + erf(v * Math.SQRT1_2))));
 }
 
 /** Returns normal values moved away from 0, where relu lacks a derivative. */
@@ -42,8 +75,51 @@ for (const shape of [[0], [1], [3], [4], [5], [3, 5], [16], [17], [31], [3, 11, 
   });
 }
 
-test("gelu of more elements than one block matches its definition and gradient", () => {
+for (const shape of [[0], [1], [3], [4], [5], [3, 5], [16], [17], [31], [3, 11, 2]]) {
+  const wide = (random: Random, of: number[]) => awayFrom0(random, of).map((v) => 3 * v);
+  test(`silu, the exact gelu and gates of [${shape}] match their definitions and gradients`, () => {
+    checkOp({ shapes: [shape], op: silu, oracle: siluOracle });
+    checkOp({ shapes: [shape], op: silu, oracle: siluOracle, values: wide });
+    checkOp({ shapes: [shape], op: geluErf, oracle: geluErfOracle });
+    checkOp({ shapes: [shape], op: geluErf, oracle: geluErfOracle, values: wide });
+    for (const [kind, oracle] of [["silu", siluOracle] as const, ["gelu_tanh", geluOracle] as const]) {
+      checkOp({
+        shapes: [shape, shape],
+        op: (gate, up) => gatedActivation(gate, up, kind),
+        oracle: (gate, up) => oracle(gate).map((v, i) => v * up[i]),
+      });
+    }
+  });
+}
+
+test("erf in the exact gelu is within 2e-7, on a fine grid from -9 to 9", () => {
+  const x = Float32Array.from({ length: 36_001 }, (_, i) => (i - 18_000) / 2000);
+  const y = step(() => geluErf(tensor(x)).toArray());
+  let worst = 0;
+  for (let i = 0; i < x.length; i++) {
+    if (Math.abs(x[i]) < 1e-2) continue;
+    worst = Math.max(worst, Math.abs((2 * y[i]) / x[i] - 1 - erf(x[i] * Math.SQRT1_2)));
+  }
+  assert.ok(worst < 2e-7, `${worst}`);
+});
+
+test("the exact gelu keeps its leading digits far below 0", () => {
+  for (const x of [-3, -4, -5, -6, -8]) {
+    const [expected] = geluErfOracle(Float64Array.of(x));
+    const [actual] = step(() => geluErf(tensor([x])).toArray());
+    assert.ok(Math.abs(actual / expected - 1) < 1e-4, `${x}: ${actual}, not ${expected}`);
+  }
+});
+
+test("activations of more elements than one block match their definitions and gradients", () => {
   checkOp({ shapes: [[1030]], op: gelu, oracle: geluOracle });
+  checkOp({ shapes: [[1030]], op: silu, oracle: siluOracle });
+  checkOp({ shapes: [[1030]], op: geluErf, oracle: geluErfOracle });
+  checkOp({
+    shapes: [[1030], [1030]],
+    op: (gate, up) => gatedActivation(gate, up, "silu"),
+    oracle: (gate, up) => siluOracle(gate).map((v, i) => v * up[i]),
+  });
 });
 
 test("relu and gelu pass a NaN through and accept the largest numbers", () => {
@@ -62,5 +138,40 @@ test("relu and gelu pass a NaN through and accept the largest numbers", () => {
     assert.ok(Math.abs(least) < 2);
     assert.is(infinite, Number.POSITIVE_INFINITY);
     assert.ok(Math.abs(low) < 1e-30);
+  });
+});
+
+test("silu and the exact gelu pass a NaN through and accept the largest numbers, and gradients there are finite", () => {
+  for (const op of [silu, geluErf]) {
+    const [nan, most, least, infinite] = step(() => op(tensor([Number.NaN, 3e38, -3e38, Infinity])).toArray());
+    assert.ok(Number.isNaN(nan));
+    assert.is(most, Math.fround(3e38));
+    assert.ok(Math.abs(least) < 1);
+    assert.is(infinite, Infinity);
+    const x = parameter([3], [3e38, -3e38, 1e20]);
+    step(() => backward(op(x), [1, 1, 1]));
+    assert.equal(
+      [...x.grad!.toArray()].map((slope) => Math.abs(Math.round(slope))),
+      [1, 0, 1],
+      op.name,
+    );
+  }
+});
+
+test("a NaN is named by its op", () => {
+  const ops = { silu, geluErf, gatedActivation: (x: Tensor) => gatedActivation(x, x, "gelu_tanh") };
+  for (const [name, op] of Object.entries(ops)) {
+    step(() => {
+      op(tensor([1, Number.NaN]));
+      assert.throws(assertFiniteTape, new RegExp(`the output of ${name} is not finite`));
+    });
+  }
+});
+
+test("a gate refuses another shape and another kind", () => {
+  step(() => {
+    const [two, three] = [tensor([1, 2]), tensor([1, 2, 3])];
+    assert.throws(() => gatedActivation(two, three, "silu"), /a gate \[2\] and up \[3\] differ/);
+    assert.throws(() => gatedActivation(two, two, "relu" as "silu"), /kind: got "relu"; it must be/);
   });
 });

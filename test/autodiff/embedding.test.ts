@@ -1,8 +1,8 @@
 /** The embedding against plain indexing, with ids that repeat. */
 import * as assert from "uvu/assert";
-import { embedding } from "../../src/autodiff/ops/embedding.ts";
-import { backward, step } from "../../src/autodiff/tape.ts";
-import { parameter } from "../../src/autodiff/tensor.ts";
+import { addPositions, embedding } from "../../src/autodiff/ops/embedding.ts";
+import { assertFiniteTape, backward, step } from "../../src/autodiff/tape.ts";
+import { parameter, tensor } from "../../src/autodiff/tensor.ts";
 import { InputError } from "../../src/base/errors.ts";
 import { checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
@@ -58,5 +58,50 @@ test("an id outside the table is refused by name, and ids must fill the shape", 
     assert.throws(() => embedding(table, Int32Array.of(0, 5, 1), [3]), refusal(5));
     assert.throws(() => embedding(table, Int32Array.of(-1), [1]), refusal(-1));
     assert.throws(() => embedding(table, Int32Array.of(1, 2, 3), [2, 2]), /3 ids do not fill the shape \[2,2\]/);
+  });
+});
+
+test("positions, written out: two tokens from position 1 on get rows 1 and 2", () => {
+  const table = parameter([3, 1], [10, 20, 30]);
+  step(() => {
+    const y = addPositions(tensor([1, 2], [1, 2, 1]), table, Int32Array.of(1));
+    assert.equal([...y.toArray()], [21, 32]);
+    backward(y, [5, 6]);
+  });
+  assert.equal([...table.grad!.toArray()], [0, 5, 6]);
+});
+
+for (const width of [1, 3, 4, 5, 17]) {
+  test(`adds rows of ${width} from each row's first position on, and sums gradients where rows of the batch overlap`, () => {
+    const positions = Int32Array.of(0, 4, 1);
+    checkOp({
+      shapes: [
+        [3, 3, width],
+        [7, width],
+      ],
+      op: (x, table) => addPositions(x, table, positions),
+      oracle: (x, table) =>
+        x.map((value, i) => {
+          const token = Math.floor(i / width);
+          return value + table[(positions[Math.floor(token / 3)] + (token % 3)) * width + (i % width)];
+        }),
+    });
+  });
+}
+
+test("positions outside the table and other shapes are refused, and a NaN is named", () => {
+  const table = parameter([4, 2]);
+  step(() => {
+    const x = tensor([1, 2, 3, Number.NaN], [1, 2, 2]);
+    assert.throws(
+      () => addPositions(x, table, Int32Array.of(3)),
+      /addPositions: 2 tokens from position 3 on do not fit a table of 4/,
+    );
+    assert.throws(
+      () => addPositions(x, parameter([4, 3]), Int32Array.of(0)),
+      /x \[1,2,2\] does not fit a table \[4,3\]/,
+    );
+    addPositions(x, table, Int32Array.of(2));
+    assert.throws(assertFiniteTape, /the output of addPositions is not finite/);
   });
 });

@@ -180,3 +180,33 @@ test("units are panels of eight columns, or panels of rows if there are more row
     build === "relaxed" ? [1, 3, 1, 2, 3] : [1, 3, 2, 2, 5], // of six or of four rows
   );
 });
+
+for (const [rows, outputs, inputs] of [
+  [0, 3, 2],
+  [1, 1, 1],
+  [1, 5, 3],
+  [2, 4, 7],
+  [7, 9, 2],
+  [13, 17, 5],
+]) {
+  test(`a bias of ${outputs} is added to each of ${rows} rows, and its gradient is their sum`, () => {
+    checkOp({
+      shapes: [[rows, inputs], [outputs, inputs], [outputs]],
+      op: (x, weight, bias) => linear(x, weight, bias),
+      oracle: (x, weight, bias) =>
+        Float64Array.from({ length: rows * outputs }, (_, at) => {
+          const [row, output] = [Math.floor(at / outputs), at % outputs];
+          let sum = bias[output];
+          for (let i = 0; i < inputs; i++) sum += x[row * inputs + i] * weight[output * inputs + i];
+          return sum;
+        }),
+    });
+  });
+}
+
+test("a bias of another size is refused", () => {
+  step(() => {
+    const weight = tensor([1, 2, 3, 4], [2, 2]);
+    assert.throws(() => linear(tensor([1, 2]), weight, tensor([1])), /weight \[2,2\] needs a bias \[2\], not \[1\]/);
+  });
+});

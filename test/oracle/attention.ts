@@ -7,12 +7,14 @@ import { positionBucket } from "../../src/nn/positions.ts";
 export interface LocalCase {
   rows: number;
   heads: number;
+  /** G, kv heads; default: as many as heads. */
+  kvHeads?: number;
   width: number;
   segment: number;
   past: number;
   window: number;
   first: number[];
-  /** Pairs of the past, [B, past, H·D]. */
+  /** Pairs of the past, [B, past, G·D]. */
   pastKeys: Float32Array;
   pastValues: Float32Array;
 }
@@ -39,30 +41,33 @@ export function localAttention(
   table: Float64Array,
 ): { out: Float64Array; lse: Float64Array } {
   const { rows, heads, width, segment, past, window, first, pastKeys, pastValues } = given;
+  const kvHeads = given.kvHeads ?? heads;
   const stride = heads * width;
+  const pairStride = kvHeads * width;
   const out = new Float64Array(q.length);
   const lse = new Float64Array(rows * segment * heads);
   for (let b = 0; b < rows; b++) {
     const key = (j: number): [ArrayLike<number>, number] =>
-      j < past ? [pastKeys, (b * past + j) * stride] : [k, (b * segment + j - past) * stride];
+      j < past ? [pastKeys, (b * past + j) * pairStride] : [k, (b * segment + j - past) * pairStride];
     const value = (j: number): [ArrayLike<number>, number] =>
-      j < past ? [pastValues, (b * past + j) * stride] : [v, (b * segment + j - past) * stride];
+      j < past ? [pastValues, (b * past + j) * pairStride] : [v, (b * segment + j - past) * pairStride];
     for (let i = 0; i < segment; i++) {
       for (let h = 0; h < heads; h++) {
         const position = past + i;
         const low = Math.max(first[b], position - window);
         const at = (b * segment + i) * stride + h * width;
+        const ofHead = Math.floor((h * kvHeads) / heads) * width;
         const logits: number[] = [];
         for (let j = low; j <= position; j++) {
           const [keys, atKey] = key(j);
           const bias = table.length === 0 ? 0 : table[h * 32 + positionBucket(position - j)];
-          logits.push(Math.abs(scale[h]) * (dot(q, at, keys, atKey + h * width, width) + bias));
+          logits.push(Math.abs(scale[h]) * (dot(q, at, keys, atKey + ofHead, width) + bias));
         }
         const attended = softmax(logits);
         lse[(b * segment + i) * heads + h] = attended.lse;
         for (const [n, weight] of attended.weights.entries()) {
           const [values, atValue] = value(low + n);
-          for (let d = 0; d < width; d++) out[at + d] += weight * values[atValue + h * width + d];
+          for (let d = 0; d < width; d++) out[at + d] += weight * values[atValue + ofHead + d];
         }
       }
     }

@@ -43,7 +43,9 @@ export function addPositions(x: Tensor, table: Tensor, positions: Int32Array): T
   const [rows, segment, width] = x.shape;
   const [count, columns] = table.shape;
   if (x.shape.length !== 3 || width !== columns) {
-    throw new InputError(`addPositions: x [${x.shape}] does not fit a table [${table.shape}]; it must be [B, T, ${columns}]`);
+    throw new InputError(
+      `addPositions: x [${x.shape}] does not fit a table [${table.shape}]; it must be [B, T, ${columns}]`,
+    );
   }
   requirePositions("addPositions", positions, rows, segment, count);
   const firsts = Int32Array.from(positions);

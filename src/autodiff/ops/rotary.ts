@@ -1,9 +1,30 @@
 /**
  * Rotary positions (Su et al. 2021), half-split: element i of the first half of what is rotated makes a pair with element i of
- * the second half, as in Hugging Face's files.
+ * the second half, as in Hugging Face's files. The arithmetic is in assembly/ops/rotary.ts.
  */
-import { Lifetime, type Releasable } from "../../base/lifetime.ts";
-import type { PersistentTensor, Tensor } from "../tensor.ts";
+import { check, instance, isArrayOf, type Kind, whole } from "../../base/check.ts";
+import { InputError } from "../../base/errors.ts";
+import { allOrNothing, type Releasable } from "../../base/lifetime.ts";
+import { parallel } from "../../wasm/parallel.ts";
+import { heap, kernels } from "../../wasm/runtime.ts";
+import { record } from "../tape.ts";
+import {
+  asRows,
+  gradient,
+  type PersistentTensor,
+  persistentTensor,
+  requireTensors,
+  stepIntegers,
+  stepTensor,
+  type Tensor,
+} from "../tensor.ts";
+import { requirePositions } from "./positions.ts";
+
+const someFrequencies: Kind = {
+  what: "an array of finite numbers",
+  accepts: (value) => isArrayOf(value instanceof Float64Array ? [...value] : value, Number.isFinite),
+};
+const aCount = whole(1, 2 ** 24);
 
 /** cos and sin of every position's angles, [n, R/2] each, for positions 0 to n − 1. Outlives steps; release it. */
 export class RotaryTable implements Releasable {
@@ -12,24 +33,57 @@ export class RotaryTable implements Releasable {
   /** sin(position · frequency), [n, R/2]. */
   readonly sin: PersistentTensor;
 
-  /** Tabulates positions 0 to positions − 1 in float64; `frequencies` [R/2] are radians per position. */
+  /** Tabulates positions 0 to positions − 1, in float64; `frequencies` [R/2] are radians per position. */
   constructor(frequencies: ArrayLike<number>, positions: number) {
-    throw new Error(`pending ${frequencies} ${positions}`);
+    check("frequencies", frequencies, someFrequencies);
+    check("positions", positions, aCount);
+    const half = frequencies.length;
+    [this.cos, this.sin] = allOrNothing((own) => [
+      own(persistentTensor([positions, half])),
+      own(persistentTensor([positions, half])),
+    ]);
+    const address = heap.allocate(half * 8);
+    heap.f64(address, half).set(frequencies);
+    kernels.rotary_table(this.cos.ptr, this.sin.ptr, address, half, 0, positions);
+    heap.release(address);
   }
 
   /** Frees the table. */
   release(): void {
-    this.life.end(() => {});
+    this.cos.release();
+    this.sin.release();
   }
 
-  private readonly life = new Lifetime("this table of rotary positions");
+  /** Releases it at the end of a `using` block. */
+  [Symbol.dispose](): void {
+    this.release();
+  }
 }
+
+const aTable: Kind = instance(RotaryTable, "a RotaryTable");
+const aWidth = whole(1);
 
 /**
  * Turns the first R of the `width` elements of every head by the angles of its position: with c and s of pair i,
  * y_i = c·x_i − s·x_{i + R/2}, y_{i + R/2} = s·x_i + c·x_{i + R/2}; the other elements stay. x [B, T, H·width]; token t of row b is at
- * positions[b] + t. Backward rotates the other way.
+ * positions[b] + t. Backward rotates the other way. Throws InputError for a position outside the table.
  */
 export function rotate(x: Tensor, width: number, table: RotaryTable, positions: Int32Array): Tensor {
-  throw new Error(`pending ${x} ${width} ${table} ${positions}`);
+  requireTensors({ x });
+  check("width", width, aWidth);
+  check("table", table, aTable);
+  const [rows, segment] = x.shape;
+  const [, channels] = asRows(x);
+  const [count, half] = table.cos.shape;
+  if (x.shape.length !== 3 || channels % width !== 0 || 2 * half > width) {
+    throw new InputError(
+      `rotate: x [${x.shape}] must be [B, T, H · ${width}], and ${2 * half} elements of each head are turned`,
+    );
+  }
+  requirePositions("rotate", positions, rows, segment, count);
+  const { cos, sin } = table;
+  const lines = [cos.ptr, sin.ptr, stepIntegers(positions), segment, channels / width, width, half] as const;
+  const y = stepTensor(x.shape);
+  parallel("rotary_forward", rows * segment, y.ptr, x.ptr, ...lines);
+  return record("rotate", y, [x], (dy) => parallel("rotary_backward", rows * segment, gradient(x), dy, ...lines));
 }
