@@ -11,7 +11,7 @@ import { ConfigReader } from "./config-reader.ts";
 import type { FileNames } from "./family.ts";
 import { type Layout, neighbourRows } from "./layout.ts";
 import { inverseFrequencies } from "./rope.ts";
-import { headWidthOf, perLayer, readLayers, sortedIds } from "./sizes.ts";
+import { perLayer, readHeadWidth, readLayers, sortedIds } from "./sizes.ts";
 
 /** The families that are read from GGUF files, which call them by the same names. */
 const FAMILIES = ["llama", "qwen2", "qwen3"] as const;
@@ -81,7 +81,7 @@ function readArchitecture(file: GgufFile, family: GgufFamily, config: ConfigRead
   const heads = config.whole("attention.head_count");
   const keyHeads = config.whole("attention.head_count_kv", heads);
   if (heads % keyHeads !== 0) config.refuse(`${heads} query heads cannot share ${keyHeads} key heads evenly`);
-  const headWidth = readHeadWidth(config, width, heads);
+  const headWidth = readEqualWidths(config, width, heads);
   return {
     family,
     vocabulary: embeddingRows(file),
@@ -108,10 +108,8 @@ function readArchitecture(file: GgufFile, family: GgufFamily, config: ConfigRead
   };
 }
 
-function readHeadWidth(config: ConfigReader, width: number, heads: number): number {
-  const keyWidth = config.has("attention.key_length")
-    ? config.whole("attention.key_length")
-    : headWidthOf(config, width, heads);
+function readEqualWidths(config: ConfigReader, width: number, heads: number): number {
+  const keyWidth = readHeadWidth(config, "attention.key_length", width, heads);
   const valueWidth = config.whole("attention.value_length", keyWidth);
   if (valueWidth !== keyWidth)
     config.refuse(`keys are ${keyWidth} wide and values ${valueWidth}; they must be equally wide`);

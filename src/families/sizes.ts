@@ -4,6 +4,7 @@ import type { ConfigReader } from "./config-reader.ts";
 
 /** More than any published model has. */
 const MOST_LAYERS = 1024;
+const MOST_HEAD_WIDTH = 65_536;
 
 /** The sizes of a description. */
 export type Sizes = Pick<
@@ -24,7 +25,7 @@ export function readSizes(config: ConfigReader): Sizes {
     layers: readLayers(config, "num_hidden_layers"),
     heads,
     keyHeads,
-    headWidth: config.has("head_dim") ? config.whole("head_dim") : headWidthOf(config, width, heads),
+    headWidth: readHeadWidth(config, "head_dim", width, heads),
     mlpWidth: config.whole("intermediate_size"),
     context: config.whole("max_position_embeddings"),
   };
@@ -34,9 +35,17 @@ export function readLayers(config: ConfigReader, key: string): number {
   return config.whole(key, undefined, MOST_LAYERS);
 }
 
+/** The width of a head, which is C / H where `key` is left out. */
+export function readHeadWidth(config: ConfigReader, key: string, width: number, heads: number): number {
+  return config.has(key) ? config.whole(key, undefined, MOST_HEAD_WIDTH) : headWidthOf(config, width, heads);
+}
+
 /** C / H, which must be a whole number. */
 export function headWidthOf(config: ConfigReader, width: number, heads: number): number {
-  if (width % heads === 0) return width / heads;
+  const headWidth = width / heads;
+  if (headWidth > MOST_HEAD_WIDTH)
+    config.refuse(`a head is ${headWidth} wide; at most ${MOST_HEAD_WIDTH} are possible`);
+  if (Number.isInteger(headWidth)) return headWidth;
   return config.refuse(`the width ${width} must be a multiple of the number of heads, ${heads}`);
 }
 

@@ -94,7 +94,10 @@ export function readGguf(source: ByteSource): GgufFile {
 function requireGguf(source: ByteSource): void {
   const beginning = source.read(0, Math.min(source.size, 1024));
   const view = new DataView(beginning.buffer, beginning.byteOffset, beginning.length);
-  if (beginning.length < 8 || view.getUint32(0, true) !== MAGIC) {
+  if (beginning.length < 8) {
+    throw new InputError(`${source.name}: not a GGUF file: it has only ${beginning.length} bytes`);
+  }
+  if (view.getUint32(0, true) !== MAGIC) {
     refuseMistakenFile(beginning, source.name, "a GGUF file");
     throw new InputError(`${source.name}: not a GGUF file: it does not begin with GGUF and a version`);
   }
