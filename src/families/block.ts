@@ -37,7 +37,11 @@ export function block(x: Tensor, layer: number, input: BlockInput): Tensor {
 }
 
 /** x [B, n, C] → [B, n, C]. */
-function selfAttention(x: Tensor, layer: number, { architecture, weights, state, again, reach, observe }: BlockInput): Tensor {
+function selfAttention(
+  x: Tensor,
+  layer: number,
+  { architecture, weights, state, again, reach, observe }: BlockInput,
+): Tensor {
   const { heads, scoreScale, headNorms } = architecture;
   const project = (name: string) => weights.linear(x, `layers.${layer}.${name}`);
   const normed = (y: Tensor, name: string) => (headNorms ? weights.norm(y, `layers.${layer}.${name}`) : y);

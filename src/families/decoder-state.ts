@@ -70,7 +70,9 @@ export class DecoderState implements Releasable {
         this.newAngles(own),
       ];
     });
-    this.memories = new Map(this.distant.flatMap((distant, layer) => (distant?.memory ? [[layer, distant.memory]] : [])));
+    this.memories = new Map(
+      this.distant.flatMap((distant, layer) => (distant?.memory ? [[layer, distant.memory]] : [])),
+    );
     this.sources = this.newSources(tokenizer);
   }
 
@@ -273,7 +275,9 @@ export class DecoderState implements Releasable {
       for (let row = 0; row < this.rows; row++) {
         const at = context.at(row, this.place.next);
         if ([keys, values].every(({ ptr }) => kernels.all_finite(ptr + at, count * keyHeads * headWidth))) continue;
-        throw new NotFiniteError(`the keys or values of layer ${layer} are not finite; the model's weights are damaged`);
+        throw new NotFiniteError(
+          `the keys or values of layer ${layer} are not finite; the model's weights are damaged`,
+        );
       }
     }
   }

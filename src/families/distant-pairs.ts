@@ -2,11 +2,12 @@
  * What a layer knows of tokens that left its window: sinks, and in layers with a memory the pairs that it retrieves. They share one
  * softmax with the window: each is attended to alone, and the results are mixed by their logsumexps.
  */
+
+import { arena } from "../autodiff/arena.ts";
 import { constantScale } from "../autodiff/ops/attention.ts";
 import { blend } from "../autodiff/ops/blend.ts";
 import { add, logAddExp, repeat, subtract } from "../autodiff/ops/elementwise.ts";
 import { type Neighbours, retrievedAttention } from "../autodiff/ops/retrieved.ts";
-import { arena } from "../autodiff/arena.ts";
 import { stepIntegers, type Tensor } from "../autodiff/tensor.ts";
 import { allOrNothing, type Releasable } from "../base/lifetime.ts";
 import { DistanceMemory } from "../memory/distance-memory.ts";
@@ -124,7 +125,11 @@ export class DistantPairs implements Releasable {
 
   /** Attends to what was retrieved. */
   private attend(heads: KeyHeads, q: Tensor, neighbours: Neighbours) {
-    const { out, lse, weights } = retrievedAttention(q, constantScale(heads.count, this.architecture.scoreScale), neighbours);
+    const { out, lse, weights } = retrievedAttention(
+      q,
+      constantScale(heads.count, this.architecture.scoreScale),
+      neighbours,
+    );
     return { out: heads.scatter(out), lse: heads.scatterLse(lse), weights, counts: neighbours.counts };
   }
 

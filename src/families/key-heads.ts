@@ -24,7 +24,10 @@ export class KeyHeads {
     this.group = heads / keyHeads;
     this.width = width;
     const { group, count } = this;
-    const order = Int32Array.from({ length: group * count }, (_, i) => chosen[i % count] * group + Math.floor(i / count));
+    const order = Int32Array.from(
+      { length: group * count },
+      (_, i) => chosen[i % count] * group + Math.floor(i / count),
+    );
     const inverse = Int32Array.from({ length: heads }, (_, head) => order.indexOf(head));
     this.taken = { width, heads, order };
     this.back = { width, heads: order.length, order: inverse };

@@ -56,7 +56,11 @@ export class SegmentAngles implements Releasable {
   /** x [B, n, H·D] of the segment's tokens from `offset` on, each turned by its own position. */
   here(x: Tensor, layer: number, offset: number): Tensor {
     const { rows, segment } = this.options;
-    return this.turn(x, layer, Int32Array.from({ length: rows }, (_, row) => row * segment + offset));
+    return this.turn(
+      x,
+      layer,
+      Int32Array.from({ length: rows }, (_, row) => row * segment + offset),
+    );
   }
 
   /** x turned by R, wherever the tokens are. */

@@ -29,7 +29,12 @@ export function offsetName(layer: number): string {
 /** Parameters of a model, first those of its files and then the offsets, which are 0 in a model that was not trained with them. */
 export function declareWeights(architecture: Architecture): Declaration[] {
   const initial = () => 0;
-  const stored = parameterShapes(architecture).map(({ name, shape }) => ({ name, shape, group: groupOf(name), initial }));
+  const stored = parameterShapes(architecture).map(({ name, shape }) => ({
+    name,
+    shape,
+    group: groupOf(name),
+    initial,
+  }));
   const offsets = Array.from({ length: architecture.layers }, (_, layer): Declaration => {
     return { name: offsetName(layer), shape: [architecture.heads], group: "attention", initial };
   });
@@ -50,7 +55,11 @@ export class Weights implements Releasable {
   private readonly packed: ReadonlyMap<string, PackedMatrix>;
 
   /** `packed`: matrices by module, such as `layers.0.q`; they are then missing from `parameters`. */
-  constructor(architecture: Architecture, parameters: Parameters, packed: ReadonlyMap<string, PackedMatrix> = new Map()) {
+  constructor(
+    architecture: Architecture,
+    parameters: Parameters,
+    packed: ReadonlyMap<string, PackedMatrix> = new Map(),
+  ) {
     this.architecture = architecture;
     this.parameters = parameters;
     this.packed = packed;

@@ -55,7 +55,9 @@ export class Transformer {
     const { ids, starts, lengths, reach, dropoutKey, observe } = input;
     state.begin(starts);
     const drop = dropoutFor(config.dropout, dropoutKey);
-    let x = drop(embedding(this.parameters.get("model.embed_tokens.weight"), ids, [state.rows, ids.length / state.rows])); // [B, n, C]
+    let x = drop(
+      embedding(this.parameters.get("model.embed_tokens.weight"), ids, [state.rows, ids.length / state.rows]),
+    ); // [B, n, C]
     for (let layer = 0; layer < config.num_hidden_layers; layer++) {
       const memory = state.memories.get(layer);
       const show = observe && ((retrieval: Retrieval) => observe(layer, retrieval));

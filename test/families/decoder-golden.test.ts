@@ -33,7 +33,9 @@ function greedy(model: Decoder, prompt: Int32Array, count: number, stops: readon
   const state = model.newState({ rows: 1, segment: prompt.length + count });
   const written: number[] = [];
   for (let ids = prompt; written.length < count; ids = Int32Array.from(written.slice(-1))) {
-    written.push(step(() => noGrad(() => argmax(model.forward({ ids }, state).toArray().slice(-model.architecture.vocabulary)))));
+    written.push(
+      step(() => noGrad(() => argmax(model.forward({ ids }, state).toArray().slice(-model.architecture.vocabulary)))),
+    );
     if (stops.includes(written.at(-1) as number)) break;
   }
   state.release();

@@ -38,13 +38,19 @@ export function expectedOf(path: string): Expected {
 }
 
 /** The model at `path` with its weights widened to floats. A variant may change its description and its weights. */
-export function decoderAt(path: string, { learns = false, change = identity }: { learns?: boolean; change?: Change } = {}) {
+export function decoderAt(
+  path: string,
+  { learns = false, change = identity }: { learns?: boolean; change?: Change } = {},
+) {
   const { architecture, parameters } = change(loadForeign(path));
   return new Decoder(architecture, floatWeights(architecture, parameters, learns));
 }
 
+/** What a decoder is made of. */
+type Described = Pick<ForeignModel, "architecture" | "parameters">;
+
 /** What a wrong variant makes of a model. */
-export type Change = (model: ForeignModel) => Pick<ForeignModel, "architecture" | "parameters">;
+export type Change = (model: Described) => Described;
 
 const identity: Change = (model) => model;
 

@@ -16,7 +16,11 @@ export interface HeadOrder {
  * y = the heads of x [..., heads · width] in `order`, a tensor of `shape` with as many numbers: [..., n · width], or heads taken for tokens.
  * Backward: dx of a head is the sum over its copies.
  */
-export function selectHeads(x: Tensor, { width, heads, order, missing = 0 }: HeadOrder, shape: readonly number[]): Tensor {
+export function selectHeads(
+  x: Tensor,
+  { width, heads, order, missing = 0 }: HeadOrder,
+  shape: readonly number[],
+): Tensor {
   const tokens = x.size / (heads * width);
   if (!Number.isInteger(tokens) || sizeOf(shape) !== tokens * order.length * width) {
     throw new Error(`selectHeads: ${order.length} of ${heads} heads of [${x.shape}] do not fill [${shape}]`);
