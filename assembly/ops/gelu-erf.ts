@@ -18,6 +18,13 @@ const Q5: f32 = 2.9273779622e-03;
 const Q6: f32 = 9.5029684628e-04;
 const Q7: f32 = -1.2956225205e-04;
 const Q8: f32 = -7.8066803056e-05;
+/** Up to a = 1, where Φ(−a) is largest and errors of e and Q count most, (Φ(a) − ½) / a is a polynomial in a²: 2.7e-10. */
+const P0: f32 = 3.9894228014e-01;
+const P1: f32 = -6.6490360782e-02;
+const P2: f32 = 9.9733301536e-03;
+const P3: f32 = -1.1863486040e-03;
+const P4: f32 = 1.1350751823e-04;
+const P5: f32 = -7.6626107271e-06;
 /** 1 / √(2π). */
 const DENSITY: f32 = 0.3989422804;
 /** Beyond it Φ(−a) is 0 in float32. An infinity is cut here, so that 0 · ∞ is never computed. */
@@ -78,7 +85,19 @@ function lowerTail(a: v128, e: v128, zero: i32): v128 {
   even = madd(even, square, hidden(Q4, zero)), odd = madd(odd, square, hidden(Q3, zero));
   even = madd(even, square, hidden(Q2, zero)), odd = madd(odd, square, hidden(Q1, zero));
   even = madd(even, square, hidden(Q0, zero));
-  return f32x4.mul(e, madd(odd, s, even));
+  return v128.bitselect(nearZero(a, zero), f32x4.mul(e, madd(odd, s, even)), f32x4.lt(a, f32x4.splat(1)));
+}
+
+/** Φ(−a) for a up to 1. */
+@inline
+function nearZero(a: v128, zero: i32): v128 {
+  const square = f32x4.mul(a, a);
+  let p = madd(hidden(P5, zero), square, hidden(P4, zero));
+  p = madd(p, square, hidden(P3, zero));
+  p = madd(p, square, hidden(P2, zero));
+  p = madd(p, square, hidden(P1, zero));
+  p = madd(p, square, hidden(P0, zero));
+  return f32x4.sub(f32x4.splat(0.5), f32x4.mul(a, p));
 }
 
 /** y = x · Φ(x) over `n` floats, where y held the exponentials: max(x, 0) − a · Φ(−a), for either sign of x. */

@@ -73,7 +73,11 @@ const sizes = [
 
 for (const [rows, width] of sizes) {
   test(`rmsNorm matches its definition and its gradients for ${rows} rows of ${width}`, () => {
-    checkOp({ shapes: [[rows, width], [width]], op: (x, scale) => rmsNorm(x, scale), oracle: rmsNormOracle });
+    checkOp({
+      shapes: [[rows, width], [width]],
+      op: (x, scale) => rmsNorm(x, scale),
+      oracle: (x, scale) => rmsNormOracle(x, scale),
+    });
   });
   test(`layerNorm matches its definition and its gradients for ${rows} rows of ${width}`, () => {
     checkOp({
