@@ -44,8 +44,13 @@ export { type Found, VectorStore, type VectorStoreOptions, type Vectors } from "
 export { type Batch, evaluationBatches, TrainingBatches } from "./data/batches.ts";
 export type { TokenizedDocument } from "./data/corpus.ts";
 export { trainBpe } from "./text/bpe-trainer.ts";
-export { TokenStream, tokenTexts } from "./text/token-stream.ts";
+export type { EncodingOptions, TextRange } from "./text/calls.ts";
+export { type ChatOptions, type ChatTemplate, chatTemplate, encodePrompt, type Prompt } from "./text/chat.ts";
+export type { Message, TemplateTokens } from "./text/chat-kinds.ts";
+export { type GgufVocabulary, tokenizerFromGguf } from "./text/gguf-vocabulary.ts";
+export { type DecodableTokens, type DecodingOptions, TokenStream, tokenTexts } from "./text/token-stream.ts";
 export { byteTokenizer, type Tokenizer, tokenizerFromJson } from "./text/tokenizer.ts";
+export { readTokenizerConfig, type TokenizerConfig } from "./text/tokenizer-config.ts";
 export { type Word, type WordKind, wordsOfTokens } from "./text/words.ts";
 
 // Training and evaluation.

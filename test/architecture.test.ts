@@ -1,5 +1,8 @@
-/** ARCHITECTURE.md: the table of "The path of one token" names files that exist, leaves out no kernel, and is counted right. */
-import { existsSync } from "node:fs";
+/**
+ * ARCHITECTURE.md: the table of "The path of one token" names files that exist, leaves out no kernel, and is counted right;
+ * principle 6 names every file that catches an InputError.
+ */
+import { existsSync, readdirSync } from "node:fs";
 import * as assert from "uvu/assert";
 import { read, root } from "./documents.ts";
 import { suite } from "./harness.ts";
@@ -60,4 +63,17 @@ test("the kernels on the way import no kernel outside the table", () => {
     imported.filter((file) => !kernels.includes(file)),
     [],
   );
+});
+
+/** Whether a file may keep an InputError from its caller: it asks for that class, or one that extends it, outside of a throw. */
+const catchesInputError = (source: string) =>
+  /\bcatch \(/.test(source) && /instanceof (?:InputError|UsageError|BinaryFileError)\b|\[InputError,/.test(source);
+
+test("an InputError is caught only where principle 6 says so, and where the command line prints it", () => {
+  const [, principle] = /^6\. (.*?)^## /ms.exec(text) ?? [];
+  const named = [...principle.matchAll(/`([^`]+\/[^`]+\.ts)`/g)].map(([, file]) => file);
+  const files = readdirSync(new URL("src/", root), { recursive: true, encoding: "utf8" });
+  const sources = files.map((file) => file.replaceAll("\\", "/")).filter((file) => file.endsWith(".ts"));
+  const catching = sources.filter((file) => catchesInputError(read(`src/${file}`)));
+  assert.equal(catching.sort(), [...named.filter((file) => file !== "base/check.ts"), "cli/program.ts"].sort());
 });

@@ -8,6 +8,18 @@ import { suite } from "./harness.ts";
 const test = suite("golden");
 const reference = "../shared/reference";
 
+test("a small example, written out: both rows begin a document in the first segment, the second row another in the fourth", () => {
+  const starts = [...(golden("plain").tensors.get("starts")?.data ?? [])];
+  assert.equal(
+    [starts.slice(0, 2), starts.slice(2, 6), starts.slice(6, 8)],
+    [
+      [1, 1],
+      [0, 0, 0, 0],
+      [0, 1],
+    ],
+  );
+});
+
 test("every variant is complete: inputs, parameters of its layers, logits of five segments, losses", () => {
   for (const variant of goldenVariants) {
     const { config, tensors, f32 } = golden(variant);

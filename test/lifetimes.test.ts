@@ -141,6 +141,13 @@ const handles = {
   }),
 };
 
+test("a small example, written out: a store of one pair, and what it says after its release", () => {
+  const store = newStore();
+  assert.is(store.length, 1);
+  store.release();
+  assert.throws(() => store.length, /^this VectorStore was released and cannot be used any more; make another one$/);
+});
+
 for (const [name, { make, uses }] of Object.entries(handles)) {
   test(`${name}: a released one says so whatever is done with it, and the next owner of its bytes is left alone`, async () => {
     make().release();

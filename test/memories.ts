@@ -43,6 +43,16 @@ export function normals(count: number, random: Random): Float32Array {
   return Float32Array.from({ length: count }, () => random.normal());
 }
 
+/** Returns the share of the slots in `truth` that are in `found`; both have lists of `topk`. */
+export function recall(found: Int32Array, truth: Int32Array, topk: number): number {
+  let hits = 0;
+  for (let i = 0; i < truth.length; i += topk) {
+    const wanted = new Set(truth.subarray(i, i + topk));
+    for (const slot of found.subarray(i, i + topk)) if (wanted.has(slot)) hits++;
+  }
+  return hits / truth.length;
+}
+
 function addressOf(numbers: ArrayLike<number>): Address {
   const address = heap.allocate(Math.max(4, numbers.length * 4));
   heap.f32(address, numbers.length).set(numbers);

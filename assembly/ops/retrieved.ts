@@ -8,11 +8,23 @@ import { floatsAt, storedBytes } from "../base/half";
 import { exponentials } from "../base/exp";
 import { addScaled, dot } from "../base/vectors";
 
+// Scratch: room for a widened key or value, [D]; in the backward, dr [K] after it.
+
+@inline
+function drAt(scratch: usize, width: i32): usize {
+  return scratch + (width << 2);
+}
+
+/** Bytes of scratch for attention over `topk` pairs of heads of `width` floats. */
+export function retrieved_scratch_bytes(width: i32, topk: i32): i32 {
+  return <i32>(drAt(0, width) + (topk << 2));
+}
+
 /**
  * out [B, T, H, D] = Σ_k r_k ṽ_k with r = softmax(s · scores), s = |scale of the head|; weights [B, T, H, K] keeps r, and
  * lse [B, T, H] the logsumexp. scores, slots [B, T, H, K] come from the lookup; counts [B] (i32) says how many of the K are
  * valid in a row; values [B, H, capacity, D] is the ring. Queries [from, to) of the B·T are computed.
- * `scratch`: D floats.
+ * `scratch`: retrieved_scratch_bytes.
  */
 export function retrieved_forward(
   out: usize, weights: usize, lse: usize, scores: usize, slots: usize, counts: usize, values: usize, scale: usize,
@@ -52,7 +64,7 @@ function softmaxOfScores(r: usize, scores: usize, count: i32, s: f32): f32 {
 
 /**
  * With dr_k = dout · ṽ_k and dt = r (dr − Σ r dr + dlse): dq += s Σ dt k̃, dscale += sign(scale) Σ dt · score. `dlse` may be
- * 0. Stored pairs get no gradient. dscale [queries, H] is per query; add_rows sums it. `scratch`: D + K floats.
+ * 0. Stored pairs get no gradient. dscale [queries, H] is per query; add_rows sums it. `scratch`: retrieved_scratch_bytes.
  */
 export function retrieved_backward(
   dq: usize, dscale: usize, dout: usize, dlse: usize, weights: usize, scores: usize, slots: usize, counts: usize,
@@ -68,7 +80,7 @@ export function retrieved_backward(
       const list = (at * topk) << 2;
       const ring = <usize>(row * heads + head) * ringBytes;
       const dy = dout + ((at * width) << 2);
-      const dr = scratch + (width << 2);
+      const dr = drAt(scratch, width);
       let pull: f32 = 0;
       for (let k = 0; k < count; k++) {
         const slot = load<i32>(slots + list + (k << 2));

@@ -2,11 +2,17 @@
 import { InputError } from "../base/errors.ts";
 import { readMemory, writeMemory } from "../memory/disk.ts";
 import { type MemorySnapshot, requireModel, restoreSnapshot, takeSnapshot } from "../memory/snapshot.ts";
+import type { ModelConfig } from "../model/config.ts";
 import { fingerprint } from "../model/fingerprint.ts";
 import type { ModelState } from "../model/state.ts";
 import type { Transformer } from "../model/transformer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type Option, text } from "./arguments/options.ts";
+
+/** The memory sizes of an evaluation when no others are given: none, and the model's own. */
+export function defaultMemorySizes({ memory_layers, memory_size }: ModelConfig): number[] {
+  return memory_layers.length > 0 && memory_size > 0 ? [0, memory_size] : [0];
+}
 
 export function loadOption(about: string): Option<string | undefined> {
   return text("FILE", `memory that "memorizing read" saved; ${about}`);

@@ -14,7 +14,7 @@ import { fieldOptions, flag, givenOf, integer, required, text, type Values } fro
 import { UsageError } from "./arguments/usage.ts";
 import { documentsAt, selectionOptions } from "./documents.ts";
 import { INTERRUPTED, interruptible } from "./interruption.ts";
-import { defaultMemorySizes } from "./memory-sizes.ts";
+import { defaultMemorySizes } from "./memories.ts";
 import { configHelp, configOptions } from "./model-config.ts";
 import { runOutputs } from "./outputs/directories.ts";
 import { forceOption, Outputs } from "./outputs/outputs.ts";

@@ -1,5 +1,5 @@
 /**
- * Documents: which files make one up, their text, and their tokens.
+ * Documents: which files make one up, their text to the letter, and their tokens. A file that is not text is refused.
  *
  * In a directory every file is one document, and every sub-directory is one document too, all its files one after the
  * other, as the paper treats a repository (section 4.1). Which files are looked at is decided in directory.ts; shuffling, and
@@ -19,11 +19,11 @@ import {
   withMethods,
 } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
+import { decodeUnicode, encodingOf } from "../base/unicode.ts";
 import { pathText } from "../platform/path-bytes.ts";
-import { isStream } from "../platform/read-file.ts";
+import { isStream, type Reading, readTextBytes } from "../platform/read-file.ts";
 import { aTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { type EntryFiles, endingIn, entriesIn, type Selection, visible } from "./directory.ts";
-import { BinaryFileError, readTextFile } from "./text-file.ts";
 
 /** A text that is read as a whole: some files, one after another. */
 export interface Document {
@@ -135,4 +135,45 @@ export function tokenizeDocuments(documents: readonly Document[], tokenizer: Tok
 export function tokenizedText(name: string, text: () => string, tokenizer: Tokenizer): TokenizedDocument {
   let tokens: Int32Array | undefined;
   return { name, tokens: () => (tokens ??= tokenizer.encode(text())) };
+}
+
+/** A file that is not text in any encoding, such as a picture. */
+export class BinaryFileError extends InputError {}
+
+/**
+ * Returns the text of one file to the letter: UTF-8 with a byte order mark kept as the character it is, or UTF-16, whose mark is
+ * not part of the text; line ends as they are. Refusals name the file and the place, since a wrong file among thousands must be
+ * found.
+ * @throws BinaryFileError for a file that is not text, InputError for a text of another encoding
+ */
+export function readTextFile(path: string, reading: Reading = {}): string {
+  const check = (beginning: Uint8Array) => requireNoZero(beginning, path);
+  const bytes = readTextBytes(path, { ...reading, check });
+  requireNoZero(bytes, path);
+  const text = decodeUnicode(bytes);
+  if (typeof text !== "string") {
+    const { encoding, offset } = text;
+    if (encoding === "UTF-16") refuseBinary(path, `it begins as UTF-16, but is none at byte offset ${offset}`);
+    const control = bytes.findIndex(isControl);
+    if (control >= 0) refuseBinary(path, `byte ${control} is a control character`);
+    throw new InputError(`${path} is not UTF-8 at byte offset ${offset}; convert it to UTF-8 first`);
+  }
+  const zero = text.indexOf("\0");
+  if (zero >= 0) refuseBinary(path, `character ${zero} is zero`);
+  return text;
+}
+
+/** In UTF-16 every other byte may be zero. */
+function requireNoZero(bytes: Uint8Array, path: string): void {
+  const zero = encodingOf(bytes) === "UTF-8" ? bytes.indexOf(0) : -1;
+  if (zero >= 0) refuseBinary(path, `byte ${zero} is zero`);
+}
+
+/** Whether no text in any encoding has such a byte: a control other than tabs, line ends and the like, and escape. */
+function isControl(byte: number): boolean {
+  return byte < 7 || (byte > 13 && byte < 32 && byte !== 27) || byte === 127;
+}
+
+function refuseBinary(path: string, reason: string): never {
+  throw new BinaryFileError(`${path} is a binary file (${reason}), a text file is needed`);
 }

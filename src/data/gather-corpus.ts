@@ -10,7 +10,7 @@ import { InputError } from "../base/errors.ts";
 import { writeFileAtomic } from "../platform/atomic-write.ts";
 import { listDirectory } from "../platform/files.ts";
 import { pathText } from "../platform/path-bytes.ts";
-import { readTextFile } from "./text-file.ts";
+import { readTextFile } from "./corpus.ts";
 
 export interface SourceKind {
   /** Files with one of these endings are read. */

@@ -90,21 +90,17 @@ function unchanged(results: Results, corpus: string, name: string): Finding {
 /** Counts which of the first `size` tokens of each document are predicted differently with the largest memory than with `size`. */
 function changedTokens(size: number): (trained: TrainedCell) => Promise<Measurements> {
   return async ({ model, corpus, evalTokens }) => {
-    const losses = new Map<string, number>();
-    const counts = { compared: 0, changed: 0 };
-    const compare = ({ document, index, memory, nats }: TokenLoss) => {
-      const token = `${index} ${document}`;
-      if (memory === size) losses.set(token, nats);
-      else {
-        counts.compared++;
-        if (losses.get(token) !== nats) counts.changed++;
-      }
-    };
-    const sizes = [size, GROWN[GROWN.length - 1]];
-    const maxTokens = Math.min(size, evalTokens);
-    const options = { memorySizes: sizes, maxTokens, rows: rowsFor(corpus), onToken: compare };
-    evaluate(model, corpus.test, corpus.tokenizer, options);
-    return { numbers: counts };
+    const [before, after] = [new Map<string, number>(), new Map<string, number>()];
+    const note = ({ document, index, memory, nats }: TokenLoss) =>
+      (memory === size ? before : after).set(`${index} ${document}`, nats);
+    evaluate(model, corpus.test, corpus.tokenizer, {
+      memorySizes: [size, GROWN[GROWN.length - 1]],
+      maxTokens: Math.min(size, evalTokens),
+      rows: rowsFor(corpus),
+      onToken: note,
+    });
+    const changed = [...before].filter(([token, nats]) => after.get(token) !== nats).length;
+    return { numbers: { compared: before.size, changed } };
   };
 }
 

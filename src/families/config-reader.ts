@@ -3,20 +3,26 @@
  * asks for something that is not implemented, a key that nobody knows but whose name sounds as if it changed a result. A key
  * that is null counts as left out, as its writers mean it.
  */
-import { isPlainObject, type Kind, numberWithin, oneOf, whole } from "../base/check.ts";
+import { isPlainObject, type Kind, oneOf, whole } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { show } from "../base/show.ts";
 
 /** Greatest size that is believed: no tensor has a longer axis. */
 const MOST = 2 ** 24;
 
+/** Any finite number above 0. */
+const above0: Kind = {
+  what: "a number above 0",
+  accepts: (value) => Number.isFinite(value) && (value as number) > 0,
+};
+
 /** Keys that change no result: book-keeping, training, other tasks. */
 const HARMLESS = new Set(
   `architectures attention_dropout attention_probs_dropout_prob attn_implementation attn_pdrop auto_map bos_token_id
   cache_implementation classifier_dropout dtype embd_pdrop embed_dropout finetuning_task gradient_checkpointing head_dropout
-  hidden_dropout hidden_dropout_prob id2label initializer_range is_decoder is_llama_config label2id language_model max_length
-  max_window_layers model_type n_ctx name_or_path num_labels output_attentions output_hidden_states pad_token_id
-  pretraining_tp problem_type reorder_and_upcast_attn resid_dropout resid_pdrop return_dict summary_activation
+  hidden_dropout hidden_dropout_prob id2label initializer_range is_decoder is_llama_config label2id max_length
+  max_window_layers model_type n_ctx n_special name_or_path num_labels output_attentions output_hidden_states pad_token_id
+  predict_special_tokens pretraining_tp problem_type reorder_and_upcast_attn resid_dropout resid_pdrop return_dict summary_activation
   summary_first_dropout summary_proj_to_labels summary_type summary_use_proj task_specific_params tokenizer_class torch_dtype
   torchscript transformers_version unk_token_id use_bfloat16 use_cache transformers.js_config`.split(/\s+/),
 );
@@ -71,7 +77,7 @@ export class ConfigReader {
 
   /** A number above 0. */
   positive(key: string, fallback?: number): number {
-    return this.#value(key, numberWithin(Number.MIN_VALUE, Number.MAX_VALUE), fallback);
+    return this.#value(key, above0, fallback);
   }
 
   flag(key: string, fallback: boolean): boolean {

@@ -6,7 +6,7 @@ import type { Architecture } from "./architecture.ts";
 import type { ConfigReader } from "./config-reader.ts";
 import type { FamilyReader } from "./family.ts";
 import { describeLikeLlama, llamaNames, ropeSpelling } from "./llama.ts";
-import { inverseFrequencies, type Rope, readParameters, readRope, requireRope, requireWholeHead } from "./rope.ts";
+import { inverseFrequencies, type Rope, readRope, readRopeParameters, requireRope, requireWholeHead } from "./rope.ts";
 import { readActivation } from "./sizes.ts";
 import { readWindows, slidingLayers } from "./windows.ts";
 
@@ -65,7 +65,7 @@ function readRopes(config: ConfigReader): Ropes {
   }
   const [full, sliding] = ["full_attention", "sliding_attention"].map((kind) => {
     const inner = parameters.inner(kind) ?? config.refuse(`rope_parameters has no ${kind}, which this family needs`);
-    return requireRope(config, readParameters(inner), ropeSpelling);
+    return requireRope(config, readRopeParameters(inner), ropeSpelling);
   });
   parameters.end();
   requireWholeHead(config, sliding);

@@ -3,8 +3,8 @@
  * are in neighbouring pairs in Llama's, a table may divide the angles, and what is not stored is not said either.
  */
 import { InputError } from "../base/errors.ts";
+import { show } from "../base/show.ts";
 import type { GgufFile } from "../formats/gguf.ts";
-import { quote } from "../formats/json-scanner.ts";
 import { floatsOf } from "../formats/weight-file.ts";
 import type { Architecture, Biases } from "./architecture.ts";
 import { ConfigReader } from "./config-reader.ts";
@@ -66,7 +66,7 @@ function requireFamily({ metadata, name }: GgufFile): GgufFamily {
   const family = FAMILIES.find((known) => known === given);
   if (family !== undefined) return family;
   throw new InputError(
-    `${name}: general.architecture is ${given === undefined ? "missing" : quote(String(given))}; readable in GGUF files are ${FAMILIES.join(", ")}`,
+    `${name}: general.architecture is ${given === undefined ? "missing" : show(given)}; readable in GGUF files are ${FAMILIES.join(", ")}`,
   );
 }
 

@@ -1,5 +1,6 @@
 /** Models that somebody else trained, by their paths: a directory as `transformers` writes it, or one GGUF file. */
 
+import { InputError } from "../base/errors.ts";
 import { fileRanges } from "../platform/file-ranges.ts";
 import { exists, isDirectory } from "../platform/files.ts";
 import { type ForeignModel, readGgufModel, readModelFiles } from "./foreign-model.ts";
@@ -9,6 +10,9 @@ import { type ForeignModel, readGgufModel, readModelFiles } from "./foreign-mode
  * @throws InputError that names the file, key or tensor which is missing, damaged or not understood
  */
 export function loadForeign(path: string): ForeignModel {
+  if (/\.(?:safetensors|json)$/.test(path) && !isDirectory(path)) {
+    throw new InputError(`${path} is one file of a model; give the directory that it is in`);
+  }
   if (!isDirectory(path)) return readGgufModel(fileRanges(path));
   const open = (file: string) => (exists(`${path}/${file}`) ? fileRanges(`${path}/${file}`) : undefined);
   return readModelFiles({ name: path, open });

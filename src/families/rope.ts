@@ -67,12 +67,12 @@ export function readRope(config: ConfigReader, old: OldSpelling): Rope | undefin
   }
   if (oldScaling !== undefined)
     config.refuse("both rope_parameters and rope_scaling are given; delete the one that is wrong");
-  const rope = readParameters(parameters, outer);
+  const rope = readRopeParameters(parameters, outer);
   return rope && { ...rope, share: rope.share ?? outerShare };
 }
 
 /** One object of the new spelling; `theta` is taken where it names none. */
-export function readParameters(parameters: ConfigReader, theta?: number): Rope | undefined {
+export function readRopeParameters(parameters: ConfigReader, theta?: number): Rope | undefined {
   const own = parameters.has("rope_theta") ? parameters.positive("rope_theta") : theta;
   const share = parameters.has("partial_rotary_factor") ? parameters.positive("partial_rotary_factor") : undefined;
   const scaling = readScaling(parameters);

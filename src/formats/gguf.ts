@@ -6,6 +6,7 @@
  * tensor, when they are asked for.
  */
 import { InputError } from "../base/errors.ts";
+import { show } from "../base/show.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { GgufCursor, named } from "./gguf-cursor.ts";
 import { type GgufMetadata, LEAST_ENTRY, readMetadata } from "./gguf-metadata.ts";
@@ -120,9 +121,7 @@ function alignmentOf(metadata: GgufMetadata, cursor: GgufCursor): number {
   ) {
     return alignment;
   }
-  return cursor.refuse(
-    `general.alignment is ${String(alignment).slice(0, 20)}; it must be a power of 2 from 8 to 2^20`,
-  );
+  return cursor.refuse(`general.alignment is ${show(alignment)}; it must be a power of 2 from 8 to 2^20`);
 }
 
 function readTensorInfo(cursor: GgufCursor, index: number): TensorInfo {

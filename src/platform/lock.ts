@@ -94,7 +94,7 @@ function textOf(path: string): string | undefined {
   try {
     return readText(path);
   } catch (error) {
-    if (exists(path)) throw error;
+    if (!(error instanceof InputError) || exists(path)) throw error;
     return undefined;
   }
 }

@@ -8,7 +8,7 @@
  * (tokenizer.ts).
  */
 import { aFunction, aText, check, checkOptions, type Kind, type Kinds, optional, whole } from "../base/check.ts";
-import { BYTE_SYMBOLS, type Merge, preTokens } from "./byte-level.ts";
+import { BYTE_SYMBOLS, type Merge, preTokens, symbolsOf } from "./byte-level.ts";
 import { PairQueue } from "./pair-queue.ts";
 import type { TokenizerJson } from "./tokenizer-json.ts";
 import { byteLevelJson } from "./tokenizer-json.ts";
@@ -69,7 +69,7 @@ function countWords(texts: Iterable<string>): Word[] {
     for (const [word, count] of countPreTokens(text)) {
       const bytes = new TextEncoder().encode(word);
       // The key is a new string: the word itself is a slice and would keep its whole text in memory.
-      const key = Array.from(bytes, (byte) => BYTE_SYMBOLS[byte]).join("");
+      const key = symbolsOf(bytes);
       const known = words.get(key);
       if (known) known.count += count;
       else words.set(key, { tokens: Array.from(bytes), count });

@@ -13,12 +13,21 @@ export const BYTE_SYMBOLS: readonly string[] = byteSymbols();
 
 const BYTE_OF_SYMBOL = new Map(BYTE_SYMBOLS.map((symbol, byte) => [symbol, byte]));
 
-/** GPT-2's words: an English suffix, letters, digits or signs with at most one space before them, or white space. */
-const PRE_TOKEN = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
+/**
+ * GPT-2's words: an English suffix, letters, digits or signs with at most one space before them, or white space. Its `\s` is
+ * Unicode's white space; that of JavaScript has U+FEFF and lacks U+0085.
+ */
+const PRE_TOKEN =
+  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
 
 /** The words of a text, over whose borders BPE never merges, in order; joined together they are the text again. */
 export function* preTokens(text: string): Generator<string> {
   for (const [word] of text.matchAll(PRE_TOKEN)) yield word;
+}
+
+/** Bytes as the characters that stand for them: "é" is "Ã©". */
+export function symbolsOf(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => BYTE_SYMBOLS[byte]).join("");
 }
 
 /** The bytes that a token's characters stand for; undefined if one of them is not of the alphabet. */

@@ -18,7 +18,7 @@ import { halfModelTensors, modelFromTensors, modelTensors, type WeightDtype } fr
 import { aModel, type Transformer } from "../model/transformer.ts";
 import { writeFilesAtomic } from "../platform/atomic-write.ts";
 import { aTokenizer, type Tokenizer, tokenizerFromJson } from "../text/tokenizer.ts";
-import { readTokenizerJson } from "../text/tokenizer-json.ts";
+import { readTokenizerJson } from "../text/tokenizer-checks.ts";
 import { firstNotFinite } from "../wasm/half.ts";
 import { CHECKSUMS, requireChecksums, withChecksums } from "./checksums.ts";
 import { modelDirectory } from "./model-directory.ts";

@@ -1,22 +1,21 @@
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { Transformer } from "../../src/model/transformer.ts";
 import { trainBpe } from "../../src/text/bpe-trainer.ts";
 import { byteTokenizer, tokenizerFromJson } from "../../src/text/tokenizer.ts";
 import { saveModel } from "../../src/train/checkpoint.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { tinyConfig } from "../tiny.ts";
 import { memorizing } from "./child.ts";
 
 const test = suite("bad input");
 
-let folder = "";
+const folder = folderFor(test, "bad-input");
 const at = (name: string) => join(folder, name);
 
 test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "bad-input-"));
   for (const name of ["empty", "good", "binary", "latin1"]) fs.mkdirSync(at(name));
   fs.writeFileSync(at("good/text.txt"), "one fish, two fish, red fish, blue fish");
   fs.writeFileSync(at("binary/image.png"), Uint8Array.of(137, 80, 0, 71));
@@ -24,7 +23,6 @@ test.before(() => {
   fs.writeFileSync(at("file"), "a regular file");
   saveModel(at("model"), new Transformer(tinyConfig(), 1), byteTokenizer());
 });
-test.after(() => fs.rmSync(folder, { recursive: true }));
 
 /** Every path below the folder with its size. */
 function contents(): string[] {

@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import * as assert from "uvu/assert";
@@ -10,13 +9,14 @@ import { generate, readDocuments } from "../../src/model/generate.ts";
 import { byteTokenizer } from "../../src/text/tokenizer.ts";
 import { loadModel } from "../../src/train/checkpoint.ts";
 import { newestCheckpoint } from "../../src/train/run-directory.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { documentOf } from "../tiny.ts";
 import { commandLine, memorizing, type Outcome } from "./child.ts";
 
 const test = suite("commands");
 
-let folder = "";
+const folder = folderFor(test, "commands");
 const at = (name: string) => join(folder, name);
 
 /** A model of two layers with a memory of 17 in the second, so small that a step takes a millisecond. */
@@ -27,13 +27,11 @@ const MEMORY = ["segment_length=7", "memory_layers=1", "memory_size=17", "memory
 const RATE = ["--learning-rate", "0.004"];
 
 test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "commands-"));
   fs.mkdirSync(at("data/repository"), { recursive: true });
   fs.writeFileSync(at("data/fish.txt"), "one fish, two fish, red fish, blue fish. ".repeat(5));
   fs.writeFileSync(at("data/repository/a.txt"), "black fish, ");
   fs.writeFileSync(at("data/repository/b.txt"), "blue fish, old fish, new fish: καλημέρα\n");
 });
-test.after(() => fs.rmSync(folder, { recursive: true }));
 
 function good(...args: string[]): Outcome {
   const outcome = memorizing(...args);

@@ -2,25 +2,20 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import * as assert from "uvu/assert";
 import { Random } from "../../src/base/random.ts";
 import { newestCheckpoint } from "../../src/train/run-directory.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { differences, trainingArguments, trainToEnd, trainUnderFire } from "../reliability/crash-training.ts";
 import { commandLine, memorizing, scriptLine } from "./child.ts";
 
 const test = suite("crash");
 
-let folder = "";
+const folder = folderFor(test, "crash-test");
 const at = (name: string) => join(folder, name);
-
-test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "crash-test-"));
-});
-test.after(() => fs.rmSync(folder, { recursive: true }));
 
 const trainingIn = (out: string, steps: number) => trainingArguments(folder, at(out), steps);
 

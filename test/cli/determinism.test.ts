@@ -1,11 +1,11 @@
 /** The same seed gives the same bits: twice, on any number of threads, in the other runtime, and whatever the interruption. */
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { differences, trainingArguments } from "../reliability/crash-training.ts";
 import { commandLine } from "./child.ts";
@@ -17,13 +17,8 @@ const inDeno = process.versions.deno !== undefined;
 const root = fileURLToPath(new URL(import.meta.url.endsWith(".ts") ? "../../" : "../../../", import.meta.url));
 const DENO = ["--offline", "--yes", "deno@2.9.6"];
 
-let folder = "";
+const folder = folderFor(test, "determinism");
 const at = (name: string) => join(folder, name);
-
-test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "determinism-"));
-});
-test.after(() => fs.rmSync(folder, { recursive: true }));
 
 /** How this program starts in the other runtime; or why it cannot. */
 function otherRuntime(): { line: [string, string[]] } | { missing: string } {

@@ -1,22 +1,20 @@
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { experiments } from "../../src/experiments/list.ts";
 import { tinyOverrides, writeTinyCorpus } from "../experiments/tiny.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { memorizing } from "./child.ts";
 
 const test = suite("experiment command");
 
-let folder = "";
+const folder = folderFor(test, "experiment-command");
 const at = (name: string) => join(folder, name);
 
 test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "experiment-command-"));
   writeTinyCorpus(at("math"));
 });
-test.after(() => fs.rmSync(folder, { recursive: true }));
 
 test("a mistyped experiment is answered with the one that was meant", () => {
   const { code, stderr } = memorizing("experiment", "contxt");

@@ -1,25 +1,23 @@
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { Transformer } from "../../src/model/transformer.ts";
 import { byteTokenizer } from "../../src/text/tokenizer.ts";
 import { loadModel, saveModel } from "../../src/train/checkpoint.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { tinyConfig } from "../tiny.ts";
 import { memorizing } from "./child.ts";
 
 const test = suite("memorizing export");
 
-let folder = "";
+const folder = folderFor(test, "export");
 const at = (name: string) => join(folder, name);
 const weightsIn = (directory: string) => fs.statSync(at(`${directory}/model.safetensors`)).size;
 
 test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "export-"));
   saveModel(at("model"), new Transformer(tinyConfig(), 1), byteTokenizer());
 });
-test.after(() => fs.rmSync(folder, { recursive: true }));
 
 test("writes a model in half the bytes, which every command reads", () => {
   const { code, stdout, stderr } = memorizing("export", at("model"), "--out", at("small"), "--dtype", "float16");

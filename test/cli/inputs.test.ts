@@ -1,7 +1,6 @@
 /** Inputs of commands: pipes, standard input, folders with mixed content, names that are not UTF-8. */
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import * as assert from "uvu/assert";
@@ -9,18 +8,18 @@ import { readMemory } from "../../src/memory/disk.ts";
 import { Transformer } from "../../src/model/transformer.ts";
 import { byteTokenizer } from "../../src/text/tokenizer.ts";
 import { saveModel } from "../../src/train/checkpoint.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { tinyConfig } from "../tiny.ts";
 import { commandLine, memorizing, type Outcome } from "./child.ts";
 
 const test = suite("inputs");
 
-let folder = "";
+const folder = folderFor(test, "inputs");
 const at = (name: string) => join(folder, name);
 const TEXT = "one fish, two fish, red fish";
 
 test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "inputs-"));
   fs.writeFileSync(at("fish.md"), TEXT);
   fs.writeFileSync(at("empty.md"), "");
   fs.mkdirSync(at("repo/docs"), { recursive: true });
@@ -28,7 +27,6 @@ test.before(() => {
   for (const name of ["logo.png", "docs/logo.png"]) fs.writeFileSync(at(`repo/${name}`), Uint8Array.of(0x89, 0x50, 0));
   saveModel(at("model"), new Transformer(tinyConfig({ memory_size: 100 }), 1), byteTokenizer());
 });
-test.after(() => fs.rmSync(folder, { recursive: true }));
 
 /** Runs the program with a text on standard input. */
 function withInput(input: string, ...args: string[]): Outcome {

@@ -1,27 +1,25 @@
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { Transformer } from "../../src/model/transformer.ts";
 import { byteTokenizer } from "../../src/text/tokenizer.ts";
 import { saveModel } from "../../src/train/checkpoint.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { tinyConfig } from "../tiny.ts";
 import { memorizing } from "./child.ts";
 
 const test = suite("memorizing inspect");
 
-let folder = "";
+const folder = folderFor(test, "inspect");
 const at = (name: string) => join(folder, name);
 
 test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "inspect-"));
   saveModel(at("model"), new Transformer(tinyConfig(), 1), byteTokenizer());
   saveModel(at("plain"), new Transformer(tinyConfig({ memory_layers: [] }), 1), byteTokenizer());
   fs.writeFileSync(at("text.md"), "one fish, two fish\n".repeat(5));
   fs.writeFileSync(at("a"), "a");
 });
-test.after(() => fs.rmSync(folder, { recursive: true }));
 
 test("prints tables for people", () => {
   const { code, stdout, stderr } = memorizing("inspect", at("model"), at("text.md"), "--memory", "30");

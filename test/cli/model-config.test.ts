@@ -1,10 +1,10 @@
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { chosenConfig, requireSameConfig } from "../../src/cli/model-config.ts";
 import { configFields } from "../../src/model/config.ts";
 import { preset } from "../../src/model/presets.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 import { tinyConfig } from "../tiny.ts";
@@ -13,12 +13,7 @@ const test = suite("choice of a configuration");
 
 const vocabulary = { size: 300, source: "some/tokenizer.json" };
 const fallback = tinyConfig();
-let folder = "";
-
-test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "model-config-"));
-});
-test.after(() => fs.rmSync(folder, { recursive: true }));
+const folder = folderFor(test, "model-config");
 
 function file(name: string, json: unknown): string {
   const path = join(folder, name);

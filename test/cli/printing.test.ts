@@ -1,7 +1,6 @@
 /** Control characters in files and names never reach the terminal. */
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
@@ -12,6 +11,7 @@ import { Transformer } from "../../src/model/transformer.ts";
 import { Reader } from "../../src/reader.ts";
 import { byteTokenizer } from "../../src/text/tokenizer.ts";
 import { loadModel, saveModel } from "../../src/train/checkpoint.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { tinyConfig } from "../tiny.ts";
 import { commandLine, memorizing } from "./child.ts";
@@ -22,11 +22,10 @@ const test = suite("printing");
 const EVIL = "a\x1b]0;title\x07\x1b[31m\r\nfake\x9b2J\u202efdp";
 const FISH = "one fish, two fish, red fish, blue fish. ";
 
-let folder = "";
+const folder = folderFor(test, "output");
 const at = (name: string) => join(folder, name);
 
 test.before(async () => {
-  folder = fs.mkdtempSync(join(tmpdir(), "output-"));
   fs.writeFileSync(at("fish.md"), FISH);
   saveModel(at("model"), new Transformer(tinyConfig({ memory_gate_init: 3 }), 1), byteTokenizer());
   const { model, tokenizer } = loadModel(at("model"));
@@ -34,7 +33,6 @@ test.before(async () => {
   await reader.read(`${EVIL}${FISH}`, { name: EVIL });
   writeMemory(at("evil.safetensors"), reader.snapshot());
 });
-test.after(() => fs.rmSync(folder, { recursive: true }));
 
 /** Runs a command, whose output must be lines of harmless characters; returns both streams. */
 function harmless(...args: string[]): string {

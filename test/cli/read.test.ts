@@ -1,6 +1,5 @@
 /** A memory saved by `read` works in every later process as if the documents had just been read. */
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { readMemory } from "../../src/memory/disk.ts";
@@ -10,13 +9,14 @@ import { trainBpe } from "../../src/text/bpe-trainer.ts";
 import { tokenizerFromJson } from "../../src/text/tokenizer.ts";
 import { loadModel, saveModel } from "../../src/train/checkpoint.ts";
 import { evaluate } from "../../src/train/evaluate.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { documentOf, tinyConfig } from "../tiny.ts";
 import { interrupted, memorizing } from "./child.ts";
 
 const test = suite("read");
 
-let folder = "";
+const folder = folderFor(test, "read");
 const at = (name: string) => join(folder, name);
 
 const texts = {
@@ -26,7 +26,6 @@ const texts = {
 };
 
 test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "read-"));
   fs.mkdirSync(at("notes"));
   for (const [name, text] of Object.entries(texts)) fs.writeFileSync(at(name), text);
   const tokenizer = tokenizerFromJson(trainBpe(Object.values(texts), { vocabSize: 300 }), "test");
@@ -36,7 +35,6 @@ test.before(() => {
   }
   saveModel(at("plain"), new Transformer({ ...config, memory_layers: [] }, 1), tokenizer);
 });
-test.after(() => fs.rmSync(folder, { recursive: true }));
 
 /** Runs a command that must succeed; what it prints. */
 function run(...args: string[]): string {

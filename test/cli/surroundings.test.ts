@@ -1,12 +1,12 @@
 /** The program where something that it needs is missing: each time one sentence that says what, and no stack trace. */
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
 import { deno } from "../deno.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { commandLine, type Outcome } from "./child.ts";
 
@@ -20,12 +20,10 @@ const isCompiled = import.meta.url.includes("/dist/test/");
 const root = fileURLToPath(new URL(isCompiled ? "../../../" : "../../", import.meta.url));
 const model = join(root, "models/reader-1m");
 
-let folder = "";
+const folder = folderFor(test, "surroundings");
 test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "surroundings-"));
   fs.writeFileSync(join(folder, "a.txt"), "some text that is read here\n");
 });
-test.after(() => fs.rmSync(folder, { recursive: true, force: true }));
 
 /** Runs `…prefix "$@"` in a shell, where "$@" is the program with its arguments, after flags for the runtime. */
 function shell(prefix: string, flags: readonly string[], ...args: string[]): Outcome {

@@ -1,24 +1,17 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import * as assert from "uvu/assert";
 import { documentsFromFiles, documentsInDirectory, textOf, tokenizeDocuments } from "../../src/data/corpus.ts";
 import { byteTokenizer } from "../../src/text/tokenizer.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 
 const test = suite("corpus");
-let folder = "";
+const folder = folderFor(test, "corpus");
 let count = 0;
-
-test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "corpus-"));
-});
-test.after(() => {
-  fs.rmSync(folder, { recursive: true });
-});
 
 /** A new directory with these files, written last to first. */
 function directoryOf(files: Record<string, string | Uint8Array>): string {

@@ -1,24 +1,17 @@
 /** Folders with mixed content: pictures, hidden files, packages, names that are not UTF-8. */
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import * as assert from "uvu/assert";
 import { documentsFromFiles, documentsInDirectory, textOf } from "../../src/data/corpus.ts";
 import { isLeftOut, type Selection } from "../../src/data/directory.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 
 const test = suite("directory");
-let folder = "";
+const folder = folderFor(test, "directory");
 let count = 0;
-
-test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "directory-"));
-});
-test.after(() => {
-  fs.rmSync(folder, { recursive: true });
-});
 
 const PICTURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10, 0);
 

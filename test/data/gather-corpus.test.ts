@@ -1,23 +1,18 @@
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import * as assert from "uvu/assert";
 import { type CorpusSizes, gatherCorpus } from "../../src/data/gather-corpus.ts";
 import { namesTexts } from "../../src/experiments/lab/invented-names.ts";
 import { memorizing } from "../cli/child.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 
 const test = suite("gathered corpus");
 
-let folder = "";
+const folder = folderFor(test, "gather");
 const at = (name: string) => join(folder, name);
-
-test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "gather-"));
-});
-test.after(() => fs.rmSync(folder, { recursive: true }));
 
 const kind = { endings: [".py"], skipped: ["test"], depth: 1 };
 const lengths = { least: 100, heldOut: 300, most: 700 };

@@ -1,21 +1,14 @@
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { readTextFile } from "../../src/data/text-file.ts";
+import { readTextFile } from "../../src/data/corpus.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 import { SAMPLES } from "../text/samples.ts";
 
 const test = suite("text file");
-let folder = "";
-
-test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "text-file-"));
-});
-test.after(() => {
-  fs.rmSync(folder, { recursive: true });
-});
+const folder = folderFor(test, "text-file");
 
 function fileOf(content: string | readonly number[]): string {
   const path = join(folder, "file");

@@ -1,5 +1,5 @@
 /**
- * Faults that people found in other programs' loaders (A3 of the notes on pre-trained models), as far as reading can have them. What
+ * Faults that people found in other programs' loaders, as far as reading can have them. What
  * only a computation can get wrong is tested where logits are. Each of these faults was silent: text came out, and was worse.
  */
 import { existsSync } from "node:fs";
@@ -29,13 +29,13 @@ test("a small example, written out: every family's own small model is read whole
   }
 });
 
-test("1: rows of a half-split file stay where they are", () => {
+test("rows of a half-split file stay where they are", () => {
   const shape = [8, 8];
   const numbered = Array.from({ length: shape[0] * shape[1] }, (_, i) => i + 1);
   assert.equal(floats(smallModel("llama"), "layers.0.q.weight"), numbered);
 });
 
-test("2: writing a model and reading it again gives the same bits, biases too", () => {
+test("writing a model and reading it again gives the same bits, biases too", () => {
   for (const [family, changes] of [
     ["llama", { attention_bias: true }],
     ["gpt2", {}],
@@ -57,7 +57,7 @@ test("2: writing a model and reading it again gives the same bits, biases too", 
   }
 });
 
-test("3: the θ of rope_parameters is read, and a file that names none is refused", () => {
+test("the θ of rope_parameters is read, and a file that names none is refused", () => {
   const rope = { rope_parameters: { rope_type: "default", rope_theta: 16 }, head_dim: 4 };
   const { positions } = read(smallModel("qwen2", rope)).architecture;
   assert.ok(positions.kind === "rotary" && Math.abs(positions.frequencies[0][1] - 0.25) < 1e-15);
@@ -73,7 +73,7 @@ function smallModelWithout(family: keyof typeof smallConfigs, key: string): Dire
   return { ...smallModel(family), "config.json": config };
 }
 
-test("4: a scaling of Llama 3 is computed with its own factor; an unknown one is refused", () => {
+test("a scaling of Llama 3 is computed with its own factor; an unknown one is refused", () => {
   const scaling = { low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 64, rope_theta: 1e6 };
   const slowest = (factor: number) => {
     const rope_parameters = { rope_type: "llama3", factor, ...scaling };
@@ -87,7 +87,7 @@ test("4: a scaling of Llama 3 is computed with its own factor; an unknown one is
   );
 });
 
-test("5: a tied head may be absent, present and equal, or present and different", () => {
+test("a tied head may be absent, present and equal, or present and different", () => {
   const tied = { tie_word_embeddings: true };
   const absentHead = read(smallModel("llama", tied));
   assert.ok(absentHead.architecture.tiedHead && !absentHead.parameters.has("head.weight"));
@@ -103,7 +103,7 @@ test("5: a tied head may be absent, present and equal, or present and different"
   assert.match(read(different).notes[0], "the stored head differs from the embedding");
 });
 
-test("6: a head that is neither tied nor stored is refused, and so is a tensor of no part of the model", () => {
+test("a head that is neither tied nor stored is refused, and so is a tensor of no part of the model", () => {
   const headless = smallModel("llama", {}, (tensors) => tensors.delete("lm_head.weight"));
   assert.is(
     refused(headless),
@@ -118,7 +118,7 @@ test("6: a head that is neither tied nor stored is refused, and so is a tensor o
   assert.match(refused({ ...deeper, "config.json": smallConfigs.llama }), "belongs to no part of this model");
 });
 
-test("7: shapes come from head_dim, not from the width; another is refused", () => {
+test("shapes come from head_dim, not from the width; another is refused", () => {
   assert.equal(read(smallModel("qwen3")).parameters.get("layers.0.q.weight")!.shape, [24, 8]);
   assert.is(
     refused({ ...smallModel("llama"), "config.json": { ...smallConfigs.llama, head_dim: 4 } }),
@@ -126,12 +126,12 @@ test("7: shapes come from head_dim, not from the width; another is refused", () 
   );
 });
 
-test("8: Gemma's norms are 1 + w, all others w", () => {
+test("Gemma's norms are 1 + w, all others w", () => {
   const offsets = Object.keys(smallConfigs).map((family) => describe(family as "llama").norm.weightOffset);
   assert.equal(offsets, [0, 0, 0, 0, 0, 0, 1]);
 });
 
-test("9: GPT-2's matrices are turned, the square one too; GPT-Neo's are not", () => {
+test("GPT-2's matrices are turned, the square one too; GPT-Neo's are not", () => {
   const turned = Array.from({ length: 16 }, (_, i) => 1 + (i % 4) * 4 + Math.floor(i / 4));
   assert.equal(floats(smallModel("gpt2"), "layers.0.o.weight"), turned);
   assert.equal(
@@ -140,12 +140,12 @@ test("9: GPT-2's matrices are turned, the square one too; GPT-Neo's are not", ()
   );
 });
 
-test("10: GPT-NeoX rotates its share of a head", () => {
+test("GPT-NeoX rotates its share of a head", () => {
   const { positions, headWidth } = describe("gpt_neox");
   assert.equal([headWidth, positions.kind === "rotary" && positions.dimensions], [4, 2]);
 });
 
-test("12: brain floats are read, with all that half of a float can be", () => {
+test("brain floats are read, with all that half of a float can be", () => {
   const bits = Uint16Array.from({ length: 8 }, (_, i) => [0x3f80, 0x0001, 0x8000, 0xc040][i % 4]);
   const model = (data: Uint16Array) =>
     smallModel("llama", {}, (tensors) => tensors.set("model.norm.weight", { dtype: "BF16", shape: [8], data }));
@@ -157,7 +157,7 @@ test("12: brain floats are read, with all that half of a float can be", () => {
   );
 });
 
-test("13: a text ends at any of the tokens that the configurations and the tokenizer name", () => {
+test("a text ends at any of the tokens that the configurations and the tokenizer name", () => {
   const directory = {
     ...smallModel("llama", { eos_token_id: 4 }),
     "generation_config.json": { eos_token_id: [4, 2] },
@@ -176,7 +176,7 @@ test("13: a text ends at any of the tokens that the configurations and the token
   );
 });
 
-test.unless(absent, "14: seven query heads share a key head in Qwen 2", () => {
+test.unless(absent, "seven query heads share a key head in Qwen 2", () => {
   const { heads, keyHeads } = loadForeign(`${reference}/qwen2`).architecture;
   assert.equal([heads, keyHeads], [14, 2]);
 });

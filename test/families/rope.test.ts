@@ -137,7 +137,7 @@ test("a scaling that is unknown, incomplete or contradicts itself is refused", (
   assert.is(scaled({ rope_type: "yarn", factor: 4 }), `config.json: rope_scaling.rope_type is "yarn"${types}`);
   assert.is(scaled({ type: "dynamic", factor: 4 }), `config.json: rope_scaling.type is "dynamic"${types}`);
   assert.match(scaled({ type: "linear", rope_type: "llama3", factor: 4 }), "rope_scaling.type is");
-  assert.match(scaled({ type: "linear" }), "rope_scaling.factor is missing; it must be a number from");
+  assert.match(scaled({ type: "linear" }), "rope_scaling.factor is missing; it must be a number above 0");
   assert.match(scaled({ rope_type: "llama3", factor: 8 }), "rope_scaling.low_freq_factor is missing");
   assert.match(
     scaled({ type: "linear", factor: 2, attention_factor: 1.2 }),

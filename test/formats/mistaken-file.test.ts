@@ -1,13 +1,13 @@
 /** Files that are something else, however large: named by their first bytes, before the rest is read. */
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { readTextFile } from "../../src/data/text-file.ts";
+import { readTextFile } from "../../src/data/corpus.ts";
 import { readJson } from "../../src/formats/json-file.ts";
 import { readSafetensors, writeSafetensors } from "../../src/formats/safetensors.ts";
 import { readSafetensorsFile } from "../../src/formats/safetensors-file.ts";
 import { readMemory } from "../../src/memory/disk.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 
@@ -24,11 +24,7 @@ test("a small example, written out: a Git LFS pointer is named, also in a browse
 /** Too large for any program to hold, so reading it whole fails. It takes no space on the disk. */
 const FOUR_TEBIBYTES = 2 ** 42;
 
-let folder = "";
-test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "mistaken-"));
-});
-test.after(() => fs.rmSync(folder, { recursive: true }));
+const folder = folderFor(test, "mistaken");
 
 /** A file that begins so, with zeros to the end. */
 function largeFile(beginning: string | Uint8Array): string {

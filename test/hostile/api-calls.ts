@@ -264,6 +264,14 @@ export function textCalls({ tokenizer }: World): Call[] {
       run: library.trainBpe,
     },
     { name: "tokenizerFromJson", args: () => [structuredClone(bpe), "t"], run: library.tokenizerFromJson },
+    { name: "chatTemplate", args: () => ["<|im_start|><|im_end|>", {}, "t"], run: library.chatTemplate },
+    { name: "encodePrompt", args: () => [tokenizer, { text: "the", marks: [[0, 1]] }], run: library.encodePrompt },
+    { name: "readTokenizerConfig", args: () => [{ eos_token: "a" }, "t"], run: library.readTokenizerConfig },
+    {
+      name: "tokenizerFromGguf",
+      args: () => [{ model: "gpt2", tokens: Object.keys(bpe.model.vocab), merges: bpe.model.merges.map(String) }, "t"],
+      run: library.tokenizerFromGguf,
+    },
     { name: "byteTokenizer", args: () => [], run: library.byteTokenizer },
     ...[tokenizer, trained].flatMap((each): Call[] => [
       { name: "Tokenizer.encode", args: () => ["the 121"], run: (text) => each.encode(text) },

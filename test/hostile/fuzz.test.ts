@@ -14,6 +14,15 @@ test.before(() => {
 });
 test.after(() => rmSync(directory, { recursive: true }));
 
+test("a small example, written out: a configuration is taken, and refused without its last two bytes", () => {
+  const [reader] = readers.filter(({ name }) => name === "config");
+  const bytes = reader.join(reader.seeds[0]);
+  assert.equal(
+    [bytes, bytes.subarray(0, -2)].map((file) => attack(reader, file, directory)),
+    [false, true],
+  );
+});
+
 for (const [place, reader] of readers.entries()) {
   test(`the reader "${reader.name}" takes its own good files`, () => {
     for (const parts of reader.seeds) assert.is(attack(reader, reader.join(parts), directory), false);

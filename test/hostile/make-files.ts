@@ -9,6 +9,7 @@ import { jsonText } from "../../src/formats/json-file.ts";
 import { writeSafetensors } from "../../src/formats/safetensors.ts";
 import { encodeMemory } from "../../src/memory/memory-file.ts";
 import { sentenceOf } from "./attack.ts";
+import { foreignConfigFiles, ggufFiles, weightIndexFiles } from "./foreign-files.ts";
 import { type Forgery, forgedMemory } from "./forge.ts";
 import { type Parts, partsOf, readers } from "./readers.ts";
 import { bpe, manySteps, mixedTensors, record, snapshot, weights } from "./seeds.ts";
@@ -201,6 +202,9 @@ const filesOf: Readonly<Record<string, (join: (parts: Parts) => Uint8Array) => F
   tokenizer: () => tokenizerFiles,
   trainer: () => trainerFiles,
   corpus: () => corpusFiles,
+  gguf: () => ggufFiles,
+  "foreign-config": () => foreignConfigFiles,
+  "weight-index": () => weightIndexFiles,
 };
 
 const sentences: Record<string, string> = {};

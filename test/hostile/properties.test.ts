@@ -3,7 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import * as fc from "fast-check";
 import * as assert from "uvu/assert";
 import { InputError } from "../../src/base/errors.ts";
-import { readTextFile } from "../../src/data/text-file.ts";
+import { readTextFile } from "../../src/data/corpus.ts";
 import { parseJson } from "../../src/formats/json.ts";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "../../src/formats/safetensors.ts";
 import { decodeMemory, encodeMemory } from "../../src/memory/memory-file.ts";

@@ -20,6 +20,7 @@ import { byteTokenizer, tokenizerFromJson } from "../../src/text/tokenizer.ts";
 import { readMetrics } from "../../src/train/metrics.ts";
 import { parseTrainerRecord } from "../../src/train/trainer-record.ts";
 import { tinyConfig } from "../tiny.ts";
+import { foreignReaders } from "./foreign-readers.ts";
 import { bpe, manySteps, metrics, mixedTensors, record, snapshot, weights, weightsConfig } from "./seeds.ts";
 
 /** A file in two parts: text, which is worth changing in other ways than numbers are. */
@@ -177,6 +178,7 @@ export const readers: readonly Reader[] = [
       assert.is(tokens().length, expected.length);
     },
   },
+  ...foreignReaders,
 ];
 
 /** JSON that says the same to this reader as to the engine's. */

@@ -9,7 +9,7 @@ import { parameter } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
 import { KvMemory } from "../../src/memory/memory.ts";
 import type { MemoryOptions } from "../../src/memory/options.ts";
-import { heap } from "../../src/wasm/runtime.ts";
+import { heap, kernels } from "../../src/wasm/runtime.ts";
 import { suite } from "../harness.ts";
 import { remember } from "../memories.ts";
 
@@ -30,6 +30,15 @@ function shortage(): string {
 const capacity = 262_144;
 const segment = 512;
 const stored = 19;
+
+test.unless(shortage(), "a small example, written out: twice 1 and 2 is 2 and 4, above 2 GiB as well", () => {
+  const [filler, address] = [heap.allocate(2.5 * GiB), heap.allocate(8)];
+  heap.f32(address, 2).set([1, 2]);
+  kernels.scale(address, address, 2, 0, 2);
+  assert.equal([address > 2 * GiB, ...heap.f32(address, 2)], [true, 2, 4]);
+  heap.release(filler);
+  heap.release(address);
+});
 
 // search and storage, heads, bytes before the memory: its keys then begin below 2 GiB and end above
 const cases: [Partial<MemoryOptions>, number, number][] = [

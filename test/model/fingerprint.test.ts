@@ -13,6 +13,17 @@ const test = suite("fingerprint");
 const of = (overrides: Partial<ModelConfig>, seed = 1) => fingerprint(new Transformer(tinyConfig(overrides), seed));
 const own = of({});
 
+test("a small example, written out: a scale of 1 set to 2 changes the fingerprint, and set to 1 restores it", () => {
+  const model = new Transformer(tinyConfig(), 1);
+  const scale = model.parameters.get("model.norm.weight");
+  assert.equal([...scale.toArray()], Array(12).fill(1));
+  scale.fill(2);
+  assert.not.equal(fingerprint(model), own);
+  scale.fill(1);
+  assert.is(fingerprint(model), own);
+  model.release();
+});
+
 test("a model that was saved and loaded has the same fingerprint", () => {
   const model = new Transformer(tinyConfig(), 1);
   const { tensors } = readSafetensors(writeSafetensors(modelTensors(model)), "test");

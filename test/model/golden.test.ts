@@ -141,6 +141,12 @@ function checkAdam(variant: GoldenVariant): void {
   model.parameters.release();
 }
 
+test("a small example, written out: errors are shares of the largest number, and names have a counterpart", () => {
+  assert.is(relativeError([1, 3], [1, 4]), 0.25);
+  assert.is(ourName("emb"), "model.embed_tokens.weight");
+  assert.is(ourName("layers.1.q.weight"), "model.layers.1.self_attn.q_proj.weight");
+});
+
 for (const variant of goldenVariants) {
   test(`${variant}: logits within 2e-4, memory contents equal, gradients within 1e-3`, () => checkSegments(variant));
   test(`${variant}: fifteen Adam steps have the reference's losses within 1e-3`, () => checkAdam(variant));

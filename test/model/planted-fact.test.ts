@@ -51,6 +51,11 @@ function story(random: Random, length: number, known: ReadonlySet<string>): numb
   return tokens.map(idOf);
 }
 
+test("a small example, written out: a name is defined by its first token, and has its colour behind it later", () => {
+  const words = story(new Random(59), 6, new Set([" Quil", " Zorb"])).map((id) => vocabulary[id]);
+  assert.equal(words, [" [Quil is green]", " of", " [Zorb is blue]", " the", " Zorb", " blue"]);
+});
+
 function trainedModel(): Transformer {
   const random = new Random(3);
   const documents = Array.from({ length: 400 }, (_, i) => documentOf(String(i), story(random, 72, new Set(names))));

@@ -49,6 +49,14 @@ function read(model: Transformer, segments: Int32Array[], memorySize: number, st
   return logits;
 }
 
+test("a small example, written out: weights of 0 make all 23 logits 0, with a memory and without", () => {
+  const model = new Transformer(configure({}), null);
+  for (const size of [0, 50]) {
+    const [, second] = read(model, randomSegments(2, 1), size);
+    assert.equal(second, new Float32Array(SEGMENT * 23));
+  }
+});
+
 for (const memory_combine of ["gate", "joint"]) {
   test(`1. without a memory, or while it is empty, the output is bit-identical to the baseline's (${memory_combine})`, () => {
     const model = new Transformer(configure({ memory_combine }), 1);

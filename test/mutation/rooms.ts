@@ -66,7 +66,7 @@ const READER_TESTS: Record<string, readonly string[]> = {
   "src/text/byte-level.ts": ["text/"],
   "src/memory/memory-file.ts": ["memory/memory-file"],
   "src/memory/snapshot.ts": ["memory/snapshot", "memory/memory-file"],
-  "src/data/text-file.ts": ["data/text-file", "data/corpus"],
+  "src/data/corpus.ts": ["data/text-file", "data/corpus"],
 };
 /** Tests that apply to all readers. */
 const HOSTILE = ["hostile/files", "hostile/properties"];

@@ -1,18 +1,13 @@
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { makeDirectory } from "../../src/platform/directories.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 
 const test = suite("directories");
-let folder = "";
-
-test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "directories-"));
-});
-test.after(() => fs.rmSync(folder, { recursive: true }));
+const folder = folderFor(test, "directories");
 
 test("a directory is made with those above it, and made again without harm", () => {
   const path = join(folder, "a/b/c");

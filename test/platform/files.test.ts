@@ -1,23 +1,16 @@
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import * as files from "../../src/platform/files.ts";
 import * as reading from "../../src/platform/read-file.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 
 const test = suite("platform");
 const platform = { ...files, ...reading };
-let folder = "";
-
-test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "platform-"));
-});
-test.after(() => {
-  fs.rmSync(folder, { recursive: true });
-});
+const folder = folderFor(test, "platform");
 
 test("a byte order mark is not part of the text", () => {
   const path = join(folder, "mark");

@@ -3,7 +3,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import patched, * as fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
-import { hostname, tmpdir } from "node:os";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import * as assert from "uvu/assert";
@@ -11,17 +11,13 @@ import { InputError } from "../../src/base/errors.ts";
 import { withLock } from "../../src/platform/lock.ts";
 import type { ProcessIdentity } from "../../src/platform/processes.ts";
 import { scriptLine } from "../cli/child.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("lock");
 
-let folder = "";
+const folder = folderFor(test, "lock");
 let count = 0;
-
-test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "lock-"));
-});
-test.after(() => fs.rmSync(folder, { recursive: true }));
 
 const newPath = () => join(folder, `${count++}`);
 

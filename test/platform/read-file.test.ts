@@ -1,21 +1,16 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { isStream, readFile, readText, STANDARD_INPUT, streamName } from "../../src/platform/read-file.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 
 const test = suite("reading files");
-let folder = "";
+const folder = folderFor(test, "read-file");
 const at = (name: string) => join(folder, name);
-
-test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "read-file-"));
-});
-test.after(() => fs.rmSync(folder, { recursive: true }));
 
 test("a small example, written out", () => {
   fs.writeFileSync(at("small"), "aé");

@@ -2,25 +2,20 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import * as assert from "uvu/assert";
 import { writeFileAtomic } from "../../src/platform/atomic-write.ts";
 import { UnfinishedFile } from "../../src/platform/unfinished-file.ts";
 import { scriptLine } from "../cli/child.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 
 const test = suite("unfinished file");
-let folder = "";
+const folder = folderFor(test, "unfinished");
 const at = (name: string) => join(folder, name);
 const textOf = (name: string) => fs.readFileSync(at(name), "utf8");
-
-test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "unfinished-"));
-});
-test.after(() => fs.rmSync(folder, { recursive: true }));
 
 test("a link stays a link, and what it leads to gets the content, however many are on the way", () => {
   fs.mkdirSync(at("real/inner"), { recursive: true });

@@ -1,22 +1,17 @@
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import * as assert from "uvu/assert";
 import { writeFileAtomic } from "../../src/platform/atomic-write.ts";
 import { writeDirectory } from "../../src/platform/whole-directory.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 
 const test = suite("whole directory");
 
-let folder = "";
+const folder = folderFor(test, "whole");
 let count = 0;
-
-test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "whole-"));
-});
-test.after(() => fs.rmSync(folder, { recursive: true }));
 
 /** A new directory. */
 function newDirectory(): string {

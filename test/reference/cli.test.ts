@@ -1,12 +1,12 @@
 /** The model in one file as a program, and as a file: what it prints, what it refuses, and that it needs nothing but itself. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
 import { scriptLine } from "../cli/child.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("the model in one file, as a program");
@@ -15,15 +15,13 @@ const isCompiled = import.meta.url.includes("/dist/");
 const root = new URL(isCompiled ? "../../../" : "../../", import.meta.url);
 const source = readFileSync(new URL("reference/memorizing-transformer.ts", root), "utf8");
 
-let directory = "";
+const directory = folderFor(test, "reference");
 test.before(() => {
-  directory = mkdtempSync(join(tmpdir(), "reference-"));
   const names = ["anna", "bela", "carl", "dora"];
   const line = (i: number) => `${names[i % 4]} met ${names[(i * i + 1) % 4]} in ${1000 + ((i * 37) % 89)}\n`;
   writeFileSync(join(directory, "text.txt"), Array.from({ length: 120 }, (_, i) => line(i)).join(""));
   writeFileSync(join(directory, "short.txt"), "too short");
 });
-test.after(() => rmSync(directory, { recursive: true, force: true }));
 
 function run([command, args]: [string, string[]]) {
   const { status, stdout, stderr } = spawnSync(command, args, { encoding: "utf8", timeout: 240_000 });

@@ -131,6 +131,16 @@ function checkAdam(expected: Expected): void {
   }
 }
 
+test("a small example, written out: PyTorch's w1 is the first half of our feed-forward, and its 12 numbers are 6 rows of 2", () => {
+  const sizes = { V: 3, C: 2, L: 1, H: 1, D: 1, F: 6, T: 1, W: 0, M: 1, K: 1, memoryLayer: 0 };
+  const parameters = new Map(named(newModel({ ...sizes, gated: true, smeared: false }, 1)));
+  assert.equal(
+    [...parameters.keys()].filter((name) => !name.startsWith("layers.0.")),
+    ["emb", "nf.scale"],
+  );
+  assert.is(parameters.get("layers.0.w1.weight")?.[0].length, 6 * 2);
+});
+
 for (const variant of goldenVariants) {
   const { config, tensors } = golden(variant);
   const expected: Expected = { config: referenceConfig(config), tensors };

@@ -30,6 +30,24 @@ function parameters({ embedding, norm, layers }: Model): [name: string, paramete
   return [["embedding", embedding], ...inLayers, ["norm", norm]];
 }
 
+/** The slope of `f` by number i of x. */
+function centralDifference(x: Float64Array, i: number, f: () => number): number {
+  const value = x[i];
+  const [above, below] = [value + DIFFERENCE, value - DIFFERENCE].map((shifted) => {
+    x[i] = shifted;
+    return f();
+  });
+  x[i] = value;
+  return (above - below) / (2 * DIFFERENCE);
+}
+
+test("a small example, written out: the slope of x² is 6 at 3, and x stays 3", () => {
+  const x = Float64Array.of(3);
+  const slope = centralDifference(x, 0, () => x[0] ** 2);
+  assert.ok(Math.abs(slope - 6) < 1e-9, `${slope}`);
+  assert.is(x[0], 3);
+});
+
 function check(config: Config): void {
   const model = newModel(config, 5);
   for (const { scale, gate, smear } of model.layers) {
@@ -53,13 +71,7 @@ function check(config: Config): void {
   let compared = 0;
   for (const [name, [x, dx]] of parameters(model)) {
     for (let i = 0; i < x.length; i += Math.ceil(x.length / 11)) {
-      const value = x[i];
-      const lossAt = (shifted: number) => {
-        x[i] = shifted;
-        return loss(false);
-      };
-      const difference = (lossAt(value + DIFFERENCE) - lossAt(value - DIFFERENCE)) / (2 * DIFFERENCE);
-      x[i] = value;
+      const difference = centralDifference(x, i, () => loss(false));
       assert.ok(Math.abs(dx[i] - difference) < 1e-7, `${name}[${i}]: gradient ${dx[i]}, difference ${difference}`);
       compared++;
     }

@@ -25,6 +25,19 @@ async function inspected(document: string) {
   return { inspection, text, summary: summarize(inspection, wordsOfTokens(text.texts), 3) };
 }
 
+test("a small example, written out: the bytes of To are 84 and 111, and the first is not predicted", async () => {
+  const { inspection, text, summary } = await inspected("To");
+  const { tokens } = JSON.parse([...inspectionJson(inspection, summary, text)].join(""));
+  assert.equal(
+    tokens.map(({ index, id, text }: Record<string, unknown>) => [index, id, text]),
+    [
+      [0, 84, "T"],
+      [1, 111, "o"],
+    ],
+  );
+  assert.is(summary.all.tokens, 1);
+});
+
 for (const length of [2, 255, 256, 257, 513]) {
   test(`the JSON of ${length} tokens is one document with everything about each of them`, async () => {
     const { inspection, text, summary } = await inspected("To be, or 2 not\n".repeat(40).slice(0, length));

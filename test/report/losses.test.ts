@@ -1,21 +1,16 @@
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import * as assert from "uvu/assert";
 import { beginsAsLosses, LossesFile } from "../../src/report/losses.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 
 const test = suite("file of losses");
 
-let folder = "";
+const folder = folderFor(test, "losses");
 const path = () => join(folder, "deep/losses.jsonl");
-
-test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "losses-"));
-});
-test.after(() => fs.rmSync(folder, { recursive: true }));
 
 const loss = (index: number) => ({ document: "a", index, token: 65, memory: 0, nats: index / 3 });
 

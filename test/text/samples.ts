@@ -43,3 +43,46 @@ const PIECES = [
 export function randomText(length: number, random: Random): string {
   return Array.from({ length }, () => PIECES[Math.floor(random.next() * PIECES.length)]).join("");
 }
+
+/** A vocabulary with byte fallback: 3 special tokens, the bytes, then ▁ 259, h 260, i 261, hi 262, ▁hi 263. */
+export function fallbackJson() {
+  const bytes = Array.from({ length: 256 }, (_, i) => `<0x${i.toString(16).toUpperCase().padStart(2, "0")}>`);
+  const tokens = ["<unk>", "<s>", "</s>", ...bytes, "▁", "h", "i", "hi", "▁hi"];
+  const added = (content: string, id: number) => ({ id, content, special: true, normalized: false });
+  return {
+    added_tokens: tokens.slice(0, 3).map(added),
+    normalizer: {
+      type: "Sequence",
+      normalizers: [
+        { type: "Prepend", prepend: "▁" },
+        { type: "Replace", pattern: { String: " " }, content: "▁" },
+      ],
+    },
+    pre_tokenizer: null,
+    post_processor: {
+      type: "TemplateProcessing",
+      single: [{ SpecialToken: { id: "<s>", type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }],
+      special_tokens: { "<s>": { id: "<s>", ids: [1], tokens: ["<s>"] } },
+    },
+    decoder: {
+      type: "Sequence",
+      decoders: [
+        { type: "Replace", pattern: { String: "▁" }, content: " " },
+        { type: "ByteFallback" },
+        { type: "Fuse" },
+        { type: "Strip", content: " ", start: 1, stop: 0 },
+      ],
+    },
+    model: {
+      type: "BPE",
+      unk_token: "<unk>",
+      fuse_unk: true,
+      byte_fallback: true,
+      vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
+      merges: [
+        ["h", "i"],
+        ["▁", "hi"],
+      ],
+    },
+  };
+}

@@ -3,6 +3,7 @@ import { trainBpe } from "../../src/text/bpe-trainer.ts";
 import { byteTokenizer, tokenizerFromJson } from "../../src/text/tokenizer.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
+import { fallbackJson } from "./samples.ts";
 
 const test = suite("tokenizer.json");
 
@@ -71,6 +72,49 @@ test("a sequence of nothing normalises nothing, and a sequence of one decoder is
   assert.equal(tokenizerFromJson({ ...good, decoder }, "t").toJSON(), good);
 });
 
+test("a normalizer that composes accents is accepted, and said", () => {
+  const tokenizer = tokenizerFromJson({ ...good, normalizer: normalizers({ type: "NFC" }) }, "t");
+  assert.is(tokenizer.alters, "composes accented characters (Unicode's NFC)");
+  assert.is(tokenizer.decode(tokenizer.encode("e\u0301")), "\u00e9");
+  assert.is(tokenizerFromJson(good, "t").alters, undefined);
+});
+
+test("Metaspace puts its sign before every part, the first alone, or none, and cuts before every sign", () => {
+  const ids = (settings: object, text: string) =>
+    Array.from(tokenizerFromJson(metaspace(settings), "t").encode(text, { special: true }));
+  assert.equal(ids({ prepend_scheme: "always" }, "hi<s>hi"), [263, 1, 263]);
+  assert.equal(ids({ prepend_scheme: "first" }, "hi<s>hi"), [263, 1, 262]);
+  assert.equal(ids({ prepend_scheme: "never" }, "hi<s>hi"), [262, 1, 262]);
+  assert.equal(ids({ prepend_scheme: "always" }, " hi"), [263]);
+  assert.equal(ids({}, "hi"), [263]);
+  assert.equal(ids({ add_prefix_space: false }, "hi"), [262]);
+  const over = {
+    ...metaspace({ split: false }),
+    model: { ...fallbackWith({ "i▁": 264 }).model, merges: [["i", "▁"]] },
+  };
+  assert.equal(Array.from(tokenizerFromJson(over, "t").encode("hi h")), [259, 260, 264, 260]);
+  const cut = { ...over, pre_tokenizer: { type: "Metaspace", split: true } };
+  assert.equal(Array.from(tokenizerFromJson(cut, "t").encode("hi h")), [259, 260, 261, 259, 260]);
+});
+
+test("an added token that is also the model's, under another id, has the model's", () => {
+  const file = { ...added({ id: 258, content: "the" }) };
+  const tokenizer = tokenizerFromJson(file, "t");
+  assert.equal(tokenizer.encode("the"), Int32Array.of(257));
+  assert.is(tokenizer.decode([258]), "");
+});
+
+test("matches of a pattern may be words, or go with the word before or behind", () => {
+  const wordsOf = (behavior: string) => {
+    const vocab = { ...model.vocab, aĠ: 258, Ġa: 259 };
+    const json = { ...sequence({ ...split, behavior }, byteLevel), model: { ...model, vocab, merges: ["a Ġ", "Ġ a"] } };
+    return Array.from(tokenizerFromJson(json, "t").encode("a a"));
+  };
+  assert.equal(wordsOf("Isolated"), [97, 32, 97]);
+  assert.equal(wordsOf("MergedWithPrevious"), [258, 97]);
+  assert.equal(wordsOf("MergedWithNext"), [97, 259]);
+});
+
 test("the bytes without merges are the byte tokenizer", () => {
   const read = tokenizerFromJson(JSON.parse(JSON.stringify(byteTokenizer())), "t");
   assert.is(read.constructor, byteTokenizer().constructor);
@@ -88,16 +132,41 @@ function normalizers(...steps: unknown[]): unknown {
   return { type: "Sequence", normalizers: steps };
 }
 
+const fallback = fallbackJson();
+const { decoders } = fallback.decoder;
+const template = fallback.post_processor;
+
+function fallbackWith(tokens: Record<string, number | undefined>) {
+  const vocab = Object.entries({ ...fallback.model.vocab, ...tokens }).filter(([, id]) => id !== undefined);
+  return { ...fallback, model: { ...fallback.model, vocab: Object.fromEntries(vocab) } };
+}
+
+function fallbackMerging(...merges: string[][]) {
+  return { ...fallback, model: { ...fallback.model, merges } };
+}
+
+function metaspace(settings: object) {
+  return { ...fallback, normalizer: null, pre_tokenizer: { type: "Metaspace", ...settings } };
+}
+
+function stripping(settings: object) {
+  return { type: "Sequence", decoders: [...decoders.slice(0, 3), { ...decoders[3], ...settings }] };
+}
+
 /** The fault, the file, and the pattern that the message must match. */
 const damaged: [title: string, json: unknown, names: RegExp][] = [
   ["no object", [good], /JSON object/],
   ["null", null, /JSON object/],
   ["no model", { ...good, model: undefined }, /model must be of type "BPE"/],
   ["a Unigram model", { ...good, model: { ...model, type: "Unigram" } }, /model must be of type "BPE"/],
-  ["another decoder", { ...good, decoder: { type: "Metaspace" } }, /decoder must be of type "ByteLevel"/],
-  ["a normalizer", { ...good, normalizer: { type: "NFC" } }, /normalizer/],
-  ["a normalizer in a sequence", { ...good, normalizer: normalizers({ type: "NFC" }) }, /normalizer/],
-  ["a normalizer deep down", { ...good, normalizer: normalizers(normalizers({ type: "NFC" })) }, /normalizer/],
+  ["another decoder", { ...good, decoder: { type: "Metaspace" } }, /decoder must be "ByteLevel", or a "Sequence"/],
+  ["a normalizer", { ...good, normalizer: { type: "NFKC" } }, /normalizer "NFKC" alters text/],
+  ["a normalizer in a sequence", { ...good, normalizer: normalizers({ type: "Lowercase" }) }, /normalizer "Lowercase"/],
+  [
+    "a normalizer deep down",
+    { ...good, normalizer: normalizers(normalizers({ type: "Strip" })) },
+    /normalizer "Strip"/,
+  ],
   ["a sequence without its list", { ...good, normalizer: { type: "Sequence" } }, /normalizer/],
   ["a normalizer that is none", { ...good, normalizer: normalizers(5) }, /normalizer/],
   ["two decoders", { ...good, decoder: { type: "Sequence", decoders: [good.decoder, { type: "Fuse" }] } }, /decoder/],
@@ -111,7 +180,7 @@ const damaged: [title: string, json: unknown, names: RegExp][] = [
   ["a split that keeps only matches", sequence({ ...split, invert: true }, byteLevel), /remove or alter/],
   ["a split without pattern", sequence({ ...split, pattern: {} }, byteLevel), /remove or alter/],
   ["a split that drops its matches in small letters", sequence({ ...split, behavior: "removed" }, byteLevel), /remove/],
-  ["a split that is not done here", sequence({ ...split, behavior: "MergedWithNext" }, byteLevel), /remove or alter/],
+  ["a split that is not done here", sequence({ ...split, behavior: "Contiguous" }, byteLevel), /remove or alter/],
   ["a split inverted by a number", sequence({ ...split, invert: 1 }, byteLevel), /remove or alter/],
   ["a split by two patterns", sequence({ ...split, pattern: { String: " ", Regex: 5 } }, byteLevel), /remove or alter/],
   ["an endless pattern", sequence({ ...split, pattern: { Regex: "\\p{".repeat(1e5) } }, byteLevel), /remove or alter/],
@@ -145,6 +214,36 @@ const damaged: [title: string, json: unknown, names: RegExp][] = [
   ["a merge of numbers", { ...good, model: { ...model, merges: [[1, 2]] } }, /merges\[0\]/],
   ["a merge into no token", { ...good, model: { ...model, merges: ["a b"] } }, /merges\[0\] needs "ab"/],
   ["a merge of no token", { ...good, model: { ...model, merges: ["th e"] } }, /merges\[0\] needs "th"/],
+  ["merges that were not read", { ...good, model: { ...model, merges: [] } }, /merges is empty, but .* has 258 tokens/],
+  ["byte fallback of bytes", { ...good, model: { ...model, byte_fallback: true } }, /byte_fallback must be false/],
+  [
+    "no byte fallback",
+    { ...fallback, model: { ...fallback.model, byte_fallback: false } },
+    /byte_fallback must be true/,
+  ],
+  ["a byte without token", fallbackWith({ "<0x41>": undefined }), /byte 65 has none/],
+  ["a merge of bytes", fallbackMerging(["<0x41>", "h"]), /merges\[0\] merges a token that stands for a byte/],
+  [
+    "whole words with byte fallback",
+    { ...fallback, model: { ...fallback.model, ignore_merges: true } },
+    /ignore_merges/,
+  ],
+  ["spaces that stay spaces", { ...fallback, normalizer: null }, /must write spaces as ▁/],
+  ["spaces that are written twice", { ...fallback, pre_tokenizer: { type: "Metaspace" } }, /must write spaces as ▁/],
+  ["a Metaspace of its own kind", metaspace({ prepend_scheme: "last" }), /prepend_scheme/],
+  ["a Metaspace of another sign", metaspace({ replacement: "_" }), /replacement/],
+  ["a Metaspace that splits by a number", metaspace({ split: 1 }), /split of its "Metaspace"/],
+  [
+    "a decoder that goes on",
+    { ...fallback, decoder: { type: "Sequence", decoders: [...decoders, ...decoders] } },
+    /decoder/,
+  ],
+  ["a decoder that strips two", { ...fallback, decoder: stripping({ start: 2 }) }, /"Strip" of its decoder/],
+  ["an unknown post-processor", { ...good, post_processor: { type: "RobertaProcessing" } }, /"RobertaProcessing"/],
+  ["a template without text", { ...good, post_processor: { ...template, single: [] } }, /the sequence A/],
+  ["a template of unknown tokens", { ...good, post_processor: { ...template, special_tokens: {} } }, /with its ids/],
+  ["an added token for single words", added({ id: 258, content: "<s>", single_word: true }), /single_word/],
+  ["an added token that may be special", added({ id: 258, content: "<s>", special: 1 }), /special and normalized/],
   ["merges of both forms", { ...good, model: { ...model, merges: ["h e", ["t", "he"]] } }, /all pairs, or all strings/],
   ["a merge of lists", { ...good, model: { ...model, merges: [[["h"], "e"]] } }, /merges\[0\] must be a pair/],
   ["a merge without a text", { ...good, model: { ...model, merges: [[{ toString: 1 }, "e"]] } }, /merges\[0\] must be/],

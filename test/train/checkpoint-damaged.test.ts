@@ -1,6 +1,5 @@
 /** Damaged, incomplete or foreign models and checkpoints are refused in one sentence that names the file, key or tensor. */
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import type { StoredTensor } from "../../src/formats/safetensors.ts";
@@ -9,6 +8,7 @@ import { byteTokenizer } from "../../src/text/tokenizer.ts";
 import { loadCheckpoint, loadModel, saveCheckpoint, saveModel } from "../../src/train/checkpoint.ts";
 import type { TrainingOptions } from "../../src/train/options.ts";
 import { Trainer } from "../../src/train/trainer.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 import { randomDocuments, tinyConfig } from "../tiny.ts";
@@ -18,13 +18,8 @@ const test = suite("damaged checkpoint");
 
 const documents = randomDocuments([40, 23, 9, 31, 2, 15]);
 const tokenizer = byteTokenizer();
-let folder = "";
+const folder = folderFor(test, "damaged-checkpoint");
 let count = 0;
-
-test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "damaged-checkpoint-"));
-});
-test.after(() => fs.rmSync(folder, { recursive: true }));
 
 const newDirectory = () => join(folder, `${count++}`);
 
@@ -36,6 +31,18 @@ function checkpointDirectory(): string {
   saveCheckpoint(directory, trainer, tokenizer);
   return directory;
 }
+
+test("a small example, written out: step 3 changed to step 4 does not match the checksum", () => {
+  const directory = checkpointDirectory();
+  assert.is(loadCheckpoint(directory).record.step, 3);
+  const path = join(directory, "trainer.json");
+  fs.writeFileSync(path, fs.readFileSync(path, "utf8").replace(/(?<="step": ?)3/, "4"));
+  const reason = `its content has changed since ${directory}/checksums.json was written`;
+  assert.is(
+    refusal(() => loadCheckpoint(directory)),
+    `${path} is damaged: ${reason}`,
+  );
+});
 
 test("a missing file is named", () => {
   for (const name of ["config.json", "model.safetensors", "tokenizer.json", "trainer.json", "trainer.safetensors"]) {

@@ -1,5 +1,4 @@
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { readSafetensors } from "../../src/formats/safetensors.ts";
@@ -11,6 +10,7 @@ import { evaluate } from "../../src/train/evaluate.ts";
 import type { TrainingOptions } from "../../src/train/options.ts";
 import { Trainer } from "../../src/train/trainer.ts";
 import { asFloats, asHalves } from "../../src/wasm/half.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 import { randomDocuments, tinyConfig } from "../tiny.ts";
@@ -20,15 +20,21 @@ const test = suite("checkpoint");
 
 const documents = randomDocuments([40, 23, 9, 31, 2, 15]);
 const tokenizer = byteTokenizer();
-let folder = "";
+const folder = folderFor(test, "checkpoint");
 let count = 0;
 
-test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "checkpoint-"));
-});
-test.after(() => fs.rmSync(folder, { recursive: true }));
-
 const newDirectory = () => join(folder, `${count++}`);
+
+test("a small example, written out: a scale of ½ is saved as 12 floats, and is ½ when loaded", () => {
+  const directory = newDirectory();
+  const model = new Transformer(tinyConfig(), 1);
+  model.parameters.get("model.norm.weight").fill(0.5);
+  saveModel(directory, model, tokenizer);
+  const { tensors } = readSafetensors(fs.readFileSync(join(directory, "model.safetensors")), "test");
+  assert.equal(tensors.get("model.norm.weight"), { dtype: "F32", shape: [12], data: new Float32Array(12).fill(0.5) });
+  const loaded = loadModel(directory).model.parameters.get("model.norm.weight");
+  assert.equal(loaded.toArray(), new Float32Array(12).fill(0.5));
+});
 
 test("a saved model is loaded unchanged, with its tokenizer", () => {
   const directory = newDirectory();

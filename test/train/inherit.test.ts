@@ -11,6 +11,14 @@ const gate = "model.layers.1.self_attn.memory_gate";
 const plain = tinyConfig({ memory_layers: [] });
 const remembering = tinyConfig({ memory_layers: [1], memory_combine: "gate" });
 
+test("a small example, written out: a scale of 7 is inherited, and a new gate begins at its initial value", () => {
+  const source = new Transformer(plain, 1);
+  source.parameters.get("model.norm.weight").fill(7);
+  const { parameters } = inheritingModel(source, { ...remembering, memory_gate_init: -2 }, 2, "m");
+  assert.equal([...parameters.get("model.norm.weight").toArray()], Array(12).fill(7));
+  assert.equal([...parameters.get(gate).toArray()], [-2, -2]);
+});
+
 test("shared parameters are inherited, new ones are initialised from the seed, and others are ignored", () => {
   const source = new Transformer(plain, 1);
   const [model, fresh] = [inheritingModel(source, remembering, 2, "m"), new Transformer(remembering, 2)];

@@ -2,7 +2,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { Transformer } from "../../src/model/transformer.ts";
@@ -19,6 +18,7 @@ import {
   settleCheckpoint,
 } from "../../src/train/run-directory.ts";
 import { Trainer } from "../../src/train/trainer.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
 import { randomDocuments, tinyConfig } from "../tiny.ts";
@@ -28,13 +28,8 @@ const test = suite("run directory");
 const documents = randomDocuments([40, 23, 9]);
 const tokenizer = byteTokenizer();
 const FILES = ["config.json", "model.safetensors", "tokenizer.json", "trainer.json", "trainer.safetensors"];
-let folder = "";
+const folder = folderFor(test, "run-directory");
 let count = 0;
-
-test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "run-directory-"));
-});
-test.after(() => fs.rmSync(folder, { recursive: true }));
 
 function newTrainer(options: Partial<TrainingOptions>): Trainer {
   return new Trainer(new Transformer(tinyConfig(), 1), documents, { batchSize: 2, ...options });
@@ -53,6 +48,12 @@ function runOf(steps: number, keep: number): string {
 }
 
 const checkpointsIn = (directory: string) => fs.readdirSync(directory).filter((name) => name.startsWith("checkpoint"));
+
+test("a small example, written out: three checkpoints, of which the newest and one older stay", () => {
+  const directory = runOf(3, 1);
+  assert.equal(checkpointsIn(directory), ["checkpoint-2", "checkpoint-3"]);
+  assert.is(newestCheckpoint(directory).record.step, 3);
+});
 
 test("the newest checkpoint and `keep` older ones stay, next to the newest model", () => {
   const names = (keep: number) => checkpointsIn(runOf(12, keep)).sort();

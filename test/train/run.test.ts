@@ -1,5 +1,4 @@
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { Transformer } from "../../src/model/transformer.ts";
@@ -10,6 +9,7 @@ import { newestCheckpoint } from "../../src/train/run-directory.ts";
 import { type StepMetrics, Trainer } from "../../src/train/trainer.ts";
 import { OutOfMemoryError } from "../../src/wasm/heap.ts";
 import { heap } from "../../src/wasm/runtime.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { randomDocuments, tinyConfig } from "../tiny.ts";
 
@@ -17,13 +17,8 @@ const test = suite("training run");
 
 const documents = randomDocuments([40, 23, 9]);
 const tokenizer = byteTokenizer();
-let folder = "";
+const folder = folderFor(test, "run");
 let count = 0;
-
-test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "run-"));
-});
-test.after(() => fs.rmSync(folder, { recursive: true }));
 
 const newDirectory = () => join(folder, `${count++}`);
 

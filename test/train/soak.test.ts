@@ -1,24 +1,23 @@
 /** A short soak; the long one is `npm run test:soak`. */
-import * as fs from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { heap } from "../../src/wasm/runtime.ts";
+import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { growth, type Reading, soakGeneration, soakTraining } from "../reliability/soak-run.ts";
 
 const test = suite("soak");
 
-let folder = "";
-test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "soak-test-"));
-});
-test.after(() => fs.rmSync(folder, { recursive: true }));
+const folder = folderFor(test, "soak-test");
 
 function requireFlat(readings: readonly Reading[]): void {
   assert.is(readings.length, 10);
   assert.equal([growth(readings, "wasm"), growth(readings, "allocated")], [0, 0]);
 }
+
+test("a small example, written out: of 5, 7, 7 and 9 bytes the last is 2 above the third", () => {
+  const reading = (allocated: number) => ({ done: 0, wasm: 0, allocated, objects: 0, resident: 0 });
+  assert.is(growth([5, 7, 7, 9].map(reading), "allocated"), 2);
+});
 
 test("the heap does not grow during a training, and is empty afterwards", async () => {
   const before = heap.bytesInUse;

@@ -42,7 +42,7 @@ export function retrievedAttention(q: Tensor, scale: Tensor, neighbours: Neighbo
   const lse = stepTensor([rows, segment, heads]);
   const weights = stepTensor(scores.shape);
   const shape = [segment, heads, width / heads, topk, capacity, float16] as const;
-  const scratchBytes = (width / heads + topk) * 4;
+  const scratchBytes = kernels.retrieved_scratch_bytes(width / heads, topk);
   parallelWithScratch(
     "retrieved_forward",
     queries,

@@ -7,8 +7,7 @@
  */
 
 import { InputError } from "../../base/errors.ts";
-import { type Document, documentsInDirectory } from "../../data/corpus.ts";
-import { readTextFile } from "../../data/text-file.ts";
+import { type Document, documentsInDirectory, readTextFile } from "../../data/corpus.ts";
 import { writeFileAtomic } from "../../platform/atomic-write.ts";
 
 /** Declarations of three libraries that nothing else repeats, each long enough for a memory of thousands. */

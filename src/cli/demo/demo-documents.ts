@@ -3,8 +3,7 @@
  * after the model was trained on others. Most files are read first; a room of the house that builds on them is the test.
  */
 import { relative } from "node:path";
-import { type Document, documentsFromFiles, documentsInDirectory } from "../../data/corpus.ts";
-import { readTextFile } from "../../data/text-file.ts";
+import { type Document, documentsFromFiles, documentsInDirectory, readTextFile } from "../../data/corpus.ts";
 import { isDirectory } from "../../platform/files.ts";
 import type { FileOfText } from "../../report/html/client/place-of-line.ts";
 

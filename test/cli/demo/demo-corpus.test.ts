@@ -1,20 +1,15 @@
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import * as assert from "uvu/assert";
 import { writeDemoCorpus } from "../../../src/cli/demo/demo-corpus.ts";
+import { folderFor } from "../../folder.ts";
 import { suite } from "../../harness.ts";
 import { refusal } from "../../refusal.ts";
 
 const test = suite("demo corpus");
 
-let folder = "";
+const folder = folderFor(test, "demo-corpus");
 const at = (name: string) => join(folder, name);
-
-test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "demo-corpus-"));
-});
-test.after(() => fs.rmSync(folder, { recursive: true }));
 
 /** A file of `lines` lines of 50 characters, after what it begins with. */
 function write(path: string, lines: number, beginning = ""): void {

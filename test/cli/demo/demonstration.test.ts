@@ -1,5 +1,4 @@
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { type DemoDocuments, demoDocuments } from "../../../src/cli/demo/demo-documents.ts";
@@ -10,22 +9,21 @@ import { Transformer } from "../../../src/model/transformer.ts";
 import { ProgressLine } from "../../../src/report/progress.ts";
 import { byteTokenizer } from "../../../src/text/tokenizer.ts";
 import { evaluate } from "../../../src/train/evaluate.ts";
+import { folderFor } from "../../folder.ts";
 import { suite } from "../../harness.ts";
 import { tinyConfig } from "../../tiny.ts";
 import { memorizing } from "../child.ts";
 
 const test = suite("demonstration");
 
-let folder = "";
+const folder = folderFor(test, "demonstration");
 const at = (name: string) => join(folder, name);
 
 test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "demonstration-"));
   fs.writeFileSync(at("a.md"), "one fish, two fish\n");
   fs.writeFileSync(at("b.md"), "red fish,\nblue fish\n");
   fs.writeFileSync(at("c.md"), "black fish\n\x1b[2J\n");
 });
-test.after(() => fs.rmSync(folder, { recursive: true }));
 
 const progress = new ProgressLine({ write: () => true });
 

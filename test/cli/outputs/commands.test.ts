@@ -1,7 +1,6 @@
 /** Every command that writes: what it reads stays as it is, and so does what it was not told to replace. */
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import process from "node:process";
 import * as assert from "uvu/assert";
@@ -10,24 +9,23 @@ import { Transformer } from "../../../src/model/transformer.ts";
 import { byteTokenizer } from "../../../src/text/tokenizer.ts";
 import { saveModel } from "../../../src/train/checkpoint.ts";
 import { writeTinyCorpus } from "../../experiments/tiny.ts";
+import { folderFor } from "../../folder.ts";
 import { suite } from "../../harness.ts";
 import { tinyConfig } from "../../tiny.ts";
 import { commandLine } from "../child.ts";
 import { runHere } from "../in-process.ts";
 
 const test = suite("outputs of commands");
-let folder = "";
+const folder = folderFor(test, "command-outputs");
 const at = (name: string) => join(folder, name);
 
 test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "command-outputs-"));
   fs.mkdirSync(at("data"));
   fs.writeFileSync(at("data/a.md"), "one fish, two fish, red fish, blue fish\n");
   fs.writeFileSync(at("b.md"), "black fish, blue fish, old fish, new fish\n");
   saveModel(at("model"), new Transformer(tinyConfig(), 1), byteTokenizer());
   fs.symlinkSync("b.md", at("link.md"));
 });
-test.after(() => fs.rmSync(folder, { recursive: true }));
 
 /** Every file with its content. */
 function contents(): Record<string, string> {

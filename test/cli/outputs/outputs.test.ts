@@ -1,6 +1,5 @@
 /** Checks of output paths, in this process and without running a command. */
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { modelOutputs, runOutputs } from "../../../src/cli/outputs/directories.ts";
@@ -13,12 +12,13 @@ import { htmlPage } from "../../../src/report/html/page.ts";
 import { LossesFile } from "../../../src/report/losses.ts";
 import { byteTokenizer } from "../../../src/text/tokenizer.ts";
 import { loadModel, saveModel } from "../../../src/train/checkpoint.ts";
+import { folderFor } from "../../folder.ts";
 import { suite } from "../../harness.ts";
 import { refusal } from "../../refusal.ts";
 import { tinyConfig } from "../../tiny.ts";
 
 const test = suite("outputs");
-let folder = "";
+const folder = folderFor(test, "outputs");
 const at = (name: string) => join(folder, name);
 
 /** A file of each kind, by its name. */
@@ -33,7 +33,6 @@ const FILES: Record<string, kinds.FileKind> = {
 };
 
 test.before(async () => {
-  folder = fs.mkdtempSync(join(tmpdir(), "outputs-"));
   saveModel(at("model"), new Transformer(tinyConfig(), 1), byteTokenizer());
   const { model, tokenizer } = loadModel(at("model"));
   const reader = new Reader(model, tokenizer, { memorySize: 9 });
@@ -48,7 +47,6 @@ test.before(async () => {
   fs.symlinkSync("notes.md", at("soft"));
   fs.linkSync(at("notes.md"), at("hard"));
 });
-test.after(() => fs.rmSync(folder, { recursive: true }));
 
 /** An output of `--save`, next to what the command reads. */
 function saving(path: string, more: Partial<CommandFiles> = {}, kind = kinds.memoryFile): () => Outputs {

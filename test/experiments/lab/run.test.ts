@@ -1,5 +1,4 @@
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import type { Cell, Experiment } from "../../../src/experiments/lab/experiment.ts";
@@ -7,20 +6,19 @@ import type { CellResult } from "../../../src/experiments/lab/results.ts";
 import { type ExperimentRun, runExperiment } from "../../../src/experiments/lab/run.ts";
 import { loadModel } from "../../../src/train/checkpoint.ts";
 import { newestCheckpoint } from "../../../src/train/run-directory.ts";
+import { folderFor } from "../../folder.ts";
 import { suite } from "../../harness.ts";
 import { signalForEvaluationAfter, tinySettings, writeTinyCorpus } from "../tiny.ts";
 
 const test = suite("experiment run");
 
-let folder = "";
+const folder = folderFor(test, "experiment");
 let count = 0;
 const at = (name: string) => join(folder, name);
 
 test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "experiment-"));
   writeTinyCorpus(at("math"));
 });
-test.after(() => fs.rmSync(folder, { recursive: true }));
 
 const training = { batchSize: 3 };
 const plain: Cell = { name: "plain", label: "plain", training, memorySizes: [0] };

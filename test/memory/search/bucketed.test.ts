@@ -8,7 +8,7 @@ import type { SearchOptions } from "../../../src/memory/options.ts";
 import { bucketsFor, expectedRecall } from "../../../src/memory/search/bucketed.ts";
 import { heap } from "../../../src/wasm/runtime.ts";
 import { suite } from "../../harness.ts";
-import { normals, remember } from "../../memories.ts";
+import { normals, recall, remember } from "../../memories.ts";
 
 const test = suite("bucketed search");
 
@@ -37,15 +37,6 @@ function lookup(
   });
   memory.release();
   return slots;
-}
-
-function recall(found: Int32Array, truth: Int32Array, topk: number): number {
-  let hits = 0;
-  for (let i = 0; i < truth.length; i += topk) {
-    const wanted = new Set(truth.subarray(i, i + topk));
-    for (const slot of found.subarray(i, i + topk)) if (wanted.has(slot)) hits++;
-  }
-  return hits / truth.length;
 }
 
 for (const perNeighbour of [1, 2, 4, 5, 8]) {

@@ -12,6 +12,18 @@ import { kinds, lookup, normals, pair, release } from "./inverted-memories.ts";
 
 const test = suite("inverted lists, bit-identical");
 
+test("a small example, written out: of four directions the third is found, whether they came one by one or together", () => {
+  const directions = [1, 0, 0, 1, -1, 0, 0, -1];
+  const shape = { rows: 1, heads: 1, width: 2, size: 4, segment: 4 };
+  for (const part of [2, 8]) {
+    const memory = new KvMemory(shape, { kind: "inverted", lists: 2, probes: 2 });
+    for (let at = 0; at < 8; at += part) remember(memory, 0, directions.slice(at, at + part));
+    const { slots, scores } = lookup(memory, Float32Array.of(-3, 1), 1);
+    assert.equal([...slots, ...scores], [2, 3]);
+    memory.release();
+  }
+});
+
 for (const [title, size, written] of [
   ["full", 300, 1234],
   ["filling", 1300, 700],

@@ -8,7 +8,7 @@ import { KvMemory } from "../../../src/memory/memory.ts";
 import { automaticLists } from "../../../src/memory/search/inverted.ts";
 import { heap } from "../../../src/wasm/runtime.ts";
 import { suite } from "../../harness.ts";
-import { remember } from "../../memories.ts";
+import { recall, remember } from "../../memories.ts";
 import { kinds, lookup, mixture, normals, pair, release } from "./inverted-memories.ts";
 
 const test = suite("inverted lists");
@@ -26,16 +26,6 @@ test("a small example, written out: with two clusters in two lists, probing the 
 test("automatic lists are about twice the square root of the keys, in tiles of 8", () => {
   assert.equal([16, 100, 1024].map(automaticLists), [8, 24, 64]);
 });
-
-/** Share of `truth` that is in `found`, lists of `topk` each. */
-function recall(found: Int32Array, truth: Int32Array, topk: number): number {
-  let hits = 0;
-  for (let i = 0; i < truth.length; i += topk) {
-    const wanted = new Set(truth.subarray(i, i + topk));
-    for (const slot of found.subarray(i, i + topk)) if (wanted.has(slot)) hits++;
-  }
-  return hits / truth.length;
-}
 
 for (const [kind, vectors] of Object.entries(kinds)) {
   for (const [size, heads, width, queries, topk, lists] of [

@@ -28,6 +28,16 @@ async function inspected(document: string, name = "mine.md") {
   return { inspection, text, summary: summarize(inspection, wordsOfTokens(text.texts), 5) };
 }
 
+test("a small example, written out: the page of two lines of a letter each", async () => {
+  const { inspection, text } = await inspected("a\nb\n");
+  const report = new DecodedReport(JSON.parse(JSON.stringify(reportData(inspection, text))));
+  assert.equal([report.text, report.length], ["a\nb\n", 4]);
+  assert.equal(
+    [0, 1, 2, 3].map((token) => report.textOf(token)),
+    ["a", "\n", "b", "\n"],
+  );
+});
+
 test("the browser's data has everything that the inspection found about each token", async () => {
   const { inspection, text } = await inspected(hostile);
   const report = new DecodedReport(JSON.parse(JSON.stringify(reportData(inspection, text))));

@@ -1,18 +1,14 @@
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { writeStalenessPage } from "../../../src/report/html/staleness-page.ts";
 import { readMetrics } from "../../../src/train/metrics.ts";
+import { folderFor } from "../../folder.ts";
 import { suite } from "../../harness.ts";
 
 const test = suite("staleness page");
 
-let folder = "";
-test.before(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), "staleness-"));
-});
-test.after(() => fs.rmSync(folder, { recursive: true }));
+const folder = folderFor(test, "staleness");
 
 /** Returns the page of a run with these lines in metrics.jsonl; undefined if none was written. */
 function pageOf(...lines: object[]): string | undefined {
