@@ -4,11 +4,24 @@
 import type { Family } from "./family.ts";
 import { ffn } from "./ffn.ts";
 import { generate } from "./generate.ts";
+import { halfPrecision } from "./half-precision.ts";
 import { inverted } from "./inverted.ts";
 import { matmul } from "./matmul.ts";
 import { rows } from "./rows.ts";
 import { softmax } from "./softmax.ts";
+import { startFamily } from "./start.ts";
 import { step } from "./step.ts";
 import { topk } from "./topk.ts";
 
-export const families: readonly Family[] = [matmul, softmax, rows, topk, inverted, ffn, step, generate];
+export const families: readonly Family[] = [
+  startFamily,
+  matmul,
+  softmax,
+  rows,
+  topk,
+  inverted,
+  ffn,
+  step,
+  generate,
+  halfPrecision,
+];

@@ -13,9 +13,9 @@ export interface Case {
   readonly shape: string;
   readonly sizes: Readonly<Record<string, number>>;
   readonly inputs: readonly Input[];
-  /** The work of one run, in `unit` without its "per second": floating-point operations, bytes, queries, tokens. */
+  /** The work of one run, in `unit` without its "per second": floating-point operations, bytes, queries, tokens, starts. */
   readonly amount: number;
-  readonly unit: "GFLOP/s" | "GB/s" | "queries/s" | "keys/s" | "tokens/s";
+  readonly unit: "GFLOP/s" | "GB/s" | "queries/s" | "keys/s" | "tokens/s" | "starts/s";
   /** Largest difference from our result, relative to its largest magnitude, that still counts as the same answer. */
   readonly tolerance?: number;
   /** For searches, instead of a tolerance: the output has this many indices per query, and recall is measured against ours. */

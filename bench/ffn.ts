@@ -35,7 +35,7 @@ export const ffn: Family = {
     },
   ],
   ours: { ours },
-  peers: ["jax-js", "torch"],
+  peers: ["jax-js", "torch", "torch-compile"],
 };
 
 /** Inputs: x, scale, W1 as [F, C], W2 as [C, F], dy. The result is the gradients of the first four, one after the other. */

@@ -27,7 +27,7 @@ export const generate: Family = {
   question: "How many tokens per second does a small model write?",
   cases: [generation(0), generation(8192)],
   ours: { ours: oneByOne },
-  peers: ["torch"],
+  peers: ["torch", "torch-compile"],
 };
 
 /** Reads all segments but the last in advance. The result is the logits after the last token of the first run. */

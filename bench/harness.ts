@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Case, Family } from "./family.ts";
+import { Others } from "./others.ts";
 import { ImplementationProcess, type Preparation, type ProcessPlan } from "./process.ts";
 
 /** One line of a report. Milliseconds are per run, over the rounds. */
@@ -30,12 +31,16 @@ export interface Row {
   readonly fallbacks?: number;
   /** For the others: largest difference from our result, relative to its largest magnitude. */
   readonly difference?: number;
+  /** How many of the rounds other processes disturbed. */
+  readonly disturbed: number;
   /** Whether the recall or the difference is within the case's limit. */
   readonly agrees: boolean;
 }
 
 export interface Settings {
   readonly rounds: number;
+  /** Most rounds of a case that are measured anew because other processes used the cores. */
+  readonly repeats: number;
   /** Leaves out the cases marked slow. */
   readonly quick: boolean;
   /** Reports progress. */
@@ -51,6 +56,10 @@ const SETTLE_MS = 30;
 
 export interface Measurements {
   readonly rows: Row[];
+  /** What did not take part, and why, one sentence each. */
+  readonly missing: readonly string[];
+  /** Rounds that were measured anew because other processes used the cores. */
+  readonly repeated: number;
   /** Versions of all that took part, by name. */
   readonly versions: Readonly<Record<string, string>>;
 }
@@ -61,24 +70,36 @@ export async function measureFamily(
   plans: readonly ProcessPlan[],
   settings: Settings,
 ): Promise<Measurements> {
-  const processes = await startAll(plans, settings.say);
+  const missing = new Set<string>();
+  const miss = (reason: string) => {
+    settings.say(`missing: ${reason}`);
+    missing.add(reason);
+  };
+  const processes = await startAll(plans, miss);
   const folder = mkdtempSync(join(tmpdir(), "memorizing-bench-"));
   try {
     const rows: Row[] = [];
+    let repeated = 0;
     for (const problem of family.cases) {
       if (problem.slow && settings.quick) continue;
       settings.say(`${family.name}: ${problem.shape}`);
-      rows.push(...(await measureCase(family.name, problem, processes, folder, settings)));
+      const contestants = await prepareAll(family.name, problem, processes, folder, miss);
+      const measured = await measureCase(contestants, settings);
+      repeated += measured.repeated;
+      rows.push(...contestants.map((contestant) => toRow(family.name, problem, contestant, measured.rounds)));
     }
     const versions = Object.fromEntries(processes.map(({ impl, version }) => [impl, version]));
-    return { rows, versions };
+    return { rows, versions, missing: [...missing], repeated };
   } finally {
     for (const process of processes) process.stop();
     rmSync(folder, { recursive: true });
   }
 }
 
-async function startAll(plans: readonly ProcessPlan[], say: (line: string) => void): Promise<ImplementationProcess[]> {
+async function startAll(
+  plans: readonly ProcessPlan[],
+  miss: (reason: string) => void,
+): Promise<ImplementationProcess[]> {
   const processes: ImplementationProcess[] = [];
   for (const plan of plans) {
     try {
@@ -86,40 +107,61 @@ async function startAll(plans: readonly ProcessPlan[], say: (line: string) => vo
     } catch (error) {
       // Peers may be missing; the reference must run.
       if (processes.length === 0) throw error;
-      say(`missing: ${(error as Error).message}`);
+      miss((error as Error).message);
     }
   }
   return processes;
 }
 
-/** An implementation that takes part in a case: its agreement with the reference and the times of its rounds. */
+/** An implementation that takes part in a case, and its agreement with the reference. */
 interface Contestant {
+  /** Its place in the list of contestants. */
+  readonly place: number;
   readonly process: ImplementationProcess;
   readonly agreement: Pick<Row, "recall" | "fallbacks" | "difference" | "agrees">;
+  /** Runs that fill a round. */
   iterations: number;
-  readonly times: number[];
 }
 
+interface Round {
+  /** Milliseconds of each contestant. */
+  readonly times: readonly number[];
+  /** Use of the cores by other processes; above 1 they disturbed (see others.ts). */
+  readonly others: number;
+}
+
+/** Times rounds until enough are undisturbed, or until patience ends; returns the least disturbed ones. */
 async function measureCase(
-  family: string,
-  problem: Case,
-  processes: readonly ImplementationProcess[],
-  folder: string,
+  contestants: readonly Contestant[],
   settings: Settings,
-): Promise<Row[]> {
-  const contestants = await prepareAll(family, problem, processes, folder, settings.say);
+): Promise<{ rounds: Round[]; repeated: number }> {
   for (const contestant of contestants) contestant.iterations = await warmUp(contestant.process);
-  for (let round = 0; round < settings.rounds; round++) {
-    for (let turn = 0; turn < contestants.length; turn++) {
-      const contestant = contestants[(turn + round) % contestants.length];
-      await pause(SETTLE_MS);
-      // Other processes have used the caches since; that does not matter to a run that fills a round by itself.
-      if (contestant.iterations > 1) await contestant.process.time(1);
-      contestant.times.push(await contestant.process.time(contestant.iterations));
-    }
+  const others = new Others(contestants.map(({ process }) => process.pid));
+  const rounds: Round[] = [];
+  let undisturbed = 0;
+  while (undisturbed < settings.rounds && rounds.length < settings.rounds + settings.repeats) {
+    others.lap();
+    const round = { times: await timeRound(contestants, rounds.length), others: others.lap() };
+    rounds.push(round);
+    if (round.others <= 1) undisturbed++;
   }
   for (const { process } of contestants) await process.release();
-  return contestants.map((contestant) => toRow(family, problem, contestant));
+  const kept = rounds.toSorted((a, b) => Math.max(a.others, 1) - Math.max(b.others, 1)).slice(0, settings.rounds);
+  return { rounds: kept, repeated: rounds.length - kept.length };
+}
+
+/** Times every contestant once. Another one begins in each round. */
+async function timeRound(contestants: readonly Contestant[], round: number): Promise<number[]> {
+  const times: number[] = [];
+  for (let turn = 0; turn < contestants.length; turn++) {
+    const place = (turn + round) % contestants.length;
+    const { process, iterations } = contestants[place];
+    await pause(SETTLE_MS);
+    // Other processes have used the caches since; that does not matter to a run that fills a round by itself.
+    if (iterations > 1) await process.time(1);
+    times[place] = await process.time(iterations);
+  }
+  return times;
 }
 
 /** Sends the inputs to every implementation and compares its first result with the reference's. */
@@ -128,7 +170,7 @@ async function prepareAll(
   problem: Case,
   processes: readonly ImplementationProcess[],
   folder: string,
-  say: (line: string) => void,
+  miss: (reason: string) => void,
 ): Promise<Contestant[]> {
   const inputs = problem.inputs.map((make, i) => {
     const path = join(folder, `input-${i}`);
@@ -146,7 +188,7 @@ async function prepareAll(
       preparation = await process.prepare({ do: "prepare", family, op, sizes, inputs, output });
     } catch (error) {
       if (reference === undefined) throw error;
-      say(`left out: ${(error as Error).message}`);
+      miss(`${problem.shape}: ${(error as Error).message}`);
       continue;
     }
     if (preparation === undefined) continue;
@@ -154,7 +196,7 @@ async function prepareAll(
     const result = readFloats(output);
     reference ??= result;
     const agreement = { ...compare(problem, result, reference), ...(fallbacks !== undefined && { fallbacks }) };
-    contestants.push({ process, agreement, iterations: 1, times: [] });
+    contestants.push({ place: contestants.length, process, agreement, iterations: 1 });
   }
   return contestants;
 }
@@ -206,8 +248,9 @@ function recall(result: Float32Array, reference: Float32Array, count: number): n
   return found / reference.length;
 }
 
-function toRow(family: string, problem: Case, { process, agreement, times }: Contestant): Row {
-  const sorted = times.toSorted((a, b) => a - b);
+function toRow(family: string, problem: Case, contestant: Contestant, rounds: readonly Round[]): Row {
+  const { process, agreement, place } = contestant;
+  const sorted = rounds.map(({ times }) => times[place]).sort((a, b) => a - b);
   const median_ms = (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
   const { shape, amount, unit } = problem;
   return {
@@ -218,7 +261,8 @@ function toRow(family: string, problem: Case, { process, agreement, times }: Con
     median_ms,
     min_ms: sorted[0],
     max_ms: sorted[sorted.length - 1],
-    rounds: times.length,
+    rounds: rounds.length,
+    disturbed: rounds.filter(({ others }) => others > 1).length,
     rate: amount / median_ms / (unit.startsWith("G") ? 1e6 : 1e-3),
     unit,
     amount,

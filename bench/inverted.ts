@@ -21,7 +21,7 @@ interface Shape {
   readonly faissProbes: number;
 }
 
-const small: Shape = { keys: 16384, clusters: 512, lists: 256, probes: 10, faissProbes: 7 };
+const small: Shape = { keys: 16384, clusters: 512, lists: 256, probes: 10, faissProbes: 5 };
 const large: Shape = { keys: 262144, clusters: 4096, lists: 1024, probes: 64, faissProbes: 48 };
 
 function search({ clusters, ...sizes }: Shape, only: readonly string[]): Case {

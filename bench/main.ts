@@ -15,7 +15,8 @@ import { measureFamily, type Row } from "./harness.ts";
 import { thisMachine, thisRuntime } from "./machine.ts";
 import { measurePeak } from "./peak.ts";
 import { installPeers } from "./peers/install.ts";
-import { peerPlans } from "./peers/registry.ts";
+import { describePython } from "./peers/python.ts";
+import { isPython, peerPlans } from "./peers/registry.ts";
 import { moduleCommand, root } from "./places.ts";
 import type { ProcessPlan } from "./process.ts";
 import { type Context, heading, type Report, section, withShares } from "./report.ts";
@@ -32,6 +33,8 @@ Options, after " -- ":
   --only FAMILY[,FAMILY]             only these; the families are ${names.join(", ")}
   --json FILE                        also write the results to FILE
   --rounds N                         rounds; each times every implementation once (default: 7)
+  --repeats N                        rounds of a case that may be repeated because other processes used the cores
+                                     (default: twice as many as --rounds)
   --peers, --no-peers                with or without peers
   --full, --quick                    with or without the slow cases (default: --full with peers)
   --help                             print this
@@ -43,6 +46,7 @@ interface Options {
   families: readonly Family[];
   json: string | undefined;
   rounds: number;
+  repeats: number;
   peers: boolean;
   quick: boolean;
 }
@@ -51,15 +55,13 @@ interface Options {
 function parseOptions(args: string[]): Options | "help" {
   const { values } = parse(args);
   if (values.help) return "help";
-  const rounds = Number(values.rounds);
-  if (!Number.isSafeInteger(rounds) || rounds < 1) {
-    throw new InputError(`--rounds must be a whole number of at least 1, not "${values.rounds}"`);
-  }
+  const rounds = countOf("rounds", values.rounds, 1);
   const peers = values.peers ?? false;
   return {
     families: values.only === undefined ? families : values.only.split(",").map(familyNamed),
     json: values.json,
     rounds,
+    repeats: values.repeats === undefined ? 2 * rounds : countOf("repeats", values.repeats, 0),
     peers,
     quick: values.quick ?? !(values.full ?? peers),
   };
@@ -74,6 +76,7 @@ function parse(args: string[]) {
         only: { type: "string" },
         json: { type: "string" },
         rounds: { type: "string", default: "7" },
+        repeats: { type: "string" },
         peers: { type: "boolean" },
         full: { type: "boolean" },
         quick: { type: "boolean" },
@@ -83,6 +86,12 @@ function parse(args: string[]) {
   } catch (error) {
     throw new InputError(`${(error as Error).message}; --help lists the options`);
   }
+}
+
+function countOf(option: string, text: string, least: number): number {
+  const count = Number(text);
+  if (Number.isSafeInteger(count) && count >= least) return count;
+  throw new InputError(`--${option} must be a whole number of at least ${least}, not "${text}"`);
 }
 
 function familyNamed(name: string): Family {
@@ -106,12 +115,14 @@ function plansFor(family: Family, withPeers: boolean): ProcessPlan[] {
 /** Measures and reports; returns whether every result agrees with ours. */
 async function main(options: Options): Promise<boolean> {
   const say = (line: string) => stderr.write(`${line}\n`);
-  if (options.peers) installPeers(new Set(options.families.flatMap(({ peers }) => peers)), say);
+  const peers = new Set(options.peers ? options.families.flatMap(({ peers }) => peers) : []);
+  if (peers.size > 0) installPeers(peers, say);
   const context: Context = {
     machine: thisMachine(),
     runtime: thisRuntime(build),
     date: new Date().toISOString(),
     command: [relative(root, argv[1]), ...argv.slice(2)].join(" "),
+    python: [...peers].some(isPython) ? describePython() : undefined,
     peak: await measurePeak(build === "relaxed"),
   };
   const versions: Record<string, string> = {};

@@ -35,7 +35,7 @@ export const matmul: Family = {
     product("x·Wᵀ", 1, 1, 1024, 4096, "1×1024×4096 x·Wᵀ"),
   ],
   ours: { ours: multiply },
-  peers: ["tfjs-wasm", "onnxruntime-web", "jax-js", "numpy"],
+  peers: ["tfjs-wasm", "onnxruntime-web", "jax-js", "numpy", "torch"],
 };
 
 /** A is [m, k], or [k, m] in Aᵀ·B; B is [k, n], or [n, k] in A·Bᵀ and x·Wᵀ. */

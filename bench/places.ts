@@ -3,7 +3,7 @@
  */
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { execPath } from "node:process";
+import { execPath, platform } from "node:process";
 import { fileURLToPath } from "node:url";
 
 /** `.ts` where the sources run, `.js` where their compiled copies run. */
@@ -19,8 +19,12 @@ export const root = ((): string => {
 /** The folder of the peers' packages, outside the package's own dependencies. */
 export const peersFolder = join(root, ".bench-peers");
 
-/** The folder of the BLAS for the Python peers; see peers/install.ts. */
-export const blasFolder = join(peersFolder, "openblas", "usr/lib/x86_64-linux-gnu/openblas-pthread");
+/** The virtual environment of the Python peers, and its interpreter; see peers/python.ts. */
+export const venvFolder = join(peersFolder, "python");
+export const venvPython = join(venvFolder, platform === "win32" ? "Scripts/python.exe" : "bin/python");
+
+/** The folder of the BLAS for the system's Python; see peers/python.ts. */
+export const blasFolder = join(peersFolder, "openblas", "usr/lib/x86_64-linux-gnu/openblas-openmp");
 
 /** Returns the command that runs the module `name` (no extension) of this folder in the current engine. */
 export function moduleCommand(name: string): string[] {
@@ -28,7 +32,12 @@ export function moduleCommand(name: string): string[] {
   return "Deno" in globalThis ? [execPath, "run", "-A", file] : [execPath, file];
 }
 
-/** Returns the command that runs a Python script of `bench/peers` with the system's Python, which has torch, numpy and Faiss. */
+/** Whether the Python peers have an environment of their own; if not, they run in the system's Python. */
+export function hasVenv(): boolean {
+  return existsSync(venvPython);
+}
+
+/** Returns the command that runs a Python script of `bench/peers`. */
 export function pythonCommand(name: string): string[] {
-  return ["/usr/bin/python3", join(root, "bench", "peers", name)];
+  return [hasVenv() ? venvPython : "/usr/bin/python3", join(root, "bench", "peers", name)];
 }

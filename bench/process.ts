@@ -7,12 +7,15 @@ import { env } from "node:process";
 import { createInterface } from "node:readline";
 import type { Answer, Greeting, Request } from "./protocol.ts";
 
+/** Variables that a process gets in addition to ours; those that are undefined are removed. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 /** A process to run: an implementation at a thread count. */
 export interface ProcessPlan {
   readonly impl: string;
   readonly threads: number;
   readonly command: readonly string[];
-  readonly environment?: Readonly<Record<string, string>>;
+  readonly environment?: Environment;
 }
 
 /** An implementation's answer once it has prepared a problem and solved it once. */
@@ -46,6 +49,10 @@ export class ImplementationProcess {
     const greeting = await started.nextLine<Greeting>();
     started.version = greeting.version;
     return started;
+  }
+
+  get pid(): number {
+    return this.child.pid ?? 0;
   }
 
   /** Prepares a problem; returns undefined if the implementation lacks the operation. */

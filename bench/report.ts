@@ -10,6 +10,8 @@ import type { Peak } from "./peak.ts";
 export interface Context {
   readonly machine: Machine;
   readonly runtime: Runtime;
+  /** The Python of the peers; undefined without such peers, or if it does not start. */
+  readonly python?: string;
   readonly date: string;
   readonly command: string;
   readonly peak: Peak;
@@ -42,24 +44,40 @@ function shareOfPeak({ unit, rate, amount, threads }: Row, { gflops, copies }: P
 }
 
 /** Formats the command, the date, the machine, and the peak that the shares refer to. */
-export function heading({ machine, runtime, date, command, peak }: Context): string {
+export function heading({ machine, runtime, python, date, command, peak }: Context): string {
   const flags = runtime.flags.length === 0 ? "" : `, ${runtime.flags.join(" ")}`;
   const copies = peak.copies.map(({ footprint, gbps }) => `${number(gbps)} GB/s in ${footprint / 2 ** 20} MiB`);
   return [
     `- ${date.slice(0, 10)}, \`${command}\``,
     `- ${machine.cpu}, ${machine.cores} cores, ${machine.memory_gb} GiB, ${machine.system}`,
     `- ${runtime.name} ${runtime.version}, V8 ${runtime.v8}, ${runtime.kernels} kernels${flags}`,
+    ...(python === undefined ? [] : [`- peers in Python: ${python}`]),
     `- peak of one thread: ${number(peak.gflops)} GFLOP/s in registers; copies ${copies.join(", ")}`,
   ].join("\n");
 }
 
 /** Formats one family: its question, the implementations, every measurement, and the means. */
-export function section({ name, question }: Family, { rows, versions }: Measurements, peak: Peak): string {
+export function section(
+  { name, question }: Family,
+  { rows, versions, missing, repeated }: Measurements,
+  peak: Peak,
+): string {
   const contestants = Object.entries(versions).map(([impl, version]) => `${impl} ${version}`);
-  const parts = [`## ${name}`, question, `Took part: ${contestants.join(", ")}.`, measurements(rows, peak)];
+  const parts = [`## ${name}`, question, `Took part: ${contestants.join("; ")}.`];
+  if (missing.length > 0) parts.push(`Missing: ${missing.join("; ")}.`);
+  parts.push(measurements(rows, peak));
+  if (repeated > 0 || rows.some(({ disturbed }) => disturbed > 0)) parts.push(disturbances(rows, repeated));
   const means = meanSpeedups(rows);
   if (means !== undefined) parts.push("Speed relative to the peer, geometric means over its shapes:", means);
   return parts.join("\n\n");
+}
+
+/** Says what was done about rounds in which other processes used the cores, and where that was not enough. */
+function disturbances(rows: readonly Row[], repeated: number): string {
+  const disturbed = [...new Set(rows.filter(({ disturbed }) => disturbed > 0).map(({ shape }) => shape))];
+  const rest =
+    disturbed.length === 0 ? "" : ` Some of the rounds that count were disturbed too, in: ${disturbed.join("; ")}.`;
+  return `Rounds repeated because other processes used the cores: ${repeated}.${rest}`;
 }
 
 /** Formats every row; `ours ×` is the speed of our first implementation, at the same thread count, relative to the row's. */
@@ -116,7 +134,7 @@ function speedup(impl: string, row: Row, rows: readonly Row[]): number | undefin
 }
 
 /** Returns the geometric mean of the defined ratios; undefined if all are undefined. */
-function geometricMean(ratios: readonly (number | undefined)[]): number | undefined {
+export function geometricMean(ratios: readonly (number | undefined)[]): number | undefined {
   const known = ratios.filter((ratio) => ratio !== undefined);
   if (known.length === 0) return undefined;
   return Math.exp(known.reduce((sum, ratio) => sum + Math.log(ratio), 0) / known.length);
@@ -129,7 +147,7 @@ function agreement({ recall, fallbacks, difference, agrees }: Row): string {
 }
 
 /** Formats a table. The first `left` columns are words, the others numbers. */
-function table(head: readonly string[], lines: readonly (readonly string[])[], left: number): string {
+export function table(head: readonly string[], lines: readonly (readonly string[])[], left: number): string {
   const widths = head.map((_, column) => Math.max(3, ...[head, ...lines].map((line) => line[column].length)));
   const cell = (text: string, i: number) => (i < left ? text.padEnd(widths[i]) : text.padStart(widths[i]));
   const format = (line: readonly string[]) => `| ${line.map(cell).join(" | ")} |`;
@@ -138,12 +156,12 @@ function table(head: readonly string[], lines: readonly (readonly string[])[], l
 }
 
 /** Formats a number with three significant digits. */
-function number(x: number): string {
+export function number(x: number): string {
   if (x >= 1e6) return `${number(x / 1e6)} M`;
   return x >= 100 ? x.toFixed(0) : x.toPrecision(3);
 }
 
-function percent(share: number | undefined): string {
+export function percent(share: number | undefined): string {
   return share === undefined ? "" : `${(100 * share).toFixed(0)} %`;
 }
 

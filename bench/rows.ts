@@ -36,7 +36,7 @@ export const rows: Family = {
     passOver("Adam", 1, PARAMETERS, 28, [uniform(PARAMETERS, 10), uniform(PARAMETERS, 11)]),
   ],
   ours: { ours: (problem) => ours[problem.op](problem) },
-  peers: ["tfjs-wasm", "onnxruntime-web", "jax-js", "torch"],
+  peers: ["tfjs-wasm", "onnxruntime-web", "jax-js", "torch", "torch-compile"],
 };
 
 const ours: Readonly<Record<string, Implementation>> = {

@@ -30,5 +30,5 @@ export const softmax: Family = {
       return forwardTask([x], () => softmaxOp(x));
     },
   },
-  peers: ["tfjs-wasm", "onnxruntime-web", "jax-js", "torch"],
+  peers: ["tfjs-wasm", "onnxruntime-web", "jax-js", "torch", "torch-compile"],
 };

@@ -26,7 +26,7 @@ function training(memory: number): Case {
     unit: "tokens/s",
     tolerance: 1e-3,
     slow: memory > 8192,
-    only: memory === 0 ? ["ours", "torch"] : ["ours", "ours-quantised"],
+    only: memory === 0 ? ["ours", "torch", "torch-compile"] : ["ours", "ours-quantised"],
   };
 }
 
@@ -35,7 +35,7 @@ export const step: Family = {
   question: "How much of the kernels' speed remains in a training step, and what does a full memory add?",
   cases: [training(0), training(8192), training(65536), training(262144)],
   ours: { ours: trainingStepWith("exact"), "ours-quantised": trainingStepWith("quantised") },
-  peers: ["torch"],
+  peers: ["torch", "torch-compile"],
 };
 
 /** A training step with a memory that is searched by `search`. */

@@ -1,7 +1,7 @@
-"""numpy over the system's BLAS."""
+"""numpy, whose products are those of its BLAS."""
 import numpy as np
 
-from serve import serve
+from serve import blas, serve
 
 
 def solve(family, op, sizes, inputs):
@@ -17,4 +17,4 @@ def product(op, sizes, a, b):
     return lambda: np.matmul(a, b, out=c), lambda: c
 
 
-serve(np.__version__, solve)
+serve(f"{np.__version__} with {blas('numpy')}", solve)

@@ -9,18 +9,20 @@ import sys
 import time
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
 threads = int(sys.argv[1])
 impl = sys.argv[2]
 
 
 def serve(version, solve):
+    """`version` names the library, its BLAS and its level of SIMD."""
     answers, sys.stdout = sys.stdout, sys.stderr
 
     def send(message):
         print(json.dumps(message), file=answers, flush=True)
 
-    send({"version": f"{version} with {blas()}"})
+    send({"version": version})
     run = None
     for line in sys.stdin:
         request = json.loads(line)
@@ -37,11 +39,23 @@ def serve(version, solve):
             send({"error": f"{type(error).__name__}: {error}"})
 
 
-def blas():
-    """Returns the file name of the BLAS that this process has loaded; it decides how fast products are."""
-    with open("/proc/self/maps") as maps:
-        files = {os.path.basename(line.split()[-1]) for line in maps if "blas" in line}
-    return next((name for name in sorted(files) if "openblas" in name), "the reference BLAS")
+def require_threads(counted, library):
+    """Ends the process if `library` computes with other than the requested number of threads."""
+    if counted != threads:
+        raise RuntimeError(f"{library} computes with {counted} threads, not with {threads}")
+
+
+def blas(library):
+    """Names the BLAS of `library` ("numpy", "faiss") and its kernels, and requires the requested threads of it.
+
+    Packages of PyPI bring a BLAS each, so a process may have several; Debian's share the system's.
+    """
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    own = [pool for pool in pools if f"{os.sep}{library}" in pool["filepath"]]
+    for pool in own or pools:
+        require_threads(pool["num_threads"], pool["internal_api"])
+        return f"{pool['internal_api']} {pool['version']} ({pool.get('architecture', 'unknown')} kernels)"
+    return "the reference BLAS"
 
 
 def prepare(request, solve):

@@ -152,3 +152,42 @@ class Reader:
         self.ring_keys[:, at : at + sizes["segment"]] = self.keys[sizes["memoryLayer"]]
         self.ring_values[:, at : at + sizes["segment"]] = self.values[sizes["memoryLayer"]]
         self.written += sizes["segment"]
+
+
+class FixedReader:
+    """Reads like `Reader` without memory, in shapes that never change, so that one compiled graph serves every token.
+
+    The cache has its full length from the start; what lies ahead is masked by a bias of minus infinity.
+    """
+
+    def __init__(self, model, compile):
+        self.model = model
+        sizes = model.sizes
+        self.length = sizes["segment"]
+        shape = (sizes["layers"], sizes["heads"], self.length, sizes["headDim"])
+        self.keys, self.values = torch.zeros(shape), torch.zeros(shape)
+        self.offset = 0
+        self.step = compile(self.next_logits)
+        self.places = torch.arange(self.length)
+        never = torch.full((sizes["heads"], self.length), -math.inf)
+        with torch.no_grad():
+            # [layers][H, T + T]: largest distance first, then the future. Position p sees T of them, from T - 1 - p on.
+            self.bias = [torch.cat([model.bias_row(layer).flip(1), never], 1) for layer in range(sizes["layers"])]
+            self.steepness = [model.steepness(layer) for layer in range(sizes["layers"])]
+
+    @torch.no_grad()
+    def read_token(self, token):
+        """Returns the logits [V] of the token after it."""
+        logits = self.step(token.view(1), self.places[self.offset].view(1))
+        self.offset = (self.offset + 1) % self.length
+        return logits
+
+    def next_logits(self, token, place):
+        def attend(layer, q, k, v):
+            self.keys[layer].index_copy_(1, place, k)
+            self.values[layer].index_copy_(1, place, v)
+            bias = self.bias[layer].index_select(1, self.places + (self.length - 1 - place)).unsqueeze(1)
+            logits = torch.baddbmm(bias, q * self.steepness[layer], self.keys[layer].transpose(1, 2))
+            return torch.softmax(logits, -1) @ self.values[layer]
+
+        return self.model.logits(token, attend)[0]

@@ -1,22 +1,39 @@
-"""PyTorch: row kernels, a feed-forward block, search by product and topk, whole training and generation steps."""
+"""PyTorch: products, row kernels, a feed-forward block, search by product and topk, whole training and generation steps.
+
+`torch` is eager, `torch-compile` compiles what it computes to C++, `torch-bf16` is eager with products in bfloat16.
+"""
+import re
+import shutil
+
 import torch
 import torch.nn.functional as F
 
-from serve import serve
-from torch_model import Model, Reader, rms_norm
+from serve import impl, require_threads, serve, threads
+from torch_model import FixedReader, Model, Reader, rms_norm
 
 
 def solve(family, op, sizes, inputs):
     inputs = [torch.from_numpy(values) for values in inputs]
-    if family == "step":
+    if op == "training step":
         return training(sizes, *inputs)
-    if family == "generate":
+    if op == "generation":
         return generation(sizes, *inputs)
-    if family == "ffn":
+    if op == "forward and backward":
         return feed_forward(sizes, *inputs)
+    if "·" in op:
+        return product(op, sizes, *inputs)
     if family == "topk":
         return search(sizes, *inputs) if op == "search" else None
     return rows(op, sizes, *inputs)
+
+
+def optimised(compute):
+    """Returns `compute` as this peer runs it."""
+    if impl == "torch-compile":
+        return torch.compile(compute, dynamic=False)
+    if impl == "torch-bf16":
+        return torch.autocast("cpu", torch.bfloat16)(compute)
+    return compute
 
 
 def task(compute):
@@ -25,7 +42,18 @@ def task(compute):
     def run():
         latest[0] = compute()
 
-    return run, lambda: latest[0].detach().numpy()
+    return run, lambda: latest[0].detach().float().numpy()
+
+
+def product(op, sizes, a, b):
+    batch, m, k, n = (sizes[name] for name in ("batch", "m", "k", "n"))
+    lead = () if batch == 1 else (batch,)
+    a = a.view(*lead, k, m).mT if op == "Aᵀ·B" else a.view(*lead, m, k)
+    b = b.view(*lead, n, k).mT if op in ("A·Bᵀ", "x·Wᵀ") else b.view(*lead, k, n)
+    if impl == "torch-bf16":
+        # As a model that keeps its weights so: conversion is not a part of the product.
+        a, b = a.bfloat16(), b.bfloat16()
+    return task(torch.no_grad()(lambda: torch.matmul(a, b)))
 
 
 def rows(op, sizes, x, *rest):
@@ -33,7 +61,7 @@ def rows(op, sizes, x, *rest):
     if op == "RMSNorm and its gradients":
         return rms_norm_gradients(x, *rest)
     if op == "Adam":
-        return adam(x, *rest)
+        return adam(x, *rest) if impl == "torch" else None
     targets = torch.arange(sizes["rows"]) % sizes["width"]
     operations = {
         "softmax": lambda: torch.softmax(x, 1),
@@ -42,21 +70,34 @@ def rows(op, sizes, x, *rest):
         "GELU": lambda: F.gelu(x, approximate="tanh"),
         "cross entropy": lambda: F.cross_entropy(x, targets).view(1),
     }
-    return task(torch.no_grad()(operations[op]))
+    if op not in operations:
+        return None
+    return task(torch.no_grad()(optimised(operations[op])))
 
 
 def rms_norm_gradients(x, scale, dy):
     x.requires_grad_()
     scale.requires_grad_()
-    return task(lambda: torch.autograd.grad(rms_norm(x, scale), (x, scale), dy.view_as(x))[0])
+    norm = optimised(rms_norm)
+    return task(lambda: torch.autograd.grad(norm(x, scale), (x, scale), dy.view_as(x))[0])
 
 
 def adam(values, gradients):
     values.grad = gradients.view_as(values)
-    optimizer = torch.optim.Adam([values], lr=1e-3)
+    optimizer = adam_w([values], 1e-3)
     optimizer.step()
     stepped = values.clone()
     return optimizer.step, stepped.numpy
+
+
+def adam_w(parameters, learning_rate):
+    """Returns AdamW without decay, in one pass over all parameters where this version of torch has that for CPUs."""
+    fused = version_of_torch() >= (2, 4)
+    return torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=0, **({"fused": True} if fused else {}))
+
+
+def version_of_torch():
+    return tuple(int(part) for part in torch.__version__.split(".")[:2])
 
 
 def feed_forward(sizes, *inputs):
@@ -65,10 +106,10 @@ def feed_forward(sizes, *inputs):
     *leaves, dy = [values.view(shape) for values, shape in zip(inputs, shapes)]
     x, scale, up, down = [leaf.requires_grad_() for leaf in leaves]
     latest = [None]
+    block = optimised(lambda: x + F.relu(rms_norm(x, scale) @ up.t()) @ down.t())
 
     def run():
-        y = x + F.relu(rms_norm(x, scale) @ up.t()) @ down.t()
-        latest[0] = torch.autograd.grad(y, leaves, dy)
+        latest[0] = torch.autograd.grad(block(), leaves, dy)
 
     return run, lambda: torch.cat([gradient.reshape(-1) for gradient in latest[0]]).numpy()
 
@@ -81,12 +122,14 @@ def search(sizes, keys, queries):
 def training(sizes, tokens, values):
     """The result is the losses of the first three steps."""
     model = Model(sizes, values)
-    optimizer = torch.optim.Adam(model.parameters.values(), lr=sizes["learningRate"])
+    optimizer = adam_w(list(model.parameters.values()), sizes["learningRate"])
     tokens = tokens.long()
+    inputs, targets = tokens[:-1], tokens[1:]
+    loss_of = optimised(lambda: F.cross_entropy(model.logits(inputs, model.attend_segment).float(), targets))
 
     def run():
         optimizer.zero_grad(set_to_none=True)
-        loss = F.cross_entropy(model.logits(tokens[:-1], model.attend_segment), tokens[1:])
+        loss = loss_of()
         loss.backward()
         optimizer.step()
         return loss.item()
@@ -97,7 +140,10 @@ def training(sizes, tokens, values):
 
 def generation(sizes, tokens, values):
     """A run reads a segment token by token; the result is the logits after the last one of the first run."""
-    reader = Reader(Model(sizes, values))
+    if impl == "torch-compile" and sizes["memory"] > 0:
+        return None
+    model = Model(sizes, values)
+    reader = FixedReader(model, optimised) if impl == "torch-compile" else Reader(model)
     segments = tokens.long().view(-1, sizes["segment"])
     for segment in segments[:-1]:
         reader.read_segment(segment)
@@ -108,7 +154,31 @@ def generation(sizes, tokens, values):
         return logits
 
     first = run()
-    return run, first.numpy
+    return run, first.clone().numpy
 
 
-serve(torch.__version__, solve)
+def libraries():
+    """Names the libraries that compute torch's products, and the level of SIMD of its own kernels."""
+    config = torch.__config__.show()
+    found = [re.search(pattern, config) for pattern in (r"(Math Kernel Library) Version (\S+?)-", r"(MKL-DNN) v(\S+)")]
+    names = {"Math Kernel Library": "MKL", "MKL-DNN": "oneDNN"}
+    parts = [f"{names[match[1]]} {match[2]}" for match in found if match]
+    if hasattr(torch.backends, "cpu"):
+        parts.append(torch.backends.cpu.get_cpu_capability())
+    return ", ".join(parts) or re.search(r"BLAS_INFO=(\w+)", config)[1]
+
+
+def compiler():
+    """Names the C++ compiler of `torch-compile`; raises an error if there is none."""
+    from torch._inductor.cpp_builder import get_cpp_compiler
+
+    name = get_cpp_compiler()
+    if shutil.which(name) is None:
+        raise RuntimeError(f"torch-compile needs a C++ compiler, and {name} is not there")
+    return name
+
+
+torch.set_num_threads(threads)
+require_threads(torch.get_num_threads(), "torch")
+compiled = f", compiled by {compiler()}" if impl == "torch-compile" else ""
+serve(f"{torch.__version__} ({libraries()}{compiled})", solve)

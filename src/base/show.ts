@@ -8,9 +8,14 @@ export function show(value: unknown): string {
   return text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}…` : text;
 }
 
-/** A number with commas between the thousands: `65,536`. */
+/**
+ * A number with commas between the thousands: `65,536`; one too long for that stays as it is: `1e+21`. Modules say so of their
+ * limits while they load, and starting `Intl` for that would take longer than any of them.
+ */
 export function showNumber(value: number): string {
-  return value.toLocaleString("en-US", { maximumFractionDigits: 20 });
+  const text = String(value);
+  if (text.includes("e")) return text;
+  return text.replace(/^-?\d+/, (whole) => whole.replace(/\B(?=(\d{3})+$)/g, ","));
 }
 
 function showItem(value: unknown): string {

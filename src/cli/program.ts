@@ -10,7 +10,6 @@ import { exactArguments } from "../platform/path-bytes.ts";
 import { codeOf, reasonOf } from "../platform/system-errors.ts";
 import { UsageError } from "./arguments/usage.ts";
 import { commandTable, requestOf } from "./commands.ts";
-import { packageVersion } from "./package.ts";
 import { printError, printLine, printText } from "./printing.ts";
 import { PROGRAM } from "./summaries.ts";
 
@@ -18,6 +17,7 @@ const VERSION = ["--version", "-v"];
 
 async function main(argv: readonly string[]): Promise<number> {
   if (VERSION.includes(argv[0])) {
+    const { packageVersion } = await import("./package.ts");
     printLine(`${PROGRAM} ${packageVersion()} (${runtime()})`);
     return 0;
   }
