@@ -5,7 +5,7 @@ import { parameter, tensor } from "../src/autodiff/tensor.ts";
 import { type Releasable, ReleasedError } from "../src/base/lifetime.ts";
 import { KvMemory } from "../src/memory/memory.ts";
 import { VectorStore } from "../src/memory/vector-store.ts";
-import { Parameters } from "../src/model/parameters.ts";
+import { makeParameters } from "../src/model/parameters.ts";
 import { Transformer } from "../src/model/transformer.ts";
 import { Reader } from "../src/reader.ts";
 import { byteTokenizer } from "../src/text/tokenizer.ts";
@@ -84,7 +84,7 @@ const handles = {
     },
   }),
   Parameters: handle({
-    make: () => new Parameters(model.config, 1),
+    make: () => makeParameters(model.config, 1),
     uses: {
       get: (parameters) => parameters.get("model.norm.weight"),
       group: (parameters) => parameters.group("model.norm.weight"),
