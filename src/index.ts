@@ -23,8 +23,9 @@ export {
 } from "./model/generate.ts";
 export { preset, presetNames } from "./model/presets.ts";
 export { halfModelTensors, modelFromTensors, modelTensors, type WeightDtype } from "./model/pretrained.ts";
-export type { ModelState, StateOptions } from "./model/state.ts";
+export type { ModelState } from "./model/state.ts";
 export { Transformer } from "./model/transformer.ts";
+export type { LanguageModel, ReadingState, StateOptions } from "./nn/language-model.ts";
 export type { SegmentInput } from "./nn/segment.ts";
 export { Reader, type ReaderOptions } from "./reader.ts";
 

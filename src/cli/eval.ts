@@ -49,7 +49,7 @@ export const evalCommand = command(
     const outputs = new Outputs({ outputs: lossesAt(losses), models: [directory], inputs, force });
     const { model, tokenizer } = loadModel(directory, set);
     const known = memoryAt(load, model);
-    const memorySizes = memory ?? (known === undefined ? defaultMemorySizes(model.config) : [0, known.size]);
+    const memorySizes = memory ?? (known === undefined ? defaultMemorySizes(model) : [0, known.size]);
     if (recall && Math.max(...memorySizes) === 0) {
       throw new UsageError(`--recall needs a memory to search, but ${directory} is evaluated without one`);
     }

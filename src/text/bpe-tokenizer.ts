@@ -59,15 +59,15 @@ export class BpeTokenizer {
     checkEncoding(text, options);
     const permits = permission(options.special ?? false);
     const known: Known = new Map();
-    const { begin, end } = options.framed ? this.steps.frame : { begin: [], end: [] };
-    const ids = [...begin];
+    const { frame } = this.steps;
+    const ids = options.framed ? [...frame.begin] : [];
     let at = 0;
     for (const section of this.finders[0].split(text, permits)) {
       if (section.id === undefined) this.encodeSection(section.text, at, permits, known, ids);
       else ids.push(section.id);
       at += section.text.length;
     }
-    ids.push(...end);
+    if (options.framed === true) ids.push(...frame.end);
     return Int32Array.from(ids);
   }
 
