@@ -7,7 +7,8 @@ import { loadModel, saveModel } from "../train/checkpoint.ts";
 import { holdsTraining } from "../train/run-directory.ts";
 import { command } from "./arguments/command.ts";
 import { fieldOptions, flag, required, text } from "./arguments/options.ts";
-import { MODEL_HELP, setOption } from "./model-config.ts";
+import { setOption } from "./model-config.ts";
+import { OWN_MODEL_HELP } from "./models.ts";
 import { modelOutputs } from "./outputs/directories.ts";
 import { forceOption, Outputs } from "./outputs/outputs.ts";
 import { printJson, printLine } from "./printing.ts";
@@ -33,7 +34,7 @@ export const exportCommand = command(
       set: setOption,
       json: flag("prints the result as JSON"),
     },
-    details: () => MODEL_HELP,
+    details: () => OWN_MODEL_HELP,
   },
   async ({ out, dtype = "float32", force, set, json }, [directory]) => {
     const outputs = new Outputs({ outputs: modelOutputs(out), models: [directory], force });

@@ -1,7 +1,7 @@
 /** Memories as commands take and leave them: the file of `--load`, a state that begins with it, the file of `--save`. */
 import { InputError } from "../base/errors.ts";
-import { readMemory, writeMemory } from "../memory/disk.ts";
-import { type MemorySnapshot, requireModel, restoreSnapshot, takeSnapshot } from "../memory/snapshot.ts";
+import { writeMemory } from "../memory/disk.ts";
+import { type MemorySnapshot, restoreSnapshot, takeSnapshot } from "../memory/snapshot.ts";
 import type { LanguageModel, ReadingState } from "../nn/language-model.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type Option, text } from "./arguments/options.ts";
@@ -13,14 +13,6 @@ export function defaultMemorySizes({ memoryLayers, memorySize }: LanguageModel):
 
 export function loadOption(about: string): Option<string | undefined> {
   return text("FILE", `memory that "memorizing read" saved; ${about}`);
-}
-
-/** The memory in the file of `--load`, if that was given, for `model`, which must have made it. */
-export function memoryAt(path: string | undefined, model: LanguageModel): MemorySnapshot | undefined {
-  if (path === undefined) return undefined;
-  const snapshot = readMemory(path);
-  requireModel(snapshot, model.fingerprint());
-  return snapshot;
 }
 
 /** A state of one row that logs sources and has `known` in its memory, which has `size` pairs (default: the size of `known`). */
