@@ -126,7 +126,10 @@ export class Reader {
   async inspect(text: string, options: Omit<InspectOptions, "memorySize" | "known"> = {}): Promise<Inspection> {
     check("text", text, aText);
     check("options", options, someOptions);
-    return inspect(this.model, this.tokenizer, documentIds(this.model, this.tokenizer, text), { ...options, known: this.snapshot() });
+    return inspect(this.model, this.tokenizer, documentIds(this.model, this.tokenizer, text), {
+      ...options,
+      known: this.snapshot(),
+    });
   }
 
   /** Copies everything remembered. Throws an InputError if the model, or this reader, has no memory. */

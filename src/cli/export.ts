@@ -4,6 +4,8 @@ import { choice, type Field } from "../base/fields.ts";
 import type { WeightDtype } from "../model/pretrained.ts";
 import { wholeNumber } from "../report/progress.ts";
 import { loadModel, saveModel } from "../train/checkpoint.ts";
+import { modelDirectory } from "../train/model-directory.ts";
+import { isForeign } from "../train/open-model.ts";
 import { holdsTraining } from "../train/run-directory.ts";
 import { command } from "./arguments/command.ts";
 import { fieldOptions, flag, required, text } from "./arguments/options.ts";
@@ -39,6 +41,11 @@ export const exportCommand = command(
   async ({ out, dtype = "float32", force, set, json }, [directory]) => {
     const outputs = new Outputs({ outputs: modelOutputs(out), models: [directory], force });
     if (!force) requireNoTraining(out);
+    if (isForeign(modelDirectory(directory))) {
+      throw new InputError(
+        `${directory} is a model that others trained; only models of this program can be exported yet`,
+      );
+    }
     const { model, tokenizer } = loadModel(directory, set);
     outputs.check();
     saveModel(out, model, tokenizer, { dtype });

@@ -36,7 +36,10 @@ export const readingOptions = {
   window: integer("tokens before a segment of 256 that a token sees [512]", 0, 2 ** 24),
   neighbours: integer("remembered pairs that a head retrieves for a token [32, or the model's own]", 1, 2 ** 16),
   memoryLayers: memoryLayersOption,
-  memoryDtype: choiceOption<MemoryDtype>(["float32", "float16"], "how pairs are remembered [float32, or the model's own]"),
+  memoryDtype: choiceOption<MemoryDtype>(
+    ["float32", "float16"],
+    "how pairs are remembered [float32, or the model's own]",
+  ),
   weights: choiceOption<WeightKind>(weightKinds, `how the weights are kept [${weightKinds[0]}]`),
   set: setOption,
 };

@@ -26,7 +26,10 @@ function templateIn(source: TokenizerSource): { template: string | undefined; to
   if (source.kind === "gguf") return templateInGguf(source);
   const { config, chatTemplate: own, name } = source;
   if (config === undefined) return { template: own, tokens: {} };
-  const { tokens, chatTemplate } = readTokenizerConfig(config, name.replace(/tokenizer\.json$/, "tokenizer_config.json"));
+  const { tokens, chatTemplate } = readTokenizerConfig(
+    config,
+    name.replace(/tokenizer\.json$/, "tokenizer_config.json"),
+  );
   return { template: own ?? chatTemplate, tokens };
 }
 

@@ -47,7 +47,9 @@ export function settingsOf(
 ): ReadingSettings {
   check("memoryLayers", memoryLayers, optional(listOf(whole(0))));
   const memoryHeads = memoryLayers && headsIn(architecture, memoryLayers);
-  const chosen = Object.fromEntries(Object.entries({ ...given, memoryHeads }).filter(([, value]) => value !== undefined));
+  const chosen = Object.fromEntries(
+    Object.entries({ ...given, memoryHeads }).filter(([, value]) => value !== undefined),
+  );
   return readingSettings(architecture, { memorySize: USUAL_MEMORY, ...chosen });
 }
 
@@ -60,7 +62,9 @@ function headsIn(architecture: Architecture, layers: readonly number[]): Reading
     }
     if (sees(architecture, layer)) continue;
     const window = architecture.windows[layer];
-    throw new InputError(`memory layers: layer ${layer} sees only ${window} tokens by design, so it can have no memory`);
+    throw new InputError(
+      `memory layers: layer ${layer} sees only ${window} tokens by design, so it can have no memory`,
+    );
   }
   const chosen = new Set(layers);
   return allMemoryHeads(architecture).filter(([layer]) => chosen.has(layer));

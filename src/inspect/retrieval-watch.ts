@@ -44,7 +44,9 @@ export class RetrievalWatch {
     const [memory] = memories.values();
     this.log = sources[0];
     const retrieving = [...memories.keys()].map((layer) => ({ layer, order: state.retrievingHeads(layer) }));
-    this.heads = retrieving.flatMap(({ layer, order }) => order.toSorted((a, b) => a - b).map((head) => ({ layer, head })));
+    this.heads = retrieving.flatMap(({ layer, order }) =>
+      order.toSorted((a, b) => a - b).map((head) => ({ layer, head })),
+    );
     const number = new Map(this.heads.map(({ layer, head }, i) => [`${layer}.${head}`, i]));
     const placesOf = (layer: number, order: readonly number[]) =>
       order.map((head) => ({ head, number: number.get(`${layer}.${head}`)! }));

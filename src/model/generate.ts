@@ -20,7 +20,13 @@ import { type Field, integer, parseFields } from "../base/fields.ts";
 import { Random } from "../base/random.ts";
 import type { TokenizedDocument } from "../data/corpus.ts";
 import { someDocuments, tokensOf } from "../data/documents.ts";
-import { aLanguageModel, type LanguageModel, promptIds, type ReadingState, requireVocabulary } from "../nn/language-model.ts";
+import {
+  aLanguageModel,
+  type LanguageModel,
+  promptIds,
+  type ReadingState,
+  requireVocabulary,
+} from "../nn/language-model.ts";
 import { TokenStream } from "../text/token-stream.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { finite } from "./losses.ts";

@@ -51,7 +51,10 @@ export class BpeTokenizer {
     this.specials = new Map(added.filter(({ special }) => special).map(({ content, id }) => [content, id]));
     this.dropsFirstSpace = steps.dropsFirstSpace;
     if (!isByteLevel) this.byteTokens = new Set(this.byteIds);
-    const alters = [...steps.alters, ...(holes > 0 ? [`has no token for ${holes} bytes and reads ${unknown} there`] : [])];
+    const alters = [
+      ...steps.alters,
+      ...(holes > 0 ? [`has no token for ${holes} bytes and reads ${unknown} there`] : []),
+    ];
     if (alters.length > 0) this.alters = alters.join(", and ");
     const pairs = mergePairs(json.model);
     this.merges = new Merges(this.vocabSize, this.ranked(pairs, ranks));

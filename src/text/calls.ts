@@ -36,7 +36,10 @@ const someRanges: Kind = {
     isArrayOf(value, (range) => isArrayOf(range, Number.isSafeInteger) && (range as number[]).length === 2),
 };
 
-const encodingKinds: Kinds<EncodingOptions> = { special: optional(either(aFlag, someRanges)), framed: optional(either(aFlag, oneOf("begin"))) };
+const encodingKinds: Kinds<EncodingOptions> = {
+  special: optional(either(aFlag, someRanges)),
+  framed: optional(either(aFlag, oneOf("begin"))),
+};
 
 export function checkEncoding(text: string, options: EncodingOptions): void {
   check("text", text, aText);
