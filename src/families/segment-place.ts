@@ -17,7 +17,7 @@ export class SegmentPlace {
   start = 0;
   /** Tokens read of the segment. */
   offset = 0;
-  /** First token of each row's document that the buffers hold, [B]. */
+  /** First token of each row's document in the buffers, [B]; below 0 if it has left them. */
   private readonly valid: Int32Array;
   /** Index after the last real token of each row; what follows is padding, [B]. */
   private readonly real: Int32Array;
@@ -53,7 +53,7 @@ export class SegmentPlace {
     return Array.from(this.origin, (origin) => this.start - origin);
   }
 
-  /** Whether some row has tokens before its window that the buffers hold: their hidden states would be others now. */
+  /** Whether some row's document began before its window. */
   get isCut(): boolean {
     return this.valid.some((valid) => valid < this.start - this.window);
   }
@@ -101,7 +101,7 @@ export class SegmentPlace {
     this.start -= distance;
     this.goneEnd = Math.max(0, this.goneEnd - distance);
     for (const row of this.valid.keys()) {
-      this.valid[row] = Math.max(0, this.valid[row] - distance);
+      this.valid[row] -= distance;
       this.real[row] -= distance;
       this.origin[row] -= distance;
     }

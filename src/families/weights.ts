@@ -2,23 +2,23 @@
  * The weights of a decoder by canonical name: the one place that knows how a matrix is kept. Most tensors are floats, which may
  * learn; a matrix may instead stay as small as its file has it, and then it only multiplies.
  */
-import { add, repeat } from "../autodiff/ops/elementwise.ts";
+import { arena } from "../autodiff/arena.ts";
 import { embedding } from "../autodiff/ops/embedding.ts";
 import { linear } from "../autodiff/ops/matmul.ts";
 import { layerNorm, rmsNorm } from "../autodiff/ops/norm.ts";
-import type { Tensor } from "../autodiff/tensor.ts";
+import { Tensor } from "../autodiff/tensor.ts";
 import { allOrNothing, type Releasable } from "../base/lifetime.ts";
 import { type Declaration, type ParameterGroup, Parameters } from "../nn/parameters.ts";
 import type { Architecture } from "./architecture.ts";
 import { parameterShapes } from "./parameters.ts";
 import type { StoredParameter } from "./read-parameters.ts";
 
-/** A matrix [out, in] that is kept in another form than floats. */
-export interface PackedMatrix extends Releasable {
-  /** x [..., in] → x Wᵀ [..., out]. */
-  multiply(x: Tensor): Tensor;
-  /** Its rows by number, as floats: [...shape, in]. */
-  rows(ids: Int32Array, shape: readonly number[]): Tensor;
+/** A matrix [out, in] that is kept in another form than floats. No gradient passes through it. */
+export interface Packed extends Releasable {
+  /** x Wᵀ + bias: x [..., in] → [..., out]. */
+  multiply(x: Tensor, bias?: Tensor): Tensor;
+  /** Its rows by number, as floats: [ids.length, in]. */
+  rows(ids: Int32Array): Tensor;
 }
 
 /** The offset of a layer's memory: a number for each query head that is added to the logits of what it retrieves. */
@@ -52,13 +52,13 @@ export class Weights implements Releasable {
   /** Those that are floats. */
   readonly parameters: Parameters;
   private readonly architecture: Architecture;
-  private readonly packed: ReadonlyMap<string, PackedMatrix>;
+  private readonly packed: ReadonlyMap<string, Packed>;
 
   /** `packed`: matrices by module, such as `layers.0.q`; they are then missing from `parameters`. */
   constructor(
     architecture: Architecture,
     parameters: Parameters,
-    packed: ReadonlyMap<string, PackedMatrix> = new Map(),
+    packed: ReadonlyMap<string, Packed> = new Map(),
   ) {
     this.architecture = architecture;
     this.parameters = parameters;
@@ -69,15 +69,15 @@ export class Weights implements Releasable {
   linear(x: Tensor, module: string): Tensor {
     const bias = this.find(`${module}.bias`);
     const packed = this.packed.get(module);
-    if (packed === undefined) return linear(x, this.get(`${module}.weight`), bias);
-    const y = packed.multiply(x);
-    return bias === undefined ? y : add(y, repeat(bias, y.shape.slice(0, -1)));
+    return packed === undefined ? linear(x, this.get(`${module}.weight`), bias) : packed.multiply(x, bias);
   }
 
   /** Rows of a table, [...shape, C]. */
   rows(module: string, ids: Int32Array, shape: readonly number[]): Tensor {
     const packed = this.packed.get(module);
-    return packed === undefined ? embedding(this.get(`${module}.weight`), ids, shape) : packed.rows(ids, shape);
+    if (packed === undefined) return embedding(this.get(`${module}.weight`), ids, shape);
+    const rows = packed.rows(ids);
+    return new Tensor(rows.ptr, [...shape, rows.shape[1]], arena.epoch); // the same numbers, with the batch's axes
   }
 
   /** The model's norm over each slice that is as long as the module's weight. */

@@ -78,7 +78,10 @@ export class DistanceMemory implements Releasable {
     const within = nearby.map((count, row) => Math.min(count, reach?.[row] ?? count, this.rotated.length(row)));
     this.index.search({ scores: scores.ptr, slots, queries: near, topk, reach: within });
     const counts = within.map((count) => Math.min(count, topk));
-    return this.merged(farther, { scores, slots, counts });
+    const merged = this.merged(farther, { scores, slots, counts });
+    const { keys, capacity } = this.rotated;
+    const rows = stepIntegers([...nearby].flatMap((count, row) => [count, this.rotated.appended(row)]));
+    return { ...merged, near: { queries: near, keys, capacity, rows } };
   }
 
   /** The best of two lookups. */
@@ -86,7 +89,7 @@ export class DistanceMemory implements Releasable {
     const [rows, segment, heads, topk] = far.scores.shape;
     const scores = stepZeros(far.scores.shape);
     const slots = stepIntegers(new Int32Array(scores.size));
-    const counts = Array.from(far.counts, (count, row) => [count, near.counts[row], this.pairs.appended(row)]);
+    const counts = Array.from(far.counts, (count, row) => [count, near.counts[row], this.rotated.appended(row)]);
     const from = [far.scores.ptr, far.slots, near.scores.ptr, near.slots, stepIntegers(counts.flat())] as const;
     const shape = [segment, heads, topk, this.rotated.capacity, far.capacity] as const;
     parallel("merge_best", rows * segment, scores.ptr, slots, ...from, ...shape);
