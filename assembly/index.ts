@@ -31,7 +31,7 @@ export {
 export { merge_best } from "./search/merge";
 export { adamw, sum_squares } from "./train/optimizer";
 export { position_bias_backward, position_bias_forward } from "./ops/position-bias";
-export { quantise_keys, quantised_panel_bytes, quantised_panel_keys, quantised_width } from "./search/rounding";
+export { quantise_keys, quantise_units, quantised_panel_bytes, quantised_panel_keys, quantised_width } from "./search/rounding";
 export { quantised_most_topk, quantised_scratch_bytes, topk_quantised } from "./search/quantised";
 export { retrieved_backward, retrieved_forward, retrieved_scratch_bytes } from "./ops/retrieved";
 export { ring_append } from "./search/ring";
