@@ -20,9 +20,9 @@ import { printGenerated } from "./printing.ts";
 import { summaries } from "./summaries.ts";
 import { startThreads, threadsOption } from "./threads.ts";
 
-/** The tokens of a prompt; none for an empty one, by which the last document goes on. */
-function beginningOf(model: LanguageModel, tokenizer: Tokenizer, prompt: string): Int32Array {
-  return prompt === "" ? new Int32Array(0) : promptIds(model, tokenizer, prompt);
+/** The tokens of a prompt, which begins a text or goes on with the last document; none for an empty one. */
+function promptTokens(model: LanguageModel, tokenizer: Tokenizer, prompt: string, begins: boolean): Int32Array {
+  return begins && prompt !== "" ? promptIds(model, tokenizer, prompt) : tokenizer.encode(prompt);
 }
 
 /** The tokens of a conversation that begins with a message of the user, up to where the answer begins. */
@@ -63,8 +63,9 @@ export const generateCommand = command(
     const reading = { window, neighbours, memoryLayers, memoryDtype, weights, set };
     const opened = openForReading(directory, reading, progress, load);
     const { model, tokenizer, known } = opened;
-    const start = chat ? messageIds(opened, prompt) : beginningOf(model, tokenizer, prompt);
     const documents = tokenizeDocuments(files, tokenizer, { framed: model.framesTexts });
+    const begins = documents.length === 0;
+    const start = chat ? messageIds(opened, prompt) : promptTokens(model, tokenizer, prompt, begins);
     const state = stateWith(known, model, tokenizer, memory);
     if (save !== undefined) requireMemory(state, directory);
     await startThreads(threads);

@@ -55,11 +55,7 @@ export class Weights implements Releasable {
   private readonly packed: ReadonlyMap<string, Packed>;
 
   /** `packed`: matrices by module, such as `layers.0.q`; they are then missing from `parameters`. */
-  constructor(
-    architecture: Architecture,
-    parameters: Parameters,
-    packed: ReadonlyMap<string, Packed> = new Map(),
-  ) {
+  constructor(architecture: Architecture, parameters: Parameters, packed: ReadonlyMap<string, Packed> = new Map()) {
     this.architecture = architecture;
     this.parameters = parameters;
     this.packed = packed;
