@@ -8,6 +8,7 @@ import type { Tensor } from "../autodiff/tensor.ts";
 import { checkOptions, type Kinds, optional, whole, withMethods } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { allOrNothing, Lifetime, type Own } from "../base/lifetime.ts";
+import { requireRoom } from "../memory/bytes.ts";
 import type { KvMemory } from "../memory/memory.ts";
 import { SourceLog, type TokenBytes } from "../memory/sources.ts";
 import type { ReadingState, StateOptions } from "../nn/language-model.ts";
@@ -56,6 +57,7 @@ export class DecoderState implements ReadingState {
     this.settings = readingSettings(architecture, given);
     this.rows = rows;
     this.place = new SegmentPlace(rows, this.settings.window);
+    this.requireMemoryRoom();
     const capacity = Math.min(this.mostRoom, Math.max(this.settings.segment, FIRST_ROOM));
     this.ids = new Int32Array(rows * capacity);
     [this.contexts, this.distant, this.angles] = allOrNothing((own) => {
@@ -70,6 +72,14 @@ export class DecoderState implements ReadingState {
       this.distant.flatMap((distant, layer) => (distant?.memory ? [[layer, distant.memory]] : [])),
     );
     this.sources = this.newSources(tokenizer);
+  }
+
+  /** Refuses memories that do not fit, before any is made. */
+  private requireMemoryRoom(): void {
+    const { memoryHeads, memorySize: size, memoryDtype: dtype } = this.settings;
+    const { length: heads } = memoryHeads;
+    if (heads === 0 || size === 0) return;
+    requireRoom({ rows: this.rows, heads, width: this.architecture.headWidth, size, segment: 0 }, { dtype });
   }
 
   private newContext(layer: number, capacity: number): LayerContext {
