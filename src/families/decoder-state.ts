@@ -7,18 +7,18 @@ import { NotFiniteError } from "../autodiff/tape.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
 import { checkOptions, type Kinds, optional, whole, withMethods } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
-import { allOrNothing, Lifetime, type Own } from "../base/lifetime.ts";
-import { requireRoom } from "../memory/bytes.ts";
+import { allOrNothing, Lifetime } from "../base/lifetime.ts";
 import type { KvMemory } from "../memory/memory.ts";
 import { SourceLog, type TokenBytes } from "../memory/sources.ts";
 import type { ReadingState, StateOptions } from "../nn/language-model.ts";
 import { kernels } from "../wasm/runtime.ts";
 import type { Architecture } from "./architecture.ts";
-import { type Attended, type Distance, DistantPairs } from "./distant-pairs.ts";
-import { type Kept, LayerContext, type TokenPairs } from "./layer-context.ts";
-import { type ReadingSettings, readingSettings, sees } from "./reading-settings.ts";
-import { SegmentAngles } from "./segment-angles.ts";
+import type { Attended, Distance, DistantPairs } from "./distant-pairs.ts";
+import type { LayerContext, TokenPairs } from "./layer-context.ts";
+import { type ReadingSettings, readingSettings } from "./reading-settings.ts";
+import type { SegmentAngles } from "./segment-angles.ts";
 import { type GoneRange, SegmentPlace } from "./segment-place.ts";
+import { stateParts } from "./state-parts.ts";
 
 /** The size of a state, and how it reads. */
 export interface DecoderStateOptions extends Partial<ReadingSettings>, StateOptions {}
@@ -57,54 +57,17 @@ export class DecoderState implements ReadingState {
     this.settings = readingSettings(architecture, given);
     this.rows = rows;
     this.place = new SegmentPlace(rows, this.settings.window);
-    this.requireMemoryRoom();
     const capacity = Math.min(this.mostRoom, Math.max(this.settings.segment, FIRST_ROOM));
     this.ids = new Int32Array(rows * capacity);
-    [this.contexts, this.distant, this.angles] = allOrNothing((own) => {
-      const layers = Array.from({ length: architecture.layers }, (_, layer) => layer);
-      return [
-        layers.map((layer) => own(this.newContext(layer, capacity))),
-        layers.map((layer) => this.newDistant(layer, own)),
-        this.newAngles(own),
-      ];
-    });
+    ({
+      contexts: this.contexts,
+      distant: this.distant,
+      angles: this.angles,
+    } = allOrNothing((own) => stateParts(architecture, this.settings, rows, capacity, own)));
     this.memories = new Map(
       this.distant.flatMap((distant, layer) => (distant?.memory ? [[layer, distant.memory]] : [])),
     );
     this.sources = this.newSources(tokenizer);
-  }
-
-  /** Refuses memories that do not fit, before any is made. */
-  private requireMemoryRoom(): void {
-    const { memoryHeads, memorySize: size, memoryDtype: dtype } = this.settings;
-    const { length: heads } = memoryHeads;
-    if (heads === 0 || size === 0) return;
-    requireRoom({ rows: this.rows, heads, width: this.architecture.headWidth, size, segment: 0 }, { dtype });
-  }
-
-  private newContext(layer: number, capacity: number): LayerContext {
-    const { keyHeads, headWidth, positions } = this.architecture;
-    const keeps: Kept = positions.kind === "learned" ? "pairs" : "keys";
-    return new LayerContext(this.rows, capacity, keyHeads * headWidth, this.remembers(layer) ? keeps : "none");
-  }
-
-  /** Whether the layer has sinks or a memory. */
-  private remembers(layer: number): boolean {
-    const { sinks, memorySize } = this.settings;
-    return sees(this.architecture, layer) && sinks + memorySize > 0;
-  }
-
-  private newDistant(layer: number, own: Own): DistantPairs | undefined {
-    if (!this.remembers(layer)) return undefined;
-    const heads = this.settings.memoryHeads.filter(([at]) => at === layer).map(([, head]) => head);
-    return own(new DistantPairs(this.architecture, this.settings, this.rows, heads));
-  }
-
-  private newAngles(own: Own): SegmentAngles | undefined {
-    const { positions, headWidth } = this.architecture;
-    if (positions.kind === "learned") return undefined;
-    const { segment, reach, sinkDistance } = this.settings;
-    return own(new SegmentAngles(positions, { rows: this.rows, segment, reach, sinkDistance, headWidth }));
   }
 
   private newSources(tokenizer: TokenBytes | undefined): SourceLog[] {

@@ -16,7 +16,7 @@ const { values, positionals } = parseArgs({
   options: {
     tokens: { type: "string", default: "4096" },
     model: { type: "string" },
-    threads: { type: "string", default: "1" },
+    threads: { type: "string" },
   },
   allowPositionals: true,
 });
@@ -26,7 +26,7 @@ if (values.model === undefined || !existsSync(GOLDEN)) {
   process.exit();
 }
 
-await useThreads(Number(values.threads));
+await useThreads(values.threads === undefined ? undefined : Number(values.threads));
 const expected = expectedOf(GOLDEN);
 const ids = expected.i32("tokens").subarray(0, Number(values.tokens));
 const model = openSmolLM2(values.model);
