@@ -74,7 +74,8 @@ export class Api {
       const fits = parts.length === path.length && parts.every((part, i) => part === ":" || part === path[i]);
       if (fits) return [methods, path[parts.indexOf(":")] ?? ""];
     }
-    throw new Refusal(404, `there is nothing at this path; the paths are ${Object.keys(this.routes).join(", ")}`);
+    const known = Object.keys(this.routes).map((pattern) => `/${pattern.replace(":", "NAME")}`);
+    throw new Refusal(404, `there is nothing at this path; the paths are ${known.join(", ")}`);
   }
 
   private describeModel(): object {

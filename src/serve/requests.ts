@@ -166,9 +166,11 @@ function textRequest(given: Body, tokens: number): TextRequest {
   };
 }
 
+/** Answers come back as messages of the next request, with fields that are null. */
 function messageOf(message: Body, index: number): Message {
   const name = `messages[${index}]`;
-  for (const key of Object.keys(message)) requireKnownKey(name, key, ["role", "content", "name"]);
+  const given = Object.entries(message).filter(([, value]) => value !== null);
+  for (const [key] of given) requireKnownKey(name, key, ["role", "content", "name"]);
   const { role, content } = message;
   requireField(`${name}.role`, role, aRole);
   requireField(`${name}.content`, content, aContent);
