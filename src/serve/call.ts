@@ -18,6 +18,8 @@ export class Call {
   private readonly response: ServerResponse;
   private readonly end = new AbortController();
   private readonly timer: NodeJS.Timeout;
+  /** Settles when the whole answer is on its way, or cannot be. */
+  readonly sent: Promise<void>;
 
   /** @throws Refusal for a path that cannot be decoded */
   constructor(request: IncomingMessage, response: ServerResponse, seconds: number) {
@@ -32,6 +34,7 @@ export class Call {
       clearTimeout(this.timer);
       this.end.abort(new Error("the client went away"));
     });
+    this.sent = new Promise((resolve) => response.once("finish", resolve).once("close", resolve));
   }
 
   get signal(): AbortSignal {

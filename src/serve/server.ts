@@ -66,7 +66,6 @@ export class ApiServer {
     for (const call of this.calls.keys()) call.stop(stopping());
     const patience = new Promise<void>((resolve) => setTimeout(resolve, STOP_MS).unref());
     await Promise.race([Promise.all(this.calls.values()), patience]);
-    await new Promise((resolve) => setImmediate(resolve)); // the last answers leave
     this.http.closeAllConnections();
     await closed;
   }
@@ -74,7 +73,9 @@ export class ApiServer {
   private receive(request: IncomingMessage, response: ServerResponse): void {
     try {
       const call = new Call(request, response, this.parts.limits.seconds);
-      const done = this.answer(call).finally(() => this.calls.delete(call));
+      const done = this.answer(call)
+        .then(() => call.sent)
+        .finally(() => this.calls.delete(call));
       this.calls.set(call, done);
     } catch (error) {
       const { status, body } = refusalOf(error);
