@@ -124,6 +124,7 @@ export class Api {
     });
   }
 
+  /** The stream opens with the first text: what is refused before has a status of its own. */
   private async stream(
     call: Call,
     { countsInStream }: TextRequest,
@@ -131,10 +132,16 @@ export class Api {
     memory: MemorySnapshot | undefined,
     reply: Reply,
   ): Promise<void> {
-    call.openEvents();
-    const opening = reply.opening();
-    if (opening !== undefined) call.event(opening);
-    const written = await this.model.write(job, memory, call.signal, (piece) => call.event(reply.piece(piece)));
+    const open = once(() => {
+      call.openEvents();
+      const opening = reply.opening();
+      if (opening !== undefined) call.event(opening);
+    });
+    const written = await this.model.write(job, memory, call.signal, (piece) => {
+      open();
+      call.event(reply.piece(piece));
+    });
+    open();
     call.event(reply.closing(written));
     if (countsInStream) call.event(reply.counts(written));
     call.endEvents();
@@ -208,6 +215,15 @@ function documentsOf({ sources }: MemorySnapshot): object[] {
   const counts = new Array<number>(sources.documents.length).fill(0);
   for (const document of sources.columns.document) counts[document]++;
   return sources.documents.map((name, i) => ({ name, tokens: counts[i] }));
+}
+
+/** The same action, of which only the first call counts. */
+function once(action: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) action();
+    isDone = true;
+  };
 }
 
 function fileFields({ bytes, changedAt }: { bytes: number; changedAt: number }): object {

@@ -50,6 +50,8 @@ export class ServedModel {
   private readonly reader: Reader;
   /** Undefined if the model has no memory. */
   private readonly empty: MemorySnapshot | undefined;
+  /** What was found when a template was first asked for. */
+  private found: { readonly template: ChatTemplate | undefined } | undefined;
 
   /** @throws InputError if another model made the memory `known` */
   constructor(parts: ServedParts) {
@@ -64,7 +66,8 @@ export class ServedModel {
 
   /** @throws InputError if the model has a template of an unknown kind */
   get template(): ChatTemplate | undefined {
-    return this.parts.template?.();
+    this.found ??= { template: this.parts.template?.() };
+    return this.found.template;
   }
 
   /** Writes the text of `job` with a copy of `memory`. `onText` gets it piece by piece. Throws the signal's reason after an abort. */

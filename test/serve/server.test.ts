@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { readMemory } from "../../src/memory/disk.ts";
+import { readMemory, writeMemory } from "../../src/memory/disk.ts";
 import { Reader } from "../../src/reader.ts";
 import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
@@ -183,6 +183,23 @@ test("a memory is made, used, extended, described, listed and deleted", async ()
     assert.equal((await ask(on, "DELETE", "/v1/memories/b")).json, { id: "b", object: "memory", deleted: true });
     assert.equal(fs.readdirSync(join(folder, "life")), ["notes.memory.safetensors"]);
     assert.equal(on.faults, []);
+  } finally {
+    await on.close();
+  }
+});
+
+test("a memory that another model made is refused, by a stream too", async () => {
+  const on = await run({ memories: join(folder, "others") });
+  try {
+    await ask(on, "PUT", "/v1/memories/a", "one fish");
+    const file = join(folder, "others/a.memory.safetensors");
+    writeMemory(file, { ...readMemory(file), model: "other" });
+    for (const stream of [false, true]) {
+      const { status, json } = await completion({ prompt: "a", memory: "a", stream }, on);
+      assert.is(status, 400);
+      assert.match(json.error.message, /^the memory a was made by the model other, this is the model /);
+    }
+    assert.is((await completion({ prompt: "a" }, on)).status, 200);
   } finally {
     await on.close();
   }
