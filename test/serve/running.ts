@@ -1,6 +1,7 @@
 /** A server of a tiny random model in this process, and requests to it. */
 import { connect } from "node:net";
 import { Transformer } from "../../src/model/transformer.ts";
+import { Reader } from "../../src/reader.ts";
 import type { Limits } from "../../src/serve/api.ts";
 import { MemoryDirectory } from "../../src/serve/memory-directory.ts";
 import { ServedModel, type ServedParts } from "../../src/serve/served-model.ts";
@@ -86,4 +87,38 @@ export function raw({ port }: Running, text: string): Promise<string> {
     socket.on("close", () => resolve(answer));
     socket.on("error", reject);
   });
+}
+
+/** The text of a reader that has read `documents`. */
+export async function written(prompt: string, options: object, ...documents: string[]): Promise<string> {
+  const reader = new Reader(tinyModel, tokenizer);
+  for (const document of documents) await reader.read(document);
+  let text = "";
+  for await (const piece of reader.generate(prompt, options)) text += piece.text;
+  reader.release();
+  return text;
+}
+
+/** Asks for a completion. */
+export const completion = (on: Running, body: object) => ask(on, "POST", "/v1/completions", body);
+
+/** Asks for a stream, and resolves when its first event is there. */
+export async function begun(
+  on: Running,
+  tokens: number,
+  signal?: AbortSignal,
+): Promise<ReadableStreamDefaultReader<Uint8Array>> {
+  const body = JSON.stringify({ prompt: "a", max_tokens: tokens, stream: true });
+  const response = await fetch(`${on.address}/v1/completions`, { method: "POST", body, signal });
+  const reader = response.body!.getReader();
+  await reader.read();
+  return reader;
+}
+
+/** All that still comes of a stream. */
+export async function rest(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<string> {
+  let text = "";
+  for (let part = await reader.read(); !part.done; part = await reader.read())
+    text += new TextDecoder().decode(part.value);
+  return text;
 }
