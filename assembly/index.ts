@@ -28,7 +28,7 @@ export {
 } from "./ops/norm";
 export { adamw, sum_squares } from "./train/optimizer";
 export { position_bias_backward, position_bias_forward } from "./ops/position-bias";
-export { quantise_keys, quantised_panel_bytes, quantised_panel_keys, quantised_width } from "./search/rounding";
+export { quantise_keys, quantise_units, quantised_panel_bytes, quantised_panel_keys, quantised_width } from "./search/rounding";
 export { quantised_most_topk, quantised_scratch_bytes, topk_quantised } from "./search/quantised";
 export { retrieved_backward, retrieved_forward, retrieved_scratch_bytes } from "./ops/retrieved";
 export { ring_append } from "./search/ring";
@@ -36,6 +36,11 @@ export { rotary_backward, rotary_forward, rotary_table } from "./ops/rotary";
 export { smear_backward, smear_forward } from "./ops/smear";
 export { softmax_backward, softmax_forward } from "./ops/softmax";
 export { topk_exact, topk_scratch_bytes, topk_units } from "./search/exact";
+export { activation_bytes, activation_scratch_bytes, activation_tiles, round_activations } from "./weights/activations";
+export { blocks_bytes } from "./weights/blocks";
+export { halves_multiply, halves_scratch_bytes, halves_units, pack_brain, unpack_halves } from "./weights/halves";
+export { packed_multiply, packed_scratch_bytes, packed_units } from "./weights/multiply";
+export { pack_blocks, unpack_blocks } from "./weights/pack";
 
 /** First byte above the kernels' own data; the library allocates from here up. */
 export function heap_base(): usize {

@@ -16,20 +16,21 @@ export function relu_forward(y: usize, x: usize, from: i32, to: i32): void {
   if (tail) storePartial(y, f32x4.pmax(loadPartial(x, tail, 0), zero), tail);
 }
 
-/** dx += dy where x > 0, over elements [from, to). */
-export function relu_backward(dx: usize, dy: usize, x: usize, from: i32, to: i32): void {
+/** dx = dy where x > 0 and 0 elsewhere, or dx += … when `accumulate`, over elements [from, to). */
+export function relu_backward(dx: usize, dy: usize, x: usize, accumulate: bool, from: i32, to: i32): void {
   const n = to - from;
   dx += <usize>from << 2;
   dy += <usize>from << 2;
   x += <usize>from << 2;
   const end = x + (<usize>(n & ~3) << 2);
   for (; x < end; x += 16, dy += 16, dx += 16) {
-    v128.store(dx, f32x4.add(v128.load(dx), whereAbove0(v128.load(dy), v128.load(x))));
+    const passed = whereAbove0(v128.load(dy), v128.load(x));
+    v128.store(dx, accumulate ? f32x4.add(v128.load(dx), passed) : passed);
   }
   const tail = n & 3;
   if (tail) {
     const passed = whereAbove0(loadPartial(dy, tail, 0), loadPartial(x, tail, 0));
-    storePartial(dx, f32x4.add(loadPartial(dx, tail, 0), passed), tail);
+    storePartial(dx, accumulate ? f32x4.add(loadPartial(dx, tail, 0), passed) : passed, tail);
   }
 }
 

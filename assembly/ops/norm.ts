@@ -130,9 +130,11 @@ export function l2norm_forward(y: usize, inverse: usize, x: usize, width: i32, f
   }
 }
 
-/** dx += (dy − y · (y·dy)) / ‖x‖ for rows [from, to); dx += dy / 1e-6 for a row whose norm is below 1e-6. */
+/**
+ * dx = (dy − y · (y·dy)) / ‖x‖, or dx += … when `accumulate`, for rows [from, to); dy / 1e-6 for a row whose norm is below 1e-6.
+ */
 export function l2norm_backward(
-  dx: usize, dy: usize, y: usize, inverse: usize, width: i32, from: i32, to: i32,
+  dx: usize, dy: usize, y: usize, inverse: usize, width: i32, accumulate: bool, from: i32, to: i32,
 ): void {
   const rowBytes = <usize>width << 2;
   dx += <usize>from * rowBytes;
@@ -142,20 +144,20 @@ export function l2norm_backward(
   for (let row = from; row < to; row++, dx += rowBytes, dy += rowBytes, y += rowBytes, inverse += 4) {
     const factor = load<f32>(inverse);
     const along: f32 = factor < 1 / LEAST_NORM ? dot(y, dy, width) : 0;
-    l2normInputGradient(dx, dy, y, factor, along, width);
+    l2normInputGradient(dx, dy, y, factor, along, width, accumulate);
   }
 }
 
-/** dx += factor · (dy − y · along) for one row. */
-function l2normInputGradient(dx: usize, dy: usize, y: usize, factor: f32, along: f32, width: i32): void {
-  const f = f32x4.splat(factor), a = f32x4.splat(-along);
+/** dx (+)= factor · (dy − y · along) for one row. */
+function l2normInputGradient(dx: usize, dy: usize, y: usize, factor: f32, along: f32, width: i32, accumulate: bool): void {
+  const f = f32x4.splat(factor), a = f32x4.splat(-along), none = f32x4.splat(0);
   const end = dx + (<usize>(width & ~3) << 2);
   for (; dx < end; dx += 16, dy += 16, y += 16) {
-    v128.store(dx, madd(madd(v128.load(y), a, v128.load(dy)), f, v128.load(dx)));
+    v128.store(dx, madd(madd(v128.load(y), a, v128.load(dy)), f, accumulate ? v128.load(dx) : none));
   }
   const tail = width & 3;
   if (tail) {
     const across = madd(loadPartial(y, tail, 0), a, loadPartial(dy, tail, 0));
-    storePartial(dx, madd(across, f, loadPartial(dx, tail, 0)), tail);
+    storePartial(dx, madd(across, f, accumulate ? loadPartial(dx, tail, 0) : none), tail);
   }
 }

@@ -56,8 +56,7 @@ export function smear_backward(
     for (let i = 0; i < segment; i++, at += stride, factor += 4) {
       if (load<f32>(factor) == 0) addTo(dk + at, dy + at, width);
       else {
-        memory.fill(scratch, 0, headBytes);
-        l2norm_backward(scratch, dy + at, y + at, factor, width, 0, 1);
+        l2norm_backward(scratch, dy + at, y + at, factor, width, false, 0, 1);
         addScaled(dk + at, scratch, a, width);
         if (i > 0) addScaled(dk + at - stride, scratch, 1 - a, width);
         sum += dot(scratch, k + at, width) - dot(scratch, previous, width);

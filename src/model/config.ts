@@ -47,7 +47,7 @@ export interface ModelConfig {
   memory_topk: number;
   /** Combination of retrieved and local attention: a gate, one softmax, or a gate by token. */
   memory_combine: GatePolicy;
-  /** Search for the K pairs; quantised is also exact, bucketed and inverted are approximate. */
+  /** Search for the K pairs; quantised returns what exact returns, only faster; bucketed and inverted are approximate. */
   memory_search: "exact" | "quantised" | "bucketed" | "inverted";
   /** Buckets for each of the K pairs in the bucketed search; 4 find 89 % of them. */
   memory_buckets: number;
@@ -103,7 +103,7 @@ export const configFields: Readonly<Record<keyof ModelConfig, Field>> = {
     "combination of retrieved and local attention: a gate, one softmax, or a gate by token",
   ),
   memory_search: choice(
-    ["exact", "quantised", "bucketed", "inverted"],
+    ["quantised", "exact", "bucketed", "inverted"],
     "search for the K pairs; quantised is also exact, bucketed and inverted are approximate",
   ),
   memory_buckets: integer(4, 1, 64, "buckets for each of the K pairs in the bucketed search; 4 find 89 % of them"),

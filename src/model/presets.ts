@@ -19,7 +19,6 @@ const differences = {
     memory_size: 4096,
     memory_combine: "joint",
     smear_keys: "memory_layers",
-    memory_search: "quantised",
     attention_scale_init: 10,
   },
   /** 4 layers of 256, for an evening on a laptop: the defaults plus smeared keys. */

@@ -185,7 +185,7 @@ test("eval prints one line of JSON, over the same tokens for every memory size, 
 test("eval takes another search and another number format for the memory, and nothing that would change the weights", () => {
   const evaluated = (...set: string[]) => good("eval", at("whole"), "--data", at("data"), "--json", ...set).stdout;
   const plain = JSON.parse(evaluated()).results[1].perplexity;
-  assert.is(JSON.parse(evaluated("--set", "memory_search=quantised")).results[1].perplexity, plain);
+  assert.is(JSON.parse(evaluated("--set", "memory_search=exact")).results[1].perplexity, plain);
   const half = JSON.parse(evaluated("--set", "memory_dtype=float16")).results[1].perplexity;
   assert.ok(half !== plain && Math.abs(half / plain - 1) < 1e-3);
   const { code, stderr } = memorizing("eval", at("whole"), "--data", at("data"), "--set", "hidden_size=5");
@@ -195,11 +195,11 @@ test("eval takes another search and another number format for the memory, and no
 
 test("eval --recall measures the search that was chosen, and refuses to where there is none", () => {
   const evaluated = (...more: string[]) => good("eval", at("whole"), "--data", at("data"), "--recall", ...more).stdout;
-  const [, { recall }] = JSON.parse(evaluated("--json", "--set", "memory_search=quantised")).results;
+  const [, { recall }] = JSON.parse(evaluated("--json")).results;
   assert.equal(Object.keys(recall[0]), ["layer", "queries", "recall", "fallbacks"]);
   assert.is(recall[0].recall, 1);
-  assert.match(evaluated(), /memory {2}layer {2}queries {4}recall\n +17 {6}1 +\d+ {2}100\.00 %\n$/);
-  assert.match(evaluated("--set", "memory_search=quantised"), /recall {2}fall-backs\n.* 100\.00 % +\d\.\d\d %\n$/);
+  assert.match(evaluated("--set", "memory_search=exact"), /memory {2}layer {2}queries {4}recall\n +17 {6}1 +\d+ {2}100\.00 %\n$/);
+  assert.match(evaluated(), /recall {2}fall-backs\n.* 100\.00 % +\d\.\d\d %\n$/);
   const { code, stderr } = memorizing("eval", at("whole"), "--data", at("data"), "--recall", "--memory", "0");
   assert.is(code, 2);
   assert.match(stderr, "--recall needs a memory to search");

@@ -35,6 +35,10 @@ test("an empty object is the preset small without smeared keys, so that older fi
   assert.equal(parseConfig({}, "config.json"), { ...preset("small"), smear_keys: "none" });
 });
 
+test("every preset searches exactly, by the quantised search", () => {
+  assert.equal(new Set(presetNames.map((name) => preset(name).memory_search)), new Set(["quantised"]));
+});
+
 test("the defaults are the documented ones", () => {
   assert.equal(parseConfig({}, "config.json"), {
     model_type: "memorizing-transformer",
@@ -54,7 +58,7 @@ test("the defaults are the documented ones", () => {
     memory_dtype: "float32",
     memory_topk: 32,
     memory_combine: "gate",
-    memory_search: "exact",
+    memory_search: "quantised",
     memory_buckets: 4,
     memory_lists: 0,
     memory_probes: 32,

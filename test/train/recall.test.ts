@@ -28,15 +28,16 @@ function measured(config: Partial<ModelConfig>, rows = 1) {
 }
 
 test("a small example, written out: of 9 queries only the 2 after the first segment of 7 retrieve, in each of 2 heads", () => {
-  const model = new Transformer(tinyConfig(), 1);
+  const model = new Transformer(tinyConfig({ memory_search: "exact" }), 1);
   const { results } = evaluate(model, randomDocuments([10]), byteTokenizer(), { memorySizes: [60], recall: true });
   assert.equal(results[0].recall, [{ layer: 1, queries: 4, recall: 1 }]);
   model.release();
 });
 
 test("exact search finds all neighbours, and so does quantised search, with few fall-backs", () => {
-  assert.is(measured({}).recall, 1);
-  assert.is(measured({}).fallbacks, undefined);
+  const exact = measured({ memory_search: "exact" });
+  assert.is(exact.recall, 1);
+  assert.is(exact.fallbacks, undefined);
   const { recall, fallbacks = -1 } = measured({ memory_search: "quantised" });
   assert.is(recall, 1);
   assert.ok(fallbacks >= 0 && fallbacks < 0.01, `${fallbacks}`);

@@ -48,7 +48,8 @@ const cases: readonly Case[] = [
   elementwise("copy", 2),
   elementwise("zero", 1),
   elementwise("relu_forward", 2),
-  elementwise("relu_backward", 3),
+  elementwise("relu_backward", 3, 0),
+  elementwise("relu_backward", 3, 1),
   elementwise("sigmoid_weighted_forward", 2, 0),
   elementwise("sigmoid_weighted_forward", 2, 1),
   elementwise("sigmoid_weighted_backward", 3, 0),
@@ -74,7 +75,8 @@ const cases: readonly Case[] = [
   { kernel: "cross_entropy_forward", vectors: [1, 2, 1, WIDTH, 1], numbers: [WIDTH], ids: 4 },
   { kernel: "cross_entropy_backward", vectors: [WIDTH, 1, WIDTH, 1, 1], numbers: [WIDTH, UNITS], ids: 3 },
   { kernel: "l2norm_forward", vectors: [WIDTH, 1, WIDTH], numbers: [WIDTH] },
-  { kernel: "l2norm_backward", vectors: [WIDTH, WIDTH, WIDTH, 1], numbers: [WIDTH] },
+  { kernel: "l2norm_backward", vectors: [WIDTH, WIDTH, WIDTH, 1], numbers: [WIDTH, 0] },
+  { kernel: "l2norm_backward", vectors: [WIDTH, WIDTH, WIDTH, 1], numbers: [WIDTH, 1] },
 ];
 
 /** Returns the bits of all vectors, filled with the same positive numbers at first, after the kernel has computed the ranges. */
@@ -96,7 +98,7 @@ function after({ kernel, vectors, numbers, ids }: Case, ranges: readonly Range[]
 }
 
 for (const each of cases) {
-  test(`${each.kernel} gives the same results for all units at once and in ranges, in any order`, () => {
+  test(`${each.kernel}(${each.numbers}) gives the same results for all units at once and in ranges, in any order`, () => {
     const parts: Range[] = [
       [22, UNITS],
       [0, 5],
@@ -106,7 +108,7 @@ for (const each of cases) {
     assert.equal(after(each, parts), after(each, [[0, UNITS]]));
   });
 
-  test(`${each.kernel} touches nothing outside its range`, () => {
+  test(`${each.kernel}(${each.numbers}) touches nothing outside its range`, () => {
     const [part, whole, before] = [after(each, [[5, 22]]), after(each, [[0, UNITS]]), after(each, [])];
     for (const [i, floats] of each.vectors.entries()) {
       const [from, to] = [5 * floats, 22 * floats];

@@ -6,14 +6,17 @@ import { InputError } from "../../base/errors.ts";
 import { parallelElements, parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
-import { gradient, requireTensors, stepTensor, type Tensor } from "../tensor.ts";
+import { gradient, gradientTarget, requireTensors, stepTensor, type Tensor } from "../tensor.ts";
 
 /** y = max(x, 0). */
 export function relu(x: Tensor): Tensor {
   requireTensors({ x });
   const y = stepTensor(x.shape);
   parallelElements("relu_forward", x.size, y.ptr, x.ptr);
-  return record("relu", y, [x], (dy) => parallelElements("relu_backward", x.size, gradient(x), dy, x.ptr));
+  return record("relu", y, [x], (dy) => {
+    const [dx, adds] = gradientTarget(x);
+    parallelElements("relu_backward", x.size, dx, dy, x.ptr, adds);
+  });
 }
 
 /** The kernels' numbers of the activations that are x · sigmoid(t(x)). */

@@ -4,10 +4,11 @@
  */
 import { check, type Kind, numberWithin } from "../../base/check.ts";
 import { InputError } from "../../base/errors.ts";
+import type { Address } from "../../wasm/heap.ts";
 import { parallelElements } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
-import { gradient, requireTensors, stepTensor, type Tensor } from "../tensor.ts";
+import { gradient, gradientTarget, requireTensors, stepTensor, type Tensor } from "../tensor.ts";
 
 const aFactor = numberWithin(-Number.MAX_VALUE, Number.MAX_VALUE);
 const aProbability: Kind = {
@@ -23,9 +24,15 @@ export function add(x: Tensor, y: Tensor): Tensor {
   const z = stepTensor(x.shape);
   parallelElements("add", z.size, z.ptr, x.ptr, y.ptr);
   return record("add", z, [x, y], (dz) => {
-    if (x.requiresGrad) parallelElements("add_in_place", z.size, gradient(x), dz);
-    if (y.requiresGrad) parallelElements("add_in_place", z.size, gradient(y), dz);
+    if (x.requiresGrad) passGradient(x, dz);
+    if (y.requiresGrad) passGradient(y, dz);
   });
+}
+
+/** dx = dz, or dx += dz where x already has a gradient. */
+function passGradient(x: Tensor, dz: Address): void {
+  const [dx, adds] = gradientTarget(x);
+  parallelElements(adds ? "add_in_place" : "copy", x.size, dx, dz);
 }
 
 /** z = x − y, of equal shape. Backward: dx = dz, dy = −dz. */
@@ -35,7 +42,7 @@ export function subtract(x: Tensor, y: Tensor): Tensor {
   parallelElements("copy", z.size, z.ptr, x.ptr);
   parallelElements("add_scaled", z.size, z.ptr, y.ptr, -1);
   return record("subtract", z, [x, y], (dz) => {
-    if (x.requiresGrad) parallelElements("add_in_place", z.size, gradient(x), dz);
+    if (x.requiresGrad) passGradient(x, dz);
     if (y.requiresGrad) parallelElements("add_scaled", z.size, gradient(y), dz, -1);
   });
 }

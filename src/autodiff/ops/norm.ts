@@ -7,7 +7,7 @@ import { InputError } from "../../base/errors.ts";
 import { parallel } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
-import { asRows, gradient, requireTensors, stepTensor, type Tensor } from "../tensor.ts";
+import { asRows, gradient, gradientTarget, requireTensors, stepTensor, type Tensor } from "../tensor.ts";
 
 const anEps = numberWithin(0, 1);
 const anOffset = numberWithin(-Number.MAX_VALUE, Number.MAX_VALUE);
@@ -85,6 +85,7 @@ export function l2Normalize(x: Tensor, width: number): Tensor {
   const inverse = stepTensor([rows]);
   parallel("l2norm_forward", rows, y.ptr, inverse.ptr, x.ptr, width);
   return record("l2Normalize", y, [x], (dy) => {
-    parallel("l2norm_backward", rows, gradient(x), dy, y.ptr, inverse.ptr, width);
+    const [dx, adds] = gradientTarget(x);
+    parallel("l2norm_backward", rows, dx, dy, y.ptr, inverse.ptr, width, adds);
   });
 }

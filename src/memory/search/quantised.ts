@@ -5,9 +5,8 @@
  */
 import { stepIntegers } from "../../autodiff/tensor.ts";
 import type { Address } from "../../wasm/heap.ts";
-import { parallelElements, parallelWithScratch } from "../../wasm/parallel.ts";
+import { parallelElements, parallelWithScratch, reserveScratch } from "../../wasm/parallel.ts";
 import { heap, kernels } from "../../wasm/runtime.ts";
-import { scratch } from "../../wasm/scratch.ts";
 import type { MemoryShape } from "../options.ts";
 import { capacityOf, type Ring } from "../ring.ts";
 import { exactIndex } from "./exact.ts";
@@ -18,9 +17,15 @@ function rowBytes(heads: number, width: number, capacity: number): number {
   return heads * Math.ceil(capacity / kernels.quantised_panel_keys()) * kernels.quantised_panel_bytes(width);
 }
 
+/** Bytes of the places of long keys, a number for each unit of the largest append. */
+function placesBytes(heads: number, capacity: number): number {
+  return kernels.quantise_units(capacity, heads) * 4;
+}
+
 /** Bytes of the index of a memory of this shape. */
 export function quantisedIndexBytes(shape: MemoryShape): number {
-  return shape.rows * rowBytes(shape.heads, shape.width, capacityOf(shape));
+  const { rows, heads, width } = shape;
+  return rows * rowBytes(heads, width, capacityOf(shape)) + placesBytes(heads, capacityOf(shape));
 }
 
 class QuantisedIndex implements KeyIndex {
@@ -30,15 +35,18 @@ class QuantisedIndex implements KeyIndex {
   private readonly exact: KeyIndex;
   /** The rounded keys: [B][H] panels and margins. */
   private readonly panels: Address;
+  /** The places of keys longer than 1 in the latest append, by unit (i32); behind the panels. */
+  private readonly places: Address;
   /** For each row, the number after its last pair whose key is longer than 1. The bounds fail while that pair is stored. */
   private readonly unboundedEnd: Float64Array;
 
   constructor(ring: Ring) {
     this.ring = ring;
     this.exact = exactIndex(ring);
-    this.bytes = ring.rows * this.rowBytes;
-    scratch(this.keyScratchBytes); // so that no append can fail for lack of it
+    this.bytes = ring.rows * this.rowBytes + placesBytes(ring.heads, ring.capacity);
+    reserveScratch(this.keyScratchBytes); // so that no append can fail for lack of it
     this.panels = heap.allocate(this.bytes);
+    this.places = this.panels + ring.rows * this.rowBytes;
     this.unboundedEnd = new Float64Array(ring.rows);
     parallelElements("zero", this.bytes / 4, this.panels);
   }
@@ -54,8 +62,13 @@ class QuantisedIndex implements KeyIndex {
   appended(row: number, count: number): void {
     const { heads, width, capacity, float16, keys } = this.ring;
     const kept = Math.min(count, capacity);
-    const unbounded = kernels.quantise_keys(
+    const units = kernels.quantise_units(kept, heads);
+    parallelWithScratch(
+      "quantise_keys",
+      units,
+      this.keyScratchBytes,
       this.panels + row * this.rowBytes,
+      this.places,
       keys + row * this.ring.rowBytes,
       this.ring.slotOfNewest(row, kept),
       kept,
@@ -63,8 +76,8 @@ class QuantisedIndex implements KeyIndex {
       width,
       capacity,
       float16,
-      scratch(this.keyScratchBytes),
     );
+    const unbounded = heap.i32(this.places, units).reduce((last, place) => Math.max(last, place), 0);
     if (unbounded > 0) this.unboundedEnd[row] = this.ring.appended(row) - kept + unbounded;
   }
 
