@@ -40,18 +40,7 @@ export const serveCommand = command(
       "It answers at /v1/models, /v1/completions, /v1/chat/completions and /v1/memories until Ctrl-C, or kill.",
   },
   async (
-    {
-      port = PORT,
-      load,
-      memories,
-      memory,
-      queue = 128,
-      maxBody = MIB,
-      maxTokens = 4096,
-      timeout = 600,
-      set,
-      threads,
-    },
+    { port = PORT, load, memories, memory, queue = 128, maxBody = MIB, maxTokens = 4096, timeout = 600, set, threads },
     [directory],
   ) => {
     const { model, tokenizer } = loadModel(directory, set);
