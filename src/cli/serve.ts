@@ -1,16 +1,16 @@
 /** `memorizing serve`: answers programs of this machine through OpenAI's interface, with memories over HTTP. */
 import { basename, resolve } from "node:path";
 import process from "node:process";
+import { ProgressLine } from "../report/progress.ts";
 import { MemoryDirectory } from "../serve/memory-directory.ts";
 import { templateAt } from "../serve/model-template.ts";
 import { ServedModel } from "../serve/served-model.ts";
 import { ApiServer } from "../serve/server.ts";
-import { loadModel } from "../train/checkpoint.ts";
 import { modelDirectory } from "../train/model-directory.ts";
 import { command } from "./arguments/command.ts";
 import { integer, text } from "./arguments/options.ts";
-import { loadOption, memoryAt } from "./memories.ts";
-import { MODEL_HELP, setOption } from "./model-config.ts";
+import { loadOption } from "./memories.ts";
+import { MODEL_HELP, openForReading, readingOptions } from "./models.ts";
 import { printError, printLine } from "./printing.ts";
 import { summaries } from "./summaries.ts";
 import { startThreads, threadsOption } from "./threads.ts";
@@ -32,7 +32,7 @@ export const serveCommand = command(
       maxBody: integer(`bytes that a request may send [${MIB}]`, 1, 2 ** 28),
       maxTokens: integer("tokens that a request may ask for [4096]", 1, 2 ** 20),
       timeout: integer("seconds that an answer may take, waiting included [600]", 1, 2 ** 20),
-      set: setOption,
+      ...readingOptions,
       threads: threadsOption,
     },
     details: () =>
@@ -40,11 +40,23 @@ export const serveCommand = command(
       "It answers at /v1/models, /v1/completions, /v1/chat/completions and /v1/memories until Ctrl-C, or kill.",
   },
   async (
-    { port = PORT, load, memories, memory, queue = 128, maxBody = MIB, maxTokens = 4096, timeout = 600, set, threads },
+    {
+      port = PORT,
+      load,
+      memories,
+      memory,
+      queue = 128,
+      maxBody = MIB,
+      maxTokens = 4096,
+      timeout = 600,
+      threads,
+      ...reading
+    },
     [directory],
   ) => {
-    const { model, tokenizer } = loadModel(directory, set);
-    const known = memoryAt(load, model);
+    const progress = new ProgressLine(process.stderr);
+    const { model, tokenizer, known } = openForReading(directory, reading, progress, load);
+    progress.end();
     const id = basename(resolve(directory)).replace(/\.gguf$/i, "");
     const template = () => templateAt(modelDirectory(directory));
     const served = new ServedModel({ id, model, tokenizer, memorySize: memory, known, template });
