@@ -36,6 +36,11 @@ export { rotary_backward, rotary_forward, rotary_table } from "./ops/rotary";
 export { smear_backward, smear_forward } from "./ops/smear";
 export { softmax_backward, softmax_forward } from "./ops/softmax";
 export { topk_exact, topk_scratch_bytes, topk_units } from "./search/exact";
+export { activation_bytes, activation_scratch_bytes, activation_tiles, round_activations } from "./weights/activations";
+export { blocks_bytes } from "./weights/blocks";
+export { halves_multiply, halves_scratch_bytes, halves_units, pack_brain, unpack_halves } from "./weights/halves";
+export { packed_multiply, packed_scratch_bytes, packed_units } from "./weights/multiply";
+export { pack_blocks, unpack_blocks } from "./weights/pack";
 
 /** First byte above the kernels' own data; the library allocates from here up. */
 export function heap_base(): usize {

@@ -7,6 +7,7 @@ import { generate } from "./generate.ts";
 import { halfPrecision } from "./half-precision.ts";
 import { inverted } from "./inverted.ts";
 import { matmul } from "./matmul.ts";
+import { packed } from "./packed.ts";
 import { rows } from "./rows.ts";
 import { softmax } from "./softmax.ts";
 import { startFamily } from "./start.ts";
@@ -16,6 +17,7 @@ import { topk } from "./topk.ts";
 export const families: readonly Family[] = [
   startFamily,
   matmul,
+  packed,
   softmax,
   rows,
   topk,

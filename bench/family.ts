@@ -15,6 +15,8 @@ export interface Case {
   readonly inputs: readonly Input[];
   /** The work of one run, in `unit` without its "per second": floating-point operations, bytes, queries, tokens, starts. */
   readonly amount: number;
+  /** The work of implementations whose inputs take other numbers of bytes. */
+  readonly amounts?: Readonly<Record<string, number>>;
   readonly unit: "GFLOP/s" | "GB/s" | "queries/s" | "keys/s" | "tokens/s" | "starts/s";
   /** Largest difference from our result, relative to its largest magnitude, that still counts as the same answer. */
   readonly tolerance?: number;

@@ -252,7 +252,8 @@ function toRow(family: string, problem: Case, contestant: Contestant, rounds: re
   const { process, agreement, place } = contestant;
   const sorted = rounds.map(({ times }) => times[place]).sort((a, b) => a - b);
   const median_ms = (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
-  const { shape, amount, unit } = problem;
+  const { shape, unit } = problem;
+  const amount = problem.amounts?.[process.impl] ?? problem.amount;
   return {
     family,
     shape,

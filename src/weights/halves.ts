@@ -1,0 +1,54 @@
+/**
+ * Weights as half floats, or as brain floats (the upper half of a float), row by row as files have them: half the bytes of floats,
+ * and the same bits in every product as with the floats that they stand for.
+ */
+import type { Address } from "../wasm/heap.ts";
+import { parallelWithScratch } from "../wasm/parallel.ts";
+import { heap, kernels } from "../wasm/runtime.ts";
+import type { Piece, Storage } from "./storage.ts";
+
+/** The largest half. */
+const MOST_HALF = 65504;
+
+export class HalfStorage implements Storage {
+  readonly bytes: number;
+  private readonly address: Address;
+  private readonly outputs: number;
+  private readonly width: number;
+  private readonly brain: boolean;
+
+  static bytesFor([outputs, width]: readonly [number, number]): number {
+    return 2 * outputs * width;
+  }
+
+  /** `address`: that of bytesFor(shape) bytes. */
+  constructor(address: Address, shape: readonly [number, number], brain: boolean) {
+    this.bytes = HalfStorage.bytesFor(shape);
+    this.address = address;
+    [this.outputs, this.width] = shape;
+    this.brain = brain;
+  }
+
+  roomFor(): number {
+    return 0;
+  }
+
+  pack({ first, rows, floats }: Piece): boolean {
+    const { address, width, brain } = this;
+    const count = rows * width;
+    if (!kernels.all_finite(floats, count)) return false;
+    if (!brain && heap.f32(floats, count).some((number) => Math.abs(number) > MOST_HALF)) return false;
+    kernels[brain ? "pack_brain" : "pack_half"](address + 2 * first * width, floats, count);
+    return true;
+  }
+
+  multiply(y: Address, x: Address, n: number, bias: Address): void {
+    const { address, outputs, width, brain } = this;
+    const [units, scratch] = [kernels.halves_units(outputs), kernels.halves_scratch_bytes(width)];
+    parallelWithScratch("halves_multiply", units, scratch, y, x, n, address, bias, outputs, width, brain);
+  }
+
+  unpack(y: Address, rows: Address, n: number): void {
+    kernels.unpack_halves(y, this.address, rows, n, this.width, this.brain);
+  }
+}
