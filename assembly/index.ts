@@ -14,18 +14,21 @@ export { embedding_backward, embedding_forward } from "./ops/embedding";
 export { gated_forward, gated_gate_backward, gated_up_backward } from "./ops/gated";
 export { gelu_erf_backward, gelu_erf_forward, gelu_erf_scratch_bytes } from "./ops/gelu-erf";
 export { packHalf as pack_half, unpackHalf as unpack_half } from "./base/half";
+export { select_heads, select_heads_backward } from "./ops/heads";
 export { inverted_scratch_bytes, inverted_units, topk_inverted } from "./search/inverted";
 export {
   kmeans_assign, kmeans_assign_scratch_bytes, kmeans_assign_units, kmeans_bytes, kmeans_layout, kmeans_move,
   kmeans_start,
 } from "./search/kmeans";
 export { lists_append, lists_bytes, lists_clear, lists_drop, lists_layout } from "./search/lists";
+export { log_add_exp_backward, log_add_exp_forward } from "./ops/log-add-exp";
 export { layernorm_backward, layernorm_forward, layernorm_weight_backward } from "./ops/layer-norm";
 export { cross_entropy_backward, cross_entropy_forward } from "./ops/loss";
 export { matmul, matmul_scratch_bytes, matmul_units } from "./ops/matmul";
 export {
   l2norm_backward, l2norm_forward, rmsnorm_backward, rmsnorm_forward, rmsnorm_scale_backward,
 } from "./ops/norm";
+export { merge_best } from "./search/merge";
 export { adamw, sum_squares } from "./train/optimizer";
 export { position_bias_backward, position_bias_forward } from "./ops/position-bias";
 export { quantise_keys, quantise_units, quantised_panel_bytes, quantised_panel_keys, quantised_width } from "./search/rounding";

@@ -23,9 +23,9 @@ export {
 } from "./model/generate.ts";
 export { preset, presetNames } from "./model/presets.ts";
 export { halfModelTensors, modelFromTensors, modelTensors, type WeightDtype } from "./model/pretrained.ts";
-export type { SegmentInput } from "./model/segment.ts";
 export type { ModelState, StateOptions } from "./model/state.ts";
 export { Transformer } from "./model/transformer.ts";
+export type { SegmentInput } from "./nn/segment.ts";
 export { Reader, type ReaderOptions } from "./reader.ts";
 
 // Memories on their own.
@@ -99,9 +99,9 @@ export type { DocumentShare } from "./inspect/inspection-summary.ts";
 export type { MemoryHead } from "./inspect/retrieval-watch.ts";
 export type { FallbackCount } from "./memory/search/key-index.ts";
 export type { TokenBytes } from "./memory/sources.ts";
-export type { ParameterBlock, ParameterGroup, Parameters } from "./model/parameters.ts";
 export type { SamplingOptions } from "./model/sampling.ts";
 export { type GateInputs, type GatePolicy, type Policy, policies } from "./nn/gate.ts";
+export type { ParameterBlock, ParameterGroup, Parameters } from "./nn/parameters.ts";
 export type { LayerContext, Retrieval } from "./nn/self-attention.ts";
 export type { BpeTrainingOptions } from "./text/bpe-trainer.ts";
 export type { AddedToken, Model, Step, TokenizerJson } from "./text/tokenizer-json.ts";

@@ -5,13 +5,14 @@ import { parameter, tensor } from "../src/autodiff/tensor.ts";
 import { type Releasable, ReleasedError } from "../src/base/lifetime.ts";
 import { KvMemory } from "../src/memory/memory.ts";
 import { VectorStore } from "../src/memory/vector-store.ts";
-import { Parameters } from "../src/model/parameters.ts";
+import { makeParameters } from "../src/model/parameters.ts";
 import { Transformer } from "../src/model/transformer.ts";
 import { Reader } from "../src/reader.ts";
 import { byteTokenizer } from "../src/text/tokenizer.ts";
 import { adafactor, adamW } from "../src/train/optimizers.ts";
 import { Trainer } from "../src/train/trainer.ts";
 import { heap } from "../src/wasm/runtime.ts";
+import { smallDecoder } from "./families/small-decoders.ts";
 import { suite } from "./harness.ts";
 import { randomDocuments, tinyConfig } from "./tiny.ts";
 
@@ -31,6 +32,7 @@ function handle<T extends Releasable & Disposable>(entry: Handle<T>): Handle<Rel
 }
 
 const model = new Transformer(tinyConfig(), 1);
+const decoder = smallDecoder("llama");
 const tokenizer = byteTokenizer();
 const documents = randomDocuments([40, 23, 9]);
 const weight = parameter([3, 2], [1, 2, 3, 4, 5, 6]);
@@ -83,8 +85,24 @@ const handles = {
       memory: (state) => state.memories.get(1)?.length(0),
     },
   }),
+  DecoderState: handle({
+    make: () => decoder.newState({ rows: 1, memorySize: 3, tokenizer }),
+    uses: {
+      forward: (state) => step(() => decoder.forward({ ids: Int32Array.of(1) }, state)),
+      begin: (state) => state.begin(undefined),
+      endDocument: (state) => state.endDocument(),
+      memory: (state) => state.memories.get(0)?.length(0),
+    },
+  }),
+  Decoder: handle({
+    make: () => smallDecoder("llama"),
+    uses: {
+      logits: (other) => step(() => other.logits(tensor(new Float32Array(8), [1, 1, 8]))),
+      parameters: (other) => other.parameters.get("embed.weight"),
+    },
+  }),
   Parameters: handle({
-    make: () => new Parameters(model.config, 1),
+    make: () => makeParameters(model.config, 1),
     uses: {
       get: (parameters) => parameters.get("model.norm.weight"),
       group: (parameters) => parameters.group("model.norm.weight"),

@@ -65,16 +65,20 @@ function softmaxOfScores(r: usize, scores: usize, count: i32, s: f32): f32 {
 /**
  * With dr_k = dout · ṽ_k and dt = r (dr − Σ r dr + dlse): dq += s Σ dt k̃, dscale += sign(scale) Σ dt · score. `dlse` may be
  * 0. Stored pairs get no gradient. dscale [queries, H] is per query; add_rows sums it. `scratch`: retrieved_scratch_bytes.
+ * With `nearRows` [B, 2] (i32: pairs nearby, pairs ever appended), a row's newest pairs were scored by other queries against other
+ * keys: `dnear` gets their gradient, and their keys are in the ring `nearKeys` of `nearCapacity`. It may be 0.
  */
 export function retrieved_backward(
   dq: usize, dscale: usize, dout: usize, dlse: usize, weights: usize, scores: usize, slots: usize, counts: usize,
-  keys: usize, values: usize, scale: usize,
+  keys: usize, values: usize, scale: usize, dnear: usize, nearKeys: usize, nearRows: usize, nearCapacity: i32,
   segment: i32, heads: i32, width: i32, topk: i32, capacity: i32, float16: bool, from: i32, to: i32, scratch: usize,
 ): void {
   const ringBytes = storedBytes(<usize>capacity * width, float16);
+  const nearBytes = storedBytes(<usize>nearCapacity * width, float16);
   for (let query = from; query < to; query++) {
     const row = query / segment;
     const count = load<i32>(counts + (row << 2));
+    const nearby = nearRows ? load<i32>(nearRows + (row << 3)) : 0, written = nearRows ? load<i32>(nearRows + (row << 3), 4) : 1;
     for (let head = 0; head < heads; head++) {
       const at = <usize>query * heads + head;
       const list = (at * topk) << 2;
@@ -95,8 +99,13 @@ export function retrieved_backward(
         const slot = load<i32>(slots + list + (k << 2));
         const dt: f32 = load<f32>(weights + list + (k << 2)) * (load<f32>(dr + (k << 2)) - pull);
         scaleSum += dt * load<f32>(scores + list + (k << 2));
-        const key = floatsAt(keys + ring, <usize>slot * width, width, float16, scratch);
-        addScaled(dq + ((at * width) << 2), key, dt * abs(s), width);
+        const age = ((written - 1) % capacity - slot + capacity) % capacity; // 0 is the newest
+        const isNear = age < nearby;
+        const nearSlot = isNear ? (written - 1 - age) % nearCapacity : 0;
+        const key = isNear
+          ? floatsAt(nearKeys + <usize>(row * heads + head) * nearBytes, <usize>nearSlot * width, width, float16, scratch)
+          : floatsAt(keys + ring, <usize>slot * width, width, float16, scratch);
+        addScaled((isNear ? dnear : dq) + ((at * width) << 2), key, dt * abs(s), width);
       }
       store<f32>(dscale + (at << 2), s > 0 ? scaleSum : s < 0 ? -scaleSum : 0);
     }

@@ -5,11 +5,14 @@
 import { loadPartial, madd, storePartial } from "../base/simd";
 import { addTo } from "../base/vectors";
 
-/** cos and sin [positions, half] of position · frequency for positions [from, to); frequencies [half] are float64. */
-export function rotary_table(cos: usize, sin: usize, frequencies: usize, half: i32, from: i32, to: i32): void {
-  for (let position = from; position < to; position++) {
+/** cos and sin [n, half] of position · frequency for lines [from, to); positions [n] and frequencies [half] are float64. */
+export function rotary_table(
+  cos: usize, sin: usize, positions: usize, frequencies: usize, half: i32, from: i32, to: i32,
+): void {
+  for (let line = from; line < to; line++) {
+    const position = load<f64>(positions + (<usize>line << 3));
     for (let i = 0; i < half; i++) {
-      const angle = <f64>position * load<f64>(frequencies + (<usize>i << 3)), at = (<usize>position * half + i) << 2;
+      const angle = position * load<f64>(frequencies + (<usize>i << 3)), at = (<usize>line * half + i) << 2;
       store<f32>(cos + at, <f32>NativeMath.cos(angle));
       store<f32>(sin + at, <f32>NativeMath.sin(angle));
     }

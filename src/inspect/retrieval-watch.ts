@@ -4,9 +4,9 @@
  */
 import type { SourceTable } from "../memory/source-table.ts";
 import type { SourceLog } from "../memory/sources.ts";
-import type { SegmentInput } from "../model/segment.ts";
 import type { ModelState } from "../model/state.ts";
 import type { Transformer } from "../model/transformer.ts";
+import type { SegmentInput } from "../nn/segment.ts";
 import type { Retrieval } from "../nn/self-attention.ts";
 import { heap } from "../wasm/runtime.ts";
 import { RetrievedPairs } from "./retrieved-pairs.ts";

@@ -2,14 +2,14 @@
 import { InputError } from "../base/errors.ts";
 import { heap } from "../wasm/runtime.ts";
 import { type MemoryOptions, type MemoryShape, requireMemoryOptions } from "./options.ts";
-import { ringBytes } from "./ring.ts";
+import { keyBytes } from "./ring.ts";
 import { invertedIndexBytes } from "./search/inverted.ts";
 import { quantisedIndexBytes } from "./search/quantised.ts";
 
 /** Bytes of the heap that a KvMemory of this shape takes: its `bytes`. */
 export function memoryBytes(shape: MemoryShape, options: Partial<MemoryOptions> = {}): number {
   requireMemoryOptions(shape, options);
-  return ringBytes(shape, options.dtype) + indexBytes(shape, options);
+  return 2 * keyBytes(shape, options.dtype) + indexBytes(shape, options);
 }
 
 function indexBytes(shape: MemoryShape, { kind, lists }: Partial<MemoryOptions>): number {

@@ -181,10 +181,11 @@ export class KvMemory {
   /**
    * Finds the `topk` stored keys with the largest inner products, for every query [B, T, H·D] and head, in the same row and
    * head. If fewer keys are stored, finds all. Among equal scores the older key comes first, except in bucketed search. Row b
-   * looks only at its reach[b] newest pairs; default: all. Valid until the step ends.
+   * looks only at its reach[b] newest pairs; default: all. Of those it passes over the skipped[b] newest; default: none. Valid
+   * until the step ends.
    */
-  lookup(queries: Tensor, topk: number, reach?: ArrayLike<number>): Neighbours {
-    return this.search(this.index, queries, topk, reach);
+  lookup(queries: Tensor, topk: number, reach?: ArrayLike<number>, skipped?: ArrayLike<number>): Neighbours {
+    return this.search(this.index, queries, topk, reach, skipped);
   }
 
   /** `lookup` by exact search. */
@@ -193,21 +194,31 @@ export class KvMemory {
   }
 
   /** Looks `queries` up in an index. */
-  private search(index: KeyIndex, queries: Tensor, topk: number, reach?: ArrayLike<number>): Neighbours {
+  private search(
+    index: KeyIndex,
+    queries: Tensor,
+    topk: number,
+    reach?: ArrayLike<number>,
+    skipped?: ArrayLike<number>,
+  ): Neighbours {
     const { rows, heads, width, capacity, float16, keys, values } = this.ring;
     requireTensors({ queries });
     check("topk", topk, aTopk);
     if (reach !== undefined) check("reach", reach, aCountForEach(rows));
+    if (skipped !== undefined) check("skipped", skipped, aCountForEach(rows));
     const [batch, segment] = queries.shape;
     if (queries.shape.length !== 3 || batch !== rows || queries.shape[2] !== heads * width) {
       throw new InputError(`queries: got the shape [${queries.shape}]; it must be [${rows}, T, ${heads * width}]`);
     }
     const scores = stepZeros([rows, segment, heads, topk]); // beyond what is stored they stay 0
     const slots = stepIntegers(new Int32Array(scores.size));
-    index.search({ scores: scores.ptr, slots, queries, topk, reach });
+    index.search({ scores: scores.ptr, slots, queries, topk, reach, skipped });
     note("lookup", [scores]);
-    const visible = (row: number) => Math.min(this.length(row), reach?.[row] ?? this.size);
-    const counts = Int32Array.from({ length: rows }, (_, row) => Math.min(topk, visible(row)));
+    const { ring } = this;
+    const counts = Int32Array.from({ length: rows }, (_, row) => {
+      const { older, newer } = ring.span(row, reach?.[row], skipped?.[row]);
+      return Math.min(topk, older + newer);
+    });
     return { scores, slots, counts, topk, keys, values, capacity, float16 };
   }
 

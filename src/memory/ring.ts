@@ -28,9 +28,9 @@ export function capacityOf({ size, segment }: MemoryShape): number {
   return size + segment;
 }
 
-/** Bytes of all keys and values. */
-export function ringBytes(shape: MemoryShape, dtype: MemoryDtype = "float32"): number {
-  return 2 * shape.rows * shape.heads * capacityOf(shape) * shape.width * (dtype === "float16" ? 2 : 4);
+/** Bytes of all keys, or of all values. */
+export function keyBytes(shape: MemoryShape, dtype: MemoryDtype = "float32"): number {
+  return shape.rows * shape.heads * capacityOf(shape) * shape.width * (dtype === "float16" ? 2 : 4);
 }
 
 export class Ring {
@@ -41,18 +41,20 @@ export class Ring {
   readonly capacity: number;
   /** Whether keys and values are kept as halves. */
   readonly float16: boolean;
-  /** Bytes of all keys and values. */
+  /** Bytes of the keys, and of the values if it has any. */
   readonly bytes: number;
+  /** Bytes of the keys, or of the values, of one row. */
+  readonly rowBytes: number;
   /** Keys, [B, H, capacity, D]. */
   readonly keys: Address;
-  /** Values, [B, H, capacity, D]. */
+  /** Values, [B, H, capacity, D]; 0 in a ring of keys alone. */
   readonly values: Address;
   /** Pairs ever appended to each row since its reset; pair n is in slot n mod capacity. */
   private readonly written: Float64Array;
   /** Number of the first pair that each row still knew then: 0, or more if the row was restored with fewer pairs. */
   private readonly first: Float64Array;
 
-  constructor(shape: MemoryShape, dtype: MemoryDtype) {
+  constructor(shape: MemoryShape, dtype: MemoryDtype, { keysOnly = false } = {}) {
     const { rows, heads, width, size } = shape;
     this.rows = rows;
     this.heads = heads;
@@ -60,17 +62,13 @@ export class Ring {
     this.size = size;
     this.capacity = capacityOf(shape);
     this.float16 = dtype === "float16";
-    this.bytes = ringBytes(shape, dtype);
+    this.rowBytes = keyBytes(shape, dtype) / rows;
+    this.bytes = keyBytes(shape, dtype) * (keysOnly ? 1 : 2);
     this.written = new Float64Array(rows);
     this.first = new Float64Array(rows);
-    const keyBytes = Math.ceil(this.bytes / 2 / ALIGNMENT) * ALIGNMENT;
-    this.keys = heap.allocate(2 * keyBytes); // one block for both: the allocation succeeds or fails as a whole
-    this.values = this.keys + keyBytes;
-  }
-
-  /** Bytes of the keys, or of the values, of one row. */
-  get rowBytes(): number {
-    return this.bytes / 2 / this.rows;
+    const apart = Math.ceil((this.rowBytes * rows) / ALIGNMENT) * ALIGNMENT;
+    this.keys = heap.allocate(keysOnly ? apart : 2 * apart); // one block for both: the allocation succeeds or fails as a whole
+    this.values = keysOnly ? 0 : this.keys + apart;
   }
 
   length(row: number): number {
@@ -86,7 +84,7 @@ export class Ring {
     this.first[row] = 0;
   }
 
-  /** Appends keys and values, [count, H, D] floats each. If they do not all fit, only the last ones stay. */
+  /** Appends keys and values, [count, H, D] floats each. If they do not all fit, only the last ones stay. A ring of keys ignores values. */
   append(row: number, keys: Address, values: Address, count: number): void {
     const pairBytes = this.heads * this.width * 4;
     const skipped = Math.max(0, count - this.capacity);
@@ -95,7 +93,7 @@ export class Ring {
     const ring = row * this.rowBytes;
     const shape = [kept, this.heads, this.width, this.capacity, this.float16, slot] as const;
     kernels.ring_append(this.keys + ring, keys + skipped * pairBytes, ...shape);
-    kernels.ring_append(this.values + ring, values + skipped * pairBytes, ...shape);
+    if (this.values > 0) kernels.ring_append(this.values + ring, values + skipped * pairBytes, ...shape);
     this.written[row] += count;
   }
 
@@ -104,10 +102,10 @@ export class Ring {
     return (this.written[row] - count) % this.capacity;
   }
 
-  /** The slots of the `most` newest pairs of `row`; default: all visible pairs. */
-  span(row: number, most = this.size): Span {
-    const length = Math.min(this.length(row), most);
-    const begin = (this.written[row] - length) % this.capacity;
+  /** The slots of the `most` newest pairs of `row`, without the `skipped` newest of them; default: all visible pairs. */
+  span(row: number, most = this.size, skipped = 0): Span {
+    const length = Math.max(0, Math.min(this.length(row), most) - skipped);
+    const begin = (this.written[row] - skipped - length) % this.capacity;
     const older = Math.min(length, this.capacity - begin);
     return { begin, older, newer: length - older };
   }

@@ -76,6 +76,14 @@ export class SourceLog {
     this.open = false;
   }
 
+  /** Passes over the next tokens of the document, which no memory keeps. */
+  pass(ids: Int32Array): void {
+    check("ids", ids, tokenIds);
+    if (!this.open) this.openDocument("");
+    this.nextIndex += ids.length;
+    for (const id of ids) this.nextByte += this.tokenizer.byteLength(id);
+  }
+
   /** Notes the next tokens of the document. */
   read(ids: Int32Array): void {
     check("ids", ids, tokenIds);

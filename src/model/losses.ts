@@ -2,7 +2,7 @@
 import { crossEntropy } from "../autodiff/ops/loss.ts";
 import { noGrad, step } from "../autodiff/tape.ts";
 import { InputError } from "../base/errors.ts";
-import type { SegmentInput } from "./segment.ts";
+import type { SegmentInput } from "../nn/segment.ts";
 import type { ModelState } from "./state.ts";
 import type { Transformer } from "./transformer.ts";
 

@@ -9,16 +9,17 @@ import { embedding } from "../autodiff/ops/embedding.ts";
 import { linear } from "../autodiff/ops/matmul.ts";
 import { rmsNorm } from "../autodiff/ops/norm.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
-import { aSeed, check, checkOptions, either, instance, type Kind, oneOf } from "../base/check.ts";
+import { aSeed, check, either, instance, type Kind, oneOf } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { type FeedForwardWeights, feedForward } from "../nn/feed-forward.ts";
 import type { Gate } from "../nn/gate.ts";
+import type { Parameters } from "../nn/parameters.ts";
 import { positionBuckets } from "../nn/positions.ts";
+import { requireInput, type SegmentInput } from "../nn/segment.ts";
 import { type Retrieval, type SelfAttentionWeights, selfAttention } from "../nn/self-attention.ts";
 import { aTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { type ModelConfig, parseConfig } from "./config.ts";
-import { Parameters } from "./parameters.ts";
-import { inputKinds, requireRows, type SegmentInput } from "./segment.ts";
+import { makeParameters } from "./parameters.ts";
 import { ModelState, type StateOptions } from "./state.ts";
 
 /** The paper's model: its parameters, and the forward pass over a segment. */
@@ -32,7 +33,7 @@ export class Transformer {
   constructor(config: ModelConfig, seed: number | null = 0) {
     this.config = Object.freeze(parseConfig(config, "config"));
     check("seed", seed, either(aSeed, oneOf(null)));
-    this.parameters = new Parameters(this.config, seed);
+    this.parameters = makeParameters(this.config, seed);
   }
 
   /** Returns a fresh state, which has read and remembered nothing. */
@@ -48,11 +49,15 @@ export class Transformer {
   /** Returns the residual stream after the last block, before the final norm, [B, n, C]. Advances `state`. */
   hidden(input: SegmentInput, state: ModelState): Tensor {
     const { config } = this;
-    const count = this.countOf(input, state);
+    check("state", state, aState);
+    state.requireFit(config);
+    requireInput(input, state.rows, state.room);
     const { ids, starts, lengths, reach, dropoutKey, observe } = input;
     state.begin(starts);
     const drop = dropoutFor(config.dropout, dropoutKey);
-    let x = drop(embedding(this.parameters.get("model.embed_tokens.weight"), ids, [state.rows, count])); // [B, n, C]
+    let x = drop(
+      embedding(this.parameters.get("model.embed_tokens.weight"), ids, [state.rows, ids.length / state.rows]),
+    ); // [B, n, C]
     for (let layer = 0; layer < config.num_hidden_layers; layer++) {
       const memory = state.memories.get(layer);
       const show = observe && ((retrieval: Retrieval) => observe(layer, retrieval));
@@ -80,23 +85,6 @@ export class Transformer {
     const { rms_norm_eps, hidden_size } = this.config;
     const normed = rmsNorm(x, this.parameters.get("model.norm.weight"), rms_norm_eps);
     return linear(scale(normed, 1 / Math.sqrt(hidden_size)), this.parameters.get("model.embed_tokens.weight"));
-  }
-
-  /** Returns the number of tokens that a row reads. Throws an InputError if the input is malformed or does not fit `state`. */
-  private countOf(input: SegmentInput, state: ModelState): number {
-    check("state", state, aState);
-    state.requireFit(this.config);
-    checkOptions("input", input, inputKinds);
-    const { ids, starts, lengths, reach } = input;
-    const { rows, room } = state;
-    const count = ids.length / rows;
-    if (!Number.isInteger(count) || count < 1 || count > room) {
-      throw new InputError(`ids: got ${ids.length}; they must give each of ${rows} rows 1 to ${room} tokens`);
-    }
-    if (starts !== undefined) requireRows("starts", starts, rows, 1);
-    if (lengths !== undefined) requireRows("lengths", lengths, rows, count);
-    if (reach !== undefined) requireRows("reach", reach, rows, 2 ** 31);
-    return count;
   }
 
   /** Frees the parameters; the model must not be used afterwards. */

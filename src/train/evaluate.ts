@@ -25,9 +25,9 @@ import { type MemorySnapshot, requireModel, restoreSnapshot } from "../memory/sn
 import { requireSnapshot } from "../memory/snapshot-check.ts";
 import { fingerprint } from "../model/fingerprint.ts";
 import { targetLosses } from "../model/losses.ts";
-import { segmentOf } from "../model/segment.ts";
 import { aMemorySize, type ModelState } from "../model/state.ts";
 import { requireVocabulary, type Transformer } from "../model/transformer.ts";
+import { segmentOf } from "../nn/segment.ts";
 import type { Retrieval } from "../nn/self-attention.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { GateMeans } from "./gate-means.ts";

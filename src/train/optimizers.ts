@@ -20,7 +20,7 @@ import {
 } from "../base/check.ts";
 import { allOrNothing, Lifetime, type Own, type Releasable } from "../base/lifetime.ts";
 import { exp, log, power } from "../base/portable-math.ts";
-import { type ParameterBlock, parameterGroups } from "../model/parameters.ts";
+import { type ParameterBlock, parameterGroups } from "../nn/parameters.ts";
 import { parallelElements } from "../wasm/parallel.ts";
 import { kernels } from "../wasm/runtime.ts";
 import { scratch } from "../wasm/scratch.ts";

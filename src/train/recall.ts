@@ -5,8 +5,8 @@
  */
 import type { Neighbours } from "../autodiff/ops/retrieved.ts";
 import type { KvMemory } from "../memory/memory.ts";
-import type { SegmentInput } from "../model/segment.ts";
 import type { ModelState } from "../model/state.ts";
+import type { SegmentInput } from "../nn/segment.ts";
 import { heap } from "../wasm/runtime.ts";
 
 /** The recall of one memory layer, over all its heads. Queries of an empty memory do not count. */

@@ -14,6 +14,12 @@ test("a small example, written out: a quarter turn a token takes element 0 to th
   assertClose(turned, [-3, 2, 1, 4], 1e-6, "element 0 and 2 are a pair, 1 and 3 another, which stays");
 });
 
+test("a table of chosen positions has a line for each", () => {
+  using table = new RotaryTable([Math.PI / 2], [2, 0, 1_000_001]);
+  assertClose(table.cos.toArray(), [-1, 1, 0], 1e-6, "half a turn, none, and a quarter after many");
+  assertClose(table.sin.toArray(), [0, 0, 1], 1e-6, "sin");
+});
+
 const frequenciesOf = (half: number) => Array.from({ length: half }, (_, i) => 100 ** (-i / half));
 
 /** Multiplies each pair, as a complex number, by e^(i · position · frequency). */

@@ -28,6 +28,18 @@ test("a small example, written out: a log knows document, place, token and bytes
   );
 });
 
+test("tokens that no memory keeps are passed over: the next ones have their place in the document, and the first slot", () => {
+  const log = new SourceLog(5, tokenizer);
+  log.openDocument("a");
+  log.pass(Int32Array.of(3, 1));
+  log.read(Int32Array.of(4));
+  assert.is(log.appended, 1);
+  assert.equal(log.at(0), { document: 0, index: 2, token: 4, begin: 4, end: 8 });
+  const other = new SourceLog(5, tokenizer);
+  other.pass(Int32Array.of(2));
+  assert.equal([...other.documents], [""]);
+});
+
 test("an empty slot has no source", () => {
   const log = new SourceLog(5, tokenizer);
   log.read(Int32Array.of(3, 1));

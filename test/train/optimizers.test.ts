@@ -2,7 +2,7 @@
 import * as assert from "uvu/assert";
 import { parameter, type Tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
-import { type ParameterGroup, parameterGroups } from "../../src/model/parameters.ts";
+import { type ParameterGroup, parameterGroups } from "../../src/nn/parameters.ts";
 import { type AdamBlock, adafactor, adamW, clipGradients } from "../../src/train/optimizers.ts";
 import { assertClose } from "../gradcheck.ts";
 import { suite } from "../harness.ts";

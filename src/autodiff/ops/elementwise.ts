@@ -47,6 +47,16 @@ export function subtract(x: Tensor, y: Tensor): Tensor {
   });
 }
 
+/** z = ln(e^x + e^y), of equal shape. Backward: dx = dz · e^(x − z), dy = dz · e^(y − z). */
+export function logAddExp(x: Tensor, y: Tensor): Tensor {
+  if (x.shape.join() !== y.shape.join()) throw new Error(`logAddExp: [${x.shape}] and [${y.shape}] differ`);
+  const z = stepTensor(x.shape);
+  parallelElements("log_add_exp_forward", z.size, z.ptr, x.ptr, y.ptr);
+  return record("logAddExp", z, [x, y], (dz) => {
+    parallelElements("log_add_exp_backward", z.size, gradient(x), gradient(y), dz, x.ptr, y.ptr, z.ptr);
+  });
+}
+
 /** y [...outer, n] = x [n], repeated over `outer`. Backward: dx is the sum over the copies, in order. */
 export function repeat(x: Tensor, outer: readonly number[]): Tensor {
   const y = stepTensor([...outer, x.size]);

@@ -26,14 +26,28 @@ export interface Neighbours {
   readonly capacity: number;
   /** Whether the rings hold numbers of 16 bits. */
   readonly float16: boolean;
+  /** The newest pairs, where they were scored by other queries against other keys. */
+  readonly near?: NearPairs;
+}
+
+/** Pairs that were compared with queries of their own, in a ring of their keys that was appended to in step with the other. */
+export interface NearPairs {
+  /** The queries, [B, T, H·D]. */
+  readonly queries: Tensor;
+  /** Address of the ring of their keys, [B, H, capacity, D]. */
+  readonly keys: Address;
+  /** Slots of that ring. */
+  readonly capacity: number;
+  /** How many of each row's newest pairs they are, and the pairs that were ever appended to the row: [B, 2] (i32). */
+  readonly rows: Address;
 }
 
 /**
  * out = Σ_k r_k ṽ_k with r = softmax_K(s_h · scores). q [B, T, H·D], scale [H]. Returns out [B, T, H·D], the weights r
- * [B, T, H, K] and lse [B, T, H]. Gradients reach q and scale; stored keys and values get none.
+ * [B, T, H, K] and lse [B, T, H]. Gradients reach q, the queries of near pairs, and scale; stored keys and values get none.
  */
 export function retrievedAttention(q: Tensor, scale: Tensor, neighbours: Neighbours) {
-  const { scores, slots, topk, keys, values, capacity, float16 } = neighbours;
+  const { scores, slots, topk, keys, values, capacity, float16, near } = neighbours;
   const [rows, segment, width] = q.shape;
   const heads = scale.size;
   const queries = rows * segment;
@@ -57,7 +71,7 @@ export function retrievedAttention(q: Tensor, scale: Tensor, neighbours: Neighbo
     scale.ptr,
     ...shape,
   );
-  recordMany("retrievedAttention", [out, lse], [q, scale], () => {
+  recordMany("retrievedAttention", [out, lse], near ? [q, scale, near.queries] : [q, scale], () => {
     const dscale = stepTensor([queries, heads]);
     parallelWithScratch(
       "retrieved_backward",
@@ -74,6 +88,10 @@ export function retrievedAttention(q: Tensor, scale: Tensor, neighbours: Neighbo
       keys,
       values,
       scale.ptr,
+      near ? gradient(near.queries) : 0,
+      near?.keys ?? 0,
+      near?.rows ?? 0,
+      near?.capacity ?? 1,
       ...shape,
     );
     kernels.add_rows(gradient(scale), dscale.ptr, queries, heads, 0, heads);

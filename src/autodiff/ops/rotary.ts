@@ -25,26 +25,35 @@ const someFrequencies: Kind = {
   accepts: (value) => isArrayOf(value instanceof Float64Array ? [...value] : value, Number.isFinite),
 };
 const aCount = whole(1, 2 ** 24);
+const somePositions: Kind = {
+  what: `${aCount.what}, or an array of positions`,
+  accepts: (value) => aCount.accepts(value) || isArrayOf(value, Number.isFinite),
+};
 
-/** cos and sin of every position's angles, [n, R/2] each, for positions 0 to n − 1. Outlives steps; release it. */
+/** cos and sin of the angles of n positions, [n, R/2] each. Outlives steps; release it. */
 export class RotaryTable implements Releasable {
   /** cos(position · frequency), [n, R/2]. */
   readonly cos: PersistentTensor;
   /** sin(position · frequency), [n, R/2]. */
   readonly sin: PersistentTensor;
 
-  /** Tabulates positions 0 to positions − 1, in float64; `frequencies` [R/2] are radians per position. */
-  constructor(frequencies: ArrayLike<number>, positions: number) {
+  /**
+   * Tabulates `positions`, or as a number positions 0 to positions − 1, in float64; `frequencies` [R/2] are radians per
+   * position.
+   */
+  constructor(frequencies: ArrayLike<number>, positions: number | readonly number[]) {
     check("frequencies", frequencies, someFrequencies);
-    check("positions", positions, aCount);
-    const half = frequencies.length;
+    check("positions", positions, somePositions);
+    const lines = typeof positions === "number" ? Array.from({ length: positions }, (_, i) => i) : positions;
+    const [count, half] = [lines.length, frequencies.length];
     [this.cos, this.sin] = allOrNothing((own) => [
-      own(persistentTensor([positions, half])),
-      own(persistentTensor([positions, half])),
+      own(persistentTensor([count, half])),
+      own(persistentTensor([count, half])),
     ]);
-    const address = heap.allocate(half * 8);
-    heap.f64(address, half).set(frequencies);
-    kernels.rotary_table(this.cos.ptr, this.sin.ptr, address, half, 0, positions);
+    const address = heap.allocate((count + half) * 8);
+    heap.f64(address, count).set(lines);
+    heap.f64(address + count * 8, half).set(frequencies);
+    kernels.rotary_table(this.cos.ptr, this.sin.ptr, address, address + count * 8, half, 0, count);
     heap.release(address);
   }
 

@@ -89,7 +89,7 @@ class InvertedIndex implements KeyIndex {
   search(job: SearchJob): void {
     const { rows, heads, width } = this.ring;
     const segment = job.queries.shape[1];
-    if (job.reach !== undefined) {
+    if (job.reach !== undefined || job.skipped !== undefined) {
       throw new InputError(
         "the inverted search looks through all of a memory; search a part of it by exact, quantised or bucketed",
       );
@@ -104,7 +104,7 @@ class InvertedIndex implements KeyIndex {
       job.scores,
       job.slots,
       job.queries.ptr,
-      stepSpans(this.ring),
+      stepSpans(this.ring, job),
       segment,
       heads,
       job.topk,

@@ -18,6 +18,8 @@ export interface SearchJob {
   readonly topk: number;
   /** The number of newest pairs that each row may look up, [B]; default: all. */
   readonly reach?: ArrayLike<number>;
+  /** How many of those, the newest, each row passes over, [B]; default: none. */
+  readonly skipped?: ArrayLike<number>;
 }
 
 /** Counts of the queries searched, and of those that fell back to a scan in f32. */
@@ -48,17 +50,18 @@ export function scanIndex(search: (job: SearchJob) => void): KeyIndex {
   return { bytes: 0, search, appended() {}, reset() {}, release() {} };
 }
 
-/** Copies the spans of all rows, within `reach`, to the step: i32 [B, 3] of begin, older, newer. */
-export function stepSpans(ring: Ring, reach?: ArrayLike<number>): Address {
-  const spans = Array.from({ length: ring.rows }, (_, row) => ring.span(row, reach?.[row]));
+/** Copies the spans of all rows, within `reach` and without `skipped`, to the step: i32 [B, 3] of begin, older, newer. */
+export function stepSpans(ring: Ring, { reach, skipped }: Pick<SearchJob, "reach" | "skipped">): Address {
+  const spans = Array.from({ length: ring.rows }, (_, row) => ring.span(row, reach?.[row], skipped?.[row]));
   return stepIntegers(spans.flatMap(({ begin, older, newer }) => [begin, older, newer]));
 }
 
 /** The first arguments of every kernel that scans the ring. */
-export function searchArguments(ring: Ring, { scores, slots, queries, topk, reach }: SearchJob) {
+export function searchArguments(ring: Ring, job: SearchJob) {
+  const { scores, slots, queries, topk } = job;
   const { heads, width, capacity, float16, keys } = ring;
   const segment = queries.shape[1];
-  const spans = stepSpans(ring, reach);
+  const spans = stepSpans(ring, job);
   return [scores, slots, queries.ptr, keys, spans, segment, heads, width, capacity, float16, topk] as const;
 }
 

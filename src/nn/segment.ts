@@ -3,11 +3,11 @@
  */
 import { aDropoutKey } from "../autodiff/ops/elementwise.ts";
 import { MASKED } from "../autodiff/ops/loss.ts";
-import { aFunction, type Kind, type Kinds, optional, tokenIds, whole } from "../base/check.ts";
+import { aFunction, checkOptions, type Kind, type Kinds, optional, tokenIds, whole } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { show } from "../base/show.ts";
 import type { Batch } from "../data/batches.ts";
-import type { Retrieval } from "../nn/self-attention.ts";
+import type { Retrieval } from "./self-attention.ts";
 
 /** The input of one forward pass. */
 export interface SegmentInput {
@@ -29,8 +29,7 @@ const aList: Kind = {
   what: "an array of numbers",
   accepts: (value) => Array.isArray(value) || (ArrayBuffer.isView(value) && "length" in value),
 };
-/** The types of the entries of a SegmentInput. */
-export const inputKinds: Kinds<SegmentInput> = {
+const inputKinds: Kinds<SegmentInput> = {
   ids: tokenIds,
   starts: optional(aList),
   lengths: optional(aList),
@@ -39,8 +38,24 @@ export const inputKinds: Kinds<SegmentInput> = {
   observe: optional(aFunction),
 };
 
+/**
+ * Checks the input of a state with `rows` rows and room for `room` tokens.
+ * @throws InputError that names the first malformed entry
+ */
+export function requireInput(input: SegmentInput, rows: number, room: number): void {
+  checkOptions("input", input, inputKinds);
+  const { ids, starts, lengths, reach } = input;
+  const count = ids.length / rows;
+  if (!Number.isInteger(count) || count < 1 || count > room) {
+    throw new InputError(`ids: got ${ids.length}; they must give each of ${rows} rows 1 to ${room} tokens`);
+  }
+  if (starts !== undefined) requireRows("starts", starts, rows, 1);
+  if (lengths !== undefined) requireRows("lengths", lengths, rows, count);
+  if (reach !== undefined) requireRows("reach", reach, rows, 2 ** 31);
+}
+
 /** @throws InputError if `numbers` does not have a whole number from 0 to `most` for each row */
-export function requireRows(name: string, numbers: ArrayLike<number>, rows: number, most: number): void {
+function requireRows(name: string, numbers: ArrayLike<number>, rows: number, most: number): void {
   const numberKind = whole(0, most);
   const fits = numbers.length === rows && Array.from(numbers).every(numberKind.accepts);
   if (!fits)

@@ -1,0 +1,280 @@
+/**
+ * The state that a decoder carries from one segment to the next: each layer's keys and values in the window, sinks, memories. A segment
+ * may arrive in one piece or token by token. When the next one begins, tokens that it does not see any more are remembered.
+ */
+import type { AttentionContext } from "../autodiff/ops/attention.ts";
+import { NotFiniteError } from "../autodiff/tape.ts";
+import type { Tensor } from "../autodiff/tensor.ts";
+import { checkOptions, type Kinds, optional, whole, withMethods } from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
+import { allOrNothing, Lifetime, type Releasable } from "../base/lifetime.ts";
+import type { KvMemory } from "../memory/memory.ts";
+import { SourceLog, type TokenBytes } from "../memory/sources.ts";
+import { kernels } from "../wasm/runtime.ts";
+import type { Architecture } from "./architecture.ts";
+import type { Attended, Distance, DistantPairs } from "./distant-pairs.ts";
+import type { LayerContext, TokenPairs } from "./layer-context.ts";
+import { type ReadingSettings, readingSettings } from "./reading-settings.ts";
+import type { SegmentAngles } from "./segment-angles.ts";
+import { type GoneRange, SegmentPlace } from "./segment-place.ts";
+import { stateParts } from "./state-parts.ts";
+
+/** The size of a state, and how it reads. */
+export interface DecoderStateOptions extends Partial<ReadingSettings> {
+  /** B, documents side by side. */
+  readonly rows: number;
+  /** The tokenizer of the text. With it, the state notes the sources of its remembered pairs. */
+  readonly tokenizer?: TokenBytes;
+}
+
+const rowKinds: Kinds<Pick<DecoderStateOptions, "rows" | "tokenizer">> = {
+  rows: whole(1, 2 ** 16),
+  tokenizer: optional(withMethods("a tokenizer", "byteLength")),
+};
+
+/** Tokens that the buffers of a new state have room for; they grow. */
+const FIRST_ROOM = 1024;
+
+/** The state of a decoder between two segments. */
+export class DecoderState implements Releasable {
+  /** B, documents side by side. */
+  readonly rows: number;
+  /** How it reads. */
+  readonly settings: ReadingSettings;
+  /** The memories by layer. */
+  readonly memories: ReadonlyMap<number, KvMemory>;
+  /** The sources of each row's memories; empty without memories or a tokenizer. */
+  readonly sources: readonly SourceLog[];
+  private readonly architecture: Architecture;
+  private readonly contexts: readonly LayerContext[];
+  private readonly distant: readonly (DistantPairs | undefined)[];
+  private readonly angles: SegmentAngles | undefined;
+  private readonly place: SegmentPlace;
+  /** Tokens in the buffers, [B, capacity]. */
+  private ids: Int32Array;
+  private readonly life = new Lifetime("this state of a model");
+
+  /** Makes a state that has read nothing. */
+  constructor(architecture: Architecture, { rows, tokenizer, ...given }: DecoderStateOptions) {
+    checkOptions("a state's options", { rows, tokenizer }, rowKinds);
+    this.architecture = architecture;
+    this.settings = readingSettings(architecture, given);
+    this.rows = rows;
+    this.place = new SegmentPlace(rows, this.settings.window);
+    const capacity = Math.min(this.mostRoom, Math.max(this.settings.segment, FIRST_ROOM));
+    this.ids = new Int32Array(rows * capacity);
+    ({
+      contexts: this.contexts,
+      distant: this.distant,
+      angles: this.angles,
+    } = allOrNothing((own) => stateParts(architecture, this.settings, rows, capacity, own)));
+    this.memories = new Map(
+      this.distant.flatMap((distant, layer) => (distant?.memory ? [[layer, distant.memory]] : [])),
+    );
+    this.sources = this.newSources(tokenizer);
+  }
+
+  private newSources(tokenizer: TokenBytes | undefined): SourceLog[] {
+    const [memory] = this.memories.values(); // all have the same slots
+    if (tokenizer === undefined || memory === undefined) return [];
+    return Array.from({ length: this.rows }, () => new SourceLog(memory.capacity, tokenizer));
+  }
+
+  /** Tokens that the buffers need room for: W + T. */
+  private get mostRoom(): number {
+    return this.settings.window + this.settings.segment;
+  }
+
+  /** @throws InputError if the state is not of a model with this description */
+  requireFit(architecture: Architecture): void {
+    if (architecture === this.architecture) return;
+    throw new InputError("state: it is that of another model; make a state with this model's newState()");
+  }
+
+  /** Tokens that still fit into the current segment, or into the next if the current one is full. */
+  get room(): number {
+    return this.settings.segment - (this.place.offset % this.settings.segment);
+  }
+
+  /**
+   * Makes room for the next tokens: if the last segment was complete, what leaves the window is remembered. Rows whose document
+   * begins here are reset. `starts` [B] is allowed only at the beginning of a segment.
+   */
+  begin(starts: ArrayLike<number> | undefined): void {
+    this.life.require();
+    const { place } = this;
+    if (place.offset === this.settings.segment) this.nextSegment();
+    for (let row = 0; row < this.rows; row++) {
+      if (!starts?.[row]) continue;
+      if (place.offset > 0) throw new InputError("a document can begin only where a segment begins");
+      this.forget(row);
+      place.beginDocument(row);
+    }
+    this.angles?.begin(place.begins);
+  }
+
+  private forget(row: number): void {
+    for (const distant of this.distant) distant?.reset(row);
+    this.sources.at(row)?.reset();
+  }
+
+  private nextSegment(): void {
+    const { place, settings } = this;
+    place.nextSegment();
+    this.remember(place.leave());
+    const needed = place.start + settings.segment;
+    if (needed <= this.capacity) return;
+    if (this.capacity < this.mostRoom) this.grow(Math.min(this.mostRoom, Math.max(needed, 2 * this.capacity)));
+    if (needed > this.capacity) this.roll(place.start - settings.window);
+  }
+
+  /** Tokens that the buffers have room for. */
+  private get capacity(): number {
+    return this.ids.length / this.rows;
+  }
+
+  private grow(capacity: number): void {
+    const before = this.capacity;
+    const ids = new Int32Array(this.rows * capacity);
+    for (let row = 0; row < this.rows; row++) {
+      ids.set(this.ids.subarray(row * before, (row + 1) * before), row * capacity);
+    }
+    for (const context of this.contexts) context.grow(capacity);
+    this.ids = ids;
+  }
+
+  /** Gives up the tokens before index `from`. */
+  private roll(from: number): void {
+    const { place, capacity } = this;
+    for (const context of this.contexts) context.roll(from, place.start);
+    for (let row = 0; row < this.rows; row++) {
+      const at = row * capacity;
+      this.ids.copyWithin(at, at + from, at + place.start);
+    }
+    place.shift(from);
+  }
+
+  /** Keeps what left the window: the first tokens of a document as sinks, the others in the memories. */
+  private remember(ranges: readonly GoneRange[]): void {
+    const { capacity } = this;
+    for (const { row, from, to, position } of ranges) {
+      const sinks = Math.min(to - from, Math.max(0, this.settings.sinks - position));
+      for (const [layer, distant] of this.distant.entries()) {
+        if (sinks > 0) distant?.keepSinks(row, this.gonePairs(layer, row, from, from + sinks));
+        if (from + sinks < to) distant?.remember(row, this.gonePairs(layer, row, from + sinks, to));
+      }
+      const log = this.sources.at(row);
+      const ids = this.ids.subarray(row * capacity + from, row * capacity + to);
+      log?.pass(ids.subarray(0, sinks));
+      log?.read(ids.subarray(sinks));
+    }
+  }
+
+  private gonePairs(layer: number, row: number, from: number, to: number) {
+    const context = this.contexts[layer];
+    const at = context.at(row, from);
+    const { keys, values } = context.remembered;
+    return { keys: keys.ptr + at, turned: context.keys.ptr + at, values: values.ptr + at, count: to - from };
+  }
+
+  /** The tokens of the window if they must be read again, [B, W]: with learned positions, once something has left it. */
+  get again(): Int32Array | undefined {
+    const { place, settings, architecture, capacity } = this;
+    if (architecture.positions.kind !== "learned" || place.offset > 0 || !place.isCut) return undefined;
+    const windows = Array.from({ length: this.rows }, (_, row) => {
+      return [...this.ids.subarray(row * capacity + place.start - settings.window, row * capacity + place.start)];
+    });
+    return Int32Array.from(windows.flat());
+  }
+
+  /** Learned positions of `count` tokens of every row, from index `past` on: they count from the first token that is seen. */
+  learnedPositions(past: number, count: number): Int32Array {
+    return Int32Array.from({ length: this.rows * count }, (_, i) => {
+      return Math.max(0, past + (i % count) - this.place.first[Math.floor(i / count)]);
+    });
+  }
+
+  /** Index of the next token in the buffers; of the window's first token while it is read again. */
+  pastOf(again: boolean): number {
+    return again ? this.place.start - this.settings.window : this.place.next;
+  }
+
+  /** x [B, n, heads·D] of the next tokens, turned by their positions; unchanged without rotation. */
+  turn(x: Tensor, layer: number): Tensor {
+    return this.angles?.here(x, layer, this.place.offset) ?? x;
+  }
+
+  /** Writes the pairs of the next tokens, and returns what their queries see of the window. */
+  extend(layer: number, pairs: TokenPairs, again: boolean): AttentionContext {
+    const [context, past] = [this.contexts[layer], this.pastOf(again)];
+    context.extend(past, pairs, again);
+    const { keys, values, capacity } = context;
+    const seen = this.architecture.windows[layer];
+    return { keys, values, capacity, past, first: this.place.first, window: seen === null ? Infinity : seen - 1 };
+  }
+
+  /** Adds what the layer knows of tokens that left the window. q [B, n, H·D] before its rotation, `here` after it. */
+  joinDistant(layer: number, local: Attended, q: Tensor, here: Tensor, options: Omit<Distance, "nearby">): Attended {
+    const { angles, settings } = this;
+    const queries = {
+      here,
+      reach: () => angles?.reach(q, layer) ?? q,
+      sink: () => angles?.sink(q, layer) ?? q,
+    };
+    const nearby = this.place.nearby(settings.reach, settings.sinks);
+    return this.distant[layer]?.join(local, queries, { ...options, nearby }) ?? local;
+  }
+
+  /**
+   * Notes that the tokens [B, n] were read, of row b only lengths[b].
+   * @throws NotFiniteError if a key or value to remember is not finite; then the tokens count as unread
+   */
+  advance(ids: Int32Array, lengths: ArrayLike<number> | undefined): void {
+    const count = ids.length / this.rows;
+    const { capacity } = this;
+    this.requireFinite(count);
+    for (let row = 0; row < this.rows; row++) {
+      this.ids.set(ids.subarray(row * count, (row + 1) * count), row * capacity + this.place.next);
+    }
+    this.place.advance(count, lengths);
+  }
+
+  /** Refuses keys and values that are not finite, because neither a file nor a search can handle them. */
+  private requireFinite(count: number): void {
+    const { keyHeads, headWidth } = this.architecture;
+    for (const [layer, context] of this.contexts.entries()) {
+      if (this.distant[layer] === undefined) continue;
+      const { keys, values } = context.remembered;
+      for (let row = 0; row < this.rows; row++) {
+        const at = context.at(row, this.place.next);
+        if ([keys, values].every(({ ptr }) => kernels.all_finite(ptr + at, count * keyHeads * headWidth))) continue;
+        throw new NotFiniteError(
+          `the keys or values of layer ${layer} are not finite; the model's weights are damaged`,
+        );
+      }
+    }
+  }
+
+  /** Ends a document, perhaps within a segment: its last tokens enter the memories, and the next text has no context. */
+  endDocument(): void {
+    this.life.require();
+    const { place } = this;
+    const forgets = this.memories.size === 0;
+    if (forgets) for (let row = 0; row < this.rows; row++) this.forget(row);
+    else this.remember(place.leave(place.next));
+    place.clear(forgets);
+    for (const log of this.sources) log.closeDocument();
+  }
+
+  /** Frees the storage; the state must not be used afterwards. */
+  release(): void {
+    this.life.end(() => {
+      for (const part of [...this.contexts, ...this.distant, this.angles]) part?.release();
+    });
+  }
+
+  /** Releases it, at the end of a `using` block. */
+  [Symbol.dispose](): void {
+    this.release();
+  }
+}

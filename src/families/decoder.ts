@@ -1,0 +1,101 @@
+/**
+ * A model that somebody else trained: one forward pass for every family, computed from its description. With a memory it reads texts
+ * that are longer than its window (see reading-settings.ts). It has the shape of model/transformer.ts.
+ */
+import { add, scale } from "../autodiff/ops/elementwise.ts";
+import { noGrad } from "../autodiff/tape.ts";
+import type { Tensor } from "../autodiff/tensor.ts";
+import { check, instance, type Kind } from "../base/check.ts";
+import type { Parameters } from "../nn/parameters.ts";
+import { requireInput, type SegmentInput } from "../nn/segment.ts";
+import type { Architecture } from "./architecture.ts";
+import { block } from "./block.ts";
+import { DecoderState, type DecoderStateOptions } from "./decoder-state.ts";
+import type { ReadingSettings } from "./reading-settings.ts";
+import type { Weights } from "./weights.ts";
+
+/** A decoder: its description, its weights, and the forward pass over a segment. */
+export class Decoder {
+  /** What it is. */
+  readonly architecture: Architecture;
+  /** How its states read, where they do not say otherwise. */
+  readonly settings: Partial<ReadingSettings>;
+  private readonly weights: Weights;
+
+  /** Takes over the weights. */
+  constructor(architecture: Architecture, weights: Weights, settings: Partial<ReadingSettings> = {}) {
+    this.architecture = architecture;
+    this.weights = weights;
+    this.settings = settings;
+  }
+
+  /** Its weights, those that are floats. */
+  get parameters(): Parameters {
+    return this.weights.parameters;
+  }
+
+  /** Returns a fresh state, which has read and remembered nothing. */
+  newState(options: DecoderStateOptions): DecoderState {
+    return new DecoderState(this.architecture, { ...this.settings, ...options });
+  }
+
+  /** Returns logits [B, n, V] for the token after each input token. Advances `state`. */
+  forward(input: SegmentInput, state: DecoderState): Tensor {
+    return this.logits(this.hidden(input, state));
+  }
+
+  /** Returns the residual stream after the last block, before the last norm, [B, n, C]. Advances `state`. */
+  hidden(input: SegmentInput, state: DecoderState): Tensor {
+    check("state", state, aDecoderState);
+    state.requireFit(this.architecture);
+    requireInput(input, state.rows, state.room);
+    const { ids, starts, lengths } = input;
+    state.begin(starts);
+    const window = state.again;
+    if (window) noGrad(() => this.blocks(window, input, state, true));
+    const x = this.blocks(ids, input, state, false);
+    state.advance(ids, lengths);
+    return x;
+  }
+
+  /** The tokens [B, n] through all blocks, [B, n, C]. */
+  private blocks(ids: Int32Array, { reach, observe }: SegmentInput, state: DecoderState, again: boolean): Tensor {
+    const { architecture, weights } = this;
+    const input = { architecture, weights, state, again, reach, observe: again ? undefined : observe };
+    let x = this.embed(ids, state, again);
+    for (let layer = 0; layer < architecture.layers; layer++) x = block(x, layer, input);
+    return x;
+  }
+
+  /** What enters the first block, [B, n, C]. */
+  private embed(ids: Int32Array, state: DecoderState, again: boolean): Tensor {
+    const { embeddingScale, positions } = this.architecture;
+    const shape = [state.rows, ids.length / state.rows];
+    const embedded = this.weights.rows("embed", ids, shape);
+    const x = embeddingScale === 1 ? embedded : scale(embedded, embeddingScale);
+    if (positions.kind !== "learned") return x;
+    return add(x, this.weights.rows("positions", state.learnedPositions(state.pastOf(again), shape[1]), shape));
+  }
+
+  /** The last norm: x [B, n, C] → [B, n, C]. */
+  normed(x: Tensor): Tensor {
+    return this.weights.norm(x, "norm");
+  }
+
+  /** The head behind the last norm: x [B, n, C] → [B, n, V]. */
+  logits(x: Tensor): Tensor {
+    return this.weights.linear(this.normed(x), this.architecture.tiedHead ? "embed" : "head");
+  }
+
+  /** Frees the weights; the model must not be used afterwards. */
+  release(): void {
+    this.weights.release();
+  }
+
+  /** Releases it, at the end of a `using` block. */
+  [Symbol.dispose](): void {
+    this.release();
+  }
+}
+
+const aDecoderState: Kind = instance(DecoderState, "a state that newState() made");

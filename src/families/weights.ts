@@ -1,0 +1,114 @@
+/**
+ * The weights of a decoder by canonical name: the one place that knows how a matrix is kept. Most tensors are floats, which may
+ * learn; a matrix may instead stay as small as its file has it, and then it only multiplies.
+ */
+import { arena } from "../autodiff/arena.ts";
+import { embedding } from "../autodiff/ops/embedding.ts";
+import { linear } from "../autodiff/ops/matmul.ts";
+import { layerNorm, rmsNorm } from "../autodiff/ops/norm.ts";
+import { Tensor } from "../autodiff/tensor.ts";
+import { allOrNothing, type Releasable } from "../base/lifetime.ts";
+import { type Declaration, type ParameterGroup, Parameters } from "../nn/parameters.ts";
+import type { Architecture } from "./architecture.ts";
+import { parameterShapes } from "./parameters.ts";
+import type { StoredParameter } from "./read-parameters.ts";
+
+/** A matrix [out, in] that is kept in another form than floats. No gradient passes through it. */
+export interface Packed extends Releasable {
+  /** x Wᵀ + bias: x [..., in] → [..., out]. */
+  multiply(x: Tensor, bias?: Tensor): Tensor;
+  /** Its rows by number, as floats: [ids.length, in]. */
+  rows(ids: Int32Array): Tensor;
+}
+
+/** The offset of a layer's memory: a number for each query head that is added to the logits of what it retrieves. */
+export function offsetName(layer: number): string {
+  return `layers.${layer}.memory_offset`;
+}
+
+/** Parameters of a model, first those of its files and then the offsets, which are 0 in a model that was not trained with them. */
+export function declareWeights(architecture: Architecture): Declaration[] {
+  const initial = () => 0;
+  const stored = parameterShapes(architecture).map(({ name, shape }) => ({
+    name,
+    shape,
+    group: groupOf(name),
+    initial,
+  }));
+  const offsets = Array.from({ length: architecture.layers }, (_, layer): Declaration => {
+    return { name: offsetName(layer), shape: [architecture.heads], group: "attention", initial };
+  });
+  return [...stored, ...offsets];
+}
+
+/** Biases are scaled like norms, and do not decay either. */
+function groupOf(name: string): ParameterGroup {
+  if (/^(?:embed|positions)\./.test(name)) return "embedding";
+  return /norm\.|\.bias$/.test(name) ? "norms" : "matrices";
+}
+
+/** The weights of a model. */
+export class Weights implements Releasable {
+  /** Those that are floats. */
+  readonly parameters: Parameters;
+  private readonly architecture: Architecture;
+  private readonly packed: ReadonlyMap<string, Packed>;
+
+  /** `packed`: matrices by module, such as `layers.0.q`; they are then missing from `parameters`. */
+  constructor(architecture: Architecture, parameters: Parameters, packed: ReadonlyMap<string, Packed> = new Map()) {
+    this.architecture = architecture;
+    this.parameters = parameters;
+    this.packed = packed;
+  }
+
+  /** x Wᵀ + b of a module; the bias where the description has one. */
+  linear(x: Tensor, module: string): Tensor {
+    const bias = this.find(`${module}.bias`);
+    const packed = this.packed.get(module);
+    return packed === undefined ? linear(x, this.get(`${module}.weight`), bias) : packed.multiply(x, bias);
+  }
+
+  /** Rows of a table, [...shape, C]. */
+  rows(module: string, ids: Int32Array, shape: readonly number[]): Tensor {
+    const packed = this.packed.get(module);
+    if (packed === undefined) return embedding(this.get(`${module}.weight`), ids, shape);
+    const rows = packed.rows(ids);
+    return new Tensor(rows.ptr, [...shape, rows.shape[1]], arena.epoch); // the same numbers, with the batch's axes
+  }
+
+  /** The model's norm over each slice that is as long as the module's weight. */
+  norm(x: Tensor, module: string): Tensor {
+    const { kind, epsilon, weightOffset } = this.architecture.norm;
+    const weight = this.get(`${module}.weight`);
+    if (kind === "rms") return rmsNorm(x, weight, epsilon, weightOffset);
+    return layerNorm(x, weight, this.get(`${module}.bias`), epsilon);
+  }
+
+  /** The parameter called `name`. */
+  get(name: string): Tensor {
+    return this.parameters.get(name);
+  }
+
+  private find(name: string): Tensor | undefined {
+    return this.parameters.has(name) ? this.get(name) : undefined;
+  }
+
+  /** Frees them. */
+  release(): void {
+    this.parameters.release();
+    for (const matrix of this.packed.values()) matrix.release();
+  }
+}
+
+/** The weights of files as floats. With `learns` they have gradients, which take as much room again. */
+export function floatWeights(
+  architecture: Architecture,
+  stored: ReadonlyMap<string, Pick<StoredParameter, "floats">>,
+  learns = false,
+): Weights {
+  return allOrNothing((own) => {
+    const parameters = own(new Parameters(declareWeights(architecture), learns));
+    for (const [name, parameter] of stored) parameters.get(name).set(parameter.floats());
+    return new Weights(architecture, parameters);
+  });
+}
