@@ -21,10 +21,13 @@ export {
   readDocument,
   readDocuments,
 } from "./model/generate.ts";
+export { type NamedFile, openModelFromFiles } from "./model/open-files.ts";
 export { preset, presetNames } from "./model/presets.ts";
 export { halfModelTensors, modelFromTensors, modelTensors, type WeightDtype } from "./model/pretrained.ts";
-export type { ModelState, StateOptions } from "./model/state.ts";
+export type { ModelState } from "./model/state.ts";
 export { Transformer } from "./model/transformer.ts";
+export type { LanguageModel, ReadingState, StateOptions } from "./nn/language-model.ts";
+export type { OpenedModel } from "./nn/opened-model.ts";
 export type { SegmentInput } from "./nn/segment.ts";
 export { Reader, type ReaderOptions } from "./reader.ts";
 
@@ -93,6 +96,9 @@ export type { Field, Range } from "./base/fields.ts";
 export type { Releasable } from "./base/lifetime.ts";
 export type { RandomState } from "./base/random.ts";
 export type { BatchShape, EvaluationOptions, Place, TrainingBatchesState } from "./data/batches.ts";
+export type { LoadProgress, WeightKind } from "./families/load-weights.ts";
+export type { ForeignOptions } from "./families/open-foreign.ts";
+export type { ReadingSettings } from "./families/reading-settings.ts";
 export type { Arrays } from "./formats/safetensors.ts";
 export type { TensorReader } from "./formats/tensor-reader.ts";
 export type { DocumentShare } from "./inspect/inspection-summary.ts";

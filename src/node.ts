@@ -21,5 +21,7 @@ export {
   saveCheckpoint,
   saveModel,
 } from "./train/checkpoint.ts";
+export { describeModel, type ModelDescription } from "./train/describe-model.ts";
+export { type OpenOptions, openModel } from "./train/open-model.ts";
 export { runTraining, type TrainingRun } from "./train/run.ts";
 export { type FoundCheckpoint, newestCheckpoint } from "./train/run-directory.ts";

@@ -13,7 +13,6 @@ import { type Inspection, type InspectOptions, inspect } from "./inspect/inspect
 import type { KvMemory } from "./memory/memory.ts";
 import { type MemorySnapshot, requireModel, restoreSnapshot, takeSnapshot } from "./memory/snapshot.ts";
 import { requireSnapshot } from "./memory/snapshot-check.ts";
-import { fingerprint } from "./model/fingerprint.ts";
 import {
   type GeneratedToken,
   type GenerationOptions,
@@ -21,8 +20,14 @@ import {
   type ReadingOptions,
   readDocument,
 } from "./model/generate.ts";
-import { aMemorySize, type ModelState } from "./model/state.ts";
-import { requireVocabulary, type Transformer } from "./model/transformer.ts";
+import { aMemorySize } from "./model/state.ts";
+import {
+  documentIds,
+  type LanguageModel,
+  promptIds,
+  type ReadingState,
+  requireVocabulary,
+} from "./nn/language-model.ts";
 import type { Tokenizer } from "./text/tokenizer.ts";
 import { evaluate } from "./train/evaluate.ts";
 
@@ -37,11 +42,11 @@ const readerKinds: Kinds<ReaderOptions> = { memorySize: optional(aMemorySize) };
 /** A model, its tokenizer and a memory: reads documents, then generates and evaluates text with what it remembers. */
 export class Reader {
   /** The model; several readers may share it. */
-  readonly model: Transformer;
+  readonly model: LanguageModel;
   /** The tokenizer of the model. */
   readonly tokenizer: Tokenizer;
   /** One row; between two documents, except while the reader is busy. */
-  private readonly kept: ModelState;
+  private readonly kept: ReadingState;
   private readonly life = new Lifetime("this Reader");
   private busy = false;
   private computedFingerprint: string | undefined;
@@ -50,7 +55,7 @@ export class Reader {
    * Makes a reader that has read nothing.
    * @throws InputError if the tokenizer is not the model's, or the memory does not fit into the rest of the heap
    */
-  constructor(model: Transformer, tokenizer: Tokenizer, options: ReaderOptions = {}) {
+  constructor(model: LanguageModel, tokenizer: Tokenizer, options: ReaderOptions = {}) {
     requireVocabulary(model, tokenizer);
     checkOptions("a reader's options", options, readerKinds);
     this.model = model;
@@ -78,7 +83,7 @@ export class Reader {
     check("text", text, aText);
     this.beginWork();
     try {
-      await readDocument(this.model, this.state, this.tokenizer.encode(text), options);
+      await readDocument(this.model, this.state, documentIds(this.model, this.tokenizer, text), options);
     } finally {
       this.endWork();
     }
@@ -93,7 +98,7 @@ export class Reader {
     this.beginWork();
     try {
       this.state.sources.at(0)?.openDocument("(prompt)");
-      yield* generate(this.model, this.tokenizer, this.state, this.tokenizer.encode(prompt), options);
+      yield* generate(this.model, this.tokenizer, this.state, promptIds(this.model, this.tokenizer, prompt), options);
     } finally {
       this.endWork();
     }
@@ -106,7 +111,7 @@ export class Reader {
    */
   perplexity(text: string): number {
     check("text", text, aText);
-    const ids = this.tokenizer.encode(text);
+    const ids = documentIds(this.model, this.tokenizer, text);
     const document = { name: "the text", tokens: () => ids };
     const known = this.memorySize > 0 ? this.snapshot() : undefined;
     return evaluate(this.model, [document], this.tokenizer, { memorySizes: [this.memorySize], known }).results[0]
@@ -121,7 +126,10 @@ export class Reader {
   async inspect(text: string, options: Omit<InspectOptions, "memorySize" | "known"> = {}): Promise<Inspection> {
     check("text", text, aText);
     check("options", options, someOptions);
-    return inspect(this.model, this.tokenizer, this.tokenizer.encode(text), { ...options, known: this.snapshot() });
+    return inspect(this.model, this.tokenizer, documentIds(this.model, this.tokenizer, text), {
+      ...options,
+      known: this.snapshot(),
+    });
   }
 
   /** Copies everything remembered. Throws an InputError if the model, or this reader, has no memory. */
@@ -152,7 +160,7 @@ export class Reader {
   }
 
   /** The state; refused after the reader's release. */
-  private get state(): ModelState {
+  private get state(): ReadingState {
     this.life.require();
     return this.kept;
   }
@@ -164,7 +172,7 @@ export class Reader {
 
   /** Fingerprint of the model, computed once. */
   private get fingerprint(): string {
-    this.computedFingerprint ??= fingerprint(this.model);
+    this.computedFingerprint ??= this.model.fingerprint();
     return this.computedFingerprint;
   }
 

@@ -58,6 +58,6 @@ test("a name that is neither is refused with those that there are", () => {
   const known = "the package has no model of that name (it has reader-1m)";
   assert.is(
     refusal(() => loadModel("reader-2m")),
-    `there is no directory "reader-2m", and ${known}`,
+    `there is no directory or file "reader-2m", and ${known}`,
   );
 });

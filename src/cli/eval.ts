@@ -5,14 +5,13 @@ import { LossesFile } from "../report/losses.ts";
 import { memoryTable } from "../report/memory-table.ts";
 import { ProgressLine, tokenProgress } from "../report/progress.ts";
 import { recallTable } from "../report/recall-table.ts";
-import { loadModel } from "../train/checkpoint.ts";
 import { type EvaluationResult, evaluate, type TokenLoss } from "../train/evaluate.ts";
 import { command } from "./arguments/command.ts";
 import { flag, integer, integers, required, text, texts } from "./arguments/options.ts";
 import { UsageError } from "./arguments/usage.ts";
 import { documentsAt, selectionOptions } from "./documents.ts";
-import { defaultMemorySizes, loadOption, memoryAt } from "./memories.ts";
-import { MODEL_HELP, setOption } from "./model-config.ts";
+import { defaultMemorySizes, loadOption } from "./memories.ts";
+import { MODEL_HELP, openForReading, readingOptions } from "./models.ts";
 import { lossesFile } from "./outputs/kinds.ts";
 import { forceOption, type Output, Outputs } from "./outputs/outputs.ts";
 import { printJson, printText } from "./printing.ts";
@@ -33,27 +32,26 @@ export const evalCommand = command(
       recall: flag("measures which share of the exact nearest neighbours the memory search finds, layer by layer"),
       losses: text("FILE", "gets a JSON line for each token and memory size: document, index, token, memory, nats"),
       force: forceOption,
-      set: setOption,
+      ...readingOptions,
       threads: threadsOption,
       json: flag("prints the result as JSON"),
     },
     details: () => MODEL_HELP,
   },
   async (
-    { data, include, exclude, memory, load, maxTokens, recall, losses, force, set, threads, json },
+    { data, include, exclude, memory, load, maxTokens, recall, losses, force, threads, json, ...reading },
     [directory],
   ) => {
     const progress = new ProgressLine(process.stderr);
     const files = documentsAt(data, { include, exclude }, progress);
     const inputs = [load, ...files.flatMap((document) => document.files)];
     const outputs = new Outputs({ outputs: lossesAt(losses), models: [directory], inputs, force });
-    const { model, tokenizer } = loadModel(directory, set);
-    const known = memoryAt(load, model);
-    const memorySizes = memory ?? (known === undefined ? defaultMemorySizes(model.config) : [0, known.size]);
+    const { model, tokenizer, known } = openForReading(directory, reading, progress, load);
+    const memorySizes = memory ?? (known === undefined ? defaultMemorySizes(model) : [0, known.size]);
     if (recall && Math.max(...memorySizes) === 0) {
       throw new UsageError(`--recall needs a memory to search, but ${directory} is evaluated without one`);
     }
-    const documents = tokenizeDocuments(files, tokenizer);
+    const documents = tokenizeDocuments(files, tokenizer, { framed: model.framesTexts });
     await startThreads(threads);
     const onProgress = tokenProgress(progress, "evaluating");
     const result = withLosses(losses, outputs, (onToken) =>

@@ -4,10 +4,13 @@ import { choice, type Field } from "../base/fields.ts";
 import type { WeightDtype } from "../model/pretrained.ts";
 import { wholeNumber } from "../report/progress.ts";
 import { loadModel, saveModel } from "../train/checkpoint.ts";
+import { modelDirectory } from "../train/model-directory.ts";
+import { isForeign } from "../train/open-model.ts";
 import { holdsTraining } from "../train/run-directory.ts";
 import { command } from "./arguments/command.ts";
 import { fieldOptions, flag, required, text } from "./arguments/options.ts";
-import { MODEL_HELP, setOption } from "./model-config.ts";
+import { setOption } from "./model-config.ts";
+import { OWN_MODEL_HELP } from "./models.ts";
 import { modelOutputs } from "./outputs/directories.ts";
 import { forceOption, Outputs } from "./outputs/outputs.ts";
 import { printJson, printLine } from "./printing.ts";
@@ -33,11 +36,16 @@ export const exportCommand = command(
       set: setOption,
       json: flag("prints the result as JSON"),
     },
-    details: () => MODEL_HELP,
+    details: () => OWN_MODEL_HELP,
   },
   async ({ out, dtype = "float32", force, set, json }, [directory]) => {
     const outputs = new Outputs({ outputs: modelOutputs(out), models: [directory], force });
     if (!force) requireNoTraining(out);
+    if (isForeign(modelDirectory(directory))) {
+      throw new InputError(
+        `${directory} is a model that others trained; only models of this program can be exported yet`,
+      );
+    }
     const { model, tokenizer } = loadModel(directory, set);
     outputs.check();
     saveModel(out, model, tokenizer, { dtype });

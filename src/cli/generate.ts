@@ -2,19 +2,33 @@
 import process from "node:process";
 import { tokenizeDocuments } from "../data/corpus.ts";
 import { type GenerationOptions, generate, generationFields, readDocuments } from "../model/generate.ts";
+import { type LanguageModel, promptIds } from "../nn/language-model.ts";
+import type { OpenedModel } from "../nn/opened-model.ts";
 import { ProgressLine, tokenProgress } from "../report/progress.ts";
-import { loadModel } from "../train/checkpoint.ts";
+import { encodePrompt } from "../text/chat.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
 import { command } from "./arguments/command.ts";
-import { fieldOptions, givenOf, integer, text, texts, wellFormedText } from "./arguments/options.ts";
+import { fieldOptions, flag, givenOf, integer, text, texts, wellFormedText } from "./arguments/options.ts";
+import { UsageError } from "./arguments/usage.ts";
 import { documentsAt, selectionOptions } from "./documents.ts";
 import { INTERRUPTED, interruptible, notSaved } from "./interruption.ts";
-import { loadOption, memoryAt, requireMemory, saveMemory, stateWith } from "./memories.ts";
-import { MODEL_HELP, setOption } from "./model-config.ts";
+import { loadOption, requireMemory, saveMemory, stateWith } from "./memories.ts";
+import { MODEL_HELP, openForReading, readingOptions } from "./models.ts";
 import { memoryFile } from "./outputs/kinds.ts";
 import { forceOption, Outputs } from "./outputs/outputs.ts";
 import { printGenerated } from "./printing.ts";
 import { summaries } from "./summaries.ts";
 import { startThreads, threadsOption } from "./threads.ts";
+
+/** The tokens of a prompt, which begins a text or goes on with the last document; none for an empty one. */
+function promptTokens(model: LanguageModel, tokenizer: Tokenizer, prompt: string, begins: boolean): Int32Array {
+  return begins && prompt !== "" ? promptIds(model, tokenizer, prompt) : tokenizer.encode(prompt);
+}
+
+/** The tokens of a conversation that begins with a message of the user, up to where the answer begins. */
+function messageIds({ tokenizer, chatTemplate }: OpenedModel, content: string): Int32Array {
+  return encodePrompt(tokenizer, chatTemplate().render([{ role: "user", content }]));
+}
 
 export const generateCommand = command(
   {
@@ -26,32 +40,39 @@ export const generateCommand = command(
       read: texts("DIR|FILE", "documents that are memorized first, one after the other; - is standard input"),
       ...selectionOptions,
       prompt: wellFormedText("TEXT", "text that the model continues [the end of the last document]"),
+      chat: flag("takes the prompt for a message to a model that was taught to converse, and writes its answer"),
       ...fieldOptions<GenerationOptions>(generationFields),
       memory: integer("memory size, 0 for none [that of the model, or of --load]", 0, 2 ** 24),
       save: text("FILE", "gets the memory with all that was read and written"),
       force: forceOption,
-      set: setOption,
+      ...readingOptions,
       threads: threadsOption,
     },
     details: () => MODEL_HELP,
   },
   async (values, [directory]) => {
-    const { load, read, include, exclude, prompt = "", memory, save, force, set, threads, ...options } = values;
+    const { load, read, include, exclude, prompt = "", chat, memory, save, force, threads, ...others } = values;
+    const { window, neighbours, memoryLayers, memoryDtype, weights, set, ...options } = others;
+    if (chat && prompt === "") throw new UsageError("--chat needs the message that is answered; give --prompt TEXT");
     const progress = new ProgressLine(process.stderr);
     const files = documentsAt(read, { include, exclude }, progress);
     const inputs = [load, ...files.flatMap((document) => document.files)];
     const memories = save === undefined ? [] : [{ option: "--save", path: save, kind: memoryFile }];
     const outputs = new Outputs({ outputs: memories, models: [directory], inputs, force });
     const { results } = outputs;
-    const { model, tokenizer } = loadModel(directory, set);
-    const documents = tokenizeDocuments(files, tokenizer);
-    const state = stateWith(memoryAt(load, model), model, tokenizer, memory);
+    const reading = { window, neighbours, memoryLayers, memoryDtype, weights, set };
+    const opened = openForReading(directory, reading, progress, load);
+    const { model, tokenizer, known } = opened;
+    const documents = tokenizeDocuments(files, tokenizer, { framed: model.framesTexts });
+    const begins = documents.length === 0;
+    const start = chat ? messageIds(opened, prompt) : promptTokens(model, tokenizer, prompt, begins);
+    const state = stateWith(known, model, tokenizer, memory);
     if (save !== undefined) requireMemory(state, directory);
     await startThreads(threads);
     const onProgress = tokenProgress(progress, "reading");
     let hasWritten = false;
     const work = async (signal: AbortSignal) => {
-      const beginning = await readDocuments(model, state, documents, tokenizer.encode(prompt), { onProgress, signal });
+      const beginning = await readDocuments(model, state, documents, start, { onProgress, signal });
       progress.end();
       if (signal.aborted) return;
       if (prompt !== "" || documents.length === 0) state.sources.at(0)?.openDocument("(prompt)");

@@ -3,6 +3,7 @@ import process from "node:process";
 import { textOf } from "../data/corpus.ts";
 import { inspect } from "../inspect/inspect.ts";
 import { summarize } from "../inspect/inspection-summary.ts";
+import { documentIds } from "../nn/language-model.ts";
 import { writeInspectionPage } from "../report/html/inspection-page.ts";
 import { MOST_PAIRS } from "../report/html/report-data.ts";
 import { InspectedText } from "../report/inspected-text.ts";
@@ -10,12 +11,11 @@ import { inspectionJson } from "../report/inspection-json.ts";
 import { inspectionTables } from "../report/inspection-table.ts";
 import { ProgressLine, tokenProgress } from "../report/progress.ts";
 import { wordsOfTokens } from "../text/words.ts";
-import { loadModel } from "../train/checkpoint.ts";
 import { command } from "./arguments/command.ts";
 import { flag, integer, text } from "./arguments/options.ts";
 import { documentAt } from "./documents.ts";
-import { loadOption, memoryAt } from "./memories.ts";
-import { MODEL_HELP, setOption } from "./model-config.ts";
+import { loadOption } from "./memories.ts";
+import { MODEL_HELP, openForReading, readingOptions } from "./models.ts";
 import { reportPage } from "./outputs/kinds.ts";
 import { forceOption, Outputs } from "./outputs/outputs.ts";
 import { printJsonPieces, printText } from "./printing.ts";
@@ -37,21 +37,20 @@ export const inspectCommand = command(
       top: integer("retrieved pairs kept for each token, those with the largest shares [8]", 1, MOST_PAIRS),
       html: text("FILE", "gets the report: one HTML page with everything, for a browser"),
       force: forceOption,
-      set: setOption,
+      ...readingOptions,
       threads: threadsOption,
       json: flag("prints everything, token by token, as JSON"),
     },
     details: () => `${MODEL_HELP}\nFILE is a document, or - for standard input.`,
   },
-  async ({ memory, load, maxTokens = Infinity, top, html, force, set, threads, json }, [directory, file]) => {
+  async ({ memory, load, maxTokens = Infinity, top, html, force, threads, json, ...reading }, [directory, file]) => {
     const page = html === undefined ? [] : [{ option: "--html", path: html, kind: reportPage }];
     const document = documentAt(file);
     const outputs = new Outputs({ outputs: page, models: [directory], inputs: [...document.files, load], force });
-    const { model, tokenizer } = loadModel(directory, set);
-    const known = memoryAt(load, model);
-    const ids = tokenizer.encode(textOf(document)).subarray(0, maxTokens + 1);
-    await startThreads(threads);
     const progress = new ProgressLine(process.stderr);
+    const { model, tokenizer, known } = openForReading(directory, reading, progress, load);
+    const ids = documentIds(model, tokenizer, textOf(document)).subarray(0, maxTokens + 1);
+    await startThreads(threads);
     const onProgress = tokenProgress(progress, "reading");
     const inspection = await inspect(model, tokenizer, ids, {
       name: document.name,

@@ -1,53 +1,42 @@
 /** Memories as commands take and leave them: the file of `--load`, a state that begins with it, the file of `--save`. */
 import { InputError } from "../base/errors.ts";
-import { readMemory, writeMemory } from "../memory/disk.ts";
-import { type MemorySnapshot, requireModel, restoreSnapshot, takeSnapshot } from "../memory/snapshot.ts";
-import type { ModelConfig } from "../model/config.ts";
-import { fingerprint } from "../model/fingerprint.ts";
-import type { ModelState } from "../model/state.ts";
-import type { Transformer } from "../model/transformer.ts";
+import { writeMemory } from "../memory/disk.ts";
+import { type MemorySnapshot, restoreSnapshot, takeSnapshot } from "../memory/snapshot.ts";
+import type { LanguageModel, ReadingState } from "../nn/language-model.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type Option, text } from "./arguments/options.ts";
 
 /** The memory sizes of an evaluation when no others are given: none, and the model's own. */
-export function defaultMemorySizes({ memory_layers, memory_size }: ModelConfig): number[] {
-  return memory_layers.length > 0 && memory_size > 0 ? [0, memory_size] : [0];
+export function defaultMemorySizes({ memoryLayers, memorySize }: LanguageModel): number[] {
+  return memoryLayers.length > 0 && memorySize > 0 ? [0, memorySize] : [0];
 }
 
 export function loadOption(about: string): Option<string | undefined> {
   return text("FILE", `memory that "memorizing read" saved; ${about}`);
 }
 
-/** The memory in the file of `--load`, if that was given, for `model`, which must have made it. */
-export function memoryAt(path: string | undefined, model: Transformer): MemorySnapshot | undefined {
-  if (path === undefined) return undefined;
-  const snapshot = readMemory(path);
-  requireModel(snapshot, fingerprint(model));
-  return snapshot;
-}
-
 /** A state of one row that logs sources and has `known` in its memory, which has `size` pairs (default: the size of `known`). */
 export function stateWith(
   known: MemorySnapshot | undefined,
-  model: Transformer,
+  model: LanguageModel,
   tokenizer: Tokenizer,
   size: number | undefined,
-): ModelState {
+): ReadingState {
   const state = model.newState({ rows: 1, memorySize: size ?? known?.size, tokenizer });
   if (known !== undefined && state.memories.size > 0) restoreSnapshot(state, 0, known);
   return state;
 }
 
 /** Refuses a state that has nothing to save, before work is spent on it. */
-export function requireMemory(state: ModelState, directory: string): void {
+export function requireMemory(state: ReadingState, directory: string): void {
   if (state.memories.size > 0) return;
   throw new InputError(`${directory} has no memory to save: it needs memory_layers, and a memory size above 0`);
 }
 
 /** Ends the document and writes what `state` remembers to `path`. */
-export function saveMemory(path: string, state: ModelState, model: Transformer): MemorySnapshot {
+export function saveMemory(path: string, state: ReadingState, model: LanguageModel): MemorySnapshot {
   state.endDocument();
-  const snapshot = takeSnapshot(state, 0, fingerprint(model));
+  const snapshot = takeSnapshot(state, 0, model.fingerprint());
   writeMemory(path, snapshot);
   return snapshot;
 }

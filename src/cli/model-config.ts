@@ -88,8 +88,3 @@ export function configHelp(): string {
 export const setOption = overrides(
   "replaces keys of the configuration that leave the weights as they are, such as memory_search or memory_dtype",
 );
-
-/** The text on MODEL in the `--help` of those commands. */
-export const MODEL_HELP =
-  "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint,\n" +
-  "or the name of a model that comes along: reader-1m.";

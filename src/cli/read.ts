@@ -3,13 +3,12 @@ import { type Document, tokenizeDocuments } from "../data/corpus.ts";
 import { memorizeDocuments } from "../model/generate.ts";
 import { pathText } from "../platform/path-bytes.ts";
 import { ProgressLine, tokenProgress, wholeNumber } from "../report/progress.ts";
-import { loadModel } from "../train/checkpoint.ts";
 import { command } from "./arguments/command.ts";
 import { flag, integer, required, text } from "./arguments/options.ts";
 import { documentsAt, selectionOptions } from "./documents.ts";
 import { INTERRUPTED, interruptible, notSaved } from "./interruption.ts";
-import { memoryAt, requireMemory, saveMemory, stateWith } from "./memories.ts";
-import { MODEL_HELP, setOption } from "./model-config.ts";
+import { requireMemory, saveMemory, stateWith } from "./memories.ts";
+import { MODEL_HELP, openForReading, readingOptions } from "./models.ts";
 import { memoryFile } from "./outputs/kinds.ts";
 import { forceOption, Outputs } from "./outputs/outputs.ts";
 import { printJson, printLine } from "./printing.ts";
@@ -29,7 +28,7 @@ export const readCommand = command(
       ...selectionOptions,
       force: forceOption,
       memory: integer("memory size [that of the file with --append, else the model's]", 1, 2 ** 24),
-      set: setOption,
+      ...readingOptions,
       threads: threadsOption,
       json: flag("prints the result as JSON"),
     },
@@ -38,16 +37,16 @@ export const readCommand = command(
       "FILE is a document, - for standard input, or a directory of documents. They are read in the order\n" +
       "given. Hidden folders, node_modules and binary files in a directory are left out.",
   },
-  async ({ save, append, include, exclude, force, memory, set, threads, json }, [directory, ...paths]) => {
+  async ({ save, append, include, exclude, force, memory, threads, json, ...reading }, [directory, ...paths]) => {
     const progress = new ProgressLine(process.stderr);
     const files = documentsAt(paths, { include, exclude }, progress).map(namedByFile);
     const inputs = files.flatMap((document) => document.files);
     const output = { option: "--save", path: save, kind: memoryFile };
     const outputs = new Outputs({ outputs: [output], models: [directory], inputs, force });
-    const { model, tokenizer } = loadModel(directory, set);
-    const state = stateWith(memoryAt(append ? save : undefined, model), model, tokenizer, memory);
+    const { model, tokenizer, known } = openForReading(directory, reading, progress, append ? save : undefined);
+    const state = stateWith(known, model, tokenizer, memory);
     requireMemory(state, directory);
-    const documents = tokenizeDocuments(files, tokenizer);
+    const documents = tokenizeDocuments(files, tokenizer, { framed: model.framesTexts });
     await startThreads(threads);
     const onProgress = tokenProgress(progress, "reading");
     const interrupted = await interruptible(

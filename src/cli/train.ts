@@ -93,7 +93,7 @@ function evaluationOf(
   }
   if (data === undefined) return undefined;
   const documents = tokenizeDocuments(data(), tokenizer);
-  const memorySizes = defaultMemorySizes(trainer.model.config);
+  const memorySizes = defaultMemorySizes(trainer.model);
   return { documents, memorySizes, maxTokens, rows: trainer.options.batchSize };
 }
 

@@ -9,6 +9,8 @@ import { byteTokenizer, type Tokenizer, tokenizerFromJson } from "../text/tokeni
 import { requireTrainingRoom } from "../train/bytes.ts";
 import { loadModel } from "../train/checkpoint.ts";
 import { inheritingModel } from "../train/inherit.ts";
+import { modelDirectory } from "../train/model-directory.ts";
+import { isForeign } from "../train/open-model.ts";
 import type { TrainingOptions } from "../train/options.ts";
 import { holdsRun, newestCheckpoint } from "../train/run-directory.ts";
 import { Trainer } from "../train/trainer.ts";
@@ -55,6 +57,11 @@ function beginFrom(from: string, choice: RunChoice, options: Partial<TrainingOpt
     ([, given]) => given,
   );
   if (surplus !== undefined) throw new UsageError(`--from ${from} has what ${surplus[0]} would say; leave it out`);
+  if (isForeign(modelDirectory(from))) {
+    throw new UsageError(
+      `--from ${from} is a model that others trained; only models of this program can be trained yet`,
+    );
+  }
   const { model: source, tokenizer } = loadModel(from);
   const vocabulary = { size: tokenizer.vocabSize, source: `${from}/tokenizer.json` };
   const config = chosenConfig(choice, source.config, vocabulary);

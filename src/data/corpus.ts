@@ -22,6 +22,7 @@ import { InputError } from "../base/errors.ts";
 import { decodeUnicode, encodingOf } from "../base/unicode.ts";
 import { pathText } from "../platform/path-bytes.ts";
 import { isStream, type Reading, readTextBytes } from "../platform/read-file.ts";
+import type { EncodingOptions } from "../text/calls.ts";
 import { aTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { type EntryFiles, endingIn, entriesIn, type Selection, visible } from "./directory.ts";
 
@@ -123,18 +124,27 @@ function joined(name: string, texts: () => readonly string[]): string {
   }
 }
 
-/** The documents' tokens, made when they are first asked for. */
-export function tokenizeDocuments(documents: readonly Document[], tokenizer: Tokenizer): TokenizedDocument[] {
+/** The documents' tokens, made when they are first asked for. `options` say how each text is encoded. */
+export function tokenizeDocuments(
+  documents: readonly Document[],
+  tokenizer: Tokenizer,
+  options: EncodingOptions = {},
+): TokenizedDocument[] {
   check("documents", documents, listOf(someObject));
   for (const document of documents) checkOptions("document", document, documentKinds);
   check("tokenizer", tokenizer, aTokenizer);
-  return documents.map((document) => tokenizedText(document.name, () => textOf(document), tokenizer));
+  return documents.map((document) => tokenizedText(document.name, () => textOf(document), tokenizer, options));
 }
 
 /** A document whose text is asked for once, when its tokens are. */
-export function tokenizedText(name: string, text: () => string, tokenizer: Tokenizer): TokenizedDocument {
+export function tokenizedText(
+  name: string,
+  text: () => string,
+  tokenizer: Tokenizer,
+  options: EncodingOptions = {},
+): TokenizedDocument {
   let tokens: Int32Array | undefined;
-  return { name, tokens: () => (tokens ??= tokenizer.encode(text())) };
+  return { name, tokens: () => (tokens ??= tokenizer.encode(text(), options)) };
 }
 
 /** A file that is not text in any encoding, such as a picture. */

@@ -7,9 +7,10 @@ import { NotFiniteError } from "../autodiff/tape.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
 import { checkOptions, type Kinds, optional, whole, withMethods } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
-import { allOrNothing, Lifetime, type Releasable } from "../base/lifetime.ts";
+import { allOrNothing, Lifetime } from "../base/lifetime.ts";
 import type { KvMemory } from "../memory/memory.ts";
 import { SourceLog, type TokenBytes } from "../memory/sources.ts";
+import type { ReadingState, StateOptions } from "../nn/language-model.ts";
 import { kernels } from "../wasm/runtime.ts";
 import type { Architecture } from "./architecture.ts";
 import type { Attended, Distance, DistantPairs } from "./distant-pairs.ts";
@@ -20,12 +21,7 @@ import { type GoneRange, SegmentPlace } from "./segment-place.ts";
 import { stateParts } from "./state-parts.ts";
 
 /** The size of a state, and how it reads. */
-export interface DecoderStateOptions extends Partial<ReadingSettings> {
-  /** B, documents side by side. */
-  readonly rows: number;
-  /** The tokenizer of the text. With it, the state notes the sources of its remembered pairs. */
-  readonly tokenizer?: TokenBytes;
-}
+export interface DecoderStateOptions extends Partial<ReadingSettings>, StateOptions {}
 
 const rowKinds: Kinds<Pick<DecoderStateOptions, "rows" | "tokenizer">> = {
   rows: whole(1, 2 ** 16),
@@ -36,7 +32,7 @@ const rowKinds: Kinds<Pick<DecoderStateOptions, "rows" | "tokenizer">> = {
 const FIRST_ROOM = 1024;
 
 /** The state of a decoder between two segments. */
-export class DecoderState implements Releasable {
+export class DecoderState implements ReadingState {
   /** B, documents side by side. */
   readonly rows: number;
   /** How it reads. */
@@ -89,6 +85,16 @@ export class DecoderState implements Releasable {
   requireFit(architecture: Architecture): void {
     if (architecture === this.architecture) return;
     throw new InputError("state: it is that of another model; make a state with this model's newState()");
+  }
+
+  /** T, tokens of a segment. */
+  get segmentLength(): number {
+    return this.settings.segment;
+  }
+
+  /** The query heads of a layer that look pairs up: those of the kv heads that remember. */
+  retrievingHeads(layer: number): readonly number[] {
+    return this.distant[layer]?.retrievingHeads ?? [];
   }
 
   /** Tokens that still fit into the current segment, or into the next if the current one is full. */
@@ -255,14 +261,18 @@ export class DecoderState implements Releasable {
     }
   }
 
-  /** Ends a document, perhaps within a segment: its last tokens enter the memories, and the next text has no context. */
+  /**
+   * Ends a document, perhaps within a segment: its last tokens enter the memories. The next text has neither its window nor its
+   * sinks, begins at position 0, and sees all that is remembered at the distance R, as if it had been read from a file.
+   */
   endDocument(): void {
     this.life.require();
     const { place } = this;
-    const forgets = this.memories.size === 0;
-    if (forgets) for (let row = 0; row < this.rows; row++) this.forget(row);
-    else this.remember(place.leave(place.next));
-    place.clear(forgets);
+    if (this.memories.size > 0) this.remember(place.leave(place.next));
+    for (const distant of this.distant) {
+      for (let row = 0; row < this.rows; row++) distant?.forgetSinks(row);
+    }
+    place.clear();
     for (const log of this.sources) log.closeDocument();
   }
 

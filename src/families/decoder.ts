@@ -6,27 +6,73 @@ import { add, scale } from "../autodiff/ops/elementwise.ts";
 import { noGrad } from "../autodiff/tape.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
 import { check, instance, type Kind } from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
+import type { LanguageModel } from "../nn/language-model.ts";
 import type { Parameters } from "../nn/parameters.ts";
 import { requireInput, type SegmentInput } from "../nn/segment.ts";
 import type { Architecture } from "./architecture.ts";
 import { block } from "./block.ts";
 import { DecoderState, type DecoderStateOptions } from "./decoder-state.ts";
-import type { ReadingSettings } from "./reading-settings.ts";
+import { allMemoryHeads, type ReadingSettings } from "./reading-settings.ts";
 import type { Weights } from "./weights.ts";
 
 /** A decoder: its description, its weights, and the forward pass over a segment. */
-export class Decoder {
+export class Decoder implements LanguageModel {
   /** What it is. */
   readonly architecture: Architecture;
   /** How its states read, where they do not say otherwise. */
   readonly settings: Partial<ReadingSettings>;
+  /** Vocabularies are often made longer than the tokenizer's, to be a multiple of something. */
+  readonly padsVocabulary = true;
+  /** Trained on texts that begin with a token of their own, where the tokenizer says so. */
+  readonly framesTexts = true;
   private readonly weights: Weights;
+  private readonly digest: string | undefined;
 
-  /** Takes over the weights. */
-  constructor(architecture: Architecture, weights: Weights, settings: Partial<ReadingSettings> = {}) {
+  /** Takes over the weights. `digest`: that of the files that they come from, which memories carry. */
+  constructor(
+    architecture: Architecture,
+    weights: Weights,
+    settings: Partial<ReadingSettings> = {},
+    digest: string | undefined = undefined,
+  ) {
     this.architecture = architecture;
     this.weights = weights;
     this.settings = settings;
+    this.digest = digest;
+  }
+
+  /** V, rows of the embedding. */
+  get vocabulary(): number {
+    return this.architecture.vocabulary;
+  }
+
+  /** Tokens that end a text. */
+  get stopIds(): readonly number[] {
+    return this.architecture.stopIds;
+  }
+
+  /** Layers that can have a memory. */
+  get memoryLayers(): readonly number[] {
+    const heads = this.settings.memoryHeads ?? allMemoryHeads(this.architecture);
+    return [...new Set(heads.map(([layer]) => layer))].sort((a, b) => a - b);
+  }
+
+  /** M of its states where they do not say otherwise. */
+  get memorySize(): number {
+    return this.settings.memorySize ?? 0;
+  }
+
+  /** The digest of the files that its weights come from. */
+  fingerprint(): string {
+    if (this.digest !== undefined) return this.digest;
+    throw new InputError("the model was not read from files, so a memory cannot name it");
+  }
+
+  /** @throws InputError if `state` is not one of this model */
+  requireState(state: DecoderState): void {
+    check("state", state, aDecoderState);
+    state.requireFit(this.architecture);
   }
 
   /** Its weights, those that are floats. */
@@ -36,7 +82,8 @@ export class Decoder {
 
   /** Returns a fresh state, which has read and remembered nothing. */
   newState(options: DecoderStateOptions): DecoderState {
-    return new DecoderState(this.architecture, { ...this.settings, ...options });
+    const given = Object.entries(options).filter(([, value]) => value !== undefined);
+    return new DecoderState(this.architecture, { rows: options.rows, ...this.settings, ...Object.fromEntries(given) });
   }
 
   /** Returns logits [B, n, V] for the token after each input token. Advances `state`. */
@@ -46,8 +93,7 @@ export class Decoder {
 
   /** Returns the residual stream after the last block, before the last norm, [B, n, C]. Advances `state`. */
   hidden(input: SegmentInput, state: DecoderState): Tensor {
-    check("state", state, aDecoderState);
-    state.requireFit(this.architecture);
+    this.requireState(state);
     requireInput(input, state.rows, state.room);
     const { ids, starts, lengths } = input;
     state.begin(starts);

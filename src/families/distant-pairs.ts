@@ -160,6 +160,16 @@ export class DistantPairs implements Releasable {
     return to;
   }
 
+  /** The query heads that look pairs up, in the order of retrievals. */
+  get retrievingHeads(): readonly number[] {
+    return this.memory === undefined ? [] : this.memoryHeads.queryHeads;
+  }
+
+  /** Forgets the sinks of a row. */
+  forgetSinks(row: number): void {
+    this.sinks?.reset(row);
+  }
+
   /** Forgets a row. */
   reset(row: number): void {
     this.sinks?.reset(row);

@@ -12,6 +12,8 @@ const NOTHING = -1e30;
 export class KeyHeads {
   /** S, their number. */
   readonly count: number;
+  /** The query heads in the order of `gather`, [G·S]. */
+  readonly queryHeads: readonly number[];
   private readonly group: number;
   private readonly width: number;
   /** Heads of H, taken as [G, S]; and the way back. */
@@ -29,6 +31,7 @@ export class KeyHeads {
       (_, i) => chosen[i % count] * group + Math.floor(i / count),
     );
     const inverse = Int32Array.from({ length: heads }, (_, head) => order.indexOf(head));
+    this.queryHeads = Array.from(order);
     this.taken = { width, heads, order };
     this.back = { width, heads: order.length, order: inverse };
   }

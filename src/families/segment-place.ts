@@ -107,11 +107,10 @@ export class SegmentPlace {
     }
   }
 
-  /** The buffers are empty from now on. Positions go on, or begin anew with `forget`. */
-  clear(forget: boolean): void {
+  /** The buffers are empty from now on, and positions begin anew. */
+  clear(): void {
     this.shift(this.next);
     [this.start, this.offset, this.goneEnd] = [0, 0, 0];
-    this.valid.fill(0);
-    if (forget) for (const row of this.valid.keys()) this.beginDocument(row);
+    for (const row of this.valid.keys()) this.beginDocument(row);
   }
 }

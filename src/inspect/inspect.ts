@@ -19,10 +19,9 @@ import { allOrNothing } from "../base/lifetime.ts";
 import { type MemorySnapshot, requireModel, requireTokens, restoreSnapshot } from "../memory/snapshot.ts";
 import { requireSnapshot } from "../memory/snapshot-check.ts";
 import type { SourceTable } from "../memory/source-table.ts";
-import { fingerprint } from "../model/fingerprint.ts";
 import { targetLosses } from "../model/losses.ts";
-import { aMemorySize, type ModelState } from "../model/state.ts";
-import { requireVocabulary, type Transformer } from "../model/transformer.ts";
+import { aMemorySize } from "../model/state.ts";
+import { type LanguageModel, type ReadingState, requireVocabulary } from "../nn/language-model.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type MemoryHead, RetrievalWatch } from "./retrieval-watch.ts";
 import type { RetrievedPairs } from "./retrieved-pairs.ts";
@@ -81,7 +80,7 @@ const inspectKinds: Kinds<InspectOptions> = {
  * @throws InputError if the model has no memory, the document has nothing to predict, or another model made `known`
  */
 export async function inspect(
-  model: Transformer,
+  model: LanguageModel,
   tokenizer: Tokenizer,
   ids: Int32Array,
   options: InspectOptions = {},
@@ -92,7 +91,7 @@ export async function inspect(
   const { name = "", memorySize, known, top = 8, onProgress } = options;
   if (known !== undefined) {
     requireSnapshot(known);
-    requireModel(known, fingerprint(model));
+    requireModel(known, model.fingerprint());
     requireTokens(known, tokenizer.vocabSize);
   }
   const predictions = ids.length - 1;
@@ -105,7 +104,7 @@ export async function inspect(
     const [memory] = state.memories.values(); // all remember the same tokens
     if (memory === undefined) throw new InputError("the model reads without a memory, so there is nothing to inspect");
     if (known !== undefined) restoreSnapshot(state, 0, known);
-    const watch = new RetrievalWatch(model, state, ids.length, top);
+    const watch = new RetrievalWatch(state, ids.length, top);
     const nats = await predict(model, state, ids, (done) => onProgress?.(done, 2 * predictions), watch);
     const natsWithout = await predict(model, forgetful, ids, (done) =>
       onProgress?.(predictions + done, 2 * predictions),
@@ -119,8 +118,8 @@ export async function inspect(
 }
 /** Returns −ln p of every token [n], 0 for the first. Reads a segment at a time. */
 async function predict(
-  model: Transformer,
-  state: ModelState,
+  model: LanguageModel,
+  state: ReadingState,
   ids: Int32Array,
   onProgress: (done: number) => void,
   watch?: RetrievalWatch,

@@ -4,8 +4,7 @@
  */
 import type { SourceTable } from "../memory/source-table.ts";
 import type { SourceLog } from "../memory/sources.ts";
-import type { ModelState } from "../model/state.ts";
-import type { Transformer } from "../model/transformer.ts";
+import type { ReadingState } from "../nn/language-model.ts";
 import type { SegmentInput } from "../nn/segment.ts";
 import type { Retrieval } from "../nn/self-attention.ts";
 import { heap } from "../wasm/runtime.ts";
@@ -19,6 +18,12 @@ export interface MemoryHead {
   readonly head: number;
 }
 
+/** A head: its number in its layer, and among all that are watched. */
+interface Place {
+  readonly head: number;
+  readonly number: number;
+}
+
 /** Records the numbers that `Inspection` describes. */
 export class RetrievalWatch {
   readonly heads: readonly MemoryHead[];
@@ -27,19 +32,25 @@ export class RetrievalWatch {
   readonly received: Float64Array; // [earlier + n]
   readonly earlier: SourceTable;
   private readonly log: SourceLog;
-  private readonly headsPerLayer: number;
+  /** For each layer, by the order of its retrievals, the heads' numbers in the layer and in `heads`. */
+  private readonly orders: ReadonlyMap<number, readonly Place[]>;
   /** Pairs that a head remembered before the document, and all pairs ever appended before it. */
   private readonly remembered: number;
   private readonly before: number;
 
   /** `state` has one row with sources and will read a document of n tokens next. See `RetrievedPairs` for `top`. */
-  constructor({ config }: Transformer, { memories, sources }: ModelState, n: number, top: number) {
+  constructor(state: ReadingState, n: number, top: number) {
+    const { memories, sources } = state;
     const [memory] = memories.values();
     this.log = sources[0];
-    this.headsPerLayer = config.num_attention_heads;
-    this.heads = [...memories.keys()].flatMap((layer) =>
-      Array.from({ length: this.headsPerLayer }, (_, head) => ({ layer, head })),
+    const retrieving = [...memories.keys()].map((layer) => ({ layer, order: state.retrievingHeads(layer) }));
+    this.heads = retrieving.flatMap(({ layer, order }) =>
+      order.toSorted((a, b) => a - b).map((head) => ({ layer, head })),
     );
+    const number = new Map(this.heads.map(({ layer, head }, i) => [`${layer}.${head}`, i]));
+    const placesOf = (layer: number, order: readonly number[]) =>
+      order.map((head) => ({ head, number: number.get(`${layer}.${head}`)! }));
+    this.orders = new Map(retrieving.map(({ layer, order }) => [layer, placesOf(layer, order)]));
     this.remembered = memory.length(0);
     this.before = memory.appended(0);
     this.earlier = this.log.copyOut(this.remembered);
@@ -61,21 +72,28 @@ export class RetrievalWatch {
       slots: heap.i32(neighbours.slots, weights.size),
       gates: heap.f32(gates.ptr, gates.size), // [T, H]
     };
-    const firstHead = this.heads.findIndex((head) => head.layer === layer);
-    for (const [query, gate] of views.gates.entries()) {
-      const predicted = firstPredicted + Math.floor(query / this.headsPerLayer);
-      const head = firstHead + (query % this.headsPerLayer);
-      this.gates[predicted * this.heads.length + head] = gate;
+    const order = this.orders.get(layer) as readonly Place[];
+    const headsPerToken = gates.shape[2];
+    for (let query = 0; query < weights.size / topk; query++) {
+      const token = Math.floor(query / order.length);
+      const { head, number } = order[query % order.length];
+      const gate = views.gates[token * headsPerToken + head];
+      this.gates[(firstPredicted + token) * this.heads.length + number] = gate;
       for (let at = query * topk; at < query * topk + counts[0]; at++) {
-        const [token, weight] = [this.tokenIn(views.slots[at]), views.weights[at]];
-        this.received[this.remembered + token] += weight;
-        this.retrieved.add(predicted, { head, token, score: views.scores[at], weight, share: weight * gate });
+        this.add(firstPredicted + token, number, views.slots[at], views.scores[at], views.weights[at], gate);
       }
     }
   }
 
+  private add(predicted: number, head: number, slot: number, score: number, weight: number, gate: number): void {
+    const token = this.tokenIn(slot);
+    this.received[this.remembered + token] += weight;
+    this.retrieved.add(predicted, { head, token, score, weight, share: weight * gate });
+  }
+
   /** The token whose pair is in `slot`, counted from the beginning of the document; below 0 if it was read earlier. */
   private tokenIn(slot: number): number {
-    return this.log.serial(slot) - this.before;
+    const later = this.log.serial(slot) - this.before;
+    return later < 0 ? later : this.log.index(slot); // not all tokens of a document become pairs
   }
 }

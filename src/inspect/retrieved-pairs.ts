@@ -9,7 +9,7 @@ export interface RetrievedPair {
   readonly head: number;
   /** The pair's token, counted from the beginning of the document; below 0 if it was read earlier. */
   readonly token: number;
-  /** q̂·k̃, from −1 to 1. */
+  /** q·k; from −1 to 1 in a model that normalises both, as ours does. */
   readonly score: number;
   /** Its part of the softmax over the head's retrieved pairs, 0 to 1. */
   readonly weight: number;

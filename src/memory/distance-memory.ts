@@ -51,9 +51,16 @@ export class DistanceMemory implements Releasable {
 
   /** Remembers `count` pairs of one row: keys, rotated keys and values, [count, H, D] floats, oldest first. */
   append(row: number, keys: Address, rotated: Address, values: Address, count: number): void {
+    if (this.rotated.appended(row) !== this.pairs.appended(row)) this.followRestored(row);
     this.pairs.append(row, keys, values, count);
     this.rotated.append(row, rotated, 0, count);
     this.index.appended(row, count);
+  }
+
+  /** Begins anew after pairs were restored, which all are far: their rotated keys are not known, and not needed. */
+  private followRestored(row: number): void {
+    this.rotated.restart(row, this.pairs.appended(row));
+    this.index.reset(row);
   }
 
   /** Forgets everything in one row. */

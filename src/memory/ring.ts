@@ -80,8 +80,13 @@ export class Ring {
   }
 
   reset(row: number): void {
-    this.written[row] = 0;
-    this.first[row] = 0;
+    this.restart(row, 0);
+  }
+
+  /** Forgets everything in a row, as if `written` pairs had been appended and lost. */
+  restart(row: number, written: number): void {
+    this.written[row] = written;
+    this.first[row] = written;
   }
 
   /** Appends keys and values, [count, H, D] floats each. If they do not all fit, only the last ones stay. A ring of keys ignores values. */

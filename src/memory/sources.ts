@@ -108,6 +108,11 @@ export class SourceLog {
     return pairInSlot(slot, this.written, this.capacity);
   }
 
+  /** The place in its document of the pair in `slot`, which must hold one. */
+  index(slot: number): number {
+    return this.columns.index[slot];
+  }
+
   /** Returns the source of the pair in `slot`. Throws an InputError for an empty slot. */
   at(slot: number): Source {
     if (this.serial(slot) < this.first) throw new InputError(`slot ${slot} of ${this.capacity} holds no source`);

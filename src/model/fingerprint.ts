@@ -3,9 +3,9 @@
  * model that made them, so their files carry its fingerprint.
  */
 import { digest } from "../base/digest.ts";
+import type { Parameters } from "../nn/parameters.ts";
 import { heap } from "../wasm/runtime.ts";
 import type { ModelConfig } from "./config.ts";
-import type { Transformer } from "./transformer.ts";
 
 /** Keys that may change between two uses of the same model. */
 const REPLACEABLE: readonly (keyof ModelConfig)[] = [
@@ -25,7 +25,7 @@ const REPLACEABLE: readonly (keyof ModelConfig)[] = [
 const TOLD_BY_PARAMETERS: readonly (keyof ModelConfig)[] = ["smear_keys"];
 
 /** Returns the fingerprint, 16 hexadecimal digits. Reads all weights: a tenth of a second for 100 MB. */
-export function fingerprint({ config, parameters }: Transformer): string {
+export function fingerprint(config: ModelConfig, parameters: Parameters): string {
   const ignored = [...REPLACEABLE, ...TOLD_BY_PARAMETERS];
   const settings = Object.entries(config).filter(([key]) => !ignored.some((name) => name === key));
   const pieces: Uint8Array[] = [new TextEncoder().encode(JSON.stringify(settings.sort()))];

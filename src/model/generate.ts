@@ -20,12 +20,17 @@ import { type Field, integer, parseFields } from "../base/fields.ts";
 import { Random } from "../base/random.ts";
 import type { TokenizedDocument } from "../data/corpus.ts";
 import { someDocuments, tokensOf } from "../data/documents.ts";
+import {
+  aLanguageModel,
+  type LanguageModel,
+  promptIds,
+  type ReadingState,
+  requireVocabulary,
+} from "../nn/language-model.ts";
 import { TokenStream } from "../text/token-stream.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { finite } from "./losses.ts";
 import { type SamplingOptions, sampleToken, samplingFields } from "./sampling.ts";
-import type { ModelState } from "./state.ts";
-import { aModel, aState, requireVocabulary, type Transformer } from "./transformer.ts";
 
 /** The options of generation. */
 export interface GenerationOptions extends SamplingOptions {
@@ -63,8 +68,8 @@ export interface ReadingOptions {
  * leave the context. `name` is for the sources, if the state notes them.
  */
 export async function readDocument(
-  model: Transformer,
-  state: ModelState,
+  model: LanguageModel,
+  state: ReadingState,
   ids: Int32Array,
   options: ReadingOptions & { readonly name?: string } = {},
 ): Promise<void> {
@@ -79,8 +84,8 @@ export async function readDocument(
 
 /** Reads the documents completely and ends the last one, so that the memory holds all of them, as far as they fit. */
 export async function memorizeDocuments(
-  model: Transformer,
-  state: ModelState,
+  model: LanguageModel,
+  state: ReadingState,
   documents: readonly TokenizedDocument[],
   options: ReadingOptions = {},
 ): Promise<void> {
@@ -96,8 +101,8 @@ export async function memorizeDocuments(
  * result is that document's last token, which is then left unread.
  */
 export async function readDocuments(
-  model: Transformer,
-  state: ModelState,
+  model: LanguageModel,
+  state: ReadingState,
   documents: readonly TokenizedDocument[],
   prompt: Int32Array,
   options: ReadingOptions = {},
@@ -117,15 +122,15 @@ export async function readDocuments(
 }
 
 /**
- * Reads `prompt` in the context of `state`, which has one row, and continues it one token at a time. An empty prompt is a line
- * break. The last token written stays unread; to continue later, begin the next prompt with it. An abort ends the text early.
+ * Reads `prompt` in the context of `state`, which has one row, and continues it one token at a time. An empty prompt is the
+ * token that begins a text, or a line break. A token that ends a text is the last one, and has no text of its own. The last token written stays unread; to continue later, begin the next prompt with it. An abort ends the text early.
  * If the state notes sources, the written text is a document of its own, called `(written)`.
  * @throws InputError for an impossible option, a prompt outside the model's vocabulary, or logits that are not finite
  */
 export async function* generate(
-  model: Transformer,
+  model: LanguageModel,
   tokenizer: Tokenizer,
-  state: ModelState,
+  state: ReadingState,
   prompt: Int32Array,
   allOptions: Partial<GenerationOptions> & { readonly signal?: AbortSignal } = {},
 ): AsyncGenerator<GeneratedToken, void> {
@@ -138,15 +143,17 @@ export async function* generate(
   const options = parseFields(generationFields, given, "generation") as unknown as GenerationOptions;
   const random = new Random(options.seed);
   const stream = new TokenStream(tokenizer);
-  const ids = prompt.length > 0 ? prompt : tokenizer.encode("\n");
+  const ids = prompt.length > 0 ? prompt : emptyPrompt(model, tokenizer);
   await read(model, state, ids.subarray(0, -1), { signal });
   let last = ids.subarray(-1);
   for (let left = options.tokens; left > 0 && !signal?.aborted; left--) {
     const logits = finite(step(() => noGrad(() => model.forward({ ids: last }, state).toArray()))); // [1, 1, V]
     if (left === options.tokens) state.sources.at(0)?.openDocument("(written)");
-    const id = sampleToken(logits, options, random);
-    const text = stream.push(id);
-    yield { id, text: left === 1 ? text + stream.flush() : text };
+    const id = sampleToken(logits.subarray(0, tokenizer.vocabSize), options, random); // what follows is padding
+    const isStop = model.stopIds.includes(id);
+    const text = isStop ? "" : stream.push(id);
+    yield { id, text: isStop || left === 1 ? text + stream.flush() : text };
+    if (isStop) return;
     last = Int32Array.of(id);
     await breathe();
   }
@@ -155,17 +162,22 @@ export async function* generate(
 const readingKinds: Kinds<ReadingOptions> = { onProgress: optional(aFunction), signal: optional(aSignal) };
 
 /** @throws InputError if `state` is not a state of `model` with one row */
-function requireReading(model: Transformer, state: ModelState): void {
-  check("model", model, aModel);
-  check("state", state, aState);
-  state.requireFit(model.config);
+function requireReading(model: LanguageModel, state: ReadingState): void {
+  check("model", model, aLanguageModel);
+  model.requireState(state);
   if (state.rows !== 1) throw new InputError(`state: got one of ${state.rows} rows; it must have one row`);
+}
+
+/** What a text begins with: the token that the tokenizer puts there, or else a line break. */
+function emptyPrompt(model: LanguageModel, tokenizer: Tokenizer): Int32Array {
+  const begin = promptIds(model, tokenizer, "");
+  return begin.length > 0 ? begin : tokenizer.encode("\n");
 }
 
 /** Reads one document after the other. Progress counts the tokens of all documents. */
 async function readInOrder(
-  model: Transformer,
-  state: ModelState,
+  model: LanguageModel,
+  state: ReadingState,
   documents: readonly TokenizedDocument[],
   { onProgress, signal }: ReadingOptions,
 ): Promise<void> {
@@ -181,8 +193,8 @@ async function readInOrder(
 
 /** Reads a segment at a time, without computing logits. */
 async function read(
-  model: Transformer,
-  state: ModelState,
+  model: LanguageModel,
+  state: ReadingState,
   ids: Int32Array,
   { onProgress, signal }: ReadingOptions,
 ): Promise<void> {

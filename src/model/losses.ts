@@ -2,19 +2,18 @@
 import { crossEntropy } from "../autodiff/ops/loss.ts";
 import { noGrad, step } from "../autodiff/tape.ts";
 import { InputError } from "../base/errors.ts";
+import type { LanguageModel, ReadingState } from "../nn/language-model.ts";
 import type { SegmentInput } from "../nn/segment.ts";
-import type { ModelState } from "./state.ts";
-import type { Transformer } from "./transformer.ts";
 
 /**
  * Returns −ln p of every target, [B·T], 0 where it is masked. Reads the segment into `state`.
  * @throws InputError if a loss is not finite, for example because finite weights are too large
  */
 export function targetLosses(
-  model: Transformer,
+  model: LanguageModel,
   segment: SegmentInput,
   targets: Int32Array,
-  state: ModelState,
+  state: ReadingState,
 ): Float32Array {
   const losses = () => crossEntropy(model.forward(segment, state), targets).nats.toArray();
   return finite(step(() => noGrad(losses)));

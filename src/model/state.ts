@@ -16,7 +16,8 @@ import { floatTensor, type StoredTensor } from "../formats/safetensors.ts";
 import type { TensorReader } from "../formats/tensor-reader.ts";
 import { requireRoom } from "../memory/bytes.ts";
 import { KvMemory } from "../memory/memory.ts";
-import { SourceLog, type TokenBytes } from "../memory/sources.ts";
+import { SourceLog } from "../memory/sources.ts";
+import type { ReadingState, StateOptions } from "../nn/language-model.ts";
 import type { LayerContext } from "../nn/self-attention.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
 import { type ModelConfig, smearsKeys } from "./config.ts";
@@ -41,16 +42,6 @@ const shapeKeys = [
   "smear_keys",
 ] as const satisfies (keyof ModelConfig)[];
 
-/** The size of a state. */
-export interface StateOptions {
-  /** B, documents side by side. */
-  readonly rows: number;
-  /** M; 0 is the model without memory. Default: the configuration's. */
-  readonly memorySize?: number;
-  /** The tokenizer of the text. With it, the state notes the sources of its remembered pairs. */
-  readonly tokenizer?: TokenBytes;
-}
-
 /** M; 0 is the model without memory. */
 export const aMemorySize: Kind = whole(0, 2 ** 24);
 const stateKinds: Kinds<StateOptions> = {
@@ -60,7 +51,7 @@ const stateKinds: Kinds<StateOptions> = {
 };
 
 /** The state of a model between two segments: the context of each layer, the memories, and their sources. */
-export class ModelState {
+export class ModelState implements ReadingState {
   /** B, documents side by side. */
   readonly rows: number;
   /** The memories by layer. */
@@ -134,6 +125,16 @@ export class ModelState {
     throw new InputError(
       `state: it is that of a model with ${other} ${this.config[other]}; this model has ${config[other]}, so make a state with its newState()`,
     );
+  }
+
+  /** T, tokens of a segment. */
+  get segmentLength(): number {
+    return this.config.segment_length;
+  }
+
+  /** The heads of a layer that look pairs up: all. */
+  retrievingHeads(_layer: number): number[] {
+    return Array.from({ length: this.config.num_attention_heads }, (_, head) => head);
   }
 
   /** Positions of a context: cache and segment. */

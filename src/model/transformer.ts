@@ -10,24 +10,30 @@ import { linear } from "../autodiff/ops/matmul.ts";
 import { rmsNorm } from "../autodiff/ops/norm.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
 import { aSeed, check, either, instance, type Kind, oneOf } from "../base/check.ts";
-import { InputError } from "../base/errors.ts";
 import { type FeedForwardWeights, feedForward } from "../nn/feed-forward.ts";
 import type { Gate } from "../nn/gate.ts";
+import type { LanguageModel, StateOptions } from "../nn/language-model.ts";
 import type { Parameters } from "../nn/parameters.ts";
 import { positionBuckets } from "../nn/positions.ts";
 import { requireInput, type SegmentInput } from "../nn/segment.ts";
 import { type Retrieval, type SelfAttentionWeights, selfAttention } from "../nn/self-attention.ts";
-import { aTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { type ModelConfig, parseConfig } from "./config.ts";
+import { fingerprint } from "./fingerprint.ts";
 import { makeParameters } from "./parameters.ts";
-import { ModelState, type StateOptions } from "./state.ts";
+import { ModelState } from "./state.ts";
 
 /** The paper's model: its parameters, and the forward pass over a segment. */
-export class Transformer {
+export class Transformer implements LanguageModel {
   /** Its configuration. */
   readonly config: ModelConfig;
   /** Its weights. */
   readonly parameters: Parameters;
+  /** Its vocabulary is its tokenizer's. */
+  readonly padsVocabulary = false;
+  /** It was trained on texts as they are. */
+  readonly framesTexts = false;
+  /** It was trained on nothing that ends. */
+  readonly stopIds: readonly number[] = [];
 
   /** Builds a model. `seed` determines the first weights; null leaves them 0, for weights that will be loaded. */
   constructor(config: ModelConfig, seed: number | null = 0) {
@@ -36,9 +42,35 @@ export class Transformer {
     this.parameters = makeParameters(this.config, seed);
   }
 
+  /** V */
+  get vocabulary(): number {
+    return this.config.vocab_size;
+  }
+
+  /** Layers that have a memory. */
+  get memoryLayers(): readonly number[] {
+    return this.config.memory_layers;
+  }
+
+  /** M of its states where they do not say otherwise. */
+  get memorySize(): number {
+    return this.config.memory_size;
+  }
+
+  /** Returns the digest that its memories carry; see fingerprint.ts. */
+  fingerprint(): string {
+    return fingerprint(this.config, this.parameters);
+  }
+
   /** Returns a fresh state, which has read and remembered nothing. */
   newState(options: StateOptions): ModelState {
     return new ModelState(this.config, options);
+  }
+
+  /** @throws InputError if `state` is not a state of a model of these shapes */
+  requireState(state: ModelState): void {
+    check("state", state, aState);
+    state.requireFit(this.config);
   }
 
   /** Returns logits [B, n, V] for the token after each input token. Advances `state`. */
@@ -49,8 +81,7 @@ export class Transformer {
   /** Returns the residual stream after the last block, before the final norm, [B, n, C]. Advances `state`. */
   hidden(input: SegmentInput, state: ModelState): Tensor {
     const { config } = this;
-    check("state", state, aState);
-    state.requireFit(config);
+    this.requireState(state);
     requireInput(input, state.rows, state.room);
     const { ids, starts, lengths, reach, dropoutKey, observe } = input;
     state.begin(starts);
@@ -136,20 +167,9 @@ export class Transformer {
   }
 }
 
-/** Checks for arguments called `model` and `state`. */
+/** The check for models that are trained or saved. */
 export const aModel: Kind = instance(Transformer, "a Transformer");
-export const aState: Kind = instance(ModelState, "a state that newState() made");
-
-/** @throws InputError if these are not a model and a tokenizer that knows all of the model's tokens */
-export function requireVocabulary(model: Transformer, tokenizer: Tokenizer): void {
-  check("model", model, aModel);
-  check("tokenizer", tokenizer, aTokenizer);
-  const { vocab_size } = model.config;
-  if (tokenizer.vocabSize >= vocab_size) return;
-  throw new InputError(
-    `tokenizer: it has ${tokenizer.vocabSize} tokens, but the model ${vocab_size}; take the model's own`,
-  );
-}
+const aState: Kind = instance(ModelState, "a state that newState() made");
 
 /** Returns dropout with a different key at each call, or the identity. */
 function dropoutFor(rate: number, key: number | undefined): (x: Tensor) => Tensor {

@@ -48,6 +48,12 @@ export class ProgressLine {
     this.open = false;
   }
 
+  /** Ends the work that was shown without its last line, if that is still pending. */
+  pass(): void {
+    this.pending = undefined;
+    this.end();
+  }
+
   /** Ends the progress line and writes a line that stays. */
   note(line: string): void {
     this.end();
@@ -91,6 +97,11 @@ export function tokenProgress(progress: ProgressLine, work: string): (done: numb
     const share = Math.floor((100 * done) / total);
     progress.show(`${work} ${share} %  ${wholeNumber(rate)} tokens/s  ${duration((total - done) / rate)} left`);
   };
+}
+
+/** Returns a callback that shows how much of a model was read: `loading 45 %`. */
+export function loadProgress(progress: ProgressLine): (done: number, total: number) => void {
+  return (done, total) => progress.show(`loading ${Math.floor((100 * done) / total)} %`);
 }
 
 /** `12,345` */

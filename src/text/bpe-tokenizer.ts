@@ -43,12 +43,19 @@ export class BpeTokenizer {
     this.tokenBytes = bytesOfTokens(json, isByteLevel);
     this.vocabSize = this.tokenBytes.length;
     this.vocab = new Map(Object.entries(json.model.vocab));
-    this.byteIds = BYTE_SYMBOLS.map((symbol, byte) => this.vocab.get(isByteLevel ? symbol : byteToken(byte))!);
+    const { unk_token: unknown } = json.model;
+    const own = BYTE_SYMBOLS.map((symbol, byte) => this.vocab.get(isByteLevel ? symbol : byteToken(byte)));
+    this.byteIds = own.map((id) => id ?? this.vocab.get(String(unknown))!);
+    const holes = own.filter((id, byte) => id === undefined && occursInUtf8(byte)).length;
     const added = addedTokens(json);
     this.specials = new Map(added.filter(({ special }) => special).map(({ content, id }) => [content, id]));
     this.dropsFirstSpace = steps.dropsFirstSpace;
     if (!isByteLevel) this.byteTokens = new Set(this.byteIds);
-    if (steps.alters.length > 0) this.alters = steps.alters.join(", and ");
+    const alters = [
+      ...steps.alters,
+      ...(holes > 0 ? [`has no token for ${holes} bytes and reads ${unknown} there`] : []),
+    ];
+    if (alters.length > 0) this.alters = alters.join(", and ");
     const pairs = mergePairs(json.model);
     this.merges = new Merges(this.vocabSize, this.ranked(pairs, ranks));
     this.splitters = isByteLevel ? steps.splitters : [...steps.splitters, borderSplitter(pairs)];
@@ -59,15 +66,15 @@ export class BpeTokenizer {
     checkEncoding(text, options);
     const permits = permission(options.special ?? false);
     const known: Known = new Map();
-    const { begin, end } = options.framed ? this.steps.frame : { begin: [], end: [] };
-    const ids = [...begin];
+    const { frame } = this.steps;
+    const ids = options.framed ? [...frame.begin] : [];
     let at = 0;
     for (const section of this.finders[0].split(text, permits)) {
       if (section.id === undefined) this.encodeSection(section.text, at, permits, known, ids);
       else ids.push(section.id);
       at += section.text.length;
     }
-    ids.push(...end);
+    if (options.framed === true) ids.push(...frame.end);
     return Int32Array.from(ids);
   }
 
@@ -154,6 +161,11 @@ export class BpeTokenizer {
       new AddedTokenFinder(added.filter(isNormalized).map(spelled)),
     ];
   }
+}
+
+/** Whether the byte can occur in a text. */
+function occursInUtf8(byte: number): boolean {
+  return byte !== 0xc0 && byte !== 0xc1 && byte < 0xf5;
 }
 
 /** Where an added token of the text may be one: special ones only where they are asked for. */

@@ -8,6 +8,7 @@ import {
   isArrayOf,
   type Kind,
   type Kinds,
+  oneOf,
   optional,
   whole,
 } from "../base/check.ts";
@@ -22,8 +23,11 @@ export interface EncodingOptions {
    * of the text in which they do. Default: false, so that nobody can end a turn by typing.
    */
   readonly special?: boolean | readonly TextRange[];
-  /** Whether the tokens that the tokenizer's file puts around a text, such as "<s>", are put there. Default: false. */
-  readonly framed?: boolean;
+  /**
+   * Whether the tokens that the tokenizer's file puts around a text, such as "<s>", are put there; "begin": only those before
+   * it. Default: false.
+   */
+  readonly framed?: boolean | "begin";
 }
 
 const someRanges: Kind = {
@@ -32,7 +36,10 @@ const someRanges: Kind = {
     isArrayOf(value, (range) => isArrayOf(range, Number.isSafeInteger) && (range as number[]).length === 2),
 };
 
-const encodingKinds: Kinds<EncodingOptions> = { special: optional(either(aFlag, someRanges)), framed: optional(aFlag) };
+const encodingKinds: Kinds<EncodingOptions> = {
+  special: optional(either(aFlag, someRanges)),
+  framed: optional(either(aFlag, oneOf("begin"))),
+};
 
 export function checkEncoding(text: string, options: EncodingOptions): void {
   check("text", text, aText);

@@ -133,7 +133,10 @@ function byteLevelTokenizer(vocabulary: GgufVocabulary, source: string, refuse: 
     normalizer: pre.composes ? { type: "NFC" } : null,
     pre_tokenizer: { type: "Sequence", pretokenizers: [...splits, byteLevel] },
     decoder: byteLevel,
-    model: modelJson(vocabulary, [...merges], { ignore_merges: pre.ignoresMerges === true }),
+    model: modelJson(vocabulary, [...merges], {
+      ignore_merges: pre.ignoresMerges === true,
+      unk_token: vocabulary.unknown === undefined ? null : (vocabulary.tokens[vocabulary.unknown] ?? null),
+    }),
   };
   return new BpeTokenizer(readTokenizerJson(json, source));
 }

@@ -1,6 +1,6 @@
 /**
- * Reads a Hugging Face tokenizer.json and accepts it only if its BPE has a token for every byte: whatever passes here
- * encodes every text and gives it back, changed at most as the steps of tokenizer-steps.ts say. Refused are vocabularies
+ * Reads a Hugging Face tokenizer.json and accepts it only if its BPE has a token for every byte, or one that stands for those
+ * without: whatever passes here encodes every text and gives it back, changed at most as the steps of tokenizer-steps.ts say. Refused are vocabularies
  * with holes, merges of tokens that do not exist, and added tokens that swallow spaces, each with an InputError that says
  * which.
  */
@@ -67,16 +67,26 @@ function checkModel(model: Record<string, unknown>, spelling: Spelling): Model {
   demand(isByteLevel || isOff(model.ignore_merges), "model.ignore_merges must be false with byte_fallback");
   const drops = isByteLevel && !isOff(model.fuse_unk) && model.unk_token != null;
   demand(!drops, "model.fuse_unk with an unk_token would drop text");
-  demandByteVocabulary(vocab, isByteLevel ? (byte) => BYTE_SYMBOLS[byte] : byteToken);
+  demandByteVocabulary(vocab, isByteLevel ? (byte) => BYTE_SYMBOLS[byte] : byteToken, unknownToken(model, isByteLevel));
   demandMerges(merges, vocab, spelling);
   return { ...model, vocab, merges };
 }
 
-function demandByteVocabulary(vocab: unknown, tokenOf: (byte: number) => string): asserts vocab is Model["vocab"] {
+/** The token that stands for bytes without one of their own, in byte-level vocabularies that have it. */
+function unknownToken({ unk_token: token }: Record<string, unknown>, isByteLevel: boolean): string | undefined {
+  return isByteLevel && typeof token === "string" ? token : undefined;
+}
+
+function demandByteVocabulary(
+  vocab: unknown,
+  tokenOf: (byte: number) => string,
+  unknown: string | undefined,
+): asserts vocab is Model["vocab"] {
   demand(isObject(vocab), "model.vocab must map tokens to ids");
   for (const [token, id] of Object.entries(vocab)) {
     demand(Number.isInteger(id), `the id of the token ${quote(token)} must be an integer`);
   }
+  if (unknown !== undefined && Object.hasOwn(vocab, unknown)) return;
   const missing = BYTE_SYMBOLS.findIndex((_, byte) => !Object.hasOwn(vocab, tokenOf(byte)));
   demand(missing < 0, `model.vocab must have a token for every byte, but byte ${missing} has none`);
 }

@@ -23,10 +23,10 @@ import type { TokenizedDocument } from "../data/corpus.ts";
 import { someDocuments, tokensOf } from "../data/documents.ts";
 import { type MemorySnapshot, requireModel, restoreSnapshot } from "../memory/snapshot.ts";
 import { requireSnapshot } from "../memory/snapshot-check.ts";
-import { fingerprint } from "../model/fingerprint.ts";
 import { targetLosses } from "../model/losses.ts";
-import { aMemorySize, type ModelState } from "../model/state.ts";
-import { requireVocabulary, type Transformer } from "../model/transformer.ts";
+import { aMemorySize } from "../model/state.ts";
+import { Transformer } from "../model/transformer.ts";
+import { type LanguageModel, type ReadingState, requireVocabulary } from "../nn/language-model.ts";
 import { segmentOf } from "../nn/segment.ts";
 import type { Retrieval } from "../nn/self-attention.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
@@ -107,7 +107,7 @@ const evaluateKinds: Kinds<EvaluateOptions> = {
  * not finite
  */
 export function evaluate(
-  model: Transformer,
+  model: LanguageModel,
   documents: readonly TokenizedDocument[],
   tokenizer: Tokenizer,
   options: EvaluateOptions,
@@ -117,7 +117,7 @@ export function evaluate(
 
 /** `evaluate` as a generator, so callers can do other work or stop: yields undefined after each segment, then the result. */
 export function* evaluationInSteps(
-  model: Transformer,
+  model: LanguageModel,
   documents: readonly TokenizedDocument[],
   tokenizer: Tokenizer,
   options: EvaluateOptions,
@@ -127,9 +127,12 @@ export function* evaluationInSteps(
   checkOptions("evaluation options", options, evaluateKinds);
   const { memorySizes, maxTokens = Infinity, rows = 1, known, recall = false, onToken, onProgress } = options;
   for (const size of memorySizes) checkMemorySize(model, size);
+  if (recall && !(model instanceof Transformer)) {
+    throw new InputError("recall: a model that others trained searches exactly, so there is nothing to compare");
+  }
   if (known !== undefined) {
     requireSnapshot(known);
-    requireModel(known, fingerprint(model));
+    requireModel(known, model.fingerprint());
   }
   const targets = documents.map((document) => tokensOf(document).subarray(1, maxTokens + 1));
   const tokens = targets.reduce((sum, { length }) => sum + length, 0);
@@ -165,12 +168,12 @@ interface Reading extends Required<Pick<EvaluateOptions, "maxTokens" | "rows">>,
 
 /** Yields all predictions with one memory size, a batch at a time. */
 function* tokenLosses(
-  model: Transformer,
+  model: LanguageModel,
   documents: readonly TokenizedDocument[],
   { memory, maxTokens, rows, known, meter, gates }: Reading,
 ): Generator<TokenLoss[]> {
-  const segmentLength = model.config.segment_length;
   const state = model.newState({ rows, memorySize: memory });
+  const { segmentLength } = state;
   try {
     for (const batch of evaluationBatches(documents, { rows, segmentLength, maxTokens })) {
       const { ids, targets, starts, lengths } = segmentOf(batch, 0, rows);
@@ -197,7 +200,7 @@ function* tokenLosses(
 }
 
 /** Restores `known` in every row where a document begins. */
-function restoreWhere(starts: Uint8Array, state: ModelState, known: MemorySnapshot): void {
+function restoreWhere(starts: Uint8Array, state: ReadingState, known: MemorySnapshot): void {
   starts.forEach((begins, row) => {
     if (begins) restoreSnapshot(state, row, known);
   });
@@ -207,8 +210,8 @@ function bytesOf(ids: Int32Array, tokenizer: Tokenizer): number {
   return ids.reduce((sum, id) => sum + tokenizer.byteLength(id), 0);
 }
 
-function checkMemorySize({ config }: Transformer, size: number): void {
-  if (size > 0 && config.memory_layers.length === 0) {
+function checkMemorySize({ memoryLayers }: LanguageModel, size: number): void {
+  if (size > 0 && memoryLayers.length === 0) {
     throw new InputError(`the model has no memory layers, so a memory of ${size} is impossible; evaluate it with 0`);
   }
 }

@@ -5,7 +5,7 @@
  */
 import type { Neighbours } from "../autodiff/ops/retrieved.ts";
 import type { KvMemory } from "../memory/memory.ts";
-import type { ModelState } from "../model/state.ts";
+import type { ReadingState } from "../nn/language-model.ts";
 import type { SegmentInput } from "../nn/segment.ts";
 import { heap } from "../wasm/runtime.ts";
 
@@ -35,7 +35,7 @@ export class RecallMeter {
   private readonly tallies = new Map<number, Tally>();
 
   /** Returns the observer for a forward pass of `state`. Only the first lengths[b] tokens of row b count. */
-  watch(state: ModelState, lengths: ArrayLike<number>): SegmentInput["observe"] {
+  watch(state: ReadingState, lengths: ArrayLike<number>): SegmentInput["observe"] {
     const before = new Map([...state.memories].map(([layer, { fallbackCount }]) => [layer, { ...fallbackCount }]));
     return (layer, { queries, neighbours }) => {
       const memory = state.memories.get(layer) as KvMemory;

@@ -7,6 +7,7 @@ import { evalCommand } from "../../src/cli/eval.ts";
 import { experimentCommand } from "../../src/cli/experiment.ts";
 import { exportCommand } from "../../src/cli/export.ts";
 import { generateCommand } from "../../src/cli/generate.ts";
+import { infoCommand } from "../../src/cli/info.ts";
 import { inspectCommand } from "../../src/cli/inspect.ts";
 import { readCommand } from "../../src/cli/read.ts";
 import { tokenizerTrainCommand } from "../../src/cli/tokenizer.ts";
@@ -20,6 +21,7 @@ const commands: readonly Command[] = [
   evalCommand,
   generateCommand,
   inspectCommand,
+  infoCommand,
   exportCommand,
   corpusCodeCommand,
   corpusProofsCommand,
@@ -32,7 +34,7 @@ export async function runHere(...args: string[]): Promise<Outcome> {
   const words = (command: Command) => command.name.split(" ").slice(1);
   const found = commands.find((command) => words(command).every((word, i) => word === args[i]));
   if (found === undefined) throw new Error(`no command in ${args.join(" ")}`);
-  const isThreaded = !["tokenizer", "export", "corpus"].includes(args[0]);
+  const isThreaded = !["tokenizer", "info", "export", "corpus"].includes(args[0]);
   const line = [...args.slice(words(found).length), ...(isThreaded ? ["--threads", "1"] : [])];
   const [stdout, stderr] = [captured(process.stdout), captured(process.stderr)];
   try {

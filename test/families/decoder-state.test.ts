@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
 import { backward, noGrad, step } from "../../src/autodiff/tape.ts";
 import { offsetName } from "../../src/families/weights.ts";
+import { restoreSnapshot, takeSnapshot } from "../../src/memory/snapshot.ts";
 import { assertClose } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
@@ -111,15 +112,31 @@ test("documents one after the other: the earlier ones are in the memory, not in 
   state.sources[0].openDocument("b");
   logitsOf(model, state, [randomTokens(14)]);
   state.endDocument();
-  assert.is(state.memories.get(0)!.length(0), 20);
+  assert.is(state.memories.get(0)!.length(0), 19, "each document has a sink of its own");
   assert.equal(
-    [0, 5, 6, 19].map((slot) => state.sources[0].at(slot).document),
+    [0, 5, 6, 18].map((slot) => state.sources[0].at(slot).document),
     [0, 0, 1, 1],
   );
   assert.equal(
-    [0, 5, 6, 19].map((slot) => state.sources[0].at(slot).index),
-    [1, 6, 0, 13],
+    [0, 5, 6, 18].map((slot) => state.sources[0].at(slot).index),
+    [1, 6, 1, 13],
   );
+});
+
+test("a restored memory is that of the state that read on, whatever the state had read before", () => {
+  using model = smallDecoder("llama", { num_key_value_heads: 2 });
+  const tokenizer = { byteLength: () => 1 };
+  const options = { rows: 1, ...settings, memorySize: 9, tokenizer };
+  using reading = model.newState(options);
+  using other = model.newState(options);
+  logitsOf(model, reading, [randomTokens(23)]);
+  reading.endDocument();
+  logitsOf(model, other, [randomTokens(31)]);
+  other.endDocument();
+  restoreSnapshot(other, 0, takeSnapshot(reading, 0));
+  const ids = randomTokens(40);
+  assert.equal([...logitsOf(model, other, [ids])[0]], [...logitsOf(model, reading, [ids])[0]]);
+  assert.is(other.memories.get(0)!.appended(0), reading.memories.get(0)!.appended(0));
 });
 
 test("a state without a memory starts over with every document", () => {

@@ -2,6 +2,7 @@ import * as assert from "uvu/assert";
 import { type Inspection, type InspectOptions, inspect } from "../../src/inspect/inspect.ts";
 import type { ModelConfig } from "../../src/model/config.ts";
 import { Transformer } from "../../src/model/transformer.ts";
+import type { LanguageModel } from "../../src/nn/language-model.ts";
 import { Reader } from "../../src/reader.ts";
 import { byteTokenizer } from "../../src/text/tokenizer.ts";
 import { evaluate } from "../../src/train/evaluate.ts";
@@ -24,7 +25,7 @@ function modelOf(config: Partial<ModelConfig>): Transformer {
 }
 
 /** Returns the sentence that refuses an inspection. */
-async function refused(model: Transformer, tokens: Int32Array, options?: InspectOptions): Promise<string> {
+async function refused(model: LanguageModel, tokens: Int32Array, options?: InspectOptions): Promise<string> {
   const error: unknown = await inspect(model, bytes, tokens, options).catch((thrown: unknown) => thrown);
   return refusal(() => {
     throw error;

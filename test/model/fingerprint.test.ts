@@ -1,7 +1,6 @@
 import * as assert from "uvu/assert";
 import { readSafetensors, writeSafetensors } from "../../src/formats/safetensors.ts";
 import type { ModelConfig } from "../../src/model/config.ts";
-import { fingerprint } from "../../src/model/fingerprint.ts";
 import { modelFromTensors, modelTensors } from "../../src/model/pretrained.ts";
 import { Transformer } from "../../src/model/transformer.ts";
 import { heap } from "../../src/wasm/runtime.ts";
@@ -10,7 +9,7 @@ import { tinyConfig } from "../tiny.ts";
 
 const test = suite("fingerprint");
 
-const of = (overrides: Partial<ModelConfig>, seed = 1) => fingerprint(new Transformer(tinyConfig(overrides), seed));
+const of = (overrides: Partial<ModelConfig>, seed = 1) => new Transformer(tinyConfig(overrides), seed).fingerprint();
 const own = of({});
 
 test("a small example, written out: a scale of 1 set to 2 changes the fingerprint, and set to 1 restores it", () => {
@@ -18,16 +17,16 @@ test("a small example, written out: a scale of 1 set to 2 changes the fingerprin
   const scale = model.parameters.get("model.norm.weight");
   assert.equal([...scale.toArray()], Array(12).fill(1));
   scale.fill(2);
-  assert.not.equal(fingerprint(model), own);
+  assert.not.equal(model.fingerprint(), own);
   scale.fill(1);
-  assert.is(fingerprint(model), own);
+  assert.is(model.fingerprint(), own);
   model.release();
 });
 
 test("a model that was saved and loaded has the same fingerprint", () => {
   const model = new Transformer(tinyConfig(), 1);
   const { tensors } = readSafetensors(writeSafetensors(modelTensors(model)), "test");
-  assert.is(fingerprint(modelFromTensors(tinyConfig(), tensors, "test")), own);
+  assert.is(modelFromTensors(tinyConfig(), tensors, "test").fingerprint(), own);
 });
 
 test("every weight counts, and so do keys that change the meaning of weights", () => {
@@ -37,10 +36,10 @@ test("every weight counts, and so do keys that change the meaning of weights", (
     const last = size - 1;
     const before = heap.f32(ptr, size)[last];
     heap.f32(ptr, size)[last] = before + 1;
-    assert.is.not(fingerprint(model), own, name);
+    assert.is.not(model.fingerprint(), own, name);
     heap.f32(ptr, size)[last] = before;
   }
-  assert.is(fingerprint(model), own);
+  assert.is(model.fingerprint(), own);
   assert.is.not(of({ rms_norm_eps: 1e-5 }), own);
   assert.is.not(of({ hidden_act: "gelu" }), own);
   assert.is.not(of({ segment_length: 8 }), own);

@@ -5,7 +5,6 @@ import { exp } from "../../src/base/portable-math.ts";
 import type { TokenizedDocument } from "../../src/data/corpus.ts";
 import { type MemorySnapshot, takeSnapshot } from "../../src/memory/snapshot.ts";
 import type { ModelConfig } from "../../src/model/config.ts";
-import { fingerprint } from "../../src/model/fingerprint.ts";
 import { readDocument } from "../../src/model/generate.ts";
 import { Transformer } from "../../src/model/transformer.ts";
 import { byteTokenizer } from "../../src/text/tokenizer.ts";
@@ -180,7 +179,7 @@ async function known(size: number, length: number, config: Partial<ModelConfig> 
   const state = model.newState({ rows: 1, memorySize: size });
   await readDocument(model, state, randomDocuments([length], 99)[0].tokens());
   state.endDocument();
-  const snapshot = takeSnapshot(state, 0, fingerprint(model));
+  const snapshot = takeSnapshot(state, 0, model.fingerprint());
   state.release();
   model.parameters.release();
   return snapshot;

@@ -76,6 +76,11 @@ export function integers(about: string, min: number, max: number): Option<readon
   return fieldOption<readonly number[]>({ kind: "integers", default: [], about, min, max });
 }
 
+/** One of several words. */
+export function choiceOption<T extends string>(choices: readonly T[], about: string): Option<T | undefined> {
+  return fieldOption<T>({ kind: "choice", default: choices[0], choices, about });
+}
+
 /** An option for each field of the table that describes a T. An option that is left out is undefined; T has its own defaults. */
 export function fieldOptions<T>(fields: Readonly<Record<keyof T, Field>>): {
   [Key in keyof T]: Option<T[Key] | undefined>;

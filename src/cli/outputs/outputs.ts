@@ -36,7 +36,7 @@ export interface Output {
 
 export interface CommandFiles {
   readonly outputs: readonly Output[];
-  /** Directories of the models that are used. */
+  /** Directories or files of the models that are used. */
   readonly models?: readonly (string | undefined)[];
   /** All else that is read: files, and directories with all that is in them. */
   readonly inputs?: readonly (string | undefined)[];
@@ -89,12 +89,19 @@ function named({ option, path, directory = path }: Output): string {
 
 function filesRead({ models = [], inputs = [] }: CommandFiles): string[] {
   const given = (path: string | undefined) => path !== undefined;
-  const ofModels = models
-    .filter(given)
-    .map(modelDirectory)
-    .flatMap((model) => [...checkpointFiles].map((name) => `${model}/${name}`));
+  const ofModels = models.filter(given).map(modelDirectory).flatMap(modelFilesAt);
   return [...ofModels, ...inputs.filter(given).flatMap(filesAt)];
 }
+
+/** The files of a model: of a checkpoint of ours, of a directory of others, or the one that it is. */
+function modelFilesAt(model: string): string[] {
+  if (!isDirectory(model)) return [model];
+  const shards = listDirectory(model).filter(({ name }) => OF_OTHERS.test(name));
+  return [...checkpointFiles, ...shards.map(({ name }) => name)].map((name) => `${model}/${name}`);
+}
+
+/** Files that models of others have besides those of ours. */
+const OF_OTHERS = /^(?:model-\d+-of-\d+\.safetensors|.*\.index\.json|.*_config\.json|chat_template\.jinja)$/;
 
 function filesAt(path: string): string[] {
   if (!isDirectory(path)) return [path];

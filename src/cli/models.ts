@@ -1,0 +1,75 @@
+/** MODEL as commands that read with it take it: a model of any kind, and the options that say how it reads. */
+import { type WeightKind, weightKinds } from "../families/load-weights.ts";
+import type { ForeignOptions } from "../families/open-foreign.ts";
+import { readMemory } from "../memory/disk.ts";
+import type { MemoryDtype } from "../memory/options.ts";
+import { type MemorySnapshot, requireModel } from "../memory/snapshot.ts";
+import type { OpenedModel } from "../nn/opened-model.ts";
+import { loadProgress, type ProgressLine } from "../report/progress.ts";
+import { modelDirectory } from "../train/model-directory.ts";
+import { isForeign, openModel } from "../train/open-model.ts";
+import { choiceOption, integer, integers, type Option, type Values } from "./arguments/options.ts";
+import { setOption } from "./model-config.ts";
+
+/** The text on MODEL in the `--help` of commands that take only models of this program. */
+export const OWN_MODEL_HELP =
+  "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint,\n" +
+  "or the name of a model that comes along: reader-1m.";
+
+/** The text on MODEL in the `--help` of commands that take any model. */
+export const MODEL_HELP =
+  `${OWN_MODEL_HELP} It may also be one that others trained, a\n` +
+  "directory as transformers writes it (GPT-2, GPT-Neo, Pythia, Llama, Qwen 2 and 3, Gemma 3) or one\n" +
+  ".gguf file (Llama, Qwen 2 and 3). Only those have a --window and --memory-layers that can be chosen.";
+
+const chosenLayers = integers("", 0, 2 ** 16);
+
+/** `all`, or numbers of layers. */
+const memoryLayersOption: Option<"all" | readonly number[] | undefined> = {
+  placeholder: "all|N,N,…",
+  about: "layers that have a memory [all, or those of --load]",
+  read: (texts, name, command) => (texts.at(-1) === "all" ? "all" : chosenLayers.read(texts, name, command)),
+};
+
+/** Options that say how a model reads. */
+export const readingOptions = {
+  window: integer("tokens before a segment of 256 that a token sees [512]", 0, 2 ** 24),
+  neighbours: integer("remembered pairs that a head retrieves for a token [32, or the model's own]", 1, 2 ** 16),
+  memoryLayers: memoryLayersOption,
+  memoryDtype: choiceOption<MemoryDtype>(
+    ["float32", "float16"],
+    "how pairs are remembered [float32, or the model's own]",
+  ),
+  weights: choiceOption<WeightKind>(weightKinds, `how the weights are kept [${weightKinds[0]}]`),
+  set: setOption,
+};
+
+/** A model that is to read, and the memory that it begins with. */
+export interface ReadingModel extends OpenedModel {
+  /** The memory of `--load`, which this model made. */
+  readonly known: MemorySnapshot | undefined;
+}
+
+/**
+ * Opens the model at `path`, and the memory in the file `load` if that is given. Without a word on layers, a model that others trained
+ * has its memory in those of the file. Tells the user what is to be known of the model.
+ */
+export function openForReading(
+  path: string,
+  { memoryLayers: layers, set: overrides, ...given }: Values<typeof readingOptions>,
+  progress: ProgressLine,
+  load: string | undefined,
+): ReadingModel {
+  const known = load === undefined ? undefined : readMemory(load);
+  const memoryLayers = layers === "all" ? undefined : (layers ?? layersOf(known, path));
+  const chosen: ForeignOptions = { ...given, memoryLayers, onProgress: loadProgress(progress) };
+  const opened = openModel(path, { ...chosen, overrides });
+  progress.pass();
+  if (known !== undefined) requireModel(known, opened.model.fingerprint());
+  for (const note of opened.notes) progress.note(note);
+  return { ...opened, known };
+}
+
+function layersOf(known: MemorySnapshot | undefined, path: string): number[] | undefined {
+  return known !== undefined && isForeign(modelDirectory(path)) ? [...known.layers.keys()] : undefined;
+}

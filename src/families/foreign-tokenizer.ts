@@ -1,0 +1,67 @@
+/** The tokenizer and the chat template that a model comes with: in files of a directory, or in the metadata of a GGUF file. */
+import { InputError } from "../base/errors.ts";
+import type { GgufMetadata } from "../formats/gguf-metadata.ts";
+import { type ChatTemplate, chatTemplate } from "../text/chat.ts";
+import type { TemplateTokens } from "../text/chat-kinds.ts";
+import { type GgufVocabulary, tokenizerFromGguf } from "../text/gguf-vocabulary.ts";
+import { type Tokenizer, tokenizerFromJson } from "../text/tokenizer.ts";
+import { readTokenizerConfig } from "../text/tokenizer-config.ts";
+import type { ForeignModel, TokenizerSource } from "./foreign-model.ts";
+
+/** @throws InputError if the model has no tokenizer, or one that cannot be used */
+export function tokenizerOf({ name, tokenizer }: ForeignModel): Tokenizer {
+  if (tokenizer === undefined) throw new InputError(`${name} has no tokenizer.json; a model reads text only with it`);
+  if (tokenizer.kind === "json") return tokenizerFromJson(tokenizer.tokenizer, tokenizer.name);
+  return tokenizerFromGguf(vocabularyOf(tokenizer.metadata, tokenizer.name), tokenizer.name);
+}
+
+/** @throws InputError if the model has no chat template, or one of an unknown kind */
+export function chatTemplateOf({ name, tokenizer }: ForeignModel): ChatTemplate {
+  const { template, tokens } = tokenizer === undefined ? { template: undefined, tokens: {} } : templateIn(tokenizer);
+  if (template !== undefined) return chatTemplate(template, tokens, name);
+  throw new InputError(`${name} has no chat template: it was not taught to converse; use the raw prompt`);
+}
+
+function templateIn(source: TokenizerSource): { template: string | undefined; tokens: TemplateTokens } {
+  if (source.kind === "gguf") return templateInGguf(source);
+  const { config, chatTemplate: own, name } = source;
+  if (config === undefined) return { template: own, tokens: {} };
+  const { tokens, chatTemplate } = readTokenizerConfig(
+    config,
+    name.replace(/tokenizer\.json$/, "tokenizer_config.json"),
+  );
+  return { template: own ?? chatTemplate, tokens };
+}
+
+function templateInGguf({ metadata, name }: Extract<TokenizerSource, { kind: "gguf" }>) {
+  const { tokens, bos, eos } = vocabularyOf(metadata, name);
+  const template = metadata.get("tokenizer.chat_template");
+  if (template !== undefined && typeof template !== "string") {
+    throw new InputError(`${name}: tokenizer.chat_template must be a text`);
+  }
+  const spelled = (id: number | undefined) => (id === undefined ? undefined : tokens[id]);
+  return { template, tokens: { bos: spelled(bos), eos: spelled(eos) } };
+}
+
+/** The keys of a vocabulary; tokenizerFromGguf checks them. */
+function vocabularyOf(metadata: GgufMetadata, name: string): GgufVocabulary {
+  const get = (key: string) => metadata.get(`tokenizer.ggml.${key}`);
+  if (get("model") === undefined || get("tokens") === undefined) {
+    throw new InputError(`${name} has no tokenizer: tokenizer.ggml.model or tokenizer.ggml.tokens is missing`);
+  }
+  const vocabulary: Record<keyof GgufVocabulary, unknown> = {
+    model: get("model"),
+    pre: get("pre"),
+    tokens: get("tokens"),
+    types: get("token_type"),
+    scores: get("scores"),
+    merges: get("merges"),
+    bos: get("bos_token_id"),
+    eos: get("eos_token_id"),
+    unknown: get("unknown_token_id"),
+    addBos: get("add_bos_token"),
+    addEos: get("add_eos_token"),
+    addSpacePrefix: get("add_space_prefix"),
+  };
+  return vocabulary as unknown as GgufVocabulary;
+}

@@ -1,0 +1,37 @@
+/** A model of this program among models of others: which of the two a configuration describes, and what ours makes of their options. */
+import { check, isPlainObject, someOptions } from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
+import type { ForeignOptions } from "../families/open-foreign.ts";
+import type { OpenedModel } from "../nn/opened-model.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import type { Transformer } from "./transformer.ts";
+
+/** Whether the content of a config.json is that of a model of this program, or at least of no other one. */
+export function isOwnConfig(json: unknown): boolean {
+  const type = isPlainObject(json) ? json.model_type : undefined;
+  return typeof type !== "string" || type.startsWith("memorizing");
+}
+
+/**
+ * The keys of our configuration that say what the options say.
+ * @throws InputError for an option that only models of others have: `source` was trained with its window and memory layers
+ */
+export function ownOverrides(options: ForeignOptions, source: string): string[] {
+  check("options", options, someOptions);
+  const { neighbours, memorySize, memoryDtype, weights: _, onProgress: __, ...others } = options;
+  const strange = Object.entries(others).find(([, value]) => value !== undefined);
+  if (strange !== undefined) {
+    const word = strange[0].replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+    throw new InputError(`${source} was trained with its own ${word}, which cannot be changed; leave the option out`);
+  }
+  const pairs = { memory_topk: neighbours, memory_size: memorySize, memory_dtype: memoryDtype };
+  return Object.entries(pairs).flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${value}`]));
+}
+
+/** A model of this program, opened. `source` is how messages call it. */
+export function openedOwn(model: Transformer, tokenizer: Tokenizer, source: string): OpenedModel {
+  const chatTemplate = () => {
+    throw new InputError(`${source} has no chat template: it was not taught to converse; use the raw prompt`);
+  };
+  return { model, tokenizer, notes: [], chatTemplate };
+}

@@ -1,0 +1,95 @@
+/**
+ * A language model as all that reads sees it: evaluation, generation, inspection, memories. It is implemented by our own model and by
+ * the decoders that others trained; training alone knows which one it has.
+ */
+import type { Tensor } from "../autodiff/tensor.ts";
+import { check, type Kind, withMethods } from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
+import type { Releasable } from "../base/lifetime.ts";
+import type { Remembering } from "../memory/snapshot.ts";
+import type { TokenBytes } from "../memory/sources.ts";
+import { aTokenizer, type Tokenizer } from "../text/tokenizer.ts";
+import type { SegmentInput } from "./segment.ts";
+
+/** The size of a state. */
+export interface StateOptions {
+  /** B, documents side by side. */
+  readonly rows: number;
+  /** M; 0 is the model without memory. Default: the model's. */
+  readonly memorySize?: number;
+  /** The tokenizer of the text. With it, the state notes the sources of its remembered pairs. */
+  readonly tokenizer?: TokenBytes;
+}
+
+/** What a model carries from one segment to the next: context, memories, and their sources. */
+export interface ReadingState extends Remembering, Releasable {
+  /** B, documents side by side. */
+  readonly rows: number;
+  /** T, tokens of a segment. */
+  readonly segmentLength: number;
+  /** Tokens that still fit into the current segment, or into the next if the current one is full. */
+  readonly room: number;
+  /** The query heads of a layer that look pairs up, in the order of its retrievals. */
+  retrievingHeads(layer: number): readonly number[];
+  /** Makes room for the next tokens. `starts` [B] is 1 for each row whose document begins here. */
+  begin(starts: ArrayLike<number> | undefined): void;
+  /** Ends a document: its last tokens enter the memories, and the next text has no context. */
+  endDocument(): void;
+}
+
+/** A model that reads. */
+export interface LanguageModel extends Releasable {
+  /** V, rows of the embedding. */
+  readonly vocabulary: number;
+  /** Whether the last rows may belong to no token. */
+  readonly padsVocabulary: boolean;
+  /** Whether it was trained on texts between the tokens that its tokenizer puts around them. */
+  readonly framesTexts: boolean;
+  /** Tokens that end what it writes. */
+  readonly stopIds: readonly number[];
+  /** Layers that can have a memory, in ascending order. */
+  readonly memoryLayers: readonly number[];
+  /** M of its states where they do not say otherwise. */
+  readonly memorySize: number;
+  /** Returns a fresh state, which has read and remembered nothing. */
+  newState(options: StateOptions): ReadingState;
+  /** @throws InputError if the state is not one of this model */
+  requireState(state: ReadingState): void;
+  /** Returns logits [B, n, V] for the token after each input token. Advances `state`. */
+  forward(input: SegmentInput, state: ReadingState): Tensor;
+  /** Returns the residual stream after the last block, [B, n, C]. Advances `state`. */
+  hidden(input: SegmentInput, state: ReadingState): Tensor;
+  /** Returns the digest that its memories carry: of the weights, and of their meaning. */
+  fingerprint(): string;
+}
+
+/** The check for arguments called `model`. */
+export const aLanguageModel: Kind = withMethods(
+  "a model, such as a Transformer",
+  "newState",
+  "requireState",
+  "forward",
+  "hidden",
+  "fingerprint",
+);
+
+/** @throws InputError if these are not a model and a tokenizer that knows the model's tokens */
+export function requireVocabulary(model: LanguageModel, tokenizer: Tokenizer): void {
+  check("model", model, aLanguageModel);
+  check("tokenizer", tokenizer, aTokenizer);
+  const { vocabulary, padsVocabulary } = model;
+  if (padsVocabulary || tokenizer.vocabSize >= vocabulary) return;
+  throw new InputError(
+    `tokenizer: it has ${tokenizer.vocabSize} tokens, but the model ${vocabulary}; take the model's own`,
+  );
+}
+
+/** The tokens of a document as the model was trained to read it. */
+export function documentIds(model: LanguageModel, tokenizer: Tokenizer, text: string): Int32Array {
+  return tokenizer.encode(text, { framed: model.framesTexts });
+}
+
+/** The tokens of a text that the model is to continue: a frame begins it, but does not end it. */
+export function promptIds(model: LanguageModel, tokenizer: Tokenizer, text: string): Int32Array {
+  return tokenizer.encode(text, { framed: model.framesTexts && "begin" });
+}

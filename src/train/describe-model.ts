@@ -1,0 +1,157 @@
+/** What a model is and what it needs, from its headers alone: no weights are read. */
+import { aPath, check } from "../base/check.ts";
+import { InputError } from "../base/errors.ts";
+import type { Architecture } from "../families/architecture.ts";
+import type { ForeignModel } from "../families/foreign-model.ts";
+import { chatTemplateOf, tokenizerOf } from "../families/foreign-tokenizer.ts";
+import { loadForeign } from "../families/load-foreign.ts";
+import { weightKinds } from "../families/load-weights.ts";
+import { allMemoryHeads } from "../families/reading-settings.ts";
+import { readJson } from "../formats/json-file.ts";
+import { safetensorsWeights } from "../formats/safetensors-weights.ts";
+import { parseConfig } from "../model/config.ts";
+import { parameterShapes } from "../model/parameters.ts";
+import { fileRanges } from "../platform/file-ranges.ts";
+import { type Tokenizer, tokenizerFromJson } from "../text/tokenizer.ts";
+import { modelDirectory } from "./model-directory.ts";
+import { isForeign } from "./open-model.ts";
+
+/** What `memorizing info --json` prints. */
+export interface ModelDescription {
+  readonly family: string;
+  readonly sizes: {
+    readonly layers: number;
+    readonly width: number;
+    readonly heads: number;
+    readonly key_heads: number;
+    readonly head_width: number;
+    readonly mlp_width: number;
+    readonly vocabulary: number;
+  };
+  /** Tokens of the longest text that it was made for; null if there is no such limit. */
+  readonly context: number | null;
+  /** Numbers that were learned. */
+  readonly weights: number;
+  /** Kinds of numbers in its files, that of most weights first. */
+  readonly dtypes: readonly string[];
+  /** Bytes that the weights take when the model is loaded. */
+  readonly bytes: number;
+  /** How they are kept then. */
+  readonly kept_as: string;
+  /** Layers that can have a memory. */
+  readonly memory_layers: readonly number[];
+  /** Bytes of a remembered token in all of these layers, as float32, without the index of a search. */
+  readonly memory_bytes_per_token: number;
+  /** A few words on its tokenizer, or why it has none. */
+  readonly tokenizer: string;
+  /** Kind of its chat template, or why it has none. */
+  readonly chat_template: string;
+  /** What a user should know, a sentence each. */
+  readonly notes: readonly string[];
+  /** Why it cannot be read; null if it can. */
+  readonly unreadable: string | null;
+}
+
+/**
+ * Describes the model at `named`.
+ * @throws InputError if its files do not say what it is: that is then the reason why it cannot be read
+ */
+export function describeModel(named: string): ModelDescription {
+  check("model", named, aPath);
+  const path = modelDirectory(named);
+  return isForeign(path) ? describeForeign(loadForeign(path)) : describeOwn(path);
+}
+
+function describeForeign(model: ForeignModel): ModelDescription {
+  const { architecture, parameters, notes } = model;
+  const stored = [...parameters.values()].map(({ type, shape }) => ({ type, count: product(shape) }));
+  const heads = allMemoryHeads(architecture);
+  const tokenizer = attempt(() => tokenizerWords(tokenizerOf(model), architecture.vocabulary));
+  const chat = attempt(() => chatTemplateOf(model).kind);
+  const weights = sum(stored.map(({ count }) => count));
+  return {
+    family: architecture.family,
+    sizes: sizesOf(architecture),
+    context: architecture.context,
+    weights,
+    dtypes: byShare(stored),
+    bytes: 4 * weights,
+    kept_as: weightKinds[0],
+    memory_layers: [...new Set(heads.map(([layer]) => layer))],
+    memory_bytes_per_token: heads.length * architecture.headWidth * 2 * 4,
+    tokenizer: tokenizer.value ?? tokenizer.reason,
+    chat_template: chat.value ?? chat.reason,
+    notes,
+    unreadable: tokenizer.value === undefined ? tokenizer.reason : null,
+  };
+}
+
+function sizesOf({ layers, width, heads, keyHeads, headWidth, mlpWidth, vocabulary }: Architecture) {
+  return { layers, width, heads, key_heads: keyHeads, head_width: headWidth, mlp_width: mlpWidth, vocabulary };
+}
+
+function describeOwn(path: string): ModelDescription {
+  const at = (name: string) => `${path}/${name}`;
+  const config = parseConfig(readJson(at("config.json")), at("config.json"));
+  const shapes = [...parameterShapes(config).values()];
+  const { tensors } = safetensorsWeights(fileRanges(at("model.safetensors")));
+  const stored = [...tensors.values()].map(({ dtype, shape }) => ({ type: dtype, count: product(shape) }));
+  const tokenizer = attempt(() => {
+    return tokenizerWords(tokenizerFromJson(readJson(at("tokenizer.json")), at("tokenizer.json")), config.vocab_size);
+  });
+  const { num_attention_heads: heads, head_dim, memory_layers, memory_dtype } = config;
+  const weights = sum(shapes.map(product));
+  return {
+    family: config.model_type,
+    sizes: {
+      layers: config.num_hidden_layers,
+      width: config.hidden_size,
+      heads,
+      key_heads: heads,
+      head_width: head_dim,
+      mlp_width: config.intermediate_size,
+      vocabulary: config.vocab_size,
+    },
+    context: null,
+    weights,
+    dtypes: byShare(stored),
+    bytes: 4 * weights,
+    kept_as: "float32",
+    memory_layers,
+    memory_bytes_per_token: memory_layers.length * heads * head_dim * 2 * (memory_dtype === "float16" ? 2 : 4),
+    tokenizer: tokenizer.value ?? tokenizer.reason,
+    chat_template: "none: it was not taught to converse",
+    notes: [],
+    unreadable: tokenizer.value === undefined ? tokenizer.reason : null,
+  };
+}
+
+function tokenizerWords({ vocabSize, alters }: Tokenizer, rows: number): string {
+  const padding = rows > vocabSize ? `, ${rows - vocabSize} rows of the model belong to none` : "";
+  return `${vocabSize} tokens${padding}${alters === undefined ? "" : `; it ${alters}`}`;
+}
+
+/** What `get` returns, or the sentence that says why there is none. */
+function attempt(get: () => string): { value?: string; reason: string } {
+  try {
+    return { value: get(), reason: "" };
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return { reason: error.message };
+  }
+}
+
+/** The kinds of numbers, that of most weights first. */
+function byShare(stored: readonly { readonly type: string; readonly count: number }[]): string[] {
+  const counts = new Map<string, number>();
+  for (const { type, count } of stored) counts.set(type, (counts.get(type) ?? 0) + count);
+  return [...counts].sort(([, a], [, b]) => b - a).map(([type]) => type);
+}
+
+function product(shape: readonly number[]): number {
+  return shape.reduce((total, size) => total * size, 1);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,224 @@
+/** Models that others trained, wherever a command takes a MODEL: a real tiny Llama, as a directory of transformers and as GGUF. */
+import * as fs from "node:fs";
+import { join } from "node:path";
+import * as assert from "uvu/assert";
+import { readMemory } from "../../src/memory/disk.ts";
+import { openModelFromFiles } from "../../src/model/open-files.ts";
+import { Reader } from "../../src/reader.ts";
+import { openModel } from "../../src/train/open-model.ts";
+import { expectedOf } from "../families/decoder-models.ts";
+import { absent, reference, stories } from "../families/golden-models.ts";
+import { folderFor } from "../folder.ts";
+import { suite } from "../harness.ts";
+import { runHere } from "./in-process.ts";
+
+const test = suite("models that others trained");
+const folder = folderFor(test, "foreign");
+const at = (name: string) => join(folder, name);
+
+const hf = `${stories}/hf`;
+const gguf = `${stories}/gguf/stories260K-q8_0.gguf`;
+const story = `${hf}/story.txt`;
+/** Settings under which most of a short text leaves the window. */
+const small = ["--window", "32"];
+
+/** Runs a command that must succeed. */
+async function run(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await runHere(...args);
+  assert.is(code, 0, stderr);
+  return stdout;
+}
+
+/** Runs a command that must be refused; the sentence. */
+async function refused(...args: string[]): Promise<string> {
+  const { code, stderr } = await runHere(...args);
+  assert.is.not(code, 0);
+  const lines = stderr.trimEnd().split("\n");
+  const others = lines.slice(0, -1).filter((line) => !line.includes(": the tokenizer turns ▁ into a space"));
+  assert.equal(others, [], "one sentence, and what is to be known of the model");
+  return lines.at(-1) as string;
+}
+
+test.unless(
+  absent,
+  "a small example, written out: the tiny Llama writes what llama2.c's documentation prints",
+  async () => {
+    const written = await run("generate", hf, "--tokens", "15", "--temperature", "0");
+    assert.is(written, "Once upon a time, there was a little girl named Lily.\n");
+  },
+);
+
+test.unless(
+  absent,
+  "both files of one model write on alike, from a prompt and from the end of a document",
+  async () => {
+    for (const start of [
+      ["--prompt", "One day, Tom"],
+      ["--read", story],
+    ]) {
+      const options = [...start, "--tokens", "12", "--temperature", "0"];
+      assert.is(await run("generate", hf, ...options), await run("generate", gguf, ...options));
+    }
+  },
+);
+
+test.unless(absent, "eval gives the golden loss of every token while everything is in the window", async () => {
+  const losses = at("losses.jsonl");
+  await run("eval", hf, "--data", story, "--memory", "0", "--window", "500", "--losses", losses);
+  const lines = fs
+    .readFileSync(losses, "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  const { f32, i32 } = expectedOf(`${hf}/expected.safetensors`);
+  const [tokens, expected] = [i32("tokens"), f32("loss")];
+  assert.is(lines.length, expected.length);
+  for (const { index, token, nats } of lines) {
+    assert.is(token, tokens[index]);
+    assert.ok(Math.abs(nats - expected[index - 1]) < 1e-4, `token ${index}: ${nats} for ${expected[index - 1]}`);
+  }
+});
+
+test.unless(absent, "a memory helps where the window is short, and chosen layers count", async () => {
+  const twice = at("twice.txt");
+  fs.writeFileSync(twice, fs.readFileSync(story, "utf8").slice(0, 900).repeat(2));
+  const nats = async (...options: string[]) => {
+    const { results } = JSON.parse(
+      await run("eval", hf, "--data", twice, "--memory", "0,4096", "--json", ...small, ...options),
+    );
+    return results.map((row: { perplexity: number }) => row.perplexity);
+  };
+  const [without, all] = await nats("--memory-layers", "all");
+  const [same, one] = await nats("--memory-layers", "2", "--neighbours", "4");
+  assert.is(same, without);
+  assert.ok(all < without && one !== all && one !== without, `${[without, all, one]}`);
+});
+
+test.unless(absent, "a memory in a file is the memory of the process that made it", async () => {
+  const file = at("story.memory.safetensors");
+  const rest = ["--prompt", "Then she", "--tokens", "20", "--temperature", "0"];
+  await run("read", gguf, story, "--save", file, ...small);
+  const loaded = await run("generate", gguf, "--load", file, ...rest, ...small);
+  assert.is(loaded, await readThenGenerated("Then she"));
+  const { length, layers, heads, sources } = readMemory(file);
+  assert.equal([heads, [...layers.keys()]], [4, [0, 1, 2, 3, 4]]);
+  assert.is(length, 431 - 4, "the first four tokens are sinks, which no memory keeps");
+  assert.equal(sources?.documents, [story]);
+  assert.is(sources?.columns.index[0], 4);
+});
+
+/** What a Reader in this process writes after it has read the story. */
+async function readThenGenerated(prompt: string): Promise<string> {
+  const { model, tokenizer } = openModel(gguf, { window: 32 });
+  const reader = new Reader(model, tokenizer);
+  await reader.read(fs.readFileSync(story, "utf8"));
+  let text = "";
+  for await (const token of reader.generate(prompt, { tokens: 20, temperature: 0 })) text += token.text;
+  reader.release();
+  model.release();
+  return `${text}\n`;
+}
+
+test.unless(absent, "a memory in a file has its layers, unless others are asked for", async () => {
+  const file = at("two.memory.safetensors");
+  await run("read", hf, story, "--save", file, "--memory-layers", "1,3", "--memory-dtype", "float16");
+  assert.match(await run("eval", hf, "--data", story, "--load", file, ...small), "over the same 430 tokens");
+  const other = await refused("eval", hf, "--data", story, "--load", file, "--memory-layers", "all");
+  assert.match(other, `${file} has layers 1,3 with 4 heads of width 8`);
+  const foreign = await refused("eval", gguf, "--data", story, "--load", file);
+  assert.match(foreign, /was made by the model \w{16}, this is the model \w{16}/);
+});
+
+test.unless(absent, "inspect shows what was retrieved, at its place in the document", async () => {
+  const shown = JSON.parse(await run("inspect", hf, story, "--json", "--max-tokens", "200", ...small));
+  const places = shown.tokens.flatMap(({ retrieved }: { retrieved: { index: number }[] }) =>
+    retrieved.map(({ index }) => index),
+  );
+  assert.ok(places.length > 0);
+  assert.ok(Math.min(...places) >= 4, "sinks are not retrieved");
+  assert.ok(Math.max(...places) < 200 - 32);
+});
+
+test.unless(absent, "a Reader reads with such a model, from paths and from bytes", async () => {
+  const names = [
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "model.safetensors",
+  ];
+  const files = names.map((name) => ({ name, data: new Blob([fs.readFileSync(`${hf}/${name}`)]) }));
+  const options = { segment: 16, window: 32, memorySize: 500 };
+  const opened = [openModel(hf, options), await openModelFromFiles(files, options)];
+  const texts = await Promise.all(
+    opened.map(async ({ model, tokenizer }) => {
+      const reader = new Reader(model, tokenizer);
+      await reader.read("Lily had a red ball. ".repeat(12), { name: "ball" });
+      const kept = reader.snapshot();
+      reader.restore(kept);
+      let text = "";
+      for await (const token of reader.generate("Lily", { tokens: 12, temperature: 0 })) text += token.text;
+      assert.is(reader.memorySize, 500);
+      assert.ok(reader.perplexity("Lily had a red ball.") < 20);
+      reader.release();
+      return `${kept.model} ${kept.length} ${text}`;
+    }),
+  );
+  assert.is(texts[0], texts[1]);
+  for (const { model } of opened) model.release();
+});
+
+test.unless(absent, "a GGUF file from bytes is the same model as from its path", async () => {
+  const { model } = await openModelFromFiles([{ name: "model.gguf", data: fs.readFileSync(gguf) }]);
+  const other = openModel(gguf).model;
+  assert.is(model.fingerprint(), other.fingerprint());
+  assert.is.not(model.fingerprint(), openModel(hf).model.fingerprint());
+});
+
+test.unless(absent, "info says what a model is, and why it cannot be read", async () => {
+  const llama = JSON.parse(await run("info", gguf, "--json"));
+  assert.equal(
+    [llama.family, llama.weights, llama.dtypes, llama.unreadable],
+    ["llama", 260032, ["Q8_0", "F16", "F32"], null],
+  );
+  assert.equal([llama.memory_layers, llama.memory_bytes_per_token], [[0, 1, 2, 3, 4], 1280]);
+  const gemma = JSON.parse(await run("info", `${reference}/gemma3_text`, "--json"));
+  assert.equal([gemma.family, gemma.dtypes, gemma.memory_layers], ["gemma3_text", ["BF16"], [2]]);
+  assert.match(gemma.unreadable, /has no tokenizer.json/);
+  assert.match(await run("info", "reader-1m"), /memorizing-transformer[\s\S]*1,049,928[\s\S]*readable +yes/);
+});
+
+test.unless(absent, "what is wrong with a model or an option is one sentence", async () => {
+  const made = (name: string, change: (config: Record<string, unknown>) => void) => {
+    fs.cpSync(hf, at(name), { recursive: true });
+    const config = JSON.parse(fs.readFileSync(at(`${name}/config.json`), "utf8"));
+    change(config);
+    fs.writeFileSync(at(`${name}/config.json`), JSON.stringify(config));
+    return at(name);
+  };
+  const strange = made("strange", (config) => Object.assign(config, { model_type: "mamba" }));
+  const wordless = made("wordless", () => {});
+  fs.rmSync(`${wordless}/tokenizer.json`);
+  fs.writeFileSync(at("cut.gguf"), fs.readFileSync(gguf).subarray(0, 200_000));
+  const text = ["--data", story];
+  const sentences: [args: string[], sentence: RegExp][] = [
+    [["eval", strange, ...text], /config\.json: model_type is "mamba"; readable are gpt2, gpt_neo/],
+    [["eval", wordless, ...text], /wordless has no tokenizer\.json/],
+    [["eval", at("cut.gguf"), ...text], /cut\.gguf/],
+    [["eval", at("none.gguf"), ...text], /none\.gguf/],
+    [["eval", story, ...text], /story\.txt/],
+    [["eval", hf, ...text, "--memory-layers", "0,5"], /there is no layer 5; the model has layers 0 to 4/],
+    [["eval", hf, ...text, "--memory-layers", "most"], /--memory-layers/],
+    [["eval", hf, ...text, "--weights", "int7"], /--weights/],
+    [["eval", hf, ...text, "--recall"], /searches exactly/],
+    [["eval", hf, ...text, "--set", "memory_search=exact"], /memory_search=exact means nothing/],
+    [["eval", "reader-1m", ...text, "--window", "64"], /was trained with its own window/],
+    [["eval", "reader-1m", ...text, "--memory-layers", "1"], /was trained with its own memory layers/],
+    [["generate", hf, "--chat", "--prompt", "Hello"], /has no chat template/],
+    [["generate", hf, "--chat"], /--chat needs/],
+    [["read", gguf, story, "--save", gguf], /would replace .*\.gguf, which is read/],
+    [["export", hf, "--out", at("exported")], /only models of this program can be exported/],
+    [["train", "--from", hf, "--data", story, "--out", at("run")], /only models of this program can be trained/],
+  ];
+  for (const [args, sentence] of sentences) assert.match(await refused(...args), sentence, args.join(" "));
+});
