@@ -1,5 +1,5 @@
 /** What a model is and what it needs, from its headers alone: no weights are read. */
-import { aPath, check, oneOf } from "../base/check.ts";
+import { aPath, check, oneOf, optional } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import type { Architecture } from "../families/architecture.ts";
 import type { ForeignModel } from "../families/foreign-model.ts";
@@ -10,6 +10,7 @@ import { keptForm, type WeightKind, weightKinds } from "../families/weight-kinds
 import { readJson } from "../formats/json-file.ts";
 import { safetensorsWeights } from "../formats/safetensors-weights.ts";
 import { parseConfig } from "../model/config.ts";
+import { requireFloats } from "../model/open-own.ts";
 import { parameterShapes } from "../model/parameters.ts";
 import { fileRanges } from "../platform/file-ranges.ts";
 import { type Tokenizer, tokenizerFromJson } from "../text/tokenizer.ts";
@@ -53,14 +54,16 @@ export interface ModelDescription {
 }
 
 /**
- * Describes the model at `named`, whose weights are kept as `kind` says; one of this program always has float32.
+ * Describes the model at `named`, whose weights are kept as `kind` says. Default: as they are when it is opened.
  * @throws InputError if its files do not say what it is: that is then the reason why it cannot be read
  */
-export function describeModel(named: string, kind: WeightKind = weightKinds[0]): ModelDescription {
+export function describeModel(named: string, kind?: WeightKind): ModelDescription {
   check("model", named, aPath);
-  check("weights", kind, oneOf(...weightKinds));
+  check("weights", kind, optional(oneOf(...weightKinds)));
   const path = modelDirectory(named);
-  return isForeign(path) ? describeForeign(loadForeign(path), kind) : describeOwn(path);
+  if (isForeign(path)) return describeForeign(loadForeign(path), kind ?? weightKinds[0]);
+  requireFloats(kind, named);
+  return describeOwn(path);
 }
 
 function describeForeign(model: ForeignModel, kind: WeightKind): ModelDescription {
