@@ -198,7 +198,10 @@ test("eval --recall measures the search that was chosen, and refuses to where th
   const [, { recall }] = JSON.parse(evaluated("--json")).results;
   assert.equal(Object.keys(recall[0]), ["layer", "queries", "recall", "fallbacks"]);
   assert.is(recall[0].recall, 1);
-  assert.match(evaluated("--set", "memory_search=exact"), /memory {2}layer {2}queries {4}recall\n +17 {6}1 +\d+ {2}100\.00 %\n$/);
+  assert.match(
+    evaluated("--set", "memory_search=exact"),
+    /memory {2}layer {2}queries {4}recall\n +17 {6}1 +\d+ {2}100\.00 %\n$/,
+  );
   assert.match(evaluated(), /recall {2}fall-backs\n.* 100\.00 % +\d\.\d\d %\n$/);
   const { code, stderr } = memorizing("eval", at("whole"), "--data", at("data"), "--recall", "--memory", "0");
   assert.is(code, 2);
