@@ -27,6 +27,7 @@ export interface Remembering {
 export function takeSnapshot({ memories, sources }: Remembering, row: number, model?: string): MemorySnapshot {
   const any = anyMemory(memories);
   const { heads, width, size } = any;
+  requireEqualHeads(memories);
   const [length, appended, log] = [any.length(row), any.appended(row), sources.at(row)];
   if (log !== undefined && log.appended !== appended) throw new InputError("a snapshot was taken within a document");
   const layers = new Map([...memories].map(([layer, memory]) => [layer, memory.contents(row)]));
@@ -94,6 +95,17 @@ export function requireTokens({ name, sources }: MemorySnapshot, vocabSize: numb
   const strange = sources?.columns.token.find((token) => token >= vocabSize);
   if (strange === undefined) return;
   throw new InputError(`${name} remembers the token ${strange}, but the tokenizer has only 0 to ${vocabSize - 1}`);
+}
+
+/** Refuses memories that remember in more heads of one layer than of another, because a file has one number of heads. */
+function requireEqualHeads(memories: ReadonlyMap<number, KvMemory>): void {
+  const { heads } = anyMemory(memories);
+  const other = [...memories].find(([, memory]) => memory.heads !== heads);
+  if (other === undefined) return;
+  const [layer, memory] = other;
+  throw new InputError(
+    `a snapshot needs equally many heads in every layer, but layer ${layer} remembers in ${memory.heads} and another in ${heads}`,
+  );
 }
 
 function requireSameOrigin(a: MemorySnapshot, b: MemorySnapshot): void {

@@ -2,7 +2,7 @@
  * Models from named files that are in memory already, as in a page where they were dropped: our own, or those that others trained.
  * train/open-model.ts has them by path.
  */
-import { check, instance, isArrayOf, type Kind } from "../base/check.ts";
+import { check, instance, isArrayOf, type Kind, someOptions } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { type ModelFiles, readGgufModel, readModelFiles } from "../families/foreign-model.ts";
 import { type ForeignOptions, openForeign } from "../families/open-foreign.ts";
@@ -42,6 +42,7 @@ export async function openModelFromFiles(
   options: ForeignOptions = {},
 ): Promise<OpenedModel> {
   check("files", files, someFiles);
+  check("options", options, someOptions);
   const bytes = new Map<string, Uint8Array>();
   for (const { name, data } of files) {
     bytes.set(name, data instanceof Uint8Array ? data : new Uint8Array(await data.arrayBuffer()));
@@ -66,6 +67,11 @@ function openDirectory(files: ModelFiles, options: ForeignOptions): OpenedModel 
   });
   const chosen = applyOverrides(parseConfig(jsonOf(config), config.name), ownOverrides(options, files.name));
   const { tensors } = readSafetensors(weights.read(0, weights.size), weights.name);
-  const model = modelFromTensors(chosen, tensors, weights.name);
-  return openedOwn(model, tokenizerFromJson(jsonOf(tokenizer), tokenizer.name), files.name);
+  const read = tokenizerFromJson(jsonOf(tokenizer), tokenizer.name);
+  if (read.vocabSize !== chosen.vocab_size) {
+    throw new InputError(
+      `${config.name}: vocab_size is ${chosen.vocab_size}, but ${tokenizer.name} has ${read.vocabSize} tokens`,
+    );
+  }
+  return openedOwn(modelFromTensors(chosen, tensors, weights.name), read, files.name);
 }

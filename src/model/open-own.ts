@@ -1,11 +1,13 @@
 /** A model of this program among models of others: which of the two a configuration describes, and what ours makes of their options. */
-import { check, isPlainObject, someOptions } from "../base/check.ts";
+import { check, isPlainObject, optional, someOptions, whole } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { show } from "../base/show.ts";
 import type { ForeignOptions } from "../families/open-foreign.ts";
 import type { WeightKind } from "../families/weight-kinds.ts";
+import { aDtype } from "../memory/options.ts";
 import type { OpenedModel } from "../nn/opened-model.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { aMemorySize } from "./state.ts";
 import type { Transformer } from "./transformer.ts";
 
 /** Whether the content of a config.json is that of a model of this program, or at least of no other one. */
@@ -27,6 +29,9 @@ export function ownOverrides(options: ForeignOptions, source: string): string[] 
     const word = strange[0].replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
     throw new InputError(`${source} was trained with its own ${word}, which cannot be changed; leave the option out`);
   }
+  check("neighbours", neighbours, optional(whole(1, 2 ** 16)));
+  check("memorySize", memorySize, optional(aMemorySize));
+  check("memoryDtype", memoryDtype, optional(aDtype));
   const pairs = { memory_topk: neighbours, memory_size: memorySize, memory_dtype: memoryDtype };
   return Object.entries(pairs).flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${value}`]));
 }

@@ -1,5 +1,5 @@
 /** Models by their paths, whoever trained them: what every command takes as MODEL. */
-import { aPath, aText, check, listOf } from "../base/check.ts";
+import { aPath, aText, check, listOf, someOptions } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { loadForeign } from "../families/load-foreign.ts";
 import { type ForeignOptions, openForeign } from "../families/open-foreign.ts";
@@ -23,6 +23,7 @@ export interface OpenOptions extends ForeignOptions {
  */
 export function openModel(named: string, options: OpenOptions = {}): OpenedModel {
   check("model", named, aPath);
+  check("options", options, someOptions);
   const { overrides = [], ...others } = options;
   check("overrides", overrides, listOf(aText));
   const path = modelDirectory(named);

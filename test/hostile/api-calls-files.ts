@@ -53,6 +53,8 @@ export function fileCalls(world: World, directory: string): Call[] {
     { name: "writeMemory", args: () => [at("written"), snapshot(3)], run: library.writeMemory },
     { name: "withLock", args: () => [at("locked"), async () => 1], run: library.withLock },
     { name: "loadModel", args: () => [at("model"), ["memory_size=9"]], run: library.loadModel },
+    { name: "openModel", args: () => [at("model"), { neighbours: 3, memorySize: 9 }], run: library.openModel },
+    { name: "describeModel", args: () => [at("model")], run: library.describeModel },
     { name: "saveModel", args: () => [at("saved"), model, tokenizer, { dtype: "float16" }], run: library.saveModel },
     { name: "loadCheckpoint", args: () => [at("run")], run: library.loadCheckpoint },
     { name: "saveCheckpoint", args: () => [at("other"), trainer, tokenizer], run: library.saveCheckpoint },

@@ -167,6 +167,16 @@ export function modelCalls(
     { name: "halfModelTensors", args: () => [model], run: library.halfModelTensors },
     { name: "modelFromTensors", args: () => [config, library.modelTensors(model), "m"], run: library.modelFromTensors },
     {
+      name: "openModelFromFiles",
+      args: () => {
+        const texts = Object.entries({ "config.json": config, "tokenizer.json": tokenizer.toJSON() });
+        const files = texts.map(([name, value]) => ({ name, data: new TextEncoder().encode(JSON.stringify(value)) }));
+        const weights = library.writeSafetensors(library.modelTensors(model));
+        return [[...files, { name: "model.safetensors", data: weights }], { neighbours: 2 }];
+      },
+      run: library.openModelFromFiles,
+    },
+    {
       name: "generate",
       on: state,
       args: (random) => [model, tokenizer, state, ids(random, 3), options],
