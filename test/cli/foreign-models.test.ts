@@ -234,7 +234,10 @@ test.unless(absent, "what is wrong with a model or an option is one sentence", a
     [["eval", hf, ...text, "--memory-layers", "0,5"], /there is no layer 5; the model has layers 0 to 4/],
     [["eval", hf, ...text, "--memory-layers", "most"], /--memory-layers/],
     [["eval", hf, ...text, "--weights", "int7"], /--weights/],
-    [["eval", "reader-1m", ...text, "--weights", "int8"], /reader-1m is a model of this program, whose weights are kept as float32/],
+    [
+      ["eval", "reader-1m", ...text, "--weights", "int8"],
+      /reader-1m is a model of this program, whose weights are kept as float32/,
+    ],
     [["info", "reader-1m", "--weights", "stored"], /kept as float32, not as "stored"; leave the option out/],
     [["eval", hf, ...text, "--recall"], /searches exactly/],
     [["eval", hf, ...text, "--set", "memory_search=exact"], /memory_search=exact means nothing/],
