@@ -14,6 +14,7 @@ const loaders: Readonly<Record<CommandName, () => Promise<Command>>> = {
   read: async () => (await import("./read.ts")).readCommand,
   eval: async () => (await import("./eval.ts")).evalCommand,
   generate: async () => (await import("./generate.ts")).generateCommand,
+  serve: async () => (await import("./serve.ts")).serveCommand,
   inspect: async () => (await import("./inspect.ts")).inspectCommand,
   info: async () => (await import("./info.ts")).infoCommand,
   export: async () => (await import("./export.ts")).exportCommand,

@@ -29,6 +29,26 @@ export function identityOf(path: string): string | undefined {
   }
 }
 
+/** A regular file as it is now. */
+export interface FileState {
+  readonly bytes: number;
+  /** Milliseconds since 1970. */
+  readonly changedAt: number;
+  /** Another text whenever the content is another one. */
+  readonly version: string;
+}
+
+/** The state of the regular file at `path`; undefined for anything else, a link too. */
+export function fileState(path: string): FileState | undefined {
+  return attempt("inspect", path, () => {
+    const state = fs.lstatSync(systemPath(path), { bigint: true, throwIfNoEntry: false });
+    if (!state?.isFile()) return undefined;
+    const { dev, ino, size, mtimeNs } = state;
+    const changedAt = Number(mtimeNs / 1_000_000n);
+    return { bytes: Number(size), changedAt, version: `${dev}:${ino}:${size}:${mtimeNs}` };
+  });
+}
+
 /** The entries of the directory, sorted by name (code units, so the order is the same on every machine). */
 export function listDirectory(path: string): DirectoryEntry[] {
   const options = { withFileTypes: true, encoding: "buffer" } as const;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what tests of the package and of pages use: the tools of package.json, and Debian's Chromium if there is none.
+# Installs what tests of the package, of pages and of the server use: the tools of package.json, and Debian's Chromium if there is none.
 set -euo pipefail
 cd "$(dirname "$0")"
 

@@ -1,0 +1,98 @@
+/**
+ * Named memories: `NAME.memory.safetensors` in one directory, as `memorizing read` writes them too. A name is letters, digits
+ * and a few marks, so no name leads out of the directory, and what is not a plain file in it is not a memory.
+ */
+import { readMemory, writeMemory } from "../memory/disk.ts";
+import type { MemorySnapshot } from "../memory/snapshot.ts";
+import { makeDirectory } from "../platform/directories.ts";
+import { type FileState, fileState, listDirectory, removeFile } from "../platform/files.ts";
+import { removeLeftovers } from "../platform/temporary.ts";
+import { Refusal } from "./refusals.ts";
+
+const SUFFIX = ".memory.safetensors";
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
+/** @throws Refusal for a name that no memory can have */
+export function requireName(name: string): string {
+  if (NAME.test(name)) return name;
+  const shown = JSON.stringify(name.slice(0, 80));
+  const right = "1 to 64 letters, digits, dots, dashes and underscores, of which the first is a letter or a digit";
+  throw new Refusal(400, `${shown} is not a name for a memory; a name has ${right}`, "memory");
+}
+
+/** A memory's name and file. */
+export interface ListedMemory {
+  readonly name: string;
+  /** Undefined if it was deleted just now. */
+  readonly state: FileState | undefined;
+}
+
+export class MemoryDirectory {
+  private readonly path: string;
+  /** The memory that was read or written last: most requests ask for the same one. */
+  private last: { readonly name: string; readonly version: string; readonly memory: MemorySnapshot } | undefined;
+
+  /** Makes the directory if it is missing, and removes from it what processes that were killed left unfinished. */
+  constructor(path: string) {
+    this.path = path;
+    makeDirectory(path);
+    removeLeftovers(path, (name) => name.endsWith(SUFFIX));
+  }
+
+  /** All memories, by name. */
+  list(): ListedMemory[] {
+    const files = listDirectory(this.path).filter(({ name, kind }) => kind === "file" && name.endsWith(SUFFIX));
+    const names = files.map(({ name }) => name.slice(0, -SUFFIX.length)).filter((name) => NAME.test(name));
+    return names.map((name) => ({ name, state: fileState(this.file(name)) }));
+  }
+
+  has(name: string): boolean {
+    return this.stateOf(name) !== undefined;
+  }
+
+  /** @throws Refusal if there is no memory of that name */
+  stateOf(name: string): FileState | undefined {
+    return fileState(this.file(requireName(name)));
+  }
+
+  /** @throws Refusal if there is none, InputError if its file is damaged */
+  load(name: string): MemorySnapshot {
+    const state = this.requireState(name);
+    const { last } = this;
+    if (last?.name === name && last.version === state.version) return last.memory;
+    this.last = undefined; // not two at once
+    const memory = { ...readMemory(this.file(name)), name: `the memory ${name}` };
+    this.last = { name, version: state.version, memory };
+    return memory;
+  }
+
+  /** Replaces the memory of that name all at once. */
+  save(name: string, memory: MemorySnapshot): void {
+    if (this.stateOf(name) === undefined) this.requireFree(name);
+    writeMemory(this.file(name), memory);
+    this.last = { name, version: this.requireState(name).version, memory };
+  }
+
+  /** @throws Refusal if there is none */
+  delete(name: string): void {
+    this.requireState(name);
+    removeFile(this.file(name));
+    this.last = undefined;
+  }
+
+  private requireState(name: string): FileState {
+    const state = this.stateOf(name);
+    if (state === undefined) throw new Refusal(404, `there is no memory ${name}; PUT /v1/memories/${name} makes one`);
+    return state;
+  }
+
+  /** Refuses to write where there is something that is not a plain file, such as a link. */
+  private requireFree(name: string): void {
+    if (!listDirectory(this.path).some((entry) => entry.name === name + SUFFIX)) return;
+    throw new Refusal(409, `${name}${SUFFIX} in the server's directory is not a plain file, so it cannot be a memory`);
+  }
+
+  private file(name: string): string {
+    return `${this.path}/${name}${SUFFIX}`;
+  }
+}
