@@ -22,7 +22,7 @@ function inspect(...options) {
 }
 
 /**
- * Chooses the token to show: of a name that was defined at least 512 tokens before and retrieved there with nine tenths of a
+ * Chooses the token to show: of a name that was defined at least 512 tokens before and retrieved there with half of a
  * head's weight, the one that gained most.
  */
 function definitionRetrieved(tokens) {
@@ -30,7 +30,7 @@ function definitionRetrieved(tokens) {
   const found = tokens.filter(({ index, line, retrieved }) =>
     retrieved.some((pair) => {
       const [, name] = lines[pair.line - 1]?.match(/\b(?:class|const|function|interface|type) (\w{7,})/) ?? [];
-      return pair.weight > 0.9 && index - pair.index > 512 && name !== undefined && lines[line - 1].includes(name);
+      return pair.weight > 0.5 && index - pair.index > 512 && name !== undefined && lines[line - 1].includes(name);
     }),
   );
   const gain = ({ nats, natsWithout }) => natsWithout - nats;
