@@ -5,7 +5,7 @@ import { formatTable } from "../report/table.ts";
 import { describeModel, type ModelDescription } from "../train/describe-model.ts";
 import { command } from "./arguments/command.ts";
 import { flag } from "./arguments/options.ts";
-import { MODEL_HELP } from "./models.ts";
+import { MODEL_HELP, weightsOption } from "./models.ts";
 import { printJson, printText } from "./printing.ts";
 import { summaries } from "./summaries.ts";
 
@@ -14,11 +14,11 @@ export const infoCommand = command(
     name: "memorizing info",
     summary: summaries.info,
     operands: ["MODEL"],
-    options: { json: flag("prints it as JSON") },
+    options: { weights: weightsOption, json: flag("prints it as JSON") },
     details: () => MODEL_HELP,
   },
-  async ({ json }, [path]) => {
-    const description = describeModel(path);
+  async ({ weights, json }, [path]) => {
+    const description = describeModel(path, weights);
     if (json) printJson(description);
     else printText(`${formatTable(rowsOf(description), "left")}\n`);
     return 0;

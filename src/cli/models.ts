@@ -1,6 +1,6 @@
 /** MODEL as commands that read with it take it: a model of any kind, and the options that say how it reads. */
-import { type WeightKind, weightKinds } from "../families/load-weights.ts";
 import type { ForeignOptions } from "../families/open-foreign.ts";
+import { type WeightKind, weightKinds } from "../families/weight-kinds.ts";
 import { readMemory } from "../memory/disk.ts";
 import type { MemoryDtype } from "../memory/options.ts";
 import { type MemorySnapshot, requireModel } from "../memory/snapshot.ts";
@@ -31,6 +31,12 @@ const memoryLayersOption: Option<"all" | readonly number[] | undefined> = {
   read: (texts, name, command) => (texts.at(-1) === "all" ? "all" : chosenLayers.read(texts, name, command)),
 };
 
+/** How weights are kept. */
+export const weightsOption = choiceOption<WeightKind>(
+  weightKinds,
+  `how the weights of a model that others trained are kept [${weightKinds[0]}: as in its files]`,
+);
+
 /** Options that say how a model reads. */
 export const readingOptions = {
   window: integer("tokens before a segment of 256 that a token sees [512]", 0, 2 ** 24),
@@ -40,7 +46,7 @@ export const readingOptions = {
     ["float32", "float16"],
     "how pairs are remembered [float32, or the model's own]",
   ),
-  weights: choiceOption<WeightKind>(weightKinds, `how the weights are kept [${weightKinds[0]}]`),
+  weights: weightsOption,
   set: setOption,
 };
 

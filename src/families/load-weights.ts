@@ -2,20 +2,8 @@
 import { digest } from "../base/digest.ts";
 import type { ForeignModel } from "./foreign-model.ts";
 import type { StoredParameter } from "./read-parameters.ts";
-import { floatWeights, type Weights } from "./weights.ts";
-
-type Stored = ReadonlyMap<string, StoredParameter>;
-
-/** The forms in which weights are kept, and how they are made. This is the one place that a new form is entered. */
-const loaders = {
-  float32: floatWeights,
-} satisfies Record<string, (architecture: ForeignModel["architecture"], stored: Stored) => Weights>;
-
-/** A form of weights. */
-export type WeightKind = keyof typeof loaders;
-
-/** All forms, the usual one first. */
-export const weightKinds = Object.keys(loaders) as WeightKind[];
+import type { WeightKind } from "./weight-kinds.ts";
+import { keptWeights, type Weights } from "./weights.ts";
 
 /** Called after every parameter with the numbers read so far, and in all. */
 export type LoadProgress = (done: number, total: number) => void;
@@ -30,23 +18,20 @@ export function loadWeights(
   const total = [...parameters.values()].reduce((sum, parameter) => sum + sizeOf(parameter), 0);
   let done = 0;
   const noted = ([name, parameter]: [string, StoredParameter]): [string, StoredParameter] => {
-    const note = <T>(value: T): T => {
-      done += sizeOf(parameter);
-      onProgress?.(done, total);
-      return value;
-    };
     const bytes = () => {
       const read = parameter.bytes();
       digests.set(name, digest([read]));
+      done += sizeOf(parameter);
+      onProgress?.(done, total);
       return read;
     };
     const floats = () => {
       bytes();
-      return note(parameter.floats());
+      return parameter.floats();
     };
     return [name, { ...parameter, bytes, floats }];
   };
-  const weights = loaders[kind](architecture, new Map([...parameters].map(noted)));
+  const weights = keptWeights(architecture, new Map([...parameters].map(noted)), kind);
   return { weights, digest: digestOf(architecture, digests) };
 }
 

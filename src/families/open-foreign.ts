@@ -6,8 +6,9 @@ import type { Architecture } from "./architecture.ts";
 import { Decoder } from "./decoder.ts";
 import type { ForeignModel } from "./foreign-model.ts";
 import { chatTemplateOf, tokenizerOf } from "./foreign-tokenizer.ts";
-import { type LoadProgress, loadWeights, type WeightKind, weightKinds } from "./load-weights.ts";
+import { type LoadProgress, loadWeights } from "./load-weights.ts";
 import { allMemoryHeads, type ReadingSettings, readingSettings, sees } from "./reading-settings.ts";
+import { type WeightKind, weightKinds } from "./weight-kinds.ts";
 
 /** M where nothing else is said. */
 const USUAL_MEMORY = 8192;
@@ -16,7 +17,7 @@ const USUAL_MEMORY = 8192;
 export interface ForeignOptions extends Partial<Omit<ReadingSettings, "memoryHeads">> {
   /** The layers that have a memory, in all of their kv heads. Default: all that can. */
   readonly memoryLayers?: readonly number[];
-  /** How weights are kept. Default: float32. */
+  /** How weights are kept. Default: `stored`. */
   readonly weights?: WeightKind;
   /** Called while weights are read. */
   readonly onProgress?: LoadProgress;

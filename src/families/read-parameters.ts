@@ -15,6 +15,8 @@ import { type ParameterPlace, parameterPlaces } from "./parameter-places.ts";
 
 /** A parameter as its file stores it, in the layout of this program. */
 export interface StoredParameter {
+  /** Its file and tensor, as messages name them. */
+  readonly place: string;
   /** The kind of number. */
   readonly type: WeightType;
   /** [out, in] or [out]. */
@@ -94,7 +96,7 @@ function storedParameter(file: WeightFile, place: ParameterPlace): StoredParamet
   const type = weightTypeOf(tensor, file.name);
   const bytes = () => takeRows(tensor.bytes(), type, shape, layout);
   const floats = () => requireFinite(decodeWeights(type, bytes()), name, file.name);
-  return { type, shape, bytes, floats };
+  return { place: `${file.name}: tensor ${quote(name)}`, type, shape, bytes, floats };
 }
 
 function requireFinite(floats: Float32Array, name: string, source: string): Float32Array {

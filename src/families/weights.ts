@@ -9,9 +9,12 @@ import { layerNorm, rmsNorm } from "../autodiff/ops/norm.ts";
 import { Tensor } from "../autodiff/tensor.ts";
 import { allOrNothing, type Releasable } from "../base/lifetime.ts";
 import { type Declaration, type ParameterGroup, Parameters } from "../nn/parameters.ts";
+import { type MatrixSource, sourceOfStored } from "../weights/matrix-source.ts";
+import { PackedMatrix } from "../weights/packed-matrix.ts";
 import type { Architecture } from "./architecture.ts";
 import { parameterShapes } from "./parameters.ts";
 import type { StoredParameter } from "./read-parameters.ts";
+import { packedDtype, type WeightKind } from "./weight-kinds.ts";
 
 /** A matrix [out, in] that is kept in another form than floats. No gradient passes through it. */
 export interface Packed extends Releasable {
@@ -98,6 +101,35 @@ export class Weights implements Releasable {
     this.parameters.release();
     for (const matrix of this.packed.values()) matrix.release();
   }
+}
+
+/** The weights of files, in the form that `kind` says. Each tensor is read, packed and dropped before the next one. */
+export function keptWeights(
+  architecture: Architecture,
+  stored: ReadonlyMap<string, StoredParameter>,
+  kind: WeightKind,
+): Weights {
+  return allOrNothing((own) => {
+    const dtypes = new Map([...stored].map(([name, parameter]) => [name, packedDtype(name, parameter, kind)]));
+    const floats = declareWeights(architecture).filter(({ name }) => dtypes.get(name) === undefined);
+    const parameters = own(new Parameters(floats, false));
+    const packed = new Map<string, Packed>();
+    for (const [name, parameter] of stored) {
+      const dtype = dtypes.get(name);
+      if (dtype === undefined) parameters.get(name).set(parameter.floats());
+      else packed.set(moduleOf(name), own(new PackedMatrix(matrixOf(parameter), dtype)));
+    }
+    return new Weights(architecture, parameters, packed);
+  });
+}
+
+/** `layers.0.q.weight` → `layers.0.q`. */
+function moduleOf(name: string): string {
+  return name.slice(0, name.lastIndexOf("."));
+}
+
+function matrixOf({ place, type, shape: [rows, columns], bytes }: StoredParameter): MatrixSource {
+  return sourceOfStored(place, { type, shape: [rows, columns], bytes });
 }
 
 /** The weights of files as floats. With `learns` they have gradients, which take as much room again. */

@@ -1,7 +1,9 @@
 /** A model of this program among models of others: which of the two a configuration describes, and what ours makes of their options. */
 import { check, isPlainObject, optional, someOptions, whole } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
+import { show } from "../base/show.ts";
 import type { ForeignOptions } from "../families/open-foreign.ts";
+import type { WeightKind } from "../families/weight-kinds.ts";
 import { aDtype } from "../memory/options.ts";
 import type { OpenedModel } from "../nn/opened-model.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
@@ -20,7 +22,8 @@ export function isOwnConfig(json: unknown): boolean {
  */
 export function ownOverrides(options: ForeignOptions, source: string): string[] {
   check("options", options, someOptions);
-  const { neighbours, memorySize, memoryDtype, weights: _, onProgress: __, ...others } = options;
+  const { neighbours, memorySize, memoryDtype, weights, onProgress: _, ...others } = options;
+  requireFloats(weights, source);
   const strange = Object.entries(others).find(([, value]) => value !== undefined);
   if (strange !== undefined) {
     const word = strange[0].replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
@@ -31,6 +34,14 @@ export function ownOverrides(options: ForeignOptions, source: string): string[] 
   check("memoryDtype", memoryDtype, optional(aDtype));
   const pairs = { memory_topk: neighbours, memory_size: memorySize, memory_dtype: memoryDtype };
   return Object.entries(pairs).flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${value}`]));
+}
+
+/** @throws InputError if the weights of the model called `source` should be kept as anything but floats, which can learn */
+export function requireFloats(weights: WeightKind | undefined, source: string): void {
+  if (weights === undefined || weights === "float32") return;
+  throw new InputError(
+    `${source} is a model of this program, whose weights are kept as float32, not as ${show(weights)}; leave the option out`,
+  );
 }
 
 /** A model of this program, opened. `source` is how messages call it. */

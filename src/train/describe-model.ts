@@ -1,15 +1,16 @@
 /** What a model is and what it needs, from its headers alone: no weights are read. */
-import { aPath, check } from "../base/check.ts";
+import { aPath, check, oneOf, optional } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import type { Architecture } from "../families/architecture.ts";
 import type { ForeignModel } from "../families/foreign-model.ts";
 import { chatTemplateOf, tokenizerOf } from "../families/foreign-tokenizer.ts";
 import { loadForeign } from "../families/load-foreign.ts";
-import { weightKinds } from "../families/load-weights.ts";
 import { allMemoryHeads } from "../families/reading-settings.ts";
+import { keptForm, type WeightKind, weightKinds } from "../families/weight-kinds.ts";
 import { readJson } from "../formats/json-file.ts";
 import { safetensorsWeights } from "../formats/safetensors-weights.ts";
 import { parseConfig } from "../model/config.ts";
+import { requireFloats } from "../model/open-own.ts";
 import { parameterShapes } from "../model/parameters.ts";
 import { fileRanges } from "../platform/file-ranges.ts";
 import { type Tokenizer, tokenizerFromJson } from "../text/tokenizer.ts";
@@ -36,7 +37,7 @@ export interface ModelDescription {
   readonly dtypes: readonly string[];
   /** Bytes that the weights take when the model is loaded. */
   readonly bytes: number;
-  /** How they are kept then. */
+  /** The forms in which they are kept then, that of most bytes first. */
   readonly kept_as: string;
   /** Layers that can have a memory. */
   readonly memory_layers: readonly number[];
@@ -53,18 +54,22 @@ export interface ModelDescription {
 }
 
 /**
- * Describes the model at `named`.
+ * Describes the model at `named`, whose weights are kept as `kind` says. Default: as they are when it is opened.
  * @throws InputError if its files do not say what it is: that is then the reason why it cannot be read
  */
-export function describeModel(named: string): ModelDescription {
+export function describeModel(named: string, kind?: WeightKind): ModelDescription {
   check("model", named, aPath);
+  check("weights", kind, optional(oneOf(...weightKinds)));
   const path = modelDirectory(named);
-  return isForeign(path) ? describeForeign(loadForeign(path)) : describeOwn(path);
+  if (isForeign(path)) return describeForeign(loadForeign(path), kind ?? weightKinds[0]);
+  requireFloats(kind, named);
+  return describeOwn(path);
 }
 
-function describeForeign(model: ForeignModel): ModelDescription {
+function describeForeign(model: ForeignModel, kind: WeightKind): ModelDescription {
   const { architecture, parameters, notes } = model;
   const stored = [...parameters.values()].map(({ type, shape }) => ({ type, count: product(shape) }));
+  const kept = [...parameters].map(([name, parameter]) => keptForm(name, parameter, kind));
   const heads = allMemoryHeads(architecture);
   const tokenizer = attempt(() => tokenizerWords(tokenizerOf(model), architecture.vocabulary));
   const chat = attempt(() => chatTemplateOf(model).kind);
@@ -75,8 +80,8 @@ function describeForeign(model: ForeignModel): ModelDescription {
     context: architecture.context,
     weights,
     dtypes: byShare(stored),
-    bytes: 4 * weights,
-    kept_as: weightKinds[0],
+    bytes: sum(kept.map(({ bytes }) => bytes)),
+    kept_as: byShare(kept.map(({ form, bytes }) => ({ type: form, count: bytes }))).join(", "),
     memory_layers: [...new Set(heads.map(([layer]) => layer))],
     memory_bytes_per_token: heads.length * architecture.headWidth * 2 * 4,
     tokenizer: tokenizer.value ?? tokenizer.reason,

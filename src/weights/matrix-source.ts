@@ -2,7 +2,6 @@
  * Where a packed matrix gets its numbers: rows of a matrix, a piece at a time, so that loading needs little more memory than what is
  * kept.
  */
-import { type FileTensor, weightTypeOf } from "../formats/weight-file.ts";
 import { bytesOfNumbers, type WeightType } from "../formats/weight-types.ts";
 
 /** A matrix that can be read by rows. */
@@ -26,16 +25,16 @@ export function sourceOfFloats(name: string, values: Float32Array, shape: readon
   return { name, shape, type: "F32", read };
 }
 
-/** A tensor of a file as a source; `file` names the file in messages. All axes but the last count as rows. */
-export function sourceOfTensor(tensor: FileTensor, file: string): MatrixSource {
-  const type = weightTypeOf(tensor, file);
-  const columns = tensor.shape[tensor.shape.length - 1] ?? 1;
-  const rows = tensor.shape.slice(0, -1).reduce((product, length) => product * length, 1);
-  const rowBytes = bytesOfNumbers(type, columns);
-  let bytes: Uint8Array | undefined;
+/** Stored numbers as a source; `name` names them in messages. They are read at once, and not before they are needed. */
+export function sourceOfStored(
+  name: string,
+  { type, shape, bytes }: { type: WeightType; shape: readonly [number, number]; bytes(): Uint8Array },
+): MatrixSource {
+  const rowBytes = bytesOfNumbers(type, shape[1]);
+  let all: Uint8Array | undefined;
   const read = (from: number, to: number) => {
-    bytes ??= tensor.bytes();
-    return bytes.subarray(from * rowBytes, to * rowBytes);
+    all ??= bytes();
+    return all.subarray(from * rowBytes, to * rowBytes);
   };
-  return { name: `${file}: tensor ${JSON.stringify(tensor.name)}`, shape: [rows, columns], type, read };
+  return { name, shape, type, read };
 }

@@ -43,7 +43,7 @@ export class PackedMatrix implements Releasable {
     this.shape = shape;
     this.dtype = dtype;
     this.life = new Lifetime(`the packed matrix of shape [${shape}]`);
-    this.address = heap.allocate(bytesFor(shape, dtype));
+    this.address = heap.allocate(packedBytes(shape, dtype));
     try {
       this.storage = storageAt(this.address, shape, dtype);
       heap.u8(this.address, this.storage.bytes).fill(0);
@@ -141,7 +141,8 @@ export class PackedMatrix implements Releasable {
   }
 }
 
-function bytesFor(shape: readonly [number, number], dtype: PackedDtype): number {
+/** Bytes that a matrix of this shape occupies. */
+export function packedBytes(shape: readonly [number, number], dtype: PackedDtype): number {
   if (dtype === "bf16" || dtype === "f16") return HalfStorage.bytesFor(shape);
   return BlockStorage.bytesFor(shape, dtype === "int4");
 }

@@ -185,7 +185,31 @@ test.unless(absent, "info says what a model is, and why it cannot be read", asyn
   const gemma = JSON.parse(await run("info", `${reference}/gemma3_text`, "--json"));
   assert.equal([gemma.family, gemma.dtypes, gemma.memory_layers], ["gemma3_text", ["BF16"], [2]]);
   assert.match(gemma.unreadable, /has no tokenizer.json/);
-  assert.match(await run("info", "reader-1m"), /memorizing-transformer[\s\S]*1,049,928[\s\S]*readable +yes/);
+  assert.match(await run("info", "reader-1m"), /memorizing-transformer[\s\S]*1,049,932[\s\S]*readable +yes/);
+});
+
+test.unless(absent, "weights in every form: what info tells, and how little a text's perplexity moves", async () => {
+  const described = async (...options: string[]) => {
+    const { bytes, kept_as } = JSON.parse(await run("info", gguf, "--json", ...options));
+    return { bytes, kept_as };
+  };
+  const floats = { bytes: 4 * 260032, kept_as: "float32" };
+  assert.equal(await described("--weights", "float32"), floats);
+  const stored = await described();
+  assert.is(stored.kept_as, "int8, float16, float32");
+  assert.equal(await described("--weights", "stored"), stored);
+  assert.ok(stored.bytes < 0.4 * floats.bytes, `${stored.bytes}`);
+  const perplexity = async (...options: string[]) => {
+    const evaluated = await run("eval", gguf, "--data", story, "--memory", "0", "--json", ...options);
+    return JSON.parse(evaluated).results[0].perplexity;
+  };
+  const exact = await perplexity("--weights", "float32");
+  const found = await perplexity();
+  assert.is(await perplexity("--weights", "stored"), found);
+  assert.ok(found !== exact && Math.abs(Math.log(found / exact)) < 0.005, `${found}, with floats ${exact}`);
+  const memory = at("packed.memory.safetensors");
+  await run("read", gguf, story, "--save", memory, ...small);
+  await run("eval", gguf, "--data", story, "--load", memory, "--weights", "float32", ...small);
 });
 
 test.unless(absent, "what is wrong with a model or an option is one sentence", async () => {
@@ -210,6 +234,11 @@ test.unless(absent, "what is wrong with a model or an option is one sentence", a
     [["eval", hf, ...text, "--memory-layers", "0,5"], /there is no layer 5; the model has layers 0 to 4/],
     [["eval", hf, ...text, "--memory-layers", "most"], /--memory-layers/],
     [["eval", hf, ...text, "--weights", "int7"], /--weights/],
+    [
+      ["eval", "reader-1m", ...text, "--weights", "int8"],
+      /reader-1m is a model of this program, whose weights are kept as float32/,
+    ],
+    [["info", "reader-1m", "--weights", "stored"], /kept as float32, not as "stored"; leave the option out/],
     [["eval", hf, ...text, "--recall"], /searches exactly/],
     [["eval", hf, ...text, "--set", "memory_search=exact"], /memory_search=exact means nothing/],
     [["eval", "reader-1m", ...text, "--window", "64"], /was trained with its own window/],

@@ -4,7 +4,8 @@ import { noGrad, step } from "../../src/autodiff/tape.ts";
 import { Decoder } from "../../src/families/decoder.ts";
 import { loadForeign } from "../../src/families/load-foreign.ts";
 import type { ReadingSettings } from "../../src/families/reading-settings.ts";
-import { floatWeights } from "../../src/families/weights.ts";
+import type { WeightKind } from "../../src/families/weight-kinds.ts";
+import { keptWeights } from "../../src/families/weights.ts";
 
 /** The settings of the golden file, by the name of their losses. All have segments of 256 tokens, and keys in all layers. */
 export const settings: Readonly<Record<string, Partial<ReadingSettings>>> = {
@@ -14,10 +15,10 @@ export const settings: Readonly<Record<string, Partial<ReadingSettings>>> = {
   loss_memory_1024_k8: { segment: 256, window: 512, memorySize: 1024, neighbours: 8, reach: 4096 },
 };
 
-/** The model, its weights widened to floats. */
-export function openSmolLM2(path: string): Decoder {
+/** The model, its weights kept as `kind`. */
+export function openSmolLM2(path: string, kind: WeightKind): Decoder {
   const { architecture, parameters } = loadForeign(path);
-  return new Decoder(architecture, floatWeights(architecture, parameters));
+  return new Decoder(architecture, keptWeights(architecture, parameters, kind));
 }
 
 /** −ln p of every token but the first, [n − 1]. `onSegment` is told how many tokens were read. */

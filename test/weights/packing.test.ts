@@ -9,7 +9,7 @@ import { blockOf, decodeWeights, WEIGHT_TYPES, type WeightType } from "../../src
 import { useThreads } from "../../src/wasm/parallel.ts";
 import { heap, kernels } from "../../src/wasm/runtime.ts";
 import { FasterDots } from "../../src/weights/faster-dots.ts";
-import { type MatrixSource, sourceOfFloats, sourceOfTensor } from "../../src/weights/matrix-source.ts";
+import { type MatrixSource, sourceOfFloats, sourceOfStored } from "../../src/weights/matrix-source.ts";
 import { PACKED_DTYPES, type PackedDtype, PackedMatrix } from "../../src/weights/packed-matrix.ts";
 import { suite } from "../harness.ts";
 import { blocksOf, packBlock, unpackBlock } from "./block-oracle.ts";
@@ -176,11 +176,15 @@ test("the faster way is taken after a few products of many rows", () => {
   assert.equal(taken.slice(-8), new Array(8).fill(false));
 });
 
-test("a tensor of a file is a source, its leading axes are rows", () => {
+test("stored numbers are a source, which is read once", () => {
   const values = Float32Array.from({ length: 12 }, (_, i) => i);
-  const stored = { name: "w", dtype: "F32", shape: [2, 3, 2], size: 48, bytes: () => new Uint8Array(values.buffer) };
-  const source = sourceOfTensor(stored, "model.gguf");
-  assert.equal(source.shape, [6, 2]);
-  assert.is(source.name, 'model.gguf: tensor "w"');
+  let reads = 0;
+  const bytes = () => {
+    reads++;
+    return new Uint8Array(values.buffer);
+  };
+  const source = sourceOfStored("w", { type: "F32", shape: [6, 2], bytes });
+  assert.is(reads, 0);
   assert.equal(widened(source, "bf16"), values);
+  assert.is(reads, 1);
 });
