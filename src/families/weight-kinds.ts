@@ -6,18 +6,18 @@ import type { WeightType } from "../formats/weight-types.ts";
 import { type PackedDtype, packedBytes } from "../weights/packed-matrix.ts";
 import type { StoredParameter } from "./read-parameters.ts";
 
-/** The dtype of each form; `stored` keeps what a file has, where that is exact. */
-const dtypes = {
+/** A form of weights; `stored` keeps what a file has, where that is exact. */
+export type WeightKind = "stored" | "float32" | "bfloat16" | "float16" | "int8" | "int4";
+
+/** The dtype of each form. */
+const dtypes: Readonly<Record<WeightKind, PackedDtype | undefined>> = {
   stored: undefined,
   float32: undefined,
   bfloat16: "bf16",
   float16: "f16",
   int8: "int8",
   int4: "int4",
-} as const satisfies Record<string, PackedDtype | undefined>;
-
-/** A form of weights. */
-export type WeightKind = keyof typeof dtypes;
+};
 
 /** All forms, the default first. */
 export const weightKinds = Object.keys(dtypes) as WeightKind[];

@@ -19,7 +19,9 @@ const someParts: Kind = {
 
 /** The part of a ModelState that remembers. */
 export interface Remembering {
+  /** Memories by layer. */
   readonly memories: ReadonlyMap<number, KvMemory>;
+  /** The sources of each row's pairs; empty if they are not logged. */
   readonly sources: readonly SourceLog[];
 }
 

@@ -67,7 +67,7 @@ export class Transformer implements LanguageModel {
     return new ModelState(this.config, options);
   }
 
-  /** @throws InputError if `state` is not a state of a model of these shapes */
+  /** Refuses a state of another model. Throws an InputError if `state` is not a state of a model of these shapes. */
   requireState(state: ModelState): void {
     check("state", state, aState);
     state.requireFit(this.config);

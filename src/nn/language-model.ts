@@ -53,7 +53,7 @@ export interface LanguageModel extends Releasable {
   readonly memorySize: number;
   /** Returns a fresh state, which has read and remembered nothing. */
   newState(options: StateOptions): ReadingState;
-  /** @throws InputError if the state is not one of this model */
+  /** Refuses a state of another model. Throws an InputError if the state is not one of this model. */
   requireState(state: ReadingState): void;
   /** Returns logits [B, n, V] for the token after each input token. Advances `state`. */
   forward(input: SegmentInput, state: ReadingState): Tensor;

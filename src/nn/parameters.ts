@@ -35,8 +35,11 @@ export interface ParameterBlock {
 
 /** A parameter that a model asks for. */
 export interface Declaration {
+  /** Its name in the model. */
   readonly name: string;
+  /** Its extents. */
   readonly shape: readonly number[];
+  /** The block that it belongs to. */
   readonly group: ParameterGroup;
   /** Draws a first value. */
   readonly initial: (random: Random) => number;

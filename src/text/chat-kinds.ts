@@ -5,7 +5,9 @@
 
 /** One turn of a conversation. */
 export interface Message {
+  /** Who speaks. */
   readonly role: "system" | "user" | "assistant";
+  /** The text. */
   readonly content: string;
 }
 

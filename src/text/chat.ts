@@ -39,7 +39,7 @@ export interface Prompt {
 export interface ChatTemplate {
   /** Its kind: "ChatML", "Qwen3", "Llama 3", "Gemma", "Gemma 3" or "Zephyr". */
   readonly kind: string;
-  /** @throws InputError for a conversation that the template refuses */
+  /** Returns a conversation as its text. Throws an InputError if the template refuses it. */
   render(messages: readonly Message[], options?: ChatOptions): Prompt;
 }
 

@@ -60,7 +60,10 @@ const UNKNOWN = 2;
 const SPECIAL = 3;
 const ADDED = 4;
 
-/** @throws InputError that names `source`, the file, and what is wrong with its vocabulary */
+/**
+ * Returns the tokenizer of a vocabulary.
+ * @throws InputError that names `source`, the file, and what is wrong with its vocabulary
+ */
 export function tokenizerFromGguf(vocabulary: GgufVocabulary, source: string): Tokenizer {
   check("source", source, aText);
   checkOptions("vocabulary", vocabulary, vocabularyKinds);

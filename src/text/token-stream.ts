@@ -63,6 +63,7 @@ export class TokenStream {
     return rest;
   }
 
+  /** Ends a run of byte tokens, and returns its text. */
   private endRun(): string {
     const text = textsOfRun(this.run).join("");
     this.run = [];

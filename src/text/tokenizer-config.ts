@@ -11,7 +11,10 @@ export interface TokenizerConfig {
   readonly chatTemplate?: string;
 }
 
-/** @throws InputError that names `source` and the key which is not as it should be */
+/**
+ * Reads the content of a tokenizer_config.json.
+ * @throws InputError that names `source` and the key which is not as it should be
+ */
 export function readTokenizerConfig(json: unknown, source: string): TokenizerConfig {
   check("source", source, aText);
   if (!isObject(json)) throw new InputError(`${source} must be a JSON object`);

@@ -19,7 +19,9 @@ import { isForeign } from "./open-model.ts";
 
 /** What `memorizing info --json` prints. */
 export interface ModelDescription {
+  /** The `model_type`. */
   readonly family: string;
+  /** The sizes of the architecture. */
   readonly sizes: {
     readonly layers: number;
     readonly width: number;

@@ -11,10 +11,13 @@ import { ask, begun, completion, raw, rest, run, tinyModel } from "./running.ts"
 const test = suite("clients");
 const folder = folderFor(test, "clients");
 
+/** Tokens that take so long that a client has gone before the last. */
+const MANY = 1_000_000;
+
 test("a small example, written out: one computes, one waits, the third is refused with 429, and who waits is answered", async () => {
-  const on = await run({ limits: { queue: 1 } });
+  const on = await run({ limits: { queue: 1, tokens: MANY } });
   try {
-    const first = await begun(on, 10_000);
+    const first = await begun(on, MANY);
     const waiting = completion(on, { prompt: "a", max_tokens: 2 });
     await ask(on, "GET", "/v1/models");
     const refused = await completion(on, { prompt: "a", max_tokens: 2 });
@@ -40,7 +43,7 @@ test("a client that sends slowly delays nobody, and runs out of time", async () 
 });
 
 test("a client that goes away stops its work, and leaves the line", async () => {
-  const on = await run();
+  const on = await run({ limits: { tokens: MANY } });
   const { forward } = tinyModel;
   let passes = 0;
   tinyModel.forward = function (...args) {
@@ -49,14 +52,14 @@ test("a client that goes away stops its work, and leaves the line", async () => 
   };
   try {
     const gone = new AbortController();
-    await begun(on, 10_000, gone.signal);
-    const body = { prompt: "b", max_tokens: 10_000 };
+    await begun(on, MANY, gone.signal);
+    const body = { prompt: "b", max_tokens: MANY };
     const waiting = ask(on, "POST", "/v1/completions", body, { signal: gone.signal }).catch(() => "gone");
     await ask(on, "GET", "/v1/models");
     gone.abort();
     assert.is(await waiting, "gone");
     assert.is((await completion(on, { prompt: "c", max_tokens: 3 })).status, 200);
-    assert.ok(passes < 10_000, `${passes} tokens`);
+    assert.ok(passes < MANY, `${passes} tokens`);
     assert.equal(on.faults, []);
   } finally {
     tinyModel.forward = forward;
