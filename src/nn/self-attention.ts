@@ -35,6 +35,21 @@ export interface LayerContext extends AttentionContext {
   readonly preceding: PrecedingKeys | undefined;
 }
 
+/** What local attention sees: the layer's input x [B, T, C], q, k, v [B, T, H·D], and the context, which holds k and v already. */
+export interface LocalInputs extends Pick<SelfAttentionWeights, "scale" | "bias"> {
+  readonly x: Tensor;
+  readonly q: Tensor;
+  readonly k: Tensor;
+  readonly v: Tensor;
+  readonly context: LayerContext;
+}
+
+/** Attention to the context. Returns out [B, T, H·D] and the logsumexp of each query's logits, [B, T, H]. */
+export type LocalAttention = (inputs: LocalInputs) => { readonly out: Tensor; readonly lse: Tensor };
+
+/** Attention to all of the context that a query may see. */
+const wholeContext: LocalAttention = ({ q, k, v, scale, bias, context }) => attention(q, k, v, scale, bias, context);
+
 /** The pairs that a memory layer retrieved in a forward pass, and how it used them; read it before the step ends. */
 export interface Retrieval {
   /** q̂, [B, T, H·D]. */
@@ -56,12 +71,13 @@ export interface MemoryAccess {
   readonly observe?: (retrieval: Retrieval) => void;
 }
 
-/** x [B, T, C] → [B, T, C]. Writes the segment's keys and values into `context`. */
+/** x [B, T, C] → [B, T, C]. Writes the segment's keys and values into `context`, to which `attend` attends. */
 export function selfAttention(
   x: Tensor,
   weights: SelfAttentionWeights,
   context: LayerContext,
   access: MemoryAccess | undefined,
+  attend: LocalAttention = wholeContext,
 ): Tensor {
   const { scale, bias, smear } = weights;
   const width = weights.q.shape[0] / scale.size; // D
@@ -70,7 +86,7 @@ export function selfAttention(
   const k = smear && context.preceding ? smearKeys(kHat, smear, context.preceding) : kHat;
   const v = linear(x, weights.v);
   extendContext(context, k, v);
-  const local = attention(q, k, v, scale, bias, context);
+  const local = attend({ x, q, k, v, scale, bias, context });
   if (access === undefined) return linear(local.out, weights.o);
   const neighbours = access.memory.lookup(q, access.topk, access.reach);
   if (neighbours.counts.every((count) => count === 0)) return linear(local.out, weights.o);
