@@ -20,6 +20,8 @@ export {
   kmeans_assign, kmeans_assign_scratch_bytes, kmeans_assign_units, kmeans_bytes, kmeans_layout, kmeans_move,
   kmeans_start,
 } from "./search/kmeans";
+export { listed_backward, listed_forward, listed_scratch_bytes } from "./ops/listed";
+export { add_to_nearest, bucket_lists, bucket_lists_scratch_bytes, nearest_directions, strided_lists } from "./ops/lists";
 export { lists_append, lists_bytes, lists_clear, lists_drop, lists_layout } from "./search/lists";
 export { log_add_exp_backward, log_add_exp_forward } from "./ops/log-add-exp";
 export { layernorm_backward, layernorm_forward, layernorm_weight_backward } from "./ops/layer-norm";
@@ -33,10 +35,14 @@ export { adamw, sum_squares } from "./train/optimizer";
 export { position_bias_backward, position_bias_forward } from "./ops/position-bias";
 export { quantise_keys, quantise_units, quantised_panel_bytes, quantised_panel_keys, quantised_width } from "./search/rounding";
 export { quantised_most_topk, quantised_scratch_bytes, topk_quantised } from "./search/quantised";
+export { ranged_forward } from "./ops/ranged";
+export { ranged_backward } from "./ops/ranged-backward";
+export { ranged_scratch_bytes } from "./ops/ranged-block";
 export { retrieved_backward, retrieved_forward, retrieved_scratch_bytes } from "./ops/retrieved";
 export { ring_append } from "./search/ring";
 export { rotary_backward, rotary_forward, rotary_table } from "./ops/rotary";
 export { smear_backward, smear_forward } from "./ops/smear";
+export { sumOf as sum } from "./base/vectors";
 export { softmax_backward, softmax_forward } from "./ops/softmax";
 export { topk_exact, topk_scratch_bytes, topk_units } from "./search/exact";
 export { activation_bytes, activation_scratch_bytes, activation_tiles, round_activations } from "./weights/activations";

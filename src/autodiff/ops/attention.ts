@@ -26,7 +26,10 @@ export interface AttentionContext {
   readonly window: number;
 }
 
-/** T5's bias: a learned table [H, buckets] and the address of each distance's bucket (i32). */
+/** From this distance on, all share the last bucket of a bias. */
+export const FAR = 128;
+
+/** T5's bias: a learned table [H, buckets] and the address of each distance's bucket (i32), of the context's distances and to FAR at least. */
 export interface PositionBias {
   readonly table: Tensor;
   readonly buckets: Address;
@@ -36,11 +39,41 @@ export interface PositionBias {
 const UNBOUNDED = 2 ** 30;
 
 /** Returns the bias by distance, [H, length], reversed so that the kernel reads it forwards; zeros without a bias. */
-function spreadBias(bias: PositionBias | undefined, heads: number, length: number): Tensor {
+export function spreadBias(bias: PositionBias | undefined, heads: number, length: number): Tensor {
   if (bias === undefined) return stepZeros([heads, length]);
   const spread = stepTensor([heads, length]);
   kernels.position_bias_forward(spread.ptr, bias.table.ptr, bias.buckets, heads, length, bias.table.shape[1]);
   return spread;
+}
+
+/** The bias by distance, and the gradients of bias and scale that a backward wrote for each unit: [B·H, length] and [B·H]. */
+export interface UnitGradients {
+  readonly spread: Tensor;
+  readonly dbias: Tensor;
+  readonly dscale: Tensor;
+}
+
+/** Adds the gradients of all units to those of the bias table and the scale. */
+export function gatherBiasGradient(
+  bias: PositionBias | undefined,
+  scale: Tensor,
+  { spread, dbias, dscale }: UnitGradients,
+  [rows, heads, length]: readonly [rows: number, heads: number, length: number],
+): void {
+  if (!scale.requiresGrad && bias === undefined) return;
+  kernels.position_bias_backward(
+    bias === undefined ? 0 : gradient(bias.table),
+    scale.requiresGrad ? gradient(scale) : 0,
+    dbias.ptr,
+    dscale.ptr,
+    spread.ptr,
+    scale.ptr,
+    bias?.buckets ?? 0,
+    rows,
+    heads,
+    length,
+    bias?.table.shape[1] ?? 0,
+  );
 }
 
 /** Returns a scale of H heads that is not learned, [H], for the running step. */
@@ -138,20 +171,7 @@ export function attention(
       first,
       ...shape,
     );
-    if (!scale.requiresGrad && bias === undefined) return;
-    kernels.position_bias_backward(
-      bias === undefined ? 0 : gradient(bias.table),
-      scale.requiresGrad ? gradient(scale) : 0,
-      dbias.ptr,
-      dscale.ptr,
-      spread.ptr,
-      scale.ptr,
-      bias?.buckets ?? 0,
-      rows,
-      heads,
-      length,
-      bias?.table.shape[1] ?? 0,
-    );
+    gatherBiasGradient(bias, scale, { spread, dbias, dscale }, [rows, heads, length]);
   });
   return { out, lse };
 }
