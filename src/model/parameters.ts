@@ -26,7 +26,9 @@ function declareBlock(config: ModelConfig, layer: number): Declaration[] {
   const hasMemory = config.memory_layers.includes(layer);
   const declarations: Declaration[] = [
     norm(`${prefix}.input_layernorm.weight`, width),
-    matrix(`${prefix}.self_attn.q_proj.weight`, heads * head_dim, width),
+    ...(mechanismOf(config)?.attention?.sharesKeys
+      ? []
+      : [matrix(`${prefix}.self_attn.q_proj.weight`, heads * head_dim, width)]),
     matrix(`${prefix}.self_attn.k_proj.weight`, heads * head_dim, width),
     matrix(`${prefix}.self_attn.v_proj.weight`, heads * head_dim, width),
     matrix(`${prefix}.self_attn.o_proj.weight`, width, heads * head_dim),

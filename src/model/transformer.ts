@@ -170,7 +170,7 @@ export class Transformer implements LanguageModel {
     const has = (name: string) => this.parameters.has(`model.layers.${layer}.self_attn.${name}`);
     const bias = "relative_attention_bias.weight";
     return {
-      q: get("q_proj.weight"),
+      q: has("q_proj.weight") ? get("q_proj.weight") : undefined,
       k: get("k_proj.weight"),
       v: get("v_proj.weight"),
       o: get("o_proj.weight"),

@@ -16,10 +16,10 @@ import { type Gate, gateLogit } from "./gate.ts";
 
 /**
  * q, k, v [H·D, C]; o [C, H·D]; scale and smear [H]. Layers with a memory have a gate. Layers without a smear do not change
- * their keys.
+ * their keys; in those without q, keys are queries as well.
  */
 export interface SelfAttentionWeights {
-  readonly q: Tensor;
+  readonly q: Tensor | undefined;
   readonly k: Tensor;
   readonly v: Tensor;
   readonly o: Tensor;
@@ -80,9 +80,10 @@ export function selfAttention(
   attend: LocalAttention = wholeContext,
 ): Tensor {
   const { scale, bias, smear } = weights;
-  const width = weights.q.shape[0] / scale.size; // D
-  const q = l2Normalize(linear(x, weights.q), width); // [B, T, C] → [B, T, H·D]
+  const width = weights.k.shape[0] / scale.size; // D
+  const projected = weights.q && l2Normalize(linear(x, weights.q), width); // [B, T, C] → [B, T, H·D]
   const kHat = l2Normalize(linear(x, weights.k), width);
+  const q = projected ?? kHat;
   const k = smear && context.preceding ? smearKeys(kHat, smear, context.preceding) : kHat;
   const v = linear(x, weights.v);
   extendContext(context, k, v);
