@@ -63,7 +63,7 @@ export interface ReadingLayer extends MechanismLayer {
  * it may only write to places that belong to its own tokens. The two `after` functions do the rest. They run outside the tape, and the
  * backward of the last pass may follow them, so an op must copy what they overwrite.
  */
-interface MechanismParts {
+export interface MechanismParts {
   /** One line for tables, with the source. */
   readonly about: string;
   /** The settings that it reads. */

@@ -35,12 +35,21 @@ export interface LayerContext extends AttentionContext {
   readonly preceding: PrecedingKeys | undefined;
 }
 
-/** What local attention sees: the layer's input x [B, T, C], q, k, v [B, T, H·D], and the context, which holds k and v already. */
-export interface LocalInputs extends Pick<SelfAttentionWeights, "scale" | "bias"> {
+/** What local attention sees. */
+export interface LocalInputs {
+  /** The layer's input, [B, T, C]. */
   readonly x: Tensor;
+  /** q̂, [B, T, H·D]; k itself where keys are their own queries. */
   readonly q: Tensor;
+  /** k̂, smeared where keys are, [B, T, H·D]. */
   readonly k: Tensor;
+  /** Values, [B, T, H·D]. */
   readonly v: Tensor;
+  /** Scale of each head's logits, [H]. */
+  readonly scale: Tensor;
+  /** The position bias, if the layer has one. */
+  readonly bias: PositionBias | undefined;
+  /** The layer's context, which holds k and v already. */
   readonly context: LayerContext;
 }
 

@@ -29,9 +29,11 @@ export interface AttentionContext {
 /** From this distance on, all share the last bucket of a bias. */
 export const FAR = 128;
 
-/** T5's bias: a learned table [H, buckets] and the address of each distance's bucket (i32), of the context's distances and to FAR at least. */
+/** T5's bias, a learned number for each head and bucket of distances: those of the context, and to FAR at least. */
 export interface PositionBias {
+  /** The learned biases, [H, buckets]. */
   readonly table: Tensor;
+  /** Address of the bucket of each distance (i32). */
   readonly buckets: Address;
 }
 
