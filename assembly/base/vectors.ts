@@ -1,7 +1,7 @@
 /**
  * Short loops over one or two vectors, shared by other kernels.
  */
-import { loadPartial, madd, storePartial, sumLanes } from "./simd";
+import { loadPartial, madd, maxLanes, storePartial, sumLanes } from "./simd";
 
 /** y += x over `n` floats. */
 export function addTo(y: usize, x: usize, n: i32): void {
@@ -48,6 +48,24 @@ export function sumOf(x: usize, n: i32): f32 {
   const tail = n & 3;
   if (tail) sum1 = f32x4.add(sum1, loadPartial(x, tail, 0));
   return sumLanes(f32x4.add(f32x4.add(sum0, sum1), f32x4.add(sum2, sum3)));
+}
+
+/** Largest of `n` floats; −∞ for none. */
+export function largest(x: usize, n: i32): f32 {
+  const none = f32x4.splat(-Infinity);
+  let most0 = none, most1 = none, most2 = none, most3 = none;
+  let end = x + (<usize>(n & ~15) << 2);
+  for (; x < end; x += 64) {
+    most0 = f32x4.pmax(most0, v128.load(x));
+    most1 = f32x4.pmax(most1, v128.load(x, 16));
+    most2 = f32x4.pmax(most2, v128.load(x, 32));
+    most3 = f32x4.pmax(most3, v128.load(x, 48));
+  }
+  end = x + (<usize>(n & 12) << 2);
+  for (; x < end; x += 16) most0 = f32x4.pmax(most0, v128.load(x));
+  const tail = n & 3;
+  if (tail) most1 = f32x4.pmax(most1, loadPartial(x, tail, -Infinity));
+  return maxLanes(f32x4.pmax(f32x4.pmax(most0, most1), f32x4.pmax(most2, most3)));
 }
 
 /** y = factor · x over `n` floats; y may be x. */
