@@ -12,7 +12,7 @@ import {
 import { softmaxGradientRow } from "./attention-rows";
 import { packPanels } from "./panels";
 import { multiplyPanels, TILE_COLUMNS, TILE_ROWS, Triangle } from "./tile";
-import { addTo, dot } from "../base/vectors";
+import { addTo, dot } from "../base/simd";
 
 /**
  * Adds to dq, dk and dv, and writes dbias and dscale, for units [from, to) of B·G: here a unit is a kv head of a row with the H/G query

@@ -2,8 +2,7 @@
  * One query's row of attention scores: bias, scale and softmax in place, and the gradient of that.
  */
 import { exponentials } from "../base/exp";
-import { maxLanes } from "../base/simd";
-import { scaleTo } from "../base/vectors";
+import { maxLanes, scaleTo } from "../base/simd";
 
 /**
  * p[j] ← softmax over low ≤ j < high of s · (p[j] + bias[j]); zero elsewhere in [blockLow, blockHigh). Returns the

@@ -16,7 +16,7 @@ import {
 import { softmaxBiasedRow } from "./attention-rows";
 import { packPanels } from "./panels";
 import { TILE_COLUMNS } from "./tile";
-import { addScaled, dot } from "../base/vectors";
+import { addScaled, dot } from "../base/simd";
 
 /**
  * out [B, T, H, D] and lse [B, T, H] (the logsumexp of each query's logits), for units [from, to).

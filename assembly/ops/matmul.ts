@@ -6,7 +6,7 @@
  */
 import { packPanels } from "./panels";
 import { multiplyPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "./tile";
-import { dot } from "../base/vectors";
+import { dot } from "../base/simd";
 
 /** Blocks: MC·KC floats of A stay in L2, a KC·8 panel of B in L1. MC is a multiple of both tiles' rows. */
 const MC: i32 = 132;

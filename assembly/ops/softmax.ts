@@ -3,8 +3,7 @@
  * No mask, bias or temperature: an element is masked by being −∞.
  */
 import { exponentials } from "../base/exp";
-import { loadPartial, madd, storePartial } from "../base/simd";
-import { dot, largest, scaleTo } from "../base/vectors";
+import { dot, largest, loadPartial, madd, scaleTo, storePartial } from "../base/simd";
 
 /** y = softmax(x) for rows [from, to) of `width` floats; y may be x. A row of −∞ only gives zeros. */
 export function softmax_forward(y: usize, x: usize, width: i32, from: i32, to: i32): void {

@@ -7,8 +7,7 @@
  */
 import { packPanels } from "../ops/panels";
 import { multiplyPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "../ops/tile";
-import { loadPartial, madd, sumLanes } from "../base/simd";
-import { addTo, dot } from "../base/vectors";
+import { addTo, dot, loadPartial, madd, sumLanes } from "../base/simd";
 import { halfBits, halfGap, widenFinite } from "./blocks";
 
 /** Blocks, as in ops/matmul.ts: rows of x and depth, and panels of weights that are packed at a time. */

@@ -47,11 +47,10 @@ const KERNEL_TESTS: Record<string, readonly string[]> = {
   blend: ["autodiff/blend", "numbers/"],
   retrieved: ["autodiff/retrieved", "numbers/"],
   ring: ["memory/memory.", "memory/snapshot", "memory/float16"],
-  simd: ["autodiff/", "memory/memory.", "train/optimizers"],
+  simd: ["autodiff/", "memory/memory.", "train/optimizers", "wasm/ranges", "memory/search/quantised"],
   smear: ["autodiff/smear", "numbers/"],
   softmax: ["autodiff/softmax", "autodiff/attention", "numbers/"],
   exact: [...SEARCHES, "memory/vector-store"],
-  vectors: ["autodiff/", "wasm/ranges", "memory/search/quantised"],
 };
 
 const READER_TESTS: Record<string, readonly string[]> = {
