@@ -10,8 +10,7 @@ import {
   BLOCK, firstSeen, Head, layOutHead, lowOf, multiplyByContext, openHead, pairAt, queryAt, rowAt, sumOverContext,
 } from "./attention-head";
 import { softmaxGradientRow } from "./attention-rows";
-import { packPanels } from "./panels";
-import { multiplyPanels, TILE_COLUMNS, TILE_ROWS, Triangle } from "./tile";
+import { multiplyPanels, packPanels, TILE_COLUMNS, TILE_ROWS, Triangle } from "./panels";
 import { addTo, dot } from "../base/simd";
 
 /**

@@ -14,8 +14,7 @@ import {
   BLOCK, firstSeen, Head, layOutHead, lowOf, multiplyByContext, openHead, queryAt, rowAt, sumOverContext,
 } from "./attention-head";
 import { softmaxBiasedRow } from "./attention-rows";
-import { packPanels } from "./panels";
-import { TILE_COLUMNS } from "./tile";
+import { packPanels, TILE_COLUMNS } from "./panels";
 import { addScaled, dot } from "../base/simd";
 
 /**

@@ -5,8 +5,7 @@
  * The bits are those of ops/matmul.ts with widened weights: few rows of x take dot products in the order of `dot`, many rows the
  * register tile, with the same blocks of depth.
  */
-import { packPanels } from "../ops/panels";
-import { multiplyPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "../ops/tile";
+import { multiplyPanels, packPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "../ops/panels";
 import { addTo, dot, loadPartial, madd, sumLanes } from "../base/simd";
 import { halfBits, halfGap, widenFinite } from "./blocks";
 
