@@ -3,8 +3,7 @@ export {
   activation_scratch_bytes, relu_backward, relu_forward, sigmoid_weighted_backward, sigmoid_weighted_forward,
 } from "./ops/activation";
 export { adafactor_matrix, adafactor_vector } from "./train/adafactor";
-export { attention_forward } from "./ops/attention";
-export { attention_backward } from "./ops/attention-backward";
+export { attention_backward, attention_forward } from "./ops/attention";
 export { attention_scratch_bytes } from "./ops/attention-head";
 export { blend_backward, blend_forward } from "./ops/blend";
 export { bucketed_scratch_bytes, topk_bucketed } from "./search/bucketed";

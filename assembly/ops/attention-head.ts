@@ -1,6 +1,6 @@
 /**
  * One head of one row in causal attention: where its operands lie, what its queries may see, and room to compute in. The
- * arithmetic is in attention.ts and attention-backward.ts.
+ * arithmetic is in attention.ts.
  */
 import { multiplyPanels, packPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS, Triangle } from "./panels";
 

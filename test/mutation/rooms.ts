@@ -21,7 +21,6 @@ const KERNEL_TESTS: Record<string, readonly string[]> = {
   activation: ["autodiff/elementwise", "wasm/ranges", "numbers/"],
   adafactor: ["train/optimizers"],
   attention: ["autodiff/attention", "numbers/"],
-  "attention-backward": ["autodiff/attention", "numbers/"],
   "attention-head": ["autodiff/attention", "numbers/"],
   "attention-rows": ["autodiff/attention", "numbers/"],
   best: ["memory/memory.", "memory/search/quantised", "memory/search/inverted"],
