@@ -22,7 +22,6 @@ const KERNEL_TESTS: Record<string, readonly string[]> = {
   adafactor: ["train/optimizers"],
   attention: ["autodiff/attention", "numbers/"],
   "attention-head": ["autodiff/attention", "numbers/"],
-  "attention-rows": ["autodiff/attention", "numbers/"],
   best: ["memory/memory.", "memory/search/quantised", "memory/search/inverted"],
   "best-by-age": ["memory/search/inverted"],
   bucketed: ["memory/search/bucketed", "memory/float16"],
