@@ -3,7 +3,7 @@ export {
   activation_scratch_bytes, relu_backward, relu_forward, sigmoid_weighted_backward, sigmoid_weighted_forward,
 } from "./ops/activation";
 export { adafactor_matrix, adafactor_vector } from "./train/adafactor";
-export { attention_backward, attention_forward } from "./ops/attention";
+export { attention_backward, attention_forward, position_bias_backward, position_bias_forward } from "./ops/attention";
 export { attention_scratch_bytes } from "./ops/attention-head";
 export { blend_backward, blend_forward } from "./ops/blend";
 export { bucketed_scratch_bytes, topk_bucketed } from "./search/bucketed";
@@ -29,7 +29,6 @@ export {
 } from "./ops/norm";
 export { merge_best } from "./search/merge";
 export { adamw, sum_squares } from "./train/optimizer";
-export { position_bias_backward, position_bias_forward } from "./ops/position-bias";
 export { quantise_keys, quantise_units, quantised_panel_bytes, quantised_panel_keys, quantised_width } from "./search/rounding";
 export { quantised_most_topk, quantised_scratch_bytes, topk_quantised } from "./search/quantised";
 export { retrieved_backward, retrieved_forward, retrieved_scratch_bytes } from "./ops/retrieved";

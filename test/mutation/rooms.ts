@@ -37,7 +37,6 @@ const KERNEL_TESTS: Record<string, readonly string[]> = {
   matmul: ["autodiff/matmul", "numbers/", "memory/memory."],
   norm: ["autodiff/norm", "wasm/ranges", "numbers/"],
   optimizer: ["train/optimizers", "wasm/ranges"],
-  "position-bias": ["autodiff/attention"],
   probes: ["memory/search/inverted", "memory/search/renewals"],
   rounding: ["memory/search/quantised", "memory/float16"],
   quantised: ["memory/search/quantised", "memory/float16"],
