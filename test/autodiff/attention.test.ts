@@ -6,8 +6,7 @@ import { parameter, persistentTensor, type Tensor, tensor } from "../../src/auto
 import { Random } from "../../src/base/random.ts";
 import { positionBuckets } from "../../src/nn/positions.ts";
 import { threadCount, useThreads } from "../../src/wasm/parallel.ts";
-import { heap, kernels } from "../../src/wasm/runtime.ts";
-import { scratch } from "../../src/wasm/scratch.ts";
+import { heap, kernels, scratch } from "../../src/wasm/runtime.ts";
 import { assertClose, checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 import { type LocalCase, localAttention } from "../oracle/attention.ts";

@@ -12,8 +12,7 @@ import { Transformer } from "../../src/model/transformer.ts";
 import { positionBucket, positionBuckets } from "../../src/nn/positions.ts";
 import { Trainer } from "../../src/train/trainer.ts";
 import { OutOfMemoryError } from "../../src/wasm/heap.ts";
-import { heap } from "../../src/wasm/runtime.ts";
-import { scratch } from "../../src/wasm/scratch.ts";
+import { heap, scratch } from "../../src/wasm/runtime.ts";
 import { suite } from "../harness.ts";
 import { randomDocuments, tinyConfig } from "../tiny.ts";
 
