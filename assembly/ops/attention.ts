@@ -16,7 +16,7 @@
  *   dscale [B·H] = Σ dlogit · (q·k) / s, which is Σ q · dq / s and so costs nothing.
  *
  * The bias is T5's: a table with one number per head and bucket, spread out by distance before attention and gathered again after its
- * backward. TypeScript (src/nn/positions.ts) decides which distance falls into which bucket.
+ * backward. TypeScript (src/autodiff/ops/attention.ts) decides which distance falls into which bucket.
  *
  * Where a head's operands lie is in attention-head.ts. For retrieved pairs see retrieved.ts.
  */

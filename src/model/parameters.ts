@@ -2,11 +2,11 @@
  * The parameters of our own model: names, shapes and first values. Names follow Hugging Face's. nn/parameters.ts stores them,
  * transformer.ts uses them.
  */
+import { POSITION_BUCKETS } from "../autodiff/ops/attention.ts";
 import { allOrNothing } from "../base/lifetime.ts";
 import type { Random } from "../base/random.ts";
 import { gateParameters } from "../nn/gate.ts";
 import { type Declaration, Parameters } from "../nn/parameters.ts";
-import { POSITION_BUCKETS } from "../nn/positions.ts";
 import { type ModelConfig, smearsKeys } from "./config.ts";
 
 /** N(0, σ²) cut at ±2σ, σ = 1/√fanIn. */

@@ -4,6 +4,7 @@
  * A forward pass reads the next tokens of each row with a ModelState, which then contains them. Training, evaluation and
  * generation differ only in their states and in their use of the logits.
  */
+import { positionBuckets } from "../autodiff/ops/attention.ts";
 import { add, dropout, scale } from "../autodiff/ops/elementwise.ts";
 import { embedding } from "../autodiff/ops/embedding.ts";
 import { linear } from "../autodiff/ops/matmul.ts";
@@ -14,7 +15,6 @@ import { type FeedForwardWeights, feedForward } from "../nn/feed-forward.ts";
 import type { Gate } from "../nn/gate.ts";
 import type { LanguageModel, StateOptions } from "../nn/language-model.ts";
 import type { Parameters } from "../nn/parameters.ts";
-import { positionBuckets } from "../nn/positions.ts";
 import { requireInput, type SegmentInput } from "../nn/segment.ts";
 import { type Retrieval, type SelfAttentionWeights, selfAttention } from "../nn/self-attention.ts";
 import { type ModelConfig, parseConfig } from "./config.ts";

@@ -6,7 +6,7 @@
 import { InputError } from "../../base/errors.ts";
 import type { Address } from "../../wasm/heap.ts";
 import { parallelElements, parallelWithScratch } from "../../wasm/parallel.ts";
-import { kernels } from "../../wasm/runtime.ts";
+import { heap, kernels } from "../../wasm/runtime.ts";
 import { needsGrad, note, recordMany } from "../tape.ts";
 import { gradient, stepIntegers, stepTensor, stepZeros, type Tensor } from "../tensor.ts";
 
@@ -26,14 +26,44 @@ export interface AttentionContext {
   readonly window: number;
 }
 
-/** T5's bias: a learned table [H, buckets] and the address of each distance's bucket (i32). */
+/** A window larger than any context, as an i32. */
+const UNBOUNDED = 2 ** 30;
+
+/** T5's bias (Raffel et al. 2020): a learned table [H, buckets] and the address of each distance's bucket (i32). */
 export interface PositionBias {
   readonly table: Tensor;
   readonly buckets: Address;
 }
 
-/** A window larger than any context, as an i32. */
-const UNBOUNDED = 2 ** 30;
+/**
+ * Buckets of the distance between query and key. Small distances have one bucket each, larger ones share logarithmically wider
+ * buckets, and distances from 128 on share one.
+ */
+export const POSITION_BUCKETS = 32;
+const MOST_DISTANCE = 128;
+const EXACT_BUCKETS = POSITION_BUCKETS / 2;
+
+/** n < 16 → bucket n; else 16 + floor(ln(n/16) / ln(128/16) · 16), at most 31. */
+export function positionBucket(distance: number): number {
+  if (distance < EXACT_BUCKETS) return distance;
+  const octaves = Math.log(distance / EXACT_BUCKETS) / Math.log(MOST_DISTANCE / EXACT_BUCKETS);
+  return Math.min(POSITION_BUCKETS - 1, EXACT_BUCKETS + Math.floor(octaves * EXACT_BUCKETS));
+}
+
+let bucketTable: Address = 0;
+let tabulated = 0;
+
+/** Returns the address of the buckets of distances 0 to length − 1 (i32), computed once. On OutOfMemoryError the old table stays. */
+export function positionBuckets(length: number): Address {
+  if (length > tabulated) {
+    const longer = heap.allocate(length * 4);
+    if (tabulated > 0) heap.release(bucketTable);
+    bucketTable = longer;
+    heap.i32(bucketTable, length).set(Int32Array.from({ length }, (_, distance) => positionBucket(distance)));
+    tabulated = length;
+  }
+  return bucketTable;
+}
 
 /** Returns the bias by distance, [H, length], reversed so that the kernel reads it forwards; zeros without a bias. */
 function spreadBias(bias: PositionBias | undefined, heads: number, length: number): Tensor {
