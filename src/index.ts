@@ -104,7 +104,7 @@ export type { Arrays } from "./formats/safetensors.ts";
 export type { TensorReader } from "./formats/tensor-reader.ts";
 export type { DocumentShare } from "./inspect/inspection-summary.ts";
 export type { MemoryHead } from "./inspect/retrieval-watch.ts";
-export type { FallbackCount } from "./memory/search/key-index.ts";
+export type { FallbackCount } from "./memory/search/exact.ts";
 export type { TokenBytes } from "./memory/sources.ts";
 export type { SamplingOptions } from "./model/sampling.ts";
 export { type GateInputs, type GatePolicy, type Policy, policies } from "./nn/gate.ts";
