@@ -3,8 +3,7 @@ export {
   activation_scratch_bytes, relu_backward, relu_forward, sigmoid_weighted_backward, sigmoid_weighted_forward,
 } from "./ops/activation";
 export { adafactor_matrix, adafactor_vector } from "./train/adafactor";
-export { attention_forward } from "./ops/attention";
-export { attention_backward } from "./ops/attention-backward";
+export { attention_backward, attention_forward, position_bias_backward, position_bias_forward } from "./ops/attention";
 export { attention_scratch_bytes } from "./ops/attention-head";
 export { blend_backward, blend_forward } from "./ops/blend";
 export { bucketed_scratch_bytes, topk_bucketed } from "./search/bucketed";
@@ -32,17 +31,15 @@ export {
 } from "./ops/norm";
 export { merge_best } from "./search/merge";
 export { adamw, sum_squares } from "./train/optimizer";
-export { position_bias_backward, position_bias_forward } from "./ops/position-bias";
 export { quantise_keys, quantise_units, quantised_panel_bytes, quantised_panel_keys, quantised_width } from "./search/rounding";
 export { quantised_most_topk, quantised_scratch_bytes, topk_quantised } from "./search/quantised";
-export { ranged_forward } from "./ops/ranged";
-export { ranged_backward } from "./ops/ranged-backward";
+export { ranged_backward, ranged_forward } from "./ops/ranged";
 export { ranged_scratch_bytes } from "./ops/ranged-block";
 export { retrieved_backward, retrieved_forward, retrieved_scratch_bytes } from "./ops/retrieved";
 export { ring_append } from "./search/ring";
 export { rotary_backward, rotary_forward, rotary_table } from "./ops/rotary";
 export { smear_backward, smear_forward } from "./ops/smear";
-export { sumOf as sum } from "./base/vectors";
+export { sumOf as sum } from "./base/simd";
 export { softmax_backward, softmax_forward } from "./ops/softmax";
 export { topk_exact, topk_scratch_bytes, topk_units } from "./search/exact";
 export { activation_bytes, activation_scratch_bytes, activation_tiles, round_activations } from "./weights/activations";

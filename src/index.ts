@@ -115,7 +115,7 @@ export type {
   ReadingLayer,
 } from "./mechanisms/mechanism.ts";
 export type { MechanismSettings } from "./mechanisms/settings.ts";
-export type { FallbackCount } from "./memory/search/key-index.ts";
+export type { FallbackCount } from "./memory/search/exact.ts";
 export type { TokenBytes } from "./memory/sources.ts";
 export type { SamplingOptions } from "./model/sampling.ts";
 export { type GateInputs, type GatePolicy, type Policy, policies } from "./nn/gate.ts";

@@ -5,7 +5,7 @@
  * A unit is one head of one row (unit = row · heads + head), forward and backward, so that one thread adds to a key's gradient.
  */
 import { exponentials } from "../base/exp";
-import { addScaled, dot, scaleTo } from "../base/vectors";
+import { addScaled, dot, scaleTo } from "../base/simd";
 
 /** What a call's units share. Bytes per position of the segment and of the context are equal: heads · width · 4. */
 @unmanaged

@@ -2,7 +2,7 @@
  * Lists of positions for listed.ts. A list is made from what stood before its query, never from what follows, and names the
  * newest position first. A list that is shorter than K ends with −1.
  */
-import { addScaled, dot } from "../base/vectors";
+import { addScaled, dot } from "../base/simd";
 
 /**
  * lists [B, T, K]: the query's own position and every `stride`-th before it, down to first(row). Where `every` is above 1, only every

@@ -1,10 +1,10 @@
 /**
  * A block of queries and the ranges of positions that it sees: where the operands lie, the pairs of those ranges side by side, and room
- * to compute in. The arithmetic is in ranged.ts and ranged-backward.ts.
+ * to compute in. The arithmetic is in ranged.ts.
  */
 import { panelBytes } from "./attention-head";
-import { TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "./tile";
-import { addTo } from "../base/vectors";
+import { TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "./panels";
+import { addTo } from "../base/simd";
 
 /** Most queries of a block. */
 export const MOST_QUERIES: i32 = 64;

@@ -39,7 +39,7 @@ function blockEnds({ sizes: { mechanism_block: size }, read }: MechanismLayer, r
 /** What the row's queries see of the global tokens: those kept, [M], and those of the segment up to each query, [T]. */
 function visibleTokens(layer: MechanismLayer, row: number, count: number): QueryBlock[] {
   const { offset, read } = layer;
-  const { mechanism_slots: slots, mechanism_block: size } = layer.sizes;
+  const { mechanism_kept: slots, mechanism_block: size } = layer.sizes;
   const kept = Math.min(slots, Math.floor(read[row] / size));
   const ends = blockEnds(layer, row, offset + count);
   const cuts = [offset, ...ends.filter((end) => end > offset), offset + count];
@@ -52,7 +52,7 @@ function visibleTokens(layer: MechanismLayer, row: number, count: number): Query
 
 export const etc: AttentionMechanism = {
   about: "window and a global token for each finished block (ETC)",
-  settings: ["mechanism_window", "mechanism_block", "mechanism_slots"],
+  settings: ["mechanism_window", "mechanism_block", "mechanism_kept"],
   past: ({ mechanism_window, mechanism_block }) => Math.max(mechanism_window, mechanism_block) - 1,
   parameters: ({ num_attention_heads, head_dim }) => [
     {
@@ -62,13 +62,13 @@ export const etc: AttentionMechanism = {
       initial: (random) => random.normal(),
     },
   ],
-  carries: ({ mechanism_slots, segment_length, num_attention_heads, head_dim }) => {
-    const shape = [mechanism_slots + segment_length, num_attention_heads * head_dim];
+  carries: ({ mechanism_kept, segment_length, num_attention_heads, head_dim }) => {
+    const shape = [mechanism_kept + segment_length, num_attention_heads * head_dim];
     return { keys: shape, values: shape };
   },
   attend: (inputs, layer) => {
     const { q, k, v, scale, bias, context } = inputs;
-    const { mechanism_slots: slots, mechanism_window, segment_length } = layer.sizes;
+    const { mechanism_kept: slots, mechanism_window, segment_length } = layer.sizes;
     const near = attention(q, k, v, scale, bias, { ...context, window: mechanism_window - 1 });
     const tokens = globalTokens(inputs, layer);
     const [keys, values] = [layer.carried("keys"), layer.carried("values")];
@@ -84,12 +84,13 @@ export const etc: AttentionMechanism = {
   },
   // The segment's global tokens join those that are kept, and push out the oldest.
   afterSegment: (layer) => {
-    const { mechanism_slots: slots, segment_length: segment } = layer.sizes;
+    const { mechanism_kept: slots, segment_length: segment } = layer.sizes;
     for (const pool of [layer.carried("keys"), layer.carried("values")]) {
       const token = (pool.size / layer.rows / (slots + segment)) * 4;
       for (let row = 0; row < layer.rows; row++) {
         const at = pool.ptr + row * (slots + segment) * token;
-        const ends = blockEnds(layer, row, segment).slice(-slots);
+        const all = blockEnds(layer, row, segment);
+        const ends = all.slice(Math.max(0, all.length - slots));
         kernels.move(at, at + ends.length * token, (slots - ends.length) * token);
         for (const [n, end] of ends.entries()) {
           kernels.move(at + (slots - ends.length + n) * token, at + (slots + end) * token, token);

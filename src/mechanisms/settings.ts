@@ -17,18 +17,18 @@ export interface MechanismSettings {
   mechanism_buckets: number;
   /** Rounds of hashing. */
   mechanism_rounds: number;
-  /** Summaries of the past that a head keeps. */
-  mechanism_slots: number;
+  /** Summaries of earlier segments that a layer keeps. */
+  mechanism_kept: number;
 }
 
 /** Every setting, in the order of `--help`. */
 export const mechanismFields: Readonly<Record<keyof MechanismSettings, Field>> = {
   mechanism_window: integer(512, 1, 2 ** 20, "keys that a query sees: of a window, a hash bucket, a cluster"),
   mechanism_dilation: integer(1, 1, 2 ** 16, "tokens from one key of a window to the next"),
-  mechanism_block: integer(32, 1, 2 ** 16, "tokens of a block"),
+  mechanism_block: integer(64, 1, 2 ** 16, "tokens of a block of the mechanism"),
   mechanism_first: integer(32, 0, 2 ** 16, "first tokens of the document that every query sees"),
   mechanism_random: integer(3, 0, 2 ** 16, "random earlier blocks that a block sees"),
   mechanism_buckets: integer(32, 1, 2 ** 16, "hash buckets or clusters of a head"),
   mechanism_rounds: integer(2, 1, 64, "rounds of hashing"),
-  mechanism_slots: integer(128, 1, 2 ** 20, "summaries of the past that a head keeps"),
+  mechanism_kept: integer(256, 0, 2 ** 20, "summaries of earlier segments that a layer keeps"),
 };

@@ -1,12 +1,11 @@
 /** Attention to lists of positions, and the makers of lists, against plain loops; odd sizes everywhere. */
 import * as assert from "uvu/assert";
-import { extendContext } from "../../src/autodiff/ops/attention.ts";
+import { extendContext, positionBuckets } from "../../src/autodiff/ops/attention.ts";
 import { listedAttention } from "../../src/autodiff/ops/listed.ts";
 import { bucketLists, centroidLoss, nearestDirections, stridedLists } from "../../src/autodiff/ops/lists.ts";
 import { step } from "../../src/autodiff/tape.ts";
 import { persistentTensor, stepIntegers, type Tensor, tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
-import { positionBuckets } from "../../src/nn/positions.ts";
 import { useThreads } from "../../src/wasm/parallel.ts";
 import { heap } from "../../src/wasm/runtime.ts";
 import { assertClose, checkOp } from "../gradcheck.ts";

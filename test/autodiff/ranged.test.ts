@@ -1,14 +1,12 @@
 /** Attention under a block mask, against plain loops; odd sizes everywhere. */
 import * as assert from "uvu/assert";
-import { attention, extendContext, FAR } from "../../src/autodiff/ops/attention.ts";
+import { attention, extendContext, FAR, positionBuckets } from "../../src/autodiff/ops/attention.ts";
 import { type BlockMask, type QueryBlock, rangedAttention } from "../../src/autodiff/ops/ranged.ts";
 import { backward, step } from "../../src/autodiff/tape.ts";
 import { parameter, persistentTensor, type Tensor, tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
-import { positionBuckets } from "../../src/nn/positions.ts";
 import { threadCount, useThreads } from "../../src/wasm/parallel.ts";
-import { heap, kernels } from "../../src/wasm/runtime.ts";
-import { scratch } from "../../src/wasm/scratch.ts";
+import { heap, kernels, scratch } from "../../src/wasm/runtime.ts";
 import { assertClose, checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 import { maskedAttention } from "../oracle/masked-attention.ts";

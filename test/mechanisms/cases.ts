@@ -55,12 +55,12 @@ export const cases: Readonly<Record<MechanismName, MechanismCase>> = {
   },
   etc: {
     variants: [
-      { mechanism_window: 4, mechanism_block: 3, mechanism_slots: 2 },
-      { mechanism_window: 2, mechanism_block: 1, mechanism_slots: 9 },
-      { mechanism_window: 3, mechanism_block: 9, mechanism_slots: 4 },
+      { mechanism_window: 4, mechanism_block: 3, mechanism_kept: 2 },
+      { mechanism_window: 2, mechanism_block: 1, mechanism_kept: 0 },
+      { mechanism_window: 3, mechanism_block: 9, mechanism_kept: 4 },
     ],
     limit: {
-      settings: { mechanism_window: 31, mechanism_block: 100, mechanism_slots: 1 },
+      settings: { mechanism_window: 31, mechanism_block: 100, mechanism_kept: 1 },
       full: { xl_cache_length: 99 },
       tolerance: 2e-5,
     },

@@ -190,7 +190,7 @@ test("Routing attends to the last tokens whose keys belong to the query's centro
 
 test("ETC, written out: with logits of 0 a query takes the mean of its window and of the means of finished blocks", () => {
   const sizes = sizesOf({
-    ...{ mechanism: "etc", mechanism_block: 2, mechanism_window: 2, mechanism_slots: 2 },
+    ...{ mechanism: "etc", mechanism_block: 2, mechanism_window: 2, mechanism_kept: 2 },
     ...{ num_attention_heads: 1, head_dim: 1, segment_length: 4 },
   });
   const room = (positions: number) => persistentTensor([1, positions, 1]);

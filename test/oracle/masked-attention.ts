@@ -1,5 +1,5 @@
 /** Attention in which each query sees the positions that it is told to, in plain TypeScript and double precision. */
-import { positionBucket } from "../../src/nn/positions.ts";
+import { positionBucket } from "../../src/autodiff/ops/attention.ts";
 import { type LocalCase, softmax } from "./attention.ts";
 
 /** A position of the context, and its distance from the query. */
