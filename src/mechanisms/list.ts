@@ -1,6 +1,8 @@
 /** Every mechanism, by its name in config.json. */
 import { bigBird } from "./big-bird.ts";
 import { etc } from "./etc.ts";
+import { expireSpan } from "./expire-span.ts";
+import { lstm } from "./lstm.ts";
 import type { AttentionMechanism, BlockMechanism, Mechanism, MechanismSizes } from "./mechanism.ts";
 import { reformer } from "./reformer.ts";
 import { routing } from "./routing.ts";
@@ -13,6 +15,8 @@ export const mechanisms = {
   etc,
   reformer,
   routing,
+  "expire-span": expireSpan,
+  lstm,
 } satisfies Record<string, Mechanism>;
 
 /** The name of a mechanism. */

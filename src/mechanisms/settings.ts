@@ -19,6 +19,10 @@ export interface MechanismSettings {
   mechanism_rounds: number;
   /** Summaries of earlier segments that a layer keeps. */
   mechanism_kept: number;
+  /** R, tokens over which a state fades before it is gone. */
+  mechanism_ramp: number;
+  /** α, what it costs in nats to keep a state for one token longer. */
+  mechanism_span_cost: number;
 }
 
 /** Every setting, in the order of `--help`. */
@@ -31,4 +35,12 @@ export const mechanismFields: Readonly<Record<keyof MechanismSettings, Field>> =
   mechanism_buckets: integer(32, 1, 2 ** 16, "hash buckets or clusters of a head"),
   mechanism_rounds: integer(2, 1, 64, "rounds of hashing"),
   mechanism_kept: integer(256, 0, 2 ** 20, "summaries of earlier segments that a layer keeps"),
+  mechanism_ramp: integer(64, 1, 2 ** 16, "tokens over which a state fades before it is gone"),
+  mechanism_span_cost: {
+    kind: "number",
+    default: 1e-4,
+    min: 0,
+    max: 1,
+    about: "what it costs in nats to keep a state for one token longer",
+  },
 };

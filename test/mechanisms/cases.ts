@@ -88,4 +88,25 @@ export const cases: Readonly<Record<MechanismName, MechanismCase>> = {
     smooth: { mechanism_window: 40, mechanism_buckets: 1 },
     remembers: true,
   },
+  "expire-span": {
+    variants: [
+      { mechanism_window: 20, mechanism_ramp: 4 },
+      { mechanism_window: 3, mechanism_ramp: 2 },
+      { mechanism_window: 12, mechanism_ramp: 10, mechanism_span_cost: 1 },
+    ],
+    limit: {
+      settings: { mechanism_window: 31, mechanism_ramp: 1 },
+      full: { xl_cache_length: 30 },
+      prepare: (model) => {
+        for (const layer of [0, 1]) model.parameters.get(`model.layers.${layer}.mechanism.span.bias`).fill(50);
+      },
+      tolerance: 2e-5,
+    },
+    remembers: true,
+  },
+  lstm: {
+    variants: [{}],
+    limit: "a state of one size is not a list of pairs",
+    remembers: false,
+  },
 };
