@@ -22,10 +22,10 @@ import { addTo, dot } from "../base/vectors";
 export function attention_backward(
   dq: usize, dk: usize, dv: usize, dbias: usize, dscale: usize, dout: usize, dlse: usize,
   out: usize, probabilities: usize, q: usize, k: usize, v: usize, scale: usize, first: usize,
-  heads: i32, kvHeads: i32, width: i32, segment: i32, past: i32, capacity: i32, window: i32,
+  heads: i32, kvHeads: i32, width: i32, segment: i32, past: i32, capacity: i32, window: i32, block: i32,
   from: i32, to: i32, scratch: usize,
 ): void {
-  const head = layOutHead(scratch, heads, kvHeads, width, segment, past, window);
+  const head = layOutHead(scratch, heads, kvHeads, width, segment, past, window, block);
   const length = head.length, group = heads / kvHeads;
   for (let unit = from * group; unit < to * group; unit++) {
     openHead(head, unit, scale, first, capacity);

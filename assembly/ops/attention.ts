@@ -7,7 +7,7 @@
  * on packed panels, its softmax runs in cache, its product with the values is a second one.
  *
  * Query i of the segment sits at context position `past + i` and sees positions j with
- * j ≥ first(row), past + i − window ≤ j ≤ past + i. The logit is s · (q·k_j + bias[past + i − j]) with s = |scale of the head|.
+ * j ≥ first(row), past + i − window ≤ j ≤ past + i that are in its block of positions. The logit is s · (q·k_j + bias[past + i − j]) with s = |scale of the head|.
  * For the backward see attention-backward.ts, for retrieved pairs retrieved.ts.
  */
 import {
@@ -26,10 +26,10 @@ import { addScaled, dot } from "../base/vectors";
  */
 export function attention_forward(
   out: usize, lse: usize, probabilities: usize, q: usize, k: usize, v: usize, bias: usize, scale: usize, first: usize,
-  heads: i32, kvHeads: i32, width: i32, segment: i32, past: i32, capacity: i32, window: i32,
+  heads: i32, kvHeads: i32, width: i32, segment: i32, past: i32, capacity: i32, window: i32, block: i32,
   from: i32, to: i32, scratch: usize,
 ): void {
-  const head = layOutHead(scratch, heads, kvHeads, width, segment, past, window);
+  const head = layOutHead(scratch, heads, kvHeads, width, segment, past, window, block);
   const length = head.length;
   let packedAt: usize = usize.MAX_VALUE;
   for (let unit = from; unit < to; unit++) {
