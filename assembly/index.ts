@@ -20,6 +20,9 @@ export {
   kmeans_assign, kmeans_assign_scratch_bytes, kmeans_assign_units, kmeans_bytes, kmeans_layout, kmeans_move,
   kmeans_start,
 } from "./search/kmeans";
+export { linear_attention_forward } from "./ops/linear-attention";
+export { linear_attention_backward } from "./ops/linear-attention-backward";
+export { linear_attention_chunk, linear_attention_scratch_bytes } from "./ops/linear-head";
 export { lists_append, lists_bytes, lists_clear, lists_drop, lists_layout } from "./search/lists";
 export { log_add_exp_backward, log_add_exp_forward } from "./ops/log-add-exp";
 export { layernorm_backward, layernorm_forward, layernorm_weight_backward } from "./ops/layer-norm";
