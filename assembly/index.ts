@@ -10,6 +10,10 @@ export { blend_backward, blend_forward } from "./ops/blend";
 export { bucketed_scratch_bytes, topk_bucketed } from "./search/bucketed";
 export { dropout_backward, dropout_forward } from "./ops/dropout";
 export { add, add_in_place, add_rows, add_scaled, add_to_rows, all_finite, copy, move, scale, zero } from "./ops/elementwise";
+export {
+  elu_plus_one_backward, elu_plus_one_forward, random_features_backward, random_features_forward,
+  random_features_scratch_bytes, random_features_units,
+} from "./ops/features";
 export { embedding_backward, embedding_forward } from "./ops/embedding";
 export { gated_forward, gated_gate_backward, gated_up_backward } from "./ops/gated";
 export { gelu_erf_backward, gelu_erf_forward, gelu_erf_scratch_bytes } from "./ops/gelu-erf";
@@ -39,6 +43,7 @@ export { quantised_most_topk, quantised_scratch_bytes, topk_quantised } from "./
 export { retrieved_backward, retrieved_forward, retrieved_scratch_bytes } from "./ops/retrieved";
 export { ring_append } from "./search/ring";
 export { rotary_backward, rotary_forward, rotary_table } from "./ops/rotary";
+export { scale_heads_backward, scale_heads_forward } from "./ops/scale-heads";
 export { smear_backward, smear_forward } from "./ops/smear";
 export { softmax_backward, softmax_forward } from "./ops/softmax";
 export { topk_exact, topk_scratch_bytes, topk_units } from "./search/exact";
