@@ -19,6 +19,8 @@ export { gated_forward, gated_gate_backward, gated_up_backward } from "./ops/gat
 export { gelu_erf_backward, gelu_erf_forward, gelu_erf_scratch_bytes } from "./ops/gelu-erf";
 export { packHalf as pack_half, unpackHalf as unpack_half } from "./base/half";
 export { select_heads, select_heads_backward } from "./ops/heads";
+export { interval_attention_forward } from "./ops/interval-attention";
+export { interval_attention_backward } from "./ops/interval-attention-backward";
 export { inverted_scratch_bytes, inverted_units, topk_inverted } from "./search/inverted";
 export {
   kmeans_assign, kmeans_assign_scratch_bytes, kmeans_assign_units, kmeans_bytes, kmeans_layout, kmeans_move,
@@ -37,6 +39,7 @@ export {
 } from "./ops/norm";
 export { merge_best } from "./search/merge";
 export { adamw, sum_squares } from "./train/optimizer";
+export { pool_blocks_backward, pool_blocks_forward } from "./ops/pool-blocks";
 export { position_bias_backward, position_bias_forward } from "./ops/position-bias";
 export { quantise_keys, quantise_units, quantised_panel_bytes, quantised_panel_keys, quantised_width } from "./search/rounding";
 export { quantised_most_topk, quantised_scratch_bytes, topk_quantised } from "./search/quantised";
