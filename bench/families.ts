@@ -6,6 +6,7 @@ import { ffn } from "./ffn.ts";
 import { generate } from "./generate.ts";
 import { halfPrecision } from "./half-precision.ts";
 import { inverted } from "./inverted.ts";
+import { linearFamily } from "./linear.ts";
 import { matmul } from "./matmul.ts";
 import { packed } from "./packed.ts";
 import { rows } from "./rows.ts";
@@ -20,6 +21,7 @@ export const families: readonly Family[] = [
   packed,
   softmax,
   rows,
+  linearFamily,
   topk,
   inverted,
   ffn,
