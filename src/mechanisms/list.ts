@@ -1,9 +1,17 @@
 /** Every mechanism, by its name in config.json. */
+import { infini } from "./infini.ts";
+import { linear } from "./linear.ts";
 import type { AttentionMechanism, BlockMechanism, Mechanism, MechanismSizes } from "./mechanism.ts";
+import { performer } from "./performer.ts";
 import { window } from "./window.ts";
 
 /** The mechanisms. */
-export const mechanisms = { window } satisfies Record<string, Mechanism>;
+export const mechanisms = {
+  window,
+  linear,
+  performer,
+  infini,
+} satisfies Record<string, Mechanism>;
 
 /** The name of a mechanism. */
 export type MechanismName = keyof typeof mechanisms;

@@ -35,4 +35,30 @@ export const cases: Readonly<Record<MechanismName, MechanismCase>> = {
     limit: { settings: { mechanism_window: 31 }, full: { xl_cache_length: 30 }, tolerance: 0 },
     remembers: true,
   },
+  linear: {
+    variants: [{}, { smear_keys: "all" }],
+    limit: "products of elu + 1 are not the exponentials of softmax",
+    remembers: true,
+  },
+  performer: {
+    variants: [{ mechanism_features: 9 }, { mechanism_features: 3 }],
+    limit: {
+      settings: { mechanism_features: 8192, attention_scale_init: 1 },
+      full: { xl_cache_length: 28, attention_scale_init: 1 },
+      tolerance: 0.02,
+    },
+    remembers: true,
+  },
+  infini: {
+    variants: [{}, { xl_cache_length: 5 }],
+    limit: {
+      settings: { xl_cache_length: 28 },
+      full: { xl_cache_length: 28 },
+      prepare: (model) => {
+        for (const layer of [0, 1]) model.parameters.get(`model.layers.${layer}.mechanism.gate`).fill(-100);
+      },
+      tolerance: 1e-6,
+    },
+    remembers: true,
+  },
 };
