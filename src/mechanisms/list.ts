@@ -1,6 +1,9 @@
 /** Every mechanism, by its name in config.json. */
+import { combiner } from "./combiner.ts";
+import { hTransformer } from "./h-transformer.ts";
 import { infini } from "./infini.ts";
 import { linear } from "./linear.ts";
+import { linformer } from "./linformer.ts";
 import type { AttentionMechanism, BlockMechanism, Mechanism, MechanismSizes } from "./mechanism.ts";
 import { performer } from "./performer.ts";
 import { window } from "./window.ts";
@@ -11,6 +14,9 @@ export const mechanisms = {
   linear,
   performer,
   infini,
+  linformer,
+  "h-transformer": hTransformer,
+  combiner,
 } satisfies Record<string, Mechanism>;
 
 /** The name of a mechanism. */

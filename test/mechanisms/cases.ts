@@ -61,4 +61,55 @@ export const cases: Readonly<Record<MechanismName, MechanismCase>> = {
     },
     remembers: true,
   },
+  linformer: {
+    variants: [
+      { segment_length: 8, mechanism_block: 4, mechanism_cells: 3, mechanism_kept: 5 },
+      { segment_length: 6, mechanism_block: 2, mechanism_cells: 1, mechanism_kept: 1 },
+      { mechanism_block: 1, mechanism_cells: 2, mechanism_kept: 40 },
+    ],
+    limit: {
+      settings: { mechanism_block: 7, mechanism_cells: 7, mechanism_kept: 21 },
+      full: { xl_cache_length: 28 },
+      prepare: (model) => setIdentities(model, ["keys.weight", "values.weight"]),
+      tolerance: 2e-5,
+    },
+    remembers: true,
+  },
+  "h-transformer": {
+    variants: [
+      { segment_length: 8, mechanism_block: 2, mechanism_levels: 3, mechanism_kept: 4 },
+      { segment_length: 8, mechanism_block: 1, mechanism_levels: 4, mechanism_kept: 1 },
+      { segment_length: 6, mechanism_block: 3, mechanism_levels: 2, mechanism_kept: 1 },
+      { mechanism_block: 7, mechanism_levels: 1, mechanism_kept: 5 },
+    ],
+    limit: {
+      settings: { mechanism_block: 7, mechanism_levels: 1, mechanism_kept: 21 },
+      full: { xl_cache_length: 28 },
+      tolerance: 2e-5,
+    },
+    remembers: true,
+  },
+  combiner: {
+    variants: [
+      { segment_length: 8, mechanism_block: 4, mechanism_kept: 2 },
+      { segment_length: 6, mechanism_block: 2, mechanism_kept: 1 },
+      { mechanism_block: 7, mechanism_kept: 3 },
+    ],
+    smooth: { attention_scale_init: 2 },
+    limit: {
+      settings: { mechanism_block: 1, mechanism_kept: 21 },
+      full: { xl_cache_length: 28 },
+      tolerance: 2e-5,
+    },
+    remembers: true,
+  },
 };
+
+/** Sets matrices of both layers to the identity. */
+function setIdentities(model: Transformer, names: readonly string[]): void {
+  for (const name of [0, 1].flatMap((layer) => names.map((each) => `model.layers.${layer}.mechanism.${each}`))) {
+    const parameter = model.parameters.get(name);
+    const [, width] = parameter.shape;
+    parameter.set(Array.from({ length: parameter.size }, (_, i) => (i % (width + 1) === 0 ? 1 : 0)));
+  }
+}
