@@ -1,5 +1,6 @@
 /** Every mechanism, by its name in config.json. */
 import { combiner } from "./combiner.ts";
+import { compressive } from "./compressive.ts";
 import { hTransformer } from "./h-transformer.ts";
 import { infini } from "./infini.ts";
 import { linear } from "./linear.ts";
@@ -11,6 +12,7 @@ import { window } from "./window.ts";
 /** The mechanisms. */
 export const mechanisms = {
   window,
+  compressive,
   linear,
   performer,
   infini,

@@ -13,6 +13,8 @@ export interface MechanismSettings {
   mechanism_kept: number;
   /** Levels of cells, of 1, 2, 4, … tokens. */
   mechanism_levels: number;
+  /** Pairs that are compressed to one. */
+  mechanism_stride: number;
   /** m, random features of a query or key. */
   mechanism_features: number;
 }
@@ -24,5 +26,6 @@ export const mechanismFields: Readonly<Record<keyof MechanismSettings, Field>> =
   mechanism_cells: integer(16, 1, 2 ** 16, "cells that stand for a finished block"),
   mechanism_kept: integer(256, 0, 2 ** 20, "cells of earlier segments that a layer keeps"),
   mechanism_levels: integer(4, 1, 16, "levels of cells, of 1, 2, 4, … tokens"),
+  mechanism_stride: integer(4, 1, 2 ** 16, "pairs that are compressed to one"),
   mechanism_features: integer(128, 1, 2 ** 14, "random features of a query or key"),
 };

@@ -35,6 +35,19 @@ export const cases: Readonly<Record<MechanismName, MechanismCase>> = {
     limit: { settings: { mechanism_window: 31 }, full: { xl_cache_length: 30 }, tolerance: 0 },
     remembers: true,
   },
+  compressive: {
+    variants: [
+      { segment_length: 8, mechanism_window: 8, mechanism_stride: 4, mechanism_kept: 3 },
+      { segment_length: 6, mechanism_window: 12, mechanism_stride: 2, mechanism_kept: 0 },
+    ],
+    limit: {
+      settings: { mechanism_window: 7, mechanism_stride: 1, mechanism_kept: 21 },
+      full: { xl_cache_length: 28 },
+      prepare: (model) => setIdentities(model, ["keys.weight", "values.weight"]),
+      tolerance: 2e-5,
+    },
+    remembers: true,
+  },
   linear: {
     variants: [{}, { smear_keys: "all" }],
     limit: "products of elu + 1 are not the exponentials of softmax",
