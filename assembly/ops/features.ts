@@ -6,7 +6,7 @@
  * bound that does not depend on x, and no maximum over tokens is needed.
  */
 import { exponentials } from "../base/exp";
-import { loadPartial, madd, storePartial } from "../base/simd";
+import { hidden, loadPartial, madd, storePartial } from "../base/simd";
 import { addScaled, dot, scaleTo, sumOf } from "../base/vectors";
 import { panelBytes } from "./attention-head";
 import { packPanels } from "./panels";
@@ -34,8 +34,8 @@ export function elu_plus_one_backward(dx: usize, dy: usize, y: usize, from: i32,
   dx += <usize>from << 2;
   dy += <usize>from << 2;
   y += <usize>from << 2;
-  const one = f32x4.splat(1), tail = (to - from) & 3;
-  for (const end = y + (<usize>((to - from) & ~3) << 2); y < end; dx += 16, dy += 16, y += 16) {
+  const n = to - from, one = hidden(1, n >> 31), tail = n & 3; // n is never negative
+  for (const end = y + (<usize>(n & ~3) << 2); y < end; dx += 16, dy += 16, y += 16) {
     v128.store(dx, madd(v128.load(dy), f32x4.pmin(one, v128.load(y)), v128.load(dx)));
   }
   if (!tail) return;
