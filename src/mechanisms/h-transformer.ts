@@ -25,8 +25,12 @@ function levelsOf(sizes: MechanismSizes): CellKind[] {
   });
 }
 
-/** The cells of `level` that a query at `position` of its document sees, counted from the document's first. */
-function seenAt(position: number, level: number, { mechanism_block: block, mechanism_levels: levels }: MechanismSizes) {
+/** Returns the cells of `level` that a query at `position` of its document sees, counted from the document's first. */
+export function seenAt(
+  position: number,
+  level: number,
+  { mechanism_block: block, mechanism_levels: levels }: MechanismSizes,
+) {
   const own = Math.floor(position / (block * 2 ** level)); // the block of cells that the query stands in
   if (level === levels - 1) return [0, own * block];
   return own % 2 === 1 ? [(own - 1) * block, own * block] : [0, 0];
