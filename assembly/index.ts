@@ -3,8 +3,7 @@ export {
   activation_scratch_bytes, relu_backward, relu_forward, sigmoid_weighted_backward, sigmoid_weighted_forward,
 } from "./ops/activation";
 export { adafactor_matrix, adafactor_vector } from "./train/adafactor";
-export { attention_forward } from "./ops/attention";
-export { attention_backward } from "./ops/attention-backward";
+export { attention_backward, attention_forward, position_bias_backward, position_bias_forward } from "./ops/attention";
 export { attention_scratch_bytes } from "./ops/attention-head";
 export { blend_backward, blend_forward } from "./ops/blend";
 export { bucketed_scratch_bytes, topk_bucketed } from "./search/bucketed";
@@ -29,6 +28,8 @@ export {
 export { linear_attention_forward } from "./ops/linear-attention";
 export { linear_attention_backward } from "./ops/linear-attention-backward";
 export { linear_attention_chunk, linear_attention_scratch_bytes } from "./ops/linear-head";
+export { listed_backward, listed_forward, listed_scratch_bytes } from "./ops/listed";
+export { add_to_nearest, bucket_lists, bucket_lists_scratch_bytes, nearest_directions, strided_lists } from "./ops/lists";
 export { lists_append, lists_bytes, lists_clear, lists_drop, lists_layout } from "./search/lists";
 export { log_add_exp_backward, log_add_exp_forward } from "./ops/log-add-exp";
 export { layernorm_backward, layernorm_forward, layernorm_weight_backward } from "./ops/layer-norm";
@@ -40,14 +41,16 @@ export {
 export { merge_best } from "./search/merge";
 export { adamw, sum_squares } from "./train/optimizer";
 export { pool_blocks_backward, pool_blocks_forward } from "./ops/pool-blocks";
-export { position_bias_backward, position_bias_forward } from "./ops/position-bias";
 export { quantise_keys, quantise_units, quantised_panel_bytes, quantised_panel_keys, quantised_width } from "./search/rounding";
 export { quantised_most_topk, quantised_scratch_bytes, topk_quantised } from "./search/quantised";
+export { ranged_backward, ranged_forward } from "./ops/ranged";
+export { ranged_scratch_bytes } from "./ops/ranged-block";
 export { retrieved_backward, retrieved_forward, retrieved_scratch_bytes } from "./ops/retrieved";
 export { ring_append } from "./search/ring";
 export { rotary_backward, rotary_forward, rotary_table } from "./ops/rotary";
 export { scale_heads_backward, scale_heads_forward } from "./ops/scale-heads";
 export { smear_backward, smear_forward } from "./ops/smear";
+export { sumOf as sum } from "./base/simd";
 export { softmax_backward, softmax_forward } from "./ops/softmax";
 export { topk_exact, topk_scratch_bytes, topk_units } from "./search/exact";
 export { activation_bytes, activation_scratch_bytes, activation_tiles, round_activations } from "./weights/activations";

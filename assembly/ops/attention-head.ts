@@ -1,9 +1,8 @@
 /**
  * One head of one row in causal attention: where its operands lie, what its queries may see, and room to compute in. The
- * arithmetic is in attention.ts and attention-backward.ts.
+ * arithmetic is in attention.ts.
  */
-import { packPanels } from "./panels";
-import { multiplyPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS, Triangle } from "./tile";
+import { multiplyPanels, packPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS, Triangle } from "./panels";
 
 /** Queries in a block. A larger block saves packing; a smaller one wastes less beyond the diagonal. */
 export const BLOCK: i32 = 64;

@@ -6,11 +6,9 @@
  * bound that does not depend on x, and no maximum over tokens is needed.
  */
 import { exponentials } from "../base/exp";
-import { hidden, loadPartial, madd, storePartial } from "../base/simd";
-import { addScaled, dot, scaleTo, sumOf } from "../base/vectors";
+import { addScaled, dot, hidden, loadPartial, madd, scaleTo, storePartial, sumOf } from "../base/simd";
 import { panelBytes } from "./attention-head";
-import { packPanels } from "./panels";
-import { multiplyPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "./tile";
+import { multiplyPanels, packPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "./panels";
 
 /** y = e^x for x ≤ 0, and x + 1 above, over elements [from, to). */
 export function elu_plus_one_forward(y: usize, x: usize, from: i32, to: i32): void {

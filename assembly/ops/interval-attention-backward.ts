@@ -2,12 +2,11 @@
  * The backward of interval-attention.ts, with the same names. With P the softmax, dP = dout · vᵀ and
  * dlogit = s · P ∘ (dP − rowsum(P ∘ dP) + dlse): dq += dlogit · k, dk += dlogitᵀ · q, dv += Pᵀ · dout, dscale = Σ q · dq / scale.
  */
-import { addTo, dot } from "../base/vectors";
+import { addTo, dot } from "../base/simd";
+import { softmaxGradientRow } from "./attention";
 import { BLOCK, Head, openHead, queryAt, rowAt } from "./attention-head";
-import { softmaxGradientRow } from "./attention-rows";
 import { blockFrom, blockTo, layOutIntervals, meetPairs, sumOverPairs } from "./interval-attention";
-import { packPanels } from "./panels";
-import { multiplyPanels, TILE_COLUMNS, TILE_ROWS } from "./tile";
+import { multiplyPanels, packPanels, TILE_COLUMNS, TILE_ROWS } from "./panels";
 
 /**
  * Adds to dq [B, T, H, D] and to dk, dv [B, pairs − past, H, D], of the pairs from `past` on, and writes dscale [B·H], for units

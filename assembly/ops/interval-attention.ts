@@ -5,11 +5,9 @@
  * A unit is one head of one row. Its queries go in blocks, and a block computes from the first pair that one of its queries sees to the last.
  */
 import { exponentials } from "../base/exp";
-import { scaleTo } from "../base/vectors";
+import { largest, scaleTo } from "../base/simd";
 import { BLOCK, Head, layOutHead, openHead, queryAt, rowAt } from "./attention-head";
-import { packPanels } from "./panels";
-import { largest } from "./softmax";
-import { multiplyPanels, TILE_COLUMNS, TILE_ROWS } from "./tile";
+import { multiplyPanels, packPanels, TILE_COLUMNS, TILE_ROWS } from "./panels";
 
 /** Lays out a head with `pairs` pairs; see layOutHead. */
 export function layOutIntervals(scratch: usize, heads: i32, width: i32, segment: i32, pairs: i32): Head {

@@ -7,12 +7,12 @@
  * part of −G Wᵀ:
  *   dv += G,  dk −= G Sᵀ,  dk += R K + Rᵀ K,  dS −= Kᵀ G.
  */
-import { addScaled, addTo, dot, scaleTo } from "../base/vectors";
+import { addScaled, addTo, dot, scaleTo } from "../base/simd";
 import {
   CHUNK, chunkProduct, chunksOf, keyAt, layOutLinearHead, LinearHead, lowerProduct, openLinearHead, tokenAt,
   valueAt, writtenAt,
 } from "./linear-head";
-import { Triangle } from "./tile";
+import { Triangle } from "./panels";
 
 /**
  * Adds to dq, dk [B, T, H, F] and dv [B, T, H, D], for units [from, to) of the B·H. `dlse` may be 0. `states`, `written` and `inverse` are what the

@@ -8,12 +8,12 @@
  * A segment is computed in chunks: o = φ(Q) S + lower(φ(Q) φ(K)ᵀ) W with S the state before the chunk, then S += φ(K)ᵀ W. By the
  * delta rule W solves (I + strictly lower(φ(K) φ(K)ᵀ)) W = V − φ(K) S. A unit is one head of one row, and its chunks come in order.
  */
-import { addScaled, scaleTo } from "../base/vectors";
+import { addScaled, scaleTo } from "../base/simd";
 import {
   CHUNK, chunkProduct, keyAt, layOutLinearHead, LinearHead, lowerProduct, openLinearHead, tokenAt, valueAt,
   writtenAt,
 } from "./linear-head";
-import { Triangle } from "./tile";
+import { Triangle } from "./panels";
 
 /**
  * out [B, T, H, D] and the state after the segment, next [B, H, F, E], for units [from, to) of the B·H. q, k [B, T, H, F] are φ(q) and

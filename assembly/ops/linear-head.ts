@@ -3,8 +3,7 @@
  * linear-attention.ts and linear-attention-backward.ts.
  */
 import { panelBytes } from "./attention-head";
-import { packPanels } from "./panels";
-import { multiplyPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS, Triangle } from "./tile";
+import { multiplyPanels, packPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS, Triangle } from "./panels";
 
 /** Tokens of a chunk. Within it every pair of tokens meets in a product; before it there is only the state. */
 export const CHUNK: i32 = 64;

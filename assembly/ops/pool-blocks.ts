@@ -2,7 +2,7 @@
  * Blocks of tokens pooled into cells: each cell is a weighted sum over the tokens of its block. A mean over equal weights, or the learned
  * projection of Linformer's block form. A unit is one block of one row, unit = row · blocks + block.
  */
-import { addScaled, dot } from "../base/vectors";
+import { addScaled, dot } from "../base/simd";
 
 /** Bytes to the first token of a unit's block in a context [B, capacity, C] whose blocks begin at position `first`. */
 @inline

@@ -1,5 +1,5 @@
 /** A factor for each head: the learned scale of logits, where it cannot be a part of a softmax. */
-import { addScaled, dot, scaleTo } from "../base/vectors";
+import { addScaled, dot, scaleTo } from "../base/simd";
 
 /** y = |scale of the head| · x for vectors [from, to); x, y [N, D], of which vector n belongs to head n mod H. */
 export function scale_heads_forward(y: usize, x: usize, scale: usize, heads: i32, width: i32, from: i32, to: i32): void {

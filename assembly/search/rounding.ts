@@ -14,8 +14,7 @@
  */
 import { Contest } from "./contenders";
 import { floatsAt, storedBytes } from "../base/half";
-import { hidden, hiddenInteger, loadPartial, sumLanes } from "../base/simd";
-import { dot } from "../base/vectors";
+import { dot, hidden, hiddenInteger, loadPartial, sumLanes } from "../base/simd";
 
 /** Keys side by side in a panel: those that one tile of a scan covers. */
 export const PANEL_KEYS: i32 = ASC_FEATURE_RELAXED_SIMD ? 16 : 8;

@@ -18,6 +18,8 @@ def solve(family, op, sizes, inputs):
         return training(sizes, *inputs)
     if op == "generation":
         return generation(sizes, *inputs)
+    if op == "block mask and its gradients":
+        return masked(sizes, *inputs)
     if op == "forward and backward":
         return feed_forward(sizes, *inputs)
     if "·" in op:
@@ -158,6 +160,24 @@ def feed_forward(sizes, *inputs):
         latest[0] = torch.autograd.grad(block(), leaves, dy)
 
     return run, lambda: torch.cat([gradient.reshape(-1) for gradient in latest[0]]).numpy()
+
+
+def masked(sizes, *inputs):
+    """Attention with a mask of truths, as scaled_dot_product_attention takes it."""
+    segment, heads, width = sizes["segment"], sizes["heads"], sizes["width"]
+    q, k, v, dout = [values.view(1, segment, heads, width).transpose(1, 2) for values in inputs]
+    leaves = [leaf.requires_grad_() for leaf in (q, k, v)]
+    token = torch.arange(segment)
+    block = token // sizes["block"]
+    near = block[:, None] - block[None, :] <= sizes["window"]
+    mask = (token[:, None] >= token[None, :]) & (near | (block[None, :] == 0))
+    latest = [None]
+    attend = optimised(lambda: F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=1.0))
+
+    def run():
+        latest[0] = torch.autograd.grad(attend(), leaves, dout)
+
+    return run, lambda: torch.cat([gradient.transpose(1, 2).reshape(-1) for gradient in latest[0]]).numpy()
 
 
 def search(sizes, keys, queries):

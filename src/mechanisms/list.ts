@@ -1,17 +1,25 @@
 /** Every mechanism, by its name in config.json. */
+import { bigBird } from "./big-bird.ts";
 import { combiner } from "./combiner.ts";
 import { compressive } from "./compressive.ts";
+import { etc } from "./etc.ts";
 import { hTransformer } from "./h-transformer.ts";
 import { infini } from "./infini.ts";
 import { linear } from "./linear.ts";
 import { linformer } from "./linformer.ts";
 import type { AttentionMechanism, BlockMechanism, Mechanism, MechanismSizes } from "./mechanism.ts";
 import { performer } from "./performer.ts";
+import { reformer } from "./reformer.ts";
+import { routing } from "./routing.ts";
 import { window } from "./window.ts";
 
 /** The mechanisms. */
 export const mechanisms = {
   window,
+  "big-bird": bigBird,
+  etc,
+  reformer,
+  routing,
   compressive,
   linear,
   performer,
@@ -50,8 +58,17 @@ export function mechanismOf(config: Choice): ChosenMechanism | undefined {
   return { name, sizes: config as MechanismSizes, attention, block, parts };
 }
 
-/** Returns how many earlier tokens a layer's context keeps before the segment: W, or what the mechanism needs. */
-export function pastLength(config: Choice & { readonly xl_cache_length: number }): number {
+/** Positions of a layer's context before the segment. */
+export interface PastLengths {
+  /** Those at the beginning, which stay. */
+  readonly pinned: number;
+  /** All of them: pinned ones, and earlier tokens, W or as many as the mechanism needs. */
+  readonly length: number;
+}
+
+/** Returns the positions of a layer's context before the segment. */
+export function pastOf(config: Choice & { readonly xl_cache_length: number }): PastLengths {
   const chosen = mechanismOf(config);
-  return chosen?.attention?.past?.(chosen.sizes) ?? config.xl_cache_length;
+  const pinned = chosen?.attention?.pinned?.(chosen.sizes) ?? 0;
+  return { pinned, length: pinned + (chosen?.attention?.past?.(chosen.sizes) ?? config.xl_cache_length) };
 }

@@ -63,7 +63,7 @@ export interface ReadingLayer extends MechanismLayer {
  * it may only write to places that belong to its own tokens. The two `after` functions do the rest. They run outside the tape, and the
  * backward of the last pass may follow them, so an op must copy what they overwrite.
  */
-interface MechanismParts {
+export interface MechanismParts {
   /** One line for tables, with the source. */
   readonly about: string;
   /** The settings that it reads. */
@@ -84,6 +84,10 @@ interface MechanismParts {
 export interface AttentionMechanism extends MechanismParts {
   /** Earlier tokens whose pairs a layer's context must keep. Default: xl_cache_length, and otherwise that key must be 0. */
   readonly past?: (sizes: MechanismSizes) => number;
+  /** Positions at the beginning of a context, before the past, that stay where they are; `afterSegment` fills them. Default: 0. */
+  readonly pinned?: (sizes: MechanismSizes) => number;
+  /** Whether keys are their own queries, so that there is no projection to queries. */
+  readonly sharesKeys?: boolean;
   /** Returns out [B, n, H·D] and the logsumexp of each query's logits, [B, n, H]. */
   readonly attend: (inputs: LocalInputs, layer: ReadingLayer) => ReturnType<LocalAttention>;
 }

@@ -14,8 +14,7 @@ import { parallel } from "../wasm/parallel.ts";
 import { KvMemory } from "./memory.ts";
 import type { MemoryDtype, MemoryShape } from "./options.ts";
 import { Ring } from "./ring.ts";
-import { exactIndex } from "./search/exact.ts";
-import type { KeyIndex } from "./search/key-index.ts";
+import { exactIndex, type KeyIndex } from "./search/exact.ts";
 
 /** One lookup, in which a query and a pair meet at their distance. */
 export interface DistanceLookup {

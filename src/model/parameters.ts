@@ -2,12 +2,12 @@
  * The parameters of our own model: names, shapes and first values. Names follow Hugging Face's. nn/parameters.ts stores them,
  * transformer.ts uses them.
  */
+import { POSITION_BUCKETS } from "../autodiff/ops/attention.ts";
 import { allOrNothing } from "../base/lifetime.ts";
 import { mechanismOf } from "../mechanisms/list.ts";
 import { constant, matrix, norm } from "../nn/declarations.ts";
 import { gateParameters } from "../nn/gate.ts";
 import { type Declaration, Parameters } from "../nn/parameters.ts";
-import { POSITION_BUCKETS } from "../nn/positions.ts";
 import { type ModelConfig, smearsKeys } from "./config.ts";
 
 /** Declares the parameters of block `layer`, in the order of their use. */
@@ -26,7 +26,9 @@ function declareBlock(config: ModelConfig, layer: number): Declaration[] {
   const hasMemory = config.memory_layers.includes(layer);
   const declarations: Declaration[] = [
     norm(`${prefix}.input_layernorm.weight`, width),
-    matrix(`${prefix}.self_attn.q_proj.weight`, heads * head_dim, width),
+    ...(mechanismOf(config)?.attention?.sharesKeys
+      ? []
+      : [matrix(`${prefix}.self_attn.q_proj.weight`, heads * head_dim, width)]),
     matrix(`${prefix}.self_attn.k_proj.weight`, heads * head_dim, width),
     matrix(`${prefix}.self_attn.v_proj.weight`, heads * head_dim, width),
     matrix(`${prefix}.self_attn.o_proj.weight`, width, heads * head_dim),

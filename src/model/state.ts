@@ -14,7 +14,7 @@ import { InputError } from "../base/errors.ts";
 import { allOrNothing, Lifetime } from "../base/lifetime.ts";
 import { floatTensor, integerTensor, type StoredTensor } from "../formats/safetensors.ts";
 import type { TensorReader } from "../formats/tensor-reader.ts";
-import { mechanismOf, pastLength } from "../mechanisms/list.ts";
+import { mechanismOf, pastOf } from "../mechanisms/list.ts";
 import type { MechanismLayer } from "../mechanisms/mechanism.ts";
 import { mechanismFields } from "../mechanisms/settings.ts";
 import { MechanismState } from "../mechanisms/state.ts";
@@ -71,6 +71,8 @@ export class ModelState implements ReadingState {
   private readonly life = new Lifetime("this state of a model");
   /** Positions before the segment: W, the cache length, or what a mechanism needs. */
   private readonly cacheLength: number;
+  /** Positions at the beginning of a context that do not roll. */
+  private readonly pinned: number;
   /** Tokens read of the current segment. */
   private offset = 0;
   /** First valid position of each row's context. */
@@ -85,7 +87,7 @@ export class ModelState implements ReadingState {
     const { num_attention_heads: heads, head_dim: width, segment_length: segment } = config;
     this.config = config;
     this.rows = rows;
-    this.cacheLength = pastLength(config);
+    ({ length: this.cacheLength, pinned: this.pinned } = pastOf(config));
     this.first = new Int32Array(rows).fill(this.cacheLength);
     this.begun = new Int32Array(rows);
     const remembering = memorySize > 0 ? config.memory_layers : [];
@@ -257,14 +259,15 @@ export class ModelState implements ReadingState {
     const positionBytes = this.config.num_attention_heads * this.config.head_dim * 4;
     for (const { keys, values } of this.layers) {
       for (let row = 0; row < this.rows; row++) {
-        const at = row * this.capacity * positionBytes;
+        const at = (row * this.capacity + this.pinned) * positionBytes;
         const kept = at + this.config.segment_length * positionBytes;
-        kernels.move(keys.ptr + at, keys.ptr + kept, this.cacheLength * positionBytes);
-        kernels.move(values.ptr + at, values.ptr + kept, this.cacheLength * positionBytes);
+        const bytes = (this.cacheLength - this.pinned) * positionBytes;
+        kernels.move(keys.ptr + at, keys.ptr + kept, bytes);
+        kernels.move(values.ptr + at, values.ptr + kept, bytes);
       }
     }
     for (let row = 0; row < this.rows; row++) {
-      this.first[row] = Math.max(0, this.first[row] - this.config.segment_length);
+      this.first[row] = Math.max(this.pinned, this.first[row] - this.config.segment_length);
     }
     this.offset = 0;
   }

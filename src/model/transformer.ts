@@ -4,6 +4,8 @@
  * A forward pass reads the next tokens of each row with a ModelState, which then contains them. Training, evaluation and
  * generation differ only in their states and in their use of the logits.
  */
+import { gelu, relu } from "../autodiff/ops/activation.ts";
+import { positionBuckets } from "../autodiff/ops/attention.ts";
 import { add, dropout, scale } from "../autodiff/ops/elementwise.ts";
 import { embedding } from "../autodiff/ops/embedding.ts";
 import { linear } from "../autodiff/ops/matmul.ts";
@@ -12,11 +14,9 @@ import type { Tensor } from "../autodiff/tensor.ts";
 import { aSeed, check, either, instance, type Kind, oneOf } from "../base/check.ts";
 import { type ChosenMechanism, mechanismOf } from "../mechanisms/list.ts";
 import type { ReadingLayer } from "../mechanisms/mechanism.ts";
-import { type FeedForwardWeights, feedForward } from "../nn/feed-forward.ts";
 import type { Gate } from "../nn/gate.ts";
 import type { LanguageModel, StateOptions } from "../nn/language-model.ts";
 import type { Parameters } from "../nn/parameters.ts";
-import { positionBuckets } from "../nn/positions.ts";
 import { requireInput, type SegmentInput } from "../nn/segment.ts";
 import { type LocalInputs, type Retrieval, type SelfAttentionWeights, selfAttention } from "../nn/self-attention.ts";
 import { type ModelConfig, parseConfig } from "./config.ts";
@@ -170,7 +170,7 @@ export class Transformer implements LanguageModel {
     const has = (name: string) => this.parameters.has(`model.layers.${layer}.self_attn.${name}`);
     const bias = "relative_attention_bias.weight";
     return {
-      q: get("q_proj.weight"),
+      q: has("q_proj.weight") ? get("q_proj.weight") : undefined,
       k: get("k_proj.weight"),
       v: get("v_proj.weight"),
       o: get("o_proj.weight"),
@@ -196,6 +196,19 @@ export class Transformer implements LanguageModel {
     const get = (name: string) => this.parameters.get(`model.layers.${layer}.mlp.${name}.weight`);
     return { up: get("up_proj"), down: get("down_proj") };
   }
+}
+
+const activations = { relu, gelu };
+
+/** up [F, C], down [C, F]. */
+interface FeedForwardWeights {
+  readonly up: Tensor;
+  readonly down: Tensor;
+}
+
+/** The feed-forward half of a block, activation(x W1) W2, no biases: x [B, T, C] → [B, T, C]. */
+export function feedForward(x: Tensor, { up, down }: FeedForwardWeights, activation: keyof typeof activations): Tensor {
+  return linear(activations[activation](linear(x, up)), down); // [B, T, C] → [B, T, F] → [B, T, C]
 }
 
 /** The check for models that are trained or saved. */

@@ -16,10 +16,10 @@ import { type Gate, gateLogit } from "./gate.ts";
 
 /**
  * q, k, v [H·D, C]; o [C, H·D]; scale and smear [H]. Layers with a memory have a gate. Layers without a smear do not change
- * their keys.
+ * their keys; in those without q, keys are queries as well.
  */
 export interface SelfAttentionWeights {
-  readonly q: Tensor;
+  readonly q: Tensor | undefined;
   readonly k: Tensor;
   readonly v: Tensor;
   readonly o: Tensor;
@@ -35,12 +35,21 @@ export interface LayerContext extends AttentionContext {
   readonly preceding: PrecedingKeys | undefined;
 }
 
-/** What local attention sees: the layer's input x [B, T, C], q, k, v [B, T, H·D], and the context, which holds k and v already. */
-export interface LocalInputs extends Pick<SelfAttentionWeights, "scale" | "bias"> {
+/** What local attention sees. */
+export interface LocalInputs {
+  /** The layer's input, [B, T, C]. */
   readonly x: Tensor;
+  /** q̂, [B, T, H·D]; k itself where keys are their own queries. */
   readonly q: Tensor;
+  /** k̂, smeared where keys are, [B, T, H·D]. */
   readonly k: Tensor;
+  /** Values, [B, T, H·D]. */
   readonly v: Tensor;
+  /** Scale of each head's logits, [H]. */
+  readonly scale: Tensor;
+  /** The position bias, if the layer has one. */
+  readonly bias: PositionBias | undefined;
+  /** The layer's context, which holds k and v already. */
   readonly context: LayerContext;
 }
 
@@ -80,9 +89,10 @@ export function selfAttention(
   attend: LocalAttention = wholeContext,
 ): Tensor {
   const { scale, bias, smear } = weights;
-  const width = weights.q.shape[0] / scale.size; // D
-  const q = l2Normalize(linear(x, weights.q), width); // [B, T, C] → [B, T, H·D]
+  const width = weights.k.shape[0] / scale.size; // D
+  const projected = weights.q && l2Normalize(linear(x, weights.q), width); // [B, T, C] → [B, T, H·D]
   const kHat = l2Normalize(linear(x, weights.k), width);
+  const q = projected ?? kHat;
   const k = smear && context.preceding ? smearKeys(kHat, smear, context.preceding) : kHat;
   const v = linear(x, weights.v);
   extendContext(context, k, v);

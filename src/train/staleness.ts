@@ -4,7 +4,7 @@
  * with the present weights into separate memories. Then the keys in both are compared.
  */
 import { noGrad, step } from "../autodiff/tape.ts";
-import { mechanismOf, pastLength } from "../mechanisms/list.ts";
+import { mechanismOf, pastOf } from "../mechanisms/list.ts";
 import type { KvMemory } from "../memory/memory.ts";
 import { type ModelConfig, smearsKeys } from "../model/config.ts";
 import type { ModelState } from "../model/state.ts";
@@ -80,7 +80,7 @@ function contextSegments(config: ModelConfig): number {
   if (mechanismOf(config)?.parts.carries) return Infinity;
   const top = Math.max(0, ...config.memory_layers);
   const smear = (layer: number) => Number(smearsKeys(config, layer));
-  const below = Array.from({ length: top }, (_, layer) => pastLength(config) + smear(layer)); // tokens
+  const below = Array.from({ length: top }, (_, layer) => pastOf(config).length + smear(layer)); // tokens
   return below.reduce((sum, reach) => sum + Math.ceil(reach / config.segment_length), smear(top));
 }
 

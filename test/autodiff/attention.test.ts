@@ -1,13 +1,17 @@
 /** Local attention with past, window, bias and learned scale, against plain loops; odd sizes everywhere. */
 import * as assert from "uvu/assert";
-import { type AttentionContext, attention, constantScale, extendContext } from "../../src/autodiff/ops/attention.ts";
+import {
+  type AttentionContext,
+  attention,
+  constantScale,
+  extendContext,
+  positionBuckets,
+} from "../../src/autodiff/ops/attention.ts";
 import { assertFiniteTape, backward, step } from "../../src/autodiff/tape.ts";
 import { parameter, persistentTensor, type Tensor, tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
-import { positionBuckets } from "../../src/nn/positions.ts";
 import { threadCount, useThreads } from "../../src/wasm/parallel.ts";
-import { heap, kernels } from "../../src/wasm/runtime.ts";
-import { scratch } from "../../src/wasm/scratch.ts";
+import { heap, kernels, scratch } from "../../src/wasm/runtime.ts";
 import { assertClose, checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 import { type LocalCase, localAttention } from "../oracle/attention.ts";

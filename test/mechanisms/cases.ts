@@ -31,8 +31,61 @@ export interface MechanismCase {
 
 export const cases: Readonly<Record<MechanismName, MechanismCase>> = {
   window: {
-    variants: [{ mechanism_window: 5 }, { mechanism_window: 2 }, { mechanism_window: 10 }],
+    variants: [
+      { mechanism_window: 5 },
+      { mechanism_window: 2 },
+      { mechanism_window: 10 },
+      { mechanism_window: 4, mechanism_dilation: 3 },
+    ],
     limit: { settings: { mechanism_window: 31 }, full: { xl_cache_length: 30 }, tolerance: 0 },
+    remembers: true,
+  },
+  "big-bird": {
+    variants: [
+      { mechanism_window: 4, mechanism_block: 3, mechanism_first: 2, mechanism_random: 1, xl_cache_length: 16 },
+      { mechanism_window: 1, mechanism_block: 5, mechanism_first: 9, mechanism_random: 0 },
+      { mechanism_window: 3, mechanism_block: 1, mechanism_first: 0, mechanism_random: 2, xl_cache_length: 9 },
+    ],
+    limit: {
+      settings: { mechanism_window: 40, mechanism_block: 4, mechanism_first: 0, xl_cache_length: 30 },
+      full: { xl_cache_length: 30 },
+      tolerance: 2e-5,
+    },
+    remembers: true,
+  },
+  etc: {
+    variants: [
+      { mechanism_window: 4, mechanism_block: 3, mechanism_kept: 2 },
+      { mechanism_window: 2, mechanism_block: 1, mechanism_kept: 0 },
+      { mechanism_window: 3, mechanism_block: 9, mechanism_kept: 4 },
+    ],
+    limit: {
+      settings: { mechanism_window: 31, mechanism_block: 100, mechanism_kept: 1 },
+      full: { xl_cache_length: 99 },
+      tolerance: 2e-5,
+    },
+    remembers: true,
+  },
+  reformer: {
+    variants: [
+      { mechanism_window: 5, mechanism_buckets: 4, mechanism_rounds: 2, xl_cache_length: 16 },
+      { mechanism_window: 3, mechanism_buckets: 2, mechanism_rounds: 1, xl_cache_length: 4 },
+    ],
+    limit: "keys are their own queries, and a token does not see itself",
+    smooth: { mechanism_window: 40, mechanism_buckets: 2, mechanism_rounds: 1 },
+    remembers: true,
+  },
+  routing: {
+    variants: [
+      { mechanism_window: 5, mechanism_buckets: 3, xl_cache_length: 16 },
+      { mechanism_window: 2, mechanism_buckets: 2, xl_cache_length: 4 },
+    ],
+    limit: {
+      settings: { mechanism_window: 64, mechanism_buckets: 1, xl_cache_length: 30 },
+      full: { xl_cache_length: 30 },
+      tolerance: 2e-5,
+    },
+    smooth: { mechanism_window: 40, mechanism_buckets: 1 },
     remembers: true,
   },
   compressive: {

@@ -285,7 +285,7 @@ test("a mechanism brings its settings, and without one a configuration has no ke
   const config = applyOverrides(preset("small"), ["mechanism=window", "mechanism_window=9"]);
   assert.equal(
     Object.keys(config).filter((key) => key.startsWith("mechanism")),
-    ["mechanism", "mechanism_window"],
+    ["mechanism", "mechanism_window", "mechanism_dilation"],
   );
   assert.equal(applyOverrides(config, ["mechanism=none"]), preset("small"));
   assert.equal(parseConfig(JSON.parse(JSON.stringify(config)), "config.json"), config);

@@ -21,9 +21,7 @@ const KERNEL_TESTS: Record<string, readonly string[]> = {
   activation: ["autodiff/elementwise", "wasm/ranges", "numbers/"],
   adafactor: ["train/optimizers"],
   attention: ["autodiff/attention", "numbers/"],
-  "attention-backward": ["autodiff/attention", "numbers/"],
   "attention-head": ["autodiff/attention", "numbers/"],
-  "attention-rows": ["autodiff/attention", "numbers/"],
   best: ["memory/memory.", "memory/search/quantised", "memory/search/inverted"],
   "best-by-age": ["memory/search/inverted"],
   bucketed: ["memory/search/bucketed", "memory/float16"],
@@ -46,7 +44,6 @@ const KERNEL_TESTS: Record<string, readonly string[]> = {
   norm: ["autodiff/norm", "wasm/ranges", "numbers/"],
   optimizer: ["train/optimizers", "wasm/ranges"],
   "pool-blocks": ["autodiff/pool-blocks"],
-  "position-bias": ["autodiff/attention"],
   probes: ["memory/search/inverted", "memory/search/renewals"],
   rounding: ["memory/search/quantised", "memory/float16"],
   quantised: ["memory/search/quantised", "memory/float16"],
@@ -55,11 +52,10 @@ const KERNEL_TESTS: Record<string, readonly string[]> = {
   retrieved: ["autodiff/retrieved", "numbers/"],
   ring: ["memory/memory.", "memory/snapshot", "memory/float16"],
   "scale-heads": ["autodiff/scale-heads"],
-  simd: ["autodiff/", "memory/memory.", "train/optimizers"],
+  simd: ["autodiff/", "memory/memory.", "train/optimizers", "wasm/ranges", "memory/search/quantised"],
   smear: ["autodiff/smear", "numbers/"],
   softmax: ["autodiff/softmax", "autodiff/attention", "numbers/"],
   exact: [...SEARCHES, "memory/vector-store"],
-  vectors: ["autodiff/", "wasm/ranges", "memory/search/quantised"],
 };
 
 const READER_TESTS: Record<string, readonly string[]> = {

@@ -2,7 +2,7 @@
  * Attention in plain TypeScript and double precision, with one loop per sum sign. The fused kernels must equal it.
  * All arrays are row-major; shapes as in src/autodiff/ops/attention.ts and retrieved.ts.
  */
-import { positionBucket } from "../../src/nn/positions.ts";
+import { positionBucket } from "../../src/autodiff/ops/attention.ts";
 
 export interface LocalCase {
   rows: number;

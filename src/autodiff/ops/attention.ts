@@ -6,7 +6,7 @@
 import { InputError } from "../../base/errors.ts";
 import type { Address } from "../../wasm/heap.ts";
 import { parallelElements, parallelWithScratch } from "../../wasm/parallel.ts";
-import { kernels } from "../../wasm/runtime.ts";
+import { heap, kernels } from "../../wasm/runtime.ts";
 import { needsGrad, note, recordMany } from "../tape.ts";
 import { gradient, stepIntegers, stepTensor, stepZeros, type Tensor } from "../tensor.ts";
 
@@ -34,21 +34,86 @@ export interface Attended {
   readonly lse: Tensor;
 }
 
-/** T5's bias: a learned table [H, buckets] and the address of each distance's bucket (i32). */
-export interface PositionBias {
-  readonly table: Tensor;
-  readonly buckets: Address;
-}
-
 /** A window or a block larger than any context, as an i32. */
 const UNBOUNDED = 2 ** 30;
 
+/** From this distance on, all share the last bucket of a bias. */
+export const FAR = 128;
+
+/** T5's bias (Raffel et al. 2020): a learned number for each head and bucket of distances. */
+export interface PositionBias {
+  /** The learned biases, [H, buckets]. */
+  readonly table: Tensor;
+  /** Address of the bucket of each distance (i32). */
+  readonly buckets: Address;
+}
+
+/**
+ * Buckets of the distance between query and key. Small distances have one bucket each, larger ones share logarithmically wider
+ * buckets, and distances from 128 on share one.
+ */
+export const POSITION_BUCKETS = 32;
+const EXACT_BUCKETS = POSITION_BUCKETS / 2;
+
+/** n < 16 → bucket n; else 16 + floor(ln(n/16) / ln(128/16) · 16), at most 31. */
+export function positionBucket(distance: number): number {
+  if (distance < EXACT_BUCKETS) return distance;
+  const octaves = Math.log(distance / EXACT_BUCKETS) / Math.log(FAR / EXACT_BUCKETS);
+  return Math.min(POSITION_BUCKETS - 1, EXACT_BUCKETS + Math.floor(octaves * EXACT_BUCKETS));
+}
+
+let bucketTable: Address = 0;
+let tabulated = 0;
+
+/** Returns the address of the buckets of distances 0 to length − 1 and at least to FAR (i32), computed once. On OutOfMemoryError the old table stays. */
+export function positionBuckets(length: number): Address {
+  const needed = Math.max(length, FAR + 1);
+  if (needed > tabulated) {
+    const longer = heap.allocate(needed * 4);
+    if (tabulated > 0) heap.release(bucketTable);
+    bucketTable = longer;
+    heap.i32(bucketTable, needed).set(Int32Array.from({ length: needed }, (_, distance) => positionBucket(distance)));
+    tabulated = needed;
+  }
+  return bucketTable;
+}
+
 /** Returns the bias by distance, [H, length], reversed so that the kernel reads it forwards; zeros without a bias. */
-function spreadBias(bias: PositionBias | undefined, heads: number, length: number): Tensor {
+export function spreadBias(bias: PositionBias | undefined, heads: number, length: number): Tensor {
   if (bias === undefined) return stepZeros([heads, length]);
   const spread = stepTensor([heads, length]);
   kernels.position_bias_forward(spread.ptr, bias.table.ptr, bias.buckets, heads, length, bias.table.shape[1]);
   return spread;
+}
+
+/** The bias by distance, and the gradients of bias and scale that a backward wrote for each unit: [B·H, length] and [B·H]. */
+export interface UnitGradients {
+  readonly spread: Tensor;
+  readonly dbias: Tensor;
+  readonly dscale: Tensor;
+}
+
+/** Adds the gradients of all units to those of the bias table and the scale. */
+export function gatherBiasGradient(
+  bias: PositionBias | undefined,
+  scale: Tensor,
+  { spread, dbias, dscale }: UnitGradients,
+  [rows, heads, length]: readonly [rows: number, heads: number, length: number],
+): void {
+  if (!scale.requiresGrad && bias === undefined) return;
+  kernels.position_bias_backward(
+    bias === undefined ? 0 : gradient(bias.table),
+    scale.requiresGrad ? gradient(scale) : 0,
+    dbias.ptr,
+    dscale.ptr,
+    spread.ptr,
+    scale.ptr,
+    bias?.buckets ?? 0,
+    rows,
+    heads,
+    length,
+    bias?.table.shape[1] ?? 0,
+  );
 }
 
 /** Returns a scale of H heads that is not learned, [H], for the running step. */
@@ -146,20 +211,7 @@ export function attention(
       first,
       ...shape,
     );
-    if (!scale.requiresGrad && bias === undefined) return;
-    kernels.position_bias_backward(
-      bias === undefined ? 0 : gradient(bias.table),
-      scale.requiresGrad ? gradient(scale) : 0,
-      dbias.ptr,
-      dscale.ptr,
-      spread.ptr,
-      scale.ptr,
-      bias?.buckets ?? 0,
-      rows,
-      heads,
-      length,
-      bias?.table.shape[1] ?? 0,
-    );
+    gatherBiasGradient(bias, scale, { spread, dbias, dscale }, [rows, heads, length]);
   });
   return { out, lse };
 }

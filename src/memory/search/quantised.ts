@@ -9,8 +9,14 @@ import { parallelElements, parallelWithScratch, reserveScratch } from "../../was
 import { heap, kernels } from "../../wasm/runtime.ts";
 import type { MemoryShape } from "../options.ts";
 import { capacityOf, type Ring } from "../ring.ts";
-import { exactIndex } from "./exact.ts";
-import { type FallbackCount, type KeyIndex, type SearchJob, searchArguments, searchUnits } from "./key-index.ts";
+import {
+  exactIndex,
+  type FallbackCount,
+  type KeyIndex,
+  type SearchJob,
+  searchArguments,
+  searchUnits,
+} from "./exact.ts";
 
 /** Bytes of the rounded keys and margins of one row. */
 function rowBytes(heads: number, width: number, capacity: number): number {
