@@ -7,7 +7,8 @@
  * on packed panels, its softmax runs in cache, its product with the values is a second one.
  *
  * Query i of the segment sits at context position `past + i` and sees positions j with
- * j ≥ first(row), past + i − window ≤ j ≤ past + i that are in its block of positions. The logit is s · (q·k_j + bias[past + i − j]) with s = |scale of the head|.
+ * j ≥ first(row), past + i − window ≤ j ≤ past + i, in its own block of `block` positions. The logit is
+ * s · (q·k_j + bias[past + i − j]) with s = |scale of the head|.
  *
  * The backward goes block by block in the same way. With P the softmax, dP = dout · vᵀ and
  * dlogit = s · P ∘ (dP − rowsum(P ∘ dP) + dlse):
