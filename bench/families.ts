@@ -6,6 +6,7 @@ import { ffn } from "./ffn.ts";
 import { generate } from "./generate.ts";
 import { halfPrecision } from "./half-precision.ts";
 import { inverted } from "./inverted.ts";
+import { linearFamily } from "./linear.ts";
 import { masked } from "./masked.ts";
 import { matmul } from "./matmul.ts";
 import { packed } from "./packed.ts";
@@ -22,6 +23,7 @@ export const families: readonly Family[] = [
   softmax,
   masked,
   rows,
+  linearFamily,
   topk,
   inverted,
   ffn,

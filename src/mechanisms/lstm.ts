@@ -1,5 +1,5 @@
 /**
- * LSTM (Hochreiter & Schmidhuber 1997), trained by truncated back-propagation: x + LSTM(RMSNorm(x)) in the place of each block. h and c
+ * LSTM (Hochreiter & Schmidhuber 1997), trained by truncated back-propagation: x + LSTM(RMSNorm(x)) W in the place of each block. h and c
  * go on from segment to segment as constants, and are 0 where a document begins.
  */
 import { add } from "../autodiff/ops/elementwise.ts";
@@ -21,6 +21,7 @@ export const lstm: BlockMechanism = {
     matrix("input.weight", 4 * width, width),
     matrix("recurrent.weight", 4 * width, width),
     { name: "bias", shape: [4 * width], group: "norms", initial: constant(0) },
+    matrix("output.weight", width, width),
   ],
   carries: ({ hidden_size }) => carriedTwice({ hidden: [hidden_size], cell: [hidden_size] }),
   block: (x, { parameter, carried, drop, sizes }) => {
@@ -32,7 +33,8 @@ export const lstm: BlockMechanism = {
       nextHidden: carried(nextName("hidden")),
       nextCell: carried(nextName("cell")),
     };
-    return add(x, drop(lstmOp(gates, parameter("recurrent.weight"), state, FORGET_BIAS))); // [B, n, C]
+    const hidden = lstmOp(gates, parameter("recurrent.weight"), state, FORGET_BIAS); // [B, n, C]
+    return add(x, drop(linear(hidden, parameter("output.weight"))));
   },
   afterTokens: advance("hidden", "cell"),
 };

@@ -17,8 +17,16 @@ export interface MechanismSettings {
   mechanism_buckets: number;
   /** Rounds of hashing. */
   mechanism_rounds: number;
-  /** Summaries of earlier segments that a layer keeps. */
+  /** Summaries or cells of earlier segments that a layer keeps. */
   mechanism_kept: number;
+  /** Cells that stand for a finished block. */
+  mechanism_cells: number;
+  /** Levels of cells, of 1, 2, 4, … tokens. */
+  mechanism_levels: number;
+  /** Pairs that are compressed to one. */
+  mechanism_stride: number;
+  /** m, random features of a query or key. */
+  mechanism_features: number;
   /** R, tokens over which a state fades before it is gone. */
   mechanism_ramp: number;
   /** α, what it costs in nats to keep a state for one token longer. */
@@ -34,7 +42,11 @@ export const mechanismFields: Readonly<Record<keyof MechanismSettings, Field>> =
   mechanism_random: integer(3, 0, 2 ** 16, "random earlier blocks that a block sees"),
   mechanism_buckets: integer(32, 1, 2 ** 16, "hash buckets or clusters of a head"),
   mechanism_rounds: integer(2, 1, 64, "rounds of hashing"),
-  mechanism_kept: integer(256, 0, 2 ** 20, "summaries of earlier segments that a layer keeps"),
+  mechanism_kept: integer(256, 0, 2 ** 20, "summaries or cells of earlier segments that a layer keeps"),
+  mechanism_cells: integer(16, 1, 2 ** 16, "cells that stand for a finished block"),
+  mechanism_levels: integer(4, 1, 16, "levels of cells, of 1, 2, 4, … tokens"),
+  mechanism_stride: integer(4, 1, 2 ** 16, "pairs that are compressed to one"),
+  mechanism_features: integer(128, 1, 2 ** 14, "random features of a query or key"),
   mechanism_ramp: integer(64, 1, 2 ** 16, "tokens over which a state fades before it is gone"),
   mechanism_span_cost: {
     kind: "number",

@@ -74,10 +74,11 @@ function readAgain(model: Transformer, state: ModelState, readings: readonly (Ro
 /**
  * Returns how many segments before a token affect its keys. Each layer below the memory reaches back by the length of the
  * cache. A smear reaches back by one more token, also in the memory's own layer.
- * What a mechanism carries comes from the whole document.
+ * What a mechanism carries, or pins, comes from the whole document.
  */
 function contextSegments(config: ModelConfig): number {
-  if (mechanismOf(config)?.parts.carries) return Infinity;
+  const chosen = mechanismOf(config);
+  if (chosen?.parts.carries || chosen?.attention?.pinned) return Infinity;
   const top = Math.max(0, ...config.memory_layers);
   const smear = (layer: number) => Number(smearsKeys(config, layer));
   const below = Array.from({ length: top }, (_, layer) => pastOf(config).length + smear(layer)); // tokens

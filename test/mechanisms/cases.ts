@@ -88,6 +88,87 @@ export const cases: Readonly<Record<MechanismName, MechanismCase>> = {
     smooth: { mechanism_window: 40, mechanism_buckets: 1 },
     remembers: true,
   },
+  compressive: {
+    variants: [
+      { segment_length: 8, mechanism_window: 8, mechanism_stride: 4, mechanism_kept: 3 },
+      { segment_length: 6, mechanism_window: 12, mechanism_stride: 2, mechanism_kept: 0 },
+    ],
+    limit: {
+      settings: { mechanism_window: 7, mechanism_stride: 1, mechanism_kept: 21 },
+      full: { xl_cache_length: 28 },
+      prepare: (model) => setIdentities(model, ["keys.weight", "values.weight"]),
+      tolerance: 2e-5,
+    },
+    remembers: true,
+  },
+  linear: {
+    variants: [{}, { smear_keys: "all" }],
+    limit: "products of elu + 1 are not the exponentials of softmax",
+    remembers: true,
+  },
+  performer: {
+    variants: [{ mechanism_features: 9 }, { mechanism_features: 3 }],
+    limit: {
+      settings: { mechanism_features: 8192, attention_scale_init: 1 },
+      full: { xl_cache_length: 28, attention_scale_init: 1 },
+      tolerance: 0.02,
+    },
+    remembers: true,
+  },
+  infini: {
+    variants: [{}, { xl_cache_length: 5 }],
+    limit: {
+      settings: { xl_cache_length: 28 },
+      full: { xl_cache_length: 28 },
+      prepare: (model) => {
+        for (const layer of [0, 1]) model.parameters.get(`model.layers.${layer}.mechanism.gate`).fill(-100);
+      },
+      tolerance: 1e-6,
+    },
+    remembers: true,
+  },
+  linformer: {
+    variants: [
+      { segment_length: 8, mechanism_block: 4, mechanism_cells: 3, mechanism_kept: 5 },
+      { segment_length: 6, mechanism_block: 2, mechanism_cells: 1, mechanism_kept: 1 },
+      { mechanism_block: 1, mechanism_cells: 2, mechanism_kept: 40 },
+    ],
+    limit: {
+      settings: { mechanism_block: 7, mechanism_cells: 7, mechanism_kept: 21 },
+      full: { xl_cache_length: 28 },
+      prepare: (model) => setIdentities(model, ["keys.weight", "values.weight"]),
+      tolerance: 2e-5,
+    },
+    remembers: true,
+  },
+  "h-transformer": {
+    variants: [
+      { segment_length: 8, mechanism_block: 2, mechanism_levels: 3, mechanism_kept: 4 },
+      { segment_length: 8, mechanism_block: 1, mechanism_levels: 4, mechanism_kept: 1 },
+      { segment_length: 6, mechanism_block: 3, mechanism_levels: 2, mechanism_kept: 1 },
+      { mechanism_block: 7, mechanism_levels: 1, mechanism_kept: 5 },
+    ],
+    limit: {
+      settings: { mechanism_block: 7, mechanism_levels: 1, mechanism_kept: 21 },
+      full: { xl_cache_length: 28 },
+      tolerance: 2e-5,
+    },
+    remembers: true,
+  },
+  combiner: {
+    variants: [
+      { segment_length: 8, mechanism_block: 4, mechanism_kept: 2 },
+      { segment_length: 6, mechanism_block: 2, mechanism_kept: 1 },
+      { mechanism_block: 7, mechanism_kept: 3 },
+    ],
+    smooth: { attention_scale_init: 2 },
+    limit: {
+      settings: { mechanism_block: 1, mechanism_kept: 21 },
+      full: { xl_cache_length: 28 },
+      tolerance: 2e-5,
+    },
+    remembers: true,
+  },
   "expire-span": {
     variants: [
       { mechanism_window: 20, mechanism_ramp: 4 },
@@ -104,9 +185,40 @@ export const cases: Readonly<Record<MechanismName, MechanismCase>> = {
     },
     remembers: true,
   },
+  "block-recurrent": {
+    variants: [
+      { segment_length: 8, mechanism_block: 4, mechanism_cells: 3, xl_cache_length: 5 },
+      { segment_length: 6, mechanism_block: 2, mechanism_cells: 1 },
+      { mechanism_block: 7, mechanism_cells: 5 },
+    ],
+    limit: {
+      settings: { mechanism_block: 7, mechanism_cells: 2, xl_cache_length: 28 },
+      full: { xl_cache_length: 28 },
+      prepare: (model) => {
+        for (const layer of [0, 1]) model.parameters.get(`model.layers.${layer}.mechanism.read.output.weight`).fill(0);
+      },
+      tolerance: 0,
+    },
+    smooth: { attention_scale_init: 2 },
+    remembers: true,
+  },
   lstm: {
     variants: [{}],
     limit: "a state of one size is not a list of pairs",
     remembers: false,
   },
+  feedback: {
+    variants: [{ mechanism_window: 5 }, { mechanism_window: 40 }, { mechanism_window: 1 }],
+    limit: "a token reads what all layers made of earlier tokens, and not itself",
+    remembers: false,
+  },
 };
+
+/** Sets matrices of both layers to the identity. */
+function setIdentities(model: Transformer, names: readonly string[]): void {
+  for (const name of [0, 1].flatMap((layer) => names.map((each) => `model.layers.${layer}.mechanism.${each}`))) {
+    const parameter = model.parameters.get(name);
+    const [, width] = parameter.shape;
+    parameter.set(Array.from({ length: parameter.size }, (_, i) => (i % (width + 1) === 0 ? 1 : 0)));
+  }
+}

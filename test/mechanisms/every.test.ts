@@ -24,7 +24,7 @@ import { cases } from "./cases.ts";
 
 const test = suite("every mechanism");
 
-/** T of the tiny model, and V. */
+/** T of the tiny model, where a case does not say otherwise, and V. */
 const SEGMENT = 7;
 const VOCABULARY = 19;
 /** Half the step of a central difference. */
@@ -59,18 +59,19 @@ function read(model: Transformer, ids: Int32Array, rows: number, parts: readonly
   return logits.map((row) => Float32Array.from(row));
 }
 
-const segments = (count: number) => Array<number>(count).fill(SEGMENT);
+const segments = (count: number, tokens = SEGMENT) => Array<number>(count).fill(tokens);
 
 /** The loss of the last segment after some that were read before, the same ones for every weight; `nudge` comes between them. */
 function lossOfLast(
   model: Transformer,
   { nudge = () => {}, differentiate = false, auxiliary = false },
-  ids = randomIds(2 * 4 * SEGMENT, 5),
+  ids = randomIds(2 * 4 * model.config.segment_length, 5),
 ): number {
   const state = model.newState({ rows: 2 });
   const part = (segment: number) => {
-    const at = (row: number) => row * 4 * SEGMENT + segment * SEGMENT;
-    return Int32Array.of(...[0, 1].flatMap((row) => [...ids.subarray(at(row), at(row) + SEGMENT)]));
+    const { segment_length: length } = model.config;
+    const at = (row: number) => row * 4 * length + segment * length;
+    return Int32Array.of(...[0, 1].flatMap((row) => [...ids.subarray(at(row), at(row) + length)]));
   };
   for (let s = 0; s < 3; s++) step(() => noGrad(() => void model.forward({ ids: part(s) }, state)));
   nudge();
@@ -94,18 +95,20 @@ for (const mechanism of MECHANISM_NAMES) {
     return remembers ? [own, { ...own, ...memory }] : [own];
   });
   for (const overrides of all) {
+    const tokens = overrides.segment_length ?? SEGMENT;
+    const whole = (count: number) => segments(count, tokens);
     const { mechanism: _, ...shown } = overrides;
     const title = `${mechanism} ${JSON.stringify(shown)}`;
 
     test(`later tokens change no bit of earlier logits, nor do other rows: ${title}`, () => {
       const model = modelOf(overrides);
-      const length = 4 * SEGMENT;
+      const length = 4 * tokens;
       const ids = randomIds(2 * length, 3);
-      const expected = read(model, ids, 2, segments(4));
-      for (const last of [0, 1, 5, 6, 7, 11, 13, 16, 20, 21, 25]) {
+      const expected = read(model, ids, 2, whole(4));
+      for (const last of [0, 1, 5, 6, 7, 11, 13, 16, 20, 21, 25].filter((token) => token < length - 1)) {
         const changed = ids.slice();
         for (let i = last + 1; i < length; i++) changed[i] = (changed[i] + 1 + (i % 5)) % VOCABULARY;
-        const [first, second] = read(model, changed, 2, segments(4));
+        const [first, second] = read(model, changed, 2, whole(4));
         const known = (last + 1) * VOCABULARY;
         assert.equal(first.subarray(0, known), expected[0].subarray(0, known), `up to token ${last}`);
         assert.not.equal(first.subarray(known), expected[0].subarray(known), `after token ${last}`);
@@ -116,9 +119,12 @@ for (const mechanism of MECHANISM_NAMES) {
 
     test(`token by token, or in parts, the logits are those of whole segments: ${title}`, () => {
       const model = modelOf(overrides);
-      const ids = randomIds(2 * 4 * SEGMENT, 4);
-      const expected = read(model, ids, 2, segments(4));
-      for (const parts of [Array<number>(4 * SEGMENT).fill(1), [3, 4, 1, 6, 5, 2, 2, 5]]) {
+      const ids = randomIds(2 * 4 * tokens, 4);
+      const expected = read(model, ids, 2, whole(4));
+      for (const parts of [
+        Array<number>(4 * tokens).fill(1),
+        [3, tokens - 3, 1, tokens - 1, tokens - 2, 2, 2, tokens - 2],
+      ]) {
         const found = read(model, ids, 2, parts);
         for (const row of [0, 1]) assertClose(found[row], expected[row], 2e-5, `row ${row} in parts of ${parts}`);
       }
@@ -127,34 +133,34 @@ for (const mechanism of MECHANISM_NAMES) {
 
     test(`a document that begins finds nothing of the one before: ${title}`, () => {
       const model = modelOf(overrides);
-      const [before, ids] = [randomIds(2 * 3 * SEGMENT, 6), randomIds(2 * 3 * SEGMENT, 7)];
-      const expected = read(model, ids, 2, segments(3));
+      const [before, ids] = [randomIds(2 * 3 * tokens, 6), randomIds(2 * 3 * tokens, 7)];
+      const expected = read(model, ids, 2, whole(3));
       const state = model.newState({ rows: 2 });
-      read(model, before, 2, segments(3), state);
+      read(model, before, 2, whole(3), state);
       state.begin([1, 0]);
-      const [first, second] = read(model, ids, 2, segments(3), state);
+      const [first, second] = read(model, ids, 2, whole(3), state);
       assert.equal(first, expected[0]);
       assert.not.equal(second, expected[1], "the other row goes on");
       state.endDocument();
-      const ended = read(model, ids, 2, segments(1), state)[0];
-      if (!overrides.memory_layers) assert.equal(ended, expected[0].subarray(0, SEGMENT * VOCABULARY));
+      const ended = read(model, ids, 2, whole(1), state)[0];
+      if (!overrides.memory_layers) assert.equal(ended, expected[0].subarray(0, tokens * VOCABULARY));
       state.release();
       model.release();
     });
 
     test(`a state that was saved and restored goes on with the same bits: ${title}`, () => {
       const model = modelOf(overrides);
-      for (const parts of [segments(3), [7, 7, 3], [7, 1], [2]]) {
+      for (const parts of [whole(3), [tokens, tokens, 3], [tokens, 1], [2]]) {
         const [state, copy] = [model.newState({ rows: 2 }), model.newState({ rows: 2 })];
         const length = parts.reduce((sum, count) => sum + count, 0);
-        read(model, randomIds(2 * 7, 9), 2, [7], copy);
+        read(model, randomIds(2 * tokens, 9), 2, [tokens], copy);
         read(model, randomIds(2 * length, 8), 2, parts, state);
         const file = writeSafetensors(state.save("s."));
         const reader = new TensorReader(readSafetensors(file, "saved").tensors, "saved");
         copy.load(reader, "s.");
         reader.end();
-        const rest = [state.room, ...segments(3)];
-        const ids = randomIds(2 * (state.room + 3 * SEGMENT), 10);
+        const rest = [state.room, ...whole(3)];
+        const ids = randomIds(2 * (state.room + 3 * tokens), 10);
         assert.equal(read(model, ids, 2, rest, copy), read(model, ids, 2, rest, state), `after ${parts}`);
         state.release();
         copy.release();
@@ -167,8 +173,9 @@ for (const mechanism of MECHANISM_NAMES) {
       for (const auxiliary of [false, true]) {
         model.parameters.zeroGradients();
         lossOfLast(model, { differentiate: true, auxiliary });
-        // A loss of the mechanism's own may be kept from the other parameters on purpose.
-        const names = model.parameters.names().filter((name) => !auxiliary || name.includes(".mechanism."));
+        // A loss of the mechanism's own may be kept from the other parameters on purpose, and so from those of lower layers.
+        const own = (name: string) => name.includes(`layers.${model.config.num_hidden_layers - 1}.mechanism.`);
+        const names = model.parameters.names().filter((name) => !auxiliary || own(name));
         for (const name of names) {
           const parameter = model.parameters.get(name);
           const [values, gradients] = [parameter.toArray(), parameter.grad?.toArray() ?? []];
@@ -197,7 +204,7 @@ for (const mechanism of MECHANISM_NAMES) {
         model.parameters.zeroGradients();
         lossOfLast(model, { differentiate: true, auxiliary: true });
         const gradients = model.parameters.blocks.map((block) => block.gradients.toArray());
-        results.push([...gradients, ...read(model, randomIds(2 * 3 * SEGMENT, 11), 2, segments(3))]);
+        results.push([...gradients, ...read(model, randomIds(2 * 3 * tokens, 11), 2, whole(3))]);
       }
       await useThreads(1);
       assert.equal(results[1], results[0]);

@@ -24,9 +24,17 @@ export interface AttentionContext {
   readonly first: Int32Array;
   /** How far back a query sees, in tokens; with Infinity, the whole context. A sliding window of w keys, the query's own among them, is w − 1. */
   readonly window: number;
+  /** Positions of a block: a query sees no others than its own block's, which begin at multiples of it. Default: one block of all. */
+  readonly block?: number;
 }
 
-/** A window larger than any context, as an i32. */
+/** Results of an attention: out [B, T, H·D] and the logsumexp of each query's logits, [B, T, H]. */
+export interface Attended {
+  readonly out: Tensor;
+  readonly lse: Tensor;
+}
+
+/** A window or a block larger than any context, as an i32. */
 const UNBOUNDED = 2 ** 30;
 
 /** From this distance on, all share the last bucket of a bias. */
@@ -145,13 +153,13 @@ export function attention(
   scale: Tensor,
   bias: PositionBias | undefined,
   context: AttentionContext,
-): { out: Tensor; lse: Tensor } {
+): Attended {
   const [rows, segment, width] = q.shape;
   const heads = scale.size;
   const kvHeads = kvHeadsOf(q, k, heads);
   const { capacity, past } = context;
   const length = past + segment;
-  const window = Math.min(context.window, UNBOUNDED);
+  const [window, block] = [context.window, context.block ?? UNBOUNDED].map((size) => Math.min(size, UNBOUNDED));
   const inputs = bias === undefined ? [q, k, v, scale] : [q, k, v, scale, bias.table];
   const spread = spreadBias(bias, heads, length);
   const first = stepIntegers(context.first);
@@ -160,7 +168,7 @@ export function attention(
   const units = rows * heads;
   const probabilities = needsGrad(...inputs) ? stepTensor([units, segment, length]) : undefined;
   const scratchBytes = kernels.attention_scratch_bytes(length, width / heads);
-  const shape = [heads, kvHeads, width / heads, segment, past, capacity, window] as const;
+  const shape = [heads, kvHeads, width / heads, segment, past, capacity, window, block] as const;
   parallelWithScratch(
     "attention_forward",
     units,

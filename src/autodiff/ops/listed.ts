@@ -22,8 +22,8 @@ export interface Lists {
 }
 
 /**
- * out_i = Σ_j softmax_j(s_h · (q_i · k_j + bias_h[i − j])) v_j over the positions j of the query's list, s_h = |scale_h|. q, k, v [B, T, H·D],
- * scale [H]; `extendContext` has written k and v into `context`. Returns out [B, T, H·D] and lse [B, T, H]; an empty list gives 0 and the least float.
+ * out_i = Σ_j softmax_j(s_h · (q_i · k_j + bias_h[i − j])) v_j over the positions j of the query's list, s_h = |scale_h|. q [B, T, H·D], the first at
+ * position `past`; k, v [B, n, H·D] are in `context` from position `firstKey` on (default: past); scale [H]. Returns out [B, T, H·D] and lse [B, T, H]; an empty list gives 0 and the least float.
  * With masks m_ij, e^logit is multiplied by m_ij. Gradients reach q, k, v of this segment, scale, the bias table and the masks.
  */
 export function listedAttention(
@@ -34,6 +34,7 @@ export function listedAttention(
   bias: PositionBias | undefined,
   { keys, values, past, capacity }: AttentionContext,
   { positions, most, perHead, masks }: Lists,
+  firstKey = past,
 ): { out: Tensor; lse: Tensor } {
   const [rows, segment, width] = q.shape;
   const heads = scale.size;
@@ -52,7 +53,8 @@ export function listedAttention(
     bias?.buckets ?? 0,
     scale.ptr,
   ] as const;
-  const places = [heads, width / heads, segment, past, capacity, most, perHead ? heads : 1] as const;
+  const owned = [past, firstKey, k.shape[1]] as const;
+  const places = [heads, width / heads, segment, ...owned, capacity, most, perHead ? heads : 1] as const;
   const shape = [buckets, FAR + 1, ...places] as const;
   const scratchBytes = kernels.listed_scratch_bytes(most);
   parallelWithScratch(
