@@ -10,8 +10,11 @@ import { add, logAddExp, repeat, subtract } from "../autodiff/ops/elementwise.ts
 import { type Neighbours, retrievedAttention } from "../autodiff/ops/retrieved.ts";
 import { stepIntegers, type Tensor } from "../autodiff/tensor.ts";
 import { allOrNothing, type Releasable } from "../base/lifetime.ts";
+import type { StoredTensor } from "../formats/safetensors.ts";
+import type { TensorReader } from "../formats/tensor-reader.ts";
 import { DistanceMemory } from "../memory/distance-memory.ts";
 import { KvMemory } from "../memory/memory.ts";
+import { loadMemoryRow, saveMemoryRow } from "../memory/saved-rows.ts";
 import type { Retrieval } from "../nn/self-attention.ts";
 import type { Address } from "../wasm/heap.ts";
 import { kernels } from "../wasm/runtime.ts";
@@ -175,6 +178,22 @@ export class DistantPairs implements Releasable {
     this.sinks?.reset(row);
     if (this.byDistance) this.byDistance.reset(row);
     else this.memory?.reset(row);
+  }
+
+  /** Copies a row for a checkpoint, as `NAME.sinks.…` and `NAME.memory.…`. */
+  save(saved: Map<string, StoredTensor>, name: string, row: number): void {
+    const { sinks, memory, byDistance } = this;
+    if (sinks) saveMemoryRow(saved, `${name}.sinks`, sinks, row);
+    if (byDistance) byDistance.save(saved, `${name}.memory`, row);
+    else if (memory) saveMemoryRow(saved, `${name}.memory`, memory, row);
+  }
+
+  /** Restores a row that `save` copied. Throws an InputError for tensors that do not fit. */
+  load(reader: TensorReader, name: string, row: number): void {
+    const { sinks, memory, byDistance } = this;
+    if (sinks) loadMemoryRow(reader, `${name}.sinks`, sinks, row);
+    if (byDistance) byDistance.load(reader, `${name}.memory`, row);
+    else if (memory) loadMemoryRow(reader, `${name}.memory`, memory, row);
   }
 
   /** Frees the storage. */

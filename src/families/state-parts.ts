@@ -1,4 +1,5 @@
 /** What a decoder's state is made of, layer by layer, as the description and the settings ask for. */
+import { NotFiniteError } from "../autodiff/tape.ts";
 import type { Own } from "../base/lifetime.ts";
 import { requireRoom } from "../memory/bytes.ts";
 import type { Architecture } from "./architecture.ts";
@@ -46,3 +47,16 @@ export function stateParts(
   const angles = own(new SegmentAngles(positions, { rows, segment, reach, sinkDistance, headWidth }));
   return { contexts, distant, angles };
 }
+
+/** Refuses keys and values of `count` tokens from `token` on that are not finite, because neither a file nor a search can handle them. */
+export function requireFinitePairs({ contexts, distant, rows }: PairsOfRows, token: number, count: number): void {
+  for (const [layer, context] of contexts.entries()) {
+    if (distant[layer] === undefined) continue;
+    for (let row = 0; row < rows; row++) {
+      if (context.isFinite(row, token, count)) continue;
+      throw new NotFiniteError(`the keys or values of layer ${layer} are not finite; the model's weights are damaged`);
+    }
+  }
+}
+
+type PairsOfRows = Pick<StateParts, "contexts" | "distant"> & { readonly rows: number };

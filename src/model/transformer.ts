@@ -13,7 +13,7 @@ import { rmsNorm } from "../autodiff/ops/norm.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
 import { aSeed, check, either, instance, type Kind, oneOf } from "../base/check.ts";
 import type { Gate } from "../nn/gate.ts";
-import type { LanguageModel, StateOptions } from "../nn/language-model.ts";
+import type { StateOptions, TrainableModel } from "../nn/language-model.ts";
 import type { Parameters } from "../nn/parameters.ts";
 import { requireInput, type SegmentInput } from "../nn/segment.ts";
 import { type Retrieval, type SelfAttentionWeights, selfAttention } from "../nn/self-attention.ts";
@@ -23,7 +23,7 @@ import { makeParameters } from "./parameters.ts";
 import { ModelState } from "./state.ts";
 
 /** The paper's model: its parameters, and the forward pass over a segment. */
-export class Transformer implements LanguageModel {
+export class Transformer implements TrainableModel {
   /** Its configuration. */
   readonly config: ModelConfig;
   /** Its weights. */
