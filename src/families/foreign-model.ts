@@ -15,6 +15,7 @@ import type { Architecture } from "./architecture.ts";
 import { ConfigReader } from "./config-reader.ts";
 import { describeConfig, families } from "./families.ts";
 import { describeGguf, ggufNames } from "./gguf-model.ts";
+import { OFFSETS_FILE, readOffsets, type TrainedMemory } from "./offsets-file.ts";
 import { readParameters, type StoredParameter } from "./read-parameters.ts";
 import { sortedIds } from "./sizes.ts";
 
@@ -28,6 +29,10 @@ export interface ForeignModel {
   readonly parameters: ReadonlyMap<string, StoredParameter>;
   /** Undefined if there is none. */
   readonly tokenizer: TokenizerSource | undefined;
+  /** The directory that it was read from; undefined for a GGUF file. */
+  readonly files: ModelFiles | undefined;
+  /** What a training of its memory left; undefined for a model whose memory was not trained. */
+  readonly trained: TrainedMemory | undefined;
   /** What a user should know, a sentence each. */
   readonly notes: readonly string[];
 }
@@ -67,7 +72,9 @@ export function readModelFiles(files: ModelFiles): ForeignModel {
     stopIds: sortedIds(stopIds, generationStops(files), tokenizerStops(tokenizer)),
   };
   const notes = [...described.notes, ...read.notes];
-  return { name: files.name, architecture, parameters: read.parameters, tokenizer, notes };
+  const offsets = files.open(OFFSETS_FILE);
+  const trained = offsets && readOffsets(offsets.read(0, offsets.size), offsets.name, architecture);
+  return { name: files.name, architecture, parameters: read.parameters, tokenizer, files, trained, notes };
 }
 
 /** The model in a GGUF file. Throws an InputError that names the file, and what is wrong with it. */
@@ -76,7 +83,7 @@ export function readGgufModel(source: ByteSource): ForeignModel {
   const described = describeGguf(file);
   const { architecture, parameters, notes } = readParameters(file, described, ggufNames(described.family));
   const tokenizer: TokenizerSource = { kind: "gguf", metadata: file.metadata, name: file.name };
-  return { name: file.name, architecture, parameters, tokenizer, notes };
+  return { name: file.name, architecture, parameters, tokenizer, files: undefined, trained: undefined, notes };
 }
 
 function requireFile(files: ModelFiles, file: string, reason: string): ByteSource {

@@ -1,5 +1,5 @@
 /** A model that somebody else trained, ready to read: its decoder, its tokenizer, and how it reads what is longer than its window. */
-import { aFunction, check, listOf, oneOf, optional, someOptions, whole } from "../base/check.ts";
+import { aFunction, check, either, listOf, oneOf, optional, someOptions, whole } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import type { OpenedModel } from "../nn/opened-model.ts";
 import type { Architecture } from "./architecture.ts";
@@ -15,8 +15,8 @@ const USUAL_MEMORY = 8192;
 
 /** How a model that others trained reads, and how its weights are kept. */
 export interface ForeignOptions extends Partial<Omit<ReadingSettings, "memoryHeads">> {
-  /** The layers that have a memory, in all of their kv heads. Default: all that can. */
-  readonly memoryLayers?: readonly number[];
+  /** The layers that have a memory, in all of their kv heads. Default: those that were trained, or all that can. */
+  readonly memoryLayers?: readonly number[] | "all";
   /** How weights are kept. Default: `stored`. */
   readonly weights?: WeightKind;
   /** Called while weights are read. */
@@ -34,27 +34,42 @@ export function openForeign(foreign: ForeignModel, options: ForeignOptions = {})
   check("onProgress", onProgress, optional(aFunction));
   const { architecture } = foreign;
   const tokenizer = tokenizerOf(foreign);
-  const settings = settingsOf(architecture, options);
+  const settings = settingsOf(foreign, options);
   const { weights, digest } = loadWeights(foreign, kind, onProgress);
   const model = new Decoder(architecture, weights, settings, digest);
   const altered = tokenizer.alters === undefined ? [] : [`${foreign.name}: the tokenizer ${tokenizer.alters}`];
   return { model, tokenizer, notes: [...foreign.notes, ...altered], chatTemplate: () => chatTemplateOf(foreign) };
 }
 
-/** Complete settings of a model's states. Throws an InputError for one that is impossible. */
+/**
+ * Complete settings of a model's states: what is given, else how it read when its memory was trained, else the defaults. Throws an
+ * InputError for one that is impossible.
+ */
 export function settingsOf(
-  architecture: Architecture,
+  { architecture, trained }: Pick<ForeignModel, "architecture" | "trained">,
   { memoryLayers, weights: _, onProgress: __, ...given }: ForeignOptions = {},
 ): ReadingSettings {
-  check("memoryLayers", memoryLayers, optional(listOf(whole(0))));
+  check("memoryLayers", memoryLayers, either(oneOf("all"), optional(listOf(whole(0)))));
   const memoryHeads = memoryLayers && headsIn(architecture, memoryLayers);
   const chosen = Object.fromEntries(
     Object.entries({ ...given, memoryHeads }).filter(([, value]) => value !== undefined),
   );
-  return readingSettings(architecture, { memorySize: USUAL_MEMORY, ...chosen });
+  return readingSettings(architecture, {
+    memorySize: USUAL_MEMORY,
+    ...trainedSettings(trained, given.window),
+    ...chosen,
+  });
 }
 
-function headsIn(architecture: Architecture, layers: readonly number[]): ReadingSettings["memoryHeads"] {
+/** How the model read when its memory was trained. The distance of sinks belongs to a window. */
+function trainedSettings(trained: ForeignModel["trained"], window: number | undefined): Partial<ReadingSettings> {
+  if (trained === undefined) return {};
+  const { sinkDistance, ...others } = trained.settings;
+  return window === undefined ? { ...others, sinkDistance } : others;
+}
+
+function headsIn(architecture: Architecture, layers: readonly number[] | "all"): ReadingSettings["memoryHeads"] {
+  if (layers === "all") return allMemoryHeads(architecture);
   for (const layer of layers) {
     if (layer >= architecture.layers) {
       throw new InputError(
