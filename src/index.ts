@@ -26,8 +26,8 @@ export { preset, presetNames } from "./model/presets.ts";
 export { halfModelTensors, modelFromTensors, modelTensors, type WeightDtype } from "./model/pretrained.ts";
 export type { ModelState } from "./model/state.ts";
 export { Transformer } from "./model/transformer.ts";
-export type { LanguageModel, ReadingState, StateOptions } from "./nn/language-model.ts";
-export type { OpenedModel } from "./nn/opened-model.ts";
+export type { LanguageModel, ReadingState, StateOptions, TrainableModel, TrainingState } from "./nn/language-model.ts";
+export type { OpenedForTraining, OpenedModel } from "./nn/opened-model.ts";
 export type { SegmentInput } from "./nn/segment.ts";
 export { Reader, type ReaderOptions } from "./reader.ts";
 

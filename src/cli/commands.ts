@@ -11,6 +11,7 @@ import { type CommandName, commandNames, PROGRAM, summaries } from "./summaries.
 const loaders: Readonly<Record<CommandName, () => Promise<Command>>> = {
   "tokenizer train": async () => (await import("./tokenizer.ts")).tokenizerTrainCommand,
   train: async () => (await import("./train.ts")).trainCommand,
+  curves: async () => (await import("./curves.ts")).curvesCommand,
   read: async () => (await import("./read.ts")).readCommand,
   eval: async () => (await import("./eval.ts")).evalCommand,
   generate: async () => (await import("./generate.ts")).generateCommand,

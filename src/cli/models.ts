@@ -67,7 +67,7 @@ export function openForReading(
   load: string | undefined,
 ): ReadingModel {
   const known = load === undefined ? undefined : readMemory(load);
-  const memoryLayers = layers === "all" ? undefined : (layers ?? layersOf(known, path));
+  const memoryLayers = layers ?? layersOf(known, path);
   const chosen: ForeignOptions = { ...given, memoryLayers, onProgress: loadProgress(progress) };
   const opened = openModel(path, { ...chosen, overrides });
   progress.pass();

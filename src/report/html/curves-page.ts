@@ -1,0 +1,27 @@
+/** A page with the losses on unseen documents in the course of trainings (the paper's Figure 6). */
+import { writeFileAtomic } from "../../platform/atomic-write.ts";
+import { curveName, curveRows, type TrainingCurve } from "../training-curves.ts";
+import { lineChart } from "./chart.ts";
+import { figure } from "./chart-frame.ts";
+import { escapeHtml, htmlPage } from "./page.ts";
+import { styles } from "./styles.ts";
+
+/** Writes the page to `path`. */
+export function writeCurvesPage(path: string, curves: readonly TrainingCurve[]): void {
+  const title = "Loss on unseen documents in the course of training";
+  const lines = curves.map((curve) => ({ name: curveName(curve), points: curve.points }));
+  const chart = lineChart({ title, x: "step", y: "mean loss, nats a token" }, lines);
+  const [header, ...rows] = curveRows(curves);
+  const cells = (tag: string, row: readonly string[]) => {
+    return `<tr>${row.map((cell, i) => `<${tag}${i === 0 ? "" : ` class="number"`}>${escapeHtml(cell)}</${tag}>`).join("")}</tr>`;
+  };
+  const body = `<h1>${escapeHtml(title)}</h1>
+<p>Each run was evaluated from time to time on the same documents, which it does not learn from, without and with its memory.</p>
+<div class="charts">${figure(chart)}</div>
+<div class="scroll"><table>
+<thead>${cells("th", header)}</thead>
+<tbody>
+${rows.map((row) => cells("td", row)).join("\n")}
+</tbody></table></div>`;
+  writeFileAtomic(path, htmlPage({ title, styles, body }));
+}
