@@ -11,12 +11,12 @@ import { type CommandName, commandNames, PROGRAM, summaries } from "./summaries.
 const loaders: Readonly<Record<CommandName, () => Promise<Command>>> = {
   "tokenizer train": async () => (await import("./tokenizer.ts")).tokenizerTrainCommand,
   train: async () => (await import("./train.ts")).trainCommand,
-  curves: async () => (await import("./curves.ts")).curvesCommand,
   read: async () => (await import("./read.ts")).readCommand,
   eval: async () => (await import("./eval.ts")).evalCommand,
   generate: async () => (await import("./generate.ts")).generateCommand,
   serve: async () => (await import("./serve.ts")).serveCommand,
   inspect: async () => (await import("./inspect.ts")).inspectCommand,
+  curves: async () => (await import("./curves.ts")).curvesCommand,
   info: async () => (await import("./info.ts")).infoCommand,
   export: async () => (await import("./export.ts")).exportCommand,
   "corpus code": async () => (await import("./corpus.ts")).corpusCodeCommand,

@@ -5,12 +5,12 @@ export const PROGRAM = "memorizing";
 export const summaries = {
   "tokenizer train": "learns a byte-level BPE vocabulary from text",
   train: "trains a model on documents",
-  curves: "draws how the loss on unseen documents changed in the course of trainings",
   read: "reads documents into a memory and keeps it in a file",
   eval: "measures what memories of several sizes do to a model's perplexity",
   generate: "reads documents into a model's memory and lets it write on",
   serve: "answers other programs through OpenAI's interface, with memories over HTTP",
   inspect: "shows what a model retrieves while it reads a document, and what that helps",
+  curves: "draws how the loss on unseen documents changed in the course of trainings",
   info: "says what a model is, what it needs, and why it cannot be read if it cannot",
   export: "writes a model to another directory, its weights in another format if asked for",
   "corpus code": "makes a corpus of the Python standard library",

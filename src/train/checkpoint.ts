@@ -92,25 +92,26 @@ export function saveModel(
   check("model", model, aTrainableModel);
   check("tokenizer", tokenizer, aTokenizer);
   checkOptions("options", options, saveKinds);
-  writeFilesAtomic(inDirectory(directory, filesOf(model, tokenizer, {}, options.dtype)));
+  writeFilesAtomic(filesOf(directory, model, tokenizer, {}, options.dtype));
 }
 
-/** The files of a model by name. */
+/** The files of a model by their paths. */
 function filesOf(
+  directory: string,
   model: TrainableModel,
   tokenizer: Tokenizer,
   metadata: Readonly<Record<string, string>>,
   dtype: WeightDtype = "float32",
 ): Map<string, Uint8Array | string> {
-  if (model instanceof TrainedDecoder) return model.files(metadata);
-  if (!(model instanceof Transformer)) throw new InputError("model: only a model that can be trained can be saved");
-  const weights = dtype === "float16" ? halfModelTensors(model) : modelTensors(model);
-  return ownModelFiles(model, tokenizer, weights, metadata);
-}
+  const named = namedFiles();
+  return new Map([...named].map(([name, content]) => [`${directory}/${name}`, content]));
 
-/** The files by their paths. */
-function inDirectory(directory: string, files: ReadonlyMap<string, Uint8Array | string>) {
-  return new Map([...files].map(([name, content]) => [`${directory}/${name}`, content]));
+  function namedFiles() {
+    if (model instanceof TrainedDecoder) return model.files(metadata);
+    if (!(model instanceof Transformer)) throw new InputError("model: only a model that can be trained can be saved");
+    const weights = dtype === "float16" ? halfModelTensors(model) : modelTensors(model);
+    return ownModelFiles(directory, model, tokenizer, weights, metadata);
+  }
 }
 
 /**
@@ -134,9 +135,10 @@ export function saveCheckpoint(directory: string, trainer: Trainer, tokenizer: T
   check("tokenizer", tokenizer, aTokenizer);
   const { record, tensors } = trainer.save();
   const step = { step: String(record.step) };
-  const files = filesOf(trainer.model, tokenizer, step);
-  files.set(names.trainer, writeSafetensors(tensors, step)).set(names.record, jsonText(record));
-  writeFilesAtomic(withChecksums(directory, inDirectory(directory, files)));
+  const paths = pathsIn(directory);
+  const files = filesOf(directory, trainer.model, tokenizer, step);
+  files.set(paths.trainer, writeSafetensors(tensors, step)).set(paths.record, jsonText(record));
+  writeFilesAtomic(withChecksums(directory, files));
 }
 
 /**

@@ -16,14 +16,18 @@ import { firstNotFinite } from "../wasm/half.ts";
 /** Names of the files. */
 export const names = { config: "config.json", model: "model.safetensors", tokenizer: "tokenizer.json" };
 
-/** The contents of the files by name. `weights` are those of the model in some format; `metadata` go into their file. */
+/**
+ * The contents of the files by name, for `directory`, as messages name it. `weights` are those of the model in some format; `metadata`
+ * go into their file.
+ */
 export function ownModelFiles(
+  directory: string,
   { config }: Transformer,
   tokenizer: Tokenizer,
   weights: ReadonlyMap<string, StoredTensor>,
   metadata: Readonly<Record<string, string>>,
 ): Map<string, Uint8Array | string> {
-  checkVocabulary(config, tokenizer, names.config, names.tokenizer);
+  checkVocabulary(config, tokenizer, `${directory}/${names.config}`, `${directory}/${names.tokenizer}`);
   for (const [name, { data }] of weights) requireFiniteWeights(name, data);
   return new Map<string, Uint8Array | string>([
     [names.config, jsonText(config)],
