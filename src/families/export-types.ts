@@ -10,10 +10,10 @@ import type { StoredParameter } from "./read-parameters.ts";
 import type { ExportedParameter, ExportType } from "./write-parameters.ts";
 
 /** A kind of number by the word for it; `stored` is what the file has. */
-export const exportDtypes = ["stored", "float32", "float16", "bfloat16"] as const;
+export type ExportDtype = "stored" | "float32" | "float16" | "bfloat16";
 
-/** One of these words. */
-export type ExportDtype = (typeof exportDtypes)[number];
+/** All of them, the default first. */
+export const exportDtypes: readonly ExportDtype[] = ["stored", "float32", "float16", "bfloat16"];
 
 /** What config.json calls them. */
 export const dtypeNames: Readonly<Record<ExportType, Exclude<ExportDtype, "stored">>> = {

@@ -17,10 +17,10 @@ import { offsetName } from "./weights.ts";
 export const OFFSETS_FILE = "memory_offsets.safetensors";
 
 /** The parameters that a training may move: the offsets alone, or with them all of the layers that have a memory, or all there are. */
-export const learningParts = ["offsets", "memory-layers", "all"] as const;
+export type LearningPart = "offsets" | "memory-layers" | "all";
 
-/** One of these parts. */
-export type LearningPart = (typeof learningParts)[number];
+/** All of them. */
+export const learningParts: readonly LearningPart[] = ["offsets", "memory-layers", "all"];
 
 /** The content of the file. */
 export interface TrainedMemory {
