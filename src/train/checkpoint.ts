@@ -103,15 +103,15 @@ function filesOf(
   metadata: Readonly<Record<string, string>>,
   dtype: WeightDtype = "float32",
 ): Map<string, Uint8Array | string> {
-  const named = namedFiles();
-  return new Map([...named].map(([name, content]) => [`${directory}/${name}`, content]));
+  if (model instanceof TrainedDecoder) return inDirectory(directory, model.files(metadata));
+  if (!(model instanceof Transformer)) throw new InputError("model: it is of a kind that this program cannot save");
+  const weights = dtype === "float16" ? halfModelTensors(model) : modelTensors(model);
+  return inDirectory(directory, ownModelFiles(directory, model, tokenizer, weights, metadata));
+}
 
-  function namedFiles() {
-    if (model instanceof TrainedDecoder) return model.files(metadata);
-    if (!(model instanceof Transformer)) throw new InputError("model: only a model that can be trained can be saved");
-    const weights = dtype === "float16" ? halfModelTensors(model) : modelTensors(model);
-    return ownModelFiles(directory, model, tokenizer, weights, metadata);
-  }
+/** The files by their paths. */
+function inDirectory(directory: string, files: ReadonlyMap<string, Uint8Array | string>) {
+  return new Map([...files].map(([name, content]) => [`${directory}/${name}`, content]));
 }
 
 /**

@@ -5,6 +5,7 @@ import { lineChart } from "./chart.ts";
 import { figure } from "./chart-frame.ts";
 import { escapeHtml, htmlPage } from "./page.ts";
 import { styles } from "./styles.ts";
+import { htmlTable } from "./table.ts";
 
 /** Writes the page to `path`. */
 export function writeCurvesPage(path: string, curves: readonly TrainingCurve[]): void {
@@ -12,16 +13,9 @@ export function writeCurvesPage(path: string, curves: readonly TrainingCurve[]):
   const lines = curves.map((curve) => ({ name: curveName(curve), points: curve.points }));
   const chart = lineChart({ title, x: "step", y: "mean loss, nats a token" }, lines);
   const [header, ...rows] = curveRows(curves);
-  const cells = (tag: string, row: readonly string[]) => {
-    return `<tr>${row.map((cell, i) => `<${tag}${i === 0 ? "" : ` class="number"`}>${escapeHtml(cell)}</${tag}>`).join("")}</tr>`;
-  };
   const body = `<h1>${escapeHtml(title)}</h1>
 <p>Each run was evaluated from time to time on the same documents, which it does not learn from, without and with its memory.</p>
 <div class="charts">${figure(chart)}</div>
-<div class="scroll"><table>
-<thead>${cells("th", header)}</thead>
-<tbody>
-${rows.map((row) => cells("td", row)).join("\n")}
-</tbody></table></div>`;
+${htmlTable(header, rows)}`;
   writeFileAtomic(path, htmlPage({ title, styles, body }));
 }

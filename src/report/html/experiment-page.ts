@@ -12,6 +12,7 @@ import { barChart, type Chart, lineChart } from "./chart.ts";
 import { figure, svgFile } from "./chart-frame.ts";
 import { escapeHtml, htmlPage } from "./page.ts";
 import { styles } from "./styles.ts";
+import { htmlTable } from "./table.ts";
 
 export function experimentPage(report: ExperimentReport): string {
   const { title, question, paper, facts, findings, parts } = report;
@@ -51,13 +52,6 @@ function chartOf(part: ReportChart): Chart {
 }
 
 function table({ title, header, rows, note }: ReportTable): string {
-  const cell = (tag: string) => (text: string, i: number) =>
-    `<${tag}${i === 0 ? "" : ` class="number"`}>${escapeHtml(text)}</${tag}>`;
-  const line = (tag: string, cells: readonly string[]) => `<tr>${cells.map(cell(tag)).join("")}</tr>`;
-  return `<h2>${escapeHtml(title)}</h2>
-<div class="scroll"><table>
-<thead>${line("th", header)}</thead>
-<tbody>
-${rows.map((row) => line("td", row)).join("\n")}
-</tbody></table></div>${note === undefined ? "" : `\n<p class="note">${escapeHtml(note)}</p>`}`;
+  const remark = note === undefined ? "" : `\n<p class="note">${escapeHtml(note)}</p>`;
+  return `<h2>${escapeHtml(title)}</h2>\n${htmlTable(header, rows)}${remark}`;
 }
