@@ -17,6 +17,7 @@ const loaders: Readonly<Record<CommandName, () => Promise<Command>>> = {
   serve: async () => (await import("./serve.ts")).serveCommand,
   inspect: async () => (await import("./inspect.ts")).inspectCommand,
   info: async () => (await import("./info.ts")).infoCommand,
+  calibrate: async () => (await import("./calibrate.ts")).calibrateCommand,
   export: async () => (await import("./export.ts")).exportCommand,
   "corpus code": async () => (await import("./corpus.ts")).corpusCodeCommand,
   "corpus proofs": async () => (await import("./corpus.ts")).corpusProofsCommand,

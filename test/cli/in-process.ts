@@ -2,6 +2,7 @@
 import process from "node:process";
 import { InputError } from "../../src/base/errors.ts";
 import type { Command } from "../../src/cli/arguments/command.ts";
+import { calibrateCommand } from "../../src/cli/calibrate.ts";
 import { corpusCodeCommand, corpusNamesCommand, corpusProofsCommand } from "../../src/cli/corpus.ts";
 import { evalCommand } from "../../src/cli/eval.ts";
 import { experimentCommand } from "../../src/cli/experiment.ts";
@@ -23,6 +24,7 @@ const commands: readonly Command[] = [
   inspectCommand,
   infoCommand,
   exportCommand,
+  calibrateCommand,
   corpusCodeCommand,
   corpusProofsCommand,
   corpusNamesCommand,

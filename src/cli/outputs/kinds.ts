@@ -1,5 +1,6 @@
 /** The kinds of files that commands write, and how to tell whether a file is of that kind: only then it may be replaced. */
 import { InputError } from "../../base/errors.ts";
+import { isCalibration } from "../../families/calibration.ts";
 import { beginsAsMemory } from "../../memory/memory-file.ts";
 import { beginningOf, readFile } from "../../platform/read-file.ts";
 import { beginsAsPage } from "../../report/html/page.ts";
@@ -21,6 +22,11 @@ export const memoryFile: FileKind = { name: "a memory", isAt: (path) => beginsAs
 export const reportPage: FileKind = { name: "a report", isAt: (path) => beginsAsPage(textAt(path)) };
 export const lossesFile: FileKind = { name: "a file of losses", isAt: (path) => beginsAsLosses(textAt(path)) };
 export const metricsFile: FileKind = { name: "a file of metrics", isAt: (path) => beginsAsMetrics(textAt(path)) };
+
+export const calibrationFile: FileKind = {
+  name: "a calibration",
+  isAt: (path) => isCalibration(jsonAt(path)),
+};
 
 export const tokenizerFile: FileKind = {
   name: "a tokenizer.json",

@@ -50,7 +50,8 @@ function chartOf(part: ReportChart): Chart {
   return lineChart(part.labels, part.lines, part.octaves);
 }
 
-function table({ title, header, rows, note }: ReportTable): string {
+/** Returns HTML for a table with a title above it and perhaps a note below it. */
+export function table({ title, header, rows, note }: ReportTable): string {
   const cell = (tag: string) => (text: string, i: number) =>
     `<${tag}${i === 0 ? "" : ` class="number"`}>${escapeHtml(text)}</${tag}>`;
   const line = (tag: string, cells: readonly string[]) => `<tr>${cells.map(cell(tag)).join("")}</tr>`;
