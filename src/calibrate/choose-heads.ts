@@ -3,7 +3,7 @@
  * Every set that is compared is measured by reading the documents with it.
  */
 import type { Decoder } from "../families/decoder.ts";
-import { readingSettings } from "../families/reading-settings.ts";
+import { type ReadingSettings, readingSettings } from "../families/reading-settings.ts";
 import type { GainReading } from "./gain-shares.ts";
 import { headBytes, type MeasuredSet, measureSet } from "./measure-set.ts";
 import type { Ranking } from "./rank-heads.ts";
@@ -19,13 +19,11 @@ export type Budget =
 export interface Choice {
   /** The set. */
   readonly chosen: MeasuredSet;
-  /** K and R with which it was measured last; undefined where the usual ones are as good. */
+  /** K and R that pay; undefined where the usual ones are as good. */
   readonly neighbours: number | undefined;
   readonly reach: number | undefined;
   /** Without a memory, five budgets and all heads, in ascending order of bytes; of equal sets one. */
   readonly sets: readonly MeasuredSet[];
-  /** Other sets and settings that were measured. */
-  readonly tried: readonly { readonly what: string; readonly set: MeasuredSet }[];
 }
 
 /** Shares of all heads that the five budgets have. */
@@ -46,6 +44,10 @@ export function shareOfGain({ loss }: MeasuredSet, sets: readonly MeasuredSet[])
   return (without - loss) / (without - all);
 }
 
+/** Measures the best heads, that many of them, with changed settings. */
+type Measure = (count: number, changes?: Change) => Generator<number, MeasuredSet>;
+type Change = Pick<Partial<ReadingSettings>, "neighbours" | "reach">;
+
 /** Chooses a set. Yields the number of predicted tokens after each segment. */
 export function* chooseHeads(
   model: Decoder,
@@ -54,47 +56,44 @@ export function* chooseHeads(
   budget: Budget,
 ): Generator<number, Choice> {
   const best = (count: number) => ranked.slice(0, count).map(({ layer, head }) => [layer, head] as const);
-  const measured = (count: number, changes: Partial<GainReading["settings"]> = {}) =>
+  const measure: Measure = (count, changes = {}) =>
     measureSet(model, { ...reading, settings: { ...reading.settings, ...changes } }, best(count));
   const counts = BUDGETS.map((share) => Math.max(1, Math.round(share * ranked.length)));
   const sets: MeasuredSet[] = [];
-  for (const count of new Set([0, ...counts, ranked.length])) sets.push(yield* measured(count));
-  const tried: { what: string; set: MeasuredSet }[] = [];
-  const tryCount = function* (count: number) {
-    const known = sets.find(({ heads }) => heads.length === count);
-    if (known !== undefined) return known;
-    const set = yield* measured(count);
-    tried.push({ what: `${count} heads`, set });
-    return set;
-  };
+  for (const count of new Set([0, ...counts, ranked.length])) sets.push(yield* measure(count));
   const chosen =
     "share" in budget
-      ? yield* smallestWith(budget.share, sets, tryCount)
-      : yield* tryCount(headsFor(model, budget.bytesPerToken, reading, ranked.length));
-  const lost = TOLERANCE * (sets[0].loss - sets[sets.length - 1].loss);
-  let settled = chosen;
-  const found: { neighbours?: number; reach?: number } = {};
-  for (const { what, change } of otherSettings(model, reading)) {
-    if (chosen.heads.length === 0) break;
-    const set = yield* measured(chosen.heads.length, { ...found, ...change });
-    tried.push({ what, set });
-    const isCheaper = "neighbours" in change;
-    if (isCheaper ? set.loss > settled.loss + lost : set.loss > settled.loss - lost) continue;
-    settled = set;
-    Object.assign(found, change);
+      ? yield* smallestWith(budget.share, sets, measure)
+      : yield* measure(headsFor(model, budget.bytesPerToken, reading, ranked.length));
+  const tolerance = TOLERANCE * Math.abs(sets[0].loss - sets[sets.length - 1].loss);
+  const changes = chosen.heads.length === 0 ? [] : otherSettings(model, reading);
+  return { sets, ...(yield* settled(chosen, changes, tolerance, measure)) };
+}
+
+/** A set with the changes that pay: fewer neighbours where little is lost, another R where something is won. */
+function* settled(
+  chosen: MeasuredSet,
+  changes: readonly Change[],
+  tolerance: number,
+  measure: Measure,
+): Generator<number, Omit<Choice, "sets">> {
+  let now = chosen;
+  let kept: Change = {};
+  for (const change of changes) {
+    const set = yield* measure(chosen.heads.length, { ...kept, ...change });
+    const most = now.loss + (change.neighbours === undefined ? -tolerance : tolerance);
+    if (set.loss > most) continue;
+    now = set;
+    kept = { ...kept, ...change };
   }
-  return { chosen: settled, neighbours: found.neighbours, reach: found.reach, sets, tried };
+  return { chosen: now, neighbours: kept.neighbours, reach: kept.reach };
 }
 
 /**
  * The smallest set that keeps `share` of the gain, of those measured and of a few between them. Where all heads together gain nothing,
  * the set with the lowest loss.
  */
-function* smallestWith(
-  share: number,
-  sets: readonly MeasuredSet[],
-  tryCount: (count: number) => Generator<number, MeasuredSet>,
-): Generator<number, MeasuredSet> {
+function* smallestWith(share: number, sets: readonly MeasuredSet[], measure: Measure): Generator<number, MeasuredSet> {
   if (sets[sets.length - 1].loss >= sets[0].loss)
     return sets.reduce((best, set) => (set.loss < best.loss ? set : best));
   const keeps = (set: MeasuredSet) => shareOfGain(set, sets) >= share;
@@ -102,7 +101,7 @@ function* smallestWith(
   if (at === 0) return sets[0]; // no gain was asked for
   let [below, above] = [sets[at - 1], sets[at]];
   for (let tries = 0; tries < MOST_TRIES && above.heads.length - below.heads.length > 1; tries++) {
-    const middle = yield* tryCount(Math.floor((below.heads.length + above.heads.length) / 2));
+    const middle = yield* measure(Math.floor((below.heads.length + above.heads.length) / 2));
     if (keeps(middle)) above = middle;
     else below = middle;
   }
@@ -115,17 +114,15 @@ function headsFor(model: Decoder, bytes: number, { settings }: GainReading, most
 }
 
 /** Settings that may be better than the usual ones: fewer neighbours, and distances that documents of this length reach. */
-function otherSettings(model: Decoder, { documents, maxTokens, settings }: GainReading) {
+function otherSettings(model: Decoder, { documents, maxTokens, settings }: GainReading): Change[] {
   const { architecture } = model;
   const usual = readingSettings(architecture, settings);
   const longest = Math.min(maxTokens, Math.max(...documents.map((document) => document.tokens().length)));
-  const reaches = architecture.positions.kind === "learned" ? [] : [architecture.context / 4, architecture.context];
   const fewer = settings.neighbours === undefined && usual.neighbours > FEW_NEIGHBOURS;
+  const reaches = architecture.positions.kind === "learned" ? [] : [architecture.context / 4, architecture.context];
+  const differs = (reach: number) => Math.min(reach, usual.reach) < longest - usual.window;
   return [
-    ...(fewer ? [{ what: `${FEW_NEIGHBOURS} neighbours`, change: { neighbours: FEW_NEIGHBOURS } }] : []),
-    ...reaches
-      .map(Math.floor)
-      .filter((reach) => settings.reach === undefined && Math.min(reach, usual.reach) < longest - usual.window)
-      .map((reach) => ({ what: `distances up to ${reach}`, change: { reach } })),
+    ...(fewer ? [{ neighbours: FEW_NEIGHBOURS }] : []),
+    ...(settings.reach === undefined ? reaches.map(Math.floor).filter(differs) : []).map((reach) => ({ reach })),
   ];
 }

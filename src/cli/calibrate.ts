@@ -69,21 +69,20 @@ export const calibrateCommand = command(
     const out = given.out ?? calibrationPath(path);
     const progress = new ProgressLine(process.stderr);
     const files = documentsAt(data, { include, exclude }, progress);
-    const outputs = new Outputs({
-      outputs: [
-        { option: given.out === undefined ? undefined : "--out", path: out, kind: calibrationFile },
-        ...(html === undefined ? [] : [{ option: "--html", path: html, kind: reportPage }]),
-      ],
-      models: [named],
-      inputs: files.flatMap((document) => document.files),
-      force,
-    });
+    const page = html === undefined ? [] : [{ option: "--html", path: html, kind: reportPage }];
+    const file = { option: given.out === undefined ? undefined : "--out", path: out, kind: calibrationFile };
+    const inputs = files.flatMap((document) => document.files);
+    const outputs = new Outputs({ outputs: [file, ...page], models: [named], inputs, force });
     await startThreads(threads);
-    const { maxTokens = USUAL_TOKENS, rounds = USUAL_ROUNDS } = given;
-    const { window, neighbours, memoryDtype } = given;
-    const settings = { window, neighbours, memoryDtype };
-    const opened = (weights: typeof given.weights) =>
-      openDecoder(loadForeign(path), { ...settings, memoryLayers: "all", weights, onProgress: loadProgress(progress) });
+    const { maxTokens = USUAL_TOKENS, rounds = USUAL_ROUNDS, window, neighbours, memoryDtype, weights } = given;
+    const settings = givenOf({ window, neighbours, memoryDtype });
+    const opened = (kind: typeof weights) =>
+      openDecoder(loadForeign(path), {
+        ...settings,
+        memoryLayers: "all",
+        weights: kind,
+        onProgress: loadProgress(progress),
+      });
 
     const floats = opened("float32");
     progress.pass();
@@ -91,15 +90,14 @@ export const calibrateCommand = command(
     const documents = tokenizeDocuments(files, floats.tokenizer, { framed: true });
     requireLongDocuments(floats.model, documents, maxTokens);
     const tokens = documents.reduce((sum, document) => sum + predicted(document, maxTokens), 0);
-    const work = counted(tokens, rounds, tokenProgress(progress, "calibrating"));
-    const reading = { documents, maxTokens, settings: givenOf(settings) };
-    const ranking = work.follow(rankHeads(floats.model, reading, rounds), GRADIENT_COST);
-    const isSame = given.weights === "float32";
-    if (!isSame) floats.model.release();
+    const follow = followed(tokens, rounds, tokenProgress(progress, "calibrating"));
+    const reading = { documents, maxTokens, settings };
+    const ranking = follow(rankHeads(floats.model, reading, rounds), GRADIENT_COST);
+    floats.model.release(); // what is measured is measured with the weights as users have them
 
-    const { model } = isSame ? floats : opened(given.weights);
+    const { model } = opened(weights);
     const wanted = budget === undefined ? { share: (gain ?? USUAL_SHARE) / 100 } : { bytesPerToken: budget };
-    const choice = work.follow(chooseHeads(model, ranking, reading, wanted), 1);
+    const choice = follow(chooseHeads(model, ranking, reading, wanted), 1);
     progress.end();
     const names = documents.map(({ name }) => name);
     const result: CalibrationResult = { name: named, ...identityOf(model), documents: names, tokens, ranking, choice };
@@ -135,18 +133,16 @@ function requireLongDocuments(model: Decoder, documents: readonly TokenizedDocum
   );
 }
 
-/** Counts the tokens of generators that yield them, weighed by what they cost. */
-function counted(tokens: number, rounds: number, onProgress: (done: number, total: number) => void) {
+/** Runs generators that yield numbers of tokens to their ends, and shows how much of all work is done, weighed by its cost. */
+function followed(tokens: number, rounds: number, onProgress: (done: number, total: number) => void) {
   const total = tokens * (rankingPasses(rounds) * GRADIENT_COST + CHOICE_PASSES);
   let done = 0;
-  return {
-    follow<T>(work: Generator<number, T>, cost: number): T {
-      for (;;) {
-        const { done: ended, value } = work.next();
-        if (ended) return value;
-        done += value * cost;
-        onProgress(Math.min(done, total), total);
-      }
-    },
+  return <T>(work: Generator<number, T>, cost: number): T => {
+    for (;;) {
+      const { done: ended, value } = work.next();
+      if (ended) return value;
+      done += value * cost;
+      onProgress(Math.min(done, total), total);
+    }
   };
 }

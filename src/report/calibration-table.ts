@@ -27,7 +27,7 @@ export function calibrationRows({ choice }: CalibrationResult): string[][] {
 export function calibrationTable(result: CalibrationResult): string {
   const { tokens, documents, choice } = result;
   const table = formatTable([CALIBRATION_COLUMNS, ...calibrationRows(result)], ["left", "right"]);
-  const over = `over the same ${wholeNumber(tokens)} tokens of ${documents.length} documents in every line`;
+  const over = `over the same ${wholeNumber(tokens)} tokens of ${documents.length === 1 ? "one document" : `${documents.length} documents`} in every line`;
   const places = setSummaries(result).chosen.memory_layers;
   const settings = [
     choice.neighbours === undefined ? [] : [`--neighbours ${choice.neighbours}`],

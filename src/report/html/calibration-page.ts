@@ -23,7 +23,7 @@ export function calibrationPage(result: CalibrationResult): string {
     `<h1>${escapeHtml(title)}</h1>`,
     figures(result),
     `<div class="charts">${charts(result).map(figure).join("\n")}</div>`,
-    `<p class="note">Blue: a memory in this kv head lowers the loss, the more the darker. Orange: it raises it. Framed: chosen.</p>`,
+    `<p class="note">Blue: a memory in this kv head lowers the loss, the more the stronger the colour. Orange: it raises it. Framed: chosen.</p>`,
     table({
       kind: "table",
       title: "Sets of heads",

@@ -1,4 +1,4 @@
-/** A map of a model's layers by its kv heads: the darker a cell, the more its memory brings; chosen heads have a frame. */
+/** A map of a model's layers by its kv heads: the stronger a cell's colour, the more its memory brings; chosen heads have a frame. */
 import type { HeadGain } from "../../calibrate/gain-shares.ts";
 import type { ReadingSettings } from "../../families/reading-settings.ts";
 import { type Chart, type ChartLabels, WIDTH } from "./chart.ts";
@@ -16,8 +16,8 @@ const LEFT = 56;
 const TOP = 10;
 const CELL_HEIGHT = 28;
 const GAP = 2;
-/** Every so many layers have a number below them. */
-const LABEL_EVERY = 5;
+/** With more layers than this, only every fifth has a number below it. */
+const MOST_LABELS = 12;
 
 /** Draws the map: a column for each layer, a row for each kv head. */
 export function headMap(labels: ChartLabels, { layers, keyHeads, heads, chosen }: HeadMap): Chart {
@@ -39,9 +39,10 @@ export function headMap(labels: ChartLabels, { layers, keyHeads, heads, chosen }
     const y = TOP + (head + 0.5) * CELL_HEIGHT - GAP / 2;
     return `<text class="tick" x="${LEFT - 8}" y="${y}" dy="0.34em" text-anchor="end">${head}</text>`;
   });
-  const columns = Array.from({ length: Math.ceil(layers / LABEL_EVERY) }, (_, i) => {
-    const x = LEFT + (i * LABEL_EVERY + 0.5) * cellWidth - GAP / 2;
-    return `<text class="tick" x="${x.toFixed(1)}" y="${bottom + 20}" text-anchor="middle">${i * LABEL_EVERY}</text>`;
+  const every = layers > MOST_LABELS ? 5 : 1;
+  const columns = Array.from({ length: Math.ceil(layers / every) }, (_, i) => {
+    const x = LEFT + (i * every + 0.5) * cellWidth - GAP / 2;
+    return `<text class="tick" x="${x.toFixed(1)}" y="${bottom + 20}" text-anchor="middle">${i * every}</text>`;
   });
   const height = bottom + 52;
   const middle = (TOP + bottom) / 2;

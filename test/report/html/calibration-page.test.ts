@@ -24,7 +24,7 @@ function resultOf(losses: readonly [without: number, one: number, all: number], 
   });
   const sets = [set([], losses[0]), set([pairs[2]], losses[1]), set(pairs, losses[2])];
   const heads = pairs.map(([layer, head], i) => ({ layer, head, gain: [0.002, -0.001, 0.08, 0.019][i] }));
-  const choice = { chosen: sets[1], neighbours: 8, reach: undefined, sets, tried: [] };
+  const choice = { chosen: sets[1], neighbours: 8, reach: undefined, sets };
   return { name, model: "m", layers: 2, keyHeads: 2, documents: ["b & c"], tokens: 4000, ranking: { heads }, choice };
 }
 
@@ -36,12 +36,12 @@ test("a small example, written out: what one head of four keeps of the gain", ()
   1          2.4200         80 %            512        5.00
   all 4      2.4000        100 %          2,048        8.00
   chosen: 1  2.4200         80 %            512        5.00
-over the same 4,000 tokens of 1 documents in every line
+over the same 4,000 tokens of one document in every line
 chosen: --memory-layers 1:0, --neighbours 8`,
   );
 });
 
-test("the map has a cell for each head: darker for more, orange for harm, framed where chosen", () => {
+test("the map has a cell for each head: stronger for more, orange for harm, framed where chosen", () => {
   const { ranking, choice } = resultOf([2.5, 2.42, 2.4]);
   const labels = { title: "t", x: "layer", y: "kv head" };
   const { drawing } = headMap(labels, { layers: 2, keyHeads: 2, heads: ranking.heads, chosen: choice.chosen.heads });
