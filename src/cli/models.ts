@@ -69,7 +69,7 @@ export function openForReading(
   load: string | undefined,
 ): ReadingModel {
   const known = load === undefined ? undefined : readMemory(load);
-  const memoryLayers = chosenPlaces ?? placesIn(known, path);
+  const memoryLayers = isForeign(modelDirectory(path)) ? (chosenPlaces ?? placesIn(known)) : ownPlaces(chosenPlaces);
   const chosen: ForeignOptions = { ...given, memoryLayers, onProgress: loadProgress(progress) };
   const opened = openModel(path, { ...chosen, overrides });
   progress.pass();
@@ -78,9 +78,14 @@ export function openForReading(
   return { ...opened, known };
 }
 
+/** A model of this program has a memory in all heads of its layers, so that "all" says nothing new. */
+function ownPlaces(chosen: MemoryPlaces | undefined): MemoryPlaces | undefined {
+  return chosen === "all" ? undefined : chosen;
+}
+
 /** Where a memory's file remembers. */
-function placesIn(known: MemorySnapshot | undefined, path: string): MemoryPlaces | undefined {
-  if (known === undefined || !isForeign(modelDirectory(path))) return undefined;
+function placesIn(known: MemorySnapshot | undefined): MemoryPlaces | undefined {
+  if (known === undefined) return undefined;
   return [...known.layers.keys()].flatMap((layer): (number | readonly [number, number])[] => {
     return known.chosen?.get(layer)?.map((head) => [layer, head] as const) ?? [layer];
   });
