@@ -23,7 +23,11 @@ test("options go before a calibration, and a calibration before what is usual", 
   const usual = settingsOf(architecture, {});
   assert.equal([usual.memoryHeads.length, usual.neighbours, usual.reach], [6, 32, 300]);
   const found = settingsOf(architecture, {}, calibration);
-  assert.equal(found.memoryHeads, [[1, 0], [2, 0], [2, 1]]);
+  assert.equal(found.memoryHeads, [
+    [1, 0],
+    [2, 0],
+    [2, 1],
+  ]);
   assert.equal([found.neighbours, found.reach], [8, 300]);
   assert.is(settingsOf(architecture, { neighbours: 5 }, calibration).neighbours, 5);
   const all = settingsOf(architecture, { memoryLayers: "all" }, calibration);
