@@ -18,6 +18,7 @@ const loaders: Readonly<Record<CommandName, () => Promise<Command>>> = {
   inspect: async () => (await import("./inspect.ts")).inspectCommand,
   curves: async () => (await import("./curves.ts")).curvesCommand,
   info: async () => (await import("./info.ts")).infoCommand,
+  calibrate: async () => (await import("./calibrate.ts")).calibrateCommand,
   export: async () => (await import("./export.ts")).exportCommand,
   "corpus code": async () => (await import("./corpus.ts")).corpusCodeCommand,
   "corpus proofs": async () => (await import("./corpus.ts")).corpusProofsCommand,

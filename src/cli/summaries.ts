@@ -12,6 +12,7 @@ export const summaries = {
   inspect: "shows what a model retrieves while it reads a document, and what that helps",
   curves: "draws how the loss on unseen documents changed in the course of trainings",
   info: "says what a model is, what it needs, and why it cannot be read if it cannot",
+  calibrate: "finds the heads of a model that others trained in which a memory pays, and makes them its default",
   export: "writes a model to another directory, its weights in another format if asked for",
   "corpus code": "makes a corpus of the Python standard library",
   "corpus proofs": "makes a corpus of formal mathematics",

@@ -9,6 +9,7 @@ import { InputError } from "../base/errors.ts";
 import { allOrNothing, Lifetime } from "../base/lifetime.ts";
 import type { StoredTensor } from "../formats/safetensors.ts";
 import type { TensorReader } from "../formats/tensor-reader.ts";
+import type { RememberingHeads } from "../memory/chosen-heads.ts";
 import type { KvMemory } from "../memory/memory.ts";
 import { SourceLog, type TokenBytes } from "../memory/sources.ts";
 import type { StateOptions, TrainingState } from "../nn/language-model.ts";
@@ -91,6 +92,14 @@ export class DecoderState implements TrainingState {
   /** T, tokens of a segment. */
   get segmentLength(): number {
     return this.settings.segment;
+  }
+
+  /** The kv heads that remember. */
+  get rememberingHeads(): RememberingHeads {
+    const { memoryHeads } = this.settings;
+    const headsOf = (layer: number) => memoryHeads.filter(([at]) => at === layer).map(([, head]) => head);
+    const byLayer = new Map(memoryHeads.map(([layer]) => [layer, headsOf(layer)]));
+    return { count: this.architecture.keyHeads, byLayer };
   }
 
   /** The query heads of a layer that look pairs up: those of the kv heads that remember. */

@@ -87,7 +87,8 @@ export class DistantPairs implements Releasable {
     [this.sinks, this.byDistance, this.memory] = allOrNothing((own) => {
       const kept = sinks > 0 ? own(new KvMemory({ rows, heads: keyHeads, width, size: sinks, segment: 0 })) : undefined;
       if (!remembers) return [kept, undefined, undefined];
-      if (positions.kind === "learned" || reach === 0) return [kept, undefined, own(new KvMemory(shape, { dtype }))];
+      if (positions.kind === "learned" || reach === 0)
+        return [kept, undefined, own(new KvMemory(shape, { dtype, kind: "quantised" }))];
       const byDistance = own(new DistanceMemory(shape, dtype, reach));
       return [kept, byDistance, byDistance.pairs];
     });

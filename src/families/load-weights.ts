@@ -43,6 +43,11 @@ export function loadWeights(
   return { weights, digest: digestOf(architecture, digests) };
 }
 
+/** The digest that `loadWeights` returns, of bytes that are read and dropped. */
+export function fingerprintOf({ architecture, parameters }: ForeignModel): string {
+  return digestOf(architecture, new Map([...parameters].map(([name, { bytes }]) => [name, digest([bytes()])])));
+}
+
 /** A digest of the meaning of weights, and of their own digests. The tokens that end a text change no weight's meaning. */
 function digestOf(architecture: ForeignModel["architecture"], digests: ReadonlyMap<string, string>): string {
   const { stopIds: _, ...meaning } = architecture;

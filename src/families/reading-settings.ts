@@ -23,7 +23,7 @@ export interface ReadingSettings {
   readonly neighbours: number;
   /** R: pairs that are farther away appear at this distance. */
   readonly reach: number;
-  /** The heads that remember: pairs of a layer and a kv head. */
+  /** The heads that remember: pairs of a layer and a kv head, in any order. */
   readonly memoryHeads: readonly (readonly [layer: number, keyHead: number])[];
   /** How pairs are kept. */
   readonly memoryDtype: MemoryDtype;
@@ -102,7 +102,7 @@ export function readingSettings(
     );
   }
   requireMemoryHeads(architecture, settings.memoryHeads, place);
-  return settings;
+  return { ...settings, memoryHeads: settings.memoryHeads.toSorted(([a, b], [c, d]) => a - c || b - d) };
 }
 
 function requireMemoryHeads(architecture: Architecture, heads: ReadingSettings["memoryHeads"], place: string): void {

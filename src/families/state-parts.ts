@@ -33,7 +33,7 @@ export function stateParts(
   const kept: Kept = positions.kind === "learned" ? "pairs" : "keys";
   if (memorySize > 0 && memoryHeads.length > 0) {
     const all = { rows, heads: memoryHeads.length, width: headWidth, size: memorySize, segment: 0 };
-    requireRoom(all, { dtype: settings.memoryDtype });
+    requireRoom(all, { dtype: settings.memoryDtype, kind: "quantised" });
   }
   const contexts = layers.map((layer) =>
     own(new LayerContext(rows, capacity, keyHeads * headWidth, remembers(layer) ? kept : "none")),

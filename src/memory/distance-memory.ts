@@ -17,7 +17,8 @@ import { KvMemory } from "./memory.ts";
 import type { MemoryDtype, MemoryShape } from "./options.ts";
 import { Ring } from "./ring.ts";
 import { loadMemoryRow, saveMemoryRow } from "./saved-rows.ts";
-import { exactIndex, type KeyIndex } from "./search/exact.ts";
+import type { KeyIndex } from "./search/exact.ts";
+import { quantisedIndex } from "./search/quantised.ts";
 
 /** One lookup, in which a query and a pair meet at their distance. */
 export interface DistanceLookup {
@@ -44,11 +45,11 @@ export class DistanceMemory implements Releasable {
   /** Makes an empty memory that keeps the rotated keys of the `most` newest pairs, which is the most that are ever nearby. */
   constructor(shape: MemoryShape, dtype: MemoryDtype, most: number) {
     const size = Math.min(most, shape.size);
-    [this.pairs, this.rotated] = allOrNothing((own) => [
-      own(new KvMemory(shape, { dtype })),
-      own(new Ring({ ...shape, size }, dtype, { keysOnly: true })),
-    ]);
-    this.index = exactIndex(this.rotated);
+    [this.pairs, this.rotated, this.index] = allOrNothing((own) => {
+      const pairs = own(new KvMemory(shape, { dtype, kind: "quantised" }));
+      const rotated = own(new Ring({ ...shape, size }, dtype, { keysOnly: true }));
+      return [pairs, rotated, own(quantisedIndex(rotated))];
+    });
   }
 
   /** Remembers `count` pairs of one row: keys, rotated keys and values, [count, H, D] floats, oldest first. */

@@ -2,6 +2,7 @@
 import process from "node:process";
 import { InputError } from "../../src/base/errors.ts";
 import type { Command } from "../../src/cli/arguments/command.ts";
+import { calibrateCommand } from "../../src/cli/calibrate.ts";
 import { corpusCodeCommand, corpusNamesCommand, corpusProofsCommand } from "../../src/cli/corpus.ts";
 import { curvesCommand } from "../../src/cli/curves.ts";
 import { evalCommand } from "../../src/cli/eval.ts";
@@ -25,6 +26,7 @@ const commands: readonly Command[] = [
   inspectCommand,
   infoCommand,
   exportCommand,
+  calibrateCommand,
   corpusCodeCommand,
   corpusProofsCommand,
   corpusNamesCommand,

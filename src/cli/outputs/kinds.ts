@@ -1,6 +1,7 @@
 /** The kinds of files that commands write, and how to tell whether a file is of that kind: only then it may be replaced. */
 import { dirname } from "node:path";
 import { InputError } from "../../base/errors.ts";
+import { isCalibration } from "../../families/calibration.ts";
 import { families } from "../../families/families.ts";
 import { beginsAsMemory } from "../../memory/memory-file.ts";
 import { beginningOf, readFile } from "../../platform/read-file.ts";
@@ -23,6 +24,11 @@ export const memoryFile: FileKind = { name: "a memory", isAt: (path) => beginsAs
 export const reportPage: FileKind = { name: "a report", isAt: (path) => beginsAsPage(textAt(path)) };
 export const lossesFile: FileKind = { name: "a file of losses", isAt: (path) => beginsAsLosses(textAt(path)) };
 export const metricsFile: FileKind = { name: "a file of metrics", isAt: (path) => beginsAsMetrics(textAt(path)) };
+
+export const calibrationFile: FileKind = {
+  name: "a calibration",
+  isAt: (path) => isCalibration(jsonAt(path)),
+};
 
 export const tokenizerFile: FileKind = {
   name: "a tokenizer.json",

@@ -51,7 +51,8 @@ function chartOf(part: ReportChart): Chart {
   return lineChart(part.labels, part.lines, part.octaves);
 }
 
-function table({ title, header, rows, note }: ReportTable): string {
+/** Returns HTML for a table with a title above it and perhaps a note below it. */
+export function table({ title, header, rows, note }: ReportTable): string {
   const remark = note === undefined ? "" : `\n<p class="note">${escapeHtml(note)}</p>`;
   return `<h2>${escapeHtml(title)}</h2>\n${htmlTable(header, rows)}${remark}`;
 }

@@ -47,6 +47,11 @@ const chartStyles = `
 rect.gain { fill: rgb(var(--gain)); fill-opacity: .8; }
 rect.harm { fill: rgb(var(--harm)); fill-opacity: .85; }
 rect.gain:hover, rect.harm:hover { stroke: var(--ink); }
+.cell { fill: rgb(var(--gain)); stroke: var(--rule); stroke-width: 1; }
+.harm-cell { fill: rgb(var(--harm)); }
+.cell.chosen { stroke: var(--ink); stroke-width: 2.5; }
+.map text { font-size: 14px; }
+@media (max-width: 40rem) { .map text { font-size: 21px; } }
 .line { fill: none; stroke: currentColor; stroke-width: 2; }
 .line-0 { color: rgb(var(--gain)); }
 .line-1 { color: rgb(var(--harm)); stroke-dasharray: 7 3; }
