@@ -1,16 +1,18 @@
 /** The panel next to the text: everything known about one token, and the pairs retrieved for its prediction. */
 import type { Excerpt } from "../../inspected-text.ts";
-import type { DecodedReport, PairOfReport } from "./decoded-report.ts";
+import type { ShownPair, ShownReport } from "./shown-report.ts";
 
 export class Panel {
-  private readonly report: DecodedReport;
+  private readonly report: ShownReport;
   private readonly root: HTMLElement;
 
-  constructor(report: DecodedReport, root: HTMLElement) {
+  /** Shows tokens of `report` in `root`. */
+  constructor(report: ShownReport, root: HTMLElement) {
     this.report = report;
     this.root = root;
   }
 
+  /** Shows a token; `pinned` says that it stays. */
   show(token: number, pinned: boolean): void {
     const pairs = this.report.pairs(token);
     const nothing = this.node("p", "note", token === 0 ? "The first token is not predicted." : "The memory was empty.");
@@ -58,7 +60,7 @@ export class Panel {
     return details;
   }
 
-  private list(token: number, pairs: readonly PairOfReport[]): HTMLElement {
+  private list(token: number, pairs: readonly ShownPair[]): HTMLElement {
     const list = this.node("ol", "pairs");
     for (const pair of pairs) {
       const item = this.node("li");
@@ -71,7 +73,7 @@ export class Panel {
   }
 
   /** `line 12, 345 tokens back · layer 2 head 1 · weight 0.31 · score 0.87`; a line of this document is a link. */
-  private origin(token: number, { head, token: of, weight, score }: PairOfReport): HTMLElement {
+  private origin(token: number, { head, token: of, weight, score }: ShownPair): HTMLElement {
     const origin = this.node("p", "origin");
     const place = this.node(of < 0 ? "span" : "a", "", this.report.place(of));
     if (place instanceof HTMLAnchorElement) place.href = `#t${of}`;

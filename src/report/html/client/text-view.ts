@@ -1,35 +1,43 @@
 /**
  * The text in the page: parts of whole lines, plain at first. When a part comes near the window, each of its tokens becomes
- * a coloured element. One token is the current one; arrow keys move it.
+ * a coloured element. One token is the current one; arrow keys move it. A report that grows says so to `recolour`.
  */
-import type { DecodedReport } from "./decoded-report.ts";
+import { levelOf, type ShownReport } from "./shown-report.ts";
 
 interface Part {
   readonly first: number;
   readonly end: number;
   readonly element: HTMLElement;
   painted: boolean;
+  /** Whether it is near the window, where colours must be right. */
+  near: boolean;
+  /** Whether its colours are those of now. */
+  fresh: boolean;
 }
 
+/** Shows a text token by token. */
 export class TextView {
   /** Called with the token under the pointer or the keyboard. */
   onVisit: (token: number) => void = () => {};
   /** Called with a token that was clicked or chosen with Enter. */
   onPin: (token: number) => void = () => {};
-  private readonly report: DecodedReport;
+  private readonly report: ShownReport;
   private readonly parts: readonly Part[];
   /** Token that the Tab key leads to. */
   private current = 0;
   private marks: readonly [className: string, tokens: readonly number[]][] = [];
 
-  constructor(report: DecodedReport, root: HTMLElement) {
+  /** Shows `report` in `root`. */
+  constructor(report: ShownReport, root: HTMLElement) {
     this.report = report;
-    this.parts = this.split(400);
+    this.parts = this.split(400, 2000);
     root.replaceChildren(...this.parts.map(({ element }) => element));
     const nearWindow = new IntersectionObserver(
       (entries) => {
         for (const { isIntersecting, target } of entries) {
-          if (isIntersecting) this.paint(this.parts[Number((target as HTMLElement).dataset.part)]);
+          const part = this.parts[Number((target as HTMLElement).dataset.part)];
+          part.near = isIntersecting;
+          if (isIntersecting) this.paint(part);
         }
       },
       { rootMargin: "100% 0px" },
@@ -57,13 +65,23 @@ export class TextView {
     for (const token of tokens) this.paintedElement(token)?.classList.add(className);
   }
 
-  /** Splits the text into parts of at least `least` tokens that end with a line. */
-  private split(least: number): Part[] {
+  /** Gives tokens from `from` to `to` the colours that they have now. Parts far from the window get them when they come near. */
+  recolour(from: number, to: number): void {
+    for (const part of this.parts) {
+      if (part.end <= from || part.first >= to) continue;
+      part.fresh = false;
+      if (part.near) this.paint(part);
+    }
+  }
+
+  /** Splits the text into parts of at least `least` tokens that end with a line; one of more than `most` is broken. */
+  private split(least: number, most: number): Part[] {
     const { report } = this;
     const parts: Part[] = [];
     for (let first = 0; first < report.length; ) {
       let end = Math.min(first + least, report.length);
-      while (end < report.length && !report.textOf(end - 1).endsWith("\n")) end++;
+      const last = Math.min(first + most, report.length);
+      while (end < last && !report.textOf(end - 1).endsWith("\n")) end++;
       parts.push(this.part(first, end, parts.length));
       first = end;
     }
@@ -76,24 +94,31 @@ export class TextView {
     element.dataset.part = String(number);
     element.style.setProperty("--lines", String(lines));
     element.textContent = this.report.text.slice(this.report.begin(first), this.report.end(end - 1));
-    return { first, end, element, painted: false };
+    return { first, end, element, painted: false, near: false, fresh: false };
   }
 
   private paint(part: Part): void {
-    if (part.painted) return;
-    part.painted = true;
+    if (part.painted && part.fresh) return;
     const tokens = Array.from({ length: part.end - part.first }, (_, i) => part.first + i);
-    part.element.replaceChildren(...tokens.map((token) => this.paintedToken(token)));
+    if (!part.painted) part.element.replaceChildren(...tokens.map((token) => this.tokenElement(token)));
+    for (const token of tokens) this.colour(part.element.children[token - part.first], token);
+    part.painted = true;
+    part.fresh = true;
   }
 
-  private paintedToken(token: number): HTMLElement {
+  private tokenElement(token: number): HTMLElement {
     const element = document.createElement("span");
-    const level = this.report.level(token);
     element.id = `t${token}`;
     element.textContent = this.report.textOf(token);
-    if (level !== 0) element.className = level > 0 ? `gain-${level}` : `harm-${-level}`;
-    for (const [className, tokens] of this.marks) if (tokens.includes(token)) element.classList.add(className);
     return element;
+  }
+
+  private colour(element: Element, token: number): void {
+    const level = levelOf(this.report.gain(token));
+    const names = this.marks.filter(([, tokens]) => tokens.includes(token)).map(([name]) => name);
+    if (level !== 0) names.unshift(level > 0 ? `gain-${level}` : `harm-${-level}`);
+    const className = names.join(" ");
+    if (element.className !== className) element.className = className;
   }
 
   private partOf(token: number): Part | undefined {
