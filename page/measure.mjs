@@ -39,6 +39,11 @@ const WATCH = `{
   }).observe(document.body, { subtree: true, attributes: true, childList: true, attributeFilter: ["class"] }));
 }`;
 
+/** Waits until an expression is true in the page, whose policy forbids the driver's own way to wait. */
+async function until(condition) {
+  while (!(await page.evaluate(`Boolean(${condition})`))) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
 const server = new PageServer({ "/": join(root, "dist/page"), "/models/": join(root, "models") });
 const port = await server.listen(0);
 const args = ["--no-sandbox", "--disable-gpu"];
@@ -48,15 +53,15 @@ page.setDefaultTimeout(600_000);
 await page.addInitScript(WATCH);
 
 await page.goto(`http://127.0.0.1:${port}/`);
-await page.waitForFunction("globalThis.firstColour !== undefined");
+await until("globalThis.firstColour !== undefined");
 const firstColour = await page.evaluate("firstColour");
 
 await page.goto(`http://127.0.0.1:${port}/?sample=`);
-await page.waitForFunction(`/is open/.test(document.getElementById("status").textContent)`);
+await until(`/is open/.test(document.getElementById("status").textContent)`);
 const facts = await page.locator("#facts").innerText();
 const novel = readFileSync(join(root, "page/samples/novel.txt"), "utf8");
 await page.setInputFiles("#files", { name: "novel.txt", mimeType: "text/plain", buffer: Buffer.from(novel.slice(0, 3 * TOKENS)) });
-await page.waitForFunction(`/is read/.test(document.getElementById("status").textContent)`);
+await until(`/is read/.test(document.getElementById("status").textContent)`);
 const { times, longest } = await page.evaluate("({ times, longest })");
 await browser.close();
 await server.close();

@@ -60,7 +60,7 @@ export async function visitPage(): Promise<Visit> {
       });
       await page.addInitScript(RECORDER);
       await page.goto(`${address}?${query}`);
-      await page.waitForFunction(`/is open|Reading|is read/.test(document.getElementById("status").textContent)`);
+      await until(page, `/is open|Reading|is read/.test(document.getElementById("status").textContent)`);
       return { page, wrong };
     },
     async close() {
@@ -70,7 +70,16 @@ export async function visitPage(): Promise<Visit> {
   };
 }
 
+/** Waits until an expression is true in the page. The driver's own way to wait would need a policy that lets text become code. */
+export async function until(page: BrowserPage, condition: string, seconds = 120): Promise<void> {
+  for (const end = Date.now() + 1000 * seconds; Date.now() < end; ) {
+    if (await page.evaluate<boolean>(`Boolean(${condition})`)) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`not true after ${seconds} s: ${condition}`);
+}
+
 /** Resolves when the page has read the text for all sizes. */
-export function isRead(page: BrowserPage, name: string): Promise<unknown> {
-  return page.waitForFunction(`document.getElementById("status").textContent.startsWith(${JSON.stringify(`${name} is read`)})`);
+export function isRead(page: BrowserPage, name: string): Promise<void> {
+  return until(page, `document.getElementById("status").textContent.startsWith(${JSON.stringify(`${name} is read`)})`);
 }

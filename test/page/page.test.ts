@@ -9,7 +9,7 @@ import { memorizing } from "../cli/child.ts";
 import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import type { BrowserPage } from "../report/html/browser.ts";
-import { builtPage, isRead, noPage, type Visit, visitPage } from "./built.ts";
+import { builtPage, isRead, noPage, until, type Visit, visitPage } from "./built.ts";
 
 const test = suite("page");
 const folder = folderFor(test, "page");
@@ -83,7 +83,7 @@ test.unless(noPage, "the keyboard alone: to a token, along the text, and a token
   await page.evaluate(`document.querySelector("#text [tabindex]").focus()`);
   for (let i = 0; i < 30; i++) await page.keyboard.press("ArrowRight");
   await page.keyboard.press("Enter");
-  await page.waitForFunction(`/pinned/.test(panel.textContent)`);
+  await until(page, `/pinned/.test(panel.textContent)`);
   const id = await page.evaluate<string>("document.activeElement.id");
   assert.match(await textOf(page, "panel"), `token ${Number(id.slice(1)) + 1},`);
 });
@@ -101,7 +101,7 @@ for (const [name, given] of hostile) {
   test.unless(noPage, `${name} is read, and executes nothing`, async () => {
     const { page, wrong } = await visit.open("sample=");
     await page.setInputFiles("#files", given);
-    await page.waitForFunction(`globalThis.losses[128]?.length > 100`);
+    await until(page, `globalThis.losses[128]?.length > 100`);
     await page.locator("#stop").click().catch(() => {}); // it may have read everything
     assert.is(await page.evaluate<string>(`document.getElementById("text").textContent`), given.buffer.toString());
     assert.is(await page.evaluate("document.title"), "A model that remembers what it reads");
@@ -114,10 +114,10 @@ for (const [name, given] of hostile) {
 test.unless(noPage, "5 MB are read up to a limit, which a sentence names, and the reading stops on request", async () => {
   const { page, wrong } = await visit.open("sample=");
   await page.setInputFiles("#files", file("large.txt", HOSTILE.repeat(5e6 / HOSTILE.length)));
-  await page.waitForFunction(`globalThis.losses[128]?.length > 100`);
+  await until(page, `globalThis.losses[128]?.length > 100`);
   assert.match(await textOf(page, "refusal"), "A page reads 131,072 tokens at most; large.txt is read up to there.");
   await page.locator("#stop").click();
-  await page.waitForFunction(`document.getElementById("stop").hidden`);
+  await until(page, `document.getElementById("stop").hidden`);
   assert.match(await textOf(page, "status"), "Stopped.");
   assert.equal(wrong, []);
   await page.close();
@@ -131,7 +131,7 @@ for (const [name, given] of [
   test.unless(noPage, `${name} is refused in one sentence that names it`, async () => {
     const { page, wrong } = await visit.open("sample=");
     await page.setInputFiles("#files", given);
-    await page.waitForFunction(`!document.getElementById("refusal").hidden`);
+    await until(page, `!document.getElementById("refusal").hidden`);
     assert.match(await textOf(page, "refusal"), given.name);
     assert.equal(wrong, []);
     await page.close();
@@ -141,7 +141,7 @@ for (const [name, given] of [
 test.unless(noPage, "a damaged model is refused in one sentence, and the open one stays", async () => {
   const { page, wrong } = await visit.open("sample=");
   await page.setInputFiles("#gguf", { name: "bad.gguf", mimeType: "", buffer: Buffer.from("GGUF and no more") });
-  await page.waitForFunction(`!document.getElementById("refusal").hidden`);
+  await until(page, `!document.getElementById("refusal").hidden`);
   assert.match(await textOf(page, "refusal"), "bad.gguf");
   await page.setInputFiles("#files", file("text.ts", TEXT));
   await isRead(page, "text.ts");
@@ -156,7 +156,7 @@ test.unless(noPage, "writing: the same seed gives the same text with memory and 
   await page.locator("#tokens").fill("12");
   const write = async () => {
     await page.locator("#writing button[type=submit]").click();
-    await page.waitForFunction(`document.getElementById("stop-writing").hidden && document.getElementById("with").children.length > 6`);
+    await until(page, `document.getElementById("stop-writing").hidden && document.getElementById("with").children.length > 6`);
     return Promise.all([textOf(page, "with"), textOf(page, "without")]);
   };
   const first = await write();
@@ -190,20 +190,20 @@ test.unless(noPage, "a memory that is kept is there at the next visit, is the co
   assert.ok(named(Uint8Array.from(kept)).slice(-1e5) === named(own).slice(-1e5), "the same pairs and sources");
   await page.goto(`${visit.address}?sample=`);
   await page.waitForSelector("#kept .name");
-  await page.waitForFunction(`/is open/.test(document.getElementById("status").textContent)`);
+  await until(page, `/is open/.test(document.getElementById("status").textContent)`);
   await page.evaluate(`document.querySelector("#kept button").click()`);
-  await page.waitForFunction(`/is read after [\\d,]+ pairs of text.ts/.test(document.getElementById("memory-status").textContent)`);
+  await until(page, `/is read after [\\d,]+ pairs of text.ts/.test(document.getElementById("memory-status").textContent)`);
   await page.evaluate(`[...document.querySelectorAll("#kept button")].at(-1).click()`);
-  await page.waitForFunction(`/No memory is kept/.test(document.getElementById("kept").textContent)`);
+  await until(page, `/No memory is kept/.test(document.getElementById("kept").textContent)`);
   assert.equal(wrong, []);
 });
 
 test.unless(noPage, "after the first visit it opens without a network, and reads", async () => {
   const { page } = await visit.open("sample=");
-  await page.waitForFunction(`navigator.serviceWorker.controller !== null`);
+  await until(page, `navigator.serviceWorker.controller !== null`);
   await page.context().setOffline(true);
   await page.goto(`${visit.address}?sample=`);
-  await page.waitForFunction(`/is open/.test(document.getElementById("status").textContent)`);
+  await until(page, `/is open/.test(document.getElementById("status").textContent)`);
   await page.setInputFiles("#files", file("text.ts", TEXT));
   await isRead(page, "text.ts");
   await page.context().setOffline(false);
