@@ -7,9 +7,9 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { pagePolicy } from "../dist/src/serve/page-headers.js";
-import { styles } from "../dist/src/report.js";
 import { build } from "vite";
+import { styles } from "../dist/src/report.js";
+import { pagePolicy } from "../dist/src/serve/page-headers.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const MODELS = ["reader-1m"];
@@ -41,7 +41,9 @@ const content = {
       for (const { file } of files) add(`models/${name}/${file}`, readFileSync(join(root, "models", name, file)));
     }
     const samples = join(root, "page/samples");
-    for (const file of readdirSync(samples)) add(`samples/${file}`, readFileSync(join(samples, file)));
+    for (const file of readdirSync(samples)) {
+      add(`samples/${file.replace(/\.md$/, ".txt")}`, readFileSync(join(samples, file)));
+    }
     add("samples/code.txt", ownMemory());
   },
 };

@@ -4,12 +4,13 @@
  *
  *   npm run page:measure
  */
+
+import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PageServer } from "../dist/src/serve/page-server.js";
 import { chromium } from "../test/bundlers/node_modules/playwright-core/index.mjs";
-import { readFileSync } from "node:fs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const TOKENS = 20_000;
@@ -58,9 +59,13 @@ const firstColour = await page.evaluate("firstColour");
 
 await page.goto(`http://127.0.0.1:${port}/?sample=`);
 await until(`/is open/.test(document.getElementById("status").textContent)`);
-const facts = await page.locator("#facts").innerText();
+const facts = await page.locator("#facts").textContent();
 const novel = readFileSync(join(root, "page/samples/novel.txt"), "utf8");
-await page.setInputFiles("#files", { name: "novel.txt", mimeType: "text/plain", buffer: Buffer.from(novel.slice(0, 3 * TOKENS)) });
+await page.setInputFiles("#files", {
+  name: "novel.txt",
+  mimeType: "text/plain",
+  buffer: Buffer.from(novel.slice(0, 3 * TOKENS)),
+});
 await until(`/is read/.test(document.getElementById("status").textContent)`);
 const { times, longest } = await page.evaluate("({ times, longest })");
 await browser.close();
@@ -69,5 +74,7 @@ await server.close();
 const seconds = (size) => ((times[size] - times.begin) / 1000).toFixed(1);
 console.log(`${cpus().length} processors; ${facts.replaceAll(/\s+/g, " ")}`);
 console.log(`first coloured token after ${(firstColour / 1000).toFixed(2)} s`);
-console.log(`${times.tokens} tokens, memories ${FOUR.join(", ")}: ${seconds(FOUR.at(-1))} s; up to 32,768: ${seconds(32768)} s`);
+console.log(
+  `${times.tokens} tokens, memories ${FOUR.join(", ")}: ${seconds(FOUR.at(-1))} s; up to 32,768: ${seconds(32768)} s`,
+);
 console.log(`longest task of the page: ${Math.round(longest)} ms (0: none above 50 ms)`);

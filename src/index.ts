@@ -9,7 +9,12 @@ export { InputError } from "./base/errors.ts";
 export { ReleasedError } from "./base/lifetime.ts";
 export { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "./formats/safetensors.ts";
 export { type Inspection, type InspectOptions, inspect } from "./inspect/inspect.ts";
-export { type InspectedGenerationOptions, type InspectedToken, inspectGeneration, type SourcedPair } from "./inspect/inspected-generation.ts";
+export {
+  type InspectedGenerationOptions,
+  type InspectedToken,
+  inspectGeneration,
+  type SourcedPair,
+} from "./inspect/inspected-generation.ts";
 export { InspectedReading, type InspectedReadingOptions } from "./inspect/inspected-reading.ts";
 export { type InspectionSummary, summarize, type TokenGroup } from "./inspect/inspection-summary.ts";
 export type { RetrievedPair, RetrievedPairs } from "./inspect/retrieved-pairs.ts";

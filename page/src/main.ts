@@ -5,10 +5,10 @@ import { byId } from "./element.ts";
 import { Remote } from "./engine/remote.ts";
 import { startMemories } from "./kept/memories.ts";
 import { startModels } from "./model/models.ts";
-import { startRefusals } from "./refusals.ts";
 import { startDropping } from "./read/dropping.ts";
 import { startReading } from "./read/reading.ts";
 import { samples } from "./read/samples.ts";
+import { startRefusals } from "./refusals.ts";
 import { startWriting } from "./write/writing.ts";
 
 const wanted = new URL(location.href).searchParams;

@@ -29,7 +29,9 @@ scope.addEventListener("fetch", (event) => {
 
 async function keepShell(): Promise<void> {
   const cache = await caches.open(SHELL);
-  await cache.addAll(__SHELL__.files.map((file) => new Request(new URL(file, scope.registration.scope), { cache: "reload" })));
+  await cache.addAll(
+    __SHELL__.files.map((file) => new Request(new URL(file, scope.registration.scope), { cache: "reload" })),
+  );
 }
 
 async function forgetOldShells(): Promise<void> {

@@ -10,9 +10,7 @@ import { lookups } from "./lookups.ts";
 import type { MemoryHead } from "./retrieval-watch.ts";
 
 /** The options of a generation under watch. */
-export interface InspectedGenerationOptions
-  extends Partial<GenerationOptions>,
-    Pick<GenerationCallbacks, "signal"> {
+export interface InspectedGenerationOptions extends Partial<GenerationOptions>, Pick<GenerationCallbacks, "signal"> {
   /** Retrieved pairs kept for each token, those with the largest shares. Default: 8. */
   readonly top?: number;
 }

@@ -50,18 +50,22 @@ export class PageServer {
   private answer({ method = "", url = "/", headers }: IncomingMessage, response: ServerResponse): void {
     const [path] = url.split("?");
     const file = this.files.get(path === "/" ? "/index.html" : path);
-    if (!isLocalHost(headers.host ?? "")) return refuse(response, 403, "this page is for this machine alone");
-    if (method !== "GET" && method !== "HEAD") return refuse(response, 405, "only GET and HEAD are answered");
-    if (file === undefined) return refuse(response, 404, "there is no such file");
-    response.writeHead(200, {
-      ...pageHeaders,
-      "content-type": TYPES[extname(file)] ?? "application/octet-stream",
-      "content-length": statSync(file).size,
-      "cache-control": path.startsWith("/assets/") ? FOREVER : "no-cache",
-    });
-    if (method === "HEAD") response.end();
-    else createReadStream(file).pipe(response);
+    if (!isLocalHost(headers.host ?? "")) refuse(response, 403, "this page is for this machine alone");
+    else if (method !== "GET" && method !== "HEAD") refuse(response, 405, "only GET and HEAD are answered");
+    else if (file === undefined) refuse(response, 404, "there is no such file");
+    else send(response, path, file, method === "GET");
   }
+}
+
+function send(response: ServerResponse, path: string, file: string, withBody: boolean): void {
+  response.writeHead(200, {
+    ...pageHeaders,
+    "content-type": TYPES[extname(file)] ?? "application/octet-stream",
+    "content-length": statSync(file).size,
+    "cache-control": path.startsWith("/assets/") ? FOREVER : "no-cache",
+  });
+  if (withBody) createReadStream(file).pipe(response);
+  else response.end();
 }
 
 function refuse(response: ServerResponse, status: number, sentence: string): void {

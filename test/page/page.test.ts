@@ -29,7 +29,10 @@ const textOf = (page: BrowserPage, id: string) => page.evaluate<string>(`documen
 const file = (name: string, text: string) => ({ name, mimeType: "text/plain", buffer: Buffer.from(text) });
 
 /** Some 1,500 tokens in which names return. */
-const TEXT = Array.from({ length: 60 }, (_, i) => `export function remembered${i % 7}(pairs${i % 5}) { return ${i}; }\n`).join("");
+const TEXT = Array.from(
+  { length: 60 },
+  (_, i) => `export function remembered${i % 7}(pairs${i % 5}) { return ${i}; }\n`,
+).join("");
 
 test.unless(noPage, "the policy in the page is that of its server", () => {
   assert.ok(fs.readFileSync(join(builtPage, "index.html"), "utf8").includes(`content="${pagePolicy}"`));
@@ -48,8 +51,12 @@ test.unless(noPage, "losses are those of the command line, bit for bit, for ever
   assert.is(memorizing(...line).code, 0);
   const lines = fs.readFileSync(losses, "utf8").trim().split("\n");
   const expected = lines.map((text) => JSON.parse(text) as { memory: number; index: number; nats: number });
-  assert.is(expected.length, sizes.reduce((sum, size) => sum + found[size].length - 1, 0));
-  for (const { memory, index, nats } of expected) assert.is(found[memory][index], nats, `token ${index}, memory ${memory}`);
+  assert.is(
+    expected.length,
+    sizes.reduce((sum, size) => sum + found[size].length - 1, 0),
+  );
+  for (const { memory, index, nats } of expected)
+    assert.is(found[memory][index], nats, `token ${index}, memory ${memory}`);
   assert.equal(wrong, []);
 });
 
@@ -102,7 +109,10 @@ for (const [name, given] of hostile) {
     const { page, wrong } = await visit.open("sample=");
     await page.setInputFiles("#files", given);
     await until(page, `globalThis.losses[128]?.length > 100`);
-    await page.locator("#stop").click().catch(() => {}); // it may have read everything
+    await page
+      .locator("#stop")
+      .click()
+      .catch(() => {}); // it may have read everything
     assert.is(await page.evaluate<string>(`document.getElementById("text").textContent`), given.buffer.toString());
     assert.is(await page.evaluate("document.title"), "A model that remembers what it reads");
     assert.is(await page.locator("main img, main script, #status img").count(), 0);
@@ -111,17 +121,21 @@ for (const [name, given] of hostile) {
   });
 }
 
-test.unless(noPage, "5 MB are read up to a limit, which a sentence names, and the reading stops on request", async () => {
-  const { page, wrong } = await visit.open("sample=");
-  await page.setInputFiles("#files", file("large.txt", HOSTILE.repeat(5e6 / HOSTILE.length)));
-  await until(page, `globalThis.losses[128]?.length > 100`);
-  assert.match(await textOf(page, "refusal"), "A page reads 131,072 tokens at most; large.txt is read up to there.");
-  await page.locator("#stop").click();
-  await until(page, `document.getElementById("stop").hidden`);
-  assert.match(await textOf(page, "status"), "Stopped.");
-  assert.equal(wrong, []);
-  await page.close();
-});
+test.unless(
+  noPage,
+  "5 MB are read up to a limit, which a sentence names, and the reading stops on request",
+  async () => {
+    const { page, wrong } = await visit.open("sample=");
+    await page.setInputFiles("#files", file("large.txt", HOSTILE.repeat(5e6 / HOSTILE.length)));
+    await until(page, `globalThis.losses[128]?.length > 100`);
+    assert.match(await textOf(page, "refusal"), "A page reads 131,072 tokens at most; large.txt is read up to there.");
+    await page.locator("#stop").click();
+    await until(page, `document.getElementById("stop").hidden`);
+    assert.match(await textOf(page, "status"), "Stopped.");
+    assert.equal(wrong, []);
+    await page.close();
+  },
+);
 
 for (const [name, given] of [
   ["a file of zeros", file("zeros.bin", "\0".repeat(5000))],
@@ -148,55 +162,80 @@ test.unless(noPage, "a damaged model is refused in one sentence, and the open on
   assert.equal(wrong, []);
 });
 
-test.unless(noPage, "writing: the same seed gives the same text with memory and without, and a token shows its passage", async () => {
-  const { page, wrong } = await visit.open("sample=");
-  await page.setInputFiles("#files", file("text.ts", TEXT));
-  await isRead(page, "text.ts");
-  await page.locator("#prompt").fill("export function remem");
-  await page.locator("#tokens").fill("12");
-  const write = async () => {
-    await page.locator("#writing button[type=submit]").click();
-    await until(page, `document.getElementById("stop-writing").hidden && document.getElementById("with").children.length > 6`);
-    return Promise.all([textOf(page, "with"), textOf(page, "without")]);
-  };
-  const first = await write();
-  assert.match(first[0], /^export function remembered\d\(pairs/);
-  assert.not.equal(first[0], first[1]);
-  assert.equal(await write(), first);
-  await page.evaluate(`document.querySelector("#with span[role=button]").click()`);
-  assert.match(await textOf(page, "origin"), /text\.ts, line \d+ · layer 2 head \d · weight/);
-  assert.equal(wrong, []);
-});
+test.unless(
+  noPage,
+  "writing: the same seed gives the same text with memory and without, and a token shows its passage",
+  async () => {
+    const { page, wrong } = await visit.open("sample=");
+    await page.setInputFiles("#files", file("text.ts", TEXT));
+    await isRead(page, "text.ts");
+    await page.locator("#prompt").fill("export function remem");
+    await page.locator("#tokens").fill("12");
+    const write = async () => {
+      await page.locator("#writing button[type=submit]").click();
+      await until(
+        page,
+        `document.getElementById("stop-writing").hidden && document.getElementById("with").children.length > 6`,
+      );
+      return Promise.all([textOf(page, "with"), textOf(page, "without")]);
+    };
+    const first = await write();
+    assert.match(first[0], /^export function remembered\d\(pairs/);
+    assert.not.equal(first[0], first[1]);
+    assert.equal(await write(), first);
+    await page.evaluate(`document.querySelector("#with span[role=button]").click()`);
+    assert.match(await textOf(page, "origin"), /text\.ts, line \d+ · layer 2 head \d · weight/);
+    assert.equal(wrong, []);
+  },
+);
 
-test.unless(noPage, "a memory that is kept is there at the next visit, is the command line's, and can be deleted", async () => {
-  const context = { acceptDownloads: true };
-  const { page, wrong } = await visit.open(`${KERNELS}sample=`, context);
-  await page.setInputFiles("#files", file("text.ts", TEXT));
-  await isRead(page, "text.ts");
-  await page.locator("#keep").click();
-  await page.waitForSelector("#kept .name");
-  const kept = await page.evaluate<number[]>(`(async () => {
+test.unless(
+  noPage,
+  "a memory that is kept is there at the next visit, is the command line's, and can be deleted",
+  async () => {
+    const context = { acceptDownloads: true };
+    const { page, wrong } = await visit.open(`${KERNELS}sample=`, context);
+    await page.setInputFiles("#files", file("text.ts", TEXT));
+    await isRead(page, "text.ts");
+    await page.locator("#keep").click();
+    await page.waitForSelector("#kept .name");
+    const kept = await page.evaluate<number[]>(`(async () => {
     const memories = await (await navigator.storage.getDirectory()).getDirectoryHandle("memories");
     const file = await (await memories.getFileHandle("text.ts.memory.safetensors")).getFile();
     return [...new Uint8Array(await file.arrayBuffer())];
   })()`);
-  fs.writeFileSync(join(folder, "text.ts"), TEXT);
-  const saved = join(folder, "text.memory.safetensors");
-  const { code, stderr } = memorizing("read", "reader-1m", join(folder, "text.ts"), "--save", saved, "--memory", "32768");
-  assert.is(code, 0, stderr);
-  const own = fs.readFileSync(saved);
-  const named = (bytes: Uint8Array) => Buffer.from(bytes).toString("latin1").replaceAll(/"(checksum|documents)":"(?:[^"\\]|\\.)*"/g, "");
-  assert.is(kept.length > 1e5, true);
-  assert.ok(named(Uint8Array.from(kept)).slice(-1e5) === named(own).slice(-1e5), "the same pairs and sources");
-  await page.goto(`${visit.address}?sample=`);
-  await page.waitForSelector("#kept .name");
-  await until(page, `/is open/.test(document.getElementById("status").textContent)`);
-  await page.evaluate(`document.querySelector("#kept button").click()`);
-  await until(page, `/is read after [\\d,]+ pairs of text.ts/.test(document.getElementById("memory-status").textContent)`);
-  await page.evaluate(`[...document.querySelectorAll("#kept button")].at(-1).click()`);
-  await until(page, `/No memory is kept/.test(document.getElementById("kept").textContent)`);
-  assert.equal(wrong, []);
-});
+    fs.writeFileSync(join(folder, "text.ts"), TEXT);
+    const saved = join(folder, "text.memory.safetensors");
+    const { code, stderr } = memorizing(
+      "read",
+      "reader-1m",
+      join(folder, "text.ts"),
+      "--save",
+      saved,
+      "--memory",
+      "32768",
+    );
+    assert.is(code, 0, stderr);
+    const own = fs.readFileSync(saved);
+    const named = (bytes: Uint8Array) =>
+      Buffer.from(bytes)
+        .toString("latin1")
+        .replaceAll(/"(checksum|documents)":"(?:[^"\\]|\\.)*"/g, "");
+    assert.is(kept.length > 1e5, true);
+    assert.ok(named(Uint8Array.from(kept)).slice(-1e5) === named(own).slice(-1e5), "the same pairs and sources");
+    await page.goto(`${visit.address}?sample=`);
+    await page.waitForSelector("#kept .name");
+    await until(page, `/is open/.test(document.getElementById("status").textContent)`);
+    await page.evaluate(`document.querySelector("#kept button").click()`);
+    await until(
+      page,
+      `/is read after [\\d,]+ pairs of text.ts/.test(document.getElementById("memory-status").textContent)`,
+    );
+    await page.evaluate(`[...document.querySelectorAll("#kept button")].at(-1).click()`);
+    await until(page, `/No memory is kept/.test(document.getElementById("kept").textContent)`);
+    assert.equal(wrong, []);
+  },
+);
 
 test.unless(noPage, "after the first visit it opens without a network, and reads", async () => {
   const { page } = await visit.open("sample=");
@@ -212,8 +251,13 @@ test.unless(noPage, "after the first visit it opens without a network, and reads
 test.unless(noPage, "the page and its kernels are under 300 kB behind gzip, without the model", async () => {
   const { gzipSync } = await import("node:zlib");
   const names = fs.readdirSync(builtPage, { recursive: true, encoding: "utf8" });
-  const shipped = names.filter((name) => !/^(models|samples)/.test(name) && fs.statSync(join(builtPage, name)).isFile());
-  const bytes = shipped.reduce((sum, name) => sum + gzipSync(fs.readFileSync(join(builtPage, name)), { level: 9 }).length, 0);
+  const shipped = names.filter(
+    (name) => !/^(models|samples)/.test(name) && fs.statSync(join(builtPage, name)).isFile(),
+  );
+  const bytes = shipped.reduce(
+    (sum, name) => sum + gzipSync(fs.readFileSync(join(builtPage, name)), { level: 9 }).length,
+    0,
+  );
   assert.ok(bytes < 300_000, `${bytes} bytes`);
 });
 

@@ -46,7 +46,9 @@ function ask(path: string, options: { method?: string; headers?: Record<string, 
 }
 
 test("a small example, written out: the page, a script and a model", async () => {
-  const answers = await Promise.all(["/", "/?sample=novel", "/assets/a-1.js", "/models/weights"].map((path) => ask(path)));
+  const answers = await Promise.all(
+    ["/", "/?sample=novel", "/assets/a-1.js", "/models/weights"].map((path) => ask(path)),
+  );
   assert.equal(
     answers.map(({ status, body, headers }) => [status, body, headers["content-type"]]),
     [
@@ -56,7 +58,8 @@ test("a small example, written out: the page, a script and a model", async () =>
       [200, "12345", "application/octet-stream"],
     ],
   );
-  for (const { headers } of answers) for (const [name, value] of Object.entries(pageHeaders)) assert.is(headers[name], value);
+  for (const { headers } of answers)
+    for (const [name, value] of Object.entries(pageHeaders)) assert.is(headers[name], value);
   assert.match(String(answers[2].headers["cache-control"]), "immutable");
   assert.is(answers[0].headers["cache-control"], "no-cache");
 });
@@ -67,7 +70,15 @@ test("HEAD has no body, and other methods are refused", async () => {
 });
 
 test("no path leads out of the directories", async () => {
-  for (const path of ["/../secret", "/models/../../secret", "/%2e%2e/secret", "/assets/..%2f..%2f..%2fsecret", "//secret", "/assets", "/none"]) {
+  for (const path of [
+    "/../secret",
+    "/models/../../secret",
+    "/%2e%2e/secret",
+    "/assets/..%2f..%2f..%2fsecret",
+    "//secret",
+    "/assets",
+    "/none",
+  ]) {
     const { status, body } = await ask(path);
     assert.equal([status, body], [404, "there is no such file\n"], path);
   }
@@ -75,10 +86,16 @@ test("no path leads out of the directories", async () => {
 
 test("a name that was made to lead here is refused", async () => {
   assert.is((await ask("/", { headers: { host: "evil.example" } })).status, 403);
-  for (const host of [`localhost:${port}`, `127.0.0.1:${port}`]) assert.is((await ask("/", { headers: { host } })).status, 200);
+  for (const host of [`localhost:${port}`, `127.0.0.1:${port}`])
+    assert.is((await ask("/", { headers: { host } })).status, 200);
 });
 
 test("a port in use is one sentence", async () => {
-  const error: unknown = await new PageServer({ "/": join(folder, "site") }).listen(port).catch((thrown: unknown) => thrown);
-  assert.match(String(error), /cannot listen on port \d+ of 127\.0\.0\.1: another program listens there; choose another --port$/);
+  const error: unknown = await new PageServer({ "/": join(folder, "site") })
+    .listen(port)
+    .catch((thrown: unknown) => thrown);
+  assert.match(
+    String(error),
+    /cannot listen on port \d+ of 127\.0\.0\.1: another program listens there; choose another --port$/,
+  );
 });

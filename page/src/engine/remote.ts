@@ -50,9 +50,9 @@ export class Remote {
   private hear(message: ToPage): void {
     const waiting = this.waiting.get(message.id);
     if (waiting === undefined) return;
-    if ("news" in message) return waiting.news(message.news);
-    this.waiting.delete(message.id);
-    if ("answer" in message) waiting.resolve(message.answer);
+    if (!("news" in message)) this.waiting.delete(message.id);
+    if ("news" in message) waiting.news(message.news);
+    else if ("answer" in message) waiting.resolve(message.answer);
     else waiting.reject(message.stopped ? new Stopped(message.refusal) : new Error(message.refusal));
   }
 

@@ -26,11 +26,30 @@ export function startMemories(remote: Remote, refusals: Refusals, current: () =>
 
   function row({ name, bytes }: KeptMemory): HTMLLIElement {
     const isUsed = name === used;
-    const use = makeButton(isUsed ? "Begin with none" : "Begin with it", guarded(() => begin(isUsed ? undefined : name)));
+    const use = makeButton(
+      isUsed ? "Begin with none" : "Begin with it",
+      guarded(() => begin(isUsed ? undefined : name)),
+    );
     use.setAttribute("aria-pressed", String(isUsed));
-    const buttons = [use, makeButton("Save as a file", guarded(() => save(name))), makeButton("Delete", guarded(() => remove(name)))];
+    const buttons = [
+      use,
+      makeButton(
+        "Save as a file",
+        guarded(() => save(name)),
+      ),
+      makeButton(
+        "Delete",
+        guarded(() => remove(name)),
+      ),
+    ];
     for (const button of buttons) button.setAttribute("aria-label", `${button.textContent}: ${name}`);
-    return make("li", "", make("span", "name", name), make("span", "note", sizeText(bytes)), make("span", "row", ...buttons));
+    return make(
+      "li",
+      "",
+      make("span", "name", name),
+      make("span", "note", sizeText(bytes)),
+      make("span", "row", ...buttons),
+    );
   }
 
   async function begin(name: string | undefined): Promise<void> {

@@ -2,7 +2,7 @@
 import { byId, fillList } from "../element.ts";
 import type { GivenFile, ModelFacts, Progress } from "../engine/calls.ts";
 import type { Remote } from "../engine/remote.ts";
-import { type FoundFile } from "../read/documents.ts";
+import type { FoundFile } from "../read/documents.ts";
 import { filesOf } from "../read/dropping.ts";
 import type { Refusals } from "../refusals.ts";
 
@@ -37,7 +37,9 @@ export function startModels(remote: Remote, refusals: Refusals, onNew: () => voi
 
   const models: Models = {
     openShipped: () =>
-      refusals.guard(async () => opened(await remote.ask("openNamed", { name: SHIPPED, base: document.baseURI }, hear))),
+      refusals.guard(async () =>
+        opened(await remote.ask("openNamed", { name: SHIPPED, base: document.baseURI }, hear)),
+      ),
     openFiles: (found) =>
       refusals.guard(async () => {
         const { name, files } = modelIn(found);

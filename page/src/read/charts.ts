@@ -1,6 +1,5 @@
 /** The charts beside the text, which grow with every size of memory that is read: the reports' own charts. */
 import { figure, lineChart } from "memorizing-transformer/report";
-import { samples } from "./samples.ts";
 import type { LiveReport } from "./live-report.ts";
 
 /** Returns HTML: perplexity and bits per byte by memory. Every text in it was escaped by the chart. */
@@ -15,7 +14,10 @@ export function chartsOf(report: LiveReport, sizes: readonly number[], xz: numbe
   const x = "pairs of memory";
   const perplexity = lineChart(
     { title: "Perplexity by memory", x, y: "perplexity" },
-    [{ name: "with memory", points: byMemory((totals) => totals.perplexity) }, level("without", none.totals.perplexity)],
+    [
+      { name: "with memory", points: byMemory((totals) => totals.perplexity) },
+      level("without", none.totals.perplexity),
+    ],
     true,
   );
   const bits = (bytes: number) => (8 * bytes) / report.bytes;
@@ -30,9 +32,4 @@ export function chartsOf(report: LiveReport, sizes: readonly number[], xz: numbe
     true,
   );
   return figure(perplexity) + figure(bitsPerByte);
-}
-
-/** What xz needs for a sample, which was measured. */
-export function xzOf(key: string | undefined): number | undefined {
-  return samples.find((sample) => sample.key === key)?.xz;
 }

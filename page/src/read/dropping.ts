@@ -55,7 +55,8 @@ async function filesIn(entry: FileSystemEntry): Promise<FoundFile[]> {
   const found: FoundFile[] = [];
   for (let entries = await entriesOf(reader); entries.length > 0; entries = await entriesOf(reader)) {
     for (const inner of entries) found.push(...(await filesIn(inner)));
-    if (found.length > MOST_FILES) throw new Error(`${path} has more than ${MOST_FILES} files; choose a smaller folder`);
+    if (found.length > MOST_FILES)
+      throw new Error(`${path} has more than ${MOST_FILES} files; choose a smaller folder`);
   }
   return found;
 }

@@ -3,7 +3,7 @@ import { byId, makeButton } from "../element.ts";
 import type { ReadingNews, Text } from "../engine/calls.ts";
 import type { Remote } from "../engine/remote.ts";
 import type { Refusals } from "../refusals.ts";
-import { chartsOf, xzOf } from "./charts.ts";
+import { chartsOf } from "./charts.ts";
 import { documentOf, type FoundFile } from "./documents.ts";
 import { filesOf } from "./dropping.ts";
 import { legend } from "./legend.ts";
@@ -32,17 +32,18 @@ export function startReading(remote: Remote, refusals: Refusals): Reading {
   let panel: TokenPanel | undefined;
   let name: string | undefined;
 
-  async function read(text: Text, xz?: number, leftOut?: string): Promise<void> {
+  async function read(text: Text, sample?: Sample, leftOut?: string): Promise<void> {
     stop.abort();
     const own = new AbortController();
     stop = own;
     name = undefined;
     byId("stop").hidden = false;
     say(`Reading ${text.name}`);
+    showSample(sample);
     const hear = (news: ReadingNews) => {
       if (stop !== own) return;
       if (news.kind === "document") begin(news, text, leftOut);
-      else if (report !== undefined && panel !== undefined) grow(news, report, panel, xz);
+      else if (report !== undefined && panel !== undefined) grow(news, report, panel, sample?.xz);
     };
     try {
       await remote.ask("read", { ...text, sizes }, hear, own.signal);
@@ -69,7 +70,12 @@ export function startReading(remote: Remote, refusals: Refusals): Reading {
     if (remarks.length > 0) refusals.show(remarks.join(" "));
   }
 
-  function grow(news: Exclude<ReadingNews, { kind: "document" }>, report: LiveReport, panel: TokenPanel, xz?: number): void {
+  function grow(
+    news: Exclude<ReadingNews, { kind: "document" }>,
+    report: LiveReport,
+    panel: TokenPanel,
+    xz?: number,
+  ): void {
     if (news.kind === "same") {
       report.addSame(news.size, news.as);
     } else {
@@ -107,15 +113,18 @@ export function startReading(remote: Remote, refusals: Refusals): Reading {
       return slider.size;
     },
     current: () => name,
-    readFiles: (files) => refusals.guard(async () => {
-      const { leftOut, ...text } = await documentOf(files);
-      await read(text, undefined, leftOut);
-    }),
-    readSample: (sample) => refusals.guard(async () => {
-      const response = await fetch(`./samples/${sample.key}.txt`);
-      if (!response.ok) throw new Error(`the sample ${sample.title} cannot be fetched: ${response.status}`);
-      await read({ name: sample.title, text: await response.text(), files: [] }, xzOf(sample.key));
-    }),
+    readFiles: (files) =>
+      refusals.guard(async () => {
+        const { leftOut, ...text } = await documentOf(files);
+        await read(text, undefined, leftOut);
+      }),
+    readSample: (sample) =>
+      refusals.guard(async () => {
+        const response = await fetch(`./samples/${sample.key}.txt`);
+        if (!response.ok) throw new Error(`the sample ${sample.title} cannot be fetched: ${response.status}`);
+        const text = { name: sample.title, text: await response.text(), files: [] };
+        await read(text, sample);
+      }),
     forget() {
       stop.abort();
       stop = new AbortController();
@@ -159,6 +168,15 @@ function onFiles(id: string, reading: Reading): void {
     input.value = ""; // so that the same file can be chosen again
     void reading.readFiles(files);
   });
+}
+
+/** Says which sample is read, if it is one, and where it is from. */
+function showSample(sample: Sample | undefined): void {
+  for (const button of byId("samples").children) {
+    button.setAttribute("aria-pressed", String((button as HTMLElement).dataset.sample === sample?.key));
+  }
+  byId("source").hidden = sample === undefined;
+  if (sample !== undefined) byId("source").textContent = `${sample.source}. Licence: ${sample.licence}.`;
 }
 
 /** The token that gained most so far; undefined if none gained. */

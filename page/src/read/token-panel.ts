@@ -25,7 +25,9 @@ export class TokenPanel {
     text.setAttribute("aria-label", "The document, token by token");
     byId("text-root").replaceChildren(text);
     const panel = byId("panel");
-    panel.replaceChildren(make("p", "note", "Point at a token, or go there with Tab and the arrow keys; a click or Enter keeps it."));
+    panel.replaceChildren(
+      make("p", "note", "Point at a token, or go there with Tab and the arrow keys; a click or Enter keeps it."),
+    );
     this.view = new TextView(report, text);
     this.panel = new Panel(report, panel);
     this.view.onVisit = (token) => {

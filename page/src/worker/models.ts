@@ -1,5 +1,12 @@
 /** Opens models: the one that comes with the page, streamed once and kept in the browser's cache, or files that were dropped. */
-import { build, type NamedFile, type OpenedModel, openModelFromFiles, threadCount, useThreads } from "memorizing-transformer";
+import {
+  build,
+  type NamedFile,
+  type OpenedModel,
+  openModelFromFiles,
+  threadCount,
+  useThreads,
+} from "memorizing-transformer";
 import type { GivenFile, ModelFacts, Progress } from "../engine/calls.ts";
 import type { Asked } from "./serve.ts";
 

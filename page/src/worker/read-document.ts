@@ -72,7 +72,8 @@ export class ReadDocument {
   details(size: number, token: number): Details {
     const reading = this.readings.get(size);
     const found = reading?.retrievals;
-    if (reading === undefined || found === undefined || token > reading.done) return { gates: [], pairs: [], earlier: {} };
+    if (reading === undefined || found === undefined || token > reading.done)
+      return { gates: [], pairs: [], earlier: {} };
     const pairs = found.retrieved.list(token).map(({ head, token, weight, score }) => ({ head, token, weight, score }));
     const { length } = found.heads;
     const before = pairs.map(({ token }) => token).filter((token) => token < 0);

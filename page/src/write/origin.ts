@@ -11,8 +11,15 @@ export function showOrigin(box: HTMLElement, { text, gates, passages }: WrittenT
     list.append(make("li", "", make("p", "origin", origin), quote));
   }
   const shares = gates.map(({ head, gate }) => `${head} ${gate.toFixed(2)}`).join(", ");
-  const nothing = make("p", "note", "Nothing was retrieved: the model wrote it from its weights and the last few words.");
-  box.replaceChildren(title, ...(passages.length > 0 ? [make("p", "note", `The memory's share: ${shares}`), list] : [nothing]));
+  const nothing = make(
+    "p",
+    "note",
+    "Nothing was retrieved: the model wrote it from its weights and the last few words.",
+  );
+  box.replaceChildren(
+    title,
+    ...(passages.length > 0 ? [make("p", "note", `The memory's share: ${shares}`), list] : [nothing]),
+  );
   box.hidden = false;
 }
 

@@ -25,7 +25,12 @@ export function startWriting(remote: Remote, refusals: Refusals, sizeOf: () => n
     stop = own;
     byId("stop-writing").hidden = false;
     byId("origin").hidden = true;
-    const writing = { prompt: prompt.value, tokens: numberIn("tokens"), temperature: numberIn("temperature"), seed: numberIn("seed") };
+    const writing = {
+      prompt: prompt.value,
+      tokens: numberIn("tokens"),
+      temperature: numberIn("temperature"),
+      seed: numberIn("seed"),
+    };
     const memorySize = sizeOf() || undefined;
     const side = (id: string, size: number) => {
       const text = new WrittenText(byId(id), prompt.value, show);
@@ -59,7 +64,10 @@ function numberIn(id: string): number {
 
 /** The beginning of a line from the middle of a text, which has been seen and can be continued. */
 function beginningIn(text: string): string {
-  const lines = text.slice(text.length >> 1).split("\n").slice(1);
+  const lines = text
+    .slice(text.length >> 1)
+    .split("\n")
+    .slice(1);
   const line = lines.find((candidate) => candidate.trim().length > SUGGESTED / 2) ?? lines[0] ?? text;
   return line.slice(0, SUGGESTED / 2).trimEnd();
 }

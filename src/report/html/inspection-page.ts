@@ -79,11 +79,7 @@ Escape unpins it. In each retrieved passage one token is marked; the text after 
 see what was retrieved for it.</p></aside>
 </div>`;
 
-function header(
-  { name, memorySize }: Inspection,
-  { tokens, nats, natsWithout }: TokenGroup,
-  origin: string,
-): string {
+function header({ name, memorySize }: Inspection, { tokens, nats, natsWithout }: TokenGroup, origin: string): string {
   const [without, withMemory] = [natsWithout, nats].map(perplexityOf);
   const figures = [
     ["tokens predicted", wholeNumber(tokens)],

@@ -170,7 +170,7 @@ blockquote { margin: 0; font-size: .78rem; white-space: pre-wrap; overflow-wrap:
 
 @media (max-width: 60rem) {
   body { padding: .75rem; }
-  .reading { grid-template-columns: minmax(0, 1fr); }
+  .reading { display: block; }
   .chart text { font-size: 18px; }
   #panel { top: auto; bottom: 0; max-height: 40vh; border-radius: 6px 6px 0 0; z-index: 1; }
   #panel:has(> .note:only-child) { display: none; }
