@@ -50,6 +50,7 @@ export async function visitPage(): Promise<Visit> {
     address,
     async open(query, options = {}) {
       const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, ...options });
+      page.setDefaultTimeout(120_000);
       const wrong: string[] = [];
       page.on("pageerror", ({ message }) => wrong.push(message));
       page.on("console", (message) => {

@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
+import { Random } from "../../src/base/random.ts";
 import { pagePolicy } from "../../src/serve/page-headers.ts";
 import { build } from "../../src/wasm/build.ts";
 import { memorizing } from "../cli/child.ts";
@@ -28,14 +29,20 @@ test.after(async () => {
 const textOf = (page: BrowserPage, id: string) => page.evaluate<string>(`document.getElementById("${id}").textContent`);
 const file = (name: string, text: string) => ({ name, mimeType: "text/plain", buffer: Buffer.from(text) });
 
-/** Some 1,500 tokens in which names return. */
-const TEXT = Array.from(
-  { length: 60 },
-  (_, i) => `export function remembered${i % 7}(pairs${i % 5}) { return ${i}; }\n`,
-).join("");
+/** Some 1,500 tokens: names that nobody has seen, and then the same names again, out of the reach of local attention. */
+const TEXT = (() => {
+  const random = new Random(1);
+  const letters = (count: number) =>
+    Array.from({ length: count }, () => "abdegiklmnoprstuvz"[Math.floor(18 * random.next())]);
+  const names = Array.from({ length: 50 }, () => `${letters(5).join("")}${letters(4).join("").toUpperCase()}`);
+  const list = names.map((name, i) => `const ${name} = ${i};\n`).join("");
+  return `${list}${names.map((name) => `use(${name});\n`).join("")}`;
+})();
 
 test.unless(noPage, "the policy in the page is that of its server", () => {
-  assert.ok(fs.readFileSync(join(builtPage, "index.html"), "utf8").includes(`content="${pagePolicy}"`));
+  assert.ok(
+    fs.readFileSync(join(builtPage, "index.html"), "utf8").replaceAll("&#39;", "'").includes(`content="${pagePolicy}"`),
+  );
 });
 
 test.unless(noPage, "losses are those of the command line, bit for bit, for every size of memory", async () => {
@@ -74,7 +81,7 @@ test.unless(noPage, "the slider changes the colours at once, and a token shows t
   await choose(4);
   assert.is(await coloured(), withMemory);
   assert.ok(withMemory > 50, `${withMemory} tokens`);
-  await page.evaluate(`document.querySelector("#text [class*=gain-5]").click()`);
+  await page.evaluate(`document.querySelector("#text [class*=gain-4], #text [class*=gain-5]").click()`);
   await page.waitForSelector("#panel blockquote mark");
   assert.match(await textOf(page, "panel"), /tokens back · layer 2 head \d · weight 0\.\d\d · score/);
   assert.match(await textOf(page, "panel"), /Gates/);
@@ -108,7 +115,7 @@ for (const [name, given] of hostile) {
   test.unless(noPage, `${name} is read, and executes nothing`, async () => {
     const { page, wrong } = await visit.open("sample=");
     await page.setInputFiles("#files", given);
-    await until(page, `globalThis.losses[128]?.length > 100`);
+    await until(page, `globalThis.losses?.[128]?.length > 100`);
     await page
       .locator("#stop")
       .click()
@@ -127,7 +134,7 @@ test.unless(
   async () => {
     const { page, wrong } = await visit.open("sample=");
     await page.setInputFiles("#files", file("large.txt", HOSTILE.repeat(5e6 / HOSTILE.length)));
-    await until(page, `globalThis.losses[128]?.length > 100`);
+    await until(page, `globalThis.losses?.[128]?.length > 100`);
     assert.match(await textOf(page, "refusal"), "A page reads 131,072 tokens at most; large.txt is read up to there.");
     await page.locator("#stop").click();
     await until(page, `document.getElementById("stop").hidden`);
@@ -169,7 +176,7 @@ test.unless(
     const { page, wrong } = await visit.open("sample=");
     await page.setInputFiles("#files", file("text.ts", TEXT));
     await isRead(page, "text.ts");
-    await page.locator("#prompt").fill("export function remem");
+    await page.locator("#prompt").fill(TEXT.slice(TEXT.indexOf("use("), TEXT.indexOf("use(") + 8));
     await page.locator("#tokens").fill("12");
     const write = async () => {
       await page.locator("#writing button[type=submit]").click();
@@ -180,7 +187,6 @@ test.unless(
       return Promise.all([textOf(page, "with"), textOf(page, "without")]);
     };
     const first = await write();
-    assert.match(first[0], /^export function remembered\d\(pairs/);
     assert.not.equal(first[0], first[1]);
     assert.equal(await write(), first);
     await page.evaluate(`document.querySelector("#with span[role=button]").click()`);
