@@ -41,7 +41,7 @@ export function startReading(remote: Remote, refusals: Refusals): Reading {
     say(`Reading ${text.name}`);
     showSample(sample);
     const hear = (news: ReadingNews) => {
-      if (stop !== own) return;
+      if (stop !== own || own.signal.aborted) return;
       if (news.kind === "document") begin(news, text, leftOut);
       else if (report !== undefined && panel !== undefined) grow(news, report, panel, sample?.xz);
     };

@@ -33,7 +33,10 @@ export interface BrowserPage {
   screenshot(options: { path: string; fullPage?: boolean }): Promise<unknown>;
   close(): Promise<void>;
   goto(url: string): Promise<unknown>;
-  setInputFiles(selector: string, path: string | { name: string; mimeType: string; buffer: Uint8Array }): Promise<unknown>;
+  setInputFiles(
+    selector: string,
+    path: string | { name: string; mimeType: string; buffer: Uint8Array },
+  ): Promise<unknown>;
   waitForSelector(selector: string): Promise<unknown>;
   waitForFunction(condition: string): Promise<unknown>;
   evaluate<T>(script: string): Promise<T>;
