@@ -79,7 +79,7 @@ test.unless(noPage, "the slider changes the colours at once, and a token shows t
   await choose(0);
   assert.is(await coloured(), 0);
   await choose(4);
-  assert.is(await coloured(), withMemory);
+  await until(page, `document.querySelectorAll("#text [class*=gain-]").length === ${withMemory}`);
   assert.ok(withMemory > 50, `${withMemory} tokens`);
   await page.evaluate(`document.querySelector("#text [class*=gain-4], #text [class*=gain-5]").click()`);
   await page.waitForSelector("#panel blockquote mark");

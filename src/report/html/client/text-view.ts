@@ -25,6 +25,8 @@ export class TextView {
   private readonly parts: readonly Part[];
   /** Token that the Tab key leads to. */
   private current = 0;
+  /** Parts near the window that are to be painted. */
+  private readonly waiting = new Set<Part>();
   private marks: readonly [className: string, tokens: readonly number[]][] = [];
 
   /** Shows `report` in `root`. */
@@ -37,8 +39,9 @@ export class TextView {
         for (const { isIntersecting, target } of entries) {
           const part = this.parts[Number((target as HTMLElement).dataset.part)];
           part.near = isIntersecting;
-          if (isIntersecting) this.paint(part);
+          if (isIntersecting) this.waiting.add(part);
         }
+        this.paintWaiting();
       },
       { rootMargin: "100% 0px" },
     );
@@ -70,6 +73,20 @@ export class TextView {
     for (const part of this.parts) {
       if (part.end <= from || part.first >= to) continue;
       part.fresh = false;
+      if (part.near) this.waiting.add(part);
+    }
+    this.paintWaiting();
+  }
+
+  /** Paints parts that wait, for half a frame at most; the others have their turn in the next one. */
+  private paintWaiting(): void {
+    const end = performance.now() + 8;
+    for (const part of this.waiting) {
+      if (performance.now() > end) {
+        requestAnimationFrame(() => this.paintWaiting());
+        return;
+      }
+      this.waiting.delete(part);
       if (part.near) this.paint(part);
     }
   }
@@ -90,7 +107,8 @@ export class TextView {
 
   private part(first: number, end: number, number: number): Part {
     const element = document.createElement("div");
-    const lines = this.report.line(end - 1) - this.report.line(first) + 1;
+    const characters = this.report.end(end - 1) - this.report.begin(first);
+    const lines = Math.max(this.report.line(end - 1) - this.report.line(first) + 1, Math.ceil(characters / 80));
     element.dataset.part = String(number);
     element.style.setProperty("--lines", String(lines));
     element.textContent = this.report.text.slice(this.report.begin(first), this.report.end(end - 1));
