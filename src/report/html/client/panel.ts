@@ -2,6 +2,7 @@
 import type { Excerpt } from "../../inspected-text.ts";
 import type { ShownPair, ShownReport } from "./shown-report.ts";
 
+/** Shows everything known about one token. */
 export class Panel {
   private readonly report: ShownReport;
   private readonly root: HTMLElement;
@@ -23,6 +24,7 @@ export class Panel {
     );
   }
 
+  /** The token, and its place. */
   private heading(token: number, pinned: boolean): HTMLElement {
     const heading = this.node("h3");
     const place = `token ${(token + 1).toLocaleString("en-US")}, ${this.report.place(token)}${pinned ? ", pinned" : ""}`;
@@ -30,6 +32,7 @@ export class Panel {
     return heading;
   }
 
+  /** Probabilities and losses with and without memory. */
   private losses(token: number): HTMLElement {
     const { nats, natsWithout } = this.report;
     const gain = this.report.gain(token);
@@ -48,6 +51,7 @@ export class Panel {
     return list;
   }
 
+  /** The gate of each head. */
   private gates(token: number): HTMLElement {
     const details = this.node("details");
     const list = this.node("dl", "losses");
@@ -60,6 +64,7 @@ export class Panel {
     return details;
   }
 
+  /** The retrieved pairs. */
   private list(token: number, pairs: readonly ShownPair[]): HTMLElement {
     const list = this.node("ol", "pairs");
     for (const pair of pairs) {
@@ -82,12 +87,14 @@ export class Panel {
     return origin;
   }
 
+  /** A passage with its token marked. */
   private quote({ before, token, after }: Excerpt): HTMLElement {
     const quote = this.node("blockquote");
     quote.append(before, this.node("mark", "", token), after);
     return quote;
   }
 
+  /** A bar that is filled to a part of its length, 0 to 1. */
   private bar(part: number): HTMLElement {
     const bar = this.node("span", "bar");
     bar.style.setProperty("--part", part.toFixed(3));
@@ -99,6 +106,7 @@ export class Panel {
     return this.node("code", "", text.replaceAll("\n", "⏎").replaceAll("\t", "⇥").replaceAll(" ", "␣"));
   }
 
+  /** A new element. */
   private node(name: string, className = "", text = ""): HTMLElement {
     const element = document.createElement(name);
     if (className !== "") element.className = className;

@@ -105,6 +105,7 @@ export class TextView {
     return parts;
   }
 
+  /** A part with the tokens from `first` to before `end`, still plain. */
   private part(first: number, end: number, number: number): Part {
     const element = document.createElement("div");
     const characters = this.report.end(end - 1) - this.report.begin(first);
@@ -115,6 +116,7 @@ export class TextView {
     return { first, end, element, painted: false, near: false, fresh: false };
   }
 
+  /** Makes an element of each token, and gives all of them their colours. */
   private paint(part: Part): void {
     if (part.painted && part.fresh) return;
     const tokens = Array.from({ length: part.end - part.first }, (_, i) => part.first + i);
@@ -124,6 +126,7 @@ export class TextView {
     part.fresh = true;
   }
 
+  /** The element of a token, not yet coloured. */
   private tokenElement(token: number): HTMLElement {
     const element = document.createElement("span");
     element.id = `t${token}`;
@@ -131,6 +134,7 @@ export class TextView {
     return element;
   }
 
+  /** Gives an element the classes of its token. */
   private colour(element: Element, token: number): void {
     const level = levelOf(this.report.gain(token));
     const names = this.marks.filter(([, tokens]) => tokens.includes(token)).map(([name]) => name);
@@ -139,32 +143,38 @@ export class TextView {
     if (element.className !== className) element.className = className;
   }
 
+  /** The part that a token is in; undefined for one that was read before the document. */
   private partOf(token: number): Part | undefined {
     return this.parts.find(({ first, end }) => first <= token && token < end);
   }
 
+  /** The element of a token, if there is one. */
   private paintedElement(token: number): HTMLElement | undefined {
     const part = this.partOf(token);
     return part?.painted ? (part.element.children[token - part.first] as HTMLElement) : undefined;
   }
 
+  /** The element of a token, which is made if there is none. */
   private element(token: number): HTMLElement {
     const part = this.partOf(token) ?? this.parts[0];
     this.paint(part);
     return part.element.children[token - part.first] as HTMLElement;
   }
 
+  /** Calls `use` with the token of an element, if it is one. */
   private withToken(target: EventTarget | null, use: (token: number) => void): void {
     const id = target instanceof HTMLElement ? target.id : "";
     if (/^t\d+$/.test(id)) use(Number(id.slice(1)));
   }
 
+  /** Makes a token the current one, and pins it. */
   private click(token: number): void {
     this.makeCurrent(token);
     this.element(token).focus({ preventScroll: true });
     this.onPin(token);
   }
 
+  /** Moves with arrow keys, and pins with Enter or a space. */
   private press(event: KeyboardEvent): void {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     const moves: Partial<Record<string, () => number>> = {
@@ -180,6 +190,7 @@ export class TextView {
     event.preventDefault();
   }
 
+  /** Makes a token the current one, and shows it. */
   private moveTo(token: number): void {
     this.makeCurrent(token);
     this.element(token).focus({ preventScroll: true });
@@ -211,6 +222,7 @@ export class TextView {
     return best;
   }
 
+  /** Makes a token the one that the Tab key leads to, and tells screen readers what it is. */
   private makeCurrent(token: number): void {
     const before = this.element(this.current);
     for (const name of ["tabindex", "role", "aria-label"]) before.removeAttribute(name);
