@@ -2,8 +2,14 @@
 import { check, optional, someOptions, whole } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import type { Source } from "../memory/source-table.ts";
-import { type GeneratedToken, type GenerationCallbacks, type GenerationOptions, generate } from "../model/generate.ts";
-import type { LanguageModel, ReadingState } from "../nn/language-model.ts";
+import {
+  type GeneratedToken,
+  type GenerationCallbacks,
+  type GenerationOptions,
+  generate,
+  requireReading,
+} from "../model/generate.ts";
+import { type LanguageModel, type ReadingState, requireVocabulary } from "../nn/language-model.ts";
 import type { Retrieval } from "../nn/self-attention.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { lookups } from "./lookups.ts";
@@ -53,6 +59,8 @@ export async function* inspectGeneration(
   check("options", options, someOptions);
   const { top = 8, ...given } = options;
   check("top", top, optional(whole(1, 2 ** 16 - 1)));
+  requireVocabulary(model, tokenizer);
+  requireReading(model, state);
   if (state.memories.size > 0 && state.sources.length === 0) {
     throw new InputError("state: it does not note where its pairs come from; make it with a tokenizer");
   }

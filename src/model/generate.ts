@@ -171,7 +171,7 @@ export async function* generate(
 const readingKinds: Kinds<ReadingOptions> = { onProgress: optional(aFunction), signal: optional(aSignal) };
 
 /** @throws InputError if `state` is not a state of `model` with one row */
-function requireReading(model: LanguageModel, state: ReadingState): void {
+export function requireReading(model: LanguageModel, state: ReadingState): void {
   check("model", model, aLanguageModel);
   model.requireState(state);
   if (state.rows !== 1) throw new InputError(`state: got one of ${state.rows} rows; it must have one row`);
