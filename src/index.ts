@@ -9,11 +9,19 @@ export { InputError } from "./base/errors.ts";
 export { ReleasedError } from "./base/lifetime.ts";
 export { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "./formats/safetensors.ts";
 export { type Inspection, type InspectOptions, inspect } from "./inspect/inspect.ts";
+export {
+  type InspectedGenerationOptions,
+  type InspectedToken,
+  inspectGeneration,
+  type SourcedPair,
+} from "./inspect/inspected-generation.ts";
+export { InspectedReading, type InspectedReadingOptions } from "./inspect/inspected-reading.ts";
 export { type InspectionSummary, summarize, type TokenGroup } from "./inspect/inspection-summary.ts";
 export type { RetrievedPair, RetrievedPairs } from "./inspect/retrieved-pairs.ts";
 export { applyOverrides, configFields, type ModelConfig, parseConfig } from "./model/config.ts";
 export {
   type GeneratedToken,
+  type GenerationCallbacks,
   type GenerationOptions,
   generate,
   memorizeDocuments,
@@ -104,7 +112,7 @@ export type { WeightKind } from "./families/weight-kinds.ts";
 export type { Arrays } from "./formats/safetensors.ts";
 export type { TensorReader } from "./formats/tensor-reader.ts";
 export type { DocumentShare } from "./inspect/inspection-summary.ts";
-export type { MemoryHead } from "./inspect/retrieval-watch.ts";
+export type { MemoryHead, Retrievals } from "./inspect/retrieval-watch.ts";
 export type { ChosenHeads, RememberingHeads } from "./memory/chosen-heads.ts";
 export type { FallbackCount } from "./memory/search/exact.ts";
 export type { TokenBytes } from "./memory/sources.ts";

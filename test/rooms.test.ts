@@ -15,6 +15,7 @@ const ROOMS =
 const TOP: Record<string, string> = {
   "kernels.ts": "wasm",
   "reader.ts": "train",
+  "report.ts": "report",
   "index.ts": "reader.ts",
   "node.ts": "index.ts",
 };

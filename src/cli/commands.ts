@@ -15,6 +15,7 @@ const loaders: Readonly<Record<CommandName, () => Promise<Command>>> = {
   eval: async () => (await import("./eval.ts")).evalCommand,
   generate: async () => (await import("./generate.ts")).generateCommand,
   serve: async () => (await import("./serve.ts")).serveCommand,
+  page: async () => (await import("./page.ts")).pageCommand,
   inspect: async () => (await import("./inspect.ts")).inspectCommand,
   curves: async () => (await import("./curves.ts")).curvesCommand,
   info: async () => (await import("./info.ts")).infoCommand,

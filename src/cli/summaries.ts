@@ -9,6 +9,7 @@ export const summaries = {
   eval: "measures what memories of several sizes do to a model's perplexity",
   generate: "reads documents into a model's memory and lets it write on",
   serve: "answers other programs through OpenAI's interface, with memories over HTTP",
+  page: "serves a page in which a model reads your texts, to browsers of this machine",
   inspect: "shows what a model retrieves while it reads a document, and what that helps",
   curves: "draws how the loss on unseen documents changed in the course of trainings",
   info: "says what a model is, what it needs, and why it cannot be read if it cannot",

@@ -10,7 +10,8 @@ import {
 } from "../experiment-report.ts";
 import { barChart, type Chart, lineChart } from "./chart.ts";
 import { figure, svgFile } from "./chart-frame.ts";
-import { escapeHtml, htmlPage } from "./page.ts";
+import { escapeHtml } from "./escape.ts";
+import { htmlPage } from "./page.ts";
 import { styles } from "./styles.ts";
 import { htmlTable } from "./table.ts";
 

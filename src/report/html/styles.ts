@@ -73,6 +73,7 @@ function withColours(css: string, palette: Palette): string {
   return css.replaceAll(/var\(--([a-z-]+)\)/g, (_, name: string) => palette[name].replaceAll(" ", ", "));
 }
 
+/** The styles of pages: colours, charts, the coloured text, the panel. */
 export const styles = `
 :root { color-scheme: light dark; ${variables(light)} }
 ${ON_DARK} { :root { ${variables(dark)} } }
@@ -174,9 +175,15 @@ blockquote { margin: 0; font-size: .78rem; white-space: pre-wrap; overflow-wrap:
 
 @media (max-width: 60rem) {
   body { padding: .75rem; }
-  .reading { grid-template-columns: minmax(0, 1fr); }
-  #panel { position: fixed; inset: auto 0 0; top: auto; max-height: 40vh; border-radius: 6px 6px 0 0; z-index: 1; }
+  .reading { display: block; }
+  .chart text { font-size: 18px; }
+  #panel { top: auto; bottom: 0; max-height: 40vh; border-radius: 6px 6px 0 0; z-index: 1; }
   #panel:has(> .note:only-child) { display: none; }
-  .text { margin-bottom: 40vh; }
+}
+@media print {
+  .chart, tr, .pairs li { break-inside: avoid; }
+  .reading { display: block; }
+  .text > div { content-visibility: visible; }
+  #panel { position: static; max-height: none; }
 }
 `;
