@@ -6,9 +6,10 @@ import { CALIBRATION_COLUMNS, calibrationRows, gainText } from "../calibration-t
 import { wholeNumber } from "../progress.ts";
 import { lineChart } from "./chart.ts";
 import { figure } from "./chart-frame.ts";
+import { escapeHtml } from "./escape.ts";
 import { table } from "./experiment-page.ts";
 import { headMap } from "./head-map.ts";
-import { escapeHtml, htmlPage } from "./page.ts";
+import { htmlPage } from "./page.ts";
 import { styles } from "./styles.ts";
 
 /** Writes the report to `path`. */

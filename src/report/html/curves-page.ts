@@ -3,7 +3,8 @@ import { writeFileAtomic } from "../../platform/atomic-write.ts";
 import { curveName, curveRows, type TrainingCurve } from "../training-curves.ts";
 import { lineChart } from "./chart.ts";
 import { figure } from "./chart-frame.ts";
-import { escapeHtml, htmlPage } from "./page.ts";
+import { escapeHtml } from "./escape.ts";
+import { htmlPage } from "./page.ts";
 import { styles } from "./styles.ts";
 import { htmlTable } from "./table.ts";
 

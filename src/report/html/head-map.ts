@@ -2,7 +2,7 @@
 import type { HeadGain } from "../../calibrate/gain-shares.ts";
 import type { ReadingSettings } from "../../families/reading-settings.ts";
 import { type Chart, type ChartLabels, WIDTH } from "./chart.ts";
-import { escapeHtml } from "./page.ts";
+import { escapeHtml } from "./escape.ts";
 
 /** What is drawn. */
 export interface HeadMap {

@@ -1,5 +1,5 @@
 /** A table on a page: the first column has names, all others have numbers. */
-import { escapeHtml } from "./page.ts";
+import { escapeHtml } from "./escape.ts";
 
 /** Returns the table, which scrolls where the page is narrow. */
 export function htmlTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
