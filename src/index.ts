@@ -96,7 +96,7 @@ export { type Thread, type WebWorker, webThread } from "./wasm/spawn.ts";
 
 // Types in the signatures above.
 
-export type { AttentionContext } from "./autodiff/ops/attention.ts";
+export type { AttentionContext, PositionBias } from "./autodiff/ops/attention.ts";
 export type { CrossEntropy } from "./autodiff/ops/loss.ts";
 export type { NearPairs, Neighbours } from "./autodiff/ops/retrieved.ts";
 export type { PrecedingKeys } from "./autodiff/ops/smear.ts";
@@ -113,13 +113,24 @@ export type { Arrays } from "./formats/safetensors.ts";
 export type { TensorReader } from "./formats/tensor-reader.ts";
 export type { DocumentShare } from "./inspect/inspection-summary.ts";
 export type { MemoryHead, Retrievals } from "./inspect/retrieval-watch.ts";
+export { type MechanismName, mechanisms } from "./mechanisms/list.ts";
+export type {
+  AttentionMechanism,
+  BlockMechanism,
+  Mechanism,
+  MechanismLayer,
+  MechanismParts,
+  MechanismSizes,
+  ReadingLayer,
+} from "./mechanisms/mechanism.ts";
+export type { MechanismSettings } from "./mechanisms/settings.ts";
 export type { ChosenHeads, RememberingHeads } from "./memory/chosen-heads.ts";
 export type { FallbackCount } from "./memory/search/exact.ts";
 export type { TokenBytes } from "./memory/sources.ts";
 export type { SamplingOptions } from "./model/sampling.ts";
 export { type GateInputs, type GatePolicy, type Policy, policies } from "./nn/gate.ts";
 export type { Declaration, ParameterBlock, ParameterGroup, Parameters } from "./nn/parameters.ts";
-export type { LayerContext, Retrieval } from "./nn/self-attention.ts";
+export type { LayerContext, LocalAttention, LocalInputs, Retrieval } from "./nn/self-attention.ts";
 export type { BpeTrainingOptions } from "./text/bpe-trainer.ts";
 export type { AddedToken, Model, Step, TokenizerJson } from "./text/tokenizer-json.ts";
 export type { MemoryResult } from "./train/evaluate.ts";

@@ -7,7 +7,8 @@
  * on packed panels, its softmax runs in cache, its product with the values is a second one.
  *
  * Query i of the segment sits at context position `past + i` and sees positions j with
- * j ≥ first(row), past + i − window ≤ j ≤ past + i. The logit is s · (q·k_j + bias[past + i − j]) with s = |scale of the head|.
+ * j ≥ first(row), past + i − window ≤ j ≤ past + i, in its own block of `block` positions. The logit is
+ * s · (q·k_j + bias[past + i − j]) with s = |scale of the head|.
  *
  * The backward goes block by block in the same way. With P the softmax, dP = dout · vᵀ and
  * dlogit = s · P ∘ (dP − rowsum(P ∘ dP) + dlse):
@@ -49,10 +50,10 @@ export function position_bias_forward(
  */
 export function attention_forward(
   out: usize, lse: usize, probabilities: usize, q: usize, k: usize, v: usize, bias: usize, scale: usize, first: usize,
-  heads: i32, kvHeads: i32, width: i32, segment: i32, past: i32, capacity: i32, window: i32,
+  heads: i32, kvHeads: i32, width: i32, segment: i32, past: i32, capacity: i32, window: i32, block: i32,
   from: i32, to: i32, scratch: usize,
 ): void {
-  const head = layOutHead(scratch, heads, kvHeads, width, segment, past, window);
+  const head = layOutHead(scratch, heads, kvHeads, width, segment, past, window, block);
   const length = head.length;
   let packedAt: usize = usize.MAX_VALUE;
   for (let unit = from; unit < to; unit++) {
@@ -105,7 +106,7 @@ function attendOne(head: Head, out: usize, lse: usize, p: usize, q: usize, keys:
  * p[j] ← softmax over low ≤ j < high of s · (p[j] + bias[j]); zero elsewhere in [blockLow, blockHigh). Returns the
  * logsumexp; −∞ when nothing is visible. `bias` is already shifted: bias[j] belongs to position j.
  */
-function softmaxBiasedRow(
+export function softmaxBiasedRow(
   p: usize, bias: usize, s: f32, blockLow: i32, low: i32, high: i32, blockHigh: i32,
 ): f32 {
   if (low > blockLow) memory.fill(p + (blockLow << 2), 0, <usize>(low - blockLow) << 2);
@@ -145,10 +146,10 @@ function addBias(x: usize, end: usize, bias: usize, s: f32): f32 {
 export function attention_backward(
   dq: usize, dk: usize, dv: usize, dbias: usize, dscale: usize, dout: usize, dlse: usize,
   out: usize, probabilities: usize, q: usize, k: usize, v: usize, scale: usize, first: usize,
-  heads: i32, kvHeads: i32, width: i32, segment: i32, past: i32, capacity: i32, window: i32,
+  heads: i32, kvHeads: i32, width: i32, segment: i32, past: i32, capacity: i32, window: i32, block: i32,
   from: i32, to: i32, scratch: usize,
 ): void {
-  const head = layOutHead(scratch, heads, kvHeads, width, segment, past, window);
+  const head = layOutHead(scratch, heads, kvHeads, width, segment, past, window, block);
   const length = head.length, group = heads / kvHeads;
   for (let unit = from * group; unit < to * group; unit++) {
     openHead(head, unit, scale, first, capacity);
@@ -186,7 +187,7 @@ function scoreGradient(head: Head, i: i32, dbias: usize, dout: usize, dlse: usiz
 }
 
 /** d[j] ← s · p[j] · (d[j] − pull) over [low, high), where p is 0 the result is 0; zero in [high, blockHigh). */
-function softmaxGradientRow(
+export function softmaxGradientRow(
   d: usize, p: usize, pull: f32, s: f32, low: i32, high: i32, blockHigh: i32,
 ): void {
   memory.fill(d + (high << 2), 0, <usize>(blockHigh - high) << 2);

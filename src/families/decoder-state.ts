@@ -2,7 +2,7 @@
  * The state that a decoder carries from one segment to the next: each layer's keys and values in the window, sinks, memories. A segment
  * may arrive in one piece or token by token. When the next one begins, tokens that it does not see any more are remembered.
  */
-import type { AttentionContext } from "../autodiff/ops/attention.ts";
+import type { Attended, AttentionContext } from "../autodiff/ops/attention.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
 import { checkOptions, type Kinds, optional, whole, withMethods } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
@@ -14,7 +14,7 @@ import type { KvMemory } from "../memory/memory.ts";
 import { SourceLog, type TokenBytes } from "../memory/sources.ts";
 import type { StateOptions, TrainingState } from "../nn/language-model.ts";
 import type { Architecture } from "./architecture.ts";
-import type { Attended, Distance, DistantPairs } from "./distant-pairs.ts";
+import type { Distance, DistantPairs } from "./distant-pairs.ts";
 import type { LayerContext, TokenPairs } from "./layer-context.ts";
 import { type ReadingSettings, readingSettings } from "./reading-settings.ts";
 import { loadState, type SavedParts, savedCapacity, saveState } from "./saved-state.ts";

@@ -4,7 +4,7 @@
  */
 
 import { arena } from "../autodiff/arena.ts";
-import { constantScale } from "../autodiff/ops/attention.ts";
+import { type Attended, constantScale } from "../autodiff/ops/attention.ts";
 import { blend } from "../autodiff/ops/blend.ts";
 import { add, logAddExp, repeat, subtract } from "../autodiff/ops/elementwise.ts";
 import { type Neighbours, retrievedAttention } from "../autodiff/ops/retrieved.ts";
@@ -21,12 +21,6 @@ import { kernels } from "../wasm/runtime.ts";
 import type { Architecture } from "./architecture.ts";
 import { KeyHeads } from "./key-heads.ts";
 import type { ReadingSettings } from "./reading-settings.ts";
-
-/** An attention's results: out [B, T, H·D] and lse [B, T, H]. */
-export interface Attended {
-  readonly out: Tensor;
-  readonly lse: Tensor;
-}
 
 /** The queries of a layer, [B, T, H·D], as they meet pairs of the window, of the far memory, and sinks. */
 export interface TurnedQueries {

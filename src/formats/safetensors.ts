@@ -154,7 +154,7 @@ export function floatTensor(shape: readonly number[], data: Arrays["F32"] | Arra
   return data instanceof Float32Array ? { dtype: "F32", shape, data } : { dtype: "F16", shape, data };
 }
 
-/** The tensor of whole numbers, [n]. */
+/** A tensor of whole numbers, [n]. */
 export function integerTensor(numbers: ArrayLike<number>): StoredTensor {
   return { dtype: "I64", shape: [numbers.length], data: BigInt64Array.from(numbers, BigInt) };
 }

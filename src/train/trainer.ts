@@ -5,6 +5,7 @@
  * generator. If all of it is saved and restored, training continues with bit-identical results. run.ts evaluates, and writes
  * files.
  */
+import { add } from "../autodiff/ops/elementwise.ts";
 import { crossEntropy } from "../autodiff/ops/loss.ts";
 import { assertFiniteTape, backward, NotFiniteError, step } from "../autodiff/tape.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
@@ -168,10 +169,13 @@ export class Trainer<M extends TrainableModel = TrainableModel> {
     const reach = this.drawReach();
     return step(() => {
       const observe = gates.observe.bind(gates);
-      const logits = this.forward({ ...segment, reach, dropoutKey, observe }, this.states[index]); // [B, T, V]
+      const own: Tensor[] = []; // losses of a mechanism's own
+      const input = { ...segment, reach, dropoutKey, observe, auxiliary: (loss: Tensor) => void own.push(loss) };
+      const logits = this.forward(input, this.states[index]); // [B, T, V]
       const { loss, count } = crossEntropy(logits, targets);
-      backward(loss, [count / tokens]);
-      this.requireFinite(loss.item());
+      const total = own.reduce(add, loss);
+      backward(total, [count / tokens]);
+      this.requireFinite(total.item());
       return loss.item() * (count / tokens);
     });
   }

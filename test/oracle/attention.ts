@@ -13,6 +13,8 @@ export interface LocalCase {
   segment: number;
   past: number;
   window: number;
+  /** Default: one block. */
+  block?: number;
   first: number[];
   /** Pairs of the past, [B, past, G·D]. */
   pastKeys: Float32Array;
@@ -40,7 +42,8 @@ export function localAttention(
   scale: Float64Array,
   table: Float64Array,
 ): { out: Float64Array; lse: Float64Array } {
-  const { rows, heads, width, segment, past, window, first, pastKeys, pastValues } = given;
+  const { rows, heads, width, segment, past, window, block = Number.POSITIVE_INFINITY } = given;
+  const { first, pastKeys, pastValues } = given;
   const kvHeads = given.kvHeads ?? heads;
   const stride = heads * width;
   const pairStride = kvHeads * width;
@@ -54,7 +57,7 @@ export function localAttention(
     for (let i = 0; i < segment; i++) {
       for (let h = 0; h < heads; h++) {
         const position = past + i;
-        const low = Math.max(first[b], position - window);
+        const low = Math.max(first[b], position - window, position - (position % block));
         const at = (b * segment + i) * stride + h * width;
         const ofHead = Math.floor((h * kvHeads) / heads) * width;
         const logits: number[] = [];
