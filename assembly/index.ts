@@ -43,7 +43,7 @@ export {
 export { merge_best } from "./search/merge";
 export { adamw, sum_squares } from "./train/optimizer";
 export { pool_blocks_backward, pool_blocks_forward } from "./ops/pool-blocks";
-export { quantise_keys, quantise_units, quantised_panel_bytes, quantised_panel_keys, quantised_width } from "./search/rounding";
+export { frame_floats, quantise_keys, quantise_units, quantised_panel_bytes, quantised_panel_keys, quantised_width } from "./search/rounding";
 export { quantised_most_topk, quantised_scratch_bytes, topk_quantised } from "./search/quantised";
 export { ranged_backward, ranged_forward } from "./ops/ranged";
 export { ranged_scratch_bytes } from "./ops/ranged-block";

@@ -9,11 +9,19 @@ export { InputError } from "./base/errors.ts";
 export { ReleasedError } from "./base/lifetime.ts";
 export { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "./formats/safetensors.ts";
 export { type Inspection, type InspectOptions, inspect } from "./inspect/inspect.ts";
+export {
+  type InspectedGenerationOptions,
+  type InspectedToken,
+  inspectGeneration,
+  type SourcedPair,
+} from "./inspect/inspected-generation.ts";
+export { InspectedReading, type InspectedReadingOptions } from "./inspect/inspected-reading.ts";
 export { type InspectionSummary, summarize, type TokenGroup } from "./inspect/inspection-summary.ts";
 export type { RetrievedPair, RetrievedPairs } from "./inspect/retrieved-pairs.ts";
 export { applyOverrides, configFields, type ModelConfig, parseConfig } from "./model/config.ts";
 export {
   type GeneratedToken,
+  type GenerationCallbacks,
   type GenerationOptions,
   generate,
   memorizeDocuments,
@@ -26,8 +34,8 @@ export { preset, presetNames } from "./model/presets.ts";
 export { halfModelTensors, modelFromTensors, modelTensors, type WeightDtype } from "./model/pretrained.ts";
 export type { ModelState } from "./model/state.ts";
 export { Transformer } from "./model/transformer.ts";
-export type { LanguageModel, ReadingState, StateOptions } from "./nn/language-model.ts";
-export type { OpenedModel } from "./nn/opened-model.ts";
+export type { LanguageModel, ReadingState, StateOptions, TrainableModel, TrainingState } from "./nn/language-model.ts";
+export type { OpenedForTraining, OpenedModel } from "./nn/opened-model.ts";
 export type { SegmentInput } from "./nn/segment.ts";
 export { Reader, type ReaderOptions } from "./reader.ts";
 
@@ -97,13 +105,14 @@ export type { Releasable } from "./base/lifetime.ts";
 export type { RandomState } from "./base/random.ts";
 export type { BatchShape, EvaluationOptions, Place, TrainingBatchesState } from "./data/batches.ts";
 export type { LoadProgress } from "./families/load-weights.ts";
+export type { MemoryPlaces } from "./families/memory-places.ts";
 export type { ForeignOptions } from "./families/open-foreign.ts";
 export type { ReadingSettings } from "./families/reading-settings.ts";
 export type { WeightKind } from "./families/weight-kinds.ts";
 export type { Arrays } from "./formats/safetensors.ts";
 export type { TensorReader } from "./formats/tensor-reader.ts";
 export type { DocumentShare } from "./inspect/inspection-summary.ts";
-export type { MemoryHead } from "./inspect/retrieval-watch.ts";
+export type { MemoryHead, Retrievals } from "./inspect/retrieval-watch.ts";
 export { type MechanismName, mechanisms } from "./mechanisms/list.ts";
 export type {
   AttentionMechanism,
@@ -115,6 +124,7 @@ export type {
   ReadingLayer,
 } from "./mechanisms/mechanism.ts";
 export type { MechanismSettings } from "./mechanisms/settings.ts";
+export type { ChosenHeads, RememberingHeads } from "./memory/chosen-heads.ts";
 export type { FallbackCount } from "./memory/search/exact.ts";
 export type { TokenBytes } from "./memory/sources.ts";
 export type { SamplingOptions } from "./model/sampling.ts";

@@ -20,8 +20,9 @@ import { mechanismFields } from "../mechanisms/settings.ts";
 import { MechanismState } from "../mechanisms/state.ts";
 import { requireRoom } from "../memory/bytes.ts";
 import { KvMemory } from "../memory/memory.ts";
+import { loadMemoryRow, saveMemoryRow } from "../memory/saved-rows.ts";
 import { SourceLog } from "../memory/sources.ts";
-import type { ReadingState, StateOptions } from "../nn/language-model.ts";
+import type { StateOptions, TrainingState } from "../nn/language-model.ts";
 import type { LayerContext } from "../nn/self-attention.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
 import { type ModelConfig, smearsKeys } from "./config.ts";
@@ -57,7 +58,7 @@ const stateKinds: Kinds<StateOptions> = {
 };
 
 /** The state of a model between two segments: the context of each layer, the memories, and their sources. */
-export class ModelState implements ReadingState {
+export class ModelState implements TrainingState {
   /** B, documents side by side. */
   readonly rows: number;
   /** The memories by layer. */
@@ -293,12 +294,7 @@ export class ModelState implements ReadingState {
     const preceding = this.precedingKeys(prefix);
     if (preceding.length > 0) saved.set(`${prefix}begun`, integerTensor(this.begun));
     for (const [name, keys] of preceding) saved.set(name, floatTensor(keys.shape, keys.toArray()));
-    for (const [name, memory, row] of this.memoryRows(prefix)) {
-      const { keys, values } = memory.contents(row);
-      const shape = [heads, memory.length(row), width];
-      saved.set(`${name}.appended`, integerTensor([memory.appended(row)]));
-      saved.set(`${name}.keys`, floatTensor(shape, keys)).set(`${name}.values`, floatTensor(shape, values));
-    }
+    for (const [name, memory, row] of this.memoryRows(prefix)) saveMemoryRow(saved, name, memory, row);
     return saved;
   }
 
@@ -315,12 +311,7 @@ export class ModelState implements ReadingState {
     const preceding = this.precedingKeys(prefix);
     if (preceding.length > 0) this.begun.set(reader.integers(`${prefix}begun`, [this.rows], 1));
     for (const [name, keys] of preceding) keys.set(reader.floats(name, keys.shape));
-    for (const [name, memory, row] of this.memoryRows(prefix)) {
-      const [appended] = reader.integers(`${name}.appended`, [1], Number.MAX_SAFE_INTEGER);
-      const shape = [heads, Math.min(appended, memory.size), width];
-      const contents = { keys: reader.numbers(`${name}.keys`, shape), values: reader.numbers(`${name}.values`, shape) };
-      memory.restore(row, appended, contents);
-    }
+    for (const [name, memory, row] of this.memoryRows(prefix)) loadMemoryRow(reader, name, memory, row);
   }
 
   /** Views of the filled part of every row's contexts, by name. Valid until the next allocation. */

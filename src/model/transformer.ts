@@ -15,7 +15,7 @@ import { aSeed, check, either, instance, type Kind, oneOf } from "../base/check.
 import { type ChosenMechanism, mechanismOf } from "../mechanisms/list.ts";
 import type { ReadingLayer } from "../mechanisms/mechanism.ts";
 import type { Gate } from "../nn/gate.ts";
-import type { LanguageModel, StateOptions } from "../nn/language-model.ts";
+import type { StateOptions, TrainableModel } from "../nn/language-model.ts";
 import type { Parameters } from "../nn/parameters.ts";
 import { requireInput, type SegmentInput } from "../nn/segment.ts";
 import { type LocalInputs, type Retrieval, type SelfAttentionWeights, selfAttention } from "../nn/self-attention.ts";
@@ -25,7 +25,7 @@ import { makeParameters } from "./parameters.ts";
 import { ModelState } from "./state.ts";
 
 /** The paper's model: its parameters, and the forward pass over a segment. */
-export class Transformer implements LanguageModel {
+export class Transformer implements TrainableModel {
   /** Its configuration. */
   readonly config: ModelConfig;
   /** Its weights. */
