@@ -8,7 +8,6 @@
  */
 
 import { POSITION_BUCKETS, positionBuckets } from "../autodiff/ops/attention.ts";
-import { add } from "../autodiff/ops/elementwise.ts";
 import { selectHeads } from "../autodiff/ops/heads.ts";
 import { listedAttention } from "../autodiff/ops/listed.ts";
 import { stridedLists } from "../autodiff/ops/lists.ts";
@@ -18,33 +17,14 @@ import { place } from "../autodiff/ops/place.ts";
 import { softmax } from "../autodiff/ops/softmax.ts";
 import { stepZeros, type Tensor } from "../autodiff/tensor.ts";
 import { constant, matrix, norm } from "../nn/declarations.ts";
-import type { Declaration } from "../nn/parameters.ts";
 import type { MechanismSizes, ReadingLayer, StackMechanism } from "./mechanism.ts";
+import { applyLayer, type LayerQuery, layerParameters } from "./stack-layer.ts";
 import { rollTokens, writeTokens } from "./tokens.ts";
 
 /** The memory while a pass is read: keys and values of this pass [B, n, H·D] for gradients, and of all that is seen, in `carried`. */
 interface FeedbackMemory {
   readonly keys: Tensor;
   readonly values: Tensor;
-}
-
-/** Parameters of one layer. */
-function layerParameters(sizes: MechanismSizes, prefix: string): Declaration[] {
-  const { hidden_size: width, num_attention_heads: heads, head_dim, intermediate_size } = sizes;
-  return [
-    norm(`${prefix}.input_layernorm.weight`, width),
-    matrix(`${prefix}.q_proj.weight`, heads * head_dim, width),
-    matrix(`${prefix}.o_proj.weight`, width, heads * head_dim),
-    norm(`${prefix}.post_attention_layernorm.weight`, width),
-    matrix(`${prefix}.up_proj.weight`, intermediate_size, width),
-    matrix(`${prefix}.down_proj.weight`, width, intermediate_size),
-    {
-      name: `${prefix}.attention_scale`,
-      shape: [heads],
-      group: "attention",
-      initial: constant(sizes.attention_scale_init),
-    },
-  ];
 }
 
 /** Where a row's memory begins in the carried tensors: it holds the last w vectors before the segment, and the segment's. */
@@ -61,23 +41,8 @@ function memoryReader(layer: ReadingLayer, memory: FeedbackMemory, t: number) {
   const context = { keys, values, capacity, past, first, window: Number.POSITIVE_INFINITY };
   const lists = stridedLists(context, 1, { stride: 1, most: sizes.mechanism_window });
   const bias = { table: parameter("relative_attention_bias.weight"), buckets: positionBuckets(capacity) };
-  return (query: Tensor, scale: Tensor) =>
+  return ({ query, scale }: LayerQuery) =>
     listedAttention(query, memory.keys, memory.values, scale, bias, context, lists, slots + offset).out;
-}
-
-/** One layer for one token, x [B, 1, C] → [B, 1, C]. */
-function feedbackLayer(x: Tensor, prefix: string, layer: ReadingLayer, attend: ReturnType<typeof memoryReader>) {
-  const { parameter, sizes, drop } = layer;
-  const get = (name: string) => parameter(`${prefix}.${name}`);
-  const normed = rmsNorm(x, get("input_layernorm.weight"), sizes.rms_norm_eps);
-  const query = l2Normalize(linear(normed, get("q_proj.weight")), sizes.head_dim);
-  const attended = linear(attend(query, get("attention_scale")), get("o_proj.weight"));
-  const between = add(x, drop(attended));
-  const fed = layer.feedForward(rmsNorm(between, get("post_attention_layernorm.weight"), sizes.rms_norm_eps), {
-    up: get("up_proj.weight"),
-    down: get("down_proj.weight"),
-  });
-  return add(between, drop(fed));
 }
 
 /** All layers for token t of the pass, x [B, 1, C] → [B, 1, C]; puts its memory vector into the memory. */
@@ -89,7 +54,7 @@ function readToken(x: Tensor, t: number, layer: ReadingLayer, memory: FeedbackMe
   place(outputs, 0, x);
   const attend = memoryReader(layer, memory, t);
   for (let n = 0; n < layers; n++) {
-    x = feedbackLayer(x, `layers.${n}`, layer, attend);
+    x = applyLayer(x, `layers.${n}`, layer, attend);
     place(outputs, n + 1, x);
   }
   const all = { width: rows * width, heads: 1, order: Int32Array.of(0) };

@@ -13,6 +13,7 @@ import { linformer } from "./linformer.ts";
 import { lstm } from "./lstm.ts";
 import type { AttentionMechanism, BlockMechanism, Mechanism, MechanismSizes, StackMechanism } from "./mechanism.ts";
 import { performer } from "./performer.ts";
+import { readTwice } from "./read-twice.ts";
 import { reformer } from "./reformer.ts";
 import { routing } from "./routing.ts";
 import { window } from "./window.ts";
@@ -35,6 +36,7 @@ export const mechanisms = {
   "block-recurrent": blockRecurrent,
   lstm,
   feedback,
+  "read-twice": readTwice,
 } satisfies Record<string, Mechanism>;
 
 /** The name of a mechanism. */

@@ -212,6 +212,16 @@ export const cases: Readonly<Record<MechanismName, MechanismCase>> = {
     limit: "a token reads what all layers made of earlier tokens, and not itself",
     remembers: false,
   },
+  "read-twice": {
+    variants: [
+      { segment_length: 8, mechanism_block: 4, mechanism_kept: 3 },
+      { segment_length: 6, mechanism_block: 2, mechanism_kept: 1 },
+      { mechanism_block: 7, mechanism_kept: 9 },
+    ],
+    smooth: { attention_scale_init: 2 },
+    limit: "blocks meet by their summaries alone",
+    remembers: false,
+  },
 };
 
 /** Sets matrices of both layers to the identity. */
