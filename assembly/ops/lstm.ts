@@ -3,7 +3,7 @@
  *   z_t = x_t + h_{t−1} Uᵀ, [i f g o] = [σ σ tanh σ](z_t), c_t = f c_{t−1} + i g, h_t = o tanh(c_t).
  * x is the input's part of the gates, which linear.ts computes for all tokens at once.
  *
- * A unit is a panel of rows of the batch, for all tokens: U [4C, C] is packed once, and a token costs one product [rows, C] · [C, 4C].
+ * A unit is two panels of rows of the batch, for all tokens: U [4C, C] is packed once, and a token costs one product [rows, C] · [C, 4C].
  */
 import { sigmoid, negativeExponentials } from "./activation";
 import { panelBytes } from "./attention-head";
@@ -13,16 +13,19 @@ import { hidden, loadPartial, scaleTo, storePartial } from "../base/simd";
 /** The kernels' number of SiLU, whose exponent is that of the sigmoid. */
 const SILU: i32 = 0;
 
+/** Rows of a unit: two panels, so that what is read of U for a token serves twice as many rows. */
+const UNIT_ROWS: i32 = 2 * TILE_ROWS;
+
 /** Units of work for `rows` rows of a batch. */
 export function lstm_units(rows: i32): i32 {
-  return (rows + TILE_ROWS - 1) / TILE_ROWS;
+  return (rows + UNIT_ROWS - 1) / UNIT_ROWS;
 }
 
 /** Bytes of scratch for a hidden state of `width` floats. */
 export function lstm_scratch_bytes(width: i32): i32 {
   const gates = 4 * width;
   const packed = max(panelBytes(gates, width, TILE_COLUMNS), panelBytes(width, gates, TILE_COLUMNS));
-  return <i32>packed + <i32>panelBytes(TILE_ROWS, gates, TILE_ROWS) + ((gates + 2 * TILE_ROWS * width) << 2) + TILE_BYTES;
+  return <i32>packed + <i32>panelBytes(UNIT_ROWS, gates, TILE_ROWS) + ((gates + 2 * UNIT_ROWS * width) << 2) + TILE_BYTES;
 }
 
 /**
@@ -37,10 +40,10 @@ export function lstm_forward(
 ): void {
   const wide = 4 * width, bytes = <usize>width << 2;
   const packedState = scratch + panelBytes(wide, width, TILE_COLUMNS);
-  const e = packedState + panelBytes(TILE_ROWS, wide, TILE_ROWS), tile = e + (<usize>wide << 2);
+  const e = packedState + panelBytes(UNIT_ROWS, wide, TILE_ROWS), tile = e + (<usize>wide << 2);
   packPanels(scratch, u, wide, width, width, 1, TILE_COLUMNS);
   for (let unit = from; unit < to; unit++) {
-    const first = unit * TILE_ROWS, end = min(rows, first + TILE_ROWS);
+    const first = unit * UNIT_ROWS, end = min(rows, first + UNIT_ROWS);
     for (let t = 0; t < segment; t++) {
       const token = <usize>(first * segment + t); // of the first row
       for (let row = first; row < end; row++) {
@@ -103,12 +106,12 @@ export function lstm_backward(
 ): void {
   const wide = 4 * width, bytes = <usize>width << 2;
   const packedGates = scratch + panelBytes(width, wide, TILE_COLUMNS);
-  const tile = packedGates + panelBytes(TILE_ROWS, wide, TILE_ROWS);
-  const dh = tile + TILE_BYTES, dc = dh + TILE_ROWS * bytes; // from the token behind, a row for each row
+  const tile = packedGates + panelBytes(UNIT_ROWS, wide, TILE_ROWS);
+  const dh = tile + TILE_BYTES, dc = dh + UNIT_ROWS * bytes; // from the token behind, a row for each row
   packPanels(scratch, u, width, wide, 1, width, TILE_COLUMNS);
   for (let unit = from; unit < to; unit++) {
-    const first = unit * TILE_ROWS, count = min(rows - first, TILE_ROWS);
-    memory.fill(dh, 0, 2 * TILE_ROWS * bytes);
+    const first = unit * UNIT_ROWS, count = min(rows - first, UNIT_ROWS);
+    memory.fill(dh, 0, 2 * UNIT_ROWS * bytes);
     for (let t = segment - 1; t >= 0; t--) {
       for (let row = 0; row < count; row++) {
         const at = <usize>((first + row) * segment + t) * bytes, own = <usize>row * bytes;
