@@ -58,10 +58,13 @@ export async function getBytes(exchange: Exchange, name: string, most: number): 
   return whole;
 }
 
-/** Puts the files at these paths below `directory`, and resolves to the name of their tree. */
-export async function putTree(exchange: Exchange, directory: string, paths: readonly string[]): Promise<string> {
+/** Puts files, given by their paths in the tree and on this machine, and resolves to the name of the tree. */
+export async function putTree(exchange: Exchange, files: ReadonlyMap<string, string>): Promise<string> {
   const tree: Record<string, string> = {};
-  for (const path of [...paths].sort()) tree[path] = await putFile(exchange, `${directory}/${path}`);
+  for (const [path, file] of [...files].sort()) {
+    if (!isInnerPath(path)) throw new InputError(`${file} cannot be sent: other systems have no such name`);
+    tree[path] = await putFile(exchange, file);
+  }
   return putBytes(exchange, new TextEncoder().encode(JSON.stringify(tree)));
 }
 
@@ -102,10 +105,14 @@ export async function writeFileOf(exchange: Exchange, name: string, path: string
   }
 }
 
-/** Paths of all files below a directory, from it on. */
-export function filesBelow(directory: string, folder = ""): string[] {
+/** All files below a directory: their paths from it on, and as they are. */
+export function filesBelow(directory: string): Map<string, string> {
+  return new Map(pathsBelow(directory, "").map((path) => [path, `${directory}/${path}`]));
+}
+
+function pathsBelow(directory: string, folder: string): string[] {
   return listDirectory(`${directory}/${folder}`).flatMap(({ name, kind }) => {
-    if (kind === "directory") return filesBelow(directory, `${folder}${name}/`);
+    if (kind === "directory") return pathsBelow(directory, `${folder}${name}/`);
     return kind === "file" ? [`${folder}${name}`] : [];
   });
 }
@@ -143,6 +150,5 @@ function wrongManifest(name: string): InputError {
 
 /** Whether a path stays below the directory that it is taken from, on every system. */
 function isInnerPath(path: string): boolean {
-  const parts = path.split("/");
-  return !/[\\\0:]/.test(path) && parts.every((part) => part !== "" && part !== "." && part !== "..");
+  return !/[\\\0]/.test(path) && path.split("/").every((part) => !/^(|\.|\.\.|[A-Za-z]:.*)$/.test(part));
 }

@@ -22,10 +22,7 @@ function digestOfSources(): string {
   const root = dirname(dirname(fileURLToPath(import.meta.url)));
   const ending = extname(fileURLToPath(import.meta.url)); // .js as it is installed, .ts as Deno runs it
   const hash = createHash("sha256").update(build);
-  for (const path of filesBelow(root)
-    .filter((file) => file.endsWith(ending))
-    .sort()) {
-    hash.update(`\n${path}\n`).update(readFile(`${root}/${path}`, MOST_OF_SOURCE));
-  }
+  const files = [...filesBelow(root)].filter(([path]) => path.endsWith(ending)).sort();
+  for (const [path, file] of files) hash.update(`\n${path}\n`).update(readFile(file, MOST_OF_SOURCE));
   return hash.digest("hex");
 }

@@ -18,6 +18,7 @@ export class WorkerRecord {
   private done = 0;
   private failed = 0;
   private timer: NodeJS.Timeout | undefined;
+  private signed: Promise<void> = Promise.resolve();
 
   constructor(exchange: Exchange, program: string) {
     this.exchange = exchange;
@@ -26,11 +27,12 @@ export class WorkerRecord {
 
   async begin(): Promise<void> {
     await this.write();
-    this.timer = setInterval(() => void this.write().catch(() => {}), SIGNS); // the next sign may get through
+    this.timer = setInterval(() => this.sign(), SIGNS);
   }
 
   take(job: string): void {
     this.job = job;
+    this.sign();
   }
 
   /** The job is over. */
@@ -38,11 +40,18 @@ export class WorkerRecord {
     this.job = null;
     if (succeeded) this.done++;
     else this.failed++;
+    this.sign();
   }
 
   async end(): Promise<void> {
     clearInterval(this.timer);
+    await this.signed;
     await changeRecord(this.exchange, "workers", this.key, () => undefined);
+  }
+
+  /** Writes when what was begun is written; what is lost the next sign tells. */
+  private sign(): void {
+    this.signed = this.signed.then(() => this.write()).catch(() => {});
   }
 
   private async write(): Promise<void> {

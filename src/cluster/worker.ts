@@ -129,7 +129,7 @@ class Task {
     const inputs = await this.inputsOf(job);
     const { proof, directory } = await options.compute({ name: delivery.job, job, inputs }, ending.signal);
     try {
-      const tree = await putTree(exchange, directory, filesBelow(directory));
+      const tree = await putTree(exchange, filesBelow(directory));
       await jobs.keepResult(exchange, delivery.job, { proof, tree, seconds: seconds(), worker: this.record.worker });
     } finally {
       removeTree(directory);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { nameOf } from "../../src/cluster/blocks.ts";
 import type { Exchange } from "../../src/cluster/exchange.ts";
-import { getBytes, getTree, putBytes, putTree, writeTree } from "../../src/cluster/files.ts";
+import { filesBelow, getBytes, getTree, putBytes, putTree, writeTree } from "../../src/cluster/files.ts";
 import { deathOf, getJob, type Job, keepResult, MOST_FAILURES, putJob } from "../../src/cluster/jobs.ts";
 import { openExchange } from "../../src/cluster/open-exchange.ts";
 import { statusOf } from "../../src/cluster/status.ts";
@@ -151,7 +151,7 @@ test("two different results of one job end the sweep, which names both workers",
   const member = await sweepJob(exchange, "double 4", job({ n: 4 }));
   const lying: Compute = async (assignment) => {
     const tree = (await double(assignment)).directory;
-    const lie = { proof: nameOf(new Uint8Array([1])), tree: await putTree(exchange, tree, ["n"]), seconds: 1 };
+    const lie = { proof: nameOf(new Uint8Array([1])), tree: await putTree(exchange, filesBelow(tree)), seconds: 1 };
     await keepResult(exchange, member.name, { ...lie, worker: "liar:1" }); // while the honest one computes
     return double(assignment);
   };
@@ -227,7 +227,7 @@ test("a tree is written as a whole, and one that would leave its directory is re
   const large = Uint8Array.from({ length: 1_300_001 }, (_, i) => (i * 31) % 253);
   fs.writeFileSync(join(from, "deep/er/large"), large);
   fs.writeFileSync(join(from, "empty"), "");
-  const tree = await putTree(exchange, from, ["empty", "deep/er/large"]);
+  const tree = await putTree(exchange, filesBelow(from));
   const to = newFolder();
   await writeTree(exchange, tree, to);
   assert.is(nameOf(fs.readFileSync(join(to, "deep/er/large"))), nameOf(large));
