@@ -10,6 +10,8 @@ import { rename } from "../platform/atomic-write.ts";
 import { makeDirectory } from "../platform/directories.ts";
 import { removeTree } from "../platform/files.ts";
 import { withLock } from "../platform/lock.ts";
+import { DOCUMENT } from "../train/document-jobs.ts";
+import { computeDocument } from "./compute-document.ts";
 import type { Answer } from "./job-process.ts";
 import { startThreads } from "./threads.ts";
 
@@ -19,7 +21,7 @@ const TRIES = 60;
 
 type Kind = (job: Assignment["job"], inputs: Assignment["inputs"], scratch: string) => Promise<Computed>;
 
-const kinds: Readonly<Record<string, Kind>> = { [CELL]: computeCell };
+const kinds: Readonly<Record<string, Kind>> = { [CELL]: computeCell, [DOCUMENT]: computeDocument };
 
 const [directory, threads] = process.argv.slice(2);
 

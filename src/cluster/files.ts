@@ -65,6 +65,11 @@ export async function putTree(exchange: Exchange, files: ReadonlyMap<string, str
     if (!isInnerPath(path)) throw new InputError(`${file} cannot be sent: other systems have no such name`);
     tree[path] = await putFile(exchange, file);
   }
+  return putListing(exchange, tree);
+}
+
+/** Puts a tree of files that are in the exchange. */
+export function putListing(exchange: Exchange, tree: Tree): Promise<string> {
   return putBytes(exchange, new TextEncoder().encode(JSON.stringify(tree)));
 }
 
