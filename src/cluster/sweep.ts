@@ -10,7 +10,7 @@ import * as jobs from "./jobs.ts";
 import { pause } from "./pause.ts";
 import { changeRecord } from "./records.ts";
 
-/** Milliseconds between two looks for results, and between two offers of what is neither done nor dead. */
+/** Milliseconds between two looks for results, and until what is neither done nor dead is offered again if nothing moves. */
 const LOOKS = 500;
 const OFFERS = 10_000;
 
@@ -46,15 +46,17 @@ export async function* runSweep(
   const lost = new Map<string, string>();
   let offeredAt = -Infinity;
   while (pending.size > 0 && !signal?.aborted) {
-    if (performance.now() - offeredAt > OFFERS) {
-      await offerReady(exchange, pending.values());
-      offeredAt = performance.now();
-    }
     await requireNoConflict(exchange, sweep);
-    for (const name of await known(exchange, "results", pending)) {
+    const results = new Set(await exchange.keys("results"));
+    for (const name of [...pending.keys()].filter((job) => results.has(job))) {
       const result = await jobs.resultOf(exchange, name);
       pending.delete(name);
+      if (offeredAt > 0) offeredAt = performance.now(); // the queue moves
       if (result !== undefined) yield { name, ...result };
+    }
+    if (performance.now() - offeredAt > OFFERS) {
+      await offerReady(exchange, pending.values(), results);
+      offeredAt = performance.now();
     }
     for (const name of await known(exchange, "dead", pending)) {
       const error = await jobs.deathOf(exchange, name);
@@ -87,10 +89,13 @@ async function announce(exchange: Exchange, sweep: readonly SweepJob[], title: s
   }));
 }
 
-async function offerReady(exchange: Exchange, pending: Iterable<SweepJob>): Promise<void> {
+async function offerReady(
+  exchange: Exchange,
+  pending: Iterable<SweepJob>,
+  results: ReadonlySet<string>,
+): Promise<void> {
   for (const { name, job } of pending) {
-    if ((await jobs.resultOf(exchange, name)) !== undefined) continue;
-    if (await jobs.isReady(exchange, job)) await exchange.offer(job.program, name);
+    if (Object.values(job.after).every((source) => results.has(source))) await exchange.offer(job.program, name);
   }
 }
 

@@ -126,9 +126,24 @@ async function partOf(exchange: Exchange, { tree }: Finished): Promise<Part> {
   const sums = await getBytes(exchange, files[SUMS], MOST_OF_RESULT);
   const text = new TextDecoder().decode(sums);
   return {
-    losses: new Float32Array(losses.buffer, 0, losses.length / 4),
-    sums: parseJson(text, "the sums of a document are not JSON") as readonly SizeSums[],
+    losses: new Float32Array(losses.buffer, 0, Math.floor(losses.length / 4)),
+    sums: checkedSums(parseJson(text, "the sums of a document are not JSON")),
   };
+}
+
+/** What came from another machine, if it is what `computeDocument` writes. */
+function checkedSums(value: unknown): readonly SizeSums[] {
+  const areCounts = (numbers: readonly unknown[]) => numbers.every((number) => Number.isSafeInteger(number));
+  const areGates = ({ layer, sums, queries }: Partial<GateSums>) =>
+    Array.isArray(sums) && areCounts([layer, queries, ...sums]);
+  const areTallies = (entry: unknown) =>
+    Array.isArray(entry) && areCounts([entry[0], ...Object.values(Object(entry[1]))]);
+  const isWhole = (size: Partial<SizeSums>) =>
+    Array.isArray(size.gates) &&
+    size.gates.every((gates) => areGates(Object(gates))) &&
+    (size.recall === null || (Array.isArray(size.recall) && size.recall.every(areTallies)));
+  if (Array.isArray(value) && value.every((size) => isWhole(Object(size)))) return value;
+  throw new InputError("the result of a document is not one that this program wrote");
 }
 
 function addPart(

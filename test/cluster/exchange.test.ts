@@ -6,6 +6,7 @@ import { nameOf } from "../../src/cluster/blocks.ts";
 import { type Exchange, MOST_BYTES } from "../../src/cluster/exchange.ts";
 import { natsAddress } from "../../src/cluster/nats-client.ts";
 import { openExchange } from "../../src/cluster/open-exchange.ts";
+import { read, root } from "../documents.ts";
 import { folderFor } from "../folder.ts";
 import { type Suite, suite } from "../harness.ts";
 import { NatsServer, noServer } from "./nats-server.ts";
@@ -232,4 +233,20 @@ servers("an address is read without showing its login", () => {
     () => natsAddress("nats://me:s3cret@/path"),
     (error: Error) => !error.message.includes("s3cret"),
   );
+});
+
+servers("the client of NATS is loaded for an address only: every other import of it is of types", () => {
+  const names = fs.readdirSync(new URL("src/", root), { recursive: true, encoding: "utf8" });
+  const files = names.filter((name) => name.endsWith(".ts")).map((name) => name.replaceAll("\\", "/"));
+  const lines = files.flatMap((file) => {
+    const found = read(`src/${file}`)
+      .split("\n")
+      .filter((line) => /["'`]@nats-io\/[a-z]+/.test(line));
+    return found.filter((line) => !line.startsWith("import type ")).map((line) => `${file}: ${line.trim()}`);
+  });
+  assert.equal(lines.sort(), [
+    'cluster/nats-client.ts: import("@nats-io/jetstream"),',
+    'cluster/nats-client.ts: import("@nats-io/kv"),',
+    'cluster/nats-client.ts: import("@nats-io/transport-node"),',
+  ]);
 });

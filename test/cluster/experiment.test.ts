@@ -5,13 +5,13 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import * as assert from "uvu/assert";
-import { Random } from "../../src/base/random.ts";
 import { memorizing } from "../cli/child.ts";
 import { tinyOverrides, writeTinyCorpus } from "../experiments/tiny.ts";
 import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
-import { NatsServer, noServer } from "./nats-server.ts";
+import { noServer } from "./nats-server.ts";
 import { Running } from "./processes.ts";
+import { underFire } from "./under-fire.ts";
 
 const test = suite("experiment on a cluster");
 
@@ -97,51 +97,15 @@ test.unless(
   inNode ?? noServer,
   "the same on a server, with kill -9 of workers, client and server in between",
   async () => {
-    const server = await NatsServer.start(at("server"));
-    const random = new Random(20);
-    const workers = [0, 1, 2].map((index) => worker(server.url, `killed-${index}`));
-    let client = new Running(...experiment("killed", "--cluster", server.url));
-    const kills = { worker: 0, client: 0, server: 0 };
-    try {
-      for (let turn = 0; client.isRunning || (await client.ended).code !== 0; turn++) {
-        await Promise.race([client.ended, new Promise((done) => setTimeout(done, 400 + 1600 * random.next()))]);
-        if (!client.isRunning && (await client.ended).code === 0) break;
-        assert.ok(turn < 100, client.output);
-        if (turn % 5 === 1) {
-          await server.kill();
-          await server.restart();
-          kills.server++;
-        } else if (turn % 5 === 3) {
-          await client.end();
-          kills.client++;
-        } else {
-          const index = Math.floor(3 * random.next());
-          await workers[index].end();
-          workers[index] = worker(server.url, `killed-${index}`);
-          kills.worker++;
-        }
-        if (!client.isRunning) {
-          const last = await client.ended;
-          assert.ok(last.code === null || last.code === 0, last.output);
-          if (last.code === null) client = new Running(...experiment("killed", "--cluster", server.url));
-        }
-      }
-      assert.ok(Math.min(...Object.values(kills)) > 0, `too fast to kill anything: ${JSON.stringify(kills)}`);
-      requireSame("killed");
-    } finally {
-      await client.end();
-      for (const running of workers) await running.end();
-      await server.kill();
-    }
-  },
-);
-
-test.unless(
-  inNode,
-  "without --cluster no client of NATS is loaded, and without a client an address is one sentence",
-  () => {
-    const { code, stderr } = memorizing("cluster", "status", "nats://127.0.0.1:1");
-    assert.is(code, 1);
-    assert.match(stderr, /^cannot connect to nats:\/\/127\.0\.0\.1:1: [^\n]*\n$/);
+    const line = (place: string) => experiment("killed", "--cluster", place);
+    const { kills, begun } = await underFire({
+      folder: at("fire"),
+      line,
+      workers: 3,
+      wanted: { worker: 3, client: 1, server: 1 },
+    });
+    assert.ok(kills.worker + kills.client + kills.server > 0, "too fast to kill anything");
+    assert.ok(begun <= 4 + kills.worker + kills.client + kills.server, `${begun} computations of 4 cells`);
+    requireSame("killed");
   },
 );
