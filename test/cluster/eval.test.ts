@@ -10,6 +10,7 @@ import { Running } from "./processes.ts";
 
 const test = suite("eval on a cluster");
 
+test.after(() => Running.endAll()); // before the folder goes
 const folder = folderFor(test, "cluster-eval");
 const at = (name: string) => join(folder, name);
 const inNode = process.versions.deno === undefined ? undefined : "workers are started as Node starts them";
@@ -22,8 +23,6 @@ const TEXTS = [
   "the memory of a model ".repeat(30),
   "ab",
 ];
-
-test.after(() => Running.endAll());
 
 test.before(() => {
   fs.mkdirSync(at("documents"));

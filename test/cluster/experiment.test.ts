@@ -15,6 +15,7 @@ import { underFire } from "./under-fire.ts";
 
 const test = suite("experiment on a cluster");
 
+test.after(() => Running.endAll()); // before the folder goes
 const folder = folderFor(test, "cluster-experiment");
 const at = (name: string) => join(folder, name);
 const inNode = process.versions.deno === undefined ? undefined : "workers are started as Node starts them";
@@ -47,8 +48,6 @@ function requireSame(out: string): void {
   assert.is(tableIn(out), tableIn("alone"));
   assert.equal([...modelsIn(out)], [...modelsIn("alone")]);
 }
-
-test.after(() => Running.endAll());
 
 test.before(() => {
   writeTinyCorpus(at("math"));
