@@ -39,6 +39,7 @@ test.unless(inNode, "two workers give every digit of one machine, from a loaded 
   const read = memorizing("read", "reader-1m", at("documents/2.txt"), "--save", saved, "--memory", "300");
   assert.is(read.code, 0, read.stderr);
   const workers = [0, 1].map(() => new Running("worker", at("exchange"), "--dir", at("kept"), "--threads", "1"));
+  for (const running of workers) await running.says("works for");
   for (const [index, more] of [[], ["--load", saved, "--set", "memory_topk=7"]].entries()) {
     const alone = memorizing(...evaluation(`alone-${index}`, ...more));
     assert.is(alone.code, 0, alone.stderr);

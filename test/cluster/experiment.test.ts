@@ -62,6 +62,7 @@ test.unless(
   async () => {
     const place = at("exchange");
     const workers = [worker(place, "shared"), worker(place, "shared")];
+    for (const running of workers) await running.says("works for");
     const { code, output } = await new Running(...experiment("together", "--cluster", place)).ended;
     assert.is(code, 0, output);
     requireSame("together");

@@ -30,6 +30,11 @@ export class Running {
     return this.child.exitCode === null && this.child.signalCode === null;
   }
 
+  /** Waits until the process has written `text`, or has ended. */
+  async says(text: string): Promise<void> {
+    while (this.isRunning && !this.output.includes(text)) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+
   async end(signal: NodeJS.Signals = "SIGKILL"): Promise<Ended> {
     if (this.isRunning) this.child.kill(signal);
     return this.ended;
