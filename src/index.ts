@@ -134,7 +134,7 @@ export type { Declaration, ParameterBlock, ParameterGroup, Parameters } from "./
 export type { LayerContext, LocalAttention, LocalInputs, Retrieval } from "./nn/self-attention.ts";
 export type { BpeTrainingOptions } from "./text/bpe-trainer.ts";
 export type { AddedToken, Model, Step, TokenizerJson } from "./text/tokenizer-json.ts";
-export type { MemoryResult } from "./train/evaluate.ts";
+export type { MemoryResult } from "./train/evaluation-sums.ts";
 export type { AdafactorParameter, AdamBlock, AdamOptions } from "./train/optimizers.ts";
 export type { LayerRecall } from "./train/recall.ts";
 export type { TrainerRecord } from "./train/trainer-record.ts";

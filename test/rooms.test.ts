@@ -8,7 +8,7 @@ const test = suite("rooms");
 
 /** Lowest first. A file may import from its own room and from those before it. */
 const ROOMS =
-  "base wasm platform formats text data autodiff weights memory nn mechanisms families model inspect train calibrate report experiments serve cli".split(
+  "base wasm platform formats cluster text data autodiff weights memory nn mechanisms families model inspect train calibrate report experiments serve cli".split(
     " ",
   );
 /** Files at the top of src, and the rooms that they stand above. */

@@ -25,6 +25,8 @@ const loaders: Readonly<Record<CommandName, () => Promise<Command>>> = {
   "corpus proofs": async () => (await import("./corpus.ts")).corpusProofsCommand,
   "corpus names": async () => (await import("./corpus.ts")).corpusNamesCommand,
   experiment: async () => (await import("./experiment.ts")).experimentCommand,
+  worker: async () => (await import("./worker.ts")).workerCommand,
+  "cluster status": async () => (await import("./cluster.ts")).clusterStatusCommand,
   demo: async () => (await import("./demo/demo.ts")).demoCommand,
 };
 

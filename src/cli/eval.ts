@@ -1,15 +1,20 @@
 /** `memorizing eval`: perplexity and bits per byte with memories of several sizes, over exactly the same tokens. */
 import process from "node:process";
+import type { Exchange } from "../cluster/exchange.ts";
 import { tokenizeDocuments } from "../data/corpus.ts";
 import { LossesFile } from "../report/losses.ts";
 import { memoryTable } from "../report/memory-table.ts";
 import { ProgressLine, tokenProgress } from "../report/progress.ts";
 import { recallTable } from "../report/recall-table.ts";
+import { type ClusterEvaluation, evaluateOnCluster } from "../train/document-jobs.ts";
 import { type EvaluationResult, evaluate, type TokenLoss } from "../train/evaluate.ts";
+import { modelDirectory } from "../train/model-directory.ts";
 import { command } from "./arguments/command.ts";
 import { flag, integer, integers, required, text, texts } from "./arguments/options.ts";
 import { UsageError } from "./arguments/usage.ts";
+import { clusterOptions, withExchange } from "./cluster-options.ts";
 import { documentsAt, selectionOptions } from "./documents.ts";
+import { INTERRUPTED, interruptible } from "./interruption.ts";
 import { defaultMemorySizes, loadOption } from "./memories.ts";
 import { MODEL_HELP, openForReading, readingOptions } from "./models.ts";
 import { lossesFile } from "./outputs/kinds.ts";
@@ -33,13 +38,29 @@ export const evalCommand = command(
       losses: text("FILE", "gets a JSON line for each token and memory size: document, index, token, memory, nats"),
       force: forceOption,
       ...readingOptions,
+      ...clusterOptions,
       threads: threadsOption,
       json: flag("prints the result as JSON"),
     },
     details: () => MODEL_HELP,
   },
   async (
-    { data, include, exclude, memory, load, maxTokens, recall, losses, force, threads, json, ...reading },
+    {
+      data,
+      include,
+      exclude,
+      memory,
+      load,
+      maxTokens,
+      recall,
+      losses,
+      force,
+      cluster,
+      credentials,
+      threads,
+      json,
+      ...reading
+    },
     [directory],
   ) => {
     const progress = new ProgressLine(process.stderr);
@@ -52,11 +73,28 @@ export const evalCommand = command(
       throw new UsageError(`--recall needs a memory to search, but ${directory} is evaluated without one`);
     }
     const documents = tokenizeDocuments(files, tokenizer, { framed: model.framesTexts });
-    await startThreads(threads);
-    const onProgress = tokenProgress(progress, "evaluating");
-    const result = withLosses(losses, outputs, (onToken) =>
-      evaluate(model, documents, tokenizer, { memorySizes, maxTokens, known, recall, onToken, onProgress }),
-    );
+    const result = await withLosses(losses, outputs, async (onToken) => {
+      if (cluster !== undefined) {
+        return withExchange(cluster, { credentials }, (exchange) =>
+          evaluateTogether(exchange, progress, {
+            model: modelDirectory(directory),
+            known: load,
+            reading,
+            memorySizes,
+            maxTokens,
+            recall,
+            documents: files,
+            tokenized: documents,
+            tokenizer,
+            onToken,
+          }),
+        );
+      }
+      await startThreads(threads);
+      const onProgress = tokenProgress(progress, "evaluating");
+      return evaluate(model, documents, tokenizer, { memorySizes, maxTokens, known, recall, onToken, onProgress });
+    });
+    if (result === undefined) return INTERRUPTED;
     progress.end();
     const tables = [memoryTable(result), ...(recall ? [recallTable(result)] : [])];
     if (json) printJson(summaryOf(result), outputs.results);
@@ -69,16 +107,35 @@ function lossesAt(path: string | undefined): Output[] {
   return path === undefined ? [] : [{ option: "--losses", path, kind: lossesFile }];
 }
 
-/** Runs `work`, and has it write its losses to `path` if there is one. */
-function withLosses(
+/** Has workers evaluate the documents; undefined if Ctrl-C ended the waiting. */
+async function evaluateTogether(
+  exchange: Exchange,
+  progress: ProgressLine,
+  evaluation: ClusterEvaluation,
+): Promise<EvaluationResult | undefined> {
+  let result: EvaluationResult | undefined;
+  const onResult = (done: number, total: number) => progress.show(`document ${done} of ${total}`);
+  const warn = () => progress.note("the workers go on; the same command joins in again");
+  await interruptible(warn, async (signal) => {
+    result = await evaluateOnCluster(exchange, { ...evaluation, signal, onResult });
+  }).finally(() => progress.end());
+  return result;
+}
+
+/** Runs `work`, and has it write its losses to `path` if there is one; an interrupted one leaves no file. */
+async function withLosses(
   path: string | undefined,
   outputs: Outputs,
-  work: (onToken: ((loss: TokenLoss) => void) | undefined) => EvaluationResult,
-): EvaluationResult {
+  work: (onToken: ((loss: TokenLoss) => void) | undefined) => Promise<EvaluationResult | undefined>,
+): Promise<EvaluationResult | undefined> {
   if (path === undefined) return work(undefined);
   const file = new LossesFile(path);
   try {
-    const result = work((loss) => file.add(loss));
+    const result = await work((loss) => file.add(loss));
+    if (result === undefined) {
+      file.discard();
+      return undefined;
+    }
     outputs.check();
     file.finish();
     return result;

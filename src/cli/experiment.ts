@@ -3,13 +3,15 @@ import { cpus } from "node:os";
 import process from "node:process";
 import { nearest } from "../base/did-you-mean.ts";
 import { InputError } from "../base/errors.ts";
+import type { Exchange } from "../cluster/exchange.ts";
 import { splits } from "../data/gather-corpus.ts";
 import type { RunSettings } from "../experiments/lab/cell-recipe.ts";
+import { runOnCluster } from "../experiments/lab/cluster-run.ts";
 import { corpusName } from "../experiments/lab/corpus.ts";
 import { expectedHours, expectedSeconds } from "../experiments/lab/cost.ts";
 import type { Experiment } from "../experiments/lab/experiment.ts";
 import { BUDGET } from "../experiments/lab/recipe.ts";
-import { runExperiment } from "../experiments/lab/run.ts";
+import { type ExperimentRun, runExperiment } from "../experiments/lab/run.ts";
 import { experiments } from "../experiments/list.ts";
 import { withLock } from "../platform/lock.ts";
 import { duration, ProgressLine, wholeNumber } from "../report/progress.ts";
@@ -19,6 +21,7 @@ import { threadCount } from "../wasm/parallel.ts";
 import { command } from "./arguments/command.ts";
 import { flag, integer, text, texts } from "./arguments/options.ts";
 import { UsageError } from "./arguments/usage.ts";
+import { clusterOptions, withExchange } from "./cluster-options.ts";
 import { ensureCodeCorpus } from "./corpus.ts";
 import { ExperimentProgress } from "./experiment-progress.ts";
 import { INTERRUPTED, interruptible } from "./interruption.ts";
@@ -46,6 +49,7 @@ export const experimentCommand = command(
       set: overrides("replaces keys of the configuration in all cells that do not set them themselves"),
       list: flag("lists the cells with their expected time, and runs nothing"),
       force: forceOption,
+      ...clusterOptions,
       threads: threadsOption,
     },
     details: () => `${experimentList()}\n\n${RESUMING}`,
@@ -59,8 +63,14 @@ export const experimentCommand = command(
       printText(`${cellList(experiment, settings)}\n`);
       return 0;
     }
-    await startThreads(threads);
-    return withLock(out, () => runInto(out, experiment, settings, values));
+    const { cluster, credentials } = values;
+    if (cluster === undefined) {
+      await startThreads(threads);
+      return withLock(out, () => runInto(out, experiment, settings, values));
+    }
+    return withExchange(cluster, { credentials }, (exchange) => {
+      return withLock(out, () => runInto(out, experiment, settings, { ...values, exchange }));
+    });
   },
 );
 
@@ -68,6 +78,8 @@ interface Work {
   readonly corpus: readonly string[];
   readonly cells: readonly string[];
   readonly force: boolean;
+  /** Where workers are asked to compute; without it, this machine computes. */
+  readonly exchange?: Exchange;
 }
 
 /** Runs the experiment, shows how it goes on, and resolves to the exit code. */
@@ -75,23 +87,50 @@ async function runInto(
   out: string,
   experiment: Experiment,
   settings: RunSettings,
-  { corpus, cells, force }: Work,
+  { corpus, cells, force, exchange }: Work,
 ): Promise<number> {
   const corpora = corpus.length > 0 ? distinct(corpus) : [defaultCorpus(out)];
   const inputs = corpora.flatMap((directory) => splits.map((split) => `${directory}/${split}`));
   const outputs = new Outputs({ outputs: experimentOutputs(out, experiment, corpora), inputs, force });
   const only = cells.length > 0 ? cells : undefined;
   const progress = new ProgressLine(process.stderr);
-  const shown = new ExperimentProgress(progress, experiment, { settings, corpora, only });
-  const facts = factsOf(experiment, settings, corpora);
-  const warn = () => progress.note("finishing this step, then saving; Ctrl-C again ends at once and saves nothing");
-  const interrupted = await interruptible(warn, async (signal) => {
-    const onReport = () => outputs.check();
-    await runExperiment(experiment, { settings, corpora, out, only, facts, signal, onReport, ...shown.callbacks });
-  }).finally(() => progress.end());
-  if (interrupted) progress.note("interrupted; the same command continues from there");
+  const facts = factsOf(experiment, settings, corpora, exchange);
+  const run = { settings, corpora, out, only, facts, onReport: () => outputs.check() };
+  const { ending, later, work } =
+    exchange === undefined ? alone(experiment, run, progress) : together(exchange, experiment, run, progress);
+  const interrupted = await interruptible(() => progress.note(ending), work).finally(() => progress.end());
+  if (interrupted) progress.note(later);
   else printLine(`${out}/${experiment.name}: index.html, table.md and results.json`);
   return interrupted ? INTERRUPTED : 0;
+}
+
+interface Computing {
+  /** Said at Ctrl-C, and when the work is over then. */
+  readonly ending: string;
+  readonly later: string;
+  readonly work: (signal: AbortSignal) => Promise<void>;
+}
+
+function alone(experiment: Experiment, run: ExperimentRun, progress: ProgressLine): Computing {
+  const shown = new ExperimentProgress(progress, experiment, run);
+  return {
+    ending: "finishing this step, then saving; Ctrl-C again ends at once and saves nothing",
+    later: "interrupted; the same command continues from there",
+    work: async (signal) => {
+      await runExperiment(experiment, { ...run, signal, ...shown.callbacks });
+    },
+  };
+}
+
+function together(exchange: Exchange, experiment: Experiment, run: ExperimentRun, progress: ProgressLine): Computing {
+  const onResult = (label: string, done: number, total: number) => progress.note(`cell ${done} of ${total}  ${label}`);
+  return {
+    ending: "the workers go on",
+    later: `interrupted; the same command joins in again, and memorizing cluster status ${exchange.name} tells how far it is`,
+    work: async (signal) => {
+      await runOnCluster(exchange, experiment, { ...run, signal, onResult });
+    },
+  };
 }
 
 const RESUMING = `A cell is a model that is trained and measured. What is finished is not computed again, and what was interrupted goes on:
@@ -157,6 +196,7 @@ function factsOf(
   { name }: Experiment,
   { budget, evalTokens, seed, overrides }: RunSettings,
   corpora: readonly string[],
+  exchange: Exchange | undefined,
 ): readonly (readonly [string, string])[] {
   const set = overrides.length > 0 ? ` --set ${overrides.join(" ")}` : "";
   const options = `--budget ${budget} --eval-tokens ${evalTokens} --seed ${seed}${set}`;
@@ -165,6 +205,10 @@ function factsOf(
     ["training tokens a cell", wholeNumber(budget)],
     ["tokens evaluated in each document", wholeNumber(evalTokens)],
     ["seed", String(seed)],
-    ["machine", `${cpus()[0]?.model ?? "unknown processor"}, ${threadCount()} threads, ${build} kernels`],
+    ["machine", exchange === undefined ? thisMachine() : `workers at ${exchange.name}, ${build} kernels`],
   ];
+}
+
+function thisMachine(): string {
+  return `${cpus()[0]?.model ?? "unknown processor"}, ${threadCount()} threads, ${build} kernels`;
 }

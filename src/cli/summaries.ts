@@ -19,6 +19,8 @@ export const summaries = {
   "corpus proofs": "makes a corpus of formal mathematics",
   "corpus names": "makes documents of invented names, which teach a model to look back",
   experiment: "reruns one of the paper's experiments in small",
+  worker: "computes what other machines ask for with --cluster",
+  "cluster status": "shows the machines of a cluster, their jobs, and the time that is left",
   demo: "has the model that comes with the program read the program, and shows what its memory does",
 } as const;
 

@@ -268,6 +268,7 @@ function permutation(count: number, random: Random): number[] {
   return order;
 }
 
-function nothingToPredict(documents: number): InputError {
+/** The refusal of documents that are all too short. */
+export function nothingToPredict(documents: number): InputError {
   return new InputError(`none of the ${documents} documents has two tokens or more, so there is nothing to predict`);
 }

@@ -17,7 +17,6 @@ import {
   whole,
 } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
-import { perplexityOf } from "../base/perplexity.ts";
 import { evaluationBatches } from "../data/batches.ts";
 import type { TokenizedDocument } from "../data/corpus.ts";
 import { someDocuments, tokensOf } from "../data/documents.ts";
@@ -30,8 +29,9 @@ import { type LanguageModel, type ReadingState, requireVocabulary } from "../nn/
 import { segmentOf } from "../nn/segment.ts";
 import type { Retrieval } from "../nn/self-attention.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { GateMeans } from "./gate-means.ts";
-import { type LayerRecall, RecallMeter } from "./recall.ts";
+import { EvaluationSums, type MemoryResult } from "./evaluation-sums.ts";
+import type { GateMeans } from "./gate-means.ts";
+import type { RecallMeter } from "./recall.ts";
 
 /** One prediction. */
 export interface TokenLoss {
@@ -63,22 +63,6 @@ export interface EvaluateOptions {
   readonly onToken?: (loss: TokenLoss) => void;
   /** Called after every segment with the predictions so far, and in all, over all memory sizes. */
   readonly onProgress?: (done: number, total: number) => void;
-}
-
-/** The result for one memory size. */
-export interface MemoryResult {
-  /** M, the memory size; 0 is none. */
-  readonly memory: number;
-  /** exp(Σ nats / Σ tokens), at most the largest number there is */
-  readonly perplexity: number;
-  /** Σ nats / ln 2 / Σ bytes of the predicted tokens' text */
-  readonly bits_per_byte: number;
-  /** Σ nats over all tokens. */
-  readonly nats: number;
-  /** Mean gate of every head of the memory layers, over the queries that retrieved something; absent if M is 0. */
-  readonly gates?: readonly number[];
-  /** Recall of the searches by memory layer, if requested; absent if M is 0. */
-  readonly recall?: readonly LayerRecall[];
 }
 
 /** The result of an evaluation, over the same tokens for every memory size. */
@@ -125,6 +109,37 @@ export function* evaluationInSteps(
   requireVocabulary(model, tokenizer);
   check("documents", documents, someDocuments);
   checkOptions("evaluation options", options, evaluateKinds);
+  const { tokens, bytes } = predictedOf(documents, tokenizer, options.maxTokens);
+  const results: MemoryResult[] = [];
+  for (const sums of sumsInSteps(model, documents, options, tokens)) {
+    if (sums !== undefined) results.push(sums.result(tokens, bytes));
+    else yield undefined;
+  }
+  yield { tokens, bytes, results };
+}
+
+/** How many tokens of the documents are predicted, and the bytes of their text. */
+export function predictedOf(
+  documents: readonly TokenizedDocument[],
+  tokenizer: Tokenizer,
+  maxTokens = Infinity,
+): { readonly tokens: number; readonly bytes: number } {
+  const targets = documents.map((document) => tokensOf(document).subarray(1, maxTokens + 1));
+  const tokens = targets.reduce((sum, { length }) => sum + length, 0);
+  const bytes = targets.reduce((sum, ids) => sum + bytesOf(ids, tokenizer), 0);
+  return { tokens, bytes };
+}
+
+/**
+ * The sums that a result is made of: yields undefined after each segment, and after each memory size its sums. `tokens` is the number of
+ * predictions for one size.
+ */
+export function* sumsInSteps(
+  model: LanguageModel,
+  documents: readonly TokenizedDocument[],
+  options: EvaluateOptions,
+  tokens: number,
+): Generator<EvaluationSums | undefined> {
   const { memorySizes, maxTokens = Infinity, rows = 1, known, recall = false, onToken, onProgress } = options;
   for (const size of memorySizes) checkMemorySize(model, size);
   if (recall && !(model instanceof Transformer)) {
@@ -134,29 +149,21 @@ export function* evaluationInSteps(
     requireSnapshot(known);
     requireModel(known, model.fingerprint());
   }
-  const targets = documents.map((document) => tokensOf(document).subarray(1, maxTokens + 1));
-  const tokens = targets.reduce((sum, { length }) => sum + length, 0);
-  const bytes = targets.reduce((sum, ids) => sum + bytesOf(ids, tokenizer), 0);
-  const results: MemoryResult[] = [];
   let done = 0;
   for (const memory of memorySizes) {
-    let nats = 0;
-    const meter = recall && memory > 0 ? new RecallMeter() : undefined;
-    const gates = new GateMeans();
+    const sums = new EvaluationSums(memory, recall);
+    const { gates, meter } = sums;
     for (const losses of tokenLosses(model, documents, { memory, maxTokens, rows, known, meter, gates })) {
       for (const loss of losses) {
-        nats += loss.nats;
+        sums.nats += loss.nats;
         onToken?.(loss);
       }
       done += losses.length;
       onProgress?.(done, tokens * memorySizes.length);
       yield undefined;
     }
-    const rates = { perplexity: perplexityOf(nats / tokens), bits_per_byte: nats / Math.LN2 / bytes };
-    const watched = { ...(memory > 0 && { gates: gates.byHead() }), ...(meter && { recall: meter.results() }) };
-    results.push({ memory, ...rates, nats, ...watched });
+    yield sums;
   }
-  yield { tokens, bytes, results };
 }
 
 /** One reading of the documents. `meter` observes every search, `gates` every gate. */

@@ -22,7 +22,7 @@ export interface LayerRecall {
 }
 
 /** Sums over the queries of one layer. */
-interface Tally {
+export interface Tally {
   queries: number;
   neighbours: number;
   found: number;
@@ -45,6 +45,19 @@ export class RecallMeter {
       tally.fallbacks += (memory.fallbackCount?.fallbacks ?? 0) - fallbacks;
       compare(tally, neighbours, memory.lookupExactly(queries, neighbours.topk), lengths);
     };
+  }
+
+  /** All sums, by layer. */
+  sums(): (readonly [layer: number, tally: Tally])[] {
+    return [...this.tallies];
+  }
+
+  /** Adds the sums of other passes. */
+  add(others: readonly (readonly [layer: number, tally: Tally])[]): void {
+    for (const [layer, other] of others) {
+      const tally = this.tallyOf(layer);
+      for (const key of ["queries", "neighbours", "found", "searched", "fallbacks"] as const) tally[key] += other[key];
+    }
   }
 
   results(): LayerRecall[] {

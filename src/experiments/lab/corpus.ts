@@ -35,7 +35,7 @@ export function corpusName(directory: string): string {
   return directory.replace(/\/+$/, "").split("/").at(-1) ?? directory;
 }
 
-const SPLITS = ["train", "valid", "test"] as const;
+export const SPLITS = ["train", "valid", "test"] as const;
 type Split = (typeof SPLITS)[number];
 
 /** Refuses a directory without the three splits, before any work is done. */

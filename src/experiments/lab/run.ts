@@ -41,16 +41,8 @@ export interface ExperimentRun {
  * @throws InputError if a corpus lacks a split, or if models in the output directory were trained differently
  */
 export async function runExperiment(experiment: Experiment, run: ExperimentRun): Promise<boolean> {
-  const { corpora, out, only, settings, signal, onStep, onEvaluation } = run;
-  for (const directory of corpora) requireSplits(directory);
-  const runs = corpora.flatMap((directory) => {
-    const models = `${out}/models/${corpusName(directory)}`;
-    const results = `${out}/${experiment.name}/${corpusName(directory)}`;
-    const corpus = openCorpus(directory, models, VOCABULARY);
-    return experiment.cells.map((cell): CellRun => {
-      return { cell, corpus, settings, models, results, signal, onStep, onEvaluation };
-    });
-  });
+  const { only } = run;
+  const runs = cellRuns(experiment, run);
   const known = runs.map(finishedResult);
   const done = known.filter((result) => result !== undefined);
   const wanted = only && withSources(only, experiment.cells);
@@ -70,6 +62,20 @@ export async function runExperiment(experiment: Experiment, run: ExperimentRun):
   return true;
 }
 
+/** Opens the corpora; returns every cell of each of them, in the order in which they are computed and reported. */
+export function cellRuns(experiment: Experiment, run: ExperimentRun): CellRun[] {
+  const { corpora, out, settings, signal, onStep, onEvaluation } = run;
+  for (const directory of corpora) requireSplits(directory);
+  return corpora.flatMap((directory) => {
+    const models = `${out}/models/${corpusName(directory)}`;
+    const results = `${out}/${experiment.name}/${corpusName(directory)}`;
+    const corpus = openCorpus(directory, models, VOCABULARY);
+    return experiment.cells.map((cell): CellRun => {
+      return { cell, corpus, settings, models, results, signal, onStep, onEvaluation };
+    });
+  });
+}
+
 /** Returns `names` and the names of all cells that they begin with. */
 export function withSources(names: readonly string[], cells: readonly Cell[]): ReadonlySet<string> {
   const wanted = new Set(names);
@@ -77,7 +83,8 @@ export function withSources(names: readonly string[], cells: readonly Cell[]): R
   return wanted;
 }
 
-function writeReport(
+/** Writes the report of the cells that are done. */
+export function writeReport(
   experiment: Experiment,
   { corpora, out, settings, facts }: ExperimentRun,
   done: CellResult[],

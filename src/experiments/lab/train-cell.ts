@@ -48,8 +48,8 @@ export interface CellTraining {
  */
 export async function trainCell(training: CellTraining): Promise<TrainingRecord | undefined> {
   const { directory, recipe, corpus, evaluation, signal, onStep } = training;
-  const done = `${directory}/trained.json`;
-  if (exists(done)) return sameTraining(readJson(done) as TrainingRecord, recipe, directory);
+  const finished = finishedTraining(directory, recipe);
+  if (finished !== undefined) return finished;
   const trainer = holdsRun(directory) ? resume(training) : begin(training);
   const frozen = recipe.onlyLayer === null ? undefined : new FrozenParameters(trainer.model, recipe.onlyLayer);
   try {
@@ -65,13 +65,26 @@ export async function trainCell(training: CellTraining): Promise<TrainingRecord 
     });
     if (!trainer.done || signal?.aborted) return undefined; // its last evaluation may be owed
     const record = recordOf(recipe, readMetrics(directory));
-    writeFileAtomic(done, jsonText(record));
+    writeFileAtomic(recordPath(directory), jsonText(record));
     discardCheckpoint(`${directory}/checkpoint-${record.steps}`); // the only one that is kept
     return record;
   } finally {
     trainer.release();
     trainer.model.parameters.release();
   }
+}
+
+/**
+ * The record of the finished training in `directory`; undefined if there is none.
+ * @throws InputError if it has another recipe
+ */
+export function finishedTraining(directory: string, recipe: CellRecipe): TrainingRecord | undefined {
+  const path = recordPath(directory);
+  return exists(path) ? sameTraining(readJson(path) as TrainingRecord, recipe, directory) : undefined;
+}
+
+function recordPath(directory: string): string {
+  return `${directory}/trained.json`;
 }
 
 /** Returns a model of `config` with the weights of the one in `directory`; missing parameters are initialised from `seed`. */

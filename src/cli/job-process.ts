@@ -1,0 +1,74 @@
+/**
+ * The process in which a worker's jobs are computed, started when it is first needed. The worker itself stays free to renew leases, and survives
+ * whatever a job does.
+ */
+import { type ChildProcess, fork } from "node:child_process";
+import { extname } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Assignment, Computed } from "../cluster/worker.ts";
+
+/** What the process answers. */
+export type Answer = Computed | { readonly error: string };
+
+export class JobProcess {
+  private readonly directory: string;
+  private readonly threads: number | undefined;
+  private child: ChildProcess | undefined;
+
+  /** `directory` is where interrupted jobs wait to be continued. */
+  constructor(directory: string, threads: number | undefined) {
+    this.directory = directory;
+    this.threads = threads;
+  }
+
+  /** Computes a job; when `signal` aborts, the process ends. */
+  async compute(assignment: Assignment, signal: AbortSignal): Promise<Computed> {
+    const child = (this.child ??= this.start());
+    const end = () => this.end();
+    signal.addEventListener("abort", end);
+    try {
+      if (signal.aborted) this.end();
+      const answer = await ask(child, assignment);
+      if ("error" in answer) throw new Error(answer.error);
+      return answer;
+    } finally {
+      signal.removeEventListener("abort", end);
+    }
+  }
+
+  end(): void {
+    this.child?.kill();
+    this.child = undefined;
+  }
+
+  private start(): ChildProcess {
+    const script = fileURLToPath(new URL(`./job-child${extname(import.meta.url)}`, import.meta.url));
+    const child = fork(script, [this.directory, String(this.threads ?? 0)], {
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    });
+    child.once("exit", () => {
+      if (this.child === child) this.child = undefined;
+    });
+    return child;
+  }
+}
+
+function ask(child: ChildProcess, assignment: Assignment): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const over = () => {
+      child.off("message", answered);
+      child.off("exit", ended);
+    };
+    const answered = (answer: unknown) => {
+      over();
+      resolve(answer as Answer);
+    };
+    const ended = (code: number | null, signal: string | null) => {
+      over();
+      reject(new Error(`the process that computed it ended (${signal ?? `exit code ${code}`})`));
+    };
+    child.on("message", answered);
+    child.on("exit", ended);
+    child.send(assignment);
+  });
+}

@@ -1,0 +1,138 @@
+/**
+ * A sweep: jobs that are computed by whoever is there. The client puts them into the queue and collects results as they come. It may end
+ * at any time: the workers go on, since a job that is done offers those that waited for it, and the same sweep, begun again, finds what is done.
+ */
+import { InputError } from "../base/errors.ts";
+import { nameOf } from "./blocks.ts";
+import type { Exchange } from "./exchange.ts";
+import { putBytes } from "./files.ts";
+import * as jobs from "./jobs.ts";
+import { pause } from "./pause.ts";
+import { changeRecord } from "./records.ts";
+
+/** Milliseconds between two looks for results, and until what is neither done nor dead is offered again if nothing moves. */
+const LOOKS = 500;
+const OFFERS = 10_000;
+
+export interface SweepJob {
+  /** For messages. */
+  readonly label: string;
+  readonly name: string;
+  readonly job: jobs.Job;
+}
+
+export interface SweepOptions {
+  /** What people know the sweep by. */
+  readonly title: string;
+  /** Ends the waiting, not the work. */
+  readonly signal?: AbortSignal;
+}
+
+export interface Finished extends jobs.Result {
+  readonly name: string;
+}
+
+/**
+ * Yields the result of every job, each as soon as it is there; ends without the others if `signal` aborts.
+ * @throws InputError if a job has two different results, at once; or if jobs are dead, when all others are done
+ */
+export async function* runSweep(
+  exchange: Exchange,
+  sweep: readonly SweepJob[],
+  { title, signal }: SweepOptions,
+): AsyncGenerator<Finished> {
+  await announce(exchange, sweep, title);
+  const pending = new Map(sweep.map((member) => [member.name, member]));
+  const lost = new Map<string, string>();
+  let offeredAt = -Infinity;
+  while (pending.size > 0 && !signal?.aborted) {
+    await requireNoConflict(exchange, sweep);
+    const results = new Set(await exchange.keys("results"));
+    for (const name of [...pending.keys()].filter((job) => results.has(job))) {
+      const result = await jobs.resultOf(exchange, name);
+      pending.delete(name);
+      if (offeredAt > 0) offeredAt = performance.now(); // the queue moves
+      if (result !== undefined) yield { name, ...result };
+    }
+    if (performance.now() - offeredAt > OFFERS) {
+      await offerReady(exchange, pending.values(), results);
+      offeredAt = performance.now();
+    }
+    for (const name of await known(exchange, "dead", pending)) {
+      const error = await jobs.deathOf(exchange, name);
+      if (error !== undefined) loseWithDependants(name, error, pending, lost);
+    }
+    if (pending.size > 0) await pause(LOOKS, signal);
+  }
+  if (lost.size > 0 && !signal?.aborted) throw new InputError(lossSentence(lost, sweep.length));
+}
+
+/** Puts jobs into the exchange; resolves to them with their names. */
+export async function sweepJob(exchange: Exchange, label: string, job: jobs.Job): Promise<SweepJob> {
+  return { label, job, name: await jobs.putJob(exchange, job) };
+}
+
+/** Has the sweep known to `cluster status` and to the jobs that others wait for, and its dead tried again. */
+async function announce(exchange: Exchange, sweep: readonly SweepJob[], title: string): Promise<void> {
+  const names = JSON.stringify(sweep.map(({ name }) => name));
+  const bytes = new TextEncoder().encode(names);
+  const list = await putBytes(exchange, bytes);
+  for (const { name, job } of sweep) {
+    await jobs.reviveJob(exchange, name);
+    await jobs.noteDependant(exchange, name, job);
+  }
+  await changeRecord(exchange, "sweeps", nameOf(bytes), (record) => ({
+    title,
+    jobs: list,
+    program: sweep[0]?.job.program ?? "",
+    began: record?.began ?? Date.now(),
+  }));
+}
+
+async function offerReady(
+  exchange: Exchange,
+  pending: Iterable<SweepJob>,
+  results: ReadonlySet<string>,
+): Promise<void> {
+  for (const { name, job } of pending) {
+    if (Object.values(job.after).every((source) => results.has(source))) await exchange.offer(job.program, name);
+  }
+}
+
+async function requireNoConflict(exchange: Exchange, sweep: readonly SweepJob[]): Promise<void> {
+  for (const name of await known(exchange, "conflicts", new Map(sweep.map((member) => [member.name, member])))) {
+    const sentence = await jobs.conflictOf(exchange, name);
+    if (sentence !== undefined) throw new InputError(`${labelOf(sweep, name)}: ${sentence}`);
+  }
+}
+
+/** The jobs that have a record in `map`. */
+async function known(exchange: Exchange, map: string, jobs: ReadonlyMap<string, SweepJob>): Promise<string[]> {
+  return (await exchange.keys(map)).filter((name) => jobs.has(name));
+}
+
+/** Nobody waits any more for a dead job, nor for those that need its result. */
+function loseWithDependants(
+  name: string,
+  error: string,
+  pending: Map<string, SweepJob>,
+  lost: Map<string, string>,
+): void {
+  const label = pending.get(name)?.label ?? name;
+  pending.delete(name);
+  lost.set(label, error);
+  for (const other of [...pending.values()]) {
+    const needs = Object.values(other.job.after).includes(name);
+    if (needs) loseWithDependants(other.name, `it needs the result of ${label}`, pending, lost);
+  }
+}
+
+function lossSentence(lost: ReadonlyMap<string, string>, count: number): string {
+  const [[label, error]] = lost;
+  const others = lost.size > 1 ? ` (and ${lost.size - 1} more)` : "";
+  return `${lost.size} of ${count} jobs have no result: ${label}${others} failed again and again, the last time with: ${error}; the same command tries them anew`;
+}
+
+function labelOf(sweep: readonly SweepJob[], name: string): string {
+  return sweep.find((member) => member.name === name)?.label ?? name;
+}

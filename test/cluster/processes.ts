@@ -1,0 +1,42 @@
+/** The program's own processes, for tests that start, watch and kill them. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { commandLine } from "../cli/child.ts";
+
+export interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+export class Running {
+  private static readonly all: Running[] = [];
+
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+  output = "";
+
+  constructor(...args: string[]) {
+    this.child = spawn(...commandLine(args), { stdio: ["ignore", "pipe", "pipe"] });
+    for (const stream of [this.child.stdout, this.child.stderr]) stream?.on("data", (text) => (this.output += text));
+    Running.all.push(this);
+    this.ended = new Promise((resolve) => this.child.once("exit", (code) => resolve({ code, output: this.output })));
+  }
+
+  /** Ends what a failed test left running. */
+  static async endAll(): Promise<void> {
+    for (const running of Running.all) await running.end();
+  }
+
+  get isRunning(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  /** Waits until the process has written `text`, or has ended. */
+  async says(text: string): Promise<void> {
+    while (this.isRunning && !this.output.includes(text)) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+
+  async end(signal: NodeJS.Signals = "SIGKILL"): Promise<Ended> {
+    if (this.isRunning) this.child.kill(signal);
+    return this.ended;
+  }
+}
