@@ -21,6 +21,17 @@ export function unitVectors(count: number, depth: number, seed: number): Input {
   };
 }
 
+/** Makes `count` vectors as keys of models with rotary positions are: long, with much in common and a few huge components. */
+export function trainedVectors(count: number, depth: number, seed: number): Input {
+  return () => {
+    const random = new Random(seed);
+    return Float32Array.from({ length: count * depth }, (_, i) => {
+      const d = i % depth;
+      return (d % 29 === 3 ? 30 : 1) * (random.normal() + 3 * Math.cos(d * d));
+    });
+  };
+}
+
 /**
  * Makes `count` unit vectors scattered around `clusters` random directions, like the keys of a real model. `spread` is the length
  * of the scatter relative to the centre. Sets with the same `centreSeed` share their centres.

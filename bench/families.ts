@@ -6,6 +6,8 @@ import { ffn } from "./ffn.ts";
 import { generate } from "./generate.ts";
 import { halfPrecision } from "./half-precision.ts";
 import { inverted } from "./inverted.ts";
+import { linearFamily } from "./linear.ts";
+import { masked } from "./masked.ts";
 import { matmul } from "./matmul.ts";
 import { packed } from "./packed.ts";
 import { rows } from "./rows.ts";
@@ -19,7 +21,9 @@ export const families: readonly Family[] = [
   matmul,
   packed,
   softmax,
+  masked,
   rows,
+  linearFamily,
   topk,
   inverted,
   ffn,

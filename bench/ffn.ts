@@ -6,7 +6,7 @@ import { add } from "../src/autodiff/ops/elementwise.ts";
 import { rmsNorm } from "../src/autodiff/ops/norm.ts";
 import { backward, step } from "../src/autodiff/tape.ts";
 import { parameter } from "../src/autodiff/tensor.ts";
-import { feedForward } from "../src/nn/feed-forward.ts";
+import { feedForward } from "../src/model/transformer.ts";
 import { concatenated, uniform } from "./data.ts";
 import type { Family, Problem, Task } from "./family.ts";
 import { releaseAll } from "./workspace.ts";

@@ -6,7 +6,7 @@ import { step } from "../src/autodiff/tape.ts";
 import { KvMemory } from "../src/memory/memory.ts";
 import type { SearchOptions } from "../src/memory/options.ts";
 import { heap } from "../src/wasm/runtime.ts";
-import { unitVectors } from "./data.ts";
+import { trainedVectors, unitVectors } from "./data.ts";
 import type { Case, Family, Implementation, Problem, Task } from "./family.ts";
 import { Buffers, constantTensor } from "./workspace.ts";
 
@@ -16,6 +16,7 @@ export const SEGMENT = 512;
 
 /** Peers that build a graph: inserting 65,536 keys takes a minute. */
 const GRAPHS = ["hnswlib-node", "usearch"];
+const OURS = ["ours", "ours-quantised"];
 const SCANS = ["ours", "ours-quantised", "ours-bucketed", "faiss-flat", "torch"];
 
 function search(keys: number, queries: number): Case {
@@ -30,6 +31,13 @@ function search(keys: number, queries: number): Case {
     slow: keys > 8192,
     only: keys > 65536 ? SCANS : [...SCANS, ...GRAPHS],
   };
+}
+
+/** The same among keys that are far longer than 1. */
+function longSearch(keys: number, queries: number): Case {
+  const { shape, ...unit } = search(keys, queries);
+  const inputs = [trainedVectors(keys, DEPTH, 16), trainedVectors(queries, DEPTH, 17)];
+  return { ...unit, shape: `${shape}, long`, inputs, only: OURS };
 }
 
 /** Appends a segment of keys, which replaces the oldest ones. */
@@ -53,6 +61,7 @@ export const topk: Family = {
     search(8192, 512),
     search(65536, 512),
     search(262144, 512),
+    longSearch(8192, 512),
     search(8192, 1),
     search(65536, 1),
     search(262144, 1),

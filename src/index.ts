@@ -9,11 +9,19 @@ export { InputError } from "./base/errors.ts";
 export { ReleasedError } from "./base/lifetime.ts";
 export { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "./formats/safetensors.ts";
 export { type Inspection, type InspectOptions, inspect } from "./inspect/inspect.ts";
+export {
+  type InspectedGenerationOptions,
+  type InspectedToken,
+  inspectGeneration,
+  type SourcedPair,
+} from "./inspect/inspected-generation.ts";
+export { InspectedReading, type InspectedReadingOptions } from "./inspect/inspected-reading.ts";
 export { type InspectionSummary, summarize, type TokenGroup } from "./inspect/inspection-summary.ts";
 export type { RetrievedPair, RetrievedPairs } from "./inspect/retrieved-pairs.ts";
 export { applyOverrides, configFields, type ModelConfig, parseConfig } from "./model/config.ts";
 export {
   type GeneratedToken,
+  type GenerationCallbacks,
   type GenerationOptions,
   generate,
   memorizeDocuments,
@@ -26,8 +34,8 @@ export { preset, presetNames } from "./model/presets.ts";
 export { halfModelTensors, modelFromTensors, modelTensors, type WeightDtype } from "./model/pretrained.ts";
 export type { ModelState } from "./model/state.ts";
 export { Transformer } from "./model/transformer.ts";
-export type { LanguageModel, ReadingState, StateOptions } from "./nn/language-model.ts";
-export type { OpenedModel } from "./nn/opened-model.ts";
+export type { LanguageModel, ReadingState, StateOptions, TrainableModel, TrainingState } from "./nn/language-model.ts";
+export type { OpenedForTraining, OpenedModel } from "./nn/opened-model.ts";
 export type { SegmentInput } from "./nn/segment.ts";
 export { Reader, type ReaderOptions } from "./reader.ts";
 
@@ -88,7 +96,7 @@ export { type Thread, type WebWorker, webThread } from "./wasm/spawn.ts";
 
 // Types in the signatures above.
 
-export type { AttentionContext } from "./autodiff/ops/attention.ts";
+export type { AttentionContext, PositionBias } from "./autodiff/ops/attention.ts";
 export type { CrossEntropy } from "./autodiff/ops/loss.ts";
 export type { NearPairs, Neighbours } from "./autodiff/ops/retrieved.ts";
 export type { PrecedingKeys } from "./autodiff/ops/smear.ts";
@@ -97,19 +105,32 @@ export type { Releasable } from "./base/lifetime.ts";
 export type { RandomState } from "./base/random.ts";
 export type { BatchShape, EvaluationOptions, Place, TrainingBatchesState } from "./data/batches.ts";
 export type { LoadProgress } from "./families/load-weights.ts";
+export type { MemoryPlaces } from "./families/memory-places.ts";
 export type { ForeignOptions } from "./families/open-foreign.ts";
 export type { ReadingSettings } from "./families/reading-settings.ts";
 export type { WeightKind } from "./families/weight-kinds.ts";
 export type { Arrays } from "./formats/safetensors.ts";
 export type { TensorReader } from "./formats/tensor-reader.ts";
 export type { DocumentShare } from "./inspect/inspection-summary.ts";
-export type { MemoryHead } from "./inspect/retrieval-watch.ts";
-export type { FallbackCount } from "./memory/search/key-index.ts";
+export type { MemoryHead, Retrievals } from "./inspect/retrieval-watch.ts";
+export { type MechanismName, mechanisms } from "./mechanisms/list.ts";
+export type {
+  AttentionMechanism,
+  BlockMechanism,
+  Mechanism,
+  MechanismLayer,
+  MechanismParts,
+  MechanismSizes,
+  ReadingLayer,
+} from "./mechanisms/mechanism.ts";
+export type { MechanismSettings } from "./mechanisms/settings.ts";
+export type { ChosenHeads, RememberingHeads } from "./memory/chosen-heads.ts";
+export type { FallbackCount } from "./memory/search/exact.ts";
 export type { TokenBytes } from "./memory/sources.ts";
 export type { SamplingOptions } from "./model/sampling.ts";
 export { type GateInputs, type GatePolicy, type Policy, policies } from "./nn/gate.ts";
 export type { Declaration, ParameterBlock, ParameterGroup, Parameters } from "./nn/parameters.ts";
-export type { LayerContext, Retrieval } from "./nn/self-attention.ts";
+export type { LayerContext, LocalAttention, LocalInputs, Retrieval } from "./nn/self-attention.ts";
 export type { BpeTrainingOptions } from "./text/bpe-trainer.ts";
 export type { AddedToken, Model, Step, TokenizerJson } from "./text/tokenizer-json.ts";
 export type { MemoryResult } from "./train/evaluate.ts";

@@ -9,11 +9,14 @@ export {
   tokenizeDocuments,
 } from "./data/corpus.ts";
 export type { Selection } from "./data/directory.ts";
+export type { ExportDtype } from "./families/export-types.ts";
+export type { LearningPart } from "./families/offsets-file.ts";
 export * from "./index.ts";
 export { readMemory, writeMemory } from "./memory/disk.ts";
 export { withLock } from "./platform/lock.ts";
 export {
   type Checkpoint,
+  loadAnyCheckpoint,
   loadCheckpoint,
   loadModel,
   type Pretrained,
@@ -22,6 +25,7 @@ export {
   saveModel,
 } from "./train/checkpoint.ts";
 export { describeModel, type ModelDescription } from "./train/describe-model.ts";
-export { type OpenOptions, openModel } from "./train/open-model.ts";
+export { type ExportOptions, modelExport } from "./train/export-model.ts";
+export { type OpenOptions, openModel, openModelForTraining } from "./train/open-model.ts";
 export { runTraining, type TrainingRun } from "./train/run.ts";
-export { type FoundCheckpoint, newestCheckpoint } from "./train/run-directory.ts";
+export { type FoundCheckpoint, newestAnyCheckpoint, newestCheckpoint } from "./train/run-directory.ts";

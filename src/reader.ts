@@ -10,6 +10,11 @@ import { aText, check, checkOptions, type Kinds, optional, someOptions } from ".
 import { InputError } from "./base/errors.ts";
 import { Lifetime } from "./base/lifetime.ts";
 import { type Inspection, type InspectOptions, inspect } from "./inspect/inspect.ts";
+import {
+  type InspectedGenerationOptions,
+  type InspectedToken,
+  inspectGeneration,
+} from "./inspect/inspected-generation.ts";
 import type { KvMemory } from "./memory/memory.ts";
 import { type MemorySnapshot, requireModel, restoreSnapshot, takeSnapshot } from "./memory/snapshot.ts";
 import { requireSnapshot } from "./memory/snapshot-check.ts";
@@ -94,14 +99,15 @@ export class Reader {
     prompt: string,
     options: Partial<GenerationOptions> & { readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<GeneratedToken, void> {
-    check("prompt", prompt, aText);
-    this.beginWork();
-    try {
-      this.state.sources.at(0)?.openDocument("(prompt)");
-      yield* generate(this.model, this.tokenizer, this.state, promptIds(this.model, this.tokenizer, prompt), options);
-    } finally {
-      this.endWork();
-    }
+    yield* this.write(prompt, (state, ids) => generate(this.model, this.tokenizer, state, ids, options));
+  }
+
+  /** `generate`, where each token comes with what was retrieved for it, those pairs that had the largest shares. */
+  async *generateInspected(
+    prompt: string,
+    options: InspectedGenerationOptions = {},
+  ): AsyncGenerator<InspectedToken, void> {
+    yield* this.write(prompt, (state, ids) => inspectGeneration(this.model, this.tokenizer, state, ids, options));
   }
 
   /**
@@ -157,6 +163,21 @@ export class Reader {
   /** Releases it, at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.release();
+  }
+
+  /** Writes what `generator` yields behind the prompt, and memorizes both. */
+  private async *write<T>(
+    prompt: string,
+    generator: (state: ReadingState, ids: Int32Array) => AsyncGenerator<T, void>,
+  ): AsyncGenerator<T, void> {
+    check("prompt", prompt, aText);
+    this.beginWork();
+    try {
+      this.state.sources.at(0)?.openDocument("(prompt)");
+      yield* generator(this.state, promptIds(this.model, this.tokenizer, prompt));
+    } finally {
+      this.endWork();
+    }
   }
 
   /** The state; refused after the reader's release. */

@@ -10,7 +10,7 @@ const isCompiled = import.meta.url.includes("/dist/");
 const root = fileURLToPath(new URL(isCompiled ? "../../" : "../", import.meta.url));
 
 /** Where our own files are; `experiments` holds reports, which quote other people's texts. */
-const FOLDERS = ["src", "assembly", "bench", "test", "models", "docs", "reference", "experiments"];
+const FOLDERS = ["src", "assembly", "bench", "test", "models", "docs", "reference", "experiments", "page"];
 /** Names that stand for files of a user, of another project or of a build. */
 const OTHERS = new Set([
   ...["NOTES.md", "MORE.md", "notes.md", "a.ts", "b.ts", "src/a.ts", "./x.ts"],
@@ -29,7 +29,7 @@ const top = readdirSync(root).filter((name) => /\.\w+$/.test(name));
 const ours = [...top, ...FOLDERS.flatMap(filesBelow), ".ci/run"];
 const documents = ours.filter((path) => path.endsWith(".md") && !path.startsWith("experiments/"));
 const sources = ours.filter(
-  (path) => /^(src|assembly|bench|reference)\/.*\.ts$/.test(path) && !path.includes(".generated."),
+  (path) => /^(src|assembly|bench|reference|page)\/.*\.ts$/.test(path) && !path.includes(".generated."),
 );
 
 /** File names in a text: a path or a bare name that ends in .ts, .mjs, .py or .md, or a Markdown link. */

@@ -8,13 +8,14 @@ const test = suite("rooms");
 
 /** Lowest first. A file may import from its own room and from those before it. */
 const ROOMS =
-  "base wasm platform formats text data autodiff weights memory nn families model inspect train report experiments serve cli".split(
+  "base wasm platform formats text data autodiff weights memory nn mechanisms families model inspect train calibrate report experiments serve cli".split(
     " ",
   );
 /** Files at the top of src, and the rooms that they stand above. */
 const TOP: Record<string, string> = {
   "kernels.ts": "wasm",
   "reader.ts": "train",
+  "report.ts": "report",
   "index.ts": "reader.ts",
   "node.ts": "index.ts",
 };

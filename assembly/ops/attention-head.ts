@@ -1,9 +1,8 @@
 /**
  * One head of one row in causal attention: where its operands lie, what its queries may see, and room to compute in. The
- * arithmetic is in attention.ts and attention-backward.ts.
+ * arithmetic is in attention.ts.
  */
-import { packPanels } from "./panels";
-import { multiplyPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS, Triangle } from "./tile";
+import { multiplyPanels, packPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS, Triangle } from "./panels";
 
 /** Queries in a block. A larger block saves packing; a smaller one wastes less beyond the diagonal. */
 export const BLOCK: i32 = 64;
@@ -40,9 +39,10 @@ export class Head {
   segment: i32;
   past: i32;
   length: i32;
-  /** Query i sees positions from max(start, past + i − window) to past + i. */
+  /** Query i sees positions from max(start, past + i − window) to past + i, as far as they are in its own block of `block` positions. */
   start: i32;
   window: i32;
+  block: i32;
   /** |scale of the head|. */
   s: f32;
   /** Bytes to the head's first query, and to its first pair in the segment and in the context. */
@@ -80,7 +80,7 @@ export function attention_scratch_bytes(length: i32, width: i32): i32 {
 
 /** Lays out a head at the beginning of `scratch`, followed by its room; openHead chooses which head it is. */
 export function layOutHead(
-  scratch: usize, heads: i32, kvHeads: i32, width: i32, segment: i32, past: i32, window: i32,
+  scratch: usize, heads: i32, kvHeads: i32, width: i32, segment: i32, past: i32, window: i32, block: i32,
 ): Head {
   const head = changetype<Head>(scratch);
   const length = past + segment;
@@ -93,6 +93,7 @@ export function layOutHead(
   head.past = past;
   head.length = length;
   head.window = window;
+  head.block = block;
   head.panelsK = scratch + HEAD_BYTES;
   head.panelsV = head.panelsK + contextBytes(length, width);
   head.packed = head.panelsV + contextBytes(length, width);
@@ -135,7 +136,8 @@ export function rowAt(head: Head, i: i32): usize {
 /** The first position that query i sees. */
 @inline
 export function firstSeen(head: Head, i: i32): i32 {
-  return max(head.start, head.past + i - head.window);
+  const position = head.past + i;
+  return max(max(head.start, position - head.window), position - position % head.block);
 }
 
 /** The first position that a block from query i on computes: the beginning of a panel. */

@@ -1,7 +1,6 @@
 /** The blend of what a head retrieved with what it found locally: g · retrieved + (1 − g) · local (paper, section 3.1). */
 import { exponentials, MOST_EXPONENT } from "../base/exp";
-import { loadPartial, madd, storePartial } from "../base/simd";
-import { addScaled, dot } from "../base/vectors";
+import { addScaled, dot, loadPartial, madd, storePartial } from "../base/simd";
 
 /**
  * out = g · retrieved + (1 − g) · local with g = sigmoid(logit). out, local, retrieved [B, T, H, D]; logit [B, T, H]; gates

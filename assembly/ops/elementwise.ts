@@ -1,8 +1,7 @@
 /**
  * Kernels that treat a tensor as one long vector, whatever its shape. The activations are in activation.ts.
  */
-import { loadPartial, storePartial } from "../base/simd";
-import { addScaled, addTo, scaleTo } from "../base/vectors";
+import { addScaled, addTo, loadPartial, scaleTo, storePartial } from "../base/simd";
 
 /** x = 0 over elements [from, to). */
 export function zero(x: usize, from: i32, to: i32): void {

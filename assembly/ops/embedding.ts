@@ -1,7 +1,7 @@
 /**
  * Rows of a table picked by token id, and the gradient scattered back into them.
  */
-import { addTo } from "../base/vectors";
+import { addTo } from "../base/simd";
 
 /** y[i] = table[ids[i]] for `n` ids; rows of `width` floats. Ids are taken to be in range. */
 export function embedding_forward(y: usize, table: usize, ids: usize, n: i32, width: i32): void {

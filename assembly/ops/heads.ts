@@ -1,7 +1,7 @@
 /**
  * Heads in another order: query heads that share a kv head become queries of one head, and back again.
  */
-import { addTo } from "../base/vectors";
+import { addTo } from "../base/simd";
 
 /**
  * y [n, count, width] = the heads of x [n, heads, width] that `order` [count] (i32) names; −1 gives a head of `missing`. Tokens

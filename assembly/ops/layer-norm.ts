@@ -2,8 +2,7 @@
  * LayerNorm and its backward. A row is centred and summed while it is in L1; two numbers per row, its mean and its factor, are kept
  * for the backward.
  */
-import { loadPartial, madd, storePartial, sumLanes } from "../base/simd";
-import { dot, sumOf } from "../base/vectors";
+import { dot, loadPartial, madd, storePartial, sumLanes, sumOf } from "../base/simd";
 
 /**
  * y = (x − mean) · rstd · weight + bias with rstd = rsqrt(var + eps), for rows [from, to) of `width` floats. Keeps mean and rstd

@@ -3,8 +3,7 @@
  * logsumexp.
  */
 import { exponentials } from "../base/exp";
-import { largest } from "./softmax";
-import { addScaled } from "../base/vectors";
+import { addScaled, largest } from "../base/simd";
 
 /**
  * nats[i] = lse[i] − logits[i, targets[i]] with lse = ln Σ e^logits, for rows [from, to) of `width` floats; 0 where the target is −1

@@ -1,12 +1,11 @@
 /**
  * C (+)= A · B for f32 matrices of any size and any strides: a transpose is only a pair of strides.
  *
- * As in BLIS, blocks of A and B are first packed into panels (panels.ts), so that the inner loop (tile.ts) reads both straight
- * through. One-row products need neither. No softmax, no bias, no activation here.
+ * As in BLIS, blocks of A and B are first packed into panels, so that the inner loop reads both straight through (panels.ts has
+ * both). One-row products need neither. No softmax, no bias, no activation here.
  */
-import { packPanels } from "./panels";
-import { multiplyPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "./tile";
-import { dot } from "../base/vectors";
+import { multiplyPanels, packPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "./panels";
+import { dot } from "../base/simd";
 
 /** Blocks: MC·KC floats of A stay in L2, a KC·8 panel of B in L1. MC is a multiple of both tiles' rows. */
 const MC: i32 = 132;

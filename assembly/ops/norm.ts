@@ -2,8 +2,7 @@
  * RMSNorm, L2 normalisation and their backward. One pass reads a row, one writes it; one factor per row is kept for the
  * backward.
  */
-import { loadPartial, madd, storePartial, sumLanes } from "../base/simd";
-import { dot, scaleTo } from "../base/vectors";
+import { dot, loadPartial, madd, scaleTo, storePartial, sumLanes } from "../base/simd";
 
 /** y = x · rstd · scale with rstd = rsqrt(mean(x²) + eps), for rows [from, to) of `width` floats. Keeps rstd [rows]. */
 export function rmsnorm_forward(

@@ -6,7 +6,7 @@
  */
 import { floatsAt, storedBytes } from "../base/half";
 import { exponentials } from "../base/exp";
-import { addScaled, dot } from "../base/vectors";
+import { addScaled, dot } from "../base/simd";
 
 // Scratch: room for a widened key or value, [D]; in the backward, dr [K] after it.
 

@@ -2,8 +2,7 @@
  * Rotary positions (Su et al. 2021), half-split: of every head, element i and element i + half are turned by the angle of the
  * token's position and of i. A unit is a token. The table is made here because WebAssembly's float64 is the same in every engine.
  */
-import { loadPartial, madd, storePartial } from "../base/simd";
-import { addTo } from "../base/vectors";
+import { addTo, loadPartial, madd, storePartial } from "../base/simd";
 
 /** cos and sin [n, half] of position · frequency for lines [from, to); positions [n] and frequencies [half] are float64. */
 export function rotary_table(

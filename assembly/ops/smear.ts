@@ -3,7 +3,7 @@
  * precedes its value. A unit is one head of one row, unit = row · heads + head, and walks through its tokens in order.
  */
 import { l2norm_backward, l2norm_forward } from "./norm";
-import { addScaled, addTo, dot, scaleTo } from "../base/vectors";
+import { addScaled, addTo, dot, scaleTo } from "../base/simd";
 
 /**
  * y_i = u_i / max(‖u_i‖, 1e-6) with u_i = a k_i + (1 − a) k_{i−1}, a = sigmoid(alpha of the head). k, y [B, T, H, D];

@@ -1,10 +1,9 @@
 /**
- * Softmax of each row and its backward, from three row loops that the loss uses too: largest, exponentials, scale.
+ * Softmax of each row and its backward, from loops over a row that other kernels use too: largest, exponentials, scale.
  * No mask, bias or temperature: an element is masked by being −∞.
  */
 import { exponentials } from "../base/exp";
-import { loadPartial, madd, maxLanes, storePartial } from "../base/simd";
-import { dot, scaleTo } from "../base/vectors";
+import { dot, largest, loadPartial, madd, scaleTo, storePartial } from "../base/simd";
 
 /** y = softmax(x) for rows [from, to) of `width` floats; y may be x. A row of −∞ only gives zeros. */
 export function softmax_forward(y: usize, x: usize, width: i32, from: i32, to: i32): void {
@@ -41,22 +40,4 @@ function softmaxRowGradient(dx: usize, dy: usize, y: usize, mean: f32, width: i3
     const gradient = f32x4.mul(loadPartial(y, tail, 0), f32x4.sub(loadPartial(dy, tail, 0), m));
     storePartial(dx, f32x4.add(loadPartial(dx, tail, 0), gradient), tail);
   }
-}
-
-/** Largest of `n` floats; −∞ for none. */
-export function largest(x: usize, n: i32): f32 {
-  const none = f32x4.splat(-Infinity);
-  let most0 = none, most1 = none, most2 = none, most3 = none;
-  let end = x + (<usize>(n & ~15) << 2);
-  for (; x < end; x += 64) {
-    most0 = f32x4.pmax(most0, v128.load(x));
-    most1 = f32x4.pmax(most1, v128.load(x, 16));
-    most2 = f32x4.pmax(most2, v128.load(x, 32));
-    most3 = f32x4.pmax(most3, v128.load(x, 48));
-  }
-  end = x + (<usize>(n & 12) << 2);
-  for (; x < end; x += 16) most0 = f32x4.pmax(most0, v128.load(x));
-  const tail = n & 3;
-  if (tail) most1 = f32x4.pmax(most1, loadPartial(x, tail, -Infinity));
-  return maxLanes(f32x4.pmax(f32x4.pmax(most0, most1), f32x4.pmax(most2, most3)));
 }

@@ -8,8 +8,7 @@
  */
 import { bestBytes, clearBest, copyBest, insertBest, leastOfBest } from "./best";
 import { floatsAt, storedBytes } from "../base/half";
-import { packPanels } from "../ops/panels";
-import { multiplyRows, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "../ops/tile";
+import { multiplyRows, packPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "../ops/panels";
 import { BLOCK_ROOM, BLOCK_SIZE } from "./exact";
 import { keysOf, openBlock, QUERY_BLOCK_BYTES, QueryBlock, scoresAt, slotsAt } from "./query-block";
 

@@ -26,6 +26,8 @@ export const MOST_BAR: i32 = ASC_FEATURE_RELAXED_SIMD ? i16.MAX_VALUE : i32.MAX_
 export class Contest {
   /** Factor from a true score to a rounded one. */
   scoreScale: f64;
+  /** The part of every true score that is the query's product with the keys' centre, which the scan leaves out. */
+  centre: f64;
   /** The most that rounding the query may have changed a sum. */
   margin: i32;
   /** Address of the query, [D]. */
@@ -117,6 +119,6 @@ function keyWaiting(contest: Contest, i: i32, keys: usize, float16: bool, width:
 /** The bar for `score`: a sum plus its key's margin must reach it if the true score exceeds `score`. */
 @inline
 function barOf(contest: Contest, score: f32): i32 {
-  const bar = floor<f64>(<f64>score * contest.scoreScale) - <f64>contest.margin;
+  const bar = floor<f64>((<f64>score - contest.centre) * contest.scoreScale) - <f64>contest.margin;
   return <i32>min<f64>(max<f64>(bar, <f64>NO_BAR), <f64>MOST_BAR);
 }

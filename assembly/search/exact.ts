@@ -2,14 +2,13 @@
  * Exact top-k by inner product: every query against every stored key, the k best kept in falling order of score.
  *
  * Keys lie as they were stored, one after the other. Blocks of them are packed into panels on the fly (and widened, if they are
- * halves), which costs a few percent of the product. The tile of tile.ts computes the scores of a panel of queries and eight keys.
+ * halves), which costs a few percent of the product. The tile of panels.ts computes the scores of a panel of queries and eight keys.
  * They are compared with each query's k-th best so far while they are in cache; only scores above it go further.
  * Among equal scores, the older key wins, so a longer memory never changes what a shorter one returned among the same keys.
  */
 import { bestBytes, clearBest, copyBest, insertBest, leastOfBest } from "./best";
 import { floatsAt, storedBytes } from "../base/half";
-import { packPanels } from "../ops/panels";
-import { multiplyRows, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "../ops/tile";
+import { multiplyRows, packPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "../ops/panels";
 import { addProducts, madd } from "../base/simd";
 import {
   blocksOf, keysOf, openBlock, QUERY_BLOCK_BYTES, queryAt, QueryBlock, scoresAt, slotsAt,

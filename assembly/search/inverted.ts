@@ -2,7 +2,7 @@
  * Approximate top-k by inverted lists: a query meets only the keys of its `probes` nearest centroids.
  *
  * Queries are grouped by list: all queries that probe a list meet its keys in one matrix product, so a key is fetched
- * once for many queries. A panel of queries and a chunk of 32 keys are scored with the tile of tile.ts and then filtered
+ * once for many queries. A panel of queries and a chunk of 32 keys are scored with the tile of panels.ts and then filtered
  * row by row, as in exact.ts. Lists are not visited by age, so keys are numbered from the oldest; among equal scores the lower
  * number wins. A result depends only on its query and the lists: it is bit-identical whichever queries share the block. For how
  * lists are built see lists.ts and kmeans.ts.
@@ -13,8 +13,7 @@ import { listsOf } from "./kmeans";
 import {
   capacityOf, CHUNK, clusteringOf, entryOf, firstChunkOf, goneOf, lengthOf, nextChunk, panelsOf, slotsOf, widthOf,
 } from "./lists";
-import { packPanels } from "../ops/panels";
-import { multiplyRows, TILE_COLUMNS, TILE_ROWS } from "../ops/tile";
+import { multiplyRows, packPanels, TILE_COLUMNS, TILE_ROWS } from "../ops/panels";
 import { findProbes, groupByList, probesScratchBytes } from "./probes";
 import { blocksOf, keysOf, openBlock, QUERY_BLOCK_BYTES, QueryBlock, scoresAt, slotsAt } from "./query-block";
 import { madd } from "../base/simd";

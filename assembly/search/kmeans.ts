@@ -11,7 +11,7 @@
  * floats or halves. "Keys slot, step, count" are those in the `count` slots slot, slot + step, … modulo the capacity.
  */
 import { floatsAt } from "../base/half";
-import { addTo, dot } from "../base/vectors";
+import { addTo, dot } from "../base/simd";
 import { BLOCK_SIZE, searchBlock, searchScratchBytes } from "./exact";
 import { blocksOf, QUERY_BLOCK_BYTES, queryAt, QueryBlock, scoresAt, slotsAt } from "./query-block";
 

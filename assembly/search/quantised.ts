@@ -8,7 +8,7 @@ import { bestBytes, copyBest } from "./best";
 import { addContender, Contest, CONTEST_BYTES, MOST_BAR, NO_BAR, openContest, settle } from "./contenders";
 import { storedBytes } from "../base/half";
 import {
-  COMPONENT_BYTES, MARGIN_BYTES, PANEL_KEYS, PANEL_QUERIES, quantised_width, quantisedHeadBytes, quantiseQuery,
+  COMPONENT_BYTES, frame_floats, MARGIN_BYTES, PANEL_KEYS, PANEL_QUERIES, quantised_width, quantisedHeadBytes, quantiseQuery,
 } from "./rounding";
 import { reachingKeys, scanPanel, scanTile, SUMS_BYTES } from "./quantised-scan";
 import { BLOCK_SIZE, searchBlock, searchScratchBytes } from "./exact";
@@ -98,11 +98,11 @@ export function quantised_scratch_bytes(width: i32, k: i32): i32 {
 }
 
 /**
- * Like topk_exact, with `panels` as quantise_keys packed them. failures [units] (i32) receives the fallbacks of each unit.
+ * Like topk_exact, with `panels` as quantise_keys packed them, and its frames [B, H] or 0. failures [units] (i32) receives the fallbacks of each unit.
  */
 export function topk_quantised(
   scores: usize, slots: usize, queries: usize, keys: usize, spans: usize,
-  segment: i32, heads: i32, width: i32, capacity: i32, float16: bool, k: i32, panels: usize, failures: usize,
+  segment: i32, heads: i32, width: i32, capacity: i32, float16: bool, k: i32, panels: usize, frames: usize, failures: usize,
   from: i32, to: i32, scratch: usize,
 ): void {
   const block = changetype<QueryBlock>(scratch);
@@ -110,13 +110,14 @@ export function topk_quantised(
   for (let unit = from; unit < to; unit++) {
     openBlock(block, unit, BLOCK_SIZE, scores, slots, queries, spans, segment, heads, width, k);
     const ring = keys + block.ring * ringBytes, packed = panels + block.ring * headBytes;
-    store<i32>(failures + (unit << 2), searchQuantised(block, ring, float16, packed, width, capacity, k, scratch));
+    const frame = frames ? frames + (<usize>(block.ring * frame_floats(width)) << 2) : 0;
+    store<i32>(failures + (unit << 2), searchQuantised(block, ring, float16, packed, frame, width, capacity, k, scratch));
   }
 }
 
 /** Searches for a block's queries; returns how many of them fell back to f32. */
 function searchQuantised(
-  block: QueryBlock, keys: usize, float16: bool, panels: usize, width: i32, capacity: i32, k: i32, scratch: usize,
+  block: QueryBlock, keys: usize, float16: bool, panels: usize, frame: usize, width: i32, capacity: i32, k: i32, scratch: usize,
 ): i32 {
   const contests = contestsAt(scratch), tiles = tilesAt(scratch, k), sums = sumsAt(scratch, width, k);
   const starts = startsAt(scratch, width, k), bars = barsAt(scratch, width, k), room = roomAt(scratch, width, k);
@@ -124,7 +125,7 @@ function searchQuantised(
   for (let i = 0; i < count; i++) {
     openContest(contestAt(contests, i), queryAt(block, i), listsAt(scratch) + i * bestBytes(k), k, keysOf(block));
   }
-  prepareQueries(tiles, starts, bars, contests, count, width, room);
+  prepareQueries(tiles, starts, bars, contests, count, frame, width, room);
   scanSlots(tiles, starts, bars, contests, count, panels, padded, capacity, block.begin, older, keys, float16, width, k, sums, room);
   scanSlots(tiles, starts, bars, contests, count, panels, padded, capacity, 0, block.newer, keys, float16, width, k, sums, room);
   let failed = 0;
@@ -150,14 +151,14 @@ function contestAt(contests: usize, i: i32): Contest {
 
 /** Rounds all queries of a block into tiles. Lanes without a query, or whose query cannot be rounded, get the highest bar. */
 function prepareQueries(
-  tiles: usize, starts: usize, bars: usize, contests: usize, count: i32, width: i32, room: usize,
+  tiles: usize, starts: usize, bars: usize, contests: usize, count: i32, frame: usize, width: i32, room: usize,
 ): void {
   const tileBytes = PANEL_QUERIES * quantised_width(width) * COMPONENT_BYTES;
   memory.fill(tiles, 0, <usize>(tileBytes * ((count + PANEL_QUERIES - 1) / PANEL_QUERIES)));
   for (let i = 0; i < BLOCK_SIZE; i++) {
     const contest = contestAt(contests, i);
     const tile = tiles + <usize>(i / PANEL_QUERIES * tileBytes);
-    const usable = i < count && quantiseQuery(tile, i % PANEL_QUERIES, starts + (i << 2), contest, width, room);
+    const usable = i < count && quantiseQuery(tile, i % PANEL_QUERIES, starts + (i << 2), contest, frame, width, room);
     if (!usable) contest.patience = -1;
     store<i32>(bars + (i << 2), usable ? NO_BAR : MOST_BAR);
   }

@@ -7,6 +7,11 @@
  *   |A·B·(q·k) − q̃·k̃| ≤ ‖q̃‖ ‖r_k‖ + ‖r_q‖ B‖k‖,
  * so a margin of each key (the first term) and one of each query (the second) bound the error of every pair.
  *
+ * Keys of any length are brought to unit length first, by a frame of their head: k′ = f (k − c), with a centre c, since keys of a
+ * trained model have much in common, and factors f of each component, since a few of them may be huge. With q′ = q / f,
+ *   q·k = q′·k′ + q·c,
+ * so the order of keys stays, and a bar for q·k is one for q′·k′. Factors are powers of two, and change no bit.
+ *
  * The relaxed build has 8-bit integers: keys in −64…63, queries in −127…127, sums in 16 bits, which cannot overflow because
  * A·B stays below 2¹⁵. Before rounding, vectors are rotated by random signs and a Hadamard transform: inner products stay,
  * while outlying components, which would be cut off, are spread over all. The plain build has 16-bit integers and 32-bit
@@ -14,8 +19,7 @@
  */
 import { Contest } from "./contenders";
 import { floatsAt, storedBytes } from "../base/half";
-import { hidden, hiddenInteger, loadPartial, sumLanes } from "../base/simd";
-import { dot } from "../base/vectors";
+import { dot, hidden, hiddenInteger, loadPartial, sumLanes } from "../base/simd";
 
 /** Keys side by side in a panel: those that one tile of a scan covers. */
 export const PANEL_KEYS: i32 = ASC_FEATURE_RELAXED_SIMD ? 16 : 8;
@@ -48,6 +52,19 @@ function mostRounding(width: i32): f32 {
 function queryScale(width: i32): f32 {
   if (!ASC_FEATURE_RELAXED_SIMD) return 32000;
   return floor<f32>(32760 / (KEY_SCALE * UNIT + mostRounding(width)) - mostRounding(width));
+}
+
+/** Floats of a head's frame: the factors of keys, those of queries, the centre [width] each, and the longest f k. */
+export function frame_floats(width: i32): i32 {
+  return 3 * width + 1;
+}
+
+/** y = f (x − c) [width], or f x without a centre. */
+function intoFrame(y: usize, x: usize, factors: usize, centre: usize, width: i32): void {
+  for (let d: usize = 0, end = <usize>width << 2; d < end; d += 4) {
+    const from = centre ? load<f32>(x + d) - load<f32>(centre + d) : load<f32>(x + d);
+    store<f32>(y + d, from * load<f32>(factors + d));
+  }
 }
 
 /** Components of a rounded vector: a multiple of four, and for the rotation a power of two. */
@@ -84,11 +101,11 @@ export function quantise_units(count: i32, heads: i32): i32 {
 /**
  * Rounds the keys of slots slot, slot + 1, … (modulo `capacity`) of every head of one row: keys [H, capacity, D] as stored →
  * panels [H][capacity / PANEL_KEYS][width / 2][PANEL_KEYS][2] and, after each head's panels, margins (i16 or i32) [capacity].
- * unbounded [units] (i32) gets one more than the place, 0 … count − 1, of the unit's last key that is longer than 1, for which the
- * bounds do not hold; 0 if all are short enough. Units [from, to) of quantise_units are rounded. `scratch`: quantised_width floats.
+ * unbounded [units] (i32) gets one more than the place, 0 … count − 1, of the unit's last key that is longer than 1 in its frame, for
+ * which the bounds do not hold; 0 if all are short enough. frames [H, frame_floats], or 0: keys are taken as they are. Units [from, to) of quantise_units are rounded. `scratch`: quantised_width floats.
  */
 export function quantise_keys(
-  panels: usize, unbounded: usize, keys: usize, slot: i32, count: i32, heads: i32, width: i32, capacity: i32, float16: bool,
+  panels: usize, unbounded: usize, keys: usize, frames: usize, slot: i32, count: i32, heads: i32, width: i32, capacity: i32, float16: bool,
   from: i32, to: i32, scratch: usize,
 ): void {
   const units = quantise_units(count, 1), headBytes = quantisedHeadBytes(capacity, width);
@@ -96,13 +113,14 @@ export function quantise_keys(
   for (let unit = from; unit < to; unit++) {
     const head = unit / units, first = unit % units * KEYS_OF_UNIT, end = min(first + KEYS_OF_UNIT, count);
     const ring = keys + head * ringBytes, packed = panels + head * headBytes;
-    store<i32>(unbounded + (unit << 2), quantiseSome(packed, ring, slot, first, end, width, capacity, float16, scratch));
+    const frame = frames ? frames + (<usize>(head * frame_floats(width)) << 2) : 0;
+    store<i32>(unbounded + (unit << 2), quantiseSome(packed, ring, frame, slot, first, end, width, capacity, float16, scratch));
   }
 }
 
 /** Rounds the keys of places [first, end) of one head, from `slot` on, and returns what quantise_keys does of them. */
 function quantiseSome(
-  panels: usize, keys: usize, slot: i32, first: i32, end: i32, width: i32, capacity: i32, float16: bool, scratch: usize,
+  panels: usize, keys: usize, frame: usize, slot: i32, first: i32, end: i32, width: i32, capacity: i32, float16: bool, scratch: usize,
 ): i32 {
   const padded = quantised_width(width), panelBytes = <usize>(PANEL_KEYS * padded * COMPONENT_BYTES);
   const margins = panels + <usize>((capacity + PANEL_KEYS - 1) / PANEL_KEYS) * panelBytes;
@@ -110,7 +128,11 @@ function quantiseSome(
   let unbounded = 0;
   for (let n = first; n < end; n++) {
     const at = slot + n < capacity ? slot + n : slot + n - capacity;
-    const key = floatsAt(keys, <usize>at * width, width, float16, scratch);
+    let key = floatsAt(keys, <usize>at * width, width, float16, scratch);
+    if (frame) {
+      intoFrame(scratch, key, frame, frame + (<usize>width << 3), width);
+      key = scratch;
+    }
     if (!(dot(key, key, width) <= UNIT)) unbounded = n + 1;
     rotate(scratch, key, width, padded);
     const lane = panels + <usize>(at / PANEL_KEYS) * panelBytes + (at % PANEL_KEYS << 1) * COMPONENT_BYTES;
@@ -167,11 +189,21 @@ function storePairs(to: usize, step: usize, integers: v128): void {
 
 /**
  * Rounds the query of a contest into lane `lane` of its tile, [width / 2][PANEL_QUERIES][2], scaled to unit length. Stores the
- * start of its sums, which takes the offset of 8-bit keys away, at `start` (i32), and the contest's score scale and margin. Returns
- * false for a query of length 0. `scratch`: quantised_width floats.
+ * start of its sums, which takes the offset of 8-bit keys away, at `start` (i32), and the contest's score scale, centre and margin.
+ * Returns false for a query of length 0. `frame` is that of the keys, or 0; `scratch`: quantised_width floats.
  */
-export function quantiseQuery(tile: usize, lane: i32, start: usize, contest: Contest, width: i32, scratch: usize): bool {
-  const query = contest.query;
+export function quantiseQuery(
+  tile: usize, lane: i32, start: usize, contest: Contest, frame: usize, width: i32, scratch: usize,
+): bool {
+  let query = contest.query, longest: f32 = 1;
+  contest.centre = 0;
+  if (frame) {
+    const bytes = <usize>width << 2;
+    longest = max<f32>(1, load<f32>(frame + 3 * bytes));
+    contest.centre = product(query, frame + 2 * bytes, width);
+    intoFrame(scratch, query, frame + bytes, 0, width);
+    query = scratch;
+  }
   const padded = quantised_width(width);
   const norm: f32 = sqrt<f32>(dot(query, query, width));
   rotate(scratch, query, width, padded);
@@ -180,10 +212,17 @@ export function quantiseQuery(tile: usize, lane: i32, start: usize, contest: Con
   const lanes = tile + (lane << 1) * COMPONENT_BYTES;
   const sums = storeRounded(lanes, PANEL_QUERIES, scratch, scale, -MOST_QUERY, MOST_QUERY, 0, padded);
   store<i32>(start, ASC_FEATURE_RELAXED_SIMD ? -KEY_OFFSET * <i32>f32x4.extract_lane(sums, 1) : 0);
-  const rounding: f32 = a * KEY_SCALE * F32_ERROR * <f32>(padded + 16);
+  const rounding: f32 = a * KEY_SCALE * F32_ERROR * <f32>(padded + 16) * longest;
   contest.margin = <i32>ceil<f32>(sqrt<f32>(f32x4.extract_lane(sums, 0)) * (KEY_SCALE * UNIT) + rounding) + 1;
   contest.scoreScale = <f64>scale * <f64>KEY_SCALE;
   return norm > 0 && norm <= f32.MAX_VALUE;
+}
+
+/** Σ x y, in double precision. */
+function product(x: usize, y: usize, width: i32): f64 {
+  let sum: f64 = 0;
+  for (let d: usize = 0, end = <usize>width << 2; d < end; d += 4) sum += <f64>load<f32>(x + d) * <f64>load<f32>(y + d);
+  return sum;
 }
 
 /**

@@ -4,8 +4,7 @@
  * scaled down to it. The caller chooses the decay at step t: 1 − t^−0.8 in the paper.
  */
 import { sum_squares } from "./optimizer";
-import { hidden, loadPartial, madd, storePartial, sumLanes } from "../base/simd";
-import { scaleTo } from "../base/vectors";
+import { hidden, loadPartial, madd, scaleTo, storePartial, sumLanes } from "../base/simd";
 
 /** ε1 of the paper, added to every squared gradient, and ε2, the least RMS of a parameter. */
 const EPSILON_1: f32 = 1e-30;

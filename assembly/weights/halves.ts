@@ -5,10 +5,8 @@
  * The bits are those of ops/matmul.ts with widened weights: few rows of x take dot products in the order of `dot`, many rows the
  * register tile, with the same blocks of depth.
  */
-import { packPanels } from "../ops/panels";
-import { multiplyPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "../ops/tile";
-import { loadPartial, madd, sumLanes } from "../base/simd";
-import { addTo, dot } from "../base/vectors";
+import { multiplyPanels, packPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "../ops/panels";
+import { addTo, dot, loadPartial, madd, sumLanes } from "../base/simd";
 import { halfBits, halfGap, widenFinite } from "./blocks";
 
 /** Blocks, as in ops/matmul.ts: rows of x and depth, and panels of weights that are packed at a time. */

@@ -1,4 +1,4 @@
-"""PyTorch: products, row kernels, a feed-forward block, search by product and topk, whole training and generation steps.
+"""PyTorch: products, row kernels, ops of mechanisms, a feed-forward block, search by product and topk, whole training and generation steps.
 
 `torch` is eager, `torch-compile` compiles what it computes to C++, `torch-bf16` is eager with products in bfloat16.
 """
@@ -18,12 +18,16 @@ def solve(family, op, sizes, inputs):
         return training(sizes, *inputs)
     if op == "generation":
         return generation(sizes, *inputs)
+    if op == "block mask and its gradients":
+        return masked(sizes, *inputs)
     if op == "forward and backward":
         return feed_forward(sizes, *inputs)
     if "·" in op:
         return product(op, sizes, *inputs)
     if family == "topk":
         return search(sizes, *inputs) if op == "search" else None
+    if family == "linear":
+        return mechanism(op, sizes, *inputs)
     return rows(op, sizes, *inputs)
 
 
@@ -100,6 +104,50 @@ def version_of_torch():
     return tuple(int(part) for part in torch.__version__.split(".")[:2])
 
 
+def mechanism(op, sizes, x, *rest):
+    """Heads come first within the ops, and after the tokens in their operands."""
+    heads, width = sizes["heads"], sizes["width"]
+
+    def by_head(values):
+        return values.view(-1, heads, width).transpose(0, 1)  # [H, T, D]
+
+    def by_token(values):
+        return values.transpose(0, 1).reshape(-1)
+
+    if op == "linear attention and its gradients":
+        leaves = [values.clone().requires_grad_() for values in (x, *rest[:2])]
+        compute = optimised(lambda: by_token(linear_attention(*(by_head(leaf) for leaf in leaves))))
+        return task(lambda: torch.cat(torch.autograd.grad(compute(), leaves, rest[2])))
+    if op == "cells":
+        seen = sizes["cells"] // 2 + 1 + torch.arange(sizes["tokens"])
+        mask = torch.arange(sizes["cells"]) < seen[:, None]
+        operations = {op: lambda: by_token(F.scaled_dot_product_attention(*(by_head(y) for y in (x, *rest)), mask))}
+    else:
+        operations = {
+            "linear attention": lambda: by_token(linear_attention(*(by_head(values) for values in (x, *rest)))),
+            "random features": lambda: random_features(x.view(-1, width), rest[0].view(-1, width)).view(-1),
+            "pooled blocks": lambda: (rest[0].view(-1, sizes["block"]) @ x.view(-1, sizes["block"], heads * width)).view(-1),
+        }
+    if op not in operations:
+        return None
+    return task(torch.no_grad()(optimised(operations[op])))
+
+
+def linear_attention(q, k, v):
+    """Sums of products of features [H, T, F] with values [H, T, D], divided by their denominators, in chunks as ours."""
+    ones = torch.ones(*v.shape[:-1], 1)
+    q, k, v = (values.unflatten(1, (-1, 64)) for values in (q, k, torch.cat((v, ones), -1)))
+    written = k.mT @ v
+    before = written.cumsum(1) - written
+    y = q @ before + (q @ k.mT).tril() @ v
+    return (y[..., :-1] / (y[..., -1:] + 1)).flatten(1, 2)
+
+
+def random_features(x, projection):
+    exponents = x @ projection.t() - x.square().sum(1, keepdim=True) / 2
+    return exponents.exp() / len(projection) ** 0.5
+
+
 def feed_forward(sizes, *inputs):
     rows, width, hidden = sizes["rows"], sizes["width"], sizes["hidden"]
     shapes = (rows, width), (width,), (hidden, width), (width, hidden), (rows, width)
@@ -112,6 +160,24 @@ def feed_forward(sizes, *inputs):
         latest[0] = torch.autograd.grad(block(), leaves, dy)
 
     return run, lambda: torch.cat([gradient.reshape(-1) for gradient in latest[0]]).numpy()
+
+
+def masked(sizes, *inputs):
+    """Attention with a mask of truths, as scaled_dot_product_attention takes it."""
+    segment, heads, width = sizes["segment"], sizes["heads"], sizes["width"]
+    q, k, v, dout = [values.view(1, segment, heads, width).transpose(1, 2) for values in inputs]
+    leaves = [leaf.requires_grad_() for leaf in (q, k, v)]
+    token = torch.arange(segment)
+    block = token // sizes["block"]
+    near = block[:, None] - block[None, :] <= sizes["window"]
+    mask = (token[:, None] >= token[None, :]) & (near | (block[None, :] == 0))
+    latest = [None]
+    attend = optimised(lambda: F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=1.0))
+
+    def run():
+        latest[0] = torch.autograd.grad(attend(), leaves, dout)
+
+    return run, lambda: torch.cat([gradient.transpose(1, 2).reshape(-1) for gradient in latest[0]]).numpy()
 
 
 def search(sizes, keys, queries):

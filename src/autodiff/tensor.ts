@@ -181,6 +181,11 @@ export function tensor(values: ArrayLike<number>, shape: readonly number[] = [va
   return stepTensor([...shape]).set(values);
 }
 
+/** Returns x as a constant of the running step: the same numbers, and gradients stop here. */
+export function detached(x: Tensor): Tensor {
+  return new Tensor(x.ptr, x.shape, arena.epoch);
+}
+
 /** Returns the address of a copy of whole numbers (token ids, targets, counts) as i32, valid for the running step. */
 export function stepIntegers(values: ArrayLike<number>): Address {
   const address = arena.allocate(values.length * 4);

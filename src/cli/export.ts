@@ -1,28 +1,19 @@
-/** `memorizing export`: writes a model once more, with its weights as halves if they are to take half the bytes. */
+/** `memorizing export`: writes a model once more, with its weights in another format if asked for. */
 import { InputError } from "../base/errors.ts";
-import { choice, type Field } from "../base/fields.ts";
-import type { WeightDtype } from "../model/pretrained.ts";
+import { type ExportDtype, exportDtypes } from "../families/export-types.ts";
 import { wholeNumber } from "../report/progress.ts";
-import { loadModel, saveModel } from "../train/checkpoint.ts";
+import { modelExport } from "../train/export-model.ts";
 import { modelDirectory } from "../train/model-directory.ts";
 import { isForeign } from "../train/open-model.ts";
 import { holdsTraining } from "../train/run-directory.ts";
 import { command } from "./arguments/command.ts";
-import { fieldOptions, flag, required, text } from "./arguments/options.ts";
+import { choiceOption, flag, required, text } from "./arguments/options.ts";
 import { setOption } from "./model-config.ts";
-import { OWN_MODEL_HELP } from "./models.ts";
+import { MODEL_HELP } from "./models.ts";
 import { modelOutputs } from "./outputs/directories.ts";
 import { forceOption, Outputs } from "./outputs/outputs.ts";
 import { printJson, printLine } from "./printing.ts";
 import { summaries } from "./summaries.ts";
-
-interface ExportOptions {
-  dtype: WeightDtype;
-}
-
-const exportFields: Readonly<Record<keyof ExportOptions, Field>> = {
-  dtype: choice(["float32", "float16"], "how weights are stored; float16 takes half the bytes"),
-};
 
 export const exportCommand = command(
   {
@@ -30,28 +21,29 @@ export const exportCommand = command(
     summary: summaries.export,
     operands: ["MODEL"],
     options: {
-      out: required(text("DIR", "where config.json, model.safetensors and tokenizer.json go")),
-      ...fieldOptions<ExportOptions>(exportFields),
+      out: required(text("DIR", "where config.json, model.safetensors, tokenizer.json and the like go")),
+      dtype: choiceOption<ExportDtype>(
+        exportDtypes,
+        "how weights are stored [stored: as they are; blocks of a .gguf file, and our own weights, as float32]",
+      ),
       force: forceOption,
       set: setOption,
       json: flag("prints the result as JSON"),
     },
-    details: () => OWN_MODEL_HELP,
+    details: () => MODEL_HELP,
   },
-  async ({ out, dtype = "float32", force, set, json }, [directory]) => {
-    const outputs = new Outputs({ outputs: modelOutputs(out), models: [directory], force });
+  async ({ out, dtype, force, set, json }, [named]) => {
+    const outputs = new Outputs({
+      outputs: modelOutputs(out, isForeign(modelDirectory(named))),
+      models: [named],
+      force,
+    });
     if (!force) requireNoTraining(out);
-    if (isForeign(modelDirectory(directory))) {
-      throw new InputError(
-        `${directory} is a model that others trained; only models of this program can be exported yet`,
-      );
-    }
-    const { model, tokenizer } = loadModel(directory, set);
+    const write = modelExport(named, { dtype, overrides: set });
     outputs.check();
-    saveModel(out, model, tokenizer, { dtype });
-    const weights = model.parameters.count;
-    const line = `${out}: ${wholeNumber(weights)} weights as ${dtype}`;
-    if (json) printJson({ directory: out, weights, dtype });
+    const { weights, dtype: stored } = write(out);
+    const line = `${out}: ${wholeNumber(weights)} weights ${stored === "stored" ? "as they were stored" : `as ${stored}`}`;
+    if (json) printJson({ directory: out, weights, dtype: stored });
     else printLine(line);
     return 0;
   },

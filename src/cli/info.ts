@@ -1,4 +1,4 @@
-/** `memorizing info`: what a model is, what it needs, and why it cannot be read if it cannot. No weights are read. */
+/** `memorizing info`: what a model is, what it needs, and why it cannot be read if it cannot. */
 import { printable } from "../base/printable.ts";
 import { wholeNumber } from "../report/progress.ts";
 import { formatTable } from "../report/table.ts";
@@ -46,9 +46,11 @@ function rowsOf(model: ModelDescription): string[][] {
   ];
 }
 
-function memoryOf({ memory_layers, memory_bytes_per_token }: ModelDescription): string {
+function memoryOf({ memory_layers, memory_heads, memory_bytes_per_token }: ModelDescription): string {
   if (memory_layers.length === 0) return "none";
-  return `in layers ${ranges(memory_layers)}, ${wholeNumber(memory_bytes_per_token)} bytes a token`;
+  const bytes = `${wholeNumber(memory_bytes_per_token)} bytes a token`;
+  if (!memory_heads.includes(":")) return `in layers ${ranges(memory_layers)}, ${bytes}`;
+  return `in ${memory_heads.split(",").length} places (layer, or layer:kv head), ${memory_heads}; ${bytes}`;
 }
 
 /** `0-3, 5` */

@@ -19,6 +19,7 @@ import { MODEL_HELP, openForReading, readingOptions } from "./models.ts";
 import { reportPage } from "./outputs/kinds.ts";
 import { forceOption, Outputs } from "./outputs/outputs.ts";
 import { printJsonPieces, printText } from "./printing.ts";
+import { reportOrigin } from "./report-origin.ts";
 import { summaries } from "./summaries.ts";
 import { startThreads, threadsOption } from "./threads.ts";
 
@@ -63,7 +64,7 @@ export const inspectCommand = command(
     const inspected = new InspectedText(inspection, tokenizer);
     const summary = summarize(inspection, wordsOfTokens(inspected.texts), MOST_GAINED);
     outputs.check();
-    if (html !== undefined) writeInspectionPage(html, inspection, summary, inspected);
+    if (html !== undefined) writeInspectionPage(html, inspection, summary, inspected, reportOrigin(directory));
     if (json) printJsonPieces(inspectionJson(inspection, summary, inspected), outputs.results);
     else printText(`${inspectionTables(inspection, summary, inspected)}\n`, outputs.results);
     return 0;

@@ -58,8 +58,8 @@ function chosenBase(
 
 /** Refuses a configuration that is not that of the checkpoint in `directory`. */
 export function requireSameConfig(config: ModelConfig, saved: ModelConfig, directory: string): void {
-  for (const [key, value] of Object.entries(saved)) {
-    const [wanted, had] = [JSON.stringify(Object(config)[key]), JSON.stringify(value)];
+  for (const key of new Set([...Object.keys(saved), ...Object.keys(config)])) {
+    const [wanted, had] = [JSON.stringify(Object(config)[key]), JSON.stringify(Object(saved)[key])];
     if (wanted === had) continue;
     const advice = "a resumed run keeps its configuration";
     throw new InputError(`the run in ${directory} has ${key}=${had}, but ${key}=${wanted} was asked for; ${advice}`);
@@ -79,7 +79,7 @@ export function overrides(about: string): Option<readonly string[]> {
 export function configHelp(): string {
   const shown = new Map<string, unknown>(Object.entries(preset(DEFAULT_PRESET)));
   const rows = Object.entries(configFields).map(([key, field]) => {
-    return [key, `${field.about} (${describeValues(field)}) [${shown.get(key)}]`];
+    return [key, `${field.about} (${describeValues(field)}) [${shown.get(key) ?? field.default}]`];
   });
   return `Keys of the configuration, and what they are in the preset ${DEFAULT_PRESET}:\n${formatTable(rows, "left")}`;
 }

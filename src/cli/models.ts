@@ -1,4 +1,5 @@
 /** MODEL as commands that read with it take it: a model of any kind, and the options that say how it reads. */
+import { type MemoryPlaces, parsePlaces } from "../families/memory-places.ts";
 import type { ForeignOptions } from "../families/open-foreign.ts";
 import { type WeightKind, weightKinds } from "../families/weight-kinds.ts";
 import { readMemory } from "../memory/disk.ts";
@@ -8,7 +9,7 @@ import type { OpenedModel } from "../nn/opened-model.ts";
 import { loadProgress, type ProgressLine } from "../report/progress.ts";
 import { modelDirectory } from "../train/model-directory.ts";
 import { isForeign, openModel } from "../train/open-model.ts";
-import { choiceOption, integer, integers, type Option, type Values } from "./arguments/options.ts";
+import { choiceOption, integer, type Option, type Values } from "./arguments/options.ts";
 import { setOption } from "./model-config.ts";
 
 /** The text on MODEL in the `--help` of commands that take only models of this program. */
@@ -22,13 +23,14 @@ export const MODEL_HELP =
   "directory as transformers writes it (GPT-2, GPT-Neo, Pythia, Llama, Qwen 2 and 3, Gemma 3) or one\n" +
   ".gguf file (Llama, Qwen 2 and 3). Only those have a --window and --memory-layers that can be chosen.";
 
-const chosenLayers = integers("", 0, 2 ** 16);
-
-/** `all`, or numbers of layers. */
-const memoryLayersOption: Option<"all" | readonly number[] | undefined> = {
-  placeholder: "all|N,N,…",
-  about: "layers that have a memory [all, or those of --load]",
-  read: (texts, name, command) => (texts.at(-1) === "all" ? "all" : chosenLayers.read(texts, name, command)),
+/** `all`, or layers and kv heads of layers. */
+const memoryLayersOption: Option<MemoryPlaces | undefined> = {
+  placeholder: "all|N,N:H,…",
+  about: "layers that have a memory, N:H in one kv head only [those of --load, else what was calibrated, else all]",
+  read(texts, name, command) {
+    const given = texts.at(-1);
+    return given === undefined ? undefined : parsePlaces(given, `${command}: ${name}`);
+  },
 };
 
 /** How weights are kept. */
@@ -58,16 +60,16 @@ export interface ReadingModel extends OpenedModel {
 
 /**
  * Opens the model at `path`, and the memory in the file `load` if that is given. Without a word on layers, a model that others trained
- * has its memory in those of the file. Tells the user what is to be known of the model.
+ * has its memory in the heads of the file. Tells the user what is to be known of the model.
  */
 export function openForReading(
   path: string,
-  { memoryLayers: layers, set: overrides, ...given }: Values<typeof readingOptions>,
+  { memoryLayers: chosenPlaces, set: overrides, ...given }: Values<typeof readingOptions>,
   progress: ProgressLine,
   load: string | undefined,
 ): ReadingModel {
   const known = load === undefined ? undefined : readMemory(load);
-  const memoryLayers = layers === "all" ? undefined : (layers ?? layersOf(known, path));
+  const memoryLayers = isForeign(modelDirectory(path)) ? (chosenPlaces ?? placesIn(known)) : ownPlaces(chosenPlaces);
   const chosen: ForeignOptions = { ...given, memoryLayers, onProgress: loadProgress(progress) };
   const opened = openModel(path, { ...chosen, overrides });
   progress.pass();
@@ -76,6 +78,15 @@ export function openForReading(
   return { ...opened, known };
 }
 
-function layersOf(known: MemorySnapshot | undefined, path: string): number[] | undefined {
-  return known !== undefined && isForeign(modelDirectory(path)) ? [...known.layers.keys()] : undefined;
+/** A model of this program has a memory in all heads of its layers, so that "all" says nothing new. */
+function ownPlaces(chosen: MemoryPlaces | undefined): MemoryPlaces | undefined {
+  return chosen === "all" ? undefined : chosen;
+}
+
+/** Where a memory's file remembers. */
+function placesIn(known: MemorySnapshot | undefined): MemoryPlaces | undefined {
+  if (known === undefined) return undefined;
+  return [...known.layers.keys()].flatMap((layer): (number | readonly [number, number])[] => {
+    return known.chosen?.get(layer)?.map((head) => [layer, head] as const) ?? [layer];
+  });
 }

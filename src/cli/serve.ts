@@ -9,6 +9,7 @@ import { ApiServer } from "../serve/server.ts";
 import { modelDirectory } from "../train/model-directory.ts";
 import { command } from "./arguments/command.ts";
 import { integer, text } from "./arguments/options.ts";
+import { ending } from "./ending.ts";
 import { loadOption } from "./memories.ts";
 import { MODEL_HELP, openForReading, readingOptions } from "./models.ts";
 import { printError, printLine } from "./printing.ts";
@@ -75,16 +76,3 @@ export const serveCommand = command(
     return 0;
   },
 );
-
-/** Resolves at the first Ctrl-C or kill. A second one ends the program as the system does. */
-function ending(): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      process.off("SIGINT", end);
-      process.off("SIGTERM", end);
-      resolve();
-    };
-    process.on("SIGINT", end);
-    process.on("SIGTERM", end);
-  });
-}

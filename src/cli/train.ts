@@ -1,18 +1,20 @@
 /** `memorizing train`: trains a model on a directory of documents, or resumes a saved run. */
 import process from "node:process";
-import { type Document, type TokenizedDocument, tokenizeDocuments } from "../data/corpus.ts";
+import { type Document, tokenizeDocuments } from "../data/corpus.ts";
+import { TrainedDecoder } from "../families/trained-decoder.ts";
 import { withLock } from "../platform/lock.ts";
 import { writeStalenessPage } from "../report/html/staleness-page.ts";
 import { ProgressLine, trainingLine, wholeNumber } from "../report/progress.ts";
-import type { EvaluateOptions, EvaluationResult } from "../train/evaluate.ts";
+import type { EvaluationResult } from "../train/evaluate.ts";
 import { readMetrics } from "../train/metrics.ts";
 import { type TrainingOptions, trainingFields } from "../train/options.ts";
-import { runTraining } from "../train/run.ts";
+import { runTraining, type TrainingRun } from "../train/run.ts";
 import type { StepMetrics } from "../train/trainer.ts";
 import { command } from "./arguments/command.ts";
 import { fieldOptions, flag, givenOf, integer, required, text, type Values } from "./arguments/options.ts";
 import { UsageError } from "./arguments/usage.ts";
 import { documentsAt, selectionOptions } from "./documents.ts";
+import { foreignOptions } from "./foreign-training.ts";
 import { INTERRUPTED, interruptible } from "./interruption.ts";
 import { defaultMemorySizes } from "./memories.ts";
 import { configHelp, configOptions } from "./model-config.ts";
@@ -35,9 +37,10 @@ const description = {
     ...selectionOptions,
     out: required(text("DIR", "where the model, checkpoints and metrics.jsonl go")),
     from: text(
-      "DIR",
+      "MODEL",
       "model whose weights, tokenizer and configuration the run begins with, to adapt it or its memory",
     ),
+    ...foreignOptions,
     ...configOptions,
     tokenizer: text("FILE", "tokenizer.json [text is read as bytes]"),
     ...trainingOptions,
@@ -57,17 +60,25 @@ export const trainCommand = command(description, (values) => withLock(values.out
 
 async function trainWith(values: Values<typeof description.options>): Promise<number> {
   const { data, include, exclude, out, from, preset, config, set, tokenizer, evalData, evalTokens, ...others } = values;
-  const { resume, force, threads, json, warmup, evalEvery, ...plain } = others;
+  const { only, memory, segment, window, neighbours, memoryLayers, memoryDtype, ...own } = others;
+  const { resume, force, threads, json, warmup, evalEvery, ...plain } = own;
+  const foreign = { only, memory, segment, window, neighbours, memoryLayers, memoryDtype };
   const options = givenOf({ ...plain, warmupSteps: warmup, evaluateEvery: evalEvery });
   const progress = new ProgressLine(process.stderr);
   const documentsIn = (path: string) => documentsAt([path], { include, exclude }, progress);
   const documents = () => documentsIn(data);
-  const run = (resume ? resumeRun : beginRun)({ documents, out, from, preset, config, set, tokenizer }, options);
+  const chosen = { documents, out, from, preset, config, set, tokenizer, foreign };
+  const run = (resume ? resumeRun : beginRun)(chosen, options);
   const evaluation = evaluationOf(run, evalData === undefined ? undefined : () => documentsIn(evalData), evalTokens);
   const inputs = [data, evalData, config, tokenizer];
-  const outputs = new Outputs({ outputs: runOutputs(out), models: [from], inputs, force });
+  const outputs = new Outputs({
+    outputs: runOutputs(out, run.trainer.model instanceof TrainedDecoder),
+    models: [from],
+    inputs,
+    force,
+  });
   await startThreads(threads);
-  const { last, interrupted } = await train(run, out, evaluation, progress);
+  const { last, interrupted } = await train(run, out, { evaluation, evaluateFirst: from !== undefined }, progress);
   const { step, options: final } = run.trainer;
   if (final.stalenessEvery > 0) {
     outputs.check();
@@ -78,8 +89,6 @@ async function trainWith(values: Values<typeof description.options>): Promise<nu
   else printLine(`${out}: ${text}`);
   return interrupted ? INTERRUPTED : 0;
 }
-
-type Evaluation = EvaluateOptions & { readonly documents: readonly TokenizedDocument[] };
 
 /** The documents that the run evaluates from time to time, if it was asked to. */
 function evaluationOf(
@@ -92,20 +101,20 @@ function evaluationOf(
     throw new UsageError("--eval-every N and --eval-data DIR need each other; give both, or none");
   }
   if (data === undefined) return undefined;
-  const documents = tokenizeDocuments(data(), tokenizer);
+  const documents = tokenizeDocuments(data(), tokenizer, { framed: trainer.model.framesTexts });
   const memorySizes = defaultMemorySizes(trainer.model);
   return { documents, memorySizes, maxTokens, rows: trainer.options.batchSize };
 }
 
 /** Trains to the end or to Ctrl-C. Resolves to what the last step reported, if there was one. */
 async function train(
-  { trainer, tokenizer, warning }: Run,
+  { trainer, tokenizer, notes = [] }: Run,
   directory: string,
-  evaluation: Evaluation | undefined,
+  evaluations: Pick<TrainingRun, "evaluation" | "evaluateFirst">,
   progress: ProgressLine,
 ) {
   const { steps } = trainer.options;
-  if (warning !== undefined) progress.note(`warning: ${warning}`);
+  for (const note of notes) progress.note(note);
   progress.note(`${wholeNumber(trainer.model.parameters.count)} parameters, steps ${trainer.step} to ${steps}`);
   const warn = () => progress.note("finishing this step, then saving; Ctrl-C again ends at once and saves nothing");
   let last: StepMetrics | undefined;
@@ -116,7 +125,7 @@ async function train(
   const onEvaluation = (result: EvaluationResult, step: number) =>
     progress.note(`step ${step}  ${evaluationLine(result)}`);
   const interrupted = await interruptible(warn, (signal) =>
-    runTraining(trainer, { tokenizer, directory, evaluation, signal, onStep, onEvaluation }),
+    runTraining(trainer, { tokenizer, directory, ...evaluations, signal, onStep, onEvaluation }),
   ).finally(() => progress.end());
   if (interrupted)
     progress.note(`interrupted after step ${trainer.step}, which is saved; --resume continues from there`);

@@ -2,9 +2,11 @@
 
 import { InputError } from "../base/errors.ts";
 import { type Document, tokenizeDocuments } from "../data/corpus.ts";
+import { TrainedDecoder } from "../families/trained-decoder.ts";
 import { readJson } from "../formats/json-file.ts";
 import { preset } from "../model/presets.ts";
 import { Transformer } from "../model/transformer.ts";
+import type { TrainableModel } from "../nn/language-model.ts";
 import { byteTokenizer, type Tokenizer, tokenizerFromJson } from "../text/tokenizer.ts";
 import { requireTrainingRoom } from "../train/bytes.ts";
 import { loadModel } from "../train/checkpoint.ts";
@@ -12,9 +14,10 @@ import { inheritingModel } from "../train/inherit.ts";
 import { modelDirectory } from "../train/model-directory.ts";
 import { isForeign } from "../train/open-model.ts";
 import type { TrainingOptions } from "../train/options.ts";
-import { holdsRun, newestCheckpoint } from "../train/run-directory.ts";
+import { type FoundCheckpoint, holdsRun, newestAnyCheckpoint } from "../train/run-directory.ts";
 import { Trainer } from "../train/trainer.ts";
 import { UsageError } from "./arguments/usage.ts";
+import { beginForeign, type ForeignChoice, refuseForeignOptions, requireSameReading } from "./foreign-training.ts";
 import { type ConfigChoice, chosenConfig, DEFAULT_PRESET, requireSameConfig } from "./model-config.ts";
 
 export interface RunChoice extends ConfigChoice {
@@ -26,13 +29,15 @@ export interface RunChoice extends ConfigChoice {
   readonly tokenizer?: string;
   /** Directory of a model whose weights, tokenizer and configuration the run begins with. */
   readonly from?: string;
+  /** What learns of a model that others trained, and how it reads. */
+  readonly foreign: ForeignChoice;
 }
 
 export interface Run {
   readonly trainer: Trainer;
   readonly tokenizer: Tokenizer;
-  /** A note for the user on how the run begins. */
-  readonly warning?: string;
+  /** Notes for the user on the model, and on how the run begins. */
+  readonly notes?: readonly string[];
 }
 
 /** @throws InputError if there is a checkpoint already, which would be lost */
@@ -42,6 +47,7 @@ export function beginRun(choice: RunChoice, options: Partial<TrainingOptions>): 
     throw new InputError(`${out} holds a model already; give --resume to go on with it, or another --out`);
   }
   if (from !== undefined) return beginFrom(from, choice, options);
+  refuseForeignOptions(choice.foreign);
   const tokenizer = path === undefined ? byteTokenizer() : tokenizerAt(path);
   const vocabulary = { size: tokenizer.vocabSize, source: path ?? "the byte tokenizer (there is no --tokenizer)" };
   const config = chosenConfig(choice, preset(DEFAULT_PRESET), vocabulary);
@@ -58,10 +64,12 @@ function beginFrom(from: string, choice: RunChoice, options: Partial<TrainingOpt
   );
   if (surplus !== undefined) throw new UsageError(`--from ${from} has what ${surplus[0]} would say; leave it out`);
   if (isForeign(modelDirectory(from))) {
+    if (choice.set.length === 0) return beginForeign(from, choice.foreign, choice.documents, options);
     throw new UsageError(
-      `--from ${from} is a model that others trained; only models of this program can be trained yet`,
+      `--from ${from} has no keys of this program's configuration, so ${choice.set[0]} means nothing`,
     );
   }
+  refuseForeignOptions(choice.foreign);
   const { model: source, tokenizer } = loadModel(from);
   const vocabulary = { size: tokenizer.vocabSize, source: `${from}/tokenizer.json` };
   const config = chosenConfig(choice, source.config, vocabulary);
@@ -77,17 +85,32 @@ export function resumeRun(choice: RunChoice, options: Partial<TrainingOptions>):
   const { out, tokenizer: path, from } = choice;
   if (from !== undefined)
     throw new UsageError(`--from ${from} begins a run and --resume continues one; give one of them`);
-  const { model, tokenizer, record, tensors, directory, refusals } = newestCheckpoint(out);
+  const found = newestAnyCheckpoint(out);
+  const { model, tokenizer, record, tensors, directory, refusals } = found;
   if (path !== undefined && JSON.stringify(tokenizerAt(path).toJSON()) !== JSON.stringify(tokenizer.toJSON())) {
     throw new InputError(`${path} is not the tokenizer of the run in ${out}; a resumed run keeps its tokenizer`);
   }
-  const vocabulary = { size: tokenizer.vocabSize, source: `${out}/tokenizer.json` };
-  requireSameConfig(chosenConfig(choice, model.config, vocabulary), model.config, out);
-  const documents = tokenizeDocuments(choice.documents(), tokenizer);
+  requireSameModel(choice, found);
+  const documents = tokenizeDocuments(choice.documents(), tokenizer, { framed: model.framesTexts });
   const trainer = new Trainer(model, documents, { ...record.options, ...options });
   trainer.load(record, tensors);
-  const warning = refusals.length > 0 ? `${refusals.join("; ")}; going on from ${directory} instead` : undefined;
-  return { trainer, tokenizer, warning };
+  const notes = refusals.length > 0 ? [`warning: ${refusals.join("; ")}; going on from ${directory} instead`] : [];
+  return { trainer, tokenizer, notes };
+}
+
+/** Refuses another configuration, or another way to read, than the run has. */
+function requireSameModel(choice: RunChoice, { model, tokenizer }: FoundCheckpoint<TrainableModel>): void {
+  const { out, preset, config, set, foreign } = choice;
+  if (model instanceof Transformer) {
+    refuseForeignOptions(foreign);
+    const vocabulary = { size: tokenizer.vocabSize, source: `${out}/tokenizer.json` };
+    requireSameConfig(chosenConfig(choice, model.config, vocabulary), model.config, out);
+    return;
+  }
+  const [key] = [preset, config, ...set].filter((given) => given !== undefined);
+  if (key !== undefined)
+    throw new UsageError(`the model in ${out} is one that others trained, so ${key} means nothing`);
+  if (model instanceof TrainedDecoder) requireSameReading(foreign, model, out);
 }
 
 function tokenizerAt(path: string): Tokenizer {

@@ -2,23 +2,25 @@
  * The state that a decoder carries from one segment to the next: each layer's keys and values in the window, sinks, memories. A segment
  * may arrive in one piece or token by token. When the next one begins, tokens that it does not see any more are remembered.
  */
-import type { AttentionContext } from "../autodiff/ops/attention.ts";
-import { NotFiniteError } from "../autodiff/tape.ts";
+import type { Attended, AttentionContext } from "../autodiff/ops/attention.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
 import { checkOptions, type Kinds, optional, whole, withMethods } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { allOrNothing, Lifetime } from "../base/lifetime.ts";
+import type { StoredTensor } from "../formats/safetensors.ts";
+import type { TensorReader } from "../formats/tensor-reader.ts";
+import type { RememberingHeads } from "../memory/chosen-heads.ts";
 import type { KvMemory } from "../memory/memory.ts";
 import { SourceLog, type TokenBytes } from "../memory/sources.ts";
-import type { ReadingState, StateOptions } from "../nn/language-model.ts";
-import { kernels } from "../wasm/runtime.ts";
+import type { StateOptions, TrainingState } from "../nn/language-model.ts";
 import type { Architecture } from "./architecture.ts";
-import type { Attended, Distance, DistantPairs } from "./distant-pairs.ts";
+import type { Distance, DistantPairs } from "./distant-pairs.ts";
 import type { LayerContext, TokenPairs } from "./layer-context.ts";
 import { type ReadingSettings, readingSettings } from "./reading-settings.ts";
+import { loadState, type SavedParts, savedCapacity, saveState } from "./saved-state.ts";
 import type { SegmentAngles } from "./segment-angles.ts";
 import { type GoneRange, SegmentPlace } from "./segment-place.ts";
-import { stateParts } from "./state-parts.ts";
+import { requireFinitePairs, stateParts } from "./state-parts.ts";
 
 /** The size of a state, and how it reads. */
 export interface DecoderStateOptions extends Partial<ReadingSettings>, StateOptions {}
@@ -32,7 +34,7 @@ const rowKinds: Kinds<Pick<DecoderStateOptions, "rows" | "tokenizer">> = {
 const FIRST_ROOM = 1024;
 
 /** The state of a decoder between two segments. */
-export class DecoderState implements ReadingState {
+export class DecoderState implements TrainingState {
   /** B, documents side by side. */
   readonly rows: number;
   /** How it reads. */
@@ -90,6 +92,14 @@ export class DecoderState implements ReadingState {
   /** T, tokens of a segment. */
   get segmentLength(): number {
     return this.settings.segment;
+  }
+
+  /** The kv heads that remember. */
+  get rememberingHeads(): RememberingHeads {
+    const { memoryHeads } = this.settings;
+    const headsOf = (layer: number) => memoryHeads.filter(([at]) => at === layer).map(([, head]) => head);
+    const byLayer = new Map(memoryHeads.map(([layer]) => [layer, headsOf(layer)]));
+    return { count: this.architecture.keyHeads, byLayer };
   }
 
   /** The query heads of a layer that look pairs up: those of the kv heads that remember. */
@@ -238,27 +248,11 @@ export class DecoderState implements ReadingState {
   advance(ids: Int32Array, lengths: ArrayLike<number> | undefined): void {
     const count = ids.length / this.rows;
     const { capacity } = this;
-    this.requireFinite(count);
+    requireFinitePairs(this.parts, this.place.next, count);
     for (let row = 0; row < this.rows; row++) {
       this.ids.set(ids.subarray(row * count, (row + 1) * count), row * capacity + this.place.next);
     }
     this.place.advance(count, lengths);
-  }
-
-  /** Refuses keys and values that are not finite, because neither a file nor a search can handle them. */
-  private requireFinite(count: number): void {
-    const { keyHeads, headWidth } = this.architecture;
-    for (const [layer, context] of this.contexts.entries()) {
-      if (this.distant[layer] === undefined) continue;
-      const { keys, values } = context.remembered;
-      for (let row = 0; row < this.rows; row++) {
-        const at = context.at(row, this.place.next);
-        if ([keys, values].every(({ ptr }) => kernels.all_finite(ptr + at, count * keyHeads * headWidth))) continue;
-        throw new NotFiniteError(
-          `the keys or values of layer ${layer} are not finite; the model's weights are damaged`,
-        );
-      }
-    }
   }
 
   /**
@@ -274,6 +268,24 @@ export class DecoderState implements ReadingState {
     }
     place.clear();
     for (const log of this.sources) log.closeDocument();
+  }
+
+  private get parts(): SavedParts {
+    const { rows, place, ids, contexts, distant } = this;
+    return { rows, place, ids, contexts, distant };
+  }
+
+  /** Copies everything that was read and remembered, for a checkpoint; see saved-state.ts. */
+  save(prefix = ""): Map<string, StoredTensor> {
+    this.life.require();
+    return saveState(this.parts, prefix);
+  }
+
+  /** Restores what `save` copied. Throws an InputError for tensors that do not fit this state. */
+  load(reader: TensorReader, prefix = ""): void {
+    this.life.require();
+    this.grow(Math.max(this.capacity, savedCapacity(reader, prefix, this.mostRoom)));
+    loadState(this.parts, reader, prefix, { window: this.settings.window, vocabulary: this.architecture.vocabulary });
   }
 
   /** Frees the storage; the state must not be used afterwards. */

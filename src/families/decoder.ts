@@ -13,7 +13,7 @@ import { requireInput, type SegmentInput } from "../nn/segment.ts";
 import type { Architecture } from "./architecture.ts";
 import { block } from "./block.ts";
 import { DecoderState, type DecoderStateOptions } from "./decoder-state.ts";
-import { allMemoryHeads, type ReadingSettings } from "./reading-settings.ts";
+import { allMemoryHeads, memoryLayersOf, type ReadingSettings } from "./reading-settings.ts";
 import type { Weights } from "./weights.ts";
 
 /** A decoder: its description, its weights, and the forward pass over a segment. */
@@ -54,8 +54,7 @@ export class Decoder implements LanguageModel {
 
   /** Layers that can have a memory. */
   get memoryLayers(): readonly number[] {
-    const heads = this.settings.memoryHeads ?? allMemoryHeads(this.architecture);
-    return [...new Set(heads.map(([layer]) => layer))].sort((a, b) => a - b);
+    return memoryLayersOf({ memoryHeads: this.settings.memoryHeads ?? allMemoryHeads(this.architecture) });
   }
 
   /** M of its states where they do not say otherwise. */
@@ -75,9 +74,14 @@ export class Decoder implements LanguageModel {
     state.requireFit(this.architecture);
   }
 
-  /** Its weights, those that are floats. */
+  /** Its weights, those that are floats; of a model in training, those that learn. */
   get parameters(): Parameters {
     return this.weights.parameters;
+  }
+
+  /** A copy of the numbers of one of its floats, whether it learns or not. */
+  weight(name: string): Float32Array {
+    return this.weights.get(name).toArray();
   }
 
   /** Returns a fresh state, which has read and remembered nothing. */

@@ -4,26 +4,23 @@
  */
 
 import { arena } from "../autodiff/arena.ts";
-import { constantScale } from "../autodiff/ops/attention.ts";
+import { type Attended, constantScale } from "../autodiff/ops/attention.ts";
 import { blend } from "../autodiff/ops/blend.ts";
 import { add, logAddExp, repeat, subtract } from "../autodiff/ops/elementwise.ts";
 import { type Neighbours, retrievedAttention } from "../autodiff/ops/retrieved.ts";
 import { stepIntegers, type Tensor } from "../autodiff/tensor.ts";
 import { allOrNothing, type Releasable } from "../base/lifetime.ts";
+import type { StoredTensor } from "../formats/safetensors.ts";
+import type { TensorReader } from "../formats/tensor-reader.ts";
 import { DistanceMemory } from "../memory/distance-memory.ts";
 import { KvMemory } from "../memory/memory.ts";
+import { loadMemoryRow, saveMemoryRow } from "../memory/saved-rows.ts";
 import type { Retrieval } from "../nn/self-attention.ts";
 import type { Address } from "../wasm/heap.ts";
 import { kernels } from "../wasm/runtime.ts";
 import type { Architecture } from "./architecture.ts";
 import { KeyHeads } from "./key-heads.ts";
 import type { ReadingSettings } from "./reading-settings.ts";
-
-/** An attention's results: out [B, T, H·D] and lse [B, T, H]. */
-export interface Attended {
-  readonly out: Tensor;
-  readonly lse: Tensor;
-}
 
 /** The queries of a layer, [B, T, H·D], as they meet pairs of the window, of the far memory, and sinks. */
 export interface TurnedQueries {
@@ -84,7 +81,8 @@ export class DistantPairs implements Releasable {
     [this.sinks, this.byDistance, this.memory] = allOrNothing((own) => {
       const kept = sinks > 0 ? own(new KvMemory({ rows, heads: keyHeads, width, size: sinks, segment: 0 })) : undefined;
       if (!remembers) return [kept, undefined, undefined];
-      if (positions.kind === "learned" || reach === 0) return [kept, undefined, own(new KvMemory(shape, { dtype }))];
+      if (positions.kind === "learned" || reach === 0)
+        return [kept, undefined, own(new KvMemory(shape, { dtype, kind: "quantised" }))];
       const byDistance = own(new DistanceMemory(shape, dtype, reach));
       return [kept, byDistance, byDistance.pairs];
     });
@@ -175,6 +173,22 @@ export class DistantPairs implements Releasable {
     this.sinks?.reset(row);
     if (this.byDistance) this.byDistance.reset(row);
     else this.memory?.reset(row);
+  }
+
+  /** Copies a row for a checkpoint, as `NAME.sinks.…` and `NAME.memory.…`. */
+  save(saved: Map<string, StoredTensor>, name: string, row: number): void {
+    const { sinks, memory, byDistance } = this;
+    if (sinks) saveMemoryRow(saved, `${name}.sinks`, sinks, row);
+    if (byDistance) byDistance.save(saved, `${name}.memory`, row);
+    else if (memory) saveMemoryRow(saved, `${name}.memory`, memory, row);
+  }
+
+  /** Restores a row that `save` copied. Throws an InputError for tensors that do not fit. */
+  load(reader: TensorReader, name: string, row: number): void {
+    const { sinks, memory, byDistance } = this;
+    if (sinks) loadMemoryRow(reader, `${name}.sinks`, sinks, row);
+    if (byDistance) byDistance.load(reader, `${name}.memory`, row);
+    else if (memory) loadMemoryRow(reader, `${name}.memory`, memory, row);
   }
 
   /** Frees the storage. */

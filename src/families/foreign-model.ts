@@ -12,9 +12,11 @@ import { safetensorsWeights } from "../formats/safetensors-weights.ts";
 import { shardedWeights } from "../formats/sharded-weights.ts";
 import type { WeightFile } from "../formats/weight-file.ts";
 import type { Architecture } from "./architecture.ts";
+import { CALIBRATION_FILE, type Calibration, parseCalibration } from "./calibration.ts";
 import { ConfigReader } from "./config-reader.ts";
 import { describeConfig, families } from "./families.ts";
 import { describeGguf, ggufNames } from "./gguf-model.ts";
+import { OFFSETS_FILE, readOffsets, type TrainedMemory } from "./offsets-file.ts";
 import { readParameters, type StoredParameter } from "./read-parameters.ts";
 import { sortedIds } from "./sizes.ts";
 
@@ -28,6 +30,12 @@ export interface ForeignModel {
   readonly parameters: ReadonlyMap<string, StoredParameter>;
   /** Undefined if there is none. */
   readonly tokenizer: TokenizerSource | undefined;
+  /** The directory that it was read from; undefined for a GGUF file. */
+  readonly files: ModelFiles | undefined;
+  /** What a training of its memory left; undefined for a model whose memory was not trained. */
+  readonly trained: TrainedMemory | undefined;
+  /** Returns which heads remember, if there is a file that says so. Throws an InputError if it is damaged. */
+  calibration(): Calibration | undefined;
   /** What a user should know, a sentence each. */
   readonly notes: readonly string[];
 }
@@ -67,16 +75,27 @@ export function readModelFiles(files: ModelFiles): ForeignModel {
     stopIds: sortedIds(stopIds, generationStops(files), tokenizerStops(tokenizer)),
   };
   const notes = [...described.notes, ...read.notes];
-  return { name: files.name, architecture, parameters: read.parameters, tokenizer, notes };
+  const offsets = files.open(OFFSETS_FILE);
+  const trained = offsets && readOffsets(offsets.read(0, offsets.size), offsets.name, architecture);
+  const calibration = calibrationIn(files.open(CALIBRATION_FILE));
+  return { name: files.name, architecture, parameters: read.parameters, tokenizer, files, trained, calibration, notes };
 }
 
-/** The model in a GGUF file. Throws an InputError that names the file, and what is wrong with it. */
-export function readGgufModel(source: ByteSource): ForeignModel {
+/**
+ * The model in a GGUF file. `calibration`: the file next to it that says which heads remember.
+ * @throws InputError that names the file, and what is wrong with it
+ */
+export function readGgufModel(source: ByteSource, calibration?: ByteSource): ForeignModel {
   const file = readGguf(source);
   const described = describeGguf(file);
   const { architecture, parameters, notes } = readParameters(file, described, ggufNames(described.family));
   const tokenizer: TokenizerSource = { kind: "gguf", metadata: file.metadata, name: file.name };
-  return { name: file.name, architecture, parameters, tokenizer, notes };
+  const own = { files: undefined, trained: undefined, calibration: calibrationIn(calibration) };
+  return { name: file.name, architecture, parameters, tokenizer, ...own, notes };
+}
+
+function calibrationIn(source: ByteSource | undefined): ForeignModel["calibration"] {
+  return () => source && parseCalibration(jsonOf(source), source.name);
 }
 
 function requireFile(files: ModelFiles, file: string, reason: string): ByteSource {

@@ -33,20 +33,36 @@ function templateIn(source: TokenizerSource): { template: string | undefined; to
   return { template: own ?? chatTemplate, tokens };
 }
 
-function templateInGguf({ metadata, name }: Extract<TokenizerSource, { kind: "gguf" }>) {
-  const { tokens, bos, eos } = vocabularyOf(metadata, name);
+type GgufSource = Extract<TokenizerSource, { kind: "gguf" }>;
+
+function templateInGguf(source: GgufSource) {
+  const { bos, eos } = specialTokensOf(source);
+  return { template: chatTextOf(source), tokens: { bos: bos?.text, eos: eos?.text } };
+}
+
+/** The template of a GGUF file as it stands there, of whatever kind. Throws an InputError if it is not a text. */
+export function chatTextOf({ metadata, name }: GgufSource): string | undefined {
   const template = metadata.get("tokenizer.chat_template");
-  if (template !== undefined && typeof template !== "string") {
-    throw new InputError(`${name}: tokenizer.chat_template must be a text`);
-  }
-  const spelled = (id: number | undefined) => (id === undefined ? undefined : tokens[id]);
-  return { template, tokens: { bos: spelled(bos), eos: spelled(eos) } };
+  if (template === undefined || typeof template === "string") return template;
+  throw new InputError(`${name}: tokenizer.chat_template must be a text`);
+}
+
+/** Whether a GGUF file has a tokenizer. */
+export function hasVocabulary({ metadata }: GgufSource): boolean {
+  return metadata.has("tokenizer.ggml.model") && metadata.has("tokenizer.ggml.tokens");
+}
+
+/** The tokens of a GGUF file that begin and end a text. */
+export function specialTokensOf({ metadata, name }: GgufSource) {
+  const { tokens, bos, eos } = vocabularyOf(metadata, name);
+  const spelled = (id: number | undefined) => (id === undefined ? undefined : { id, text: tokens[id] });
+  return { bos: spelled(bos), eos: spelled(eos) };
 }
 
 /** The keys of a vocabulary; tokenizerFromGguf checks them. */
 function vocabularyOf(metadata: GgufMetadata, name: string): GgufVocabulary {
   const get = (key: string) => metadata.get(`tokenizer.ggml.${key}`);
-  if (get("model") === undefined || get("tokens") === undefined) {
+  if (!hasVocabulary({ kind: "gguf", metadata, name })) {
     throw new InputError(`${name} has no tokenizer: tokenizer.ggml.model or tokenizer.ggml.tokens is missing`);
   }
   const vocabulary: Record<keyof GgufVocabulary, unknown> = {

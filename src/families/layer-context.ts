@@ -77,6 +77,19 @@ export class LayerContext implements Releasable {
     return { keys: this.buffers.keptKeys, values: this.buffers.keptValues };
   }
 
+  /** The buffers by name; one that is two is there once. */
+  get named(): [name: string, buffer: PersistentTensor][] {
+    const all: [string, PersistentTensor][] = Object.entries(this.buffers);
+    return all.filter(([, buffer], i) => all.findIndex(([, other]) => other === buffer) === i);
+  }
+
+  /** Whether what would be remembered of `count` tokens from `token` on is finite in a row. */
+  isFinite(row: number, token: number, count: number): boolean {
+    const at = this.at(row, token);
+    const { keys, values } = this.remembered;
+    return [keys, values].every(({ ptr }) => kernels.all_finite(ptr + at, count * this.width));
+  }
+
   /** Writes tokens at `past`. Those that are read again are not kept a second time. */
   extend(past: number, { key, turned, value }: TokenPairs, again: boolean): void {
     const { capacity, kept } = this;

@@ -3,6 +3,7 @@
 import { InputError } from "../base/errors.ts";
 import { fileRanges } from "../platform/file-ranges.ts";
 import { exists, isDirectory } from "../platform/files.ts";
+import { calibrationPath } from "./calibration.ts";
 import { type ForeignModel, readGgufModel, readModelFiles } from "./foreign-model.ts";
 
 /**
@@ -13,7 +14,7 @@ export function loadForeign(path: string): ForeignModel {
   if (/\.(?:safetensors|json)$/.test(path) && !isDirectory(path)) {
     throw new InputError(`${path} is one file of a model; give the directory that it is in`);
   }
-  if (!isDirectory(path)) return readGgufModel(fileRanges(path));
-  const open = (file: string) => (exists(`${path}/${file}`) ? fileRanges(`${path}/${file}`) : undefined);
-  return readModelFiles({ name: path, open });
+  const rangesAt = (file: string) => (exists(file) ? fileRanges(file) : undefined);
+  if (!isDirectory(path)) return readGgufModel(fileRanges(path), rangesAt(calibrationPath(path)));
+  return readModelFiles({ name: path, open: (file) => rangesAt(`${path}/${file}`) });
 }

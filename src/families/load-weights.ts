@@ -3,14 +3,17 @@ import { digest } from "../base/digest.ts";
 import type { ForeignModel } from "./foreign-model.ts";
 import type { StoredParameter } from "./read-parameters.ts";
 import type { WeightKind } from "./weight-kinds.ts";
-import { keptWeights, type Weights } from "./weights.ts";
+import { keptWeights, offsetName, type Weights } from "./weights.ts";
 
 /** Called after every parameter with the numbers read so far, and in all. */
 export type LoadProgress = (done: number, total: number) => void;
 
-/** Reads all weights, a parameter at a time. The digest is of the description, and of every parameter as it is stored. */
+/**
+ * Reads all weights, a parameter at a time. The digest is of the description, of every parameter as it is stored, and of offsets
+ * that were trained.
+ */
 export function loadWeights(
-  { architecture, parameters }: ForeignModel,
+  { architecture, parameters, trained }: ForeignModel,
   kind: WeightKind,
   onProgress?: LoadProgress,
 ): { weights: Weights; digest: string } {
@@ -32,7 +35,17 @@ export function loadWeights(
     return [name, { ...parameter, bytes, floats }];
   };
   const weights = keptWeights(architecture, new Map([...parameters].map(noted)), kind);
+  for (const [layer, offsets] of trained?.offsets ?? []) {
+    weights.get(offsetName(layer)).set(offsets);
+    if (offsets.some((offset) => offset !== 0))
+      digests.set(offsetName(layer), digest([new Uint8Array(offsets.slice().buffer)]));
+  }
   return { weights, digest: digestOf(architecture, digests) };
+}
+
+/** The digest that `loadWeights` returns, of bytes that are read and dropped. */
+export function fingerprintOf({ architecture, parameters }: ForeignModel): string {
+  return digestOf(architecture, new Map([...parameters].map(([name, { bytes }]) => [name, digest([bytes()])])));
 }
 
 /** A digest of the meaning of weights, and of their own digests. The tokens that end a text change no weight's meaning. */

@@ -1,13 +1,14 @@
 /** A model that somebody else trained, ready to read: its decoder, its tokenizer, and how it reads what is longer than its window. */
-import { aFunction, check, listOf, oneOf, optional, someOptions, whole } from "../base/check.ts";
-import { InputError } from "../base/errors.ts";
+import { aFunction, check, oneOf, optional, someOptions, withDefaults } from "../base/check.ts";
+import { allOrNothing } from "../base/lifetime.ts";
 import type { OpenedModel } from "../nn/opened-model.ts";
-import type { Architecture } from "./architecture.ts";
+import { type Calibration, calibrationOf } from "./calibration.ts";
 import { Decoder } from "./decoder.ts";
 import type { ForeignModel } from "./foreign-model.ts";
 import { chatTemplateOf, tokenizerOf } from "./foreign-tokenizer.ts";
 import { type LoadProgress, loadWeights } from "./load-weights.ts";
-import { allMemoryHeads, type ReadingSettings, readingSettings, sees } from "./reading-settings.ts";
+import { headsAt, type MemoryPlaces, somePlaces } from "./memory-places.ts";
+import { type ReadingSettings, readingSettings } from "./reading-settings.ts";
 import { type WeightKind, weightKinds } from "./weight-kinds.ts";
 
 /** M where nothing else is said. */
@@ -15,8 +16,11 @@ const USUAL_MEMORY = 8192;
 
 /** How a model that others trained reads, and how its weights are kept. */
 export interface ForeignOptions extends Partial<Omit<ReadingSettings, "memoryHeads">> {
-  /** The layers that have a memory, in all of their kv heads. Default: all that can. */
-  readonly memoryLayers?: readonly number[];
+  /**
+   * Where it remembers: layers, in all of their kv heads, and pairs of a layer and a kv head. Default: those that were trained, else
+   * what calibration found for the model, else all.
+   */
+  readonly memoryLayers?: MemoryPlaces;
   /** How weights are kept. Default: `stored`. */
   readonly weights?: WeightKind;
   /** Called while weights are read. */
@@ -28,45 +32,55 @@ export interface ForeignOptions extends Partial<Omit<ReadingSettings, "memoryHea
  * @throws InputError if it has no tokenizer, a file is damaged, or a setting is impossible for it
  */
 export function openForeign(foreign: ForeignModel, options: ForeignOptions = {}): OpenedModel {
+  const { model, tokenizer, notes } = openDecoder(foreign, options);
+  return { model, tokenizer, notes, chatTemplate: () => chatTemplateOf(foreign) };
+}
+
+/** `openForeign` for those who need to know that the model is a decoder. */
+export function openDecoder(foreign: ForeignModel, options: ForeignOptions = {}) {
   check("options", options, someOptions);
   const { weights: kind = weightKinds[0], onProgress } = options;
   check("weights", kind, oneOf(...weightKinds));
   check("onProgress", onProgress, optional(aFunction));
   const { architecture } = foreign;
   const tokenizer = tokenizerOf(foreign);
-  const settings = settingsOf(architecture, options);
+  const unsaid = options.memoryLayers === undefined && foreign.trained === undefined;
+  const found = unsaid ? foreign.calibration() : undefined;
+  settingsOf(foreign, options, found); // refuses what is impossible before weights are read
   const { weights, digest } = loadWeights(foreign, kind, onProgress);
-  const model = new Decoder(architecture, weights, settings, digest);
-  const altered = tokenizer.alters === undefined ? [] : [`${foreign.name}: the tokenizer ${tokenizer.alters}`];
-  return { model, tokenizer, notes: [...foreign.notes, ...altered], chatTemplate: () => chatTemplateOf(foreign) };
+  return allOrNothing((own) => {
+    own(weights);
+    const calibration = options.memoryLayers === undefined ? calibrationOf(found, digest) : undefined;
+    const settings = settingsOf(foreign, options, calibration);
+    const altered = tokenizer.alters === undefined ? [] : [`${foreign.name}: the tokenizer ${tokenizer.alters}`];
+    const model = new Decoder(architecture, weights, settings, digest);
+    return { model, tokenizer, notes: [...foreign.notes, ...altered] };
+  });
 }
 
-/** Complete settings of a model's states. Throws an InputError for one that is impossible. */
+/**
+ * Complete settings of a model's states: those of the options, then how it read when its memory was trained, then those of a
+ * calibration, then the usual ones. A calibration counts only where the options do not say where to remember.
+ * @throws InputError for one that is impossible
+ */
 export function settingsOf(
-  architecture: Architecture,
+  { architecture, trained }: Pick<ForeignModel, "architecture" | "trained">,
   { memoryLayers, weights: _, onProgress: __, ...given }: ForeignOptions = {},
+  calibration: Calibration | undefined = undefined,
 ): ReadingSettings {
-  check("memoryLayers", memoryLayers, optional(listOf(whole(0))));
-  const memoryHeads = memoryLayers && headsIn(architecture, memoryLayers);
-  const chosen = Object.fromEntries(
-    Object.entries({ ...given, memoryHeads }).filter(([, value]) => value !== undefined),
-  );
-  return readingSettings(architecture, { memorySize: USUAL_MEMORY, ...chosen });
+  check("memoryLayers", memoryLayers, optional(somePlaces));
+  const found = memoryLayers === undefined ? calibration : undefined;
+  const { memoryHeads: trainedHeads, ...learned } = trainedSettings(trained, given.window);
+  const places = memoryLayers ?? trainedHeads ?? found?.places ?? "all";
+  const { neighbours, reach } = found ?? {};
+  const memoryHeads = headsAt(architecture, places);
+  const inOrder: Partial<ReadingSettings>[] = [{ neighbours, reach }, learned, { ...given, memoryHeads }];
+  return readingSettings(architecture, inOrder.reduce(withDefaults, { memorySize: USUAL_MEMORY }));
 }
 
-function headsIn(architecture: Architecture, layers: readonly number[]): ReadingSettings["memoryHeads"] {
-  for (const layer of layers) {
-    if (layer >= architecture.layers) {
-      throw new InputError(
-        `memory layers: there is no layer ${layer}; the model has layers 0 to ${architecture.layers - 1}`,
-      );
-    }
-    if (sees(architecture, layer)) continue;
-    const window = architecture.windows[layer];
-    throw new InputError(
-      `memory layers: layer ${layer} sees only ${window} tokens by design, so it can have no memory`,
-    );
-  }
-  const chosen = new Set(layers);
-  return allMemoryHeads(architecture).filter(([layer]) => chosen.has(layer));
+/** How the model read when its memory was trained. The distance of sinks belongs to a window. */
+function trainedSettings(trained: ForeignModel["trained"], window: number | undefined): Partial<ReadingSettings> {
+  if (trained === undefined) return {};
+  const { sinkDistance, ...others } = trained.settings;
+  return window === undefined ? { ...others, sinkDistance } : others;
 }

@@ -23,7 +23,7 @@ export interface ReadingSettings {
   readonly neighbours: number;
   /** R: pairs that are farther away appear at this distance. */
   readonly reach: number;
-  /** The heads that remember: pairs of a layer and a kv head. */
+  /** The heads that remember: pairs of a layer and a kv head, in any order. */
   readonly memoryHeads: readonly (readonly [layer: number, keyHead: number])[];
   /** How pairs are kept. */
   readonly memoryDtype: MemoryDtype;
@@ -55,6 +55,11 @@ export function sees(architecture: Architecture, layer: number): boolean {
   return architecture.windows[layer] === null;
 }
 
+/** The layers that have a memory, in ascending order. */
+export function memoryLayersOf({ memoryHeads }: Pick<ReadingSettings, "memoryHeads">): number[] {
+  return [...new Set(memoryHeads.map(([layer]) => layer))].sort((a, b) => a - b);
+}
+
 /** Every head that can have a memory. */
 export function allMemoryHeads(architecture: Architecture): [layer: number, keyHead: number][] {
   const layers = Array.from({ length: architecture.layers }, (_, layer) => layer);
@@ -66,11 +71,16 @@ export function allMemoryHeads(architecture: Architecture): [layer: number, keyH
 
 /**
  * Complete settings. The defaults are T 256, W 512, four sinks at distance 2 W, no memory, K 32, R half of the trained length, all
- * heads; T and W are smaller in a model whose trained length is.
+ * heads; T and W are smaller in a model whose trained length is. `source`: the file that they come from, for messages.
  * @throws InputError for an impossible setting, or a window that exceeds the learned positions
  */
-export function readingSettings(architecture: Architecture, given: Partial<ReadingSettings> = {}): ReadingSettings {
-  checkOptions("reading settings", given, kinds);
+export function readingSettings(
+  architecture: Architecture,
+  given: Partial<ReadingSettings> = {},
+  source?: string,
+): ReadingSettings {
+  const place = source === undefined ? "" : `${source}: `;
+  checkOptions(`${place}reading settings`, given, kinds);
   const { context, positions } = architecture;
   const segment = given.segment ?? Math.max(1, Math.min(USUAL.segment, Math.floor(context / 3)));
   const window = given.window ?? Math.max(0, Math.min(USUAL.window, context - segment));
@@ -88,19 +98,19 @@ export function readingSettings(architecture: Architecture, given: Partial<Readi
   };
   if (positions.kind === "learned" && window + segment > positions.rows) {
     throw new InputError(
-      `window: ${window} and a segment of ${segment} exceed the ${positions.rows} positions of the model`,
+      `${place}window: ${window} and a segment of ${segment} exceed the ${positions.rows} positions of the model`,
     );
   }
-  requireMemoryHeads(architecture, settings.memoryHeads);
-  return settings;
+  requireMemoryHeads(architecture, settings.memoryHeads, place);
+  return { ...settings, memoryHeads: settings.memoryHeads.toSorted(([a, b], [c, d]) => a - c || b - d) };
 }
 
-function requireMemoryHeads(architecture: Architecture, heads: ReadingSettings["memoryHeads"]): void {
+function requireMemoryHeads(architecture: Architecture, heads: ReadingSettings["memoryHeads"], place: string): void {
   const known = new Set(allMemoryHeads(architecture).map(String));
   const strange = heads.find((pair) => !known.delete(String(pair)));
   if (strange === undefined) return;
   const [layer, keyHead] = strange;
   throw new InputError(
-    `memoryHeads: layer ${layer}, kv head ${keyHead} is given twice, or cannot have a memory; there are ${architecture.layers} layers of ${architecture.keyHeads} kv heads, and layers with a sliding window have none`,
+    `${place}memoryHeads: layer ${layer}, kv head ${keyHead} is given twice, or cannot have a memory; there are ${architecture.layers} layers of ${architecture.keyHeads} kv heads, and layers with a sliding window have none`,
   );
 }

@@ -107,6 +107,30 @@ export class SegmentPlace {
     }
   }
 
+  /**
+   * Where it is, in whole numbers from 0 on: three of the buffers, then four of each row. Indices that may lie before the buffers
+   * are counted back from the segment.
+   */
+  save(): number[] {
+    const { start, offset, next, goneEnd } = this;
+    const rows = Array.from(this.valid, (valid, row) => {
+      return [start - valid, next - this.real[row], start - this.origin[row], this.gone[row]];
+    });
+    return [start, offset, goneEnd, ...rows.flat()];
+  }
+
+  /** Returns to where `save` was called. */
+  load([start, offset, goneEnd, ...rows]: readonly number[]): void {
+    [this.start, this.offset, this.goneEnd] = [start, offset, goneEnd];
+    for (const row of this.valid.keys()) {
+      const [seen, padding, read, gone] = rows.slice(4 * row, 4 * row + 4);
+      this.valid[row] = start - seen;
+      this.real[row] = this.next - padding;
+      this.origin[row] = start - read;
+      this.gone[row] = gone;
+    }
+  }
+
   /** The buffers are empty from now on, and positions begin anew. */
   clear(): void {
     this.shift(this.next);

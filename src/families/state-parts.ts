@@ -1,4 +1,5 @@
 /** What a decoder's state is made of, layer by layer, as the description and the settings ask for. */
+import { NotFiniteError } from "../autodiff/tape.ts";
 import type { Own } from "../base/lifetime.ts";
 import { requireRoom } from "../memory/bytes.ts";
 import type { Architecture } from "./architecture.ts";
@@ -32,7 +33,7 @@ export function stateParts(
   const kept: Kept = positions.kind === "learned" ? "pairs" : "keys";
   if (memorySize > 0 && memoryHeads.length > 0) {
     const all = { rows, heads: memoryHeads.length, width: headWidth, size: memorySize, segment: 0 };
-    requireRoom(all, { dtype: settings.memoryDtype });
+    requireRoom(all, { dtype: settings.memoryDtype, kind: "quantised" });
   }
   const contexts = layers.map((layer) =>
     own(new LayerContext(rows, capacity, keyHeads * headWidth, remembers(layer) ? kept : "none")),
@@ -46,3 +47,16 @@ export function stateParts(
   const angles = own(new SegmentAngles(positions, { rows, segment, reach, sinkDistance, headWidth }));
   return { contexts, distant, angles };
 }
+
+/** Refuses keys and values of `count` tokens from `token` on that are not finite, because neither a file nor a search can handle them. */
+export function requireFinitePairs({ contexts, distant, rows }: PairsOfRows, token: number, count: number): void {
+  for (const [layer, context] of contexts.entries()) {
+    if (distant[layer] === undefined) continue;
+    for (let row = 0; row < rows; row++) {
+      if (context.isFinite(row, token, count)) continue;
+      throw new NotFiniteError(`the keys or values of layer ${layer} are not finite; the model's weights are damaged`);
+    }
+  }
+}
+
+type PairsOfRows = Pick<StateParts, "contexts" | "distant"> & { readonly rows: number };

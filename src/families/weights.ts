@@ -50,18 +50,28 @@ function groupOf(name: string): ParameterGroup {
   return /norm\.|\.bias$/.test(name) ? "norms" : "matrices";
 }
 
+/** Weights that are not among the parameters of a model. */
+export interface OtherWeights {
+  /** Matrices by module, such as `layers.0.q`. */
+  readonly packed?: ReadonlyMap<string, Packed>;
+  /** Floats that stay as they are while others learn. */
+  readonly fixed?: Parameters;
+}
+
 /** The weights of a model. */
 export class Weights implements Releasable {
-  /** Those that are floats. */
+  /** Those that are floats; where some learn and others do not, those that learn. */
   readonly parameters: Parameters;
   private readonly architecture: Architecture;
   private readonly packed: ReadonlyMap<string, Packed>;
+  private readonly fixed: Parameters | undefined;
 
-  /** `packed`: matrices by module, such as `layers.0.q`; they are then missing from `parameters`. */
-  constructor(architecture: Architecture, parameters: Parameters, packed: ReadonlyMap<string, Packed> = new Map()) {
+  /** `others` are missing from `parameters`. */
+  constructor(architecture: Architecture, parameters: Parameters, { packed, fixed }: OtherWeights = {}) {
     this.architecture = architecture;
     this.parameters = parameters;
-    this.packed = packed;
+    this.packed = packed ?? new Map();
+    this.fixed = fixed;
   }
 
   /** x Wᵀ + b of a module; the bias where the description has one. */
@@ -89,16 +99,17 @@ export class Weights implements Releasable {
 
   /** The parameter called `name`. */
   get(name: string): Tensor {
-    return this.parameters.get(name);
+    return this.fixed?.has(name) ? this.fixed.get(name) : this.parameters.get(name);
   }
 
   private find(name: string): Tensor | undefined {
-    return this.parameters.has(name) ? this.get(name) : undefined;
+    return this.parameters.has(name) || this.fixed?.has(name) ? this.get(name) : undefined;
   }
 
   /** Frees them. */
   release(): void {
     this.parameters.release();
+    this.fixed?.release();
     for (const matrix of this.packed.values()) matrix.release();
   }
 }
@@ -119,7 +130,7 @@ export function keptWeights(
       if (dtype === undefined) parameters.get(name).set(parameter.floats());
       else packed.set(moduleOf(name), own(new PackedMatrix(matrixOf(parameter), dtype)));
     }
-    return new Weights(architecture, parameters, packed);
+    return new Weights(architecture, parameters, { packed });
   });
 }
 
@@ -142,5 +153,26 @@ export function floatWeights(
     const parameters = own(new Parameters(declareWeights(architecture), learns));
     for (const [name, parameter] of stored) parameters.get(name).set(parameter.floats());
     return new Weights(architecture, parameters);
+  });
+}
+
+/** The same where only the parameters that `learns` accepts have gradients; the others are floats without them. */
+export function learningWeights(
+  architecture: Architecture,
+  stored: ReadonlyMap<string, Pick<StoredParameter, "floats">>,
+  learns: (name: string) => boolean,
+): Weights {
+  const declared = declareWeights(architecture);
+  return allOrNothing((own) => {
+    const parameters = own(new Parameters(declared.filter(({ name }) => learns(name))));
+    const fixed = own(
+      new Parameters(
+        declared.filter(({ name }) => !learns(name)),
+        false,
+      ),
+    );
+    const weights = new Weights(architecture, parameters, { fixed });
+    for (const [name, parameter] of stored) weights.get(name).set(parameter.floats());
+    return weights;
   });
 }

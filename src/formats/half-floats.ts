@@ -1,6 +1,6 @@
 /**
  * Half floats (F16) and brain floats (BF16) as floats, bit by bit: every one of them, subnormal, infinite or NaN, is a float, so
- * nothing is rounded. Loops in TypeScript, because files are read before kernels are there; wasm/half.ts is for memories.
+ * nothing is rounded; and the brain floats nearest to floats. Loops in TypeScript, because files are read before kernels are there; wasm/half.ts is for memories.
  */
 
 /** The float of every half, made when the first is asked for. */
@@ -41,4 +41,10 @@ export function halvesInto(bytes: Uint8Array, floats: Float32Array): void {
 export function bfloatsInto(bytes: Uint8Array, floats: Float32Array): void {
   const out = new Uint32Array(floats.buffer, floats.byteOffset, floats.length);
   for (let i = 0; i < out.length; i++) out[i] = (bytes[2 * i] << 16) | (bytes[2 * i + 1] << 24);
+}
+
+/** The bits of the nearest brain floats, ties to even. A float that is one keeps its bits; a NaN may become another. */
+export function bfloatsOf(floats: Float32Array): Uint16Array {
+  const bits = new Uint32Array(floats.buffer, floats.byteOffset, floats.length);
+  return Uint16Array.from(bits, (word) => (word + 0x7fff + ((word >>> 16) & 1)) >>> 16);
 }

@@ -154,6 +154,11 @@ export function floatTensor(shape: readonly number[], data: Arrays["F32"] | Arra
   return data instanceof Float32Array ? { dtype: "F32", shape, data } : { dtype: "F16", shape, data };
 }
 
+/** A tensor of whole numbers, [n]. */
+export function integerTensor(numbers: ArrayLike<number>): StoredTensor {
+  return { dtype: "I64", shape: [numbers.length], data: BigInt64Array.from(numbers, BigInt) };
+}
+
 function readTensor(name: string, entry: HeaderEntry, body: Uint8Array, source: string): StoredTensor {
   const { shape, begin, end } = entry;
   const dtype = knownDtype(entry.dtype);

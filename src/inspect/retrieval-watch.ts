@@ -7,7 +7,7 @@ import type { SourceLog } from "../memory/sources.ts";
 import type { ReadingState } from "../nn/language-model.ts";
 import type { SegmentInput } from "../nn/segment.ts";
 import type { Retrieval } from "../nn/self-attention.ts";
-import { heap } from "../wasm/runtime.ts";
+import { lookups } from "./lookups.ts";
 import { RetrievedPairs } from "./retrieved-pairs.ts";
 
 /** A head that has a memory. */
@@ -18,22 +18,38 @@ export interface MemoryHead {
   readonly head: number;
 }
 
-/** A head: its number in its layer, and among all that are watched. */
-interface Place {
-  readonly head: number;
-  readonly number: number;
+/** Everything that the memory layers retrieved while n tokens were read. */
+export interface Retrievals {
+  /** All heads that have a memory, layer by layer. */
+  readonly heads: readonly MemoryHead[];
+  /** The share of the memory in each head's result, [n, heads]; 0 while the memory is empty. */
+  readonly gates: Float32Array;
+  /** The pairs retrieved for the prediction of each token. */
+  readonly retrieved: RetrievedPairs;
+  /** The sources of the pairs remembered before the document, oldest first. */
+  readonly earlier: SourceTable;
+  /**
+   * For each remembered pair, the sum of its weights over all predictions and heads: first the earlier pairs, then those of
+   * the document's tokens.
+   */
+  readonly received: Float64Array;
 }
 
-/** Records the numbers that `Inspection` describes. */
-export class RetrievalWatch {
+/** The heads of a layer in the order of its retrievals: their numbers in the layer, and among all that are watched. */
+interface Order {
+  readonly heads: readonly number[];
+  readonly numbers: readonly number[];
+}
+
+/** Records what is retrieved. */
+export class RetrievalWatch implements Retrievals {
   readonly heads: readonly MemoryHead[];
-  readonly gates: Float32Array; // [n, heads]
+  readonly gates: Float32Array;
   readonly retrieved: RetrievedPairs;
-  readonly received: Float64Array; // [earlier + n]
+  readonly received: Float64Array;
   readonly earlier: SourceTable;
   private readonly log: SourceLog;
-  /** For each layer, by the order of its retrievals, the heads' numbers in the layer and in `heads`. */
-  private readonly orders: ReadonlyMap<number, readonly Place[]>;
+  private readonly orders: ReadonlyMap<number, Order>;
   /** Pairs that a head remembered before the document, and all pairs ever appended before it. */
   private readonly remembered: number;
   private readonly before: number;
@@ -48,9 +64,11 @@ export class RetrievalWatch {
       order.toSorted((a, b) => a - b).map((head) => ({ layer, head })),
     );
     const number = new Map(this.heads.map(({ layer, head }, i) => [`${layer}.${head}`, i]));
-    const placesOf = (layer: number, order: readonly number[]) =>
-      order.map((head) => ({ head, number: number.get(`${layer}.${head}`)! }));
-    this.orders = new Map(retrieving.map(({ layer, order }) => [layer, placesOf(layer, order)]));
+    const orderOf = (layer: number, heads: readonly number[]) => ({
+      heads,
+      numbers: heads.map((head) => number.get(`${layer}.${head}`)!),
+    });
+    this.orders = new Map(retrieving.map(({ layer, order }) => [layer, orderOf(layer, order)]));
     this.remembered = memory.length(0);
     this.before = memory.appended(0);
     this.earlier = this.log.copyOut(this.remembered);
@@ -64,31 +82,18 @@ export class RetrievalWatch {
     return (layer, retrieval) => this.note(begin + 1, layer, retrieval);
   }
 
-  private note(firstPredicted: number, layer: number, { neighbours, weights, gates }: Retrieval): void {
-    const { topk, counts } = neighbours;
-    const views = {
-      weights: heap.f32(weights.ptr, weights.size), // [T, H, K]
-      scores: heap.f32(neighbours.scores.ptr, weights.size),
-      slots: heap.i32(neighbours.slots, weights.size),
-      gates: heap.f32(gates.ptr, gates.size), // [T, H]
-    };
-    const order = this.orders.get(layer) as readonly Place[];
-    const headsPerToken = gates.shape[2];
-    for (let query = 0; query < weights.size / topk; query++) {
-      const token = Math.floor(query / order.length);
-      const { head, number } = order[query % order.length];
-      const gate = views.gates[token * headsPerToken + head];
-      this.gates[(firstPredicted + token) * this.heads.length + number] = gate;
-      for (let at = query * topk; at < query * topk + counts[0]; at++) {
-        this.add(firstPredicted + token, number, views.slots[at], views.scores[at], views.weights[at], gate);
+  private note(firstPredicted: number, layer: number, retrieval: Retrieval): void {
+    const { heads, numbers } = this.orders.get(layer) as Order;
+    for (const { token, place, gate, pairs } of lookups(retrieval, heads)) {
+      const predicted = firstPredicted + token;
+      const head = numbers[place];
+      this.gates[predicted * this.heads.length + head] = gate;
+      for (const { slot, score, weight } of pairs) {
+        const of = this.tokenIn(slot);
+        this.received[this.remembered + of] += weight;
+        this.retrieved.add(predicted, { head, token: of, score, weight, share: weight * gate });
       }
     }
-  }
-
-  private add(predicted: number, head: number, slot: number, score: number, weight: number, gate: number): void {
-    const token = this.tokenIn(slot);
-    this.received[this.remembered + token] += weight;
-    this.retrieved.add(predicted, { head, token, score, weight, share: weight * gate });
   }
 
   /** The token whose pair is in `slot`, counted from the beginning of the document; below 0 if it was read earlier. */

@@ -9,13 +9,16 @@ import type { Neighbours } from "../autodiff/ops/retrieved.ts";
 import { note } from "../autodiff/tape.ts";
 import { stepIntegers, stepZeros, type Tensor } from "../autodiff/tensor.ts";
 import { allOrNothing, Lifetime, type Releasable } from "../base/lifetime.ts";
+import { floatTensor, type StoredTensor } from "../formats/safetensors.ts";
+import type { TensorReader } from "../formats/tensor-reader.ts";
 import type { Address } from "../wasm/heap.ts";
 import { parallel } from "../wasm/parallel.ts";
 import { KvMemory } from "./memory.ts";
 import type { MemoryDtype, MemoryShape } from "./options.ts";
 import { Ring } from "./ring.ts";
-import { exactIndex } from "./search/exact.ts";
-import type { KeyIndex } from "./search/key-index.ts";
+import { loadMemoryRow, saveMemoryRow } from "./saved-rows.ts";
+import type { KeyIndex } from "./search/exact.ts";
+import { quantisedIndex } from "./search/quantised.ts";
 
 /** One lookup, in which a query and a pair meet at their distance. */
 export interface DistanceLookup {
@@ -42,11 +45,11 @@ export class DistanceMemory implements Releasable {
   /** Makes an empty memory that keeps the rotated keys of the `most` newest pairs, which is the most that are ever nearby. */
   constructor(shape: MemoryShape, dtype: MemoryDtype, most: number) {
     const size = Math.min(most, shape.size);
-    [this.pairs, this.rotated] = allOrNothing((own) => [
-      own(new KvMemory(shape, { dtype })),
-      own(new Ring({ ...shape, size }, dtype, { keysOnly: true })),
-    ]);
-    this.index = exactIndex(this.rotated);
+    [this.pairs, this.rotated, this.index] = allOrNothing((own) => {
+      const pairs = own(new KvMemory(shape, { dtype, kind: "quantised" }));
+      const rotated = own(new Ring({ ...shape, size }, dtype, { keysOnly: true }));
+      return [pairs, rotated, own(quantisedIndex(rotated))];
+    });
   }
 
   /** Remembers `count` pairs of one row: keys, rotated keys and values, [count, H, D] floats, oldest first. */
@@ -95,6 +98,25 @@ export class DistanceMemory implements Releasable {
     parallel("merge_best", rows * segment, scores.ptr, slots, ...from, ...shape);
     note("lookup", [scores]);
     return { ...far, scores, slots, counts: Int32Array.from(counts, ([a, b]) => Math.min(topk, a + b)) };
+  }
+
+  /** Copies a row for a checkpoint: its pairs as saved-rows.ts does, and `NAME.rotated [H, length, D]`. */
+  save(saved: Map<string, StoredTensor>, name: string, row: number): void {
+    const { rotated } = this;
+    saveMemoryRow(saved, name, this.pairs, row);
+    const shape = [rotated.heads, rotated.length(row), rotated.width];
+    saved.set(`${name}.rotated`, floatTensor(shape, rotated.copyOut(row, rotated.keys)));
+  }
+
+  /** Restores a row that `save` copied. Throws an InputError for tensors that do not fit the memory. */
+  load(reader: TensorReader, name: string, row: number): void {
+    const { rotated } = this;
+    loadMemoryRow(reader, name, this.pairs, row);
+    const appended = this.pairs.appended(row);
+    const shape = [rotated.heads, Math.min(appended, rotated.size), rotated.width];
+    rotated.copyIn(row, appended, reader.numbers(`${name}.rotated`, shape));
+    this.index.reset(row);
+    this.index.appended(row, rotated.length(row));
   }
 
   /** Frees the storage; the memory must not be used afterwards. */

@@ -2,7 +2,7 @@
  * A snapshot of a memory as the bytes of a file, `NAME.memory.safetensors`, which any reader of safetensors can open.
  *
  * Tensors: `layers.2.keys` and `layers.2.values` [H, n, D] of each memory layer, F32 or F16 as in the memory, oldest pair
- * first. The sources of the pairs are `sources.document|index|token|begin|end` [n]. The rest is in the metadata. A checksum
+ * first, of the heads that remember. The sources of the pairs are `sources.document|index|token|begin|end` [n]. The rest is in the metadata. A checksum
  * covers every byte of the file except its own digits, so a file that was altered anywhere is refused. This file does not
  * open files, and it judges only the bytes themselves.
  */
@@ -15,6 +15,7 @@ import { quote } from "../formats/json-scanner.ts";
 import { floatTensor, readSafetensors, type StoredTensor, writeSafetensors } from "../formats/safetensors.ts";
 import { requireSafetensors } from "../formats/safetensors-layout.ts";
 import { TensorReader } from "../formats/tensor-reader.ts";
+import { type ChosenHeads, headCount } from "./chosen-heads.ts";
 import type { MemorySnapshot } from "./snapshot.ts";
 import { FINGERPRINT, MOST_APPENDED, MOST_LAYER, MOST_PAIRS, requireSnapshot } from "./snapshot-check.ts";
 import { requireOrder, type SourceTable, sourceFields } from "./source-table.ts";
@@ -52,7 +53,7 @@ const shapeFields: Readonly<Record<keyof Shape, Field>> = {
  */
 export function encodeMemory(snapshot: MemorySnapshot): Uint8Array {
   requireSnapshot(snapshot);
-  const { model, heads, width, size, length, appended, layers, sources } = snapshot;
+  const { model, heads, width, size, length, appended, layers, chosen, sources } = snapshot;
   const shape: Shape = { heads, width, size, length, appended, layers: [...layers.keys()].sort((a, b) => a - b) };
   const bytes = writeSafetensors(tensorsOf(snapshot), {
     checksum: "0".repeat(CHECKSUM_DIGITS), // to be replaced
@@ -60,6 +61,7 @@ export function encodeMemory(snapshot: MemorySnapshot): Uint8Array {
     version: VERSION,
     ...(model !== undefined && { model }),
     shape: JSON.stringify(shape),
+    ...(chosen && { chosen: JSON.stringify([...chosen].sort(([a], [b]) => a - b)) }),
     ...(sources && { documents: JSON.stringify(sources.documents) }),
   });
   bytes.set(new TextEncoder().encode(checksumOf(bytes)), CHECKSUM_AT);
@@ -78,18 +80,22 @@ export function decodeMemory(bytes: Uint8Array, name: string): MemorySnapshot {
   const shape = parseFields(shapeFields, parsed(metadata.shape, name), name) as unknown as Shape;
   const { heads, width, length, appended } = shape;
   if (length > appended) throw new InputError(`${name} holds ${length} pairs, but only ${appended} were remembered`);
+  const chosen = metadata.chosen === undefined ? undefined : chosenIn(metadata.chosen, shape, name);
   const reader = new TensorReader(tensors, name);
-  const pairs = (layer: number) => ({
-    keys: reader.numbers(`layers.${layer}.keys`, [heads, length, width]),
-    values: reader.numbers(`layers.${layer}.values`, [heads, length, width]),
-  });
+  const pairs = (layer: number) => {
+    const stored = [headCount(heads, chosen, layer), length, width];
+    return {
+      keys: reader.numbers(`layers.${layer}.keys`, stored),
+      values: reader.numbers(`layers.${layer}.values`, stored),
+    };
+  };
   const repeated = shape.layers.find((layer, index) => layer === shape.layers[index + 1]);
   if (repeated !== undefined) throw new InputError(`${name}: layers in its metadata names layer ${repeated} twice`);
   const layers = new Map(shape.layers.map((layer) => [layer, pairs(layer)]));
   const documents = metadata.documents === undefined ? undefined : parsed(metadata.documents, name);
   const sources = documents === undefined ? undefined : sourcesIn(reader, length, documents);
   reader.end();
-  return { ...shape, name, model: metadata.model, layers, sources };
+  return { ...shape, name, model: metadata.model, layers, ...(chosen && { chosen }), sources };
 }
 
 /**
@@ -131,10 +137,10 @@ function checksumOf(bytes: Uint8Array): string {
   return digest([bytes.subarray(0, CHECKSUM_AT), bytes.subarray(CHECKSUM_AT + CHECKSUM_DIGITS)]);
 }
 
-function tensorsOf({ heads, width, length, layers, sources }: MemorySnapshot): Map<string, StoredTensor> {
+function tensorsOf({ heads, width, length, layers, chosen, sources }: MemorySnapshot): Map<string, StoredTensor> {
   const tensors = new Map<string, StoredTensor>();
-  const shape = [heads, length, width];
   for (const [layer, { keys, values }] of [...layers].sort(([a], [b]) => a - b)) {
+    const shape = [headCount(heads, chosen, layer), length, width];
     tensors.set(`layers.${layer}.keys`, floatTensor(shape, keys));
     tensors.set(`layers.${layer}.values`, floatTensor(shape, values));
   }
@@ -161,6 +167,23 @@ function sourcesIn(reader: TensorReader, length: number, documents: unknown): So
   };
   requireOrder(columns, reader.source);
   return { documents, columns };
+}
+
+/** The heads that remember, of layers in which not all do: [[layer, [head, …]], …] in the metadata. */
+function chosenIn(text: string, { heads, layers }: Shape, name: string): ChosenHeads {
+  const entries = parsed(text, name);
+  const isLayer = (layer: unknown) => layers.includes(layer as number);
+  const areHeads = (numbers: unknown) =>
+    Array.isArray(numbers) &&
+    numbers.length > 0 &&
+    numbers.every((head, i) => Number.isSafeInteger(head) && head >= 0 && head < heads && !(head <= numbers[i - 1]));
+  const isEntry = (entry: unknown) =>
+    Array.isArray(entry) && entry.length === 2 && isLayer(entry[0]) && areHeads(entry[1]);
+  if (Array.isArray(entries) && entries.every(isEntry)) {
+    const chosen = new Map<number, number[]>(entries);
+    if (chosen.size === entries.length && chosen.size > 0) return chosen;
+  }
+  throw new InputError(`${name}: chosen in its metadata must name layers of the file, each with some of its heads`);
 }
 
 function parsed(text: string | undefined, name: string): unknown {

@@ -2,7 +2,7 @@
  * The external memory of one layer, as the model sees it: append, look up, reset, and how much it holds.
  *
  * It keeps, for each row of the batch and each head, the last M (key, value) pairs of that row's document. Gradients never
- * flow into it. ring.ts stores the pairs; the indexes of search/key-index.ts find them.
+ * flow into it. ring.ts stores the pairs; the indexes in search/ find them.
  */
 import type { Neighbours } from "../autodiff/ops/retrieved.ts";
 import { note } from "../autodiff/tape.ts";
@@ -23,9 +23,8 @@ import {
 } from "./options.ts";
 import { pairInSlot, Ring } from "./ring.ts";
 import { bucketedIndex } from "./search/bucketed.ts";
-import { exactIndex } from "./search/exact.ts";
+import { exactIndex, type FallbackCount, type KeyIndex } from "./search/exact.ts";
 import { invertedIndex } from "./search/inverted.ts";
-import type { FallbackCount, KeyIndex } from "./search/key-index.ts";
 import { quantisedIndex } from "./search/quantised.ts";
 
 const aCount = whole(0, 2 ** 31);

@@ -134,13 +134,14 @@ export class Ring {
 
   /**
    * Restores a row from `copyOut`'s arrays [H, n, D], so that the last pair becomes pair `written` − 1. If there are more
-   * than fit, the oldest are dropped. In a ring of the same size, every pair returns to its old slot.
+   * than fit, the oldest are dropped. In a ring of the same size, every pair returns to its old slot. A ring of keys needs no values.
    */
-  copyIn(row: number, written: number, keys: StoredNumbers, values: StoredNumbers): void {
+  copyIn(row: number, written: number, keys: StoredNumbers, values?: StoredNumbers): void {
     const headNumbers = keys.length / this.heads; // n·D
     this.written[row] = written;
     this.first[row] = written - headNumbers / this.width;
     for (const [target, given] of [[this.keys, keys] as const, [this.values, values] as const]) {
+      if (given === undefined) continue;
       const pairs = this.float16 ? asHalves(given) : asFloats(given);
       for (const [head, [older, newer]] of this.runs(row, target).entries()) {
         const end = (head + 1) * headNumbers;

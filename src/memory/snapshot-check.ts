@@ -4,6 +4,7 @@
  */
 import { aText, check, checkOptions, type Kind, type Kinds, optional, someObject, whole } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
+import { type ChosenHeads, headCount, requireChosen, someChosenHeads } from "./chosen-heads.ts";
 import { requireContents } from "./contents-check.ts";
 import { aHeadCount, aSize, aWidth, type MemoryContents } from "./options.ts";
 import { requireSources, type SourceTable } from "./source-table.ts";
@@ -26,6 +27,8 @@ export interface MemorySnapshot {
   readonly appended: number;
   /** The contents of each memory layer, by its number. */
   readonly layers: ReadonlyMap<number, MemoryContents>;
+  /** The heads of layers that remember in only some of H, by the layer's number. Contents have no other heads. Default: all. */
+  readonly chosen?: ChosenHeads;
   /** The sources of the pairs, if they were noted. */
   readonly sources: SourceTable | undefined;
 }
@@ -46,7 +49,7 @@ const layersKind: Kind = {
   accepts: (value) => value instanceof Map && [...value.keys()].every(aLayer.accepts),
 };
 
-const snapshotKinds: Kinds<MemorySnapshot> = {
+const snapshotKinds: Kinds<Required<MemorySnapshot>> = {
   name: aText,
   model: optional(aModel),
   heads: aHeadCount,
@@ -55,18 +58,21 @@ const snapshotKinds: Kinds<MemorySnapshot> = {
   length: whole(0, MOST_PAIRS),
   appended: whole(0, MOST_APPENDED),
   layers: layersKind,
+  chosen: optional(someChosenHeads),
   sources: optional(someObject),
 };
 
 /** @throws InputError that names the part a memory's file cannot hold */
 export function requireSnapshot(snapshot: MemorySnapshot): void {
   checkOptions("the snapshot", snapshot, snapshotKinds);
-  const { heads, width, length, appended, layers, sources } = snapshot;
+  const { heads, width, length, appended, layers, chosen, sources } = snapshot;
   check("appended", appended, whole(length, MOST_APPENDED));
+  if (chosen !== undefined) requireChosen(chosen, snapshot);
   for (const [layer, contents] of layers) {
-    requireContents(contents, heads, width);
-    if (contents.keys.length === heads * length * width) continue;
-    const found = contents.keys.length / heads / width;
+    const count = headCount(heads, chosen, layer);
+    requireContents(contents, count, width);
+    if (contents.keys.length === count * length * width) continue;
+    const found = contents.keys.length / count / width;
     throw new InputError(`layers: layer ${layer} has ${found} pairs; the snapshot must have its length, ${length}`);
   }
   if (sources !== undefined) requireSources(sources, length);

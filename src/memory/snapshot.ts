@@ -5,6 +5,7 @@
 import { check, type Kind } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { asFloats, type StoredNumbers } from "../wasm/half.ts";
+import { type ChosenHeads, headCount, partlyChosen, placesText, type RememberingHeads } from "./chosen-heads.ts";
 import type { KvMemory } from "./memory.ts";
 import { aSize, type MemoryContents } from "./options.ts";
 import { type MemorySnapshot, requireSnapshot } from "./snapshot-check.ts";
@@ -23,17 +24,27 @@ export interface Remembering {
   readonly memories: ReadonlyMap<number, KvMemory>;
   /** The sources of each row's pairs; empty if they are not logged. */
   readonly sources: readonly SourceLog[];
+  /** The heads that remember. Default: all of every memory layer. */
+  readonly rememberingHeads?: RememberingHeads;
 }
 
 /** Copies what row `row` remembers. Its document must have ended, or the last tokens would be missing. */
-export function takeSnapshot({ memories, sources }: Remembering, row: number, model?: string): MemorySnapshot {
+export function takeSnapshot(remembering: Remembering, row: number, model?: string): MemorySnapshot {
+  const { memories, sources } = remembering;
   const any = anyMemory(memories);
-  const { heads, width, size } = any;
-  requireEqualHeads(memories);
+  const { width, size } = any;
+  const heads = headsOf(remembering);
   const [length, appended, log] = [any.length(row), any.appended(row), sources.at(row)];
   if (log !== undefined && log.appended !== appended) throw new InputError("a snapshot was taken within a document");
   const layers = new Map([...memories].map(([layer, memory]) => [layer, memory.contents(row)]));
-  return { name: "the memory", model, heads, width, size, length, appended, layers, sources: log?.copyOut(length) };
+  return { name: "the memory", model, ...heads, width, size, length, appended, layers, sources: log?.copyOut(length) };
+}
+
+/** H, and the heads that remember where not all do. */
+function headsOf({ memories, rememberingHeads }: Remembering): Pick<MemorySnapshot, "heads" | "chosen"> {
+  if (rememberingHeads === undefined) return { heads: anyMemory(memories).heads };
+  const chosen = partlyChosen(rememberingHeads);
+  return { heads: rememberingHeads.count, ...(chosen && { chosen }) };
 }
 
 /**
@@ -41,9 +52,10 @@ export function takeSnapshot({ memories, sources }: Remembering, row: number, mo
  * slot is restored, so all later results are bit-identical.
  * @throws InputError if the layers, heads or widths differ, or a file could not hold the snapshot; then nothing changes
  */
-export function restoreSnapshot({ memories, sources }: Remembering, row: number, snapshot: MemorySnapshot): void {
+export function restoreSnapshot(remembering: Remembering, row: number, snapshot: MemorySnapshot): void {
   requireSnapshot(snapshot);
-  requireSameShape(snapshot, memories);
+  requireSameShape(snapshot, remembering);
+  const { memories, sources } = remembering;
   const log = sources.at(row);
   if (log !== undefined && snapshot.sources === undefined) {
     throw new InputError(`${snapshot.name} does not say where its pairs come from`);
@@ -65,12 +77,11 @@ export function mergeSnapshots(parts: readonly [MemorySnapshot, ...MemorySnapsho
   check("size", size, aSize);
   const [first, ...others] = parts;
   for (const other of others) requireSameOrigin(first, other);
-  const { heads } = first;
   const length = Math.min(size, sum(parts.map((part) => part.length)));
   const newest = (kind: keyof MemoryContents, layer: number) =>
     newestPairs(
       parts.map(({ layers }) => layers.get(layer)?.[kind] ?? new Float32Array()),
-      heads,
+      headCount(first.heads, first.chosen, layer),
       length * first.width,
     );
   const pairsOf = (layer: number): MemoryContents => ({ keys: newest("keys", layer), values: newest("values", layer) });
@@ -99,17 +110,6 @@ export function requireTokens({ name, sources }: MemorySnapshot, vocabSize: numb
   throw new InputError(`${name} remembers the token ${strange}, but the tokenizer has only 0 to ${vocabSize - 1}`);
 }
 
-/** Refuses memories that remember in more heads of one layer than of another, because a file has one number of heads. */
-function requireEqualHeads(memories: ReadonlyMap<number, KvMemory>): void {
-  const { heads } = anyMemory(memories);
-  const other = [...memories].find(([, memory]) => memory.heads !== heads);
-  if (other === undefined) return;
-  const [layer, memory] = other;
-  throw new InputError(
-    `a snapshot needs equally many heads in every layer, but layer ${layer} remembers in ${memory.heads} and another in ${heads}`,
-  );
-}
-
 function requireSameOrigin(a: MemorySnapshot, b: MemorySnapshot): void {
   if (a.model !== b.model) {
     const [ofA, ofB] = [a, b].map(({ name, model }) => `${name} was made by ${model ?? "no model"}`);
@@ -120,9 +120,10 @@ function requireSameOrigin(a: MemorySnapshot, b: MemorySnapshot): void {
   }
 }
 
-function requireSameShape(snapshot: MemorySnapshot, memories: ReadonlyMap<number, KvMemory>): void {
-  const { heads, width } = anyMemory(memories);
-  const wanted = shapeOf({ heads, width, layers: memories });
+function requireSameShape(snapshot: MemorySnapshot, remembering: Remembering): void {
+  const { memories } = remembering;
+  const { width } = anyMemory(memories);
+  const wanted = shapeOf({ ...headsOf(remembering), width, layers: memories });
   if (shapeOf(snapshot) === wanted) return;
   throw new InputError(`${snapshot.name} has ${shapeOf(snapshot)}, but ${wanted} should remember it`);
 }
@@ -133,9 +134,16 @@ function anyMemory(memories: ReadonlyMap<number, KvMemory>): KvMemory {
   throw new InputError("this model has no memory: its memory_size is 0, or it has no memory layers");
 }
 
-/** `layers 2,5 with 4 heads of width 64` */
-function shapeOf({ heads, width, layers }: { heads: number; width: number; layers: ReadonlyMap<number, unknown> }) {
-  return `layers ${[...layers.keys()].sort((a, b) => a - b)} with ${heads} heads of width ${width}`;
+interface Shape {
+  readonly heads: number;
+  readonly width: number;
+  readonly layers: ReadonlyMap<number, unknown>;
+  readonly chosen?: ChosenHeads;
+}
+
+/** `layers 2,5 with 4 heads of width 64`; of a layer that remembers in some heads, `5:0,5:3`. */
+function shapeOf({ heads, width, layers, chosen }: Shape): string {
+  return `layers ${placesText(layers.keys(), chosen)} with ${heads} heads of width ${width}`;
 }
 
 /** Returns the last `numbers` numbers of each head, [H, numbers], from arrays [H, n₁·D], [H, n₂·D], … */

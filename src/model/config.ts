@@ -8,11 +8,13 @@
 import { aText, check, listOf } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { choice, type Field, integer, parseFields, parseOverrides } from "../base/fields.ts";
+import { MECHANISM_NAMES, type MechanismName, mechanismOf } from "../mechanisms/list.ts";
+import { type MechanismSettings, mechanismFields } from "../mechanisms/settings.ts";
 import { GATE_POLICIES, type GatePolicy } from "../nn/gate.ts";
 import { refuseForeignKeys } from "./foreign-keys.ts";
 
 /** The keys of `config.json`, from which a model is built. */
-export interface ModelConfig {
+export interface ModelConfig extends Partial<MechanismSettings> {
   /** The architecture. */
   model_type: "memorizing-transformer";
   /** V, tokens in the vocabulary; 256 are the bytes. */
@@ -63,6 +65,8 @@ export interface ModelConfig {
   memory_gate_init: number;
   /** Layers in which a key is mixed with the key of the token before, in a learned proportion. */
   smear_keys: "none" | "memory_layers" | "all";
+  /** What takes the place of local attention or of whole blocks (src/mechanisms); left out if nothing does. */
+  mechanism?: MechanismName | "none";
   /** Buckets of the T5 position bias. */
   num_position_buckets: 32;
   /** Distance at and beyond which all tokens share the last bucket. */
@@ -132,6 +136,8 @@ export const configFields: Readonly<Record<keyof ModelConfig, Field>> = {
     ["none", "memory_layers", "all"],
     "layers in which a key is mixed with the key of the token before, in a learned proportion",
   ),
+  mechanism: choice(["none", ...MECHANISM_NAMES], "what takes the place of local attention, or of whole blocks"),
+  ...mechanismFields,
   num_position_buckets: choice([32], "buckets of the T5 position bias"),
   max_position_distance: choice([128], "distance at and beyond which all tokens share the last bucket"),
   tie_word_embeddings: choice([true], "logits are computed with the embedding"),
@@ -145,8 +151,9 @@ export function parseConfig(json: unknown, source: string): ModelConfig {
   check("source", source, aText);
   refuseOtherModel(json, source);
   refuseForeignKeys(json, source);
-  const config = parseFields(configFields, json, source) as unknown as ModelConfig;
+  const config = withoutUnread(parseFields(configFields, json, source) as unknown as ModelConfig);
   checkMemoryLayers(config, source);
+  checkMechanism(config, source);
   return config;
 }
 
@@ -179,4 +186,28 @@ function checkMemoryLayers({ memory_layers, num_hidden_layers }: ModelConfig, so
   if (repeated !== undefined) {
     throw new InputError(`${source}: memory_layers has layer ${repeated} twice; name each layer once`);
   }
+}
+
+/** Leaves out the settings that the mechanism does not read: a model without one has the file that it always had. */
+function withoutUnread(config: ModelConfig): ModelConfig {
+  const chosen = mechanismOf(config);
+  const read: readonly string[] = chosen ? ["mechanism", ...chosen.parts.settings] : [];
+  const isUnread = (key: string) => (key === "mechanism" || key in mechanismFields) && !read.includes(key);
+  return Object.fromEntries(Object.entries(config).filter(([key]) => !isUnread(key))) as unknown as ModelConfig;
+}
+
+function checkMechanism(config: ModelConfig, source: string): void {
+  const chosen = mechanismOf(config);
+  if (chosen === undefined) return;
+  const { name, sizes, block, attention, parts } = chosen;
+  if (config.xl_cache_length > 0 && (block || attention?.past)) {
+    const reason = `the mechanism ${name} keeps what it needs of the past itself`;
+    throw new InputError(`${source}: xl_cache_length is ${config.xl_cache_length}, but ${reason}; set it to 0`);
+  }
+  if (block && config.memory_layers.length > 0) {
+    const reason = `the mechanism ${name} has no keys and values to remember`;
+    throw new InputError(`${source}: memory_layers has layer ${config.memory_layers[0]}, but ${reason}; set it to []`);
+  }
+  const refusal = parts.refuse?.(sizes);
+  if (refusal !== undefined) throw new InputError(`${source}: ${refusal}`);
 }

@@ -27,6 +27,7 @@ import {
   type ReadingState,
   requireVocabulary,
 } from "../nn/language-model.ts";
+import type { SegmentInput } from "../nn/segment.ts";
 import { TokenStream } from "../text/token-stream.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { finite } from "./losses.ts";
@@ -53,6 +54,12 @@ export interface GeneratedToken {
   readonly id: number;
   /** The characters that this token completes, perhaps none. */
   readonly text: string;
+}
+
+/** The parts of a generation that are no numbers. */
+export interface GenerationCallbacks extends Pick<SegmentInput, "observe"> {
+  /** Ends the text early. */
+  readonly signal?: AbortSignal;
 }
 
 /** The options of reading. */
@@ -124,6 +131,7 @@ export async function readDocuments(
 /**
  * Reads `prompt` in the context of `state`, which has one row, and continues it one token at a time. An empty prompt is the
  * token that begins a text, or a line break. A token that ends a text is the last one, and has no text of its own. The last token written stays unread; to continue later, begin the next prompt with it. An abort ends the text early.
+ * `observe` is shown what was retrieved for each token that is written.
  * If the state notes sources, the written text is a document of its own, called `(written)`.
  * @throws InputError for an impossible option, a prompt outside the model's vocabulary, or logits that are not finite
  */
@@ -132,14 +140,15 @@ export async function* generate(
   tokenizer: Tokenizer,
   state: ReadingState,
   prompt: Int32Array,
-  allOptions: Partial<GenerationOptions> & { readonly signal?: AbortSignal } = {},
+  allOptions: Partial<GenerationOptions> & GenerationCallbacks = {},
 ): AsyncGenerator<GeneratedToken, void> {
   requireVocabulary(model, tokenizer);
   requireReading(model, state);
   check("prompt", prompt, tokenIds);
   check("options", allOptions, someOptions);
-  const { signal, ...given } = allOptions;
+  const { signal, observe, ...given } = allOptions;
   check("signal", signal, optional(aSignal));
+  check("observe", observe, optional(aFunction));
   const options = parseFields(generationFields, given, "generation") as unknown as GenerationOptions;
   const random = new Random(options.seed);
   const stream = new TokenStream(tokenizer);
@@ -147,7 +156,7 @@ export async function* generate(
   await read(model, state, ids.subarray(0, -1), { signal });
   let last = ids.subarray(-1);
   for (let left = options.tokens; left > 0 && !signal?.aborted; left--) {
-    const logits = finite(step(() => noGrad(() => model.forward({ ids: last }, state).toArray()))); // [1, 1, V]
+    const logits = finite(step(() => noGrad(() => model.forward({ ids: last, observe }, state).toArray()))); // [1, 1, V]
     if (left === options.tokens) state.sources.at(0)?.openDocument("(written)");
     const id = sampleToken(logits.subarray(0, tokenizer.vocabSize), options, random); // what follows is padding
     const isStop = model.stopIds.includes(id);
@@ -162,7 +171,7 @@ export async function* generate(
 const readingKinds: Kinds<ReadingOptions> = { onProgress: optional(aFunction), signal: optional(aSignal) };
 
 /** @throws InputError if `state` is not a state of `model` with one row */
-function requireReading(model: LanguageModel, state: ReadingState): void {
+export function requireReading(model: LanguageModel, state: ReadingState): void {
   check("model", model, aLanguageModel);
   model.requireState(state);
   if (state.rows !== 1) throw new InputError(`state: got one of ${state.rows} rows; it must have one row`);

@@ -4,9 +4,10 @@
  */
 import { check, instance, isArrayOf, type Kind, someOptions } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
+import { calibrationPath } from "../families/calibration.ts";
 import { type ModelFiles, readGgufModel, readModelFiles } from "../families/foreign-model.ts";
 import { type ForeignOptions, openForeign } from "../families/open-foreign.ts";
-import { sourceOf } from "../formats/byte-source.ts";
+import { type ByteSource, sourceOf } from "../formats/byte-source.ts";
 import { jsonOf } from "../formats/json.ts";
 import { readSafetensors } from "../formats/safetensors.ts";
 import type { OpenedModel } from "../nn/opened-model.ts";
@@ -53,7 +54,10 @@ export async function openModelFromFiles(
   };
   const gguf = [...bytes.keys()].filter((name) => name.endsWith(".gguf"));
   if (gguf.length > 1) throw new InputError(`${gguf.join(" and ")} are two models; give the files of one`);
-  if (gguf.length === 1) return openForeign(readGgufModel(sourceOf(bytes.get(gguf[0])!, gguf[0])), options);
+  if (gguf.length === 1) {
+    const [file, calibration] = [gguf[0], calibrationPath(gguf[0])].map(open);
+    return openForeign(readGgufModel(file as ByteSource, calibration), options);
+  }
   return openDirectory({ name: "the model", open }, options);
 }
 

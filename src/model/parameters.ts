@@ -2,44 +2,33 @@
  * The parameters of our own model: names, shapes and first values. Names follow Hugging Face's. nn/parameters.ts stores them,
  * transformer.ts uses them.
  */
+import { POSITION_BUCKETS } from "../autodiff/ops/attention.ts";
 import { allOrNothing } from "../base/lifetime.ts";
-import type { Random } from "../base/random.ts";
+import { mechanismOf } from "../mechanisms/list.ts";
+import { constant, matrix, norm } from "../nn/declarations.ts";
 import { gateParameters } from "../nn/gate.ts";
 import { type Declaration, Parameters } from "../nn/parameters.ts";
-import { POSITION_BUCKETS } from "../nn/positions.ts";
 import { type ModelConfig, smearsKeys } from "./config.ts";
-
-/** N(0, σ²) cut at ±2σ, σ = 1/√fanIn. */
-function truncatedNormal(fanIn: number): (random: Random) => number {
-  const deviation = 1 / Math.sqrt(fanIn);
-  return (random) => {
-    let z = random.normal();
-    while (Math.abs(z) > 2) z = random.normal();
-    return z * deviation;
-  };
-}
-
-function constant(value: number): () => number {
-  return () => value;
-}
-
-/** A weight [outputs, inputs] of a linear layer y = x Wᵀ. */
-function matrix(name: string, outputs: number, inputs: number): Declaration {
-  return { name, shape: [outputs, inputs], group: "matrices", initial: truncatedNormal(inputs) };
-}
-
-function norm(name: string, width: number): Declaration {
-  return { name, shape: [width], group: "norms", initial: constant(1) };
-}
 
 /** Declares the parameters of block `layer`, in the order of their use. */
 function declareLayer(config: ModelConfig, layer: number): Declaration[] {
+  const chosen = mechanismOf(config);
+  const own = (chosen?.parts.parameters?.(chosen.sizes) ?? []).map((declaration) => {
+    return { ...declaration, name: `model.layers.${layer}.mechanism.${declaration.name}` };
+  });
+  return chosen?.block ? own : [...declareBlock(config, layer), ...own];
+}
+
+/** Declares the parameters of attention, memory and feed-forward of block `layer`. */
+function declareBlock(config: ModelConfig, layer: number): Declaration[] {
   const { hidden_size: width, num_attention_heads: heads, head_dim, intermediate_size } = config;
   const prefix = `model.layers.${layer}`;
   const hasMemory = config.memory_layers.includes(layer);
   const declarations: Declaration[] = [
     norm(`${prefix}.input_layernorm.weight`, width),
-    matrix(`${prefix}.self_attn.q_proj.weight`, heads * head_dim, width),
+    ...(mechanismOf(config)?.attention?.sharesKeys
+      ? []
+      : [matrix(`${prefix}.self_attn.q_proj.weight`, heads * head_dim, width)]),
     matrix(`${prefix}.self_attn.k_proj.weight`, heads * head_dim, width),
     matrix(`${prefix}.self_attn.v_proj.weight`, heads * head_dim, width),
     matrix(`${prefix}.self_attn.o_proj.weight`, width, heads * head_dim),

@@ -12,12 +12,17 @@ import { type PersistentTensor, persistentTensor } from "../autodiff/tensor.ts";
 import { checkOptions, type Kind, type Kinds, optional, whole, withMethods } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { allOrNothing, Lifetime } from "../base/lifetime.ts";
-import { floatTensor, type StoredTensor } from "../formats/safetensors.ts";
+import { floatTensor, integerTensor, type StoredTensor } from "../formats/safetensors.ts";
 import type { TensorReader } from "../formats/tensor-reader.ts";
+import { mechanismOf, pastOf } from "../mechanisms/list.ts";
+import type { MechanismLayer } from "../mechanisms/mechanism.ts";
+import { mechanismFields } from "../mechanisms/settings.ts";
+import { MechanismState } from "../mechanisms/state.ts";
 import { requireRoom } from "../memory/bytes.ts";
 import { KvMemory } from "../memory/memory.ts";
+import { loadMemoryRow, saveMemoryRow } from "../memory/saved-rows.ts";
 import { SourceLog } from "../memory/sources.ts";
-import type { ReadingState, StateOptions } from "../nn/language-model.ts";
+import type { StateOptions, TrainingState } from "../nn/language-model.ts";
 import type { LayerContext } from "../nn/self-attention.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
 import { type ModelConfig, smearsKeys } from "./config.ts";
@@ -33,6 +38,8 @@ interface LayerPairs {
 
 /** The keys that determine the shapes of a state's contexts and memories. */
 const shapeKeys = [
+  "mechanism",
+  ...(Object.keys(mechanismFields) as (keyof typeof mechanismFields)[]),
   "num_hidden_layers",
   "num_attention_heads",
   "head_dim",
@@ -51,18 +58,22 @@ const stateKinds: Kinds<StateOptions> = {
 };
 
 /** The state of a model between two segments: the context of each layer, the memories, and their sources. */
-export class ModelState implements ReadingState {
+export class ModelState implements TrainingState {
   /** B, documents side by side. */
   readonly rows: number;
   /** The memories by layer. */
   readonly memories: ReadonlyMap<number, KvMemory>;
+  /** What the model's mechanism carries, if it has one. */
+  private readonly mechanism: MechanismState | undefined;
   /** The sources of each row's memories; empty without memories or a tokenizer. */
   readonly sources: readonly SourceLog[];
   private readonly config: ModelConfig;
   private readonly contextPairs: readonly LayerPairs[];
   private readonly life = new Lifetime("this state of a model");
-  /** Positions before the segment: W, the cache length. */
+  /** Positions before the segment: W, the cache length, or what a mechanism needs. */
   private readonly cacheLength: number;
+  /** Positions at the beginning of a context that do not roll. */
+  private readonly pinned: number;
   /** Tokens read of the current segment. */
   private offset = 0;
   /** First valid position of each row's context. */
@@ -77,7 +88,7 @@ export class ModelState implements ReadingState {
     const { num_attention_heads: heads, head_dim: width, segment_length: segment } = config;
     this.config = config;
     this.rows = rows;
-    this.cacheLength = config.xl_cache_length;
+    ({ length: this.cacheLength, pinned: this.pinned } = pastOf(config));
     this.first = new Int32Array(rows).fill(this.cacheLength);
     this.begun = new Int32Array(rows);
     const remembering = memorySize > 0 ? config.memory_layers : [];
@@ -86,11 +97,12 @@ export class ModelState implements ReadingState {
     const { memory_lists: lists, memory_probes: probes } = config;
     const options = { kind, bucketsPerNeighbour, lists, probes, dtype };
     if (remembering.length > 0) requireRoom(memoryShape, options, remembering.length);
-    [this.memories, this.contextPairs] = allOrNothing((own) => [
+    const chosen = mechanismOf(config);
+    const attending = chosen?.block ? 0 : config.num_hidden_layers;
+    [this.memories, this.contextPairs, this.mechanism] = allOrNothing((own) => [
       new Map(remembering.map((layer) => [layer, own(new KvMemory(memoryShape, options))])),
-      Array.from({ length: config.num_hidden_layers }, (_, layer) =>
-        this.layerPairs(layer, (s) => own(persistentTensor(s))),
-      ),
+      Array.from({ length: attending }, (_, layer) => this.layerPairs(layer, (s) => own(persistentTensor(s)))),
+      chosen && new MechanismState(chosen, rows, own),
     ]);
     const [memory] = this.memories.values(); // all have the same slots
     const logged = remembering.length > 0 ? rows : 0;
@@ -122,8 +134,9 @@ export class ModelState implements ReadingState {
     if (config === this.config) return;
     const other = shapeKeys.find((key) => String(config[key]) !== String(this.config[key]));
     if (other === undefined) return;
+    const [own, asked] = [this.config, config].map((each) => each[other] ?? "none");
     throw new InputError(
-      `state: it is that of a model with ${other} ${this.config[other]}; this model has ${config[other]}, so make a state with its newState()`,
+      `state: it is that of a model with ${other} ${own}; this model has ${asked}, so make a state with its newState()`,
     );
   }
 
@@ -160,6 +173,7 @@ export class ModelState implements ReadingState {
       if (this.offset > 0) throw new InputError("a document can begin only where a segment begins");
       this.first[row] = this.cacheLength;
       this.begun[row] = 0;
+      this.mechanism?.reset(row);
       for (const memory of this.memories.values()) memory.reset(row);
       this.sources.at(row)?.reset();
     }
@@ -176,6 +190,12 @@ export class ModelState implements ReadingState {
     };
   }
 
+  /** What the model's mechanism carries in `layer` now; undefined if the model has none. */
+  mechanismLayer(layer: number): MechanismLayer | undefined {
+    this.life.require();
+    return this.mechanism?.layer(layer, this.offset);
+  }
+
   /**
    * Notes that the tokens [B, n] were read. A complete segment enters the memories, of row b only its lengths[b] tokens.
    * @throws NotFiniteError if a key or value to remember is not finite; then the tokens count as unread
@@ -189,6 +209,7 @@ export class ModelState implements ReadingState {
     for (const { preceding } of this.layers) {
       if (preceding !== undefined) kernels.move(preceding.keys.ptr, preceding.latest.ptr, preceding.keys.size * 4);
     }
+    this.mechanism?.afterTokens(this.offset, count);
     this.begun.fill(1);
     this.offset += count;
     if (this.offset === this.config.segment_length) this.remember(lengths);
@@ -216,6 +237,7 @@ export class ModelState implements ReadingState {
     this.offset = 0;
     this.first.fill(this.cacheLength);
     this.begun.fill(0);
+    for (let row = 0; row < this.rows; row++) this.mechanism?.reset(row);
     for (const log of this.sources) log.closeDocument();
   }
 
@@ -232,19 +254,21 @@ export class ModelState implements ReadingState {
     }
   }
 
-  /** Moves the last W positions of every context to the front. */
+  /** Moves the last W positions of every context to the front, once the mechanism has taken from the segment what it carries on. */
   private roll(): void {
+    this.mechanism?.afterSegment((layer) => (this.contextPairs[layer] ? this.context(layer) : undefined));
     const positionBytes = this.config.num_attention_heads * this.config.head_dim * 4;
     for (const { keys, values } of this.layers) {
       for (let row = 0; row < this.rows; row++) {
-        const at = row * this.capacity * positionBytes;
+        const at = (row * this.capacity + this.pinned) * positionBytes;
         const kept = at + this.config.segment_length * positionBytes;
-        kernels.move(keys.ptr + at, keys.ptr + kept, this.cacheLength * positionBytes);
-        kernels.move(values.ptr + at, values.ptr + kept, this.cacheLength * positionBytes);
+        const bytes = (this.cacheLength - this.pinned) * positionBytes;
+        kernels.move(keys.ptr + at, keys.ptr + kept, bytes);
+        kernels.move(values.ptr + at, values.ptr + kept, bytes);
       }
     }
     for (let row = 0; row < this.rows; row++) {
-      this.first[row] = Math.max(0, this.first[row] - this.config.segment_length);
+      this.first[row] = Math.max(this.pinned, this.first[row] - this.config.segment_length);
     }
     this.offset = 0;
   }
@@ -253,28 +277,24 @@ export class ModelState implements ReadingState {
    * Copies everything that was read and remembered, by names that begin with `prefix`: `offset [1]`, `first [B]`, the filled
    * contexts `layers.0.row.0.keys|values [past, H·D]`, and the memories `memories.2.row.0.appended [1]` and
    * `memories.2.row.0.keys|values [H, length, D]`. Where keys are smeared, also `begun [B]` and `layers.2.preceding_keys
-   * [B, H·D]`. Rolls the contexts if the segment is complete, and changes nothing else.
+   * [B, H·D]`, and what a mechanism carries (mechanisms/state.ts). Rolls the contexts if the segment is complete, and changes nothing else.
    */
   save(prefix = ""): Map<string, StoredTensor> {
     this.life.require();
     if (this.offset === this.config.segment_length) this.roll();
     const { num_attention_heads: heads, head_dim: width } = this.config;
     const saved = new Map([
-      [`${prefix}offset`, integers([this.offset])],
-      [`${prefix}first`, integers(this.first)],
+      [`${prefix}offset`, integerTensor([this.offset])],
+      [`${prefix}first`, integerTensor(this.first)],
+      ...(this.mechanism?.save(prefix) ?? []),
     ]);
     for (const [name, view] of this.contexts(prefix)) {
       saved.set(name, floatTensor([view.length / (heads * width), heads * width], view.slice()));
     }
     const preceding = this.precedingKeys(prefix);
-    if (preceding.length > 0) saved.set(`${prefix}begun`, integers(this.begun));
+    if (preceding.length > 0) saved.set(`${prefix}begun`, integerTensor(this.begun));
     for (const [name, keys] of preceding) saved.set(name, floatTensor(keys.shape, keys.toArray()));
-    for (const [name, memory, row] of this.memoryRows(prefix)) {
-      const { keys, values } = memory.contents(row);
-      const shape = [heads, memory.length(row), width];
-      saved.set(`${name}.appended`, integers([memory.appended(row)]));
-      saved.set(`${name}.keys`, floatTensor(shape, keys)).set(`${name}.values`, floatTensor(shape, values));
-    }
+    for (const [name, memory, row] of this.memoryRows(prefix)) saveMemoryRow(saved, name, memory, row);
     return saved;
   }
 
@@ -287,15 +307,11 @@ export class ModelState implements ReadingState {
     for (const [name, view] of this.contexts(prefix)) {
       view.set(reader.floats(name, [view.length / (heads * width), heads * width]));
     }
+    this.mechanism?.load(reader, prefix);
     const preceding = this.precedingKeys(prefix);
     if (preceding.length > 0) this.begun.set(reader.integers(`${prefix}begun`, [this.rows], 1));
     for (const [name, keys] of preceding) keys.set(reader.floats(name, keys.shape));
-    for (const [name, memory, row] of this.memoryRows(prefix)) {
-      const [appended] = reader.integers(`${name}.appended`, [1], Number.MAX_SAFE_INTEGER);
-      const shape = [heads, Math.min(appended, memory.size), width];
-      const contents = { keys: reader.numbers(`${name}.keys`, shape), values: reader.numbers(`${name}.values`, shape) };
-      memory.restore(row, appended, contents);
-    }
+    for (const [name, memory, row] of this.memoryRows(prefix)) loadMemoryRow(reader, name, memory, row);
   }
 
   /** Views of the filled part of every row's contexts, by name. Valid until the next allocation. */
@@ -332,6 +348,7 @@ export class ModelState implements ReadingState {
       for (const { keys, values, preceding } of this.contextPairs) {
         for (const tensor of [keys, values, preceding?.keys, preceding?.latest]) tensor?.release();
       }
+      this.mechanism?.release();
       for (const memory of this.memories.values()) memory.release();
     });
   }
@@ -340,8 +357,4 @@ export class ModelState implements ReadingState {
   [Symbol.dispose](): void {
     this.release();
   }
-}
-
-function integers(numbers: ArrayLike<number>): StoredTensor {
-  return { dtype: "I64", shape: [numbers.length], data: BigInt64Array.from(numbers, BigInt) };
 }

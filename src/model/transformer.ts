@@ -4,26 +4,28 @@
  * A forward pass reads the next tokens of each row with a ModelState, which then contains them. Training, evaluation and
  * generation differ only in their states and in their use of the logits.
  */
+import { gelu, relu } from "../autodiff/ops/activation.ts";
+import { positionBuckets } from "../autodiff/ops/attention.ts";
 import { add, dropout, scale } from "../autodiff/ops/elementwise.ts";
 import { embedding } from "../autodiff/ops/embedding.ts";
 import { linear } from "../autodiff/ops/matmul.ts";
 import { rmsNorm } from "../autodiff/ops/norm.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
 import { aSeed, check, either, instance, type Kind, oneOf } from "../base/check.ts";
-import { type FeedForwardWeights, feedForward } from "../nn/feed-forward.ts";
+import { type ChosenMechanism, mechanismOf } from "../mechanisms/list.ts";
+import type { ReadingLayer } from "../mechanisms/mechanism.ts";
 import type { Gate } from "../nn/gate.ts";
-import type { LanguageModel, StateOptions } from "../nn/language-model.ts";
+import type { StateOptions, TrainableModel } from "../nn/language-model.ts";
 import type { Parameters } from "../nn/parameters.ts";
-import { positionBuckets } from "../nn/positions.ts";
 import { requireInput, type SegmentInput } from "../nn/segment.ts";
-import { type Retrieval, type SelfAttentionWeights, selfAttention } from "../nn/self-attention.ts";
+import { type LocalInputs, type Retrieval, type SelfAttentionWeights, selfAttention } from "../nn/self-attention.ts";
 import { type ModelConfig, parseConfig } from "./config.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { makeParameters } from "./parameters.ts";
 import { ModelState } from "./state.ts";
 
 /** The paper's model: its parameters, and the forward pass over a segment. */
-export class Transformer implements LanguageModel {
+export class Transformer implements TrainableModel {
   /** Its configuration. */
   readonly config: ModelConfig;
   /** Its weights. */
@@ -34,11 +36,13 @@ export class Transformer implements LanguageModel {
   readonly framesTexts = false;
   /** It was trained on nothing that ends. */
   readonly stopIds: readonly number[] = [];
+  private readonly mechanism: ChosenMechanism | undefined;
 
   /** Builds a model. `seed` determines the first weights; null leaves them 0, for weights that will be loaded. */
   constructor(config: ModelConfig, seed: number | null = 0) {
     this.config = Object.freeze(parseConfig(config, "config"));
     check("seed", seed, either(aSeed, oneOf(null)));
+    this.mechanism = mechanismOf(this.config);
     this.parameters = makeParameters(this.config, seed);
   }
 
@@ -83,32 +87,59 @@ export class Transformer implements LanguageModel {
     const { config } = this;
     this.requireState(state);
     requireInput(input, state.rows, state.room);
-    const { ids, starts, lengths, reach, dropoutKey, observe } = input;
+    const { ids, starts, lengths, dropoutKey } = input;
     state.begin(starts);
     const drop = dropoutFor(config.dropout, dropoutKey);
     let x = drop(
       embedding(this.parameters.get("model.embed_tokens.weight"), ids, [state.rows, ids.length / state.rows]),
     ); // [B, n, C]
     for (let layer = 0; layer < config.num_hidden_layers; layer++) {
-      const memory = state.memories.get(layer);
-      const show = observe && ((retrieval: Retrieval) => observe(layer, retrieval));
-      const access = memory && { memory, topk: config.memory_topk, reach, observe: show };
-      const attended = selfAttention(
-        this.norm(x, layer, "input_layernorm"),
-        this.attentionWeights(layer, state),
-        state.context(layer),
-        access,
-      );
-      x = add(x, drop(attended));
-      const fed = feedForward(
-        this.norm(x, layer, "post_attention_layernorm"),
-        this.feedForwardWeights(layer),
-        config.hidden_act,
-      );
-      x = add(x, drop(fed));
+      const place = this.mechanismPlace(layer, input, state, drop);
+      const block = this.mechanism?.block;
+      x = block && place ? block.block(x, place) : this.block(x, layer, input, state, drop, place);
     }
     state.advance(ids, lengths);
     return x;
+  }
+
+  /** One block, x [B, n, C] → [B, n, C]. With `place`, a mechanism attends in the place of local attention. */
+  private block(
+    before: Tensor,
+    layer: number,
+    { reach, observe }: SegmentInput,
+    state: ModelState,
+    drop: (x: Tensor) => Tensor,
+    place: ReadingLayer | undefined,
+  ): Tensor {
+    const memory = state.memories.get(layer);
+    const show = observe && ((retrieval: Retrieval) => observe(layer, retrieval));
+    const mechanism = this.mechanism?.attention;
+    const attended = selfAttention(
+      this.norm(before, layer, "input_layernorm"),
+      this.attentionWeights(layer, state),
+      state.context(layer),
+      memory && { memory, topk: this.config.memory_topk, reach, observe: show },
+      mechanism && place && ((inputs: LocalInputs) => mechanism.attend(inputs, place)),
+    );
+    const x = add(before, drop(attended));
+    const fed = feedForward(
+      this.norm(x, layer, "post_attention_layernorm"),
+      this.feedForwardWeights(layer),
+      this.config.hidden_act,
+    );
+    return add(x, drop(fed));
+  }
+
+  /** What a mechanism sees of `layer` in this pass; undefined if the model has none. */
+  private mechanismPlace(
+    layer: number,
+    { auxiliary }: SegmentInput,
+    state: ModelState,
+    drop: (x: Tensor) => Tensor,
+  ): ReadingLayer | undefined {
+    const place = state.mechanismLayer(layer);
+    const parameter = (name: string) => this.parameters.get(`model.layers.${layer}.mechanism.${name}`);
+    return place && { ...place, parameter, drop, auxiliary };
   }
 
   /** RMSNorm(x) Eᵀ / √C: x [B, n, C] → [B, n, V]. */
@@ -139,7 +170,7 @@ export class Transformer implements LanguageModel {
     const has = (name: string) => this.parameters.has(`model.layers.${layer}.self_attn.${name}`);
     const bias = "relative_attention_bias.weight";
     return {
-      q: get("q_proj.weight"),
+      q: has("q_proj.weight") ? get("q_proj.weight") : undefined,
       k: get("k_proj.weight"),
       v: get("v_proj.weight"),
       o: get("o_proj.weight"),
@@ -165,6 +196,19 @@ export class Transformer implements LanguageModel {
     const get = (name: string) => this.parameters.get(`model.layers.${layer}.mlp.${name}.weight`);
     return { up: get("up_proj"), down: get("down_proj") };
   }
+}
+
+const activations = { relu, gelu };
+
+/** up [F, C], down [C, F]. */
+interface FeedForwardWeights {
+  readonly up: Tensor;
+  readonly down: Tensor;
+}
+
+/** The feed-forward half of a block, activation(x W1) W2, no biases: x [B, T, C] → [B, T, C]. */
+export function feedForward(x: Tensor, { up, down }: FeedForwardWeights, activation: keyof typeof activations): Tensor {
+  return linear(activations[activation](linear(x, up)), down); // [B, T, C] → [B, T, F] → [B, T, C]
 }
 
 /** The check for models that are trained or saved. */

@@ -1,14 +1,17 @@
 /**
- * A language model as all that reads sees it: evaluation, generation, inspection, memories. It is implemented by our own model and by
- * the decoders that others trained; training alone knows which one it has.
+ * A language model as all that reads sees it: evaluation, generation, inspection, memories; and what training asks of it besides. Our
+ * own model and the decoders that others trained implement both.
  */
 import type { Tensor } from "../autodiff/tensor.ts";
 import { check, type Kind, withMethods } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import type { Releasable } from "../base/lifetime.ts";
+import type { StoredTensor } from "../formats/safetensors.ts";
+import type { TensorReader } from "../formats/tensor-reader.ts";
 import type { Remembering } from "../memory/snapshot.ts";
 import type { TokenBytes } from "../memory/sources.ts";
 import { aTokenizer, type Tokenizer } from "../text/tokenizer.ts";
+import { Parameters } from "./parameters.ts";
 import type { SegmentInput } from "./segment.ts";
 
 /** The size of a state. */
@@ -63,6 +66,22 @@ export interface LanguageModel extends Releasable {
   fingerprint(): string;
 }
 
+/** A state that a checkpoint can keep. */
+export interface TrainingState extends ReadingState {
+  /** Copies everything that was read and remembered, by names that begin with `prefix`. Changes no later result. */
+  save(prefix?: string): Map<string, StoredTensor>;
+  /** Restores what `save` copied; later results are bit-identical. Throws an InputError for tensors that do not fit. */
+  load(reader: TensorReader, prefix?: string): void;
+}
+
+/** A model that can be trained. */
+export interface TrainableModel extends LanguageModel {
+  /** Those that learn. */
+  readonly parameters: Parameters;
+  /** Returns a fresh state, which has read and remembered nothing. */
+  newState(options: StateOptions): TrainingState;
+}
+
 /** The check for arguments called `model`. */
 export const aLanguageModel: Kind = withMethods(
   "a model, such as a Transformer",
@@ -72,6 +91,19 @@ export const aLanguageModel: Kind = withMethods(
   "hidden",
   "fingerprint",
 );
+
+/** The check for models that are trained or saved. */
+export const aTrainableModel: Kind = {
+  what: "a model whose parameters learn, such as a Transformer",
+  accepts(value) {
+    const { parameters }: { parameters?: unknown } = Object(value);
+    return (
+      aLanguageModel.accepts(value) &&
+      parameters instanceof Parameters &&
+      parameters.blocks.every(({ gradients, size }) => gradients.size === size)
+    );
+  },
+};
 
 /** @throws InputError if these are not a model and a tokenizer that knows the model's tokens */
 export function requireVocabulary(model: LanguageModel, tokenizer: Tokenizer): void {

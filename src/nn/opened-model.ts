@@ -1,7 +1,7 @@
 /** A model with everything that reading and writing with it needs, whoever trained it. */
 import type { ChatTemplate } from "../text/chat.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import type { LanguageModel } from "./language-model.ts";
+import type { LanguageModel, TrainableModel } from "./language-model.ts";
 
 /** A model, its tokenizer, and how it was taught to converse. */
 export interface OpenedModel {
@@ -13,4 +13,14 @@ export interface OpenedModel {
   readonly notes: readonly string[];
   /** Returns the template of its conversations. Throws an InputError if it has none, or one of an unknown kind. */
   chatTemplate(): ChatTemplate;
+}
+
+/** A model that was opened to be trained further. */
+export interface OpenedForTraining {
+  /** The model. */
+  readonly model: TrainableModel;
+  /** Its tokenizer. */
+  readonly tokenizer: Tokenizer;
+  /** What a user should know, a sentence each. */
+  readonly notes: readonly string[];
 }

@@ -3,6 +3,7 @@
  */
 import { aDropoutKey } from "../autodiff/ops/elementwise.ts";
 import { MASKED } from "../autodiff/ops/loss.ts";
+import type { Tensor } from "../autodiff/tensor.ts";
 import { aFunction, checkOptions, type Kind, type Kinds, optional, tokenIds, whole } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { show } from "../base/show.ts";
@@ -21,6 +22,8 @@ export interface SegmentInput {
   readonly reach?: ArrayLike<number>;
   /** In training, a key that differs from step to step. Default: no dropout. */
   readonly dropoutKey?: number;
+  /** In training, takes losses [1] of a mechanism's own, which are added to that of the predictions. */
+  readonly auxiliary?: (loss: Tensor) => void;
   /** Called with the retrieval of each memory layer, unless the memory is empty. */
   readonly observe?: (layer: number, retrieval: Retrieval) => void;
 }
@@ -35,6 +38,7 @@ const inputKinds: Kinds<SegmentInput> = {
   lengths: optional(aList),
   reach: optional(aList),
   dropoutKey: optional(aDropoutKey),
+  auxiliary: optional(aFunction),
   observe: optional(aFunction),
 };
 

@@ -16,10 +16,10 @@ import { type Gate, gateLogit } from "./gate.ts";
 
 /**
  * q, k, v [H·D, C]; o [C, H·D]; scale and smear [H]. Layers with a memory have a gate. Layers without a smear do not change
- * their keys.
+ * their keys; in those without q, keys are queries as well.
  */
 export interface SelfAttentionWeights {
-  readonly q: Tensor;
+  readonly q: Tensor | undefined;
   readonly k: Tensor;
   readonly v: Tensor;
   readonly o: Tensor;
@@ -34,6 +34,30 @@ export interface LayerContext extends AttentionContext {
   /** The keys before the context, where keys are smeared. */
   readonly preceding: PrecedingKeys | undefined;
 }
+
+/** What local attention sees. */
+export interface LocalInputs {
+  /** The layer's input, [B, T, C]. */
+  readonly x: Tensor;
+  /** q̂, [B, T, H·D]; k itself where keys are their own queries. */
+  readonly q: Tensor;
+  /** k̂, smeared where keys are, [B, T, H·D]. */
+  readonly k: Tensor;
+  /** Values, [B, T, H·D]. */
+  readonly v: Tensor;
+  /** Scale of each head's logits, [H]. */
+  readonly scale: Tensor;
+  /** The position bias, if the layer has one. */
+  readonly bias: PositionBias | undefined;
+  /** The layer's context, which holds k and v already. */
+  readonly context: LayerContext;
+}
+
+/** Attention to the context. Returns out [B, T, H·D] and the logsumexp of each query's logits, [B, T, H]. */
+export type LocalAttention = (inputs: LocalInputs) => { readonly out: Tensor; readonly lse: Tensor };
+
+/** Attention to all of the context that a query may see. */
+const wholeContext: LocalAttention = ({ q, k, v, scale, bias, context }) => attention(q, k, v, scale, bias, context);
 
 /** The pairs that a memory layer retrieved in a forward pass, and how it used them; read it before the step ends. */
 export interface Retrieval {
@@ -56,21 +80,23 @@ export interface MemoryAccess {
   readonly observe?: (retrieval: Retrieval) => void;
 }
 
-/** x [B, T, C] → [B, T, C]. Writes the segment's keys and values into `context`. */
+/** x [B, T, C] → [B, T, C]. Writes the segment's keys and values into `context`, to which `attend` attends. */
 export function selfAttention(
   x: Tensor,
   weights: SelfAttentionWeights,
   context: LayerContext,
   access: MemoryAccess | undefined,
+  attend: LocalAttention = wholeContext,
 ): Tensor {
   const { scale, bias, smear } = weights;
-  const width = weights.q.shape[0] / scale.size; // D
-  const q = l2Normalize(linear(x, weights.q), width); // [B, T, C] → [B, T, H·D]
+  const width = weights.k.shape[0] / scale.size; // D
+  const projected = weights.q && l2Normalize(linear(x, weights.q), width); // [B, T, C] → [B, T, H·D]
   const kHat = l2Normalize(linear(x, weights.k), width);
+  const q = projected ?? kHat;
   const k = smear && context.preceding ? smearKeys(kHat, smear, context.preceding) : kHat;
   const v = linear(x, weights.v);
   extendContext(context, k, v);
-  const local = attention(q, k, v, scale, bias, context);
+  const local = attend({ x, q, k, v, scale, bias, context });
   if (access === undefined) return linear(local.out, weights.o);
   const neighbours = access.memory.lookup(q, access.topk, access.reach);
   if (neighbours.counts.every((count) => count === 0)) return linear(local.out, weights.o);

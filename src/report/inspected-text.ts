@@ -9,10 +9,16 @@ import { type FileOfText, placeOfLine } from "./html/client/place-of-line.ts";
 
 /** A token and the text around it. */
 export interface Excerpt {
+  /** Characters before it. */
   readonly before: string;
+  /** The token's own. */
   readonly token: string;
+  /** Characters behind it. */
   readonly after: string;
 }
+
+/** The part of an inspection that its text comes from: the document, and the sources of what was read before it. */
+export type InspectedIds = Pick<Inspection, "name" | "ids" | "earlier">;
 
 interface TextToken {
   readonly text: string;
@@ -21,15 +27,17 @@ interface TextToken {
   readonly line: number;
 }
 
+/** The text behind an inspection, token by token. */
 export class InspectedText {
   /** Files that make up the document, in order; empty if it is one text. */
   readonly files: readonly FileOfText[];
-  private readonly inspection: Inspection;
+  private readonly inspection: InspectedIds;
   /** All known tokens, oldest first; the inspected document begins at `begin`. */
   private readonly tokens: readonly TextToken[];
   private readonly begin: number;
 
-  constructor(inspection: Inspection, tokenizer: Tokenizer, files: readonly FileOfText[] = []) {
+  /** Decodes the tokens of `inspection`; `files` make up the document, if it has several. */
+  constructor(inspection: InspectedIds, tokenizer: Tokenizer, files: readonly FileOfText[] = []) {
     const { ids, earlier } = inspection;
     const { token, document, index } = earlier.columns;
     this.files = files;
@@ -50,6 +58,7 @@ export class InspectedText {
     return this.tokens.slice(this.begin).map(({ text }) => text);
   }
 
+  /** Returns the characters of a token. */
   text(token: number): string {
     return this.tokens[this.begin + token].text;
   }

@@ -3,18 +3,13 @@
  * site. What a request does wrong is answered with a sentence.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { InputError } from "../base/errors.ts";
-import { codeOf, reasonOf } from "../platform/system-errors.ts";
 import { Api, type Limits } from "./api.ts";
 import { Call } from "./call.ts";
+import { isLocalHost, listenLocally } from "./local.ts";
 import type { MemoryDirectory } from "./memory-directory.ts";
 import { Refusal, refusalOf } from "./refusals.ts";
 import type { ServedModel } from "./served-model.ts";
 
-const ADDRESS = "127.0.0.1";
-/** Names of this machine. A page whose own name was made to lead here says that name instead (DNS rebinding). */
-const LOCAL_HOST = /^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?$/i;
 /** Connections beyond those that may wait. */
 const SPARE_CONNECTIONS = 64;
 /** Milliseconds for the head of a request, for all of it, and for a connection that nothing is asked on. */
@@ -51,12 +46,8 @@ export class ApiServer {
    * Listens on `port`, or on a free one for 0. Resolves to the port.
    * @throws InputError if that is not possible
    */
-  async listen(port: number): Promise<number> {
-    await new Promise<void>((resolve, reject) => {
-      this.http.once("error", (error) => reject(refusedPort(port, error)));
-      this.http.listen(port, ADDRESS, resolve);
-    });
-    return (this.http.address() as AddressInfo).port;
+  listen(port: number): Promise<number> {
+    return listenLocally(this.http, port);
   }
 
   /** Ends all requests and all connections. Every memory that a client was told of is saved; a document half read is dropped. */
@@ -98,7 +89,7 @@ export class ApiServer {
 /** Refuses pages of other sites, which a browser would let send requests here. */
 function requireLocal(call: Call): void {
   const [host = "", origin] = [call.header("host"), call.header("origin")];
-  if (!LOCAL_HOST.test(host)) {
+  if (!isLocalHost(host)) {
     throw new Refusal(
       403,
       `the request is for the host ${JSON.stringify(host.slice(0, 80))}, which is not this machine`,
@@ -110,9 +101,4 @@ function requireLocal(call: Call): void {
 
 function stopping(): Refusal {
   return new Refusal(503, "the server is stopping");
-}
-
-function refusedPort(port: number, error: Error): InputError {
-  const inUse = codeOf(error) === "EADDRINUSE" ? "another program listens there" : reasonOf(error);
-  return new InputError(`cannot listen on port ${port} of ${ADDRESS}: ${inUse}; choose another --port`);
 }

@@ -2,10 +2,11 @@
  * The heap that a training needs, known before anything is allocated, and the refusal of a training that cannot fit.
  *
  * Parameters, moments, contexts and memories are counted exactly. A step's activations are the sum over the ops of one forward
- * and backward pass, to within a few per cent. Scratch space of kernels is not counted.
+ * and backward pass, to within a few per cent; those of a mechanism are taken for those of full attention to its context. Scratch space of kernels is not counted.
  */
 import { sizeOf } from "../autodiff/tensor.ts";
 import { InputError } from "../base/errors.ts";
+import { mechanismOf, pastOf } from "../mechanisms/list.ts";
 import { memoryBytes } from "../memory/bytes.ts";
 import { type ModelConfig, parseConfig, smearsKeys } from "../model/config.ts";
 import { parameterShapes } from "../model/parameters.ts";
@@ -51,11 +52,18 @@ function parameterBytes(config: ModelConfig, { optimizer }: TrainingOptions): nu
 function stateBytes(config: ModelConfig, rows: number): number {
   const { num_attention_heads: heads, head_dim: width, segment_length: segment, memory_size: size } = config;
   const { memory_search: kind, memory_lists: lists, memory_dtype: dtype } = config;
-  const positions = config.num_hidden_layers * (config.xl_cache_length + segment) + smearedLayers(config);
-  const contexts = 2 * rows * positions * heads * width * FLOAT;
+  const positions = config.num_hidden_layers * (pastOf(config).length + segment) + smearedLayers(config);
+  const contexts = rows * FLOAT * (2 * positions * heads * width + carriedFloats(config));
   if (size === 0) return contexts;
   const memory = memoryBytes({ rows, heads, width, size, segment }, { kind, lists, dtype });
   return contexts + config.memory_layers.length * memory;
+}
+
+/** Numbers that the layers of a mechanism carry for one row. */
+function carriedFloats(config: ModelConfig): number {
+  const chosen = mechanismOf(config);
+  const shapes = Object.values(chosen?.parts.carries?.(chosen.sizes) ?? {});
+  return config.num_hidden_layers * shapes.reduce((sum, shape) => sum + sizeOf(shape), 0);
 }
 
 /** Bytes that a training step of `rows` rows puts into the arena: results and their gradients, op by op. */
@@ -63,7 +71,7 @@ export function activationBytes(config: ModelConfig, rows: number): number {
   const { hidden_size: width, num_attention_heads: heads, head_dim, segment_length: segment } = config;
   const tokens = rows * segment;
   const [residual, attended] = [tokens * width, tokens * heads * head_dim]; // [B, T, C] and [B, T, H·D]
-  const length = config.xl_cache_length + segment;
+  const length = pastOf(config).length + segment;
   const dropped = config.dropout > 0 ? 2 * residual : 0;
   const attention =
     2 * (3 + 2 + 1) * attended + // q, k, v; q̂, k̂; the result

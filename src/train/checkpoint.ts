@@ -1,27 +1,34 @@
 /**
  * Directories of models and checkpoints.
  *
- * A model is `config.json`, `model.safetensors` and `tokenizer.json`. A checkpoint is a model, plus `trainer.safetensors`
- * (moments, contexts, memories) and `trainer.json` (step, options, generators, place in the data). A run resumed from it gives
- * bit-identical results. The three files that change from step to step each name their step, so a mix of two checkpoints is
- * refused. checksums.json covers all of them. Other files know the content of each file.
+ * A model is `config.json`, `model.safetensors` and `tokenizer.json`; one that others trained has more. A checkpoint is a model, plus
+ * `trainer.safetensors` (moments, contexts, memories) and `trainer.json` (step, options, generators, place in the data). A run
+ * resumed from it gives bit-identical results. The three files that change from step to step each name their step, so a mix of two
+ * checkpoints is refused. checksums.json covers all of them. Other files know the content of each file.
  */
 import { aPath, aText, check, checkOptions, instance, type Kinds, listOf, oneOf, optional } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
-import { requireJson } from "../formats/json.ts";
+import { companionNames } from "../families/companions.ts";
+import { loadForeign } from "../families/load-foreign.ts";
+import { OFFSETS_FILE } from "../families/offsets-file.ts";
+import { resumedDecoder, TrainedDecoder } from "../families/trained-decoder.ts";
 import { jsonText, readJson } from "../formats/json-file.ts";
-import { type SafetensorsFile, type StoredTensor, writeSafetensors } from "../formats/safetensors.ts";
+import { writeSafetensors } from "../formats/safetensors.ts";
 import { readSafetensorsFile } from "../formats/safetensors-file.ts";
+import { readLayout } from "../formats/safetensors-layout.ts";
 import { TensorReader } from "../formats/tensor-reader.ts";
-import { applyOverrides, type ModelConfig, parseConfig } from "../model/config.ts";
+import { applyOverrides } from "../model/config.ts";
+import { isOwnConfig } from "../model/open-own.ts";
 import { halfModelTensors, modelFromTensors, modelTensors, type WeightDtype } from "../model/pretrained.ts";
-import { aModel, type Transformer } from "../model/transformer.ts";
+import { Transformer } from "../model/transformer.ts";
+import { aTrainableModel, type TrainableModel } from "../nn/language-model.ts";
 import { writeFilesAtomic } from "../platform/atomic-write.ts";
-import { aTokenizer, type Tokenizer, tokenizerFromJson } from "../text/tokenizer.ts";
-import { readTokenizerJson } from "../text/tokenizer-checks.ts";
-import { firstNotFinite } from "../wasm/half.ts";
+import { fileRanges } from "../platform/file-ranges.ts";
+import { exists } from "../platform/files.ts";
+import { aTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { CHECKSUMS, requireChecksums, withChecksums } from "./checksums.ts";
 import { modelDirectory } from "./model-directory.ts";
+import { names as modelNames, ownModelFiles, readOwnModelFiles } from "./own-model-files.ts";
 import { Trainer } from "./trainer.ts";
 import { parseTrainerRecord, type TrainerRecord } from "./trainer-record.ts";
 
@@ -33,25 +40,28 @@ export interface Pretrained {
   readonly tokenizer: Tokenizer;
 }
 
-/** A model, and the arguments of `Trainer.load` to continue its training. */
-export interface Checkpoint extends Pretrained {
+/** A model of kind M, and the arguments of `Trainer.load` to continue its training. */
+export interface Checkpoint<M extends TrainableModel = Transformer> {
+  /** The model. */
+  readonly model: M;
+  /** Its tokenizer. */
+  readonly tokenizer: Tokenizer;
   /** Step, options, generators and place in the data. */
   readonly record: TrainerRecord;
   /** Moments, contexts and memories. */
   readonly tensors: TensorReader;
 }
 
-/** Names of the files in a checkpoint; a model has the first three. */
-const names = {
-  config: "config.json",
-  model: "model.safetensors",
-  tokenizer: "tokenizer.json",
-  trainer: "trainer.safetensors",
-  record: "trainer.json",
-};
+/** Names of the files in a checkpoint. */
+const names = { ...modelNames, trainer: "trainer.safetensors", record: "trainer.json" };
 
 /** Names of the files that may be in the directory of a checkpoint, or of a model. */
-export const checkpointFiles: ReadonlySet<string> = new Set([...Object.values(names), CHECKSUMS]);
+export const checkpointFiles: ReadonlySet<string> = new Set([
+  ...Object.values(names),
+  ...companionNames,
+  OFFSETS_FILE,
+  CHECKSUMS,
+]);
 
 function pathsIn(directory: string): typeof names {
   const { config, model, tokenizer, trainer, record } = names;
@@ -69,22 +79,39 @@ const saveKinds: Kinds<SaveOptions> = { dtype: optional(oneOf("float32", "float1
 
 /**
  * Writes `model` and `tokenizer` into `directory`, and creates it if it is missing. Weights in float16 take half the bytes;
- * `loadModel` reads both formats.
+ * `loadModel` reads both formats. A model that others trained is written as their files have it, and only what it learned as float32.
  * @throws InputError if a weight is not finite, or outside the range of `dtype`
  */
 export function saveModel(
   directory: string,
-  model: Transformer,
+  model: TrainableModel,
   tokenizer: Tokenizer,
   options: SaveOptions = {},
 ): void {
   check("directory", directory, aPath);
-  check("model", model, aModel);
+  check("model", model, aTrainableModel);
   check("tokenizer", tokenizer, aTokenizer);
   checkOptions("options", options, saveKinds);
-  const { dtype = "float32" } = options;
+  writeFilesAtomic(filesOf(directory, model, tokenizer, {}, options.dtype));
+}
+
+/** The files of a model by their paths. */
+function filesOf(
+  directory: string,
+  model: TrainableModel,
+  tokenizer: Tokenizer,
+  metadata: Readonly<Record<string, string>>,
+  dtype: WeightDtype = "float32",
+): Map<string, Uint8Array | string> {
+  if (model instanceof TrainedDecoder) return inDirectory(directory, model.files(metadata));
+  if (!(model instanceof Transformer)) throw new InputError("model: it is of a kind that this program cannot save");
   const weights = dtype === "float16" ? halfModelTensors(model) : modelTensors(model);
-  writeFilesAtomic(modelFiles(directory, model, tokenizer, weights, {}));
+  return inDirectory(directory, ownModelFiles(directory, model, tokenizer, weights, metadata));
+}
+
+/** The files by their paths. */
+function inDirectory(directory: string, files: ReadonlyMap<string, Uint8Array | string>) {
+  return new Map([...files].map(([name, content]) => [`${directory}/${name}`, content]));
 }
 
 /**
@@ -96,7 +123,7 @@ export function loadModel(directoryOrName: string, overrides: readonly string[] 
   check("directory", directoryOrName, aPath);
   check("overrides", overrides, listOf(aText));
   const directory = modelDirectory(directoryOrName);
-  const { config, weights, tokenizer } = readModelFiles(directory);
+  const { config, weights, tokenizer } = readOwnModelFiles(directory);
   const model = modelFromTensors(applyOverrides(config, overrides), weights.tensors, pathsIn(directory).model);
   return { model, tokenizer };
 }
@@ -106,84 +133,61 @@ export function saveCheckpoint(directory: string, trainer: Trainer, tokenizer: T
   check("directory", directory, aPath);
   check("trainer", trainer, instance(Trainer, "a Trainer"));
   check("tokenizer", tokenizer, aTokenizer);
-  const paths = pathsIn(directory);
   const { record, tensors } = trainer.save();
   const step = { step: String(record.step) };
-  const files = modelFiles(directory, trainer.model, tokenizer, modelTensors(trainer.model), step);
+  const paths = pathsIn(directory);
+  const files = filesOf(directory, trainer.model, tokenizer, step);
   files.set(paths.trainer, writeSafetensors(tensors, step)).set(paths.record, jsonText(record));
   writeFilesAtomic(withChecksums(directory, files));
 }
 
 /**
- * Reads a checkpoint.
+ * Reads a checkpoint of a model of this program.
  * @throws InputError if a file is missing or damaged, does not fit the others, or is from another step
  */
 export function loadCheckpoint(directory: string): Checkpoint {
   check("directory", directory, aPath);
   requireChecksums(directory, Object.values(names));
-  const paths = pathsIn(directory);
-  const record = parseTrainerRecord(readJson(paths.record), paths.record);
-  const trainer = readSafetensorsFile(paths.trainer);
-  const { config, weights, tokenizer } = readModelFiles(directory);
-  for (const [path, { metadata }] of [[paths.trainer, trainer] as const, [paths.model, weights] as const]) {
-    if (metadata.step === String(record.step)) continue;
-    const found = /^\d{1,16}$/.test(metadata.step ?? "") ? `of step ${metadata.step}` : "of no step";
-    throw new InputError(
-      `${path} is ${found} but ${paths.record} of step ${record.step}: they belong to different checkpoints`,
-    );
-  }
-  const model = modelFromTensors(config, weights.tensors, paths.model);
-  return { model, tokenizer, record, tensors: new TensorReader(trainer.tensors, paths.trainer) };
+  const { record, tensors } = readTrainer(directory);
+  const { config, weights, tokenizer } = readOwnModelFiles(directory);
+  const { model: path } = pathsIn(directory);
+  requireStep(path, weights.metadata, record, directory);
+  return { model: modelFromTensors(config, weights.tensors, path), tokenizer, record, tensors };
 }
 
-function modelFiles(
-  directory: string,
-  { config }: Transformer,
-  tokenizer: Tokenizer,
-  weights: ReadonlyMap<string, StoredTensor>,
+/**
+ * Reads a checkpoint, whoever trained its model before.
+ * @throws InputError as `loadCheckpoint`
+ */
+export function loadAnyCheckpoint(directory: string): Checkpoint<TrainableModel> {
+  check("directory", directory, aPath);
+  const { config, model: path } = pathsIn(directory);
+  if (!exists(config) || isOwnConfig(readJson(config))) return loadCheckpoint(directory);
+  const others = companionNames.filter((name) => exists(`${directory}/${name}`));
+  requireChecksums(directory, [...new Set([...Object.values(names), OFFSETS_FILE, ...others])]);
+  const { record, tensors } = readTrainer(directory);
+  requireStep(path, readLayout(fileRanges(path)).metadata, record, directory);
+  return { ...resumedDecoder(loadForeign(directory)), record, tensors };
+}
+
+function readTrainer(directory: string): Pick<Checkpoint, "record" | "tensors"> {
+  const { record: recordPath, trainer: path } = pathsIn(directory);
+  const record = parseTrainerRecord(readJson(recordPath), recordPath);
+  const { tensors, metadata } = readSafetensorsFile(path);
+  requireStep(path, metadata, record, directory);
+  return { record, tensors: new TensorReader(tensors, path) };
+}
+
+/** Refuses a file of another step. */
+function requireStep(
+  path: string,
   metadata: Readonly<Record<string, string>>,
-): Map<string, Uint8Array | string> {
-  const paths = pathsIn(directory);
-  checkVocabulary(config, tokenizer, paths.config, paths.tokenizer);
-  for (const [name, { data }] of weights) requireFiniteWeights(name, data);
-  return new Map<string, Uint8Array | string>([
-    [paths.config, jsonText(config)],
-    [paths.tokenizer, jsonText(checkedJson(tokenizer))],
-    [paths.model, writeSafetensors(weights, metadata)],
-  ]);
-}
-
-/** @throws InputError for a weight that `loadModel` would refuse */
-function requireFiniteWeights(name: string, data: StoredTensor["data"]): void {
-  const place = data instanceof Float32Array ? firstNotFinite(data) : -1;
-  if (place >= 0) throw new InputError(`the model's ${name} has ${data[place]} at element ${place}; it must be finite`);
-}
-
-/** Returns the content of a tokenizer.json that `loadModel` accepts. */
-function checkedJson(tokenizer: Tokenizer): unknown {
-  const json = tokenizer.toJSON();
-  requireJson(json, "tokenizer");
-  readTokenizerJson(json, "tokenizer");
-  return json;
-}
-
-interface ModelFiles {
-  config: ModelConfig;
-  weights: SafetensorsFile;
-  tokenizer: Tokenizer;
-}
-
-function readModelFiles(directory: string): ModelFiles {
-  const paths = pathsIn(directory);
-  const config = parseConfig(readJson(paths.config), paths.config);
-  const tokenizer = tokenizerFromJson(readJson(paths.tokenizer), paths.tokenizer);
-  checkVocabulary(config, tokenizer, paths.config, paths.tokenizer);
-  return { config, tokenizer, weights: readSafetensorsFile(paths.model) };
-}
-
-function checkVocabulary(config: ModelConfig, tokenizer: Tokenizer, configPath: string, tokenizerPath: string): void {
-  const { vocab_size } = config;
-  if (vocab_size === tokenizer.vocabSize) return;
-  const has = `${tokenizerPath} has ${tokenizer.vocabSize} tokens`;
-  throw new InputError(`${configPath}: vocab_size is ${vocab_size}, but ${has}; the two must be equal`);
+  { step }: TrainerRecord,
+  directory: string,
+): void {
+  if (metadata.step === String(step)) return;
+  const found = /^\d{1,16}$/.test(metadata.step ?? "") ? `of step ${metadata.step}` : "of no step";
+  throw new InputError(
+    `${path} is ${found} but ${pathsIn(directory).record} of step ${step}: they belong to different checkpoints`,
+  );
 }

@@ -1,11 +1,14 @@
-/** What a model is and what it needs, from its headers alone: no weights are read. */
+/** What a model is and what it needs, from its headers; of models that calibration knows, weights are read to recognise them. */
 import { aPath, check, oneOf, optional } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import type { Architecture } from "../families/architecture.ts";
+import { type Calibration, calibrationOf } from "../families/calibration.ts";
 import type { ForeignModel } from "../families/foreign-model.ts";
 import { chatTemplateOf, tokenizerOf } from "../families/foreign-tokenizer.ts";
+import { knownMemories } from "../families/known-memories.ts";
 import { loadForeign } from "../families/load-foreign.ts";
-import { allMemoryHeads } from "../families/reading-settings.ts";
+import { fingerprintOf } from "../families/load-weights.ts";
+import { headsAt, placesOf } from "../families/memory-places.ts";
 import { keptForm, type WeightKind, weightKinds } from "../families/weight-kinds.ts";
 import { readJson } from "../formats/json-file.ts";
 import { safetensorsWeights } from "../formats/safetensors-weights.ts";
@@ -41,9 +44,11 @@ export interface ModelDescription {
   readonly bytes: number;
   /** The forms in which they are kept then, that of most bytes first. */
   readonly kept_as: string;
-  /** Layers that can have a memory. */
+  /** Layers that have a memory where nothing else is said. */
   readonly memory_layers: readonly number[];
-  /** Bytes of a remembered token in all of these layers, as float32, without the index of a search. */
+  /** The same with the kv heads that remember, where not all of a layer do: `7:2,18:0,18:2,20`. */
+  readonly memory_heads: string;
+  /** Bytes of a remembered token in all of these, as float32, without the index of a search. */
   readonly memory_bytes_per_token: number;
   /** A few words on its tokenizer, or why it has none. */
   readonly tokenizer: string;
@@ -72,7 +77,7 @@ function describeForeign(model: ForeignModel, kind: WeightKind): ModelDescriptio
   const { architecture, parameters, notes } = model;
   const stored = [...parameters.values()].map(({ type, shape }) => ({ type, count: product(shape) }));
   const kept = [...parameters].map(([name, parameter]) => keptForm(name, parameter, kind));
-  const heads = allMemoryHeads(architecture);
+  const heads = headsAt(architecture, calibrated(model)?.places ?? "all");
   const tokenizer = attempt(() => tokenizerWords(tokenizerOf(model), architecture.vocabulary));
   const chat = attempt(() => chatTemplateOf(model).kind);
   const weights = sum(stored.map(({ count }) => count));
@@ -85,12 +90,22 @@ function describeForeign(model: ForeignModel, kind: WeightKind): ModelDescriptio
     bytes: sum(kept.map(({ bytes }) => bytes)),
     kept_as: byShare(kept.map(({ form, bytes }) => ({ type: form, count: bytes }))).join(", "),
     memory_layers: [...new Set(heads.map(([layer]) => layer))],
+    memory_heads: placesOf(architecture, heads),
     memory_bytes_per_token: heads.length * architecture.headWidth * 2 * 4,
     tokenizer: tokenizer.value ?? tokenizer.reason,
     chat_template: chat.value ?? chat.reason,
     notes,
     unreadable: tokenizer.value === undefined ? tokenizer.reason : null,
   };
+}
+
+/** What calibration found for the model: in a file next to it, or known to this program. */
+function calibrated(model: ForeignModel): Calibration | undefined {
+  const found = model.calibration();
+  if (found !== undefined) return found;
+  const weights = sum([...model.parameters.values()].map(({ shape }) => product(shape)));
+  const mayBeKnown = knownMemories.some((known) => known.weights === weights);
+  return mayBeKnown ? calibrationOf(undefined, fingerprintOf(model)) : undefined;
 }
 
 function sizesOf({ layers, width, heads, keyHeads, headWidth, mlpWidth, vocabulary }: Architecture) {
@@ -125,6 +140,7 @@ function describeOwn(path: string): ModelDescription {
     bytes: 4 * weights,
     kept_as: "float32",
     memory_layers,
+    memory_heads: memory_layers.join(","),
     memory_bytes_per_token: memory_layers.length * heads * head_dim * 2 * (memory_dtype === "float16" ? 2 : 4),
     tokenizer: tokenizer.value ?? tokenizer.reason,
     chat_template: "none: it was not taught to converse",

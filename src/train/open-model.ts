@@ -1,11 +1,13 @@
 /** Models by their paths, whoever trained them: what every command takes as MODEL. */
-import { aPath, aText, check, listOf, someOptions } from "../base/check.ts";
+import { aPath, aText, check, listOf, oneOf, someOptions } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { loadForeign } from "../families/load-foreign.ts";
+import { type LearningPart, learningParts } from "../families/offsets-file.ts";
 import { type ForeignOptions, openForeign } from "../families/open-foreign.ts";
+import { openForTraining } from "../families/trained-decoder.ts";
 import { readJson } from "../formats/json-file.ts";
 import { isOwnConfig, openedOwn, ownOverrides } from "../model/open-own.ts";
-import type { OpenedModel } from "../nn/opened-model.ts";
+import type { OpenedForTraining, OpenedModel } from "../nn/opened-model.ts";
 import { exists, isDirectory } from "../platform/files.ts";
 import { loadModel } from "./checkpoint.ts";
 import { modelDirectory } from "./model-directory.ts";
@@ -33,6 +35,23 @@ export function openModel(named: string, options: OpenOptions = {}): OpenedModel
   }
   const { model, tokenizer } = loadModel(path, [...ownOverrides(others, named), ...overrides]);
   return openedOwn(model, tokenizer, named);
+}
+
+/**
+ * Opens a model that others trained so that `learned` can learn: the offsets of its memories, the layers that have one, or everything.
+ * @throws InputError if it is a model of this program, an option is impossible for it, or a file is missing or damaged
+ */
+export function openModelForTraining(
+  named: string,
+  learned: LearningPart,
+  options: Omit<ForeignOptions, "weights" | "onProgress"> = {},
+): OpenedForTraining {
+  check("model", named, aPath);
+  check("learned", learned, oneOf(...learningParts));
+  check("options", options, someOptions);
+  const path = modelDirectory(named);
+  if (isForeign(path)) return openForTraining(loadForeign(path), learned, options);
+  throw new InputError(`${named} is a model of this program, all of which learns; load it, and make a Trainer`);
 }
 
 /** Whether the model at `path` is one that others trained. What is missing is left to our own reader to name. */

@@ -22,8 +22,7 @@ import { allOrNothing, Lifetime, type Own, type Releasable } from "../base/lifet
 import { exp, log, power } from "../base/portable-math.ts";
 import { type ParameterBlock, parameterGroups } from "../nn/parameters.ts";
 import { parallelElements } from "../wasm/parallel.ts";
-import { kernels } from "../wasm/runtime.ts";
-import { scratch } from "../wasm/scratch.ts";
+import { kernels, scratch } from "../wasm/runtime.ts";
 
 /** An update rule that moves parameters along their gradients. */
 export interface Optimizer extends Releasable, Disposable {

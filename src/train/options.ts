@@ -20,7 +20,7 @@ export interface TrainingOptions {
   schedule: "constant" | "cosine" | "rsqrt";
   /** Steps in which the learning rate rises from 0. */
   warmupSteps: number;
-  /** Factor on the learning rate of attention scales, position biases, memory gates and key smears. */
+  /** Factor on the learning rate of attention scales, position biases, gates and offsets of memories, and key smears. */
   attentionRate: number;
   /** Factor on the learning rate of the embedding, whose first values are about ten times larger than a matrix's. */
   embeddingRate: number;
@@ -75,7 +75,8 @@ export const trainingFields: Readonly<Record<keyof TrainingOptions, Field>> = {
     default: 1,
     min: 0,
     max: 1000,
-    about: "factor on the learning rate of attention scales, position biases, memory gates and key smears",
+    about:
+      "factor on the learning rate of attention scales, position biases, gates and offsets of memories, and key smears",
   },
   embeddingRate: {
     kind: "number",

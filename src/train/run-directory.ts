@@ -7,20 +7,28 @@
  */
 import { aPath, check } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
+import type { Transformer } from "../model/transformer.ts";
+import type { TrainableModel } from "../nn/language-model.ts";
 import { rename } from "../platform/atomic-write.ts";
 import { exists, isDirectory, listDirectory, removeTree } from "../platform/files.ts";
 import { removeLeftovers, temporaryName } from "../platform/temporary.ts";
 import { writeDirectory } from "../platform/whole-directory.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { type Checkpoint, checkpointFiles, loadCheckpoint, saveCheckpoint, saveModel } from "./checkpoint.ts";
+import {
+  type Checkpoint,
+  checkpointFiles,
+  loadAnyCheckpoint,
+  loadCheckpoint,
+  saveCheckpoint,
+  saveModel,
+} from "./checkpoint.ts";
 import type { Trainer } from "./trainer.ts";
 
-/** Names of the files and directories of a run. */
-const OURS =
-  /^(checkpoint-\d+(\.old)?|(config|tokenizer|trained)\.json|model\.safetensors|metrics\.jsonl|staleness\.html)$/;
+/** Names of the directories of a run, and of its files besides those of a model. */
+const OURS = /^(checkpoint-\d+(\.old)?|trained\.json|metrics\.jsonl|staleness\.html)$/;
 
-/** The newest intact checkpoint of a run. */
-export interface FoundCheckpoint extends Checkpoint {
+/** The newest intact checkpoint of a run, of a model of kind M. */
+export interface FoundCheckpoint<M extends TrainableModel = Transformer> extends Checkpoint<M> {
   /** Its directory. */
   readonly directory: string;
   /** Reasons why newer ones could not be used, newest first. */
@@ -47,6 +55,18 @@ export function settleCheckpoint(run: string, trainer: Trainer, tokenizer: Token
  * @throws InputError if there is none
  */
 export function newestCheckpoint(run: string): FoundCheckpoint {
+  return newestOf(run, loadCheckpoint);
+}
+
+/** The same for a run whose model others may have trained before. */
+export function newestAnyCheckpoint(run: string): FoundCheckpoint<TrainableModel> {
+  return newestOf(run, loadAnyCheckpoint);
+}
+
+function newestOf<M extends TrainableModel>(
+  run: string,
+  load: (directory: string) => Checkpoint<M>,
+): FoundCheckpoint<M> {
   check("run", run, aPath);
   const directories = savedSteps(run).map((step) => checkpointName(run, step));
   if (exists(`${run}/trainer.json`)) directories.push(run);
@@ -56,7 +76,7 @@ export function newestCheckpoint(run: string): FoundCheckpoint {
   const refusals: string[] = [];
   for (const directory of directories) {
     try {
-      return { ...loadCheckpoint(directory), directory, refusals };
+      return { ...load(directory), directory, refusals };
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       refusals.push(error.message);
@@ -82,7 +102,7 @@ export function holdsTraining(run: string): boolean {
 
 /** Removes unfinished files of a process that was killed. */
 export function removeUnfinished(run: string): void {
-  removeLeftovers(run, (name) => OURS.test(name), { old: true, elsewhere: true });
+  removeLeftovers(run, (name) => OURS.test(name) || checkpointFiles.has(name), { old: true, elsewhere: true });
 }
 
 /** Keeps the checkpoint of `step` and the `keep` before it. Later ones belong to an abandoned run, and are removed. */

@@ -7,6 +7,7 @@
  */
 import { breathe } from "../base/breathe.ts";
 import {
+  aFlag,
   aFunction,
   aPath,
   aSignal,
@@ -37,6 +38,8 @@ export interface TrainingRun {
   readonly directory?: string;
   /** The evaluation every `evaluateEvery` steps and at the end. */
   readonly evaluation?: EvaluateOptions & { readonly documents: readonly TokenizedDocument[] };
+  /** Whether the model is evaluated before the first step as well, for one that was trained before. Default: false. */
+  readonly evaluateFirst?: boolean;
   /** Ends the run with a checkpoint, after the current step or within an evaluation. */
   readonly signal?: AbortSignal;
   /** Called after every step. */
@@ -52,6 +55,7 @@ const runKinds: Kinds<TrainingRun> = {
   tokenizer: aTokenizer,
   directory: optional(aPath),
   evaluation: optional(someOptions),
+  evaluateFirst: optional(aFlag),
   signal: optional(aSignal),
   onStep: optional(aFunction),
   onEvaluation: optional(aFunction),
@@ -98,9 +102,11 @@ function prepareDirectory(trainer: Trainer, { directory, tokenizer }: TrainingRu
   return startMetrics(directory, trainer.step);
 }
 
-/** Whether the run ended between a saved step and its evaluation. */
-function owesEvaluation(trainer: Trainer, { directory }: TrainingRun, lines: readonly MetricsLine[]): boolean {
-  if (directory === undefined || trainer.step === 0 || !isDue(trainer, trainer.options.evaluateEvery)) return false;
+/** Whether the run ended between a saved step and its evaluation, or begins with one. */
+function owesEvaluation(trainer: Trainer, run: TrainingRun, lines: readonly MetricsLine[]): boolean {
+  const { directory, evaluateFirst = false } = run;
+  if (trainer.step === 0) return evaluateFirst;
+  if (directory === undefined || !isDue(trainer, trainer.options.evaluateEvery)) return false;
   return !lines.some((line) => line.step === trainer.step && "evaluation" in line);
 }
 

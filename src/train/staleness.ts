@@ -4,6 +4,7 @@
  * with the present weights into separate memories. Then the keys in both are compared.
  */
 import { noGrad, step } from "../autodiff/tape.ts";
+import { mechanismOf, pastOf } from "../mechanisms/list.ts";
 import type { KvMemory } from "../memory/memory.ts";
 import { type ModelConfig, smearsKeys } from "../model/config.ts";
 import type { ModelState } from "../model/state.ts";
@@ -73,11 +74,14 @@ function readAgain(model: Transformer, state: ModelState, readings: readonly (Ro
 /**
  * Returns how many segments before a token affect its keys. Each layer below the memory reaches back by the length of the
  * cache. A smear reaches back by one more token, also in the memory's own layer.
+ * What a mechanism carries, or pins, comes from the whole document.
  */
 function contextSegments(config: ModelConfig): number {
+  const chosen = mechanismOf(config);
+  if (chosen?.parts.carries || chosen?.attention?.pinned) return Infinity;
   const top = Math.max(0, ...config.memory_layers);
   const smear = (layer: number) => Number(smearsKeys(config, layer));
-  const below = Array.from({ length: top }, (_, layer) => config.xl_cache_length + smear(layer)); // tokens
+  const below = Array.from({ length: top }, (_, layer) => pastOf(config).length + smear(layer)); // tokens
   return below.reduce((sum, reach) => sum + Math.ceil(reach / config.segment_length), smear(top));
 }
 

@@ -5,6 +5,7 @@
  * generator. If all of it is saved and restored, training continues with bit-identical results. run.ts evaluates, and writes
  * files.
  */
+import { add } from "../autodiff/ops/elementwise.ts";
 import { crossEntropy } from "../autodiff/ops/loss.ts";
 import { assertFiniteTape, backward, NotFiniteError, step } from "../autodiff/tape.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
@@ -19,15 +20,16 @@ import { someDocuments } from "../data/documents.ts";
 import type { StoredTensor } from "../formats/safetensors.ts";
 import { TensorReader } from "../formats/tensor-reader.ts";
 import type { ModelState } from "../model/state.ts";
-import { aModel, type Transformer } from "../model/transformer.ts";
-import type { ParameterGroup } from "../nn/parameters.ts";
+import { Transformer } from "../model/transformer.ts";
+import { aTrainableModel, type TrainableModel, type TrainingState } from "../nn/language-model.ts";
 import { type SegmentInput, segmentOf } from "../nn/segment.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
 import { GateMeans } from "./gate-means.ts";
-import { adafactor, adamW, clipGradients, type Optimizer } from "./optimizers.ts";
+import { clipGradients, type Optimizer } from "./optimizers.ts";
 import { parseTrainingOptions, type TrainingOptions } from "./options.ts";
-import { constant, cosine, rsqrt, type Schedule } from "./schedules.ts";
+import type { Schedule } from "./schedules.ts";
 import { keyCosines } from "./staleness.ts";
+import { optimizerFor, scheduleFor } from "./trainer-parts.ts";
 import { parseTrainerRecord, type TrainerRecord } from "./trainer-record.ts";
 
 /** The metrics of one step. */
@@ -63,14 +65,14 @@ export interface StepMetrics {
 
 const savedTensors = instance(TensorReader, "the tensors that loadCheckpoint read");
 
-/** Trains a model on documents, one optimizer step at a time. */
-export class Trainer {
+/** Trains a model on documents, one optimizer step at a time. M: the kind of the model. */
+export class Trainer<M extends TrainableModel = TrainableModel> {
   /** The model in training. */
-  readonly model: Transformer;
+  readonly model: M;
   /** The options of the run. */
   readonly options: TrainingOptions;
   /** Contexts and memories: one state for each batch whose gradients a step sums. */
-  private readonly states: readonly ModelState[];
+  private readonly states: readonly TrainingState[];
   private readonly documents: readonly TokenizedDocument[];
   private readonly batches: TrainingBatches;
   private readonly optimizer: Optimizer;
@@ -84,20 +86,22 @@ export class Trainer {
    * Trains `model` on `documents`, which must have its vocabulary. Missing options have their default.
    * @throws InputError for an impossible option
    */
-  constructor(model: Transformer, documents: readonly TokenizedDocument[], options: Partial<TrainingOptions> = {}) {
-    check("model", model, aModel);
+  constructor(model: M, documents: readonly TokenizedDocument[], options: Partial<TrainingOptions> = {}) {
+    check("model", model, aTrainableModel);
     check("documents", documents, someDocuments);
     this.model = model;
     this.options = parseTrainingOptions(options, "training options");
-    const { batchSize, gradientAccumulation, seed } = this.options;
+    const { batchSize, gradientAccumulation, stalenessEvery, seed } = this.options;
+    if (stalenessEvery > 0) ownModel(model);
     const rows = batchSize * gradientAccumulation;
     this.documents = documents;
-    this.batches = new TrainingBatches(documents, { rows, segmentLength: model.config.segment_length, seed });
-    [this.states, this.optimizer] = allOrNothing((own) => [
-      Array.from({ length: gradientAccumulation }, () => own(model.newState({ rows: batchSize }))),
-      own(makeOptimizer(model, this.options)),
-    ]);
-    this.schedule = makeSchedule(this.options);
+    [this.states, this.batches, this.optimizer] = allOrNothing((own) => {
+      const states = Array.from({ length: gradientAccumulation }, () => own(model.newState({ rows: batchSize })));
+      const [{ segmentLength }] = states;
+      const batches = new TrainingBatches(documents, { rows, segmentLength, seed });
+      return [states, batches, own(optimizerFor(model.parameters, this.options))];
+    });
+    this.schedule = scheduleFor(this.options);
     this.random = new Random(seed);
   }
 
@@ -149,12 +153,13 @@ export class Trainer {
   /** Returns the mean cosines between remembered keys and present ones, by age; see staleness.ts. Changes nothing. */
   keyCosines(): number[] {
     this.life.require();
-    const [state] = this.states; // the rows of other batches are as old
+    const model = ownModel(this.model);
+    const [state] = this.states as readonly ModelState[]; // the rows of other batches are as old
     const { places } = this.batches.state();
     const readings = places.slice(0, state.rows).map((place) => {
       return place === null ? undefined : { tokens: this.documents[place.document].tokens(), end: place.offset };
     });
-    return keyCosines(this.model, state, readings);
+    return keyCosines(model, state, readings);
   }
 
   /** Runs forward and backward for state `index`. Returns its share of the mean loss over all `tokens` of the step. */
@@ -164,10 +169,13 @@ export class Trainer {
     const reach = this.drawReach();
     return step(() => {
       const observe = gates.observe.bind(gates);
-      const logits = this.forward({ ...segment, reach, dropoutKey, observe }, this.states[index]); // [B, T, V]
+      const own: Tensor[] = []; // losses of a mechanism's own
+      const input = { ...segment, reach, dropoutKey, observe, auxiliary: (loss: Tensor) => void own.push(loss) };
+      const logits = this.forward(input, this.states[index]); // [B, T, V]
       const { loss, count } = crossEntropy(logits, targets);
-      backward(loss, [count / tokens]);
-      this.requireFinite(loss.item());
+      const total = own.reduce(add, loss);
+      backward(total, [count / tokens]);
+      this.requireFinite(total.item());
       return loss.item() * (count / tokens);
     });
   }
@@ -180,7 +188,7 @@ export class Trainer {
   }
 
   /** Returns the logits [B, T, V]. If a number is not finite, the tape tells which op produced it. */
-  private forward(input: SegmentInput, state: ModelState): Tensor {
+  private forward(input: SegmentInput, state: TrainingState): Tensor {
     try {
       return this.model.forward(input, state);
     } catch (error) {
@@ -280,30 +288,10 @@ export class Trainer {
   }
 }
 
-function makeOptimizer({ parameters }: Transformer, options: TrainingOptions): Optimizer {
-  const { attentionRate, embeddingRate } = options;
-  const rates = { embedding: embeddingRate, matrices: 1, norms: 1, attention: attentionRate };
-  const lrScale = (group: ParameterGroup) => rates[group];
-  if (options.optimizer === "adafactor") {
-    const scaled = (name: string) => ({ name, tensor: parameters.get(name), lrScale: lrScale(parameters.group(name)) });
-    return adafactor(parameters.names().map(scaled));
-  }
-  const trained = parameters.blocks.map((block) => ({
-    ...block,
-    lrScale: lrScale(block.group),
-    weightDecay: block.group === "matrices" ? options.weightDecay : 0,
-  }));
-  const { beta1, beta2, eps } = options;
-  return adamW(trained, { beta1, beta2, eps });
-}
-
-function makeSchedule({ schedule, steps, warmupSteps }: TrainingOptions): Schedule {
-  switch (schedule) {
-    case "constant":
-      return constant(warmupSteps);
-    case "cosine":
-      return cosine(steps, warmupSteps);
-    case "rsqrt":
-      return rsqrt(warmupSteps);
-  }
+/** The model, if it is one of this program. Throws an InputError for another one: only of ours is it known how old a key is. */
+function ownModel(model: TrainableModel): Transformer {
+  if (model instanceof Transformer) return model;
+  throw new InputError(
+    "stalenessEvery: the staleness of a memory is measured in models of this program only; leave it 0",
+  );
 }

@@ -12,8 +12,7 @@ import type { Address } from "./heap.ts";
 import type { Kernels } from "./kernels.generated.ts";
 import { canShare } from "./load.ts";
 import { processors } from "./processors.ts";
-import { kernels, module, ready, wasmMemory } from "./runtime.ts";
-import { scratch } from "./scratch.ts";
+import { kernels, module, ready, scratch, wasmMemory } from "./runtime.ts";
 import { defaultThreads, newThread, type Thread } from "./spawn.ts";
 import { CONTROL, finish, MOST_ARGUMENTS, SPINS, shareOf, type ThreadStart, take } from "./thread.ts";
 

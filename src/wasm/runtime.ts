@@ -1,11 +1,12 @@
 /**
- * WebAssembly's one memory, the one table of kernels and the one heap of this program, loaded when the first of them is used.
+ * WebAssembly's one memory, the one table of kernels, the one heap and the one scratch space of this program, loaded when the first
+ * of them is used.
  *
  * All other files work on these. Before loading, each binding is a proxy that loads them when it is touched. After loading it is
  * the thing itself, so calls cost nothing extra. Threads join in parallel.ts.
  */
 import { build, requireWebAssembly } from "./build.ts";
-import { Heap } from "./heap.ts";
+import { type Address, Heap } from "./heap.ts";
 import type { Kernels } from "./kernels.generated.ts";
 import { canShare, instantiateKernels, kernelBytes, newMemory } from "./load.ts";
 
@@ -59,4 +60,21 @@ function untilLoaded<T extends object>(thing: () => T): T {
     },
     set: (_, key, value) => Reflect.set(loaded(), key, value),
   });
+}
+
+let scratchAddress: Address = 0;
+let scratchBytes = 0;
+
+/**
+ * Returns the address of at least `least` bytes of scratch space for kernels, contents undefined and valid only during a kernel call.
+ * It is one buffer that only grows. Throws OutOfMemoryError and then keeps the old buffer.
+ */
+export function scratch(least: number): Address {
+  if (least > scratchBytes) {
+    const larger = heap.allocate(least);
+    if (scratchBytes > 0) heap.release(scratchAddress);
+    scratchAddress = larger;
+    scratchBytes = least;
+  }
+  return scratchAddress;
 }

@@ -1,13 +1,17 @@
 /** Local attention with past, window, bias and learned scale, against plain loops; odd sizes everywhere. */
 import * as assert from "uvu/assert";
-import { type AttentionContext, attention, constantScale, extendContext } from "../../src/autodiff/ops/attention.ts";
+import {
+  type AttentionContext,
+  attention,
+  constantScale,
+  extendContext,
+  positionBuckets,
+} from "../../src/autodiff/ops/attention.ts";
 import { assertFiniteTape, backward, step } from "../../src/autodiff/tape.ts";
 import { parameter, persistentTensor, type Tensor, tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
-import { positionBuckets } from "../../src/nn/positions.ts";
 import { threadCount, useThreads } from "../../src/wasm/parallel.ts";
-import { heap, kernels } from "../../src/wasm/runtime.ts";
-import { scratch } from "../../src/wasm/scratch.ts";
+import { heap, kernels, scratch } from "../../src/wasm/runtime.ts";
 import { assertClose, checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 import { type LocalCase, localAttention } from "../oracle/attention.ts";
@@ -55,6 +59,7 @@ function makeContext({
   segment,
   past,
   window,
+  block,
   first,
   pastKeys,
   pastValues,
@@ -68,7 +73,15 @@ function makeContext({
     }
     return persistentTensor([rows, capacity, stride]).set(values);
   };
-  return { keys: fill(pastKeys), values: fill(pastValues), capacity, past, first: Int32Array.from(first), window };
+  return {
+    keys: fill(pastKeys),
+    values: fill(pastValues),
+    capacity,
+    past,
+    first: Int32Array.from(first),
+    window,
+    block,
+  };
 }
 
 function checkCase(given: LocalCase, withBias: boolean, part: "out" | "lse"): void {
@@ -111,6 +124,14 @@ for (const given of cases) {
 test("a segment longer than one block of queries matches the definition", () => {
   checkCase(makeCase(1, 1, 2, 70, 11, 30), true, "out");
 });
+
+for (const block of [1, 3, 5, 64]) {
+  test(`with blocks of ${block}, a query sees only its own block, and so do the gradients`, () => {
+    checkCase({ ...makeCase(2, 2, 3, 13, 9, 9), block }, true, "out");
+    checkCase({ ...makeCase(1, 1, 4, 1, 6, Number.POSITIVE_INFINITY), block }, true, "lse");
+    checkCase({ ...makeCase(1, 1, 2, 70, 0, Number.POSITIVE_INFINITY), block }, false, "out");
+  });
+}
 
 test("scores beyond a query's own position are never read", () => {
   const bytes = kernels.attention_scratch_bytes(133, 3) * threadCount();

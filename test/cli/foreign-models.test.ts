@@ -246,8 +246,6 @@ test.unless(absent, "what is wrong with a model or an option is one sentence", a
     [["generate", hf, "--chat", "--prompt", "Hello"], /has no chat template/],
     [["generate", hf, "--chat"], /--chat needs/],
     [["read", gguf, story, "--save", gguf], /would replace .*\.gguf, which is read/],
-    [["export", hf, "--out", at("exported")], /only models of this program can be exported/],
-    [["train", "--from", hf, "--data", story, "--out", at("run")], /only models of this program can be trained/],
   ];
   for (const [args, sentence] of sentences) assert.match(await refused(...args), sentence, args.join(" "));
 });

@@ -2,7 +2,9 @@
 import process from "node:process";
 import { InputError } from "../../src/base/errors.ts";
 import type { Command } from "../../src/cli/arguments/command.ts";
+import { calibrateCommand } from "../../src/cli/calibrate.ts";
 import { corpusCodeCommand, corpusNamesCommand, corpusProofsCommand } from "../../src/cli/corpus.ts";
+import { curvesCommand } from "../../src/cli/curves.ts";
 import { evalCommand } from "../../src/cli/eval.ts";
 import { experimentCommand } from "../../src/cli/experiment.ts";
 import { exportCommand } from "../../src/cli/export.ts";
@@ -17,12 +19,14 @@ import type { Outcome } from "./child.ts";
 const commands: readonly Command[] = [
   tokenizerTrainCommand,
   trainCommand,
+  curvesCommand,
   readCommand,
   evalCommand,
   generateCommand,
   inspectCommand,
   infoCommand,
   exportCommand,
+  calibrateCommand,
   corpusCodeCommand,
   corpusProofsCommand,
   corpusNamesCommand,
@@ -34,7 +38,7 @@ export async function runHere(...args: string[]): Promise<Outcome> {
   const words = (command: Command) => command.name.split(" ").slice(1);
   const found = commands.find((command) => words(command).every((word, i) => word === args[i]));
   if (found === undefined) throw new Error(`no command in ${args.join(" ")}`);
-  const isThreaded = !["tokenizer", "info", "export", "corpus"].includes(args[0]);
+  const isThreaded = !["tokenizer", "info", "export", "corpus", "curves"].includes(args[0]);
   const line = [...args.slice(words(found).length), ...(isThreaded ? ["--threads", "1"] : [])];
   const [stdout, stderr] = [captured(process.stdout), captured(process.stderr)];
   try {

@@ -85,7 +85,7 @@ test("a matrix that is kept as something else takes the place of its floats, bia
       ];
     }),
   );
-  const other = new Decoder(architecture, new Weights(architecture, rest, packed));
+  const other = new Decoder(architecture, new Weights(architecture, rest, { packed }));
   const [mine, theirs] = [model, other].map((one) => {
     using state = one.newState({ rows: 2 });
     const ids = Int32Array.of(1, 2, 3, 4, 0, 1);

@@ -13,6 +13,7 @@ import { type Inspection, inspect } from "../../src/inspect/inspect.ts";
 import { writeMemory } from "../../src/memory/disk.ts";
 import { saveCheckpoint, saveModel } from "../../src/train/checkpoint.ts";
 import { OutOfMemoryError } from "../../src/wasm/heap.ts";
+import { writeSmallLlama } from "../train/small-foreign.ts";
 import { type Call, memoryCalls, modelCalls, textCalls } from "./api-calls.ts";
 import { engineCalls } from "./api-calls-engine.ts";
 import { fileCalls } from "./api-calls-files.ts";
@@ -43,6 +44,7 @@ export async function prepare(directory: string): Promise<void> {
   writeMemory(`${directory}/m`, snapshot(3));
   saveModel(`${directory}/model`, model, tokenizer);
   saveCheckpoint(`${directory}/run`, trainer, tokenizer);
+  writeSmallLlama(`${directory}/foreign`);
 }
 
 /** All calls that can be made in a world. */

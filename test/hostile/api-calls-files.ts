@@ -54,10 +54,18 @@ export function fileCalls(world: World, directory: string): Call[] {
     { name: "withLock", args: () => [at("locked"), async () => 1], run: library.withLock },
     { name: "loadModel", args: () => [at("model"), ["memory_size=9"]], run: library.loadModel },
     { name: "openModel", args: () => [at("model"), { neighbours: 3, memorySize: 9 }], run: library.openModel },
+    {
+      name: "openModelForTraining",
+      args: () => [at("foreign"), "offsets", { segment: 5, window: 9, memorySize: 9 }],
+      run: library.openModelForTraining,
+    },
+    { name: "modelExport", args: () => [at("foreign"), { dtype: "bfloat16" }], run: library.modelExport },
     { name: "describeModel", args: () => [at("model")], run: library.describeModel },
     { name: "saveModel", args: () => [at("saved"), model, tokenizer, { dtype: "float16" }], run: library.saveModel },
     { name: "loadCheckpoint", args: () => [at("run")], run: library.loadCheckpoint },
     { name: "saveCheckpoint", args: () => [at("other"), trainer, tokenizer], run: library.saveCheckpoint },
+    { name: "loadAnyCheckpoint", args: () => [at("run")], run: library.loadAnyCheckpoint },
+    { name: "newestAnyCheckpoint", args: () => [at("run")], run: library.newestAnyCheckpoint },
     { name: "newestCheckpoint", args: () => [at("run")], run: library.newestCheckpoint },
     {
       name: "runTraining",

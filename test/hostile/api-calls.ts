@@ -207,6 +207,12 @@ export function modelCalls(
       run: (text, o) => reader.read(text, o),
     },
     { name: "Reader.generate", on: reader, args: () => ["a", options], run: (prompt, o) => reader.generate(prompt, o) },
+    {
+      name: "Reader.generateInspected",
+      on: reader,
+      args: () => ["a", { ...options, top: 2 }],
+      run: (prompt, o) => reader.generateInspected(prompt, o),
+    },
     { name: "Reader.perplexity", args: () => ["a text"], run: (text) => reader.perplexity(text) },
     { name: "Reader.inspect", args: () => ["a text", { top: 2 }], run: (text, o) => reader.inspect(text, o) },
     { name: "Reader.restore", on: reader, args: () => [known], run: (from) => reader.restore(from) },
@@ -219,6 +225,17 @@ export function modelCalls(
         { name: "a", memorySize: 30, known, top: 2, onProgress: nothing },
       ],
       run: library.inspect,
+    },
+    {
+      name: "InspectedReading",
+      args: (random) => [model, tokenizer, ids(random, 9), { memorySize: 30, known, top: 2 }],
+      run: (...args) => new library.InspectedReading(...(args as [never, never, never])),
+    },
+    {
+      name: "inspectGeneration",
+      on: state,
+      args: (random) => [model, tokenizer, state, ids(random, 2), { ...options, top: 2 }],
+      run: library.inspectGeneration,
     },
     {
       name: "summarize",

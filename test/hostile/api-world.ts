@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import { type PersistentTensor, parameter, Tensor } from "../../src/autodiff/tensor.ts";
 import { KvMemory } from "../../src/memory/memory.ts";
 import type { Ring } from "../../src/memory/ring.ts";
-import type { KeyIndex } from "../../src/memory/search/key-index.ts";
+import type { KeyIndex } from "../../src/memory/search/exact.ts";
 import { VectorStore } from "../../src/memory/vector-store.ts";
 import type { ModelState } from "../../src/model/state.ts";
 import { Transformer } from "../../src/model/transformer.ts";

@@ -1,14 +1,15 @@
 /** A memory in which distance counts, against sorting all scores. */
 import * as assert from "uvu/assert";
-import { retrievedAttention } from "../../src/autodiff/ops/retrieved.ts";
+import { type Neighbours, retrievedAttention } from "../../src/autodiff/ops/retrieved.ts";
 import { step } from "../../src/autodiff/tape.ts";
 import { type Tensor, tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
 import { DistanceMemory } from "../../src/memory/distance-memory.ts";
+import { KvMemory } from "../../src/memory/memory.ts";
 import { heap } from "../../src/wasm/runtime.ts";
 import { checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
-import { normals } from "../memories.ts";
+import { normals, remember } from "../memories.ts";
 
 const test = suite("memories by distance");
 
@@ -58,6 +59,45 @@ const cases: [number, number, number, number, number, number, number, number[], 
   [2, 3, 8, 7, 5, 13, 6, [29, 0], [6, 0]],
   [1, 2, 6, 4, 4, 5, 9, [23], [5]],
 ];
+
+/** Keys as trained models have them: much in common, and a few huge components. */
+function trainedKeys(count: number, width: number, random: Random): Float32Array {
+  const centre = normals(width, random);
+  return Float32Array.from({ length: count * width }, (_, i) => {
+    const d = i % width;
+    return (d % 13 === 3 ? 30 : 1) * (4 * centre[d] + random.normal());
+  });
+}
+
+for (const dtype of ["float32", "float16"] as const) {
+  test(`keys of any length, near and far, are found as exact search finds them, bit for bit (${dtype})`, () => {
+    const [rows, heads, width, size, topk, queries] = [2, 2, 20, 300, 9, 5];
+    const random = new Random(7);
+    const shape = { rows, heads, width, size, segment: 0 };
+    const memory = new DistanceMemory(shape, dtype, size);
+    const exact = new KvMemory(shape, { dtype });
+    for (let at = 0; at < 700; at += 70) {
+      const [keys, rotated, values] = [0, 1, 2].map(() => trainedKeys(70 * heads, width, random));
+      append(memory, 0, { keys, rotated, values });
+      remember(exact, 0, rotated, values);
+    }
+    step(() => {
+      const [near, far] = [0, 1].map(() =>
+        tensor(trainedKeys(rows * queries * heads, width, random), [rows, queries, heads * width]),
+      );
+      const lists = ({ scores, slots, counts }: Pick<Neighbours, "scores" | "slots" | "counts">) => {
+        return [[...scores.toArray()], [...heap.i32(slots, scores.size)], [...counts]];
+      };
+      const lookup = { near, far, topk };
+      const allFar = memory.lookup({ ...lookup, nearby: Int32Array.of(0, 0) });
+      assert.equal(lists(allFar), lists(memory.pairs.lookupExactly(far, topk)), "far");
+      const allNear = memory.lookup({ ...lookup, nearby: Int32Array.of(size, 0) });
+      assert.equal(lists(allNear), lists(exact.lookup(near, topk)), "near");
+    });
+    exact.release();
+    memory.release();
+  });
+}
 
 /** Appends random pairs, a few at a time; returns all of them, row by row. */
 function filled(memory: DistanceMemory, appended: readonly number[], random: Random): Pairs[] {

@@ -1,6 +1,7 @@
 import * as assert from "uvu/assert";
 import { InputError } from "../../src/base/errors.ts";
 import { describeValues } from "../../src/base/fields.ts";
+import { mechanismFields } from "../../src/mechanisms/settings.ts";
 import { applyOverrides, configFields, parseConfig } from "../../src/model/config.ts";
 import { preset, presetNames } from "../../src/model/presets.ts";
 import { GATE_POLICIES } from "../../src/nn/gate.ts";
@@ -74,7 +75,10 @@ test("the defaults are the documented ones", () => {
 
 test("every key has a default that its own description allows", () => {
   const config = parseConfig({}, "config.json");
-  assert.equal(Object.keys(config), Object.keys(configFields));
+  assert.equal(
+    Object.keys(config),
+    Object.keys(configFields).filter((key) => key !== "mechanism" && !(key in mechanismFields)),
+  );
   for (const [key, value] of Object.entries(config)) assert.equal(value, configFields[key as "dropout"].default);
 });
 
@@ -184,7 +188,7 @@ test("ranges include their ends and nothing beyond", () => {
 
 test("the limits of numbers are the documented ones", () => {
   const limits = Object.entries(configFields).flatMap(([key, field]) => {
-    if (field.kind !== "integer" && field.kind !== "number") return [];
+    if ((field.kind !== "integer" && field.kind !== "number") || key in mechanismFields) return [];
     return [[key, field.min ?? field.above, field.max ?? field.below]];
   });
   assert.equal(limits, [
@@ -275,6 +279,20 @@ test("overrides are read as numbers, words, truths and lists", () => {
     memory_layer_position_bias: false,
     memory_layers: [1, 3],
   });
+});
+
+test("a mechanism brings its settings, and without one a configuration has no key of it", () => {
+  const config = applyOverrides(preset("small"), ["mechanism=window", "mechanism_window=9"]);
+  assert.equal(
+    Object.keys(config).filter((key) => key.startsWith("mechanism")),
+    ["mechanism", "mechanism_window", "mechanism_dilation"],
+  );
+  assert.equal(applyOverrides(config, ["mechanism=none"]), preset("small"));
+  assert.equal(parseConfig(JSON.parse(JSON.stringify(config)), "config.json"), config);
+  assert.is(
+    refusal({ mechanism: "window", xl_cache_length: 4 }),
+    "model/config.json: xl_cache_length is 4, but the mechanism window keeps what it needs of the past itself; set it to 0",
+  );
 });
 
 test("a list is overridden with brackets, without them, and by nothing at all", () => {

@@ -48,7 +48,7 @@ const EQUIVALENTS: readonly Equivalent[] = [
     why: "whether one of both reaches the bar, in any order",
   },
   {
-    file: "assembly/smear.ts",
+    file: "assembly/ops/smear.ts",
     after: "sum += dot(scratch, k + at, width) - dot(previous, scratch, width);",
     why: "an inner product is the same either way round, to the last bit",
   },

@@ -4,7 +4,7 @@
  * numbers.test.ts enforces the bounds.
  */
 import { gelu, relu } from "../../src/autodiff/ops/activation.ts";
-import { attention, extendContext } from "../../src/autodiff/ops/attention.ts";
+import { attention, extendContext, positionBuckets } from "../../src/autodiff/ops/attention.ts";
 import { blend } from "../../src/autodiff/ops/blend.ts";
 import { add, dropout, scale } from "../../src/autodiff/ops/elementwise.ts";
 import { embedding } from "../../src/autodiff/ops/embedding.ts";
@@ -18,7 +18,6 @@ import { step } from "../../src/autodiff/tape.ts";
 import { persistentTensor, type Tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
 import { KvMemory } from "../../src/memory/memory.ts";
-import { positionBuckets } from "../../src/nn/positions.ts";
 import { localAttention, memoryAttention } from "../oracle/attention.ts";
 
 export interface NumbersCase {

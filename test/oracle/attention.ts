@@ -2,7 +2,7 @@
  * Attention in plain TypeScript and double precision, with one loop per sum sign. The fused kernels must equal it.
  * All arrays are row-major; shapes as in src/autodiff/ops/attention.ts and retrieved.ts.
  */
-import { positionBucket } from "../../src/nn/positions.ts";
+import { positionBucket } from "../../src/autodiff/ops/attention.ts";
 
 export interface LocalCase {
   rows: number;
@@ -13,6 +13,8 @@ export interface LocalCase {
   segment: number;
   past: number;
   window: number;
+  /** Default: one block. */
+  block?: number;
   first: number[];
   /** Pairs of the past, [B, past, G·D]. */
   pastKeys: Float32Array;
@@ -40,7 +42,8 @@ export function localAttention(
   scale: Float64Array,
   table: Float64Array,
 ): { out: Float64Array; lse: Float64Array } {
-  const { rows, heads, width, segment, past, window, first, pastKeys, pastValues } = given;
+  const { rows, heads, width, segment, past, window, block = Number.POSITIVE_INFINITY } = given;
+  const { first, pastKeys, pastValues } = given;
   const kvHeads = given.kvHeads ?? heads;
   const stride = heads * width;
   const pairStride = kvHeads * width;
@@ -54,7 +57,7 @@ export function localAttention(
     for (let i = 0; i < segment; i++) {
       for (let h = 0; h < heads; h++) {
         const position = past + i;
-        const low = Math.max(first[b], position - window);
+        const low = Math.max(first[b], position - window, position - (position % block));
         const at = (b * segment + i) * stride + h * width;
         const ofHead = Math.floor((h * kvHeads) / heads) * width;
         const logits: number[] = [];

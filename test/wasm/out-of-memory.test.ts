@@ -4,16 +4,15 @@
  */
 import * as assert from "uvu/assert";
 import { arena } from "../../src/autodiff/arena.ts";
+import { positionBucket, positionBuckets } from "../../src/autodiff/ops/attention.ts";
 import { step } from "../../src/autodiff/tape.ts";
 import { parameter, stepTensor } from "../../src/autodiff/tensor.ts";
 import type { Releasable } from "../../src/base/lifetime.ts";
 import { VectorStore } from "../../src/memory/vector-store.ts";
 import { Transformer } from "../../src/model/transformer.ts";
-import { positionBucket, positionBuckets } from "../../src/nn/positions.ts";
 import { Trainer } from "../../src/train/trainer.ts";
 import { OutOfMemoryError } from "../../src/wasm/heap.ts";
-import { heap } from "../../src/wasm/runtime.ts";
-import { scratch } from "../../src/wasm/scratch.ts";
+import { heap, scratch } from "../../src/wasm/runtime.ts";
 import { suite } from "../harness.ts";
 import { randomDocuments, tinyConfig } from "../tiny.ts";
 

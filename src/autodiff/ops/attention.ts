@@ -6,7 +6,7 @@
 import { InputError } from "../../base/errors.ts";
 import type { Address } from "../../wasm/heap.ts";
 import { parallelElements, parallelWithScratch } from "../../wasm/parallel.ts";
-import { kernels } from "../../wasm/runtime.ts";
+import { heap, kernels } from "../../wasm/runtime.ts";
 import { needsGrad, note, recordMany } from "../tape.ts";
 import { gradient, stepIntegers, stepTensor, stepZeros, type Tensor } from "../tensor.ts";
 
@@ -24,23 +24,96 @@ export interface AttentionContext {
   readonly first: Int32Array;
   /** How far back a query sees, in tokens; with Infinity, the whole context. A sliding window of w keys, the query's own among them, is w − 1. */
   readonly window: number;
+  /** Positions of a block: a query sees no others than its own block's, which begin at multiples of it. Default: one block of all. */
+  readonly block?: number;
 }
 
-/** T5's bias: a learned table [H, buckets] and the address of each distance's bucket (i32). */
+/** Results of an attention: out [B, T, H·D] and the logsumexp of each query's logits, [B, T, H]. */
+export interface Attended {
+  readonly out: Tensor;
+  readonly lse: Tensor;
+}
+
+/** A window or a block larger than any context, as an i32. */
+const UNBOUNDED = 2 ** 30;
+
+/** From this distance on, all share the last bucket of a bias. */
+export const FAR = 128;
+
+/** T5's bias (Raffel et al. 2020): a learned number for each head and bucket of distances. */
 export interface PositionBias {
+  /** The learned biases, [H, buckets]. */
   readonly table: Tensor;
+  /** Address of the bucket of each distance (i32). */
   readonly buckets: Address;
 }
 
-/** A window larger than any context, as an i32. */
-const UNBOUNDED = 2 ** 30;
+/**
+ * Buckets of the distance between query and key. Small distances have one bucket each, larger ones share logarithmically wider
+ * buckets, and distances from 128 on share one.
+ */
+export const POSITION_BUCKETS = 32;
+const EXACT_BUCKETS = POSITION_BUCKETS / 2;
+
+/** n < 16 → bucket n; else 16 + floor(ln(n/16) / ln(128/16) · 16), at most 31. */
+export function positionBucket(distance: number): number {
+  if (distance < EXACT_BUCKETS) return distance;
+  const octaves = Math.log(distance / EXACT_BUCKETS) / Math.log(FAR / EXACT_BUCKETS);
+  return Math.min(POSITION_BUCKETS - 1, EXACT_BUCKETS + Math.floor(octaves * EXACT_BUCKETS));
+}
+
+let bucketTable: Address = 0;
+let tabulated = 0;
+
+/** Returns the address of the buckets of distances 0 to length − 1 and at least to FAR (i32), computed once. On OutOfMemoryError the old table stays. */
+export function positionBuckets(length: number): Address {
+  const needed = Math.max(length, FAR + 1);
+  if (needed > tabulated) {
+    const longer = heap.allocate(needed * 4);
+    if (tabulated > 0) heap.release(bucketTable);
+    bucketTable = longer;
+    heap.i32(bucketTable, needed).set(Int32Array.from({ length: needed }, (_, distance) => positionBucket(distance)));
+    tabulated = needed;
+  }
+  return bucketTable;
+}
 
 /** Returns the bias by distance, [H, length], reversed so that the kernel reads it forwards; zeros without a bias. */
-function spreadBias(bias: PositionBias | undefined, heads: number, length: number): Tensor {
+export function spreadBias(bias: PositionBias | undefined, heads: number, length: number): Tensor {
   if (bias === undefined) return stepZeros([heads, length]);
   const spread = stepTensor([heads, length]);
   kernels.position_bias_forward(spread.ptr, bias.table.ptr, bias.buckets, heads, length, bias.table.shape[1]);
   return spread;
+}
+
+/** The bias by distance, and the gradients of bias and scale that a backward wrote for each unit: [B·H, length] and [B·H]. */
+export interface UnitGradients {
+  readonly spread: Tensor;
+  readonly dbias: Tensor;
+  readonly dscale: Tensor;
+}
+
+/** Adds the gradients of all units to those of the bias table and the scale. */
+export function gatherBiasGradient(
+  bias: PositionBias | undefined,
+  scale: Tensor,
+  { spread, dbias, dscale }: UnitGradients,
+  [rows, heads, length]: readonly [rows: number, heads: number, length: number],
+): void {
+  if (!scale.requiresGrad && bias === undefined) return;
+  kernels.position_bias_backward(
+    bias === undefined ? 0 : gradient(bias.table),
+    scale.requiresGrad ? gradient(scale) : 0,
+    dbias.ptr,
+    dscale.ptr,
+    spread.ptr,
+    scale.ptr,
+    bias?.buckets ?? 0,
+    rows,
+    heads,
+    length,
+    bias?.table.shape[1] ?? 0,
+  );
 }
 
 /** Returns a scale of H heads that is not learned, [H], for the running step. */
@@ -80,13 +153,13 @@ export function attention(
   scale: Tensor,
   bias: PositionBias | undefined,
   context: AttentionContext,
-): { out: Tensor; lse: Tensor } {
+): Attended {
   const [rows, segment, width] = q.shape;
   const heads = scale.size;
   const kvHeads = kvHeadsOf(q, k, heads);
   const { capacity, past } = context;
   const length = past + segment;
-  const window = Math.min(context.window, UNBOUNDED);
+  const [window, block] = [context.window, context.block ?? UNBOUNDED].map((size) => Math.min(size, UNBOUNDED));
   const inputs = bias === undefined ? [q, k, v, scale] : [q, k, v, scale, bias.table];
   const spread = spreadBias(bias, heads, length);
   const first = stepIntegers(context.first);
@@ -95,7 +168,7 @@ export function attention(
   const units = rows * heads;
   const probabilities = needsGrad(...inputs) ? stepTensor([units, segment, length]) : undefined;
   const scratchBytes = kernels.attention_scratch_bytes(length, width / heads);
-  const shape = [heads, kvHeads, width / heads, segment, past, capacity, window] as const;
+  const shape = [heads, kvHeads, width / heads, segment, past, capacity, window, block] as const;
   parallelWithScratch(
     "attention_forward",
     units,
@@ -138,20 +211,7 @@ export function attention(
       first,
       ...shape,
     );
-    if (!scale.requiresGrad && bias === undefined) return;
-    kernels.position_bias_backward(
-      bias === undefined ? 0 : gradient(bias.table),
-      scale.requiresGrad ? gradient(scale) : 0,
-      dbias.ptr,
-      dscale.ptr,
-      spread.ptr,
-      scale.ptr,
-      bias?.buckets ?? 0,
-      rows,
-      heads,
-      length,
-      bias?.table.shape[1] ?? 0,
-    );
+    gatherBiasGradient(bias, scale, { spread, dbias, dscale }, [rows, heads, length]);
   });
   return { out, lse };
 }

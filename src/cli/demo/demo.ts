@@ -12,6 +12,7 @@ import { reportPage } from "../outputs/kinds.ts";
 import { forceOption, Outputs } from "../outputs/outputs.ts";
 import { packageDirectory } from "../package.ts";
 import { printText } from "../printing.ts";
+import { reportOrigin } from "../report-origin.ts";
 import { summaries } from "../summaries.ts";
 import { startThreads, threadsOption } from "../threads.ts";
 import { type DemoDocuments, demoDocuments } from "./demo-documents.ts";
@@ -21,7 +22,7 @@ import { type DemonstrationOptions, demonstrate } from "./demonstration.ts";
 const MODEL = "models/reader-1m";
 const PAGE = "runs/demo/index.html";
 
-const OPTIONS: DemonstrationOptions = {
+const OPTIONS: Omit<DemonstrationOptions, "origin"> = {
   memorySizes: [0, 512, 2_048, 8_192, 32_768],
   tokens: 6_144,
   mostGained: 6,
@@ -50,7 +51,7 @@ export const demoCommand = command(
     const documents = demoDocuments(packageDirectory());
     await startThreads(threads);
     printText(introduction(pretrained, documents));
-    await demonstrate(pretrained, documents, OPTIONS);
+    await demonstrate(pretrained, documents, { ...OPTIONS, origin: reportOrigin(MODEL) });
     printText(conclusion((performance.now() - began) / 1000));
     return 0;
   },

@@ -29,8 +29,9 @@ export interface DemonstrationOptions {
   readonly prompt: string;
   /** How the prompt is continued. */
   readonly writing: Partial<GenerationOptions>;
-  /** Path of the inspection's page. */
+  /** Path of the inspection's page, and what it says of its origin. */
   readonly page: string;
+  readonly origin: string;
   /** Takes the results, paragraph by paragraph. */
   readonly write: (text: string) => void;
   readonly progress: ProgressLine;
@@ -100,7 +101,7 @@ async function retrievals(task: Task): Promise<string> {
   options.progress.end();
   const text = new InspectedText(inspection, tokenizer, documents.testedFiles);
   const summary = summarize(inspection, wordsOfTokens(text.texts), options.mostGained);
-  writeInspectionPage(options.page, inspection, summary, text);
+  writeInspectionPage(options.page, inspection, summary, text, options.origin);
   return mostGainedList(inspection, summary, text);
 }
 

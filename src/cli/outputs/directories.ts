@@ -1,6 +1,8 @@
 /** The files that commands write below a directory that an option names. */
 import { corpusName } from "../../experiments/lab/corpus.ts";
 import type { Experiment } from "../../experiments/lab/experiment.ts";
+import { companionNames } from "../../families/companions.ts";
+import { OFFSETS_FILE } from "../../families/offsets-file.ts";
 import { isDirectory, listDirectory } from "../../platform/files.ts";
 import * as kinds from "./kinds.ts";
 import type { Output } from "./outputs.ts";
@@ -10,16 +12,23 @@ const MODEL = {
   "model.safetensors": kinds.weightsFile,
   "tokenizer.json": kinds.tokenizerFile,
 };
+/** What the directory of a model that others trained has besides. */
+const OF_OTHERS = Object.fromEntries(
+  [...companionNames, OFFSETS_FILE]
+    .filter((name) => !Object.hasOwn(MODEL, name))
+    .map((name) => [name, kinds.companionFile]),
+);
 /** At the top of a training's directory; what is below is in directories that only trainings make. */
 const RUN = { ...MODEL, "metrics.jsonl": kinds.metricsFile, "staleness.html": kinds.reportPage };
 const REPORT = { "results.json": kinds.resultsFile, "table.md": kinds.tableFile, "index.html": kinds.reportPage };
 
-export function modelOutputs(out: string): Output[] {
-  return outputsIn(out, out, MODEL);
+/** `foreign`: whether others trained the model, whose directory then has more files. */
+export function modelOutputs(out: string, foreign = false): Output[] {
+  return outputsIn(out, out, { ...MODEL, ...(foreign && OF_OTHERS) });
 }
 
-export function runOutputs(out: string): Output[] {
-  return outputsIn(out, out, RUN);
+export function runOutputs(out: string, foreign = false): Output[] {
+  return outputsIn(out, out, { ...RUN, ...(foreign && OF_OTHERS) });
 }
 
 /** The report, and for each corpus the results of the cells and their models. */

@@ -1,5 +1,8 @@
 /** The kinds of files that commands write, and how to tell whether a file is of that kind: only then it may be replaced. */
+import { dirname } from "node:path";
 import { InputError } from "../../base/errors.ts";
+import { isCalibration } from "../../families/calibration.ts";
+import { families } from "../../families/families.ts";
 import { beginsAsMemory } from "../../memory/memory-file.ts";
 import { beginningOf, readFile } from "../../platform/read-file.ts";
 import { beginsAsPage } from "../../report/html/page.ts";
@@ -22,6 +25,11 @@ export const reportPage: FileKind = { name: "a report", isAt: (path) => beginsAs
 export const lossesFile: FileKind = { name: "a file of losses", isAt: (path) => beginsAsLosses(textAt(path)) };
 export const metricsFile: FileKind = { name: "a file of metrics", isAt: (path) => beginsAsMetrics(textAt(path)) };
 
+export const calibrationFile: FileKind = {
+  name: "a calibration",
+  isAt: (path) => isCalibration(jsonAt(path)),
+};
+
 export const tokenizerFile: FileKind = {
   name: "a tokenizer.json",
   isAt: (path) => typeof Object(Object(jsonAt(path)).model).vocab === "object",
@@ -29,7 +37,17 @@ export const tokenizerFile: FileKind = {
 
 export const configFile: FileKind = {
   name: "the config.json of a model",
-  isAt: (path) => ["hidden_size", "num_hidden_layers"].every((key) => Number.isInteger(Object(jsonAt(path))[key])),
+  isAt(path) {
+    const config: Record<string, unknown> = Object(jsonAt(path));
+    const hasSizes = ["hidden_size", "num_hidden_layers"].every((key) => Number.isInteger(config[key]));
+    return hasSizes || (typeof config.model_type === "string" && Object.hasOwn(families, config.model_type));
+  },
+};
+
+/** Whatever of the usual names lies next to the configuration of a model. */
+export const companionFile: FileKind = {
+  name: "a file of a model",
+  isAt: (path) => configFile.isAt(`${dirname(path)}/config.json`),
 };
 
 /** A safetensors file of any tool that does not hold a memory. */

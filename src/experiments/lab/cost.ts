@@ -2,6 +2,7 @@
  * Estimates the time of a cell from its arithmetic and the speed of two laptop cores. The list of experiments and the
  * remaining time use it; a run corrects it by the time that its cells really took.
  */
+import { pastOf } from "../../mechanisms/list.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import { cellRecipe, type RunSettings } from "./cell-recipe.ts";
 import type { Cell, Experiment } from "./experiment.ts";
@@ -45,7 +46,7 @@ function evaluationSeconds(config: ModelConfig, size: number, evalTokens: number
 function modelProducts({ hidden_size: width, intermediate_size, vocab_size, ...config }: ModelConfig): number {
   const inner = config.num_attention_heads * config.head_dim;
   const projections = 4 * width * inner + 2 * width * intermediate_size;
-  const local = 2 * inner * (config.segment_length + config.xl_cache_length);
+  const local = 2 * inner * (config.segment_length + pastOf(config).length);
   return config.num_hidden_layers * (projections + local) + width * vocab_size;
 }
 

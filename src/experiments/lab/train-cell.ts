@@ -82,14 +82,14 @@ export function modelWithWeights(directory: string, config: ModelConfig, seed: n
   return model;
 }
 
-function begin({ source, recipe, corpus }: CellTraining): Trainer {
+function begin({ source, recipe, corpus }: CellTraining): Trainer<Transformer> {
   const { config, options } = recipe;
   const model =
     source === undefined ? new Transformer(config, options.seed) : modelWithWeights(source, config, options.seed);
   return new Trainer(model, corpus[recipe.documents], options);
 }
 
-function resume({ directory, recipe, corpus }: CellTraining): Trainer {
+function resume({ directory, recipe, corpus }: CellTraining): Trainer<Transformer> {
   const { model, record, tensors } = newestCheckpoint(directory);
   const saved = { ...recipe, config: model.config, options: record.options };
   if (!sameRecipe(saved, recipe)) throw otherRecipe(directory);

@@ -5,7 +5,7 @@
 import { parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import type { Ring } from "../ring.ts";
-import { type KeyIndex, scanIndex, searchArguments, searchUnits } from "./key-index.ts";
+import { type KeyIndex, scanIndex, searchArguments, searchUnits } from "./exact.ts";
 
 /** Buckets come in groups of the kernel's tile width. */
 const BUCKET_MULTIPLE = 8;

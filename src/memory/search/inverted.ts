@@ -11,7 +11,7 @@ import { parallelWithScratch, threadCount } from "../../wasm/parallel.ts";
 import { heap, kernels } from "../../wasm/runtime.ts";
 import type { MemoryShape } from "../options.ts";
 import { capacityOf, type Ring } from "../ring.ts";
-import { type KeyIndex, type SearchJob, stepSpans } from "./key-index.ts";
+import { type KeyIndex, type SearchJob, stepSpans } from "./exact.ts";
 import { Renewals } from "./renewals.ts";
 import { type HeadLayout, RowLists, reserveListScratch } from "./row-lists.ts";
 

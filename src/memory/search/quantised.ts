@@ -1,7 +1,7 @@
 /**
  * Quantised search that is still exact. Keys are also kept as small integers: 8 bits with relaxed SIMD, else 16. A query
  * scans all of them, and scores again in f32 the keys that rounding could have hidden. assembly/search/rounding.ts proves the
- * bounds. A query that they cannot decide is searched in f32 and counted.
+ * bounds. A query that they cannot decide is searched in f32 and counted. Keys that are longer than 1 get a frame (key-frames.ts).
  */
 import { stepIntegers } from "../../autodiff/tensor.ts";
 import type { Address } from "../../wasm/heap.ts";
@@ -9,8 +9,15 @@ import { parallelElements, parallelWithScratch, reserveScratch } from "../../was
 import { heap, kernels } from "../../wasm/runtime.ts";
 import type { MemoryShape } from "../options.ts";
 import { capacityOf, type Ring } from "../ring.ts";
-import { exactIndex } from "./exact.ts";
-import { type FallbackCount, type KeyIndex, type SearchJob, searchArguments, searchUnits } from "./key-index.ts";
+import {
+  exactIndex,
+  type FallbackCount,
+  type KeyIndex,
+  type SearchJob,
+  searchArguments,
+  searchUnits,
+} from "./exact.ts";
+import { KeyFrames } from "./key-frames.ts";
 
 /** Bytes of the rounded keys and margins of one row. */
 function rowBytes(heads: number, width: number, capacity: number): number {
@@ -25,7 +32,8 @@ function placesBytes(heads: number, capacity: number): number {
 /** Bytes of the index of a memory of this shape. */
 export function quantisedIndexBytes(shape: MemoryShape): number {
   const { rows, heads, width } = shape;
-  return rows * rowBytes(heads, width, capacityOf(shape)) + placesBytes(heads, capacityOf(shape));
+  const panels = rows * rowBytes(heads, width, capacityOf(shape));
+  return panels + placesBytes(heads, capacityOf(shape)) + KeyFrames.bytesFor(shape);
 }
 
 class QuantisedIndex implements KeyIndex {
@@ -37,16 +45,20 @@ class QuantisedIndex implements KeyIndex {
   private readonly panels: Address;
   /** The places of keys longer than 1 in the latest append, by unit (i32); behind the panels. */
   private readonly places: Address;
-  /** For each row, the number after its last pair whose key is longer than 1. The bounds fail while that pair is stored. */
+  /** For each row, the number after its last pair whose key is longer than 1 in its frame. The bounds fail while that pair is stored. */
   private readonly unboundedEnd: Float64Array;
+  /** The frames of the keys; those of a row without long keys are not used. */
+  private readonly frames: KeyFrames;
 
   constructor(ring: Ring) {
     this.ring = ring;
     this.exact = exactIndex(ring);
-    this.bytes = ring.rows * this.rowBytes + placesBytes(ring.heads, ring.capacity);
+    const [panels, places] = [ring.rows * this.rowBytes, placesBytes(ring.heads, ring.capacity)];
+    this.bytes = panels + places + KeyFrames.bytesFor(ring);
     reserveScratch(this.keyScratchBytes); // so that no append can fail for lack of it
     this.panels = heap.allocate(this.bytes);
-    this.places = this.panels + ring.rows * this.rowBytes;
+    this.places = this.panels + panels;
+    this.frames = new KeyFrames(ring, this.places + places);
     this.unboundedEnd = new Float64Array(ring.rows);
     parallelElements("zero", this.bytes / 4, this.panels);
   }
@@ -60,8 +72,15 @@ class QuantisedIndex implements KeyIndex {
   }
 
   appended(row: number, count: number): void {
+    const unbounded = this.quantise(row, Math.min(count, this.ring.capacity));
+    if (unbounded === 0 && !this.frames.isDue(row)) return;
+    this.frames.fit(row);
+    this.unboundedEnd[row] = this.quantise(row, this.ring.length(row));
+  }
+
+  /** Rounds the newest `kept` keys of a row. Returns the number after the last pair whose key is too long, or 0. */
+  private quantise(row: number, kept: number): number {
     const { heads, width, capacity, float16, keys } = this.ring;
-    const kept = Math.min(count, capacity);
     const units = kernels.quantise_units(kept, heads);
     parallelWithScratch(
       "quantise_keys",
@@ -70,6 +89,7 @@ class QuantisedIndex implements KeyIndex {
       this.panels + row * this.rowBytes,
       this.places,
       keys + row * this.ring.rowBytes,
+      this.frames.ofRow(row),
       this.ring.slotOfNewest(row, kept),
       kept,
       heads,
@@ -78,7 +98,7 @@ class QuantisedIndex implements KeyIndex {
       float16,
     );
     const unbounded = heap.i32(this.places, units).reduce((last, place) => Math.max(last, place), 0);
-    if (unbounded > 0) this.unboundedEnd[row] = this.ring.appended(row) - kept + unbounded;
+    return unbounded === 0 ? 0 : this.ring.appended(row) - kept + unbounded;
   }
 
   /** Whether a row holds a key that is longer than 1. */
@@ -89,6 +109,7 @@ class QuantisedIndex implements KeyIndex {
 
   reset(row: number): void {
     this.unboundedEnd[row] = 0;
+    this.frames.forget(row);
   }
 
   search(job: SearchJob): void {
@@ -104,7 +125,7 @@ class QuantisedIndex implements KeyIndex {
     const failures = stepIntegers(new Int32Array(units));
     const scratchBytes = kernels.quantised_scratch_bytes(ring.width, job.topk);
     const search = searchArguments(ring, job);
-    parallelWithScratch("topk_quantised", units, scratchBytes, ...search, this.panels, failures);
+    parallelWithScratch("topk_quantised", units, scratchBytes, ...search, this.panels, this.frames.all, failures);
     this.fallbackCount.fallbacks += heap.i32(failures, units).reduce((sum, count) => sum + count, 0);
   }
 
@@ -113,7 +134,7 @@ class QuantisedIndex implements KeyIndex {
   }
 }
 
-/** Returns an index whose results are bit-identical to exact search. While a key is longer than 1, it searches in f32. */
+/** Returns an index whose results are bit-identical to exact search. */
 export function quantisedIndex(ring: Ring): KeyIndex {
   return new QuantisedIndex(ring);
 }

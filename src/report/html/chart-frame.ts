@@ -1,6 +1,6 @@
 /** Frames for a chart: a figure on a page, or a picture in its own file. */
 import { type Chart, LINE_STYLES, WIDTH } from "./chart.ts";
-import { escapeHtml } from "./page.ts";
+import { escapeHtml } from "./escape.ts";
 import { pictureStyles } from "./styles.ts";
 
 /** Returns HTML for a page with the styles of styles.ts. */

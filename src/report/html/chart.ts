@@ -2,22 +2,31 @@
  * Charts in SVG: axes with labels, and bars or lines. Colours and fonts come from styles.ts, so a chart is readable on light
  * and on dark. Every mark has its numbers as a tooltip. chart-frame.ts puts a chart on a page or in a file.
  */
-import { escapeHtml } from "./page.ts";
+import { escapeHtml } from "./escape.ts";
 
+/** Words around a chart. */
 export interface ChartLabels {
+  /** Above it. */
   readonly title: string;
+  /** Along the horizontal axis. */
   readonly x: string;
+  /** Along the vertical axis. */
   readonly y: string;
 }
 
+/** A bar. */
 export interface Bar {
+  /** Below it. */
   readonly label: string;
+  /** Its height; below 0 it hangs. */
   readonly value: number;
   /** Text of the tooltip. */
   readonly detail: string;
 }
 
+/** A line. */
 export interface Line {
+  /** Its name in the legend. */
   readonly name: string;
   /** Points, ascending in x. */
   readonly points: readonly (readonly [x: number, y: number])[];
@@ -25,9 +34,11 @@ export interface Line {
 
 /** A drawn chart, without title and legend. */
 export interface Chart {
+  /** Words around it. */
   readonly labels: ChartLabels;
   /** SVG elements in a box of WIDTH times `height`. */
   readonly drawing: string;
+  /** Height of the box. */
   readonly height: number;
   /** Names of the lines, in the order of their styles; empty for bars. */
   readonly lines: readonly string[];

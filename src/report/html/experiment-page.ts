@@ -10,8 +10,10 @@ import {
 } from "../experiment-report.ts";
 import { barChart, type Chart, lineChart } from "./chart.ts";
 import { figure, svgFile } from "./chart-frame.ts";
-import { escapeHtml, htmlPage } from "./page.ts";
+import { escapeHtml } from "./escape.ts";
+import { htmlPage } from "./page.ts";
 import { styles } from "./styles.ts";
+import { htmlTable } from "./table.ts";
 
 export function experimentPage(report: ExperimentReport): string {
   const { title, question, paper, facts, findings, parts } = report;
@@ -50,14 +52,8 @@ function chartOf(part: ReportChart): Chart {
   return lineChart(part.labels, part.lines, part.octaves);
 }
 
-function table({ title, header, rows, note }: ReportTable): string {
-  const cell = (tag: string) => (text: string, i: number) =>
-    `<${tag}${i === 0 ? "" : ` class="number"`}>${escapeHtml(text)}</${tag}>`;
-  const line = (tag: string, cells: readonly string[]) => `<tr>${cells.map(cell(tag)).join("")}</tr>`;
-  return `<h2>${escapeHtml(title)}</h2>
-<div class="scroll"><table>
-<thead>${line("th", header)}</thead>
-<tbody>
-${rows.map((row) => line("td", row)).join("\n")}
-</tbody></table></div>${note === undefined ? "" : `\n<p class="note">${escapeHtml(note)}</p>`}`;
+/** Returns HTML for a table with a title above it and perhaps a note below it. */
+export function table({ title, header, rows, note }: ReportTable): string {
+  const remark = note === undefined ? "" : `\n<p class="note">${escapeHtml(note)}</p>`;
+  return `<h2>${escapeHtml(title)}</h2>\n${htmlTable(header, rows)}${remark}`;
 }

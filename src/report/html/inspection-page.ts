@@ -14,45 +14,59 @@ import { figure } from "./chart-frame.ts";
 import { bytesOf, DecodedReport } from "./client/decoded-report.ts";
 import { Panel } from "./client/panel.ts";
 import { placeOfLine } from "./client/place-of-line.ts";
+import { levelOf } from "./client/shown-report.ts";
 import { startReport } from "./client/start.ts";
 import { TextView } from "./client/text-view.ts";
-import { escapeHtml, htmlPage, jsonScript } from "./page.ts";
+import { TokenText } from "./client/token-text.ts";
+import { escapeHtml } from "./escape.ts";
+import { htmlPage, jsonScript } from "./page.ts";
 import { reportData } from "./report-data.ts";
 import { styles } from "./styles.ts";
 
 /** Script of the page: the source texts of functions that refer only to each other and the browser. */
-const script = `${[bytesOf, placeOfLine, DecodedReport, TextView, Panel, startReport].join("\n")}\nstartReport();`;
+const parts = [bytesOf, placeOfLine, levelOf, TokenText, DecodedReport, TextView, Panel, startReport];
+const script = `${parts.join("\n")}\nstartReport();`;
 
 /** Number of bars along the document. */
 const STRETCHES = 80;
 const SURROUNDINGS = 28;
 
-/** Writes the report of an inspection to `path`. */
+/** Writes the report of an inspection to `path`. `origin` says what made it: model, version, date. */
 export function writeInspectionPage(
   path: string,
   inspection: Inspection,
   summary: InspectionSummary,
   text: InspectedText,
+  origin = "",
 ): void {
-  writeFileAtomic(path, inspectionPage(inspection, summary, text));
+  writeFileAtomic(path, inspectionPage(inspection, summary, text, origin));
 }
 
-export function inspectionPage(inspection: Inspection, summary: InspectionSummary, text: InspectedText): string {
+export function inspectionPage(
+  inspection: Inspection,
+  summary: InspectionSummary,
+  text: InspectedText,
+  origin = "",
+): string {
   const body = [
-    header(inspection, summary.all),
+    header(inspection, summary.all, origin),
     "<main>",
     `<div class="charts">${charts(inspection, summary).join("\n")}</div>`,
     `<p class="note">Groups of less than a thousandth of the tokens are not drawn: their means are chance.</p>`,
     mostGained(inspection, summary, text),
     documents(summary),
-    READING,
+    reading(summary),
     "</main>",
     jsonScript("report-data", reportData(inspection, text)),
   ];
   return htmlPage({ title: `What a memory does for ${inspection.name}`, styles, body: body.join("\n"), script });
 }
 
-const READING = `<h2 id="reading">The text</h2>
+const UNITS = `A nat is the unit of surprise: −ln of the probability that the model gave to what came. Perplexity is e to the mean
+surprise, the number of equally likely tokens among which it still hesitates. Less is better.`;
+
+/** The text and the panel, which shows the token that gained most until another one is chosen. */
+const reading = ({ mostGained: [first] }: InspectionSummary) => `<h2 id="reading">The text</h2>
 <p class="legend">Each token is coloured by the nats that the memory saves in its prediction:
 ${["−4", "−2", "−1", "−0.3", "−0.1"].map((nats, i) => `<span class="swatch harm-${5 - i}">${nats}</span>`).join("")}<span
 class="swatch">0</span>${["0.1", "0.3", "1", "2", "4"].map((nats, i) => `<span class="swatch gain-${i + 1}">${nats}</span>`).join("")}.
@@ -61,11 +75,11 @@ Escape unpins it. In each retrieved passage one token is marked; the text after 
 <noscript><p>The text and what was retrieved for it are shown by a script, which this browser does not run.</p></noscript>
 <div class="reading">
 <div id="text" class="text" role="group" aria-label="The document, token by token"></div>
-<aside id="panel" aria-live="polite" aria-label="What was retrieved for the token"><p class="note">Point at a token to
+<aside id="panel" aria-live="polite" aria-label="What was retrieved for the token"${first === undefined ? "" : ` data-first="${first}"`}><p class="note">Point at a token to
 see what was retrieved for it.</p></aside>
 </div>`;
 
-function header({ name, memorySize }: Inspection, { tokens, nats, natsWithout }: TokenGroup): string {
+function header({ name, memorySize }: Inspection, { tokens, nats, natsWithout }: TokenGroup, origin: string): string {
   const [without, withMemory] = [natsWithout, nats].map(perplexityOf);
   const figures = [
     ["tokens predicted", wholeNumber(tokens)],
@@ -77,7 +91,8 @@ function header({ name, memorySize }: Inspection, { tokens, nats, natsWithout }:
   const list = figures.map(([term, value]) => `<div><dt>${term}</dt><dd>${value}</dd></div>`).join("");
   return `<header>
 <h1>What a memory does for ${escapeHtml(name)}</h1>
-<dl class="figures">${list}</dl>
+${origin === "" ? "" : `<p class="note">${escapeHtml(origin)}</p>\n`}<dl class="figures">${list}</dl>
+<p class="note">${UNITS}</p>
 <p><a href="#reading">To the text</a></p>
 </header>`;
 }

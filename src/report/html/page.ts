@@ -4,6 +4,7 @@
  * other script run and nothing be fetched.
  */
 import { createHash } from "node:crypto";
+import { escapeHtml } from "./escape.ts";
 
 /** Mark that tells our pages from others. */
 const MARK = '<meta name="generator" content="memorizing-transformer">';
@@ -50,11 +51,6 @@ ${script === undefined ? "" : `<script>${script}</script>\n`}</body>
 /** Whether a file that begins with `text` is a page that this program wrote. */
 export function beginsAsPage(text: string): boolean {
   return text.startsWith(OLD_BEGINNING) || (text.startsWith("<!doctype html>") && text.slice(0, 200).includes(MARK));
-}
-
-/** Escapes `text` for an element, or for an attribute in double quotes. */
-export function escapeHtml(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 }
 
 /** Returns an element with data for the page's script. Every `<` is escaped, so no text in it can end it. */

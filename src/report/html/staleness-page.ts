@@ -3,7 +3,8 @@ import { writeFileAtomic } from "../../platform/atomic-write.ts";
 import type { MetricsLine } from "../../train/metrics.ts";
 import { lineChart } from "./chart.ts";
 import { figure } from "./chart-frame.ts";
-import { escapeHtml, htmlPage } from "./page.ts";
+import { escapeHtml } from "./escape.ts";
+import { htmlPage } from "./page.ts";
 import { styles } from "./styles.ts";
 
 /** Number of lines that a reader can tell apart. */

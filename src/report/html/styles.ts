@@ -47,6 +47,11 @@ const chartStyles = `
 rect.gain { fill: rgb(var(--gain)); fill-opacity: .8; }
 rect.harm { fill: rgb(var(--harm)); fill-opacity: .85; }
 rect.gain:hover, rect.harm:hover { stroke: var(--ink); }
+.cell { fill: rgb(var(--gain)); stroke: var(--rule); stroke-width: 1; }
+.harm-cell { fill: rgb(var(--harm)); }
+.cell.chosen { stroke: var(--ink); stroke-width: 2.5; }
+.map text { font-size: 14px; }
+@media (max-width: 40rem) { .map text { font-size: 21px; } }
 .line { fill: none; stroke: currentColor; stroke-width: 2; }
 .line-0 { color: rgb(var(--gain)); }
 .line-1 { color: rgb(var(--harm)); stroke-dasharray: 7 3; }
@@ -68,6 +73,7 @@ function withColours(css: string, palette: Palette): string {
   return css.replaceAll(/var\(--([a-z-]+)\)/g, (_, name: string) => palette[name].replaceAll(" ", ", "));
 }
 
+/** The styles of pages: colours, charts, the coloured text, the panel. */
 export const styles = `
 :root { color-scheme: light dark; ${variables(light)} }
 ${ON_DARK} { :root { ${variables(dark)} } }
@@ -169,9 +175,15 @@ blockquote { margin: 0; font-size: .78rem; white-space: pre-wrap; overflow-wrap:
 
 @media (max-width: 60rem) {
   body { padding: .75rem; }
-  .reading { grid-template-columns: minmax(0, 1fr); }
-  #panel { position: fixed; inset: auto 0 0; top: auto; max-height: 40vh; border-radius: 6px 6px 0 0; z-index: 1; }
+  .reading { display: block; }
+  .chart text { font-size: 18px; }
+  #panel { top: auto; bottom: 0; max-height: 40vh; border-radius: 6px 6px 0 0; z-index: 1; }
   #panel:has(> .note:only-child) { display: none; }
-  .text { margin-bottom: 40vh; }
+}
+@media print {
+  .chart, tr, .pairs li { break-inside: avoid; }
+  .reading { display: block; }
+  .text > div { content-visibility: visible; }
+  #panel { position: static; max-height: none; }
 }
 `;

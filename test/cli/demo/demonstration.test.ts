@@ -43,6 +43,7 @@ test("tells perplexities, what was retrieved and what is written, and writes the
   const told: string[] = [];
   const options = { memorySizes: [0, 5, 19], tokens: 33, mostGained: 40, prompt: "old\nfish", writing: { tokens: 9 } };
   await demonstrate(pretrained, documents(), {
+    origin: "",
     ...options,
     progress,
     page: at("new/page.html"),
@@ -71,6 +72,7 @@ test("without a memory it measures what a model measures that has read nothing",
   const told: string[] = [];
   const options = { memorySizes: [0, 17], tokens: 1000, mostGained: 1, prompt: "x", writing: { tokens: 0 } };
   await demonstrate(pretrained, documents(), {
+    origin: "",
     ...options,
     progress,
     page: at("page.html"),
@@ -83,7 +85,7 @@ test("the documents of the demo come with every copy, and each line of the test 
   const { read, tested, testedFiles } = demoDocuments(packageDirectory());
   assert.equal(
     read.slice(0, 2).map(({ name }) => name),
-    ["src/nn/feed-forward.ts", "src/nn/gate.ts"],
+    ["src/nn/gate.ts", "src/nn/language-model.ts"],
   );
   const { files } = JSON.parse(fs.readFileSync(`${packageDirectory()}/package.json`, "utf8"));
   for (const { name } of [...read, ...testedFiles]) assert.ok(files.includes(name.split("/")[0]), name);

@@ -149,13 +149,32 @@ test("keys that rounding cannot distinguish make a query fall back, and the resu
   assert.equal([quantised.scores, quantised.slots], [exact.scores, exact.slots]);
 });
 
-test("keys longer than 1 are searched in f32", () => {
+/** Keys as trained models with rotary positions have them: much in common, and a few huge components. */
+function biasedKeys(count: number, width: number, random: Random): Float32Array {
+  const centre = Float32Array.from({ length: width }, () => 3 * random.normal());
+  const scales = Float32Array.from({ length: width }, (_, d) => (d % 29 === 3 ? 40 : 1));
+  return Float32Array.from({ length: count * width }, (_, i) => {
+    return scales[i % width] * (centre[i % width] + random.normal());
+  });
+}
+
+test("keys of any length, with huge components and a common part, rarely make a query fall back", () => {
   const random = new Random(3);
-  const keys = unitVectors(100, 8, random).map((x) => x * 3);
-  const q = unitVectors(5, 8, random);
-  const quantised = lookup("quantised", keys, q, 1, 8, 4);
-  assert.is(quantised.fallbacks, 5);
-  assert.equal(quantised.slots, lookup("exact", keys, q, 1, 8, 4).slots);
+  const [keys, q] = [biasedKeys(6000, 64, random), biasedKeys(100, 64, random)];
+  const quantised = lookup("quantised", keys, q, 1, 64, 32);
+  const exact = lookup("exact", keys, q, 1, 64, 32);
+  assert.equal([quantised.scores, quantised.slots], [exact.scores, exact.slots]);
+  assert.ok(quantised.fallbacks < 10, `${quantised.fallbacks} of 100 fell back`);
+});
+
+test("keys of all magnitudes are found bit for bit", () => {
+  const random = new Random(8);
+  for (const magnitude of [1e-30, 1e-9, 0.3, 1.7, 1e4, 1e15]) {
+    const keys = biasedKeys(300, 7, random).map((x, i) => x * magnitude * (i % 700 === 5 ? 1000 : 1));
+    const q = unitVectors(2 * 9, 7, random);
+    const [quantised, exact] = (["quantised", "exact"] as const).map((kind) => lookup(kind, keys, q, 2, 7, 5));
+    assert.equal([quantised.scores, quantised.slots], [exact.scores, exact.slots], `${magnitude}`);
+  }
 });
 
 test("queries of any length get exact results", () => {
@@ -165,33 +184,56 @@ test("queries of any length get exact results", () => {
   assert.equal(lookup("quantised", keys, q, 1, 24, 6).slots, lookup("exact", keys, q, 1, 24, 6).slots);
 });
 
-test("a memory is fast again when its last key longer than 1 has fallen out, and not before", () => {
-  const [width, size] = [4, 10];
-  const memory = new KvMemory({ rows: 1, heads: 2, width, size, segment: 0 }, { kind: "quantised" });
-  /** Appends pairs whose keys have these lengths, in the second head. */
-  const append = (...lengths: number[]) => {
-    const keys = lengths.flatMap((length) => [0.5, 0, 0, 0, length, 0, 0, 0]);
-    remember(memory, 0, keys);
-  };
+test("keys that grow while they are appended, in rows of their own, are found bit for bit at every time", () => {
+  const [width, size, heads] = [5, 70, 2];
+  const shape = { rows: 2, heads, width, size, segment: 3 };
+  const memories = (["exact", "quantised"] as const).map((kind) => new KvMemory(shape, { kind }));
+  const random = new Random(9);
+  for (let round = 0; round < 60; round++) {
+    const row = round % 3 === 0 ? 1 : 0;
+    const magnitude = row === 1 ? 1 / Math.sqrt(width) : 2 ** ((round % 20) - 4);
+    const keys = unitVectors(7 * heads, width, random).map((x) => x * magnitude);
+    if (round === 40) for (const memory of memories) memory.reset(0);
+    for (const memory of memories) remember(memory, row, keys);
+    const q = unitVectors(2 * 3 * heads, width, random);
+    const [exact, quantised] = memories.map((memory) =>
+      step(() => {
+        const { scores, slots, counts } = memory.lookup(tensor(q, [2, 3, heads * width]), 6);
+        return [[...scores.toArray()], [...heap.i32(slots, scores.size)], [...counts]];
+      }),
+    );
+    assert.equal(quantised, exact, `round ${round}`);
+  }
+  for (const memory of memories) memory.release();
+});
+
+test("a memory is fast again when a key longer than all others has fallen out", () => {
+  const [width, size] = [16, 3000];
+  const memory = new KvMemory({ rows: 1, heads: 1, width, size, segment: 0 }, { kind: "quantised" });
+  const random = new Random(10);
   const fallsBack = () => {
     const before = memory.fallbackCount!.fallbacks;
-    step(() => void memory.lookup(tensor([1, 0, 0, 0, 0, 1, 0, 0], [1, 1, 2 * width]), 3));
+    step(() => void memory.lookup(tensor(unitVectors(1, width, random), [1, 1, width]), 3));
     return memory.fallbackCount!.fallbacks > before;
   };
-  append(1, 1.01, 0.9, 1);
-  for (let more = 0; more < 7; more++) {
-    assert.is(fallsBack(), true, `with ${more} more`);
-    append(1);
-  }
-  assert.is(fallsBack(), true, "the eleventh pair has pushed out only the first");
-  append(1);
+  const append = (count: number, length: number) => {
+    remember(
+      memory,
+      0,
+      unitVectors(count, width, random).map((x) => x * length),
+    );
+  };
+  append(size - 1, 1);
   assert.is(fallsBack(), false);
-  append(2);
+  append(1, 1e7);
+  assert.is(fallsBack(), true, "beside it, rounding cannot tell the others apart");
+  append(size - 1, 1);
+  assert.is(fallsBack(), true);
+  append(1, 1);
+  assert.is(fallsBack(), false);
+  append(1, 1e7);
   memory.reset(0);
-  append(1);
+  append(size, 1);
   assert.is(fallsBack(), false, "a reset forgets it");
-  append(1, 3);
-  memory.restore(0, 2, { keys: new Float32Array(2 * 2 * width), values: new Float32Array(2 * 2 * width) });
-  assert.is(fallsBack(), false, "other contents replace it");
   memory.release();
 });

@@ -11,6 +11,7 @@ const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 interface Locator {
   textContent(): Promise<string>;
   click(): Promise<void>;
+  fill(text: string): Promise<void>;
   hover(): Promise<void>;
   count(): Promise<number>;
 }
@@ -22,13 +23,20 @@ interface Session {
 
 /** The parts of a page that tests use. */
 export interface BrowserPage {
-  context(): { newCDPSession(page: BrowserPage): Promise<Session> };
+  context(): { newCDPSession(page: BrowserPage): Promise<Session>; setOffline(offline: boolean): Promise<void> };
   readonly keyboard: { press(key: string): Promise<void> };
-  on(event: "console", listener: (message: { text(): string }) => void): void;
+  on(event: "console", listener: (message: { text(): string; type(): string }) => void): void;
   on(event: "pageerror", listener: (error: Error) => void): void;
   on(event: "request", listener: (request: { url(): string }) => void): void;
+  addInitScript(script: string): Promise<unknown>;
+  setDefaultTimeout(ms: number): void;
+  screenshot(options: { path: string; fullPage?: boolean }): Promise<unknown>;
+  close(): Promise<void>;
   goto(url: string): Promise<unknown>;
-  setInputFiles(selector: string, path: string): Promise<unknown>;
+  setInputFiles(
+    selector: string,
+    path: string | { name: string; mimeType: string; buffer: Uint8Array },
+  ): Promise<unknown>;
   waitForSelector(selector: string): Promise<unknown>;
   waitForFunction(condition: string): Promise<unknown>;
   evaluate<T>(script: string): Promise<T>;

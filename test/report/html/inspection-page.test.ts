@@ -4,6 +4,7 @@ import { gainOf, summarize } from "../../../src/inspect/inspection-summary.ts";
 import { Transformer } from "../../../src/model/transformer.ts";
 import { Reader } from "../../../src/reader.ts";
 import { DecodedReport } from "../../../src/report/html/client/decoded-report.ts";
+import { levelOf } from "../../../src/report/html/client/shown-report.ts";
 import { inspectionPage } from "../../../src/report/html/inspection-page.ts";
 import { reportData } from "../../../src/report/html/report-data.ts";
 import { InspectedText } from "../../../src/report/inspected-text.ts";
@@ -77,9 +78,8 @@ test("earlier tokens come with their surroundings", async () => {
 
 test("colours follow the gain, in both directions", () => {
   const gains = [0, 0.09, 0.1, 0.5, 1, 3, 9, -0.09, -0.1, -9];
-  const report = Object.create(DecodedReport.prototype, { gain: { value: (token: number) => gains[token] } });
   assert.equal(
-    gains.map((_, token) => report.level(token)),
+    gains.map(levelOf),
     [0, 0, 1, 2, 3, 4, 5, 0, -1, -5].map((level) => level || 0),
   );
 });

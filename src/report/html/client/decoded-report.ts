@@ -4,26 +4,13 @@
  */
 import type { Excerpt } from "../../inspected-text.ts";
 import type { EarlierToken, ReportData } from "../report-data.ts";
-import { type FileOfText, placeOfLine } from "./place-of-line.ts";
+import type { ShownPair, ShownReport } from "./shown-report.ts";
+import { TokenText } from "./token-text.ts";
 
-/** A retrieved pair; a `token` below 0 was read before the document. */
-export interface PairOfReport {
-  readonly head: string;
-  readonly token: number;
-  readonly weight: number;
-  readonly score: number;
-}
-
-export class DecodedReport {
-  readonly text: string;
+export class DecodedReport extends TokenText implements ShownReport {
   readonly heads: readonly string[];
-  readonly files: readonly FileOfText[];
-  /** Tokens of the document. */
-  readonly length: number;
   readonly nats: Float32Array;
   readonly natsWithout: Float32Array;
-  private readonly ends: Uint32Array;
-  private readonly lineBegins: readonly number[];
   private readonly gateColumn: Uint8Array;
   /** Offsets of each token's pairs, and the end of the last ones. */
   private readonly pairBegins: Uint32Array;
@@ -34,11 +21,8 @@ export class DecodedReport {
   private readonly earlier: Readonly<Record<number, EarlierToken>>;
 
   constructor(data: ReportData) {
-    this.text = data.text;
+    super(data.text, new Uint32Array(bytesOf(data.ends)), data.files);
     this.heads = data.heads;
-    this.files = data.files;
-    this.ends = new Uint32Array(bytesOf(data.ends));
-    this.length = this.ends.length;
     this.nats = new Float32Array(bytesOf(data.nats));
     this.natsWithout = new Float32Array(bytesOf(data.natsWithout));
     this.gateColumn = new Uint8Array(bytesOf(data.gates));
@@ -50,47 +34,18 @@ export class DecodedReport {
     const counts = new Uint8Array(bytesOf(data.counts));
     let pairs = 0;
     this.pairBegins = Uint32Array.from([0, ...counts], (count) => (pairs += count));
-    this.lineBegins = [0, ...Array.from(data.text.matchAll(/\n/g), (match) => match.index + 1)];
   }
 
-  begin(token: number): number {
-    return token === 0 ? 0 : this.ends[token - 1];
+  override textOf(token: number): string {
+    return token < 0 ? this.earlier[token].token : super.textOf(token);
   }
 
-  end(token: number): number {
-    return this.ends[token];
-  }
-
-  textOf(token: number): string {
-    return token < 0 ? this.earlier[token].token : this.text.slice(this.begin(token), this.end(token));
-  }
-
-  /** Returns the nats that the memory saves. */
   gain(token: number): number {
     return this.natsWithout[token] - this.nats[token];
   }
 
-  /** Returns the strength of a token's colour: 0 for a gain near 0, up to 5, or down to −5 if the memory does harm. */
-  level(token: number): number {
-    const gain = this.gain(token);
-    const level = [0.1, 0.3, 1, 2, 4].filter((least) => Math.abs(gain) >= least).length;
-    return gain < 0 ? -level : level;
-  }
-
-  /** From 1. */
-  line(token: number): number {
-    const at = this.begin(token);
-    let [low, high] = [0, this.lineBegins.length];
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      if (this.lineBegins[middle] <= at) low = middle;
-      else high = middle;
-    }
-    return low + 1;
-  }
-
-  place(token: number): string {
-    return token < 0 ? this.earlier[token].place : placeOfLine(this.line(token), this.files);
+  override place(token: number): string {
+    return token < 0 ? this.earlier[token].place : super.place(token);
   }
 
   gates(token: number): number[] {
@@ -98,7 +53,7 @@ export class DecodedReport {
     return Array.from(this.gateColumn.subarray(token * width, (token + 1) * width), (gate) => gate / 255);
   }
 
-  pairs(token: number): PairOfReport[] {
+  pairs(token: number): ShownPair[] {
     const [begin, end] = [this.pairBegins[token], this.pairBegins[token + 1]];
     return Array.from({ length: end - begin }, (_, i) => ({
       head: this.heads[this.pairHeads[begin + i]],
@@ -108,11 +63,8 @@ export class DecodedReport {
     }));
   }
 
-  excerpt(token: number, characters: number): Excerpt {
-    if (token < 0) return this.earlier[token];
-    const [begin, end] = [this.begin(token), this.end(token)];
-    const before = this.text.slice(Math.max(0, begin - characters), begin);
-    return { before, token: this.text.slice(begin, end), after: this.text.slice(end, end + characters) };
+  override excerpt(token: number, characters: number): Excerpt {
+    return token < 0 ? this.earlier[token] : super.excerpt(token, characters);
   }
 }
 

@@ -1,16 +1,19 @@
 /** The panel next to the text: everything known about one token, and the pairs retrieved for its prediction. */
 import type { Excerpt } from "../../inspected-text.ts";
-import type { DecodedReport, PairOfReport } from "./decoded-report.ts";
+import type { ShownPair, ShownReport } from "./shown-report.ts";
 
+/** Shows everything known about one token. */
 export class Panel {
-  private readonly report: DecodedReport;
+  private readonly report: ShownReport;
   private readonly root: HTMLElement;
 
-  constructor(report: DecodedReport, root: HTMLElement) {
+  /** Shows tokens of `report` in `root`. */
+  constructor(report: ShownReport, root: HTMLElement) {
     this.report = report;
     this.root = root;
   }
 
+  /** Shows a token; `pinned` says that it stays. */
   show(token: number, pinned: boolean): void {
     const pairs = this.report.pairs(token);
     const nothing = this.node("p", "note", token === 0 ? "The first token is not predicted." : "The memory was empty.");
@@ -21,6 +24,7 @@ export class Panel {
     );
   }
 
+  /** The token, and its place. */
   private heading(token: number, pinned: boolean): HTMLElement {
     const heading = this.node("h3");
     const place = `token ${(token + 1).toLocaleString("en-US")}, ${this.report.place(token)}${pinned ? ", pinned" : ""}`;
@@ -28,6 +32,7 @@ export class Panel {
     return heading;
   }
 
+  /** Probabilities and losses with and without memory. */
   private losses(token: number): HTMLElement {
     const { nats, natsWithout } = this.report;
     const gain = this.report.gain(token);
@@ -46,6 +51,7 @@ export class Panel {
     return list;
   }
 
+  /** The gate of each head. */
   private gates(token: number): HTMLElement {
     const details = this.node("details");
     const list = this.node("dl", "losses");
@@ -58,7 +64,8 @@ export class Panel {
     return details;
   }
 
-  private list(token: number, pairs: readonly PairOfReport[]): HTMLElement {
+  /** The retrieved pairs. */
+  private list(token: number, pairs: readonly ShownPair[]): HTMLElement {
     const list = this.node("ol", "pairs");
     for (const pair of pairs) {
       const item = this.node("li");
@@ -71,7 +78,7 @@ export class Panel {
   }
 
   /** `line 12, 345 tokens back · layer 2 head 1 · weight 0.31 · score 0.87`; a line of this document is a link. */
-  private origin(token: number, { head, token: of, weight, score }: PairOfReport): HTMLElement {
+  private origin(token: number, { head, token: of, weight, score }: ShownPair): HTMLElement {
     const origin = this.node("p", "origin");
     const place = this.node(of < 0 ? "span" : "a", "", this.report.place(of));
     if (place instanceof HTMLAnchorElement) place.href = `#t${of}`;
@@ -80,12 +87,14 @@ export class Panel {
     return origin;
   }
 
+  /** A passage with its token marked. */
   private quote({ before, token, after }: Excerpt): HTMLElement {
     const quote = this.node("blockquote");
     quote.append(before, this.node("mark", "", token), after);
     return quote;
   }
 
+  /** A bar that is filled to a part of its length, 0 to 1. */
   private bar(part: number): HTMLElement {
     const bar = this.node("span", "bar");
     bar.style.setProperty("--part", part.toFixed(3));
@@ -97,6 +106,7 @@ export class Panel {
     return this.node("code", "", text.replaceAll("\n", "⏎").replaceAll("\t", "⇥").replaceAll(" ", "␣"));
   }
 
+  /** A new element. */
   private node(name: string, className = "", text = ""): HTMLElement {
     const element = document.createElement(name);
     if (className !== "") element.className = className;

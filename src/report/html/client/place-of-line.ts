@@ -2,6 +2,7 @@
 
 /** One of the files that make up a document. */
 export interface FileOfText {
+  /** Its name, perhaps with a path. */
   readonly name: string;
   /** The line of the document on which the file begins, from 1. */
   readonly firstLine: number;

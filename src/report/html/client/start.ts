@@ -52,5 +52,7 @@ export function startReport(): void {
   });
   window.addEventListener("hashchange", goToHash);
   goToHash();
+  const { first } = element("panel").dataset;
+  if (shown === undefined && first !== undefined) show(Number(first));
   document.body.dataset.ready = "true";
 }

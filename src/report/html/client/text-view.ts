@@ -1,36 +1,47 @@
 /**
  * The text in the page: parts of whole lines, plain at first. When a part comes near the window, each of its tokens becomes
- * a coloured element. One token is the current one; arrow keys move it.
+ * a coloured element. One token is the current one; arrow keys move it. A report that grows says so to `recolour`.
  */
-import type { DecodedReport } from "./decoded-report.ts";
+import { levelOf, type ShownReport } from "./shown-report.ts";
 
 interface Part {
   readonly first: number;
   readonly end: number;
   readonly element: HTMLElement;
   painted: boolean;
+  /** Whether it is near the window, where colours must be right. */
+  near: boolean;
+  /** Whether its colours are those of now. */
+  fresh: boolean;
 }
 
+/** Shows a text token by token. */
 export class TextView {
   /** Called with the token under the pointer or the keyboard. */
   onVisit: (token: number) => void = () => {};
   /** Called with a token that was clicked or chosen with Enter. */
   onPin: (token: number) => void = () => {};
-  private readonly report: DecodedReport;
+  private readonly report: ShownReport;
   private readonly parts: readonly Part[];
   /** Token that the Tab key leads to. */
   private current = 0;
+  /** Parts near the window that are to be painted. */
+  private readonly waiting = new Set<Part>();
   private marks: readonly [className: string, tokens: readonly number[]][] = [];
 
-  constructor(report: DecodedReport, root: HTMLElement) {
+  /** Shows `report` in `root`. */
+  constructor(report: ShownReport, root: HTMLElement) {
     this.report = report;
-    this.parts = this.split(400);
+    this.parts = this.split(400, 2000);
     root.replaceChildren(...this.parts.map(({ element }) => element));
     const nearWindow = new IntersectionObserver(
       (entries) => {
         for (const { isIntersecting, target } of entries) {
-          if (isIntersecting) this.paint(this.parts[Number((target as HTMLElement).dataset.part)]);
+          const part = this.parts[Number((target as HTMLElement).dataset.part)];
+          part.near = isIntersecting;
+          if (isIntersecting) this.waiting.add(part);
         }
+        this.paintWaiting();
       },
       { rootMargin: "100% 0px" },
     );
@@ -57,71 +68,113 @@ export class TextView {
     for (const token of tokens) this.paintedElement(token)?.classList.add(className);
   }
 
-  /** Splits the text into parts of at least `least` tokens that end with a line. */
-  private split(least: number): Part[] {
+  /** Gives tokens from `from` to `to` the colours that they have now. Parts far from the window get them when they come near. */
+  recolour(from: number, to: number): void {
+    for (const part of this.parts) {
+      if (part.end <= from || part.first >= to) continue;
+      part.fresh = false;
+      if (part.near) this.waiting.add(part);
+    }
+    this.paintWaiting();
+  }
+
+  /** Paints parts that wait, for half a frame at most; the others have their turn in the next one. */
+  private paintWaiting(): void {
+    const end = performance.now() + 8;
+    for (const part of this.waiting) {
+      if (performance.now() > end) {
+        requestAnimationFrame(() => this.paintWaiting());
+        return;
+      }
+      this.waiting.delete(part);
+      if (part.near) this.paint(part);
+    }
+  }
+
+  /** Splits the text into parts of at least `least` tokens that end with a line; one of more than `most` is broken. */
+  private split(least: number, most: number): Part[] {
     const { report } = this;
     const parts: Part[] = [];
     for (let first = 0; first < report.length; ) {
       let end = Math.min(first + least, report.length);
-      while (end < report.length && !report.textOf(end - 1).endsWith("\n")) end++;
+      const last = Math.min(first + most, report.length);
+      while (end < last && !report.textOf(end - 1).endsWith("\n")) end++;
       parts.push(this.part(first, end, parts.length));
       first = end;
     }
     return parts;
   }
 
+  /** A part with the tokens from `first` to before `end`, still plain. */
   private part(first: number, end: number, number: number): Part {
     const element = document.createElement("div");
-    const lines = this.report.line(end - 1) - this.report.line(first) + 1;
+    const characters = this.report.end(end - 1) - this.report.begin(first);
+    const lines = Math.max(this.report.line(end - 1) - this.report.line(first) + 1, Math.ceil(characters / 80));
     element.dataset.part = String(number);
     element.style.setProperty("--lines", String(lines));
     element.textContent = this.report.text.slice(this.report.begin(first), this.report.end(end - 1));
-    return { first, end, element, painted: false };
+    return { first, end, element, painted: false, near: false, fresh: false };
   }
 
+  /** Makes an element of each token, and gives all of them their colours. */
   private paint(part: Part): void {
-    if (part.painted) return;
-    part.painted = true;
+    if (part.painted && part.fresh) return;
     const tokens = Array.from({ length: part.end - part.first }, (_, i) => part.first + i);
-    part.element.replaceChildren(...tokens.map((token) => this.paintedToken(token)));
+    if (!part.painted) part.element.replaceChildren(...tokens.map((token) => this.tokenElement(token)));
+    for (const token of tokens) this.colour(part.element.children[token - part.first], token);
+    part.painted = true;
+    part.fresh = true;
   }
 
-  private paintedToken(token: number): HTMLElement {
+  /** The element of a token, not yet coloured. */
+  private tokenElement(token: number): HTMLElement {
     const element = document.createElement("span");
-    const level = this.report.level(token);
     element.id = `t${token}`;
     element.textContent = this.report.textOf(token);
-    if (level !== 0) element.className = level > 0 ? `gain-${level}` : `harm-${-level}`;
-    for (const [className, tokens] of this.marks) if (tokens.includes(token)) element.classList.add(className);
     return element;
   }
 
+  /** Gives an element the classes of its token. */
+  private colour(element: Element, token: number): void {
+    const level = levelOf(this.report.gain(token));
+    const names = this.marks.filter(([, tokens]) => tokens.includes(token)).map(([name]) => name);
+    if (level !== 0) names.unshift(level > 0 ? `gain-${level}` : `harm-${-level}`);
+    const className = names.join(" ");
+    if (element.className !== className) element.className = className;
+  }
+
+  /** The part that a token is in; undefined for one that was read before the document. */
   private partOf(token: number): Part | undefined {
     return this.parts.find(({ first, end }) => first <= token && token < end);
   }
 
+  /** The element of a token, if there is one. */
   private paintedElement(token: number): HTMLElement | undefined {
     const part = this.partOf(token);
     return part?.painted ? (part.element.children[token - part.first] as HTMLElement) : undefined;
   }
 
+  /** The element of a token, which is made if there is none. */
   private element(token: number): HTMLElement {
     const part = this.partOf(token) ?? this.parts[0];
     this.paint(part);
     return part.element.children[token - part.first] as HTMLElement;
   }
 
+  /** Calls `use` with the token of an element, if it is one. */
   private withToken(target: EventTarget | null, use: (token: number) => void): void {
     const id = target instanceof HTMLElement ? target.id : "";
     if (/^t\d+$/.test(id)) use(Number(id.slice(1)));
   }
 
+  /** Makes a token the current one, and pins it. */
   private click(token: number): void {
     this.makeCurrent(token);
     this.element(token).focus({ preventScroll: true });
     this.onPin(token);
   }
 
+  /** Moves with arrow keys, and pins with Enter or a space. */
   private press(event: KeyboardEvent): void {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     const moves: Partial<Record<string, () => number>> = {
@@ -137,6 +190,7 @@ export class TextView {
     event.preventDefault();
   }
 
+  /** Makes a token the current one, and shows it. */
   private moveTo(token: number): void {
     this.makeCurrent(token);
     this.element(token).focus({ preventScroll: true });
@@ -168,6 +222,7 @@ export class TextView {
     return best;
   }
 
+  /** Makes a token the one that the Tab key leads to, and tells screen readers what it is. */
   private makeCurrent(token: number): void {
     const before = this.element(this.current);
     for (const name of ["tabindex", "role", "aria-label"]) before.removeAttribute(name);

@@ -1,0 +1,156 @@
+/**
+ * Attention to lists: each query of a head attends to the positions of its context that its list names, whatever chose them
+ * (lists.ts, or whoever called). Scores, learned scale, T5 bias, softmax and the product with the values; nothing else is read.
+ *
+ * A unit is one head of one row (unit = row · heads + head), forward and backward, so that one thread adds to a key's gradient.
+ */
+import { exponentials } from "../base/exp";
+import { addScaled, dot, scaleTo } from "../base/simd";
+
+/** What a call's units share. Bytes per position of the segment and of the context are equal: heads · width · 4. */
+@unmanaged
+class Lists {
+  heads: i32;
+  width: i32;
+  segment: i32;
+  past: i32;
+  capacity: i32;
+  /** K, and lists per query: one for all heads, or one for each. */
+  most: i32;
+  listHeads: i32;
+  /** T5's table [heads, buckets], or 0, and the bucket of each distance (i32); the last is that of all greater distances. */
+  table: usize;
+  bucketOf: usize;
+  buckets: i32;
+  distances: i32;
+
+  @inline
+  query(unit: i32, i: i32): usize {
+    return (<usize>(unit / this.heads * this.segment + i) * this.heads + unit % this.heads);
+  }
+
+  /** Number of query i's list: lists are [B, T, listHeads, K]. */
+  @inline
+  list(unit: i32, i: i32): usize {
+    const head = this.listHeads == 1 ? 0 : unit % this.heads;
+    return (<usize>(unit / this.heads * this.segment + i) * this.listHeads + head) * this.most;
+  }
+
+  /** Bytes to position j of the context [B, capacity, H, D]. */
+  @inline
+  pair(unit: i32, j: i32): usize {
+    return ((<usize>(unit / this.heads * this.capacity + j) * this.heads + unit % this.heads) * this.width) << 2;
+  }
+
+  @inline
+  bucket(i: i32, j: i32): i32 {
+    return load<i32>(this.bucketOf + (min(this.past + i - j, this.distances - 1) << 2));
+  }
+}
+
+/** Bytes of scratch for lists of `most` positions. */
+export function listed_scratch_bytes(most: i32): i32 {
+  return <i32>offsetof<Lists>() + (most << 2);
+}
+
+function layOutLists(
+  scratch: usize, table: usize, bucketOf: usize, buckets: i32, distances: i32,
+  heads: i32, width: i32, segment: i32, past: i32, capacity: i32, most: i32, listHeads: i32,
+): Lists {
+  const lists = changetype<Lists>(scratch);
+  lists.heads = heads;
+  lists.width = width;
+  lists.segment = segment;
+  lists.past = past;
+  lists.capacity = capacity;
+  lists.most = most;
+  lists.listHeads = listHeads;
+  lists.table = table;
+  lists.bucketOf = bucketOf;
+  lists.buckets = buckets;
+  lists.distances = distances;
+  return lists;
+}
+
+/**
+ * out [B, T, H, D] = Σ_n p_n v_n with p = softmax(s · (q·k_n + bias[distance])) over the positions n of the query's list, s = |scale of
+ * the head|; lse [B, T, H] is the logsumexp. An empty list gives 0 and the least float. q [B, T, H, D]; k, v [B, capacity, H, D];
+ * positions [B, T, listHeads, K] (i32) ends at the first that is negative; table [H, buckets] or 0; scale [H].
+ * probabilities [B, T, H, K] keeps p. Units [from, to) of B·H. `scratch`: listed_scratch_bytes.
+ */
+export function listed_forward(
+  out: usize, lse: usize, probabilities: usize, q: usize, k: usize, v: usize, positions: usize,
+  table: usize, bucketOf: usize, scale: usize, buckets: i32, distances: i32,
+  heads: i32, width: i32, segment: i32, past: i32, capacity: i32, most: i32, listHeads: i32,
+  from: i32, to: i32, scratch: usize,
+): void {
+  const lists = layOutLists(scratch, table, bucketOf, buckets, distances, heads, width, segment, past, capacity, most, listHeads);
+  for (let unit = from; unit < to; unit++) {
+    const head = unit % heads, s = abs(load<f32>(scale + (head << 2)));
+    const biases = table + ((head * buckets) << 2);
+    for (let i = 0; i < segment; i++) {
+      const query = lists.query(unit, i), list = positions + (lists.list(unit, i) << 2);
+      const p = probabilities + ((query * most) << 2), y = out + ((query * width) << 2);
+      let count = 0, peak: f32 = -f32.MAX_VALUE;
+      for (; count < most; count++) {
+        const j = load<i32>(list + (count << 2));
+        if (j < 0) break;
+        let logit = dot(q + ((query * width) << 2), k + lists.pair(unit, j), width);
+        if (table) logit += load<f32>(biases + (lists.bucket(i, j) << 2));
+        logit *= s;
+        store<f32>(p + (count << 2), logit);
+        peak = max(peak, logit);
+      }
+      const sum = exponentials(p, p, peak, count);
+      if (count > 0) scaleTo(p, p, 1 / sum, count);
+      store<f32>(lse + (query << 2), count > 0 ? peak + <f32>Math.log(sum) : peak);
+      memory.fill(y, 0, <usize>width << 2);
+      for (let n = 0; n < count; n++) addScaled(y, v + lists.pair(unit, load<i32>(list + (n << 2))), load<f32>(p + (n << 2)), width);
+    }
+  }
+}
+
+/**
+ * With dlogit = p (dout·v − Σ p (dout·v) + dlse): dq += s Σ dlogit k; for the segment's own pairs dk += s dlogit q and dv += p dout
+ * [B, T, H, D]. Writes dtable [B·H, buckets] = s Σ dlogit by bucket, and dscale [B·H] = sign(scale) Σ dlogit (q·k + bias).
+ * `dlse` may be 0.
+ */
+export function listed_backward(
+  dq: usize, dk: usize, dv: usize, dtable: usize, dscale: usize, dout: usize, dlse: usize,
+  out: usize, probabilities: usize, q: usize, k: usize, v: usize, positions: usize,
+  table: usize, bucketOf: usize, scale: usize, buckets: i32, distances: i32,
+  heads: i32, width: i32, segment: i32, past: i32, capacity: i32, most: i32, listHeads: i32,
+  from: i32, to: i32, scratch: usize,
+): void {
+  const lists = layOutLists(scratch, table, bucketOf, buckets, distances, heads, width, segment, past, capacity, most, listHeads);
+  for (let unit = from; unit < to; unit++) {
+    const head = unit % heads, given = load<f32>(scale + (head << 2)), s = abs(given);
+    const biases = table + ((head * buckets) << 2), dbiases = dtable + ((<usize>unit * buckets) << 2);
+    memory.fill(dbiases, 0, <usize>buckets << 2);
+    let scaleSum: f32 = 0;
+    for (let i = 0; i < segment; i++) {
+      const query = lists.query(unit, i), list = positions + (lists.list(unit, i) << 2);
+      const at = (query * width) << 2, p = probabilities + ((query * most) << 2);
+      let pull = dot(dout + at, out + at, width);
+      if (dlse) pull -= load<f32>(dlse + (query << 2));
+      for (let n = 0; n < most; n++) {
+        const j = load<i32>(list + (n << 2));
+        if (j < 0) break;
+        const pair = lists.pair(unit, j), weight = load<f32>(p + (n << 2));
+        const dlogit = weight * (dot(dout + at, v + pair, width) - pull);
+        scaleSum += dlogit * dot(q + at, k + pair, width);
+        if (table) {
+          const bucket = lists.bucket(i, j) << 2;
+          scaleSum += dlogit * load<f32>(biases + bucket);
+          store<f32>(dbiases + bucket, load<f32>(dbiases + bucket) + s * dlogit);
+        }
+        addScaled(dq + at, k + pair, s * dlogit, width);
+        if (j < past) continue;
+        const own = (lists.query(unit, j - past) * width) << 2;
+        addScaled(dk + own, q + at, s * dlogit, width);
+        addScaled(dv + own, dout + at, weight, width);
+      }
+    }
+    store<f32>(dscale + (unit << 2), given > 0 ? scaleSum : given < 0 ? -scaleSum : 0);
+  }
+}

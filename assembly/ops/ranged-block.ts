@@ -1,0 +1,208 @@
+/**
+ * A block of queries and the ranges of positions that it sees: where the operands lie, the pairs of those ranges side by side, and room
+ * to compute in. The arithmetic is in ranged.ts.
+ */
+import { panelBytes } from "./attention-head";
+import { TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "./panels";
+import { addTo } from "../base/simd";
+
+/** Most queries of a block. */
+export const MOST_QUERIES: i32 = 64;
+
+@unmanaged
+export class Block {
+  heads: i32;
+  width: i32;
+  /** Floats from one query, or position, to the next. */
+  stride: i32;
+  segment: i32;
+  past: i32;
+  capacity: i32;
+  /** Blocks of a row, ranges of a block, and positions in all ranges of the largest block. */
+  blocks: i32;
+  ranges: i32;
+  columns: i32;
+  /** Positions below have the greatest distance; the others count from the query. */
+  pinned: i32;
+  /** Distances that have a bias. */
+  length: i32;
+  cuts: usize;
+  lists: usize;
+  /** Row and head; |scale of the head|. */
+  row: i32;
+  head: i32;
+  s: f32;
+  /** The open block: its first query, its queries, its list of ranges, its columns, and the first that is the segment's own. */
+  first: i32;
+  rows: i32;
+  list: usize;
+  seen: i32;
+  own: i32;
+  /** [columns, D] pairs side by side, and packed. */
+  gathered: usize;
+  panelsK: usize;
+  panelsV: usize;
+  packed: usize;
+  packedRight: usize;
+  /** [MOST_QUERIES, columns] scores, [columns] a row of biases, and a gradient [max(MOST_QUERIES, columns), D]. */
+  scores: usize;
+  bias: usize;
+  gradient: usize;
+  tile: usize;
+}
+
+const BLOCK_BYTES: usize = 192;
+
+@inline
+function pairPanelBytes(columns: i32, width: i32): usize {
+  return max(panelBytes(columns, width, TILE_COLUMNS), panelBytes(width, columns, TILE_COLUMNS));
+}
+
+@inline
+function packedBytes(columns: i32, width: i32): usize {
+  return max(panelBytes(MOST_QUERIES, max(columns, width), TILE_ROWS), panelBytes(columns, MOST_QUERIES, TILE_ROWS));
+}
+
+/** Bytes of scratch for blocks that see `columns` positions, in heads of `width` floats. */
+export function ranged_scratch_bytes(columns: i32, width: i32): i32 {
+  const pairs = (<usize>columns * width << 2) + 2 * pairPanelBytes(columns, width);
+  const packed = packedBytes(columns, width) + panelBytes(width, MOST_QUERIES, TILE_COLUMNS);
+  const rows = <usize>(MOST_QUERIES * columns + columns + max(MOST_QUERIES, columns) * width) << 2;
+  return <i32>(BLOCK_BYTES + pairs + packed + rows + TILE_BYTES);
+}
+
+/** Lays out a block at the beginning of `scratch`, followed by its room. */
+export function layOutBlock(
+  scratch: usize, cuts: usize, lists: usize, heads: i32, width: i32, segment: i32, past: i32, capacity: i32,
+  blocks: i32, ranges: i32, columns: i32, pinned: i32, length: i32,
+): Block {
+  const block = changetype<Block>(scratch);
+  block.cuts = cuts;
+  block.lists = lists;
+  block.heads = heads;
+  block.width = width;
+  block.stride = heads * width;
+  block.segment = segment;
+  block.past = past;
+  block.capacity = capacity;
+  block.blocks = blocks;
+  block.ranges = ranges;
+  block.columns = columns;
+  block.pinned = pinned;
+  block.length = length;
+  block.gathered = scratch + BLOCK_BYTES;
+  block.panelsK = block.gathered + (<usize>columns * width << 2);
+  block.panelsV = block.panelsK + pairPanelBytes(columns, width);
+  block.packed = block.panelsV + pairPanelBytes(columns, width);
+  block.packedRight = block.packed + packedBytes(columns, width);
+  block.scores = block.packedRight + panelBytes(width, MOST_QUERIES, TILE_COLUMNS);
+  block.bias = block.scores + (<usize>(MOST_QUERIES * columns) << 2);
+  block.gradient = block.bias + (<usize>columns << 2);
+  block.tile = block.gradient + (<usize>(max(MOST_QUERIES, columns) * width) << 2);
+  return block;
+}
+
+/** Turns to unit = row · heads + head. scale [H]. */
+export function openUnit(block: Block, unit: i32, scale: usize): void {
+  block.row = unit / block.heads;
+  block.head = unit % block.heads;
+  block.s = abs(load<f32>(scale + (block.head << 2)));
+}
+
+/** Turns to the row's block `number`; false if it has no queries. cuts [B, blocks + 1], lists [B, blocks, ranges, 2] (i32). */
+export function openBlock(block: Block, number: i32): bool {
+  const cut = block.cuts + (<usize>(block.row * (block.blocks + 1) + number) << 2);
+  block.first = load<i32>(cut);
+  block.rows = load<i32>(cut, 4) - block.first;
+  block.list = block.lists + (<usize>(block.row * block.blocks + number) * block.ranges << 3);
+  block.seen = 0;
+  block.own = 0;
+  for (let r = 0; r < block.ranges; r++) {
+    block.seen += endOf(block, r) - startOf(block, r);
+    block.own += max(0, min(endOf(block, r), block.past) - startOf(block, r));
+  }
+  return block.rows > 0;
+}
+
+/** First position of a range of the open block. */
+@inline
+export function startOf(block: Block, range: i32): i32 {
+  return load<i32>(block.list + (range << 3));
+}
+
+/** The position behind a range. */
+@inline
+export function endOf(block: Block, range: i32): i32 {
+  return load<i32>(block.list + (range << 3), 4);
+}
+
+/** Bytes to the head's query i of a tensor [B, T, H, D]. */
+@inline
+export function queryOf(block: Block, i: i32): usize {
+  return ((<usize>(block.row * block.segment + i) * block.heads + block.head) * block.width) << 2;
+}
+
+/** Bytes to the head's position j of a context [B, capacity, H, D]. */
+@inline
+export function pairOf(block: Block, j: i32): usize {
+  return ((<usize>(block.row * block.capacity + j) * block.heads + block.head) * block.width) << 2;
+}
+
+/** Number of the head's query i in a tensor [B, T, H]. */
+@inline
+export function rowOf(block: Block, i: i32): usize {
+  return <usize>(block.row * block.segment + i) * block.heads + block.head;
+}
+
+/** Copies what the block sees of keys or values [B, capacity, H, D] to `gathered`, [seen, D]. */
+export function gather(block: Block, pairs: usize): void {
+  const bytes = <usize>block.width << 2;
+  let to = block.gathered;
+  for (let r = 0; r < block.ranges; r++) {
+    for (let j = startOf(block, r); j < endOf(block, r); j++, to += bytes) memory.copy(to, pairs + pairOf(block, j), bytes);
+  }
+}
+
+/** How many of the columns query i may see: those of positions up to its own. */
+export function visibleTo(block: Block, i: i32): i32 {
+  let visible = 0;
+  for (let r = 0; r < block.ranges; r++) {
+    visible += max(0, min(endOf(block, r), block.past + i + 1) - startOf(block, r));
+  }
+  return visible;
+}
+
+/** Lays query i's biases side by side in `block.bias`. bias [length], reversed: that of distance n is at length − 1 − n. */
+export function gatherBias(block: Block, bias: usize, i: i32): void {
+  let to = block.bias;
+  const behind = block.past + i + 1;
+  for (let r = 0; r < block.ranges; r++) {
+    const start = startOf(block, r), n = max(0, min(endOf(block, r), behind) - start);
+    if (start < block.pinned) {
+      for (let j = 0; j < n; j++) store<f32>(to + (j << 2), load<f32>(bias));
+    } else memory.copy(to, bias + (<usize>(block.length - behind + start) << 2), <usize>n << 2);
+    to += <usize>n << 2;
+  }
+}
+
+/** Adds query i's gradients of its logits [seen] to dbias [length], which is reversed as well. */
+export function scatterBias(block: Block, dbias: usize, gradients: usize, i: i32): void {
+  const behind = block.past + i + 1;
+  for (let r = 0; r < block.ranges; r++) {
+    const start = startOf(block, r), n = max(0, min(endOf(block, r), behind) - start);
+    if (start < block.pinned) {
+      for (let j = 0; j < n; j++) store<f32>(dbias, load<f32>(dbias) + load<f32>(gradients + (j << 2)));
+    } else addTo(dbias + (<usize>(block.length - behind + start) << 2), gradients, n);
+    gradients += <usize>n << 2;
+  }
+}
+
+/** Adds rows [seen − own, D] of gradients, one for each of the segment's own pairs that the block sees, to their places in `to` [B, T, H, D]. */
+export function scatterPairs(block: Block, to: usize, gradients: usize): void {
+  const bytes = <usize>block.width << 2;
+  for (let r = 0; r < block.ranges; r++) {
+    for (let j = max(startOf(block, r), block.past); j < endOf(block, r); j++, gradients += bytes) {
+      addTo(to + queryOf(block, j - block.past), gradients, block.width);
+    }
+  }
+}

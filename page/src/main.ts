@@ -1,0 +1,40 @@
+/** Assembles the page: the worker with the engine, and the parts Read, Write, Memories and Models around it. */
+import "virtual:report.css";
+import "./styles/page.css";
+import { byId } from "./element.ts";
+import { Remote } from "./engine/remote.ts";
+import { startMemories } from "./kept/memories.ts";
+import { startModels } from "./model/models.ts";
+import { startDropping } from "./read/dropping.ts";
+import { startReading } from "./read/reading.ts";
+import { samples } from "./read/samples.ts";
+import { startRefusals } from "./refusals.ts";
+import { startWriting } from "./write/writing.ts";
+
+const wanted = new URL(location.href).searchParams;
+const worker = new Worker(new URL("./worker/main.ts", import.meta.url), {
+  type: "module",
+  name: wanted.get("kernels") ?? "",
+});
+const remote = new Remote(worker);
+const refusals = startRefusals();
+const reading = startReading(remote, refusals);
+const models = startModels(remote, refusals, () => reading.forget());
+const writing = startWriting(remote, refusals, () => reading.size);
+const memories = startMemories(remote, refusals, () => reading.current());
+reading.onRead = (name, text) => {
+  memories.offer(name);
+  writing.suggest(text);
+};
+startDropping(refusals, {
+  documents: (files) => reading.readFiles(files),
+  model: (files) => models.openFiles(files),
+  memory: (file) => memories.take(file),
+});
+byId("version").textContent = __VERSION__;
+
+/** `?sample=novel` begins with another sample, `?sample=` with none. */
+const first = samples.find(({ key }) => key === (wanted.get("sample") ?? "code"));
+await models.openShipped();
+void navigator.serviceWorker?.register("./service-worker.js").catch(() => {}); // without it, the page needs a network
+if (first !== undefined) await reading.readSample(first);

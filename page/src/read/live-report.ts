@@ -1,0 +1,123 @@
+/** A report that grows while the model reads: losses by size of memory, and what was asked about one token. */
+import { type Excerpt, type ShownPair, type ShownReport, TokenText } from "memorizing-transformer/report";
+import type { Details, ReadingNews } from "../engine/calls.ts";
+
+type Described = Extract<ReadingNews, { kind: "document" }>;
+
+/** The losses with one size of memory. */
+interface Losses {
+  readonly nats: Float32Array;
+  /** Tokens predicted, counted from the second. */
+  done: number;
+}
+
+/** Numbers of a complete reading. */
+export interface Totals {
+  readonly perplexity: number;
+  readonly bitsPerByte: number;
+  /** Mean −ln p. */
+  readonly nats: number;
+}
+
+export class LiveReport extends TokenText implements ShownReport {
+  readonly heads: readonly string[];
+  /** Bytes of the predicted tokens, and those that gzip needs for the text. */
+  readonly bytes: number;
+  readonly gzip: number;
+  /** The size of memory that is shown; 0 is none. */
+  size = 0;
+  private readonly losses = new Map<number, Losses>();
+  private asked: { readonly token: number; readonly size: number; readonly details: Details } | undefined;
+
+  constructor({ text, ends, bytes, gzip, heads }: Described, files: TokenText["files"]) {
+    super(text, ends, files);
+    this.heads = heads;
+    this.bytes = bytes;
+    this.gzip = gzip;
+  }
+
+  /** Takes losses from token `from` on. */
+  add(size: number, from: number, nats: Float32Array): void {
+    const losses = this.lossesOf(size);
+    losses.nats.set(nats, from);
+    losses.done = from + nats.length - 1;
+  }
+
+  /** Says that a size finds what another one found. */
+  addSame(size: number, as: number): void {
+    this.losses.set(size, this.lossesOf(as));
+  }
+
+  /** Tokens predicted with a size. */
+  done(size: number): number {
+    return this.losses.get(size)?.done ?? 0;
+  }
+
+  isComplete(size: number): boolean {
+    return this.done(size) === this.length - 1;
+  }
+
+  /** The means over the tokens that were predicted; undefined if a size is not complete. */
+  totals(size: number): Totals | undefined {
+    if (!this.isComplete(size)) return undefined;
+    let sum = 0;
+    for (const nats of this.lossesOf(size).nats) sum += nats;
+    const nats = sum / (this.length - 1);
+    return { nats, perplexity: Math.exp(nats), bitsPerByte: sum / Math.LN2 / this.bytes };
+  }
+
+  /** Takes what a reading found for a token. */
+  addDetails(size: number, token: number, details: Details): void {
+    this.asked = { size, token, details };
+  }
+
+  get nats(): Float32Array {
+    return this.lossesOf(this.size).nats;
+  }
+
+  get natsWithout(): Float32Array {
+    return this.lossesOf(0).nats;
+  }
+
+  /** The nats that the memory saves; 0 as long as they are not known. */
+  gain(token: number): number {
+    if (token > Math.min(this.done(0), this.done(this.size))) return 0;
+    return this.natsWithout[token] - this.nats[token];
+  }
+
+  gates(token: number): readonly number[] {
+    return this.detailsOf(token)?.gates ?? [];
+  }
+
+  pairs(token: number): ShownPair[] {
+    const pairs = this.detailsOf(token)?.pairs ?? [];
+    return pairs.map(({ head, ...pair }) => ({ head: this.heads[head], ...pair }));
+  }
+
+  override textOf(token: number): string {
+    return token < 0 ? this.passage(token).token : super.textOf(token);
+  }
+
+  override place(token: number): string {
+    return token < 0 ? this.passage(token).place : super.place(token);
+  }
+
+  override excerpt(token: number, characters: number): Excerpt {
+    return token < 0 ? this.passage(token) : super.excerpt(token, characters);
+  }
+
+  private lossesOf(size: number): Losses {
+    const known = this.losses.get(size) ?? { nats: new Float32Array(this.length), done: 0 };
+    this.losses.set(size, known);
+    return known;
+  }
+
+  private detailsOf(token: number): Details | undefined {
+    const { asked } = this;
+    return asked?.token === token && asked.size === this.size ? asked.details : undefined;
+  }
+
+  private passage(token: number) {
+    return this.asked?.details.earlier[token] ?? { before: "", token: "", after: "", place: "earlier" };
+  }
+}

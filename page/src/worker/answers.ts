@@ -1,0 +1,115 @@
+/** The answers to the page's questions: one model, one document, one memory to begin with, and the memories that are kept. */
+import { decodeMemory, encodeMemory, type MemorySnapshot, type OpenedModel, Reader } from "memorizing-transformer";
+import type { Details, ModelFacts, Progress, Text } from "../engine/calls.ts";
+import { KeptMemories } from "./kept-memories.ts";
+import { factsOf, openFiles, openNamed } from "./models.ts";
+import { ReadDocument } from "./read-document.ts";
+import type { Answers, Asked } from "./serve.ts";
+import { turn } from "./turn.ts";
+import { writeText } from "./writing.ts";
+
+interface Open extends OpenedModel {
+  readonly name: string;
+}
+
+let opened: Open | undefined;
+let document: { readonly text: Text; readonly reading: ReadDocument } | undefined;
+/** The memory that documents are read and texts are written after. */
+let begun: MemorySnapshot | undefined;
+/** The memory with the document, for one size. */
+let remembered: { readonly of: ReadDocument; readonly size: number; readonly snapshot: MemorySnapshot } | undefined;
+const kept = new KeptMemories();
+
+export const answers: Answers = {
+  openNamed: ({ name, base }, asked) => replaceModel(name, () => openNamed(name, base, asked)),
+  openFiles: ({ name, files }, asked) => replaceModel(name, () => openFiles(files, asked)),
+  async read({ sizes, ...text }, asked) {
+    const { model, tokenizer } = requireModel();
+    forgetDocument();
+    const reading = new ReadDocument(model, tokenizer, text, begun);
+    document = { text: { ...text, text: reading.text }, reading };
+    await reading.run(sizes, asked);
+  },
+  details: async ({ size, token }): Promise<Details> => requireDocument().reading.details(size, token),
+  async write({ memorySize, ...writing }, { tell, signal }) {
+    const { model, tokenizer } = requireModel();
+    const snapshot = memorySize > 0 ? await withDocument(memorySize, { tell: () => {}, signal }) : undefined;
+    await writeText({ model, tokenizer, snapshot, signal }, writing, tell);
+  },
+  async keep({ name, memorySize }, asked) {
+    requireDocument();
+    const snapshot = await withDocument(memorySize, asked);
+    return kept.save(name, encodeMemory(snapshot as MemorySnapshot));
+  },
+  async take({ name, data }) {
+    const bytes = new Uint8Array(await data.arrayBuffer());
+    decodeMemory(bytes, name);
+    return kept.save(name, bytes);
+  },
+  async use({ name }) {
+    begun = name === undefined ? undefined : await checkedMemory(name);
+    remembered = undefined;
+    return { pairs: begun?.length ?? 0, documents: begun?.sources?.documents ?? [] };
+  },
+  kept: () => kept.list(),
+  fetchKept: ({ name }) => kept.file(name),
+  drop: ({ name }) => kept.remove(name),
+};
+
+/** Opens a model and gives up the one before, with all that was read with it. */
+async function replaceModel(name: string, open: () => Promise<OpenedModel>): Promise<ModelFacts> {
+  const next = await open();
+  forgetDocument();
+  begun = undefined;
+  opened?.model.release();
+  opened = { ...next, name };
+  return factsOf(name, next);
+}
+
+function forgetDocument(): void {
+  document?.reading.release();
+  document = undefined;
+  remembered = undefined;
+}
+
+/**
+ * The memory with the document in it, as `memorizing read` makes it: read without predictions. Without a document, the memory that
+ * everything begins with.
+ */
+async function withDocument(size: number, { tell, signal }: Asked<Progress>): Promise<MemorySnapshot | undefined> {
+  if (document === undefined) return begun;
+  const { text, reading } = document;
+  if (remembered?.of === reading && remembered.size === size) return remembered.snapshot;
+  const { model, tokenizer } = requireModel();
+  const reader = new Reader(model, tokenizer, { memorySize: size });
+  try {
+    if (begun !== undefined) reader.restore(begun);
+    await reader.read(text.text, { name: text.name, signal, onProgress: (done, total) => tell({ done, total }) });
+    await turn(signal);
+    const snapshot = reader.snapshot();
+    remembered = { of: reading, size, snapshot };
+    return snapshot;
+  } finally {
+    reader.release();
+  }
+}
+
+/** A kept memory, which this model must have made. */
+async function checkedMemory(name: string): Promise<MemorySnapshot> {
+  const { model } = requireModel();
+  const snapshot = decodeMemory(new Uint8Array(await (await kept.file(name)).arrayBuffer()), name);
+  if (snapshot.model !== model.fingerprint()) {
+    throw new Error(`${name} was made by another model; open that one, or read the documents again with this one`);
+  }
+  return snapshot;
+}
+
+function requireModel(): Open {
+  if (opened === undefined) throw new Error("no model is open; choose one first");
+  return opened;
+}
+
+function requireDocument() {
+  if (document === undefined) throw new Error("nothing has been read yet; choose a text first");
+  return document;
+}

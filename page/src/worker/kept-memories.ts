@@ -1,0 +1,53 @@
+/**
+ * Memories that the browser keeps between visits, each in a file of the site's own file system (OPFS), in the format of the command
+ * line. A file is replaced when its last byte is written, so a tab that is closed in the middle loses no memory.
+ */
+import type { KeptMemory } from "../engine/calls.ts";
+
+const SUFFIX = ".memory.safetensors";
+
+export class KeptMemories {
+  async list(): Promise<KeptMemory[]> {
+    const found: KeptMemory[] = [];
+    for await (const entry of (await folder()).values()) {
+      if (entry.kind !== "file" || !entry.name.endsWith(SUFFIX)) continue;
+      const { size } = await (entry as FileSystemFileHandle).getFile();
+      if (size > 0) found.push({ name: entry.name, bytes: size });
+    }
+    return found.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Keeps the bytes of a memory's file under a name made from `name`, in place of the one that had it. */
+  async save(name: string, bytes: Uint8Array): Promise<KeptMemory> {
+    const file = fileName(name);
+    const handle = await (await folder()).getFileHandle(file, { create: true });
+    const stream = await handle.createWritable();
+    await stream.write(bytes as Uint8Array<ArrayBuffer>);
+    await stream.close();
+    return { name: file, bytes: bytes.length };
+  }
+
+  async file(name: string): Promise<File> {
+    return (await (await folder()).getFileHandle(name)).getFile();
+  }
+
+  async remove(name: string): Promise<void> {
+    await (await folder()).removeEntry(name);
+  }
+}
+
+async function folder(): Promise<FileSystemDirectoryHandle & { values(): AsyncIterable<FileSystemHandle> }> {
+  if (navigator.storage?.getDirectory === undefined) {
+    throw new Error("this browser keeps no files for pages, or not for this one; save memories as files instead");
+  }
+  const root = await navigator.storage.getDirectory();
+  const memories = await root.getDirectoryHandle("memories", { create: true });
+  return memories as FileSystemDirectoryHandle & { values(): AsyncIterable<FileSystemHandle> };
+}
+
+/** A name that every file system takes. */
+function fileName(name: string): string {
+  const bare = name.endsWith(SUFFIX) ? name.slice(0, -SUFFIX.length) : name;
+  const safe = bare.replaceAll(/[^\p{L}\p{N}._-]+/gu, "-").replaceAll(/^[.-]+|[.-]+$/g, "");
+  return `${safe.slice(0, 80) || "memory"}${SUFFIX}`;
+}

@@ -1,0 +1,66 @@
+/** Opens models: the one that comes with the page, streamed once and kept in the browser's cache, or files that were dropped. */
+import {
+  build,
+  type NamedFile,
+  type OpenedModel,
+  openModelFromFiles,
+  threadCount,
+  useThreads,
+} from "memorizing-transformer";
+import type { GivenFile, ModelFacts, Progress } from "../engine/calls.ts";
+import type { Asked } from "./serve.ts";
+
+/** The cache of models; the service worker answers from it as well. */
+const CACHE = "models";
+
+/** Opens a model that comes with the page, whose files lie at `base`. */
+export async function openNamed(name: string, base: string, asked: Asked<Progress>): Promise<OpenedModel> {
+  const listed = __MODELS__.find((model) => model.name === name);
+  if (listed === undefined) throw new Error(`there is no model called ${name}`);
+  const total = listed.files.reduce((sum, { bytes }) => sum + bytes, 0);
+  let done = 0;
+  const onBytes = (bytes: number) => {
+    done += bytes;
+    asked.tell({ done, total });
+  };
+  const files = await Promise.all(
+    listed.files.map(async ({ file, digest }): Promise<NamedFile> => {
+      const address = new URL(`models/${name}/${file}?${digest}`, base).href;
+      return { name: file, data: await bytesAt(address, onBytes, asked.signal) };
+    }),
+  );
+  return open(files);
+}
+
+/** Opens a model from files: one .gguf, or those of a directory. */
+export async function openFiles(files: readonly GivenFile[], asked: Asked<Progress>): Promise<OpenedModel> {
+  return open(files, (done, total) => asked.tell({ done, total }));
+}
+
+async function open(files: readonly NamedFile[], onProgress?: (done: number, total: number) => void) {
+  const [opened] = await Promise.all([openModelFromFiles(files, { onProgress }), useThreads().catch(() => {})]);
+  return opened;
+}
+
+export function factsOf(name: string, { model, notes }: OpenedModel): ModelFacts {
+  const { memoryLayers, vocabulary } = model;
+  return { name, notes, memoryLayers, vocabulary, threads: threadCount(), kernels: build };
+}
+
+/** The bytes at an address of this site, from the cache if they were fetched before. */
+async function bytesAt(address: string, onBytes: (bytes: number) => void, signal: AbortSignal): Promise<Uint8Array> {
+  const cache = await globalThis.caches?.open(CACHE).catch(() => undefined); // an insecure page has none
+  const cached = await cache?.match(address);
+  const response = cached ?? (await fetch(address, { signal }));
+  if (!response.ok || response.body === null) {
+    throw new Error(`${address} cannot be fetched: ${response.status} ${response.statusText}`);
+  }
+  if (cached === undefined) await cache?.put(address, response.clone()).catch(() => {}); // a full disk is no reason to stop
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  const reader = response.body.getReader();
+  for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+    pieces.push(piece.value as Uint8Array<ArrayBuffer>);
+    onBytes(piece.value.length);
+  }
+  return new Uint8Array(await new Blob(pieces).arrayBuffer());
+}

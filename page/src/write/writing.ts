@@ -1,0 +1,73 @@
+/** The part Write: a continuation with memory and one without, side by side, and where each token came from. */
+import { byId } from "../element.ts";
+import type { WrittenToken } from "../engine/calls.ts";
+import type { Remote } from "../engine/remote.ts";
+import type { Refusals } from "../refusals.ts";
+import { showOrigin } from "./origin.ts";
+import { WrittenText } from "./written-text.ts";
+
+export interface WritingPart {
+  /** Proposes a beginning from a text that was read, unless there is one. */
+  suggest(text: string): void;
+}
+
+/** Characters of the text that are proposed, from the beginning of one of its lines. */
+const SUGGESTED = 60;
+
+export function startWriting(remote: Remote, refusals: Refusals, sizeOf: () => number): WritingPart {
+  const prompt = byId<HTMLTextAreaElement>("prompt");
+  let stop = new AbortController();
+  const show = (token: WrittenToken) => showOrigin(byId("origin"), token);
+
+  async function write(): Promise<void> {
+    stop.abort();
+    const own = new AbortController();
+    stop = own;
+    byId("stop-writing").hidden = false;
+    byId("origin").hidden = true;
+    const writing = {
+      prompt: prompt.value,
+      tokens: numberIn("tokens"),
+      temperature: numberIn("temperature"),
+      seed: numberIn("seed"),
+    };
+    const memorySize = sizeOf() || undefined;
+    const side = (id: string, size: number) => {
+      const text = new WrittenText(byId(id), prompt.value, show);
+      return remote.ask("write", { ...writing, memorySize: size }, (token) => text.add(token), own.signal);
+    };
+    try {
+      await Promise.all([side("with", memorySize ?? USUAL_SIZE), side("without", 0)]);
+    } finally {
+      if (stop === own) byId("stop-writing").hidden = true;
+    }
+  }
+
+  byId("writing").addEventListener("submit", (event) => {
+    event.preventDefault();
+    void refusals.guard(write);
+  });
+  byId("stop-writing").addEventListener("click", () => stop.abort());
+  return {
+    suggest(text) {
+      if (prompt.value === "") prompt.value = beginningIn(text);
+    },
+  };
+}
+
+/** The memory where the slider has none. */
+const USUAL_SIZE = 8192;
+
+function numberIn(id: string): number {
+  return byId<HTMLInputElement>(id).valueAsNumber;
+}
+
+/** The beginning of a line from the middle of a text, which has been seen and can be continued. */
+function beginningIn(text: string): string {
+  const lines = text
+    .slice(text.length >> 1)
+    .split("\n")
+    .slice(1);
+  const line = lines.find((candidate) => candidate.trim().length > SUGGESTED / 2) ?? lines[0] ?? text;
+  return line.slice(0, SUGGESTED / 2).trimEnd();
+}

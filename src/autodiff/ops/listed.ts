@@ -1,0 +1,76 @@
+/**
+ * Attention to lists of positions: each query of a head attends to what its list names in the context. The lists are made before, by
+ * lists.ts; no gradient flows through the choice. It costs K products per query, however long the context is.
+ */
+import type { Address } from "../../wasm/heap.ts";
+import { parallelWithScratch } from "../../wasm/parallel.ts";
+import { kernels } from "../../wasm/runtime.ts";
+import { recordMany } from "../tape.ts";
+import { gradient, stepTensor, type Tensor } from "../tensor.ts";
+import { type AttentionContext, FAR, type PositionBias } from "./attention.ts";
+
+/** Lists of positions of a context. */
+export interface Lists {
+  /** Address of the positions, i32 [B, T, H, K] or [B, T, 1, K]; a list that is shorter than K ends with −1. */
+  readonly positions: Address;
+  /** K, positions of the longest list. */
+  readonly most: number;
+  /** Whether every head has lists of its own. */
+  readonly perHead: boolean;
+}
+
+/**
+ * out_i = Σ_j softmax_j(s_h · (q_i · k_j + bias_h[i − j])) v_j over the positions j of the query's list, s_h = |scale_h|. q, k, v [B, T, H·D],
+ * scale [H]; `extendContext` has written k and v into `context`. Returns out [B, T, H·D] and lse [B, T, H]; an empty list gives 0 and the least float.
+ * Gradients reach q, k, v of this segment, scale and the bias table.
+ */
+export function listedAttention(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  scale: Tensor,
+  bias: PositionBias | undefined,
+  { keys, values, past, capacity }: AttentionContext,
+  { positions, most, perHead }: Lists,
+): { out: Tensor; lse: Tensor } {
+  const [rows, segment, width] = q.shape;
+  const heads = scale.size;
+  const units = rows * heads;
+  const out = stepTensor(q.shape);
+  const lse = stepTensor([rows, segment, heads]);
+  const probabilities = stepTensor([rows, segment, heads, most]);
+  const buckets = bias?.table.shape[1] ?? 0;
+  const operands = [
+    q.ptr,
+    keys.ptr,
+    values.ptr,
+    positions,
+    bias?.table.ptr ?? 0,
+    bias?.buckets ?? 0,
+    scale.ptr,
+  ] as const;
+  const places = [heads, width / heads, segment, past, capacity, most, perHead ? heads : 1] as const;
+  const shape = [buckets, FAR + 1, ...places] as const;
+  const scratchBytes = kernels.listed_scratch_bytes(most);
+  parallelWithScratch(
+    "listed_forward",
+    units,
+    scratchBytes,
+    out.ptr,
+    lse.ptr,
+    probabilities.ptr,
+    ...operands,
+    ...shape,
+  );
+  const inputs = bias === undefined ? [q, k, v, scale] : [q, k, v, scale, bias.table];
+  recordMany("listedAttention", [out, lse], inputs, () => {
+    const [dtable, dscale] = [stepTensor([units, buckets]), stepTensor([units])];
+    const gradients = [gradient(q), gradient(k), gradient(v), dtable.ptr, dscale.ptr, gradient(out)] as const;
+    const results = [lse.grad?.ptr ?? 0, out.ptr, probabilities.ptr] as const;
+    parallelWithScratch("listed_backward", units, scratchBytes, ...gradients, ...results, ...operands, ...shape);
+    if (scale.requiresGrad) kernels.add_rows(gradient(scale), dscale.ptr, rows, heads, 0, heads);
+    if (bias === undefined) return;
+    kernels.add_rows(gradient(bias.table), dtable.ptr, rows, heads * buckets, 0, heads * buckets);
+  });
+  return { out, lse };
+}

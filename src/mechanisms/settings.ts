@@ -1,0 +1,46 @@
+/** The keys of config.json that mechanisms read. A mechanism names those that it reads; the others are left out of its file. */
+import { type Field, integer } from "../base/fields.ts";
+
+/** Settings of mechanisms. Several mechanisms may share one. */
+export interface MechanismSettings {
+  /** w, keys that a query sees at most: of a window, a hash bucket, a cluster. */
+  mechanism_window: number;
+  /** d, tokens from one key of a window to the next. */
+  mechanism_dilation: number;
+  /** Tokens of a block. */
+  mechanism_block: number;
+  /** The document's first tokens that every query sees. */
+  mechanism_first: number;
+  /** Random earlier blocks that a block sees. */
+  mechanism_random: number;
+  /** Hash buckets or clusters of a head. */
+  mechanism_buckets: number;
+  /** Rounds of hashing. */
+  mechanism_rounds: number;
+  /** Summaries or cells of earlier segments that a layer keeps. */
+  mechanism_kept: number;
+  /** Cells that stand for a finished block. */
+  mechanism_cells: number;
+  /** Levels of cells, of 1, 2, 4, … tokens. */
+  mechanism_levels: number;
+  /** Pairs that are compressed to one. */
+  mechanism_stride: number;
+  /** m, random features of a query or key. */
+  mechanism_features: number;
+}
+
+/** Every setting, in the order of `--help`. */
+export const mechanismFields: Readonly<Record<keyof MechanismSettings, Field>> = {
+  mechanism_window: integer(512, 1, 2 ** 20, "keys that a query sees: of a window, a hash bucket, a cluster"),
+  mechanism_dilation: integer(1, 1, 2 ** 16, "tokens from one key of a window to the next"),
+  mechanism_block: integer(64, 1, 2 ** 16, "tokens of a block of the mechanism"),
+  mechanism_first: integer(32, 0, 2 ** 16, "first tokens of the document that every query sees"),
+  mechanism_random: integer(3, 0, 2 ** 16, "random earlier blocks that a block sees"),
+  mechanism_buckets: integer(32, 1, 2 ** 16, "hash buckets or clusters of a head"),
+  mechanism_rounds: integer(2, 1, 64, "rounds of hashing"),
+  mechanism_kept: integer(256, 0, 2 ** 20, "summaries or cells of earlier segments that a layer keeps"),
+  mechanism_cells: integer(16, 1, 2 ** 16, "cells that stand for a finished block"),
+  mechanism_levels: integer(4, 1, 16, "levels of cells, of 1, 2, 4, … tokens"),
+  mechanism_stride: integer(4, 1, 2 ** 16, "pairs that are compressed to one"),
+  mechanism_features: integer(128, 1, 2 ** 14, "random features of a query or key"),
+};
