@@ -2,11 +2,10 @@
 import type { ReportTable } from "../report/experiment-report.ts";
 import type { Bar } from "../report/html/chart.ts";
 import { wholeNumber } from "../report/progress.ts";
-import { trainingBytes } from "../train/bytes.ts";
 import { mixture } from "./copying/interpolation.ts";
 import { knnLm } from "./copying/knn-lm.ts";
 import { neuralCache } from "./copying/neural-cache.ts";
-import type { CellRecipe } from "./lab/cell-recipe.ts";
+import { stateKilobytes } from "./lab/cost.ts";
 import type { Cell, Experiment, TrainedCell } from "./lab/experiment.ts";
 import { fresh, MEMORY, plain, smeared, withMemory, withXl, xl } from "./lab/recipe.ts";
 import { knownOf, perplexityText, sizeTable, UNKNOWN } from "./lab/reporting.ts";
@@ -131,10 +130,8 @@ function costs(results: Results, corpus: string, cell: Cell): string[] {
   if (result === undefined) return [UNKNOWN, UNKNOWN, UNKNOWN];
   const size = remembers(cell) ? MEMORY : 0;
   const bits = result.evaluation.results.find(({ memory }) => memory === size)?.bits_per_byte;
-  const { config } = result.recipe as CellRecipe;
-  const state = trainingBytes({ ...config, memory_size: size }, { batchSize: 1 }).memories;
   const speed = result.trainingTokens / result.trainingSeconds;
-  return [bits?.toFixed(3) ?? UNKNOWN, wholeNumber(Math.round(speed)), wholeNumber(Math.round(state / 1000))];
+  return [bits?.toFixed(3) ?? UNKNOWN, wholeNumber(Math.round(speed)), wholeNumber(stateKilobytes(result))];
 }
 
 function denseTable(results: Results, corpus: string): ReportTable {
