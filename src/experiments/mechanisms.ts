@@ -130,11 +130,8 @@ function worthRows(results: Results, corpus: string, { name, label }: Cell): str
 function stateChart(results: Results, corpus: string) {
   const labels = { title: `Perplexity and state on ${corpus}`, x: "state, kB", y: "test perplexity" };
   const lines = cells.map(({ name, label }): Line => {
-    const perplexity = results.perplexity(corpus, name);
-    return {
-      name: label,
-      points: perplexity === undefined ? [] : [[stateKilobytes(results, corpus, name), perplexity]],
-    };
+    const [result, perplexity] = [results.cell(corpus, name), results.perplexity(corpus, name)];
+    return { name: label, points: result && perplexity ? [[stateKilobytes(result), perplexity]] : [] };
   });
   return { kind: "lines", labels, lines: drawn(lines) } as const;
 }
