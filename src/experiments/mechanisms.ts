@@ -14,7 +14,7 @@ import type { Measurements, Results } from "./lab/results.ts";
 const GROWN = 65_536;
 
 async function withReach({ model, corpus }: TrainedCell): Promise<Measurements> {
-  const planted = plantedDocuments(corpus.test);
+  const planted = plantedDocuments(corpus.test, corpus.valid);
   const numbers = (prefix: string, memorySize?: number) => {
     return [...reachOf(model, planted, memorySize)].map(([distance, share]) => [`${prefix}.${distance}`, share]);
   };
@@ -74,7 +74,7 @@ export const mechanisms: Experiment = {
   report: (results) => ({
     question:
       "The same model, the same tokens and about the same bytes of state: what is each way of seeing far worth, what does it cost, " +
-      "and how far back does it look? Reach: the share of planted tokens that a model finds that many tokens after their first occurrence.",
+      "and how far back does it look? Reach: the share of a planted passage's nats that its first occurrence saves, that many tokens later.",
     findings: [],
     parts: [
       ...results.corpora.map((corpus) => worthTable(results, corpus)),
@@ -137,7 +137,7 @@ function stateChart(results: Results, corpus: string) {
 }
 
 function reachChart(results: Results, corpus: string) {
-  const labels = { title: `Reach on ${corpus}`, x: "tokens back", y: "planted tokens found, %" };
+  const labels = { title: `Reach on ${corpus}`, x: "tokens back", y: "nats saved by the first occurrence, %" };
   const lines = cells.map(({ name, label }): Line => {
     const points = DISTANCES.flatMap((distance) => {
       const share = results.number(corpus, name, `reach.${distance}`);

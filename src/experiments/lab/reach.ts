@@ -1,97 +1,103 @@
 /**
- * How far back a model really looks: passages of random tokens are planted in a document and begin again at known distances. What
- * follows such a beginning can be known only by whoever still finds the first occurrence.
+ * How far back a model really looks: passages of other documents are planted in a text, each twice, at known distances. Whoever still
+ * finds the first occurrence predicts the second better than the first.
  */
-import { noGrad, step } from "../../autodiff/tape.ts";
-import { Random } from "../../base/random.ts";
 import type { TokenizedDocument } from "../../data/corpus.ts";
+import { targetLosses } from "../../model/losses.ts";
 import type { LanguageModel } from "../../nn/language-model.ts";
 
 /** Tokens from a passage to its second occurrence. */
 export const DISTANCES: readonly number[] = [128, 512, 2048, 8192, 32768];
 
 /** Tokens of a passage; the first half of the second occurrence tells which passage it is, the other half is asked for. */
-const PASSAGE = 12;
+const PASSAGE = 16;
 const ASKED = PASSAGE / 2;
 /** Passages for each distance. */
-const PASSAGES = 16;
+const PASSAGES = 24;
 /** Tokens from one planted place to the next: more than the passage, so that text lies between them. */
 const SPACING = 40;
 
-/** Ids with passages planted, and the places whose tokens are asked for, by distance. */
+/** Places whose tokens are asked for, in both occurrences of their passages. */
+interface AskedPlaces {
+  readonly first: readonly number[];
+  readonly second: readonly number[];
+}
+
+/** Ids with passages planted, and the places that are asked for, by distance. */
 export interface PlantedText {
   readonly ids: Int32Array;
-  readonly asked: ReadonlyMap<number, readonly number[]>;
+  readonly asked: ReadonlyMap<number, AskedPlaces>;
 }
 
 /**
- * Plants passages into the beginning of `text`, which should have twice the largest distance that is to be measured; distances
- * that do not fit are left out.
- * @param vocabulary tokens that passages are made of
+ * Plants passages into `text`: what follows one another in `source`, at even places. Distances for which `text` is too short are left
+ * out.
  */
-export function plantPassages(text: Int32Array, vocabulary: Int32Array, distances = DISTANCES): PlantedText {
-  const random = new Random(7);
+export function plantPassages(text: Int32Array, source: Int32Array, distances = DISTANCES): PlantedText {
   const ids = text.slice();
   const taken = new Set<number>(); // places, in units of SPACING
-  const asked = new Map<number, number[]>();
+  const asked = new Map<number, AskedPlaces>();
+  let next = 0; // in source
   for (const distance of distances.toReversed()) {
-    const places: number[] = [];
     const apart = Math.round(distance / SPACING);
-    for (let at = 1; places.length < PASSAGES * ASKED && (at + apart + 1) * SPACING < ids.length; at++) {
+    const pairs: [number, number][] = [];
+    for (let at = 1; pairs.length < PASSAGES && (at + apart + 1) * SPACING <= ids.length; at++) {
       if (taken.has(at) || taken.has(at + apart)) continue;
       taken.add(at).add(at + apart);
-      const passage = Int32Array.from(
-        { length: PASSAGE },
-        () => vocabulary[Math.floor(random.next() * vocabulary.length)],
-      );
-      ids.set(passage, at * SPACING);
-      ids.set(passage, (at + apart) * SPACING);
-      for (let i = ASKED; i < PASSAGE; i++) places.push((at + apart) * SPACING + i);
+      pairs.push([at * SPACING, (at + apart) * SPACING]);
     }
-    if (places.length === PASSAGES * ASKED) asked.set(distance, places);
+    if (pairs.length < PASSAGES) continue;
+    for (const pair of pairs) {
+      const begin = next;
+      next = (next + 4 * PASSAGE) % Math.max(1, source.length - PASSAGE);
+      for (const place of pair) ids.set(source.subarray(begin, begin + PASSAGE), place);
+    }
+    const places = (which: 0 | 1) =>
+      pairs.flatMap((pair) => Array.from({ length: ASKED }, (_, i) => pair[which] + ASKED + i));
+    asked.set(distance, { first: places(0), second: places(1) });
   }
   return { ids, asked };
 }
 
 /**
- * Returns the share of the asked tokens that the model finds most probable, for each distance.
+ * Returns for each distance the share of the asked tokens' nats that their first occurrence saves: 0 for a model that does not find
+ * it, 1 for one that then knows them.
  * @param memorySize M; default: the model's
  */
 export function reachOf(model: LanguageModel, { ids, asked }: PlantedText, memorySize?: number): Map<number, number> {
-  const wanted = new Set([...asked.values()].flat());
-  const found = new Set<number>();
-  const width = model.vocabulary;
+  const nats = lossesOf(model, ids, memorySize);
+  const sum = (places: readonly number[]) => places.reduce((total, place) => total + nats[place], 0);
+  return new Map([...asked].map(([distance, { first, second }]) => [distance, 1 - sum(second) / sum(first)]));
+}
+
+/** −ln p of every token but the first, at its place. */
+function lossesOf(model: LanguageModel, ids: Int32Array, memorySize: number | undefined): Float32Array {
+  const nats = new Float32Array(ids.length);
   const state = model.newState({ rows: 1, memorySize });
   try {
-    const last = Math.max(...wanted, 0);
-    for (let at = 0; at < last; at += state.segmentLength) {
-      const part = ids.subarray(at, Math.min(at + state.segmentLength, last));
-      const logits = step(() => noGrad(() => model.forward({ ids: part }, state).toArray())); // [T, V]
-      for (let i = 0; i < part.length; i++) {
-        if (!wanted.has(at + i + 1)) continue;
-        if (mostProbable(logits.subarray(i * width, (i + 1) * width)) === ids[at + i + 1]) found.add(at + i + 1);
-      }
+    for (let at = 0; at + 1 < ids.length; at += state.segmentLength) {
+      const end = Math.min(at + state.segmentLength, ids.length - 1);
+      nats.set(targetLosses(model, { ids: ids.subarray(at, end) }, ids.subarray(at + 1, end + 1), state), at + 1);
     }
   } finally {
     state.release();
   }
-  return new Map(
-    [...asked].map(([distance, places]) => [distance, places.filter((p) => found.has(p)).length / places.length]),
-  );
+  return nats;
 }
 
-/** Plants passages of the documents' own tokens into the documents, one after the other. */
-export function plantedDocuments(documents: readonly TokenizedDocument[]): PlantedText {
-  const length = 1.25 * Math.max(...DISTANCES);
-  const parts: Int32Array[] = [];
+/** Plants passages of `others` into `documents`, one after the other. */
+export function plantedDocuments(
+  documents: readonly TokenizedDocument[],
+  others: readonly TokenizedDocument[],
+): PlantedText {
+  return plantPassages(beginning(documents, 1.25 * Math.max(...DISTANCES)), beginning(others, 2 ** 14));
+}
+
+/** The first `length` tokens of the documents, one after the other. */
+function beginning(documents: readonly TokenizedDocument[], length: number): Int32Array {
+  const parts: number[] = [];
   for (const document of documents) {
-    if (parts.reduce((sum, part) => sum + part.length, 0) >= length) break;
-    parts.push(document.tokens());
+    if (parts.length < length) parts.push(...document.tokens().subarray(0, length - parts.length));
   }
-  const text = Int32Array.from(parts.flatMap((part) => [...part])).subarray(0, length);
-  return plantPassages(text, Int32Array.from(new Set(text)));
-}
-
-function mostProbable(logits: Float32Array): number {
-  return logits.reduce((best, logit, id) => (logit > logits[best] ? id : best), 0);
+  return Int32Array.from(parts);
 }
