@@ -14,6 +14,7 @@ export {
   random_features_scratch_bytes, random_features_units,
 } from "./ops/features";
 export { embedding_backward, embedding_forward } from "./ops/embedding";
+export { expiring_lists, expiring_lists_backward } from "./ops/expiring";
 export { gated_forward, gated_gate_backward, gated_up_backward } from "./ops/gated";
 export { gelu_erf_backward, gelu_erf_forward, gelu_erf_scratch_bytes } from "./ops/gelu-erf";
 export { packHalf as pack_half, unpackHalf as unpack_half } from "./base/half";
@@ -34,6 +35,7 @@ export { lists_append, lists_bytes, lists_clear, lists_drop, lists_layout } from
 export { log_add_exp_backward, log_add_exp_forward } from "./ops/log-add-exp";
 export { layernorm_backward, layernorm_forward, layernorm_weight_backward } from "./ops/layer-norm";
 export { cross_entropy_backward, cross_entropy_forward } from "./ops/loss";
+export { lstm_backward, lstm_forward, lstm_scratch_bytes, lstm_units } from "./ops/lstm";
 export { matmul, matmul_scratch_bytes, matmul_units } from "./ops/matmul";
 export {
   l2norm_backward, l2norm_forward, rmsnorm_backward, rmsnorm_forward, rmsnorm_scale_backward,
@@ -49,6 +51,7 @@ export { retrieved_backward, retrieved_forward, retrieved_scratch_bytes } from "
 export { ring_append } from "./search/ring";
 export { rotary_backward, rotary_forward, rotary_table } from "./ops/rotary";
 export { scale_heads_backward, scale_heads_forward } from "./ops/scale-heads";
+export { sigmoid_backward, sigmoid_forward } from "./ops/sigmoid";
 export { smear_backward, smear_forward } from "./ops/smear";
 export { sumOf as sum } from "./base/simd";
 export { softmax_backward, softmax_forward } from "./ops/softmax";

@@ -7,6 +7,7 @@ import { generate } from "./generate.ts";
 import { halfPrecision } from "./half-precision.ts";
 import { inverted } from "./inverted.ts";
 import { linearFamily } from "./linear.ts";
+import { lstmFamily } from "./lstm.ts";
 import { masked } from "./masked.ts";
 import { matmul } from "./matmul.ts";
 import { packed } from "./packed.ts";
@@ -24,6 +25,7 @@ export const families: readonly Family[] = [
   masked,
   rows,
   linearFamily,
+  lstmFamily,
   topk,
   inverted,
   ffn,

@@ -122,6 +122,7 @@ export type {
   MechanismParts,
   MechanismSizes,
   ReadingLayer,
+  StackMechanism,
 } from "./mechanisms/mechanism.ts";
 export type { MechanismSettings } from "./mechanisms/settings.ts";
 export type { ChosenHeads, RememberingHeads } from "./memory/chosen-heads.ts";

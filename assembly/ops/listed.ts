@@ -13,7 +13,11 @@ class Lists {
   heads: i32;
   width: i32;
   segment: i32;
+  /** Position of the first query. */
   past: i32;
+  /** Position of the first key that gets a gradient, and how many of them a row has. */
+  own: i32;
+  ownTokens: i32;
   capacity: i32;
   /** K, and lists per query: one for all heads, or one for each. */
   most: i32;
@@ -42,6 +46,12 @@ class Lists {
     return ((<usize>(unit / this.heads * this.capacity + j) * this.heads + unit % this.heads) * this.width) << 2;
   }
 
+  /** Number of the vector of position j among those that get gradients, [B, ownTokens, H, D]. */
+  @inline
+  ownPair(unit: i32, j: i32): usize {
+    return <usize>(unit / this.heads * this.ownTokens + j - this.own) * this.heads + unit % this.heads;
+  }
+
   @inline
   bucket(i: i32, j: i32): i32 {
     return load<i32>(this.bucketOf + (min(this.past + i - j, this.distances - 1) << 2));
@@ -55,13 +65,15 @@ export function listed_scratch_bytes(most: i32): i32 {
 
 function layOutLists(
   scratch: usize, table: usize, bucketOf: usize, buckets: i32, distances: i32,
-  heads: i32, width: i32, segment: i32, past: i32, capacity: i32, most: i32, listHeads: i32,
+  heads: i32, width: i32, segment: i32, past: i32, own: i32, ownTokens: i32, capacity: i32, most: i32, listHeads: i32,
 ): Lists {
   const lists = changetype<Lists>(scratch);
   lists.heads = heads;
   lists.width = width;
   lists.segment = segment;
   lists.past = past;
+  lists.own = own;
+  lists.ownTokens = ownTokens;
   lists.capacity = capacity;
   lists.most = most;
   lists.listHeads = listHeads;
@@ -76,15 +88,16 @@ function layOutLists(
  * out [B, T, H, D] = Σ_n p_n v_n with p = softmax(s · (q·k_n + bias[distance])) over the positions n of the query's list, s = |scale of
  * the head|; lse [B, T, H] is the logsumexp. An empty list gives 0 and the least float. q [B, T, H, D]; k, v [B, capacity, H, D];
  * positions [B, T, listHeads, K] (i32) ends at the first that is negative; table [H, buckets] or 0; scale [H].
- * probabilities [B, T, H, K] keeps p. Units [from, to) of B·H. `scratch`: listed_scratch_bytes.
+ * probabilities [B, T, H, K] keeps p. With `masks` [B, T, H, K], which may be 0, p is masks · e^logit over its sum. Units [from, to)
+ * of B·H. `scratch`: listed_scratch_bytes.
  */
 export function listed_forward(
-  out: usize, lse: usize, probabilities: usize, q: usize, k: usize, v: usize, positions: usize,
+  out: usize, lse: usize, probabilities: usize, q: usize, k: usize, v: usize, positions: usize, masks: usize,
   table: usize, bucketOf: usize, scale: usize, buckets: i32, distances: i32,
-  heads: i32, width: i32, segment: i32, past: i32, capacity: i32, most: i32, listHeads: i32,
+  heads: i32, width: i32, segment: i32, past: i32, own: i32, ownTokens: i32, capacity: i32, most: i32, listHeads: i32,
   from: i32, to: i32, scratch: usize,
 ): void {
-  const lists = layOutLists(scratch, table, bucketOf, buckets, distances, heads, width, segment, past, capacity, most, listHeads);
+  const lists = layOutLists(scratch, table, bucketOf, buckets, distances, heads, width, segment, past, own, ownTokens, capacity, most, listHeads);
   for (let unit = from; unit < to; unit++) {
     const head = unit % heads, s = abs(load<f32>(scale + (head << 2)));
     const biases = table + ((head * buckets) << 2);
@@ -101,7 +114,8 @@ export function listed_forward(
         store<f32>(p + (count << 2), logit);
         peak = max(peak, logit);
       }
-      const sum = exponentials(p, p, peak, count);
+      let sum = exponentials(p, p, peak, count);
+      if (masks) sum = applyMasks(p, masks + ((query * most) << 2), count);
       if (count > 0) scaleTo(p, p, 1 / sum, count);
       store<f32>(lse + (query << 2), count > 0 ? peak + <f32>Math.log(sum) : peak);
       memory.fill(y, 0, <usize>width << 2);
@@ -110,19 +124,30 @@ export function listed_forward(
   }
 }
 
+/** p *= masks over `n` floats; returns Σ p. */
+function applyMasks(p: usize, masks: usize, n: i32): f32 {
+  let sum: f32 = 0;
+  for (const end = p + (<usize>n << 2); p < end; p += 4, masks += 4) {
+    const masked = load<f32>(p) * load<f32>(masks);
+    store<f32>(p, masked);
+    sum += masked;
+  }
+  return sum;
+}
+
 /**
- * With dlogit = p (dout·v − Σ p (dout·v) + dlse): dq += s Σ dlogit k; for the segment's own pairs dk += s dlogit q and dv += p dout
- * [B, T, H, D]. Writes dtable [B·H, buckets] = s Σ dlogit by bucket, and dscale [B·H] = sign(scale) Σ dlogit (q·k + bias).
- * `dlse` may be 0.
+ * With dlogit = p (dout·v − Σ p (dout·v) + dlse): dq += s Σ dlogit k; for positions from `own` on dk += s dlogit q and dv += p dout
+ * [B, ownTokens, H, D]. Writes dtable [B·H, buckets] = s Σ dlogit by bucket, and dscale [B·H] = sign(scale) Σ dlogit (q·k + bias).
+ * `dlse` may be 0. With masks, dmasks += dlogit / mask.
  */
 export function listed_backward(
-  dq: usize, dk: usize, dv: usize, dtable: usize, dscale: usize, dout: usize, dlse: usize,
-  out: usize, probabilities: usize, q: usize, k: usize, v: usize, positions: usize,
+  dq: usize, dk: usize, dv: usize, dmasks: usize, dtable: usize, dscale: usize, dout: usize, dlse: usize,
+  out: usize, probabilities: usize, q: usize, k: usize, v: usize, positions: usize, masks: usize,
   table: usize, bucketOf: usize, scale: usize, buckets: i32, distances: i32,
-  heads: i32, width: i32, segment: i32, past: i32, capacity: i32, most: i32, listHeads: i32,
+  heads: i32, width: i32, segment: i32, past: i32, own: i32, ownTokens: i32, capacity: i32, most: i32, listHeads: i32,
   from: i32, to: i32, scratch: usize,
 ): void {
-  const lists = layOutLists(scratch, table, bucketOf, buckets, distances, heads, width, segment, past, capacity, most, listHeads);
+  const lists = layOutLists(scratch, table, bucketOf, buckets, distances, heads, width, segment, past, own, ownTokens, capacity, most, listHeads);
   for (let unit = from; unit < to; unit++) {
     const head = unit % heads, given = load<f32>(scale + (head << 2)), s = abs(given);
     const biases = table + ((head * buckets) << 2), dbiases = dtable + ((<usize>unit * buckets) << 2);
@@ -138,6 +163,10 @@ export function listed_backward(
         if (j < 0) break;
         const pair = lists.pair(unit, j), weight = load<f32>(p + (n << 2));
         const dlogit = weight * (dot(dout + at, v + pair, width) - pull);
+        if (masks) {
+          const mask = (query * most + n) << 2;
+          store<f32>(dmasks + mask, load<f32>(dmasks + mask) + dlogit / load<f32>(masks + mask));
+        }
         scaleSum += dlogit * dot(q + at, k + pair, width);
         if (table) {
           const bucket = lists.bucket(i, j) << 2;
@@ -145,10 +174,10 @@ export function listed_backward(
           store<f32>(dbiases + bucket, load<f32>(dbiases + bucket) + s * dlogit);
         }
         addScaled(dq + at, k + pair, s * dlogit, width);
-        if (j < past) continue;
-        const own = (lists.query(unit, j - past) * width) << 2;
-        addScaled(dk + own, q + at, s * dlogit, width);
-        addScaled(dv + own, dout + at, weight, width);
+        if (j < own) continue;
+        const pairGradient = (lists.ownPair(unit, j) * width) << 2;
+        addScaled(dk + pairGradient, q + at, s * dlogit, width);
+        addScaled(dv + pairGradient, dout + at, weight, width);
       }
     }
     store<f32>(dscale + (unit << 2), given > 0 ? scaleSum : given < 0 ? -scaleSum : 0);

@@ -26,6 +26,8 @@ def solve(family, op, sizes, inputs):
         return product(op, sizes, *inputs)
     if family == "topk":
         return search(sizes, *inputs) if op == "search" else None
+    if family == "lstm":
+        return lstm(sizes, *inputs)
     if family == "linear":
         return mechanism(op, sizes, *inputs)
     return rows(op, sizes, *inputs)
@@ -131,6 +133,22 @@ def mechanism(op, sizes, x, *rest):
     if op not in operations:
         return None
     return task(torch.no_grad()(optimised(operations[op])))
+
+
+def lstm(sizes, x, *rest):
+    """A layer without biases; its blocks are in our order, i, f, g, o."""
+    width = sizes["width"]
+    layer = torch.nn.LSTM(width, width, bias=False, batch_first=True)
+    x = x.view(sizes["rows"], sizes["tokens"], width)
+    with torch.no_grad():
+        for weight, values in zip((layer.weight_ih_l0, layer.weight_hh_l0), rest):
+            weight.copy_(values.view(4 * width, width))
+    compute = optimised(lambda values: layer(values)[0])
+    if len(rest) == 2:
+        return task(torch.no_grad()(lambda: compute(x).reshape(-1)))
+    leaves = [x.requires_grad_(), layer.weight_ih_l0, layer.weight_hh_l0]
+    dout = rest[2].view_as(x)
+    return task(lambda: torch.cat([grad.reshape(-1) for grad in torch.autograd.grad(compute(x), leaves, dout)]))
 
 
 def linear_attention(q, k, v):

@@ -1,14 +1,19 @@
 /** Every mechanism, by its name in config.json. */
 import { bigBird } from "./big-bird.ts";
+import { blockRecurrent } from "./block-recurrent.ts";
 import { combiner } from "./combiner.ts";
 import { compressive } from "./compressive.ts";
 import { etc } from "./etc.ts";
+import { expireSpan } from "./expire-span.ts";
+import { feedback } from "./feedback.ts";
 import { hTransformer } from "./h-transformer.ts";
 import { infini } from "./infini.ts";
 import { linear } from "./linear.ts";
 import { linformer } from "./linformer.ts";
-import type { AttentionMechanism, BlockMechanism, Mechanism, MechanismSizes } from "./mechanism.ts";
+import { lstm } from "./lstm.ts";
+import type { AttentionMechanism, BlockMechanism, Mechanism, MechanismSizes, StackMechanism } from "./mechanism.ts";
 import { performer } from "./performer.ts";
+import { readTwice } from "./read-twice.ts";
 import { reformer } from "./reformer.ts";
 import { routing } from "./routing.ts";
 import { window } from "./window.ts";
@@ -27,6 +32,11 @@ export const mechanisms = {
   linformer,
   "h-transformer": hTransformer,
   combiner,
+  "expire-span": expireSpan,
+  "block-recurrent": blockRecurrent,
+  lstm,
+  feedback,
+  "read-twice": readTwice,
 } satisfies Record<string, Mechanism>;
 
 /** The name of a mechanism. */
@@ -46,6 +56,10 @@ export interface ChosenMechanism {
   readonly attention: AttentionMechanism | undefined;
   /** Set if it takes the place of a block. */
   readonly block: BlockMechanism | undefined;
+  /** Set if it takes the place of all blocks together. */
+  readonly stack: StackMechanism | undefined;
+  /** How many times its parameters and what it carries are there: once for each layer, or once. */
+  readonly copies: number;
   readonly parts: Mechanism;
 }
 
@@ -54,8 +68,16 @@ export function mechanismOf(config: Choice): ChosenMechanism | undefined {
   const { mechanism: name = "none" } = config;
   if (name === "none") return undefined;
   const parts: Mechanism = mechanisms[name];
-  const [attention, block] = "attend" in parts ? [parts, undefined] : [undefined, parts];
-  return { name, sizes: config as MechanismSizes, attention, block, parts };
+  const sizes = config as MechanismSizes;
+  return {
+    name,
+    sizes,
+    attention: "attend" in parts ? parts : undefined,
+    block: "block" in parts ? parts : undefined,
+    stack: "stack" in parts ? parts : undefined,
+    copies: "stack" in parts ? 1 : sizes.num_hidden_layers,
+    parts,
+  };
 }
 
 /** Positions of a layer's context before the segment. */

@@ -1,5 +1,5 @@
 /**
- * A mechanism: another way of seeing what came before, in the place of every layer's local attention, or of every block. The
+ * A mechanism: another way of seeing what came before, in the place of every layer's local attention, of every block, or of all blocks together. The
  * paper's section 2 names most of those in this folder. list.ts lists them; each is one file.
  *
  * A mechanism sees no token after the one that it computes, however the text is cut into calls. It may learn parameters of its own and
@@ -56,10 +56,12 @@ export interface ReadingLayer extends MechanismLayer {
   drop(x: Tensor): Tensor;
   /** In training, takes a loss [1] that is added to that of the predictions. */
   readonly auxiliary: ((loss: Tensor) => void) | undefined;
+  /** The model's feed-forward, activation(x W1) W2: x [B, n, C], up [F, C], down [C, F] → [B, n, C]. */
+  feedForward(x: Tensor, weights: { readonly up: Tensor; readonly down: Tensor }): Tensor;
 }
 
 /**
- * What both kinds of mechanism say of themselves. A forward pass must not change what earlier passes left in the carried tensors:
+ * What all kinds of mechanism say of themselves. A forward pass must not change what earlier passes left in the carried tensors:
  * it may only write to places that belong to its own tokens. The two `after` functions do the rest. They run outside the tape, and the
  * backward of the last pass may follow them, so an op must copy what they overwrite.
  */
@@ -70,7 +72,7 @@ export interface MechanismParts {
   readonly settings: readonly (keyof MechanismSettings)[];
   /** Returns what is wrong with a combination of settings, as a sentence without its source. */
   readonly refuse?: (sizes: MechanismSizes) => string | undefined;
-  /** Parameters of a layer. The model puts `model.layers.N.mechanism.` before their names. */
+  /** Parameters of a layer, or of the stack. The model puts `model.layers.N.mechanism.` or `model.mechanism.` before their names. */
   readonly parameters?: (sizes: MechanismSizes) => readonly Declaration[];
   /** Shapes of one row of what a layer carries, by name. */
   readonly carries?: (sizes: MechanismSizes) => Readonly<Record<string, readonly number[]>>;
@@ -98,5 +100,14 @@ export interface BlockMechanism extends MechanismParts {
   readonly block: (x: Tensor, layer: ReadingLayer) => Tensor;
 }
 
+/**
+ * A mechanism in the place of all blocks together, for one whose layers need each other's results of earlier tokens. Its parameters and
+ * what it carries are there once. It has no context and no memory layers.
+ */
+export interface StackMechanism extends MechanismParts {
+  /** x [B, n, C] → [B, n, C]: the residual stream before the first block and after the last. */
+  readonly stack: (x: Tensor, layer: ReadingLayer) => Tensor;
+}
+
 /** Any mechanism. */
-export type Mechanism = AttentionMechanism | BlockMechanism;
+export type Mechanism = AttentionMechanism | BlockMechanism | StackMechanism;

@@ -3,7 +3,7 @@ import { type Field, integer } from "../base/fields.ts";
 
 /** Settings of mechanisms. Several mechanisms may share one. */
 export interface MechanismSettings {
-  /** w, keys that a query sees at most: of a window, a hash bucket, a cluster. */
+  /** w, keys that a query sees at most: of a window, a hash bucket, a cluster, states that have not expired. */
   mechanism_window: number;
   /** d, tokens from one key of a window to the next. */
   mechanism_dilation: number;
@@ -19,7 +19,7 @@ export interface MechanismSettings {
   mechanism_rounds: number;
   /** Summaries or cells of earlier segments that a layer keeps. */
   mechanism_kept: number;
-  /** Cells that stand for a finished block. */
+  /** Cells that stand for a finished block, or state vectors that read it. */
   mechanism_cells: number;
   /** Levels of cells, of 1, 2, 4, … tokens. */
   mechanism_levels: number;
@@ -27,6 +27,10 @@ export interface MechanismSettings {
   mechanism_stride: number;
   /** m, random features of a query or key. */
   mechanism_features: number;
+  /** R, tokens over which a state fades before it is gone. */
+  mechanism_ramp: number;
+  /** α, what it costs in nats to keep a state for one token longer. */
+  mechanism_span_cost: number;
 }
 
 /** Every setting, in the order of `--help`. */
@@ -39,8 +43,16 @@ export const mechanismFields: Readonly<Record<keyof MechanismSettings, Field>> =
   mechanism_buckets: integer(32, 1, 2 ** 16, "hash buckets or clusters of a head"),
   mechanism_rounds: integer(2, 1, 64, "rounds of hashing"),
   mechanism_kept: integer(256, 0, 2 ** 20, "summaries or cells of earlier segments that a layer keeps"),
-  mechanism_cells: integer(16, 1, 2 ** 16, "cells that stand for a finished block"),
+  mechanism_cells: integer(16, 1, 2 ** 16, "cells that stand for a finished block, or state vectors that read it"),
   mechanism_levels: integer(4, 1, 16, "levels of cells, of 1, 2, 4, … tokens"),
   mechanism_stride: integer(4, 1, 2 ** 16, "pairs that are compressed to one"),
   mechanism_features: integer(128, 1, 2 ** 14, "random features of a query or key"),
+  mechanism_ramp: integer(64, 1, 2 ** 16, "tokens over which a state fades before it is gone"),
+  mechanism_span_cost: {
+    kind: "number",
+    default: 1e-4,
+    min: 0,
+    max: 1,
+    about: "what it costs in nats to keep a state for one token longer",
+  },
 };

@@ -26,7 +26,7 @@ export class MechanismState {
     this.rows = rows;
     this.read = new Int32Array(rows);
     this.layers = Array.from(
-      { length: sizes.num_hidden_layers },
+      { length: chosen.copies },
       () => new Map(shapes.map(([name, shape]) => [name, own(persistentTensor([rows, ...shape]))])),
     );
   }

@@ -199,12 +199,12 @@ function withoutUnread(config: ModelConfig): ModelConfig {
 function checkMechanism(config: ModelConfig, source: string): void {
   const chosen = mechanismOf(config);
   if (chosen === undefined) return;
-  const { name, sizes, block, attention, parts } = chosen;
-  if (config.xl_cache_length > 0 && (block || attention?.past)) {
+  const { name, sizes, attention, parts } = chosen;
+  if (config.xl_cache_length > 0 && (!attention || attention.past)) {
     const reason = `the mechanism ${name} keeps what it needs of the past itself`;
     throw new InputError(`${source}: xl_cache_length is ${config.xl_cache_length}, but ${reason}; set it to 0`);
   }
-  if (block && config.memory_layers.length > 0) {
+  if (!attention && config.memory_layers.length > 0) {
     const reason = `the mechanism ${name} has no keys and values to remember`;
     throw new InputError(`${source}: memory_layers has layer ${config.memory_layers[0]}, but ${reason}; set it to []`);
   }

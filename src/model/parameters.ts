@@ -10,13 +10,24 @@ import { gateParameters } from "../nn/gate.ts";
 import { type Declaration, Parameters } from "../nn/parameters.ts";
 import { type ModelConfig, smearsKeys } from "./config.ts";
 
+/** Declares the parameters of a model's mechanism; `prefix` comes before their names. */
+function declareMechanism(config: ModelConfig, prefix: string): Declaration[] {
+  const chosen = mechanismOf(config);
+  return (chosen?.parts.parameters?.(chosen.sizes) ?? []).map((declaration) => {
+    return { ...declaration, name: `${prefix}.mechanism.${declaration.name}` };
+  });
+}
+
 /** Declares the parameters of block `layer`, in the order of their use. */
 function declareLayer(config: ModelConfig, layer: number): Declaration[] {
-  const chosen = mechanismOf(config);
-  const own = (chosen?.parts.parameters?.(chosen.sizes) ?? []).map((declaration) => {
-    return { ...declaration, name: `model.layers.${layer}.mechanism.${declaration.name}` };
-  });
-  return chosen?.block ? own : [...declareBlock(config, layer), ...own];
+  const own = declareMechanism(config, `model.layers.${layer}`);
+  return mechanismOf(config)?.block ? own : [...declareBlock(config, layer), ...own];
+}
+
+/** Declares the parameters of all blocks. */
+function declareLayers(config: ModelConfig): Declaration[] {
+  if (mechanismOf(config)?.stack) return declareMechanism(config, "model");
+  return Array.from({ length: config.num_hidden_layers }, (_, layer) => declareLayer(config, layer)).flat();
 }
 
 /** Declares the parameters of attention, memory and feed-forward of block `layer`. */
@@ -58,8 +69,7 @@ function declare(config: ModelConfig): Declaration[] {
     group: "embedding",
     initial: (random) => random.normal(),
   };
-  const layers = Array.from({ length: config.num_hidden_layers }, (_, layer) => declareLayer(config, layer));
-  return [embedding, ...layers.flat(), norm("model.norm.weight", config.hidden_size)];
+  return [embedding, ...declareLayers(config), norm("model.norm.weight", config.hidden_size)];
 }
 
 /** Returns names and shapes of all parameters, without allocating any. */

@@ -98,7 +98,7 @@ export class ModelState implements TrainingState {
     const options = { kind, bucketsPerNeighbour, lists, probes, dtype };
     if (remembering.length > 0) requireRoom(memoryShape, options, remembering.length);
     const chosen = mechanismOf(config);
-    const attending = chosen?.block ? 0 : config.num_hidden_layers;
+    const attending = chosen && !chosen.attention ? 0 : config.num_hidden_layers;
     [this.memories, this.contextPairs, this.mechanism] = allOrNothing((own) => [
       new Map(remembering.map((layer) => [layer, own(new KvMemory(memoryShape, options))])),
       Array.from({ length: attending }, (_, layer) => this.layerPairs(layer, (s) => own(persistentTensor(s)))),

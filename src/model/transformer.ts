@@ -93,12 +93,19 @@ export class Transformer implements TrainableModel {
     let x = drop(
       embedding(this.parameters.get("model.embed_tokens.weight"), ids, [state.rows, ids.length / state.rows]),
     ); // [B, n, C]
-    for (let layer = 0; layer < config.num_hidden_layers; layer++) {
-      const place = this.mechanismPlace(layer, input, state, drop);
-      const block = this.mechanism?.block;
-      x = block && place ? block.block(x, place) : this.block(x, layer, input, state, drop, place);
-    }
+    x = this.blocks(x, input, state, drop);
     state.advance(ids, lengths);
+    return x;
+  }
+
+  /** All blocks, x [B, n, C] → [B, n, C], or what a mechanism puts in their place. */
+  private blocks(x: Tensor, input: SegmentInput, state: ModelState, drop: (x: Tensor) => Tensor): Tensor {
+    const { block, stack, copies = this.config.num_hidden_layers } = this.mechanism ?? {};
+    for (let layer = 0; layer < copies; layer++) {
+      const place = this.mechanismPlace(layer, input, state, drop);
+      if (stack && place) x = stack.stack(x, place);
+      else x = block && place ? block.block(x, place) : this.block(x, layer, input, state, drop, place);
+    }
     return x;
   }
 
@@ -138,8 +145,10 @@ export class Transformer implements TrainableModel {
     drop: (x: Tensor) => Tensor,
   ): ReadingLayer | undefined {
     const place = state.mechanismLayer(layer);
-    const parameter = (name: string) => this.parameters.get(`model.layers.${layer}.mechanism.${name}`);
-    return place && { ...place, parameter, drop, auxiliary };
+    const prefix = this.mechanism?.stack ? "model" : `model.layers.${layer}`;
+    const parameter = (name: string) => this.parameters.get(`${prefix}.mechanism.${name}`);
+    const fed: ReadingLayer["feedForward"] = (x, weights) => feedForward(x, weights, this.config.hidden_act);
+    return place && { ...place, parameter, drop, auxiliary, feedForward: fed };
   }
 
   /** RMSNorm(x) Eᵀ / √C: x [B, n, C] → [B, n, V]. */

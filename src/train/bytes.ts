@@ -62,8 +62,9 @@ function stateBytes(config: ModelConfig, rows: number): number {
 /** Numbers that the layers of a mechanism carry for one row. */
 function carriedFloats(config: ModelConfig): number {
   const chosen = mechanismOf(config);
-  const shapes = Object.values(chosen?.parts.carries?.(chosen.sizes) ?? {});
-  return config.num_hidden_layers * shapes.reduce((sum, shape) => sum + sizeOf(shape), 0);
+  if (chosen === undefined) return 0;
+  const shapes = Object.values(chosen.parts.carries?.(chosen.sizes) ?? {});
+  return chosen.copies * shapes.reduce((sum, shape) => sum + sizeOf(shape), 0);
 }
 
 /** Bytes that a training step of `rows` rows puts into the arena: results and their gradients, op by op. */

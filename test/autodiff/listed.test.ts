@@ -87,6 +87,43 @@ for (const [rows, heads, width, segment, past, most] of cases) {
   }
 }
 
+test("queries in the middle of a segment give gradients to all pairs of it, those of later tokens 0", () => {
+  const [rows, heads, width, segment, past] = [2, 2, 3, 5, 4];
+  const given = pastOf(rows, heads, width, segment, past);
+  const context = contextOf(given);
+  const [seen, empty] = [[6, 4, 2, 0], -1]; // of a query at position 7: its third key is of the past
+  const pairs = [rows, segment, heads * width];
+  const whole = (q: Float64Array) => {
+    // The oracle has a query for every token; only that of token 3 counts.
+    const all = new Float64Array(rows * segment * heads * width);
+    for (let row = 0; row < rows; row++) {
+      const own = q.subarray(row * heads * width, (row + 1) * heads * width);
+      all.set(own, (row * segment + 3) * heads * width);
+    }
+    return all;
+  };
+  checkOp({
+    shapes: [[rows, 1, heads * width], pairs, pairs, [heads], [heads, 32]],
+    op: (q: Tensor, k: Tensor, v: Tensor, scale: Tensor, table: Tensor) => {
+      extendContext(context, k, v);
+      const positions = stepIntegers(Array.from({ length: rows }, () => [...seen, empty]).flat());
+      const lists = { positions, most: 5, perHead: false };
+      const bias = { table, buckets: positionBuckets(context.capacity) };
+      return listedAttention(q, k, v, scale, bias, { ...context, past: past + 3 }, lists, past).out;
+    },
+    oracle: (q, k, v, scale, table) => {
+      const visible = () => seen.map((position) => ({ position, distance: past + 3 - position }));
+      const { out } = maskedAttention(given, visible, whole(q), k, v, scale, table);
+      return Float64Array.from(
+        Array.from({ length: rows }, (_, row) => [
+          ...out.subarray((row * segment + 3) * heads * width, (row * segment + 4) * heads * width),
+        ]).flat(),
+      );
+    },
+    tolerance: 5e-5,
+  });
+});
+
 test("a stride of 3 lists every third position down to the row's first", () => {
   const context = contextOf({ ...pastOf(2, 1, 1, 2, 7), first: [0, 3] });
   step(() => {

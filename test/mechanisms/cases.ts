@@ -169,6 +169,59 @@ export const cases: Readonly<Record<MechanismName, MechanismCase>> = {
     },
     remembers: true,
   },
+  "expire-span": {
+    variants: [
+      { mechanism_window: 20, mechanism_ramp: 4 },
+      { mechanism_window: 3, mechanism_ramp: 2 },
+      { mechanism_window: 12, mechanism_ramp: 10, mechanism_span_cost: 1 },
+    ],
+    limit: {
+      settings: { mechanism_window: 31, mechanism_ramp: 1 },
+      full: { xl_cache_length: 30 },
+      prepare: (model) => {
+        for (const layer of [0, 1]) model.parameters.get(`model.layers.${layer}.mechanism.span.bias`).fill(50);
+      },
+      tolerance: 2e-5,
+    },
+    remembers: true,
+  },
+  "block-recurrent": {
+    variants: [
+      { segment_length: 8, mechanism_block: 4, mechanism_cells: 3, xl_cache_length: 5 },
+      { segment_length: 6, mechanism_block: 2, mechanism_cells: 1 },
+      { mechanism_block: 7, mechanism_cells: 5 },
+    ],
+    limit: {
+      settings: { mechanism_block: 7, mechanism_cells: 2, xl_cache_length: 28 },
+      full: { xl_cache_length: 28 },
+      prepare: (model) => {
+        for (const layer of [0, 1]) model.parameters.get(`model.layers.${layer}.mechanism.read.output.weight`).fill(0);
+      },
+      tolerance: 0,
+    },
+    smooth: { attention_scale_init: 2 },
+    remembers: true,
+  },
+  lstm: {
+    variants: [{}],
+    limit: "a state of one size is not a list of pairs",
+    remembers: false,
+  },
+  feedback: {
+    variants: [{ mechanism_window: 5 }, { mechanism_window: 40 }, { mechanism_window: 1 }],
+    limit: "a token reads what all layers made of earlier tokens, and not itself",
+    remembers: false,
+  },
+  "read-twice": {
+    variants: [
+      { segment_length: 8, mechanism_block: 4, mechanism_kept: 3 },
+      { segment_length: 6, mechanism_block: 2, mechanism_kept: 1 },
+      { mechanism_block: 7, mechanism_kept: 9 },
+    ],
+    smooth: { attention_scale_init: 2 },
+    limit: "blocks meet by their summaries alone",
+    remembers: false,
+  },
 };
 
 /** Sets matrices of both layers to the identity. */

@@ -67,6 +67,7 @@ function attend(
     parameter: (name) => parameters[name],
     drop: (x) => x,
     auxiliary: undefined,
+    feedForward: (x) => x,
   };
   const context = { ...contextOf(given), preceding: undefined };
   return step(() => {
@@ -202,6 +203,7 @@ test("ETC, written out: with logits of 0 a query takes the mean of its window an
     parameter: () => persistentTensor([1]).set([1]),
     drop: (x) => x,
     auxiliary: undefined,
+    feedForward: (x) => x,
   };
   const past = room(1 + 4).set([0, 0, 0, 0, 0]);
   const context = {

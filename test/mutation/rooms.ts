@@ -55,6 +55,9 @@ const KERNEL_TESTS: Record<string, readonly string[]> = {
   simd: ["autodiff/", "memory/memory.", "train/optimizers", "wasm/ranges", "memory/search/quantised"],
   smear: ["autodiff/smear", "numbers/"],
   softmax: ["autodiff/softmax", "autodiff/attention", "numbers/"],
+  expiring: ["autodiff/expiring"],
+  lstm: ["autodiff/lstm"],
+  sigmoid: ["autodiff/expiring", "wasm/ranges"],
   exact: [...SEARCHES, "memory/vector-store"],
 };
 

@@ -61,6 +61,8 @@ const cases: readonly Case[] = [
   elementwise("gated_up_backward", 3, 0),
   elementwise("elu_plus_one_forward", 2),
   elementwise("elu_plus_one_backward", 3),
+  elementwise("sigmoid_forward", 2, 3),
+  elementwise("sigmoid_backward", 3, 3),
   elementwise("dropout_forward", 2, 0.3, 5),
   elementwise("dropout_backward", 2, 0.3, 5),
   elementwise("adamw", 4, 1e-2, 0.9, 0.95, 1e-8, 0.1, 0.3, 0.2),

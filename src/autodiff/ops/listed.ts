@@ -17,12 +17,14 @@ export interface Lists {
   readonly most: number;
   /** Whether every head has lists of its own. */
   readonly perHead: boolean;
+  /** Factors of the exponentials above 0, [B, T, H, K]; default: 1. */
+  readonly masks?: Tensor;
 }
 
 /**
- * out_i = Σ_j softmax_j(s_h · (q_i · k_j + bias_h[i − j])) v_j over the positions j of the query's list, s_h = |scale_h|. q, k, v [B, T, H·D],
- * scale [H]; `extendContext` has written k and v into `context`. Returns out [B, T, H·D] and lse [B, T, H]; an empty list gives 0 and the least float.
- * Gradients reach q, k, v of this segment, scale and the bias table.
+ * out_i = Σ_j softmax_j(s_h · (q_i · k_j + bias_h[i − j])) v_j over the positions j of the query's list, s_h = |scale_h|. q [B, T, H·D], the first at
+ * position `past`; k, v [B, n, H·D] are in `context` from position `firstKey` on (default: past); scale [H]. Returns out [B, T, H·D] and lse [B, T, H]; an empty list gives 0 and the least float.
+ * With masks m_ij, e^logit is multiplied by m_ij. Gradients reach q, k, v of this segment, scale, the bias table and the masks.
  */
 export function listedAttention(
   q: Tensor,
@@ -31,7 +33,8 @@ export function listedAttention(
   scale: Tensor,
   bias: PositionBias | undefined,
   { keys, values, past, capacity }: AttentionContext,
-  { positions, most, perHead }: Lists,
+  { positions, most, perHead, masks }: Lists,
+  firstKey = past,
 ): { out: Tensor; lse: Tensor } {
   const [rows, segment, width] = q.shape;
   const heads = scale.size;
@@ -45,11 +48,13 @@ export function listedAttention(
     keys.ptr,
     values.ptr,
     positions,
+    masks?.ptr ?? 0,
     bias?.table.ptr ?? 0,
     bias?.buckets ?? 0,
     scale.ptr,
   ] as const;
-  const places = [heads, width / heads, segment, past, capacity, most, perHead ? heads : 1] as const;
+  const owned = [past, firstKey, k.shape[1]] as const;
+  const places = [heads, width / heads, segment, ...owned, capacity, most, perHead ? heads : 1] as const;
   const shape = [buckets, FAR + 1, ...places] as const;
   const scratchBytes = kernels.listed_scratch_bytes(most);
   parallelWithScratch(
@@ -62,10 +67,11 @@ export function listedAttention(
     ...operands,
     ...shape,
   );
-  const inputs = bias === undefined ? [q, k, v, scale] : [q, k, v, scale, bias.table];
+  const inputs = [q, k, v, scale, bias?.table, masks].filter((input) => input !== undefined);
   recordMany("listedAttention", [out, lse], inputs, () => {
     const [dtable, dscale] = [stepTensor([units, buckets]), stepTensor([units])];
-    const gradients = [gradient(q), gradient(k), gradient(v), dtable.ptr, dscale.ptr, gradient(out)] as const;
+    const dmasks = masks === undefined ? 0 : gradient(masks);
+    const gradients = [gradient(q), gradient(k), gradient(v), dmasks, dtable.ptr, dscale.ptr, gradient(out)] as const;
     const results = [lse.grad?.ptr ?? 0, out.ptr, probabilities.ptr] as const;
     parallelWithScratch("listed_backward", units, scratchBytes, ...gradients, ...results, ...operands, ...shape);
     if (scale.requiresGrad) kernels.add_rows(gradient(scale), dscale.ptr, rows, heads, 0, heads);

@@ -81,12 +81,16 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
       const [dx, adds] = gradientTarget(x);
       multiply(dx, operand(dy, outputs), operand(weight.ptr, inputs), rows, inputs, outputs, adds);
     }
-    if (weight.requiresGrad) {
-      const [dWeight, adds] = gradientTarget(weight);
-      multiply(dWeight, transposed(operand(dy, outputs)), operand(x.ptr, inputs), outputs, inputs, rows, adds);
-    }
+    if (weight.requiresGrad) addWeightGradient(weight, dy, x.ptr, rows);
     if (bias?.requiresGrad) parallel("add_rows", outputs, gradient(bias), dy, rows, outputs);
   });
+}
+
+/** dW += dyᵀ · x, for a weight [out, in] and `rows` rows of dy [rows, out] and x [rows, in]. */
+export function addWeightGradient(weight: Tensor, dy: Address, x: Address, rows: number): void {
+  const [outputs, inputs] = weight.shape;
+  const [dWeight, adds] = gradientTarget(weight);
+  multiply(dWeight, transposed(operand(dy, outputs)), operand(x, inputs), outputs, inputs, rows, adds);
 }
 
 /** @throws InputError if `bias` is not a vector with one number for each row of `weight` */
