@@ -38,12 +38,21 @@ const settings: Readonly<Record<string, Partial<ModelConfig>>> = {
   "H-Transformer-1D": { mechanism: "h-transformer", mechanism_block: 32, mechanism_kept: PAIRS / 4 },
   Combiner: { mechanism: "combiner", mechanism_block: 32, mechanism_kept: PAIRS },
   "Compressive Transformer": { mechanism: "compressive", mechanism_window: 128, mechanism_kept: PAIRS - 128 },
+  "Expire-Span": { mechanism: "expire-span", mechanism_window: PAIRS },
+  "Block-Recurrent Transformer": {
+    mechanism: "block-recurrent",
+    mechanism_cells: PAIRS - 128,
+    xl_cache_length: 128,
+  },
+  LSTM: { mechanism: "lstm", memory_layers: [], smear_keys: "none" },
+  "Feedback Transformer": { mechanism: "feedback", mechanism_window: PAIRS, memory_layers: [], smear_keys: "none" },
+  ReadTwice: { mechanism: "read-twice", mechanism_kept: PAIRS, memory_layers: [], smear_keys: "none" },
 };
 
-const rows: readonly Cell[] = Object.entries(settings).map(([label, config]) => ({
-  ...smeared({ ...plain, name: label.toLowerCase().replaceAll(" ", "-"), config }),
-  label,
-}));
+const rows: readonly Cell[] = Object.entries(settings).map(([label, config]) => {
+  const cell = smeared({ ...plain, name: label.toLowerCase().replaceAll(" ", "-"), config });
+  return { ...cell, label, config: { ...cell.config, ...config } };
+});
 
 const far: Cell = { ...xl, name: `xl-${PAIRS}`, label: `XL cache ${PAIRS}`, config: { xl_cache_length: PAIRS } };
 const memory = withMemory(MEMORY, "gate");
