@@ -1,12 +1,14 @@
-/** Simpler ways of looking back, alone and on top of a memory: neural cache and kNN-LM. Also attention to a whole memory. */
+/** The rivals of a memory: XL cache, neural cache and kNN-LM, alone and on top of it. Also attention to a whole memory. */
 import type { ReportTable } from "../report/experiment-report.ts";
 import type { Bar } from "../report/html/chart.ts";
+import { wholeNumber } from "../report/progress.ts";
 import { mixture } from "./copying/interpolation.ts";
 import { knnLm } from "./copying/knn-lm.ts";
 import { neuralCache } from "./copying/neural-cache.ts";
+import { stateKilobytes } from "./lab/cost.ts";
 import type { Cell, Experiment, TrainedCell } from "./lab/experiment.ts";
-import { EVAL_TOKENS, MEMORY, names, plain, withMemory, withXl, xl } from "./lab/recipe.ts";
-import { percentText, perplexityText, UNKNOWN } from "./lab/reporting.ts";
+import { fresh, MEMORY, plain, smeared, withMemory, withXl, xl } from "./lab/recipe.ts";
+import { knownOf, perplexityText, sizeTable, UNKNOWN } from "./lab/reporting.ts";
 import type { Measurements, Results } from "./lab/results.ts";
 
 /** Methods by the prefix of their numbers in a result. The cache sees as far back as the memory. */
@@ -24,12 +26,25 @@ async function withCopying(trained: TrainedCell): Promise<Measurements> {
   return { numbers };
 }
 
-const models: readonly Cell[] = [plain, xl, withMemory(MEMORY), withXl(withMemory(MEMORY))].map((cell) => {
-  return { ...cell, measure: withCopying, measuringSeconds: 2.3 };
+/** Models with nothing but a way of seeing far, each from nothing. */
+const rivals: readonly Cell[] = [
+  fresh(plain),
+  smeared(xl),
+  ...[withMemory(MEMORY, "gate"), withXl(withMemory(MEMORY, "gate"))].map((cell) => {
+    return { ...smeared(cell), memorySizes: [0, 512, MEMORY, 4 * MEMORY] };
+  }),
+].map((cell) => ({ ...cell, measure: withCopying, measuringSeconds: 2.3 }));
+
+/** Budgets by the end of a cell's name: the recipe's, and 8/3 of it, which are four million tokens. */
+const budgets = { "": 1, "-longer": 8 / 3 };
+
+const groups: readonly (readonly Cell[])[] = Object.entries(budgets).map(([end, share]) => {
+  return rivals.map((cell) => ({ ...cell, name: `${cell.name}${end}`, share }));
 });
+const models = groups.flat();
 
 /** Cells with K = M: attention to the whole memory, by models that learned with K 32. */
-const dense: readonly Cell[] = models.slice(2).map((cell) => ({
+const dense: readonly Cell[] = groups[0].slice(2).map((cell) => ({
   name: `${cell.name}-dense`,
   label: `${cell.label}, K = M`,
   config: { ...cell.config, memory_topk: MEMORY },
@@ -40,73 +55,108 @@ const dense: readonly Cell[] = models.slice(2).map((cell) => ({
 
 export const baselines: Experiment = {
   name: "baselines",
-  summary: "neural cache and kNN-LM, alone and on top of memory; attention to the whole memory",
-  title: "Simpler ways of looking back",
+  summary: "memory, XL cache, neural cache and kNN-LM, each alone and together; attention to the whole memory",
+  title: "The rivals of a memory",
   paper:
     "Not in the paper, whose related work names them: the neural cache (Grave et al. 2017) and kNN-LM (Khandelwal et al. 2020) " +
     "mix a model's prediction with tokens that followed similar states.",
-  cells: [names, ...models, ...dense],
-  evalTokens: EVAL_TOKENS,
+  cells: [...models, ...dense],
+  evalTokens: 4096,
   report: (results) => ({
     question:
-      "A cache copies what followed similar states, without any training. How much of the memory's gain is that, and does it " +
-      "add to the memory? Sharpness and weight are tuned on valid for each model.",
-    findings: results.corpora.map((corpus) => finding(results, corpus)),
+      "A cache at the output copies what followed similar states, without any training. Is a memory inside the model worth more, " +
+      "and does a cache still add to it? All models begin from nothing. Sharpness and weight are tuned on valid for each.",
+    findings: results.corpora.flatMap((corpus) => groups.map((group) => finding(results, corpus, group))),
     parts: [
-      ...results.corpora.map((corpus) => copyingTable(results, corpus)),
+      ...results.corpora.flatMap((corpus) => groups.map((group) => rivalsTable(results, corpus, group))),
+      ...results.corpora.map((corpus) =>
+        sizeTable(`Test perplexity on ${corpus}, by memory`, results, corpus, models.filter(remembers)),
+      ),
       ...results.corpora.map((corpus) => denseTable(results, corpus)),
-      ...results.corpora.map((corpus) => chart(results, corpus)),
+      ...results.corpora.flatMap((corpus) => groups.map((group) => chart(results, corpus, group))),
     ],
   }),
 };
 
-function finding(results: Results, corpus: string) {
-  const memory = results.perplexity(corpus, withMemory(MEMORY).name);
-  const caches = Object.keys(methods).map((prefix) => results.number(corpus, plain.name, `${prefix}.perplexity`));
-  const known = memory !== undefined && caches.every((cache) => cache !== undefined);
+/** The memory is judged at the size that it was trained with. */
+function perplexityOf(results: Results, corpus: string, cell: Cell): number | undefined {
+  return results.perplexity(corpus, cell.name, remembers(cell) ? MEMORY : 0);
+}
+
+function remembers({ config }: Cell): boolean {
+  return (config?.memory_size ?? 0) > 0;
+}
+
+function tokensOfGroup(results: Results, [{ share = 1 }]: readonly Cell[]): string {
+  return `${((share * results.budget) / 1e6).toFixed(1)} million training tokens`;
+}
+
+function finding(results: Results, corpus: string, group: readonly Cell[]) {
+  const [, xlAlone, , both] = group;
+  const memory = perplexityOf(results, corpus, both);
+  const cache = results.number(corpus, xlAlone.name, "cache.perplexity");
   return {
-    claim: `${corpus}: a memory gains more than a cache on the plain model`,
-    found: `${perplexityText(memory)} with memory, ${caches.map(perplexityText).join(" and ")} with cache and kNN-LM`,
-    holds: known ? caches.every((cache) => memory < cache) : undefined,
+    claim: `${corpus}, ${tokensOfGroup(results, group)}: memory and XL cache are below XL cache and neural cache`,
+    found: `${perplexityText(memory)} and ${perplexityText(cache)}`,
+    holds: memory === undefined || cache === undefined ? undefined : memory < cache,
   };
 }
 
-function copyingTable(results: Results, corpus: string): ReportTable {
-  const rows = models.map(({ name, label }) => {
-    const alone = results.perplexity(corpus, name);
-    const columns = Object.keys(methods).flatMap((prefix) => {
-      const perplexity = results.number(corpus, name, `${prefix}.perplexity`);
-      if (alone === undefined || perplexity === undefined) return [UNKNOWN, UNKNOWN, UNKNOWN];
+function rivalsTable(results: Results, corpus: string, group: readonly Cell[]): ReportTable {
+  const { known, note } = knownOf(results, group);
+  const rows = known.map((cell) => {
+    const { name, label } = cell;
+    const copies = Object.keys(methods).flatMap((prefix) => {
       const tuned = [`${prefix}.sharpness`, `${prefix}.lambda`].map((key) => results.number(corpus, name, key));
-      return [perplexityText(perplexity), percentText(perplexity / alone - 1), tuned.join(", ")];
+      return [perplexityText(results.number(corpus, name, `${prefix}.perplexity`)), tuned.join(", ")];
     });
-    return [label, perplexityText(alone), ...columns];
+    return [label, perplexityText(perplexityOf(results, corpus, cell)), ...copies, ...costs(results, corpus, cell)];
   });
-  const header = Object.values(methods).flatMap(({ name }) => [`+ ${name}`, "change", "s, λ"]);
-  const note =
-    "s: sharpness, for vectors whose mean squared norm is 1 (the cache's θ; the kNN-LM's 1/τ). λ: weight of the copy.";
-  return { kind: "table", title: `Test perplexity on ${corpus}`, header: ["model", "alone", ...header], rows, note };
+  const copies = Object.values(methods).flatMap(({ name }) => [`+ ${name}`, "s, λ"]);
+  return {
+    kind: "table",
+    title: `Test perplexity on ${corpus}, ${tokensOfGroup(results, group)}`,
+    header: ["model", "alone", ...copies, "bits a byte", "trained tokens/s", "state, kB"],
+    rows,
+    note:
+      "s: sharpness, for vectors whose mean squared norm is 1 (the cache's θ; the kNN-LM's 1/τ). λ: weight of the copy. Bits a byte: " +
+      `of the model alone. State: what one document keeps, without the copies' states.${note ? ` ${note}` : ""}`,
+  };
+}
+
+/** Bits per byte of the model alone, training tokens a second, and kB of a row's contexts and memories. */
+function costs(results: Results, corpus: string, cell: Cell): string[] {
+  const result = results.cell(corpus, cell.name);
+  if (result === undefined) return [UNKNOWN, UNKNOWN, UNKNOWN];
+  const size = remembers(cell) ? MEMORY : 0;
+  const bits = result.evaluation.results.find(({ memory }) => memory === size)?.bits_per_byte;
+  const speed = result.trainingTokens / result.trainingSeconds;
+  return [bits?.toFixed(3) ?? UNKNOWN, wholeNumber(Math.round(speed)), wholeNumber(stateKilobytes(result))];
 }
 
 function denseTable(results: Results, corpus: string): ReportTable {
   const rows = dense.map(({ name, label, from = "" }) => [
     label,
     perplexityText(results.perplexity(corpus, name)),
-    perplexityText(results.perplexity(corpus, from)),
-    percentText(results.change(corpus, name, from)),
+    perplexityText(results.perplexity(corpus, from, MEMORY)),
   ]);
-  const header = ["model", "K = M", "K 32", "change"];
+  const header = ["model", "K = M", "K 32"];
   return { kind: "table", title: `Attention to the whole memory on ${corpus}`, header, rows };
 }
 
 /** Draws what each method gains over the plain model alone. */
-function chart(results: Results, corpus: string) {
-  const labels = { title: `Gain over the plain model on ${corpus}`, x: "model", y: "gain in perplexity, %" };
-  const reference = results.perplexity(corpus, plain.name);
-  const bars = models.flatMap(({ name }) => [
-    ...barOf(name, results.perplexity(corpus, name), reference),
+function chart(results: Results, corpus: string, group: readonly Cell[]) {
+  const title = `Gain over the plain model on ${corpus}, ${tokensOfGroup(results, group)}`;
+  const labels = { title, x: "model", y: "gain in perplexity, %" };
+  const reference = perplexityOf(results, corpus, group[0]);
+  const bars = group.flatMap((cell) => [
+    ...barOf(cell.label, perplexityOf(results, corpus, cell), reference),
     ...Object.entries(methods).flatMap(([prefix, method]) => {
-      return barOf(`${name} + ${method.name}`, results.number(corpus, name, `${prefix}.perplexity`), reference);
+      return barOf(
+        `${cell.label} + ${method.name}`,
+        results.number(corpus, cell.name, `${prefix}.perplexity`),
+        reference,
+      );
     }),
   ]);
   return { kind: "bars", labels, bars } as const;

@@ -2,14 +2,8 @@
 import { GATE_POLICIES } from "../nn/gate.ts";
 import type { Cell, Experiment } from "./lab/experiment.ts";
 import { gatesTable, measureScales } from "./lab/gates-and-scales.ts";
-import { EVAL_TOKENS, MEMORY, withMemory, withXl, xl } from "./lab/recipe.ts";
+import { EVAL_TOKENS, MEMORY, smeared, withMemory, withXl, xl } from "./lab/recipe.ts";
 import { lowerBy, perplexityTable } from "./lab/reporting.ts";
-
-/** `cell` from nothing, with smeared keys in the memory's layer: so it learns to look back within half a million tokens. */
-function smeared(cell: Cell): Cell {
-  const config = { ...cell.config, smear_keys: "memory_layers" } as const;
-  return { ...cell, name: `smeared-${cell.name}`, config, from: undefined };
-}
 
 const reference = smeared(xl);
 const gated: readonly Cell[] = GATE_POLICIES.map((policy) => ({

@@ -5,6 +5,7 @@ import { context } from "./context.ts";
 import { gates } from "./gates.ts";
 import { growth } from "./growth.ts";
 import type { Experiment } from "./lab/experiment.ts";
+import { mechanisms } from "./mechanisms.ts";
 import { retrofit } from "./retrofit.ts";
 import { scale } from "./scale.ts";
 import { tokens } from "./tokens.ts";
@@ -17,5 +18,6 @@ export const experiments: readonly Experiment[] = [
   ablations,
   gates,
   baselines,
+  mechanisms,
   tokens,
 ];

@@ -5,6 +5,7 @@ import type { Experiment } from "../../src/experiments/lab/experiment.ts";
 import { BUDGET, VOCABULARY } from "../../src/experiments/lab/recipe.ts";
 import { type CellResult, Results } from "../../src/experiments/lab/results.ts";
 import { experiments } from "../../src/experiments/list.ts";
+import { parseConfig } from "../../src/model/config.ts";
 import { markdownReport } from "../../src/report/experiment-report.ts";
 import { experimentPage } from "../../src/report/html/experiment-page.ts";
 import { suite } from "../harness.ts";
@@ -13,9 +14,10 @@ const test = suite("experiments");
 
 const settings = { budget: BUDGET, seed: 0, evalTokens: 1000, overrides: [] };
 
-test("there are eight experiments", () => {
+test("there are nine experiments", () => {
   const names = experiments.map(({ name }) => name);
-  assert.equal(names, ["context", "growth", "scale", "retrofit", "ablations", "gates", "baselines", "tokens"]);
+  const wanted = ["context", "growth", "scale", "retrofit", "ablations", "gates", "baselines", "mechanisms", "tokens"];
+  assert.equal(names, wanted);
 });
 
 test("a cell begins with the weights of an earlier one, and cell names can be directory names", () => {
@@ -96,7 +98,7 @@ function results(experiment: Experiment): CellResult[] {
   return experiment.cells.map(({ name, memorySizes }, i) => ({
     cell: name,
     corpus: "math",
-    recipe: {},
+    recipe: { config: parseConfig({}, "config") },
     parameters: 1000 * (i + 1),
     steps: 100,
     trainingTokens: 1e6,

@@ -4,9 +4,11 @@
  */
 import { pastOf } from "../../mechanisms/list.ts";
 import type { ModelConfig } from "../../model/config.ts";
-import { cellRecipe, type RunSettings } from "./cell-recipe.ts";
+import { trainingBytes } from "../../train/bytes.ts";
+import { type CellRecipe, cellRecipe, type RunSettings } from "./cell-recipe.ts";
 import type { Cell, Experiment } from "./experiment.ts";
 import { VOCABULARY } from "./recipe.ts";
+import type { CellResult } from "./results.ts";
 
 /** Multiply-adds per second, in the model's products and in a quantised search. */
 const COMPUTE_RATE = 24e9;
@@ -61,4 +63,9 @@ function lookupSeconds(config: ModelConfig, size: number, length: number, consta
 /** Returns the expected hours of all cells on one corpus. */
 export function expectedHours({ cells }: Experiment, settings: RunSettings): number {
   return cells.reduce((sum, cell) => sum + expectedSeconds(cell, settings), 0) / 3600;
+}
+
+/** Returns kB of what one document keeps: contexts, memories, and what a mechanism carries. */
+export function stateKilobytes({ recipe }: CellResult): number {
+  return Math.round(trainingBytes((recipe as CellRecipe).config, { batchSize: 1 }).memories / 1000);
 }

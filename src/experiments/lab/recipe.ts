@@ -94,3 +94,14 @@ export function withXl(cell: Cell): Cell {
     config: { ...cell.config, xl_cache_length: XL_CACHE },
   };
 }
+
+/** Returns `cell` from nothing instead of from `names`. */
+export function fresh(cell: Cell): Cell {
+  return { ...cell, name: `fresh-${cell.name}`, from: undefined };
+}
+
+/** Returns `cell` from nothing, with smeared keys in the memory's layer: so it learns to look back within half a million tokens. */
+export function smeared(cell: Cell): Cell {
+  const config = { ...cell.config, smear_keys: "memory_layers" } as const;
+  return { ...cell, name: `smeared-${cell.name}`, config, from: undefined };
+}
