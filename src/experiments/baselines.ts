@@ -69,9 +69,7 @@ export const baselines: Experiment = {
     findings: results.corpora.flatMap((corpus) => groups.map((group) => finding(results, corpus, group))),
     parts: [
       ...results.corpora.flatMap((corpus) => groups.map((group) => rivalsTable(results, corpus, group))),
-      ...results.corpora.map((corpus) =>
-        sizeTable(`Test perplexity on ${corpus}, by memory`, results, corpus, models.filter(remembers)),
-      ),
+      ...results.corpora.flatMap((corpus) => groups.map((group) => bySize(results, corpus, group))),
       ...results.corpora.map((corpus) => denseTable(results, corpus)),
       ...results.corpora.flatMap((corpus) => groups.map((group) => chart(results, corpus, group))),
     ],
@@ -122,6 +120,11 @@ function rivalsTable(results: Results, corpus: string, group: readonly Cell[]): 
       "s: sharpness, for vectors whose mean squared norm is 1 (the cache's θ; the kNN-LM's 1/τ). λ: weight of the copy. Bits a byte: " +
       `of the model alone. State: what one document keeps, without the copies' states.${note ? ` ${note}` : ""}`,
   };
+}
+
+function bySize(results: Results, corpus: string, group: readonly Cell[]): ReportTable {
+  const title = `Test perplexity on ${corpus} by memory, ${tokensOfGroup(results, group)}`;
+  return sizeTable(title, results, corpus, group.filter(remembers));
 }
 
 /** Bits per byte of the model alone, training tokens a second, and kB of a row's contexts and memories. */
