@@ -39,12 +39,14 @@ export function drawDirections(live: Live, remote: Remote): void {
   void show();
 }
 
-/** Counts of cosines from −1 to 1. */
+/** Counts of cosines, from the tenth below the least to 1. */
 function histogram(cosines: Float32Array): Bar[] {
+  const least = Math.floor(10 * cosines.reduce((a, b) => Math.min(a, b))) / 10;
+  const width = (1 - least) / BINS;
   const counts = new Array<number>(BINS).fill(0);
-  for (const cosine of cosines) counts[Math.max(0, Math.min(BINS - 1, Math.floor(((cosine + 1) / 2) * BINS)))]++;
+  for (const cosine of cosines) counts[Math.min(BINS - 1, Math.floor((cosine - least) / width))]++;
   return counts.map((value, bin) => {
-    const from = ((2 * bin) / BINS - 1).toFixed(1).replace("-", "−");
+    const from = (least + bin * width).toFixed(2).replace("-", "−");
     return { label: from, value, detail: `from ${from}: ${value} keys` };
   });
 }

@@ -24,7 +24,7 @@ export function drawGradients(live: Live, remote: Remote): void {
     const rows = ops.map(({ op, gradient, passes }, i) => [
       make("code", "", op),
       RESULTS[i] ?? "",
-      gradient === undefined ? "none" : gradient.toExponential(1).replace("-", "−"),
+      gradient === undefined ? "none" : gradient.toPrecision(2),
       passes ? "yes" : "no, it ends here",
     ]);
     const slopes = gate.map((slope) => slope.toFixed(4).replace("-", "−")).join(" and ");
