@@ -1,6 +1,8 @@
-/** Assembles the page: the worker with the engine, and the parts Read, Write, Memories and Models around it. */
+/** Assembles the page: the worker with the engine, and the parts Read, Write, Memories, Models and How it works around it. */
 import "virtual:report.css";
 import "./styles/page.css";
+import "./styles/article.css";
+import { startArticle } from "./article/article.ts";
 import { byId } from "./element.ts";
 import { Remote } from "./engine/remote.ts";
 import { startMemories } from "./kept/memories.ts";
@@ -31,6 +33,7 @@ startDropping(refusals, {
   model: (files) => models.openFiles(files),
   memory: (file) => memories.take(file),
 });
+startArticle(remote);
 byId("version").textContent = __VERSION__;
 
 /** `?sample=novel` begins with another sample, `?sample=` with none. */

@@ -1,5 +1,6 @@
 /** What the page asks of its worker, what it is told meanwhile, and what it gets. Types only; transport is in remote.ts and serve.ts. */
 import type { FileOfText } from "memorizing-transformer/report";
+import type { Figures } from "./figures.ts";
 
 /** A question with arguments A, news E while it is answered, and an answer R. */
 export interface Question<A, E, R> {
@@ -124,8 +125,8 @@ export interface KeptMemory {
   readonly bytes: number;
 }
 
-/** All questions, by name. */
-export interface Questions {
+/** All questions, by name; those of the article are in figures.ts. */
+export interface Questions extends Figures {
   openNamed: Question<{ name: string; base: string }, Progress, ModelFacts>;
   openFiles: Question<{ name: string; files: readonly GivenFile[] }, Progress, ModelFacts>;
   read: Question<Text & { sizes: readonly number[] }, ReadingNews, void>;

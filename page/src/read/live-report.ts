@@ -27,6 +27,8 @@ export class LiveReport extends TokenText implements ShownReport {
   /** The size of memory that is shown; 0 is none. */
   size = 0;
   private readonly losses = new Map<number, Losses>();
+  /** Totals of complete sizes, which are sums over all tokens. */
+  private readonly summed = new Map<number, Totals>();
   private asked: { readonly token: number; readonly size: number; readonly details: Details } | undefined;
 
   constructor({ text, ends, bytes, gzip, heads }: Described, files: TokenText["files"]) {
@@ -60,10 +62,9 @@ export class LiveReport extends TokenText implements ShownReport {
   /** The means over the tokens that were predicted; undefined if a size is not complete. */
   totals(size: number): Totals | undefined {
     if (!this.isComplete(size)) return undefined;
-    let sum = 0;
-    for (const nats of this.lossesOf(size).nats) sum += nats;
-    const nats = sum / (this.length - 1);
-    return { nats, perplexity: Math.exp(nats), bitsPerByte: sum / Math.LN2 / this.bytes };
+    const known = this.summed.get(size) ?? this.sum(size);
+    this.summed.set(size, known);
+    return known;
   }
 
   /** Takes what a reading found for a token. */
@@ -106,10 +107,19 @@ export class LiveReport extends TokenText implements ShownReport {
     return token < 0 ? this.passage(token) : super.excerpt(token, characters);
   }
 
+  private sum(size: number): Totals {
+    let sum = 0;
+    for (const nats of this.lossesOf(size).nats) sum += nats;
+    const nats = sum / (this.length - 1);
+    return { nats, perplexity: Math.exp(nats), bitsPerByte: sum / Math.LN2 / this.bytes };
+  }
+
   private lossesOf(size: number): Losses {
-    const known = this.losses.get(size) ?? { nats: new Float32Array(this.length), done: 0 };
-    this.losses.set(size, known);
-    return known;
+    const known = this.losses.get(size);
+    if (known !== undefined) return known;
+    const none = { nats: new Float32Array(this.length), done: 0 };
+    this.losses.set(size, none);
+    return none;
   }
 
   private detailsOf(token: number): Details | undefined {

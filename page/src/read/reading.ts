@@ -90,13 +90,15 @@ export function startReading(remote: Remote, refusals: Refusals): Reading {
     if (report.isComplete(news.size)) complete(news.size, report, panel, xz);
   }
 
-  /** A size is complete: the charts grow, and the slider moves on to it. */
-  function complete(size: number, report: LiveReport, panel: TokenPanel, xz: number | undefined): void {
-    byId("charts").innerHTML = chartsOf(report, sizes, xz);
+  /** A size is complete: the slider moves on to it, and in a task of their own the charts grow. */
+  function complete(size: number, current: LiveReport, panel: TokenPanel, xz: number | undefined): void {
     if (slider.follow(size)) choose(size);
-    slider.show(report);
-    const best = bestToken(report);
-    if (best !== undefined) panel.suggest(best);
+    else slider.show(current);
+    setTimeout(() => {
+      if (report !== current) return; // another text is read now
+      byId("charts").innerHTML = chartsOf(current, sizes, xz);
+      panel.suggest(() => bestToken(current));
+    });
   }
 
   function choose(size: number): void {

@@ -53,9 +53,10 @@ export class TokenPanel {
     if (this.shown !== undefined) this.show(this.shown);
   }
 
-  /** Opens a token as if somebody had chosen it, unless somebody has. */
-  suggest(token: number): void {
-    if (this.shown === undefined) this.show(token);
+  /** Opens a token as if somebody had chosen it, unless one is open. `choose` returns undefined if there is none. */
+  suggest(choose: () => number | undefined): void {
+    const token = this.shown === undefined ? choose() : undefined;
+    if (token !== undefined) this.show(token);
   }
 
   private show(token: number): void {

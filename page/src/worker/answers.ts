@@ -1,6 +1,7 @@
 /** The answers to the page's questions: one model, one document, one memory to begin with, and the memories that are kept. */
 import { decodeMemory, encodeMemory, type MemorySnapshot, type OpenedModel, Reader } from "memorizing-transformer";
 import type { Details, ModelFacts, Progress, Text } from "../engine/calls.ts";
+import { articleAnswers } from "./article/answers.ts";
 import { KeptMemories } from "./kept-memories.ts";
 import { factsOf, openFiles, openNamed } from "./models.ts";
 import { ReadDocument } from "./read-document.ts";
@@ -54,6 +55,7 @@ export const answers: Answers = {
   kept: () => kept.list(),
   fetchKept: ({ name }) => kept.file(name),
   drop: ({ name }) => kept.remove(name),
+  ...articleAnswers,
 };
 
 /** Opens a model and gives up the one before, with all that was read with it. */

@@ -6,7 +6,10 @@ import { pictureStyles } from "./styles.ts";
 /** Returns HTML for a page with the styles of styles.ts. */
 export function figure(chart: Chart): string {
   const { labels, drawing, height, lines } = chart;
-  const keys = lines.map((name, i) => `<span class="key ${lineStyle(i)}">${escapeHtml(name)}</span>`);
+  const keys = lines.map(
+    (name, i) =>
+      `<span class="key"><span class="${lineStyle(i)}" aria-hidden="true">━</span> ${escapeHtml(name)}</span>`,
+  );
   return `<figure class="chart">
 <figcaption>${escapeHtml(labels.title)}</figcaption>
 <svg viewBox="0 0 ${WIDTH} ${height.toFixed(1)}" ${spokenLabel(chart)}>

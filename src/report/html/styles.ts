@@ -101,8 +101,7 @@ code, .text, blockquote, td.excerpt { font-family: ui-monospace, "DejaVu Sans Mo
 .chart { margin: 0; max-width: 56rem; padding: .75rem; background: var(--raised); border: 1px solid var(--rule); border-radius: 6px; }
 .chart svg { display: block; width: 100%; height: auto; }
 .chart figcaption { font-size: .9rem; font-weight: 600; color: var(--ink); }
-.key { font-size: .85rem; margin-right: .75rem; }
-.key::before { content: "━ "; }
+.key { font-size: .85rem; margin-right: .75rem; white-space: nowrap; }
 
 .findings { padding: 0; list-style: none; }
 .verdict { display: inline-block; min-width: 4rem; font-weight: 600; }
