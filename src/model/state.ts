@@ -6,7 +6,6 @@
  * A segment may arrive in one piece, as in training, or token by token, as in generation. When it is complete, its pairs are
  * appended to the memories. When the next begins, the contexts roll by one segment.
  */
-import type { PrecedingKeys } from "../autodiff/ops/smear.ts";
 import { NotFiniteError } from "../autodiff/tape.ts";
 import { type PersistentTensor, persistentTensor } from "../autodiff/tensor.ts";
 import { checkOptions, type Kind, type Kinds, optional, whole, withMethods } from "../base/check.ts";
@@ -24,17 +23,9 @@ import { loadMemoryRow, saveMemoryRow } from "../memory/saved-rows.ts";
 import { SourceLog } from "../memory/sources.ts";
 import type { StateOptions, TrainingState } from "../nn/language-model.ts";
 import type { LayerContext } from "../nn/self-attention.ts";
-import { heap, kernels } from "../wasm/runtime.ts";
+import { kernels } from "../wasm/runtime.ts";
 import { type ModelConfig, smearsKeys } from "./config.ts";
-
-interface LayerPairs {
-  readonly keys: PersistentTensor;
-  readonly values: PersistentTensor;
-  /** The keys of the tokens read last, where keys are smeared. */
-  readonly preceding:
-    | (PrecedingKeys & { readonly keys: PersistentTensor; readonly latest: PersistentTensor })
-    | undefined;
-}
+import { type ContextParts, contextRows, type LayerPairs, memoryRows, precedingKeys } from "./saved-state.ts";
 
 /** The keys that determine the shapes of a state's contexts and memories. */
 const shapeKeys = [
@@ -288,14 +279,21 @@ export class ModelState implements TrainingState {
       [`${prefix}first`, integerTensor(this.first)],
       ...(this.mechanism?.save(prefix) ?? []),
     ]);
-    for (const [name, view] of this.contexts(prefix)) {
+    for (const [name, view] of contextRows(this.parts(), prefix)) {
       saved.set(name, floatTensor([view.length / (heads * width), heads * width], view.slice()));
     }
-    const preceding = this.precedingKeys(prefix);
+    const preceding = precedingKeys(this.layers, prefix);
     if (preceding.length > 0) saved.set(`${prefix}begun`, integerTensor(this.begun));
     for (const [name, keys] of preceding) saved.set(name, floatTensor(keys.shape, keys.toArray()));
-    for (const [name, memory, row] of this.memoryRows(prefix)) saveMemoryRow(saved, name, memory, row);
+    for (const [name, memory, row] of memoryRows(this, prefix)) saveMemoryRow(saved, name, memory, row);
     return saved;
+  }
+
+  /** The contexts as they are now. */
+  private parts(): ContextParts {
+    const { num_attention_heads: heads, head_dim: width } = this.config;
+    const filled = this.cacheLength + this.offset;
+    return { rows: this.rows, layers: this.layers, capacity: this.capacity, filled, floats: heads * width };
   }
 
   /** Restores the state that `save` copied with `prefix`. Throws an InputError for tensors that do not fit this state. */
@@ -304,42 +302,14 @@ export class ModelState implements TrainingState {
     const { num_attention_heads: heads, head_dim: width, segment_length: segment } = this.config;
     [this.offset] = reader.integers(`${prefix}offset`, [1], segment - 1);
     this.first.set(reader.integers(`${prefix}first`, [this.rows], this.cacheLength));
-    for (const [name, view] of this.contexts(prefix)) {
+    for (const [name, view] of contextRows(this.parts(), prefix)) {
       view.set(reader.floats(name, [view.length / (heads * width), heads * width]));
     }
     this.mechanism?.load(reader, prefix);
-    const preceding = this.precedingKeys(prefix);
+    const preceding = precedingKeys(this.layers, prefix);
     if (preceding.length > 0) this.begun.set(reader.integers(`${prefix}begun`, [this.rows], 1));
     for (const [name, keys] of preceding) keys.set(reader.floats(name, keys.shape));
-    for (const [name, memory, row] of this.memoryRows(prefix)) loadMemoryRow(reader, name, memory, row);
-  }
-
-  /** Views of the filled part of every row's contexts, by name. Valid until the next allocation. */
-  private *contexts(prefix: string): Generator<[name: string, view: Float32Array]> {
-    const { num_attention_heads: heads, head_dim: width } = this.config;
-    const filled = (this.cacheLength + this.offset) * heads * width;
-    for (const [layer, pairs] of this.layers.entries()) {
-      for (let row = 0; row < this.rows; row++) {
-        const at = row * this.capacity * heads * width * 4;
-        for (const kind of ["keys", "values"] as const) {
-          yield [`${prefix}layers.${layer}.row.${row}.${kind}`, heap.f32(pairs[kind].ptr + at, filled)];
-        }
-      }
-    }
-  }
-
-  /** Each layer's last keys where they are smeared, by name. */
-  private precedingKeys(prefix: string): [name: string, keys: PersistentTensor][] {
-    return this.layers.flatMap(({ preceding }, layer): [string, PersistentTensor][] =>
-      preceding === undefined ? [] : [[`${prefix}layers.${layer}.preceding_keys`, preceding.keys]],
-    );
-  }
-
-  /** Every row of every memory, by name. */
-  private *memoryRows(prefix: string): Generator<[name: string, memory: KvMemory, row: number]> {
-    for (const [layer, memory] of this.memories) {
-      for (let row = 0; row < this.rows; row++) yield [`${prefix}memories.${layer}.row.${row}`, memory, row];
-    }
+    for (const [name, memory, row] of memoryRows(this, prefix)) loadMemoryRow(reader, name, memory, row);
   }
 
   /** Frees the storage; the state must not be used afterwards. */
