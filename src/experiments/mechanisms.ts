@@ -1,13 +1,13 @@
 /** Every mechanism that the paper's section 2 names, and a few since: what each is worth, what it costs, and how far it looks. */
 import type { ModelConfig } from "../model/config.ts";
 import type { ReportTable } from "../report/experiment-report.ts";
-import type { Line } from "../report/html/chart.ts";
+import type { Bar } from "../report/html/chart.ts";
 import { wholeNumber } from "../report/progress.ts";
 import { stateKilobytes } from "./lab/cost.ts";
 import type { Cell, Experiment, TrainedCell } from "./lab/experiment.ts";
 import { DISTANCES, plantedDocuments, reachOf } from "./lab/reach.ts";
 import { EVAL_TOKENS, fresh, MEMORY, plain, smeared, withMemory, withXl, xl } from "./lab/recipe.ts";
-import { drawn, knownOf, perplexityText, UNKNOWN } from "./lab/reporting.ts";
+import { knownOf, perplexityText, UNKNOWN } from "./lab/reporting.ts";
 import type { Measurements, Results } from "./lab/results.ts";
 
 /** M of the models with a memory when they are asked how far a larger one would let them see. */
@@ -55,12 +55,12 @@ const rows: readonly Cell[] = Object.entries(settings).map(([label, config]) => 
 });
 
 const far: Cell = { ...xl, name: `xl-${PAIRS}`, label: `XL cache ${PAIRS}`, config: { xl_cache_length: PAIRS } };
-const memory = withMemory(MEMORY, "gate");
+const memory: Cell = { ...withMemory(MEMORY, "gate"), label: "memory" };
 const windowed = rows[0];
 const both: Cell = {
   ...memory,
   name: `${windowed.name}-${memory.name}`,
-  label: `${windowed.label} + ${memory.label}`,
+  label: "window + memory",
   config: { ...windowed.config, ...memory.config },
 };
 
@@ -87,8 +87,7 @@ export const mechanisms: Experiment = {
     findings: [],
     parts: [
       ...results.corpora.map((corpus) => worthTable(results, corpus)),
-      ...results.corpora.map((corpus) => stateChart(results, corpus)),
-      ...results.corpora.map((corpus) => reachChart(results, corpus)),
+      ...results.corpora.map((corpus) => chart(results, corpus)),
     ],
   }),
 };
@@ -136,23 +135,12 @@ function worthRows(results: Results, corpus: string, { name, label }: Cell): str
   return [row, [`… read with ${wholeNumber(GROWN)}`, ...new Array<string>(5).fill(""), ...reach("grown")]];
 }
 
-function stateChart(results: Results, corpus: string) {
-  const labels = { title: `Perplexity and state on ${corpus}`, x: "state, kB", y: "test perplexity" };
-  const lines = cells.map(({ name, label }): Line => {
-    const [result, perplexity] = [results.cell(corpus, name), results.perplexity(corpus, name)];
-    return { name: label, points: result && perplexity ? [[stateKilobytes(result), perplexity]] : [] };
+/** Draws perplexities, the best first. */
+function chart(results: Results, corpus: string) {
+  const labels = { title: `Test perplexity on ${corpus}`, x: "mechanism", y: "test perplexity" };
+  const bars = cells.flatMap(({ name, label }): Bar[] => {
+    const value = results.perplexity(corpus, name);
+    return value === undefined ? [] : [{ label, value, detail: `${label}: ${perplexityText(value)}` }];
   });
-  return { kind: "lines", labels, lines: drawn(lines) } as const;
-}
-
-function reachChart(results: Results, corpus: string) {
-  const labels = { title: `Reach on ${corpus}`, x: "tokens back", y: "nats saved by the first occurrence, %" };
-  const lines = cells.map(({ name, label }): Line => {
-    const points = DISTANCES.flatMap((distance) => {
-      const share = results.number(corpus, name, `reach.${distance}`);
-      return share === undefined ? [] : [[distance, 100 * share] as const];
-    });
-    return { name: label, points };
-  });
-  return { kind: "lines", labels, lines: drawn(lines), octaves: true } as const;
+  return { kind: "bars", labels, bars: bars.toSorted((a, b) => a.value - b.value) } as const;
 }
