@@ -1,7 +1,10 @@
 /** `memorizing cluster status`: machines, jobs, rates and the time that is left. */
 
+import { InputError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
+import { isNatsAddress } from "../cluster/nats-client.ts";
 import { type SweepStatus, statusOf, type WorkerStatus } from "../cluster/status.ts";
+import { isDirectory } from "../platform/files.ts";
 import { duration } from "../report/progress.ts";
 import { formatTable } from "../report/table.ts";
 import { command } from "./arguments/command.ts";
@@ -21,6 +24,7 @@ export const clusterStatusCommand = command(
     details: () => WHERE_HELP,
   },
   async ({ credentials, json }, [place]) => {
+    requireExchange(place);
     const { workers, sweeps } = await withExchange(place, { credentials }, statusOf);
     if (json) {
       const plain = sweeps.map(({ dead, ...sweep }) => ({ ...sweep, dead: Object.fromEntries(dead) }));
@@ -34,6 +38,14 @@ export const clusterStatusCommand = command(
     return 0;
   },
 );
+
+/** Refuses a directory that is not there: to look must not make one. */
+function requireExchange(place: string): void {
+  if (isNatsAddress(place) || isDirectory(place)) return;
+  throw new InputError(
+    `there is no directory ${place}; give the one that workers were started with, or nats://HOST:PORT`,
+  );
+}
 
 function workerTable(workers: readonly WorkerStatus[]): string {
   const header = ["worker", "program", "job", "done", "failed", "jobs/h", ""];

@@ -109,3 +109,10 @@ test.unless(
     requireSame("killed");
   },
 );
+
+test("status of a directory that is not there is one sentence, and makes none", () => {
+  const { code, stderr } = memorizing("cluster", "status", at("mistyped"));
+  assert.is(code, 1);
+  assert.match(stderr, /^there is no directory .*mistyped; give the one that workers were started with/);
+  assert.not.ok(fs.existsSync(at("mistyped")));
+});
