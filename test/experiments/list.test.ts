@@ -8,6 +8,7 @@ import { experiments } from "../../src/experiments/list.ts";
 import { parseConfig } from "../../src/model/config.ts";
 import { markdownReport } from "../../src/report/experiment-report.ts";
 import { experimentPage } from "../../src/report/html/experiment-page.ts";
+import { trainingBytes } from "../../src/train/bytes.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("experiments");
@@ -234,4 +235,16 @@ test("without names first a model learns from the same number of tokens as with 
     return cellRecipe(cell, settings, VOCABULARY).options.steps;
   };
   assert.is(steps("joint-2048-xl-no-names"), steps("joint-2048-xl") + steps("names"));
+});
+
+test("the table of baselines has a memory's perplexity at the size it was trained with, and the state of one row", () => {
+  const baselines = experiments.find(({ name }) => name === "baselines")!;
+  const all = results(baselines);
+  const { parts } = baselines.report(new Results(["math"], BUDGET, all));
+  const [table] = parts.flatMap((part) => (part.kind === "table" ? [part] : []));
+  const cell = all.find((result) => result.cell === "smeared-gate-2048")!;
+  const row = table.rows.find(([label]) => label === "memory 2,048, gate")!;
+  assert.is(row[1], cell.evaluation.results.find(({ memory }) => memory === 2048)!.perplexity.toPrecision(4));
+  const { memories } = trainingBytes(parseConfig({}, "config"), { batchSize: 1 });
+  assert.is(row.at(-1)?.replaceAll(",", ""), `${Math.round(memories / 1000)}`);
 });
