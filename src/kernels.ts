@@ -1,3 +1,3 @@
-/** The kernels alone, for whoever wants no library around them: their binaries, and what they are called. */
+/** The kernels without the library: their binaries and their names. */
 export type { KernelBuild } from "./wasm/build.ts";
 export { kernelBytes } from "./wasm/load.ts";

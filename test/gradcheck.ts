@@ -8,6 +8,7 @@ import * as assert from "uvu/assert";
 import { backward, step } from "../src/autodiff/tape.ts";
 import { parameter, sizeOf, type Tensor } from "../src/autodiff/tensor.ts";
 import { Random } from "../src/base/random.ts";
+import { threadCount, useThreads } from "../src/wasm/parallel.ts";
 
 /** Double-precision values of an op's inputs, row-major, in the op's order. */
 export type Oracle = (...inputs: Float64Array[]) => Float64Array;
@@ -41,11 +42,15 @@ export function assertClose(actual: ArrayLike<number>, expected: ArrayLike<numbe
   }
 }
 
+/** Normally distributed numbers for an input of this shape. */
+function normals(random: Random, shape: number[]): number[] {
+  return Array.from({ length: sizeOf(shape) }, () => random.normal());
+}
+
 /** Runs `op` forward and backward on random inputs and compares both directions with the oracle. */
-export function checkOp({ shapes, op, oracle, seed = 1, tolerance = 2e-5, values }: OpCheck): void {
+export function checkOp({ shapes, op, oracle, seed = 1, tolerance = 2e-5, values = normals }: OpCheck): void {
   const random = new Random(seed);
-  const normals = (shape: number[]) => Array.from({ length: sizeOf(shape) }, () => random.normal());
-  const inputs = shapes.map((shape, i) => Float32Array.from(values ? values(random, shape, i) : normals(shape)));
+  const inputs = shapes.map((shape, i) => Float32Array.from(values(random, shape, i)));
   const exact = inputs.map((input) => Float64Array.from(input));
   const expected = oracle(...exact);
   const weights = Float32Array.from({ length: expected.length }, () => random.normal());
@@ -72,4 +77,30 @@ export function checkOp({ shapes, op, oracle, seed = 1, tolerance = 2e-5, values
     const gradient = parameters[i].grad?.toArray().map((sum) => sum - EARLIER) ?? [];
     assertClose(gradient, differences, tolerance * 5, `gradient of input ${i}`);
   }
+}
+
+export interface ThreadCheck extends Pick<OpCheck, "shapes" | "values"> {
+  /** Returns tensors to compare; gradients flow from the first. */
+  op: (...inputs: Tensor[]) => Tensor | Tensor[];
+  /** How many threads are tried besides one; default: two. */
+  threads?: number[];
+}
+
+/** Asserts that results and gradients of `op` have the same bits on any number of threads. */
+export async function checkThreads({ shapes, op, values = normals, threads = [2] }: ThreadCheck): Promise<void> {
+  const before = threadCount();
+  const results: Float32Array[][] = [];
+  for (const count of [1, ...threads]) {
+    await useThreads(count);
+    const random = new Random(8);
+    const inputs = shapes.map((shape, i) => parameter(shape, values(random, shape, i)));
+    const outputs = step(() => {
+      const tensors = [op(...inputs)].flat();
+      backward(tensors[0], normals(random, [tensors[0].size]));
+      return tensors.map((tensor) => tensor.toArray());
+    });
+    results.push([...outputs, ...inputs.map(({ grad }) => grad!.toArray())]);
+  }
+  await useThreads(before);
+  for (const [i, count] of threads.entries()) assert.equal(results[i + 1], results[0], `${count} threads`);
 }

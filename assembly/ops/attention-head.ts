@@ -2,25 +2,15 @@
  * One head of one row in causal attention: where its operands lie, what its queries may see, and room to compute in. The
  * arithmetic is in attention.ts.
  */
-import { multiplyPanels, packPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS, Triangle } from "./panels";
+import { multiplyPanels, packPanels, panelBytes, TILE_BYTES, TILE_COLUMNS, TILE_ROWS, Triangle } from "./matmul";
+import { addTo, dot } from "../base/simd";
 
 /** Queries in a block. A larger block saves packing; a smaller one wastes less beyond the diagonal. */
 export const BLOCK: i32 = 64;
 
-@inline
-function roundUp(n: i32, to: i32): i32 {
-  return (n + to - 1) / to * to;
-}
-
-/** Bytes of a packed operand: lanes rounded up to the panel width. */
-@inline
-export function panelBytes(lanes: i32, depth: i32, width: i32): usize {
-  return (<usize>roundUp(lanes, width) * depth) << 2;
-}
-
 /** Bytes of the largest left operand that a block packs: queries, scores, or scores transposed. */
 @inline
-function packedBytes(length: i32, width: i32): usize {
+export function packedBytes(length: i32, width: i32): usize {
   return max(panelBytes(BLOCK, max(length, width), TILE_ROWS), panelBytes(length, BLOCK, TILE_ROWS));
 }
 
@@ -68,7 +58,7 @@ const HEAD_BYTES: usize = 128;
 
 /** Bytes of a context's packed keys or values. */
 @inline
-function contextBytes(length: i32, width: i32): usize {
+export function contextBytes(length: i32, width: i32): usize {
   return max(panelBytes(length, width, TILE_COLUMNS), panelBytes(width, length, TILE_COLUMNS));
 }
 
@@ -147,28 +137,45 @@ export function lowOf(head: Head, i: i32): i32 {
 }
 
 /**
- * Scores or their gradients [rows, low … high) = left · panelsᵀ, of which a row's own position is the last that is defined; `left`
- * [rows, D] lies `stride` floats apart.
+ * Scores or their gradients [rows, low … high) = left · panelsᵀ, of which a row's own position is the last that is defined, or all are
+ * without the triangle; `left` [rows, D] lies `stride` floats apart.
  */
-export function multiplyByContext(head: Head, to: usize, left: usize, panels: usize, rows: i32, low: i32, high: i32): void {
+export function multiplyByContext(
+  head: Head, to: usize, left: usize, panels: usize, rows: i32, low: i32, high: i32, triangle: Triangle = Triangle.LowerC,
+): void {
   const packed = head.packed, width = head.width;
   packPanels(packed, left, rows, width, head.stride, 1, TILE_ROWS);
   multiplyPanels(
     to + (low << 2), head.length, packed, width, panels + ((<usize>low * width) << 2), width,
-    rows, high - low, width, false, head.tile, Triangle.LowerC, high - rows - low,
+    rows, high - low, width, false, head.tile, triangle, high - rows - low,
   );
 }
 
 /**
- * to [rows, D], `ldc` floats apart = scores [rows, low … high) · panels, keys or values packed by width; scores beyond a row's own
- * position are 0.
+ * to [rows, D], `ldc` floats apart = scores [rows, low … high) · panels, keys or values packed by width; with the triangle, scores
+ * beyond a row's own position are 0.
  */
 export function sumOverContext(
   head: Head, to: usize, ldc: i32, scores: usize, panels: usize, rows: i32, low: i32, high: i32,
+  triangle: Triangle = Triangle.LowerA,
 ): void {
   packPanels(head.packed, scores + (low << 2), rows, high - low, head.length, 1, TILE_ROWS);
   multiplyPanels(
     to, ldc, head.packed, high - low, panels + ((<usize>low * TILE_COLUMNS) << 2), head.length,
-    rows, head.width, high - low, false, head.tile, Triangle.LowerA, high - rows - low,
+    rows, head.width, high - low, false, head.tile, triangle, high - rows - low,
   );
+}
+
+/**
+ * dq += gradient [rows, D] for queries that lie `stride` floats apart, in dq as in q. Returns Σ q · gradient, from which the gradient of
+ * the scale follows.
+ */
+export function addQueryGradients(dq: usize, q: usize, stride: i32, gradient: usize, rows: i32, width: i32): f32 {
+  const bytes = <usize>stride << 2, rowBytes = <usize>width << 2;
+  let sum: f32 = 0;
+  for (let r = 0; r < rows; r++, q += bytes, dq += bytes, gradient += rowBytes) {
+    sum += dot(q, gradient, width);
+    addTo(dq, gradient, width);
+  }
+  return sum;
 }

@@ -22,11 +22,11 @@
  * Where a head's operands lie is in attention-head.ts. For retrieved pairs see retrieved.ts.
  */
 import {
-  BLOCK, firstSeen, Head, layOutHead, lowOf, multiplyByContext, openHead, pairAt, queryAt, rowAt, sumOverContext,
+  addQueryGradients, BLOCK, firstSeen, Head, layOutHead, lowOf, multiplyByContext, openHead, pairAt, queryAt, rowAt,
+  sumOverContext,
 } from "./attention-head";
-import { multiplyPanels, packPanels, TILE_COLUMNS, TILE_ROWS, Triangle } from "./panels";
-import { exponentials } from "../base/exp";
-import { addScaled, addTo, dot, maxLanes, scaleTo } from "../base/simd";
+import { multiplyPanels, packPanels, TILE_COLUMNS, TILE_ROWS, Triangle } from "./matmul";
+import { addScaled, addTo, dot, exponentials, maxLanes, scaleTo } from "../base/simd";
 
 /**
  * bias [heads, length], reversed: the bias of distance n is at length − 1 − n, so that a row of scores reads it forwards.
@@ -205,13 +205,7 @@ export function softmaxGradientRow(
 function queryGradient(head: Head, i: i32, dq: usize, q: usize): f32 {
   const rows = min(BLOCK, head.segment - i), width = head.width;
   sumOverContext(head, head.gradient, width, head.scores, head.panelsK, rows, lowOf(head, i), head.past + i + rows);
-  let sum: f32 = 0;
-  for (let r = 0; r < rows; r++) {
-    const at = queryAt(head, i + r), gradient = head.gradient + ((<usize>r * width) << 2);
-    sum += dot(q + at, gradient, width);
-    addTo(dq + at, gradient, width);
-  }
-  return sum;
+  return addQueryGradients(dq + queryAt(head, i), q + queryAt(head, i), head.stride, head.gradient, rows, width);
 }
 
 /** to += weightsᵀ · right for the segment's own positions that the block from query i on sees; weights [rows, length]. */

@@ -1,6 +1,8 @@
-/** The blend of what a head retrieved with what it found locally: g · retrieved + (1 − g) · local (paper, section 3.1). */
-import { exponentials, MOST_EXPONENT } from "../base/exp";
-import { addScaled, dot, loadPartial, madd, storePartial } from "../base/simd";
+/**
+ * Two attentions made one: the blend of what a head retrieved with what it found locally, g · retrieved + (1 − g) · local (paper,
+ * section 3.1), and the logsumexp of both from those of each.
+ */
+import { addScaled, dot, exponentials, loadPartial, MOST_EXPONENT, madd, storePartial } from "../base/simd";
 
 /**
  * out = g · retrieved + (1 − g) · local with g = sigmoid(logit). out, local, retrieved [B, T, H, D]; logit [B, T, H]; gates
@@ -65,5 +67,24 @@ export function blend_backward(
       const change = dot(dy, retrieved + at * headBytes, width) - dot(dy, local + at * headBytes, width);
       store<f32>(dlogit + (at << 2), load<f32>(dlogit + (at << 2)) + g * (1 - g) * change);
     }
+  }
+}
+
+/** z = ln(e^x + e^y) over elements [from, to). */
+export function log_add_exp_forward(z: usize, x: usize, y: usize, from: i32, to: i32): void {
+  for (let at = <usize>from << 2, end = <usize>to << 2; at < end; at += 4) {
+    const a = load<f32>(x + at), b = load<f32>(y + at);
+    store<f32>(z + at, max(a, b) + <f32>Math.log1p(Math.exp(-abs(<f64>a - <f64>b))));
+  }
+}
+
+/** dx += dz · e^(x − z), dy += dz · e^(y − z). */
+export function log_add_exp_backward(
+  dx: usize, dy: usize, dz: usize, x: usize, y: usize, z: usize, from: i32, to: i32,
+): void {
+  for (let at = <usize>from << 2, end = <usize>to << 2; at < end; at += 4) {
+    const d = load<f32>(dz + at), total = <f64>load<f32>(z + at);
+    store<f32>(dx + at, load<f32>(dx + at) + d * <f32>Math.exp(<f64>load<f32>(x + at) - total));
+    store<f32>(dy + at, load<f32>(dy + at) + d * <f32>Math.exp(<f64>load<f32>(y + at) - total));
   }
 }

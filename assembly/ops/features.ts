@@ -5,10 +5,8 @@
  * φ_f(x) = e^(w_f·x − ‖x‖²/2) / √m; over random w the mean of φ(q)·φ(k) is e^(q·k). The exponent is ‖w‖²/2 − ‖x − w‖²/2, so it has a
  * bound that does not depend on x, and no maximum over tokens is needed.
  */
-import { exponentials } from "../base/exp";
-import { addScaled, dot, hidden, loadPartial, madd, scaleTo, storePartial, sumOf } from "../base/simd";
-import { panelBytes } from "./attention-head";
-import { multiplyPanels, packPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "./panels";
+import { addScaled, dot, exponentials, hidden, loadPartial, madd, scaleTo, storePartial, sumOf } from "../base/simd";
+import { multiplyPanels, packPanels, panelBytes, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "./matmul";
 
 /** y = e^x for x ≤ 0, and x + 1 above, over elements [from, to). */
 export function elu_plus_one_forward(y: usize, x: usize, from: i32, to: i32): void {

@@ -1,10 +1,10 @@
 /**
  * An activated gate times another projection, as in SwiGLU and GEGLU (Shazeer 2020): y = act(gate) ⊙ up, and its backward for both.
  */
-import { ACTIVATION_BLOCK, addSlope, negativeExponentials, sigmoid } from "./activation";
+import { ACTIVATION_BLOCK, addSlope, negativeExponentials, sigmoid } from "./elementwise";
 import { addTo, hidden, loadPartial, storePartial } from "../base/simd";
 
-/** y = act(gate) · up over elements [from, to); `kind`: see activation.ts. y is neither gate nor up. */
+/** y = act(gate) · up over elements [from, to); `kind`: see elementwise.ts. y is neither gate nor up. */
 export function gated_forward(y: usize, gate: usize, up: usize, kind: i32, from: i32, to: i32): void {
   for (let at = from; at < to; at += ACTIVATION_BLOCK) {
     const n = min(ACTIVATION_BLOCK, to - at), offset = <usize>at << 2;

@@ -2,8 +2,7 @@
  * The exact GELU, x · Φ(x), and its backward. With a = |x|, Φ(−a) = e^(−a²/2) · Q(a); the same exponential is the density that the
  * backward needs. Φ is within 1e-7, and far below 0 it keeps its leading digits.
  */
-import { exponentials } from "../base/exp";
-import { hidden, loadPartial, madd, storePartial } from "../base/simd";
+import { exponentials, hidden, loadPartial, madd, storePartial } from "../base/simd";
 
 /** Elements whose exponentials are computed together, and stay in L1 until they are used. */
 const BLOCK: i32 = 1024;

@@ -2,11 +2,13 @@
  * The backward of interval-attention.ts, with the same names. With P the softmax, dP = dout · vᵀ and
  * dlogit = s · P ∘ (dP − rowsum(P ∘ dP) + dlse): dq += dlogit · k, dk += dlogitᵀ · q, dv += Pᵀ · dout, dscale = Σ q · dq / scale.
  */
-import { addTo, dot } from "../base/simd";
+import { dot } from "../base/simd";
 import { softmaxGradientRow } from "./attention";
-import { BLOCK, Head, openHead, queryAt, rowAt } from "./attention-head";
-import { blockFrom, blockTo, layOutIntervals, meetPairs, sumOverPairs } from "./interval-attention";
-import { multiplyPanels, packPanels, TILE_COLUMNS, TILE_ROWS } from "./panels";
+import {
+  addQueryGradients, BLOCK, Head, multiplyByContext, openHead, queryAt, rowAt, sumOverContext,
+} from "./attention-head";
+import { blockFrom, blockTo, layOutIntervals } from "./interval-attention";
+import { multiplyPanels, packPanels, TILE_COLUMNS, TILE_ROWS, Triangle } from "./matmul";
 
 /**
  * Adds to dq [B, T, H, D] and to dk, dv [B, pairs − past, H, D], of the pairs from `past` on, and writes dscale [B·H], for units
@@ -44,7 +46,7 @@ export function interval_attention_backward(
 function logitGradient(
   head: Head, i: i32, dout: usize, dlse: usize, out: usize, p: usize, rows: i32, low: i32, high: i32,
 ): void {
-  meetPairs(head, head.scores, dout + queryAt(head, i), head.panelsV, rows, low, high); // dP
+  multiplyByContext(head, head.scores, dout + queryAt(head, i), head.panelsV, rows, low, high, Triangle.None); // dP
   for (let r = 0; r < rows; r++) {
     const at = queryAt(head, i + r), row = (<usize>r * head.length) << 2;
     let pull = dot(dout + at, out + at, head.width);
@@ -56,14 +58,8 @@ function logitGradient(
 /** dq += dlogit · k; returns Σ q · dlogit k. */
 function intervalQueryGradient(head: Head, i: i32, dq: usize, q: usize, rows: i32, low: i32, high: i32): f32 {
   const width = head.width;
-  sumOverPairs(head, head.gradient, width, head.scores, head.panelsK, rows, low, high);
-  let sum: f32 = 0;
-  for (let r = 0; r < rows; r++) {
-    const at = queryAt(head, i + r), gradient = head.gradient + ((<usize>r * width) << 2);
-    sum += dot(q + at, gradient, width);
-    addTo(dq + at, gradient, width);
-  }
-  return sum;
+  sumOverContext(head, head.gradient, width, head.scores, head.panelsK, rows, low, high, Triangle.None);
+  return addQueryGradients(dq + queryAt(head, i), q + queryAt(head, i), head.stride, head.gradient, rows, width);
 }
 
 /** to += weightsᵀ · right, for the pairs from `past` on. weights [rows, low … high), right [rows, D]. */

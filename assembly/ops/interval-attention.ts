@@ -4,10 +4,9 @@
  *
  * A unit is one head of one row. Its queries go in blocks, and a block computes from the first pair that one of its queries sees to the last.
  */
-import { exponentials } from "../base/exp";
-import { largest, scaleTo } from "../base/simd";
-import { BLOCK, Head, layOutHead, openHead, queryAt, rowAt } from "./attention-head";
-import { multiplyPanels, packPanels, TILE_COLUMNS, TILE_ROWS } from "./panels";
+import { exponentials, largest, scaleTo } from "../base/simd";
+import { BLOCK, Head, layOutHead, multiplyByContext, openHead, queryAt, rowAt, sumOverContext } from "./attention-head";
+import { packPanels, TILE_COLUMNS, Triangle } from "./matmul";
 
 /** Lays out a head with `pairs` pairs; see layOutHead. */
 export function layOutIntervals(scratch: usize, heads: i32, width: i32, segment: i32, pairs: i32): Head {
@@ -46,27 +45,6 @@ export function blockTo(head: Head, intervals: usize, row: i32, i: i32, rows: i3
   return high;
 }
 
-/** to [rows, low … high), head.length apart = left [rows, D] · panelsᵀ, of keys or values packed by pair. */
-export function meetPairs(head: Head, to: usize, left: usize, panels: usize, rows: i32, low: i32, high: i32): void {
-  const width = head.width;
-  packPanels(head.packed, left, rows, width, head.stride, 1, TILE_ROWS);
-  multiplyPanels(
-    to + (low << 2), head.length, head.packed, width, panels + ((<usize>low * width) << 2), width,
-    rows, high - low, width, false, head.tile,
-  );
-}
-
-/** to [rows, D], `ldc` floats apart = weights [rows, low … high) · panels, of keys or values packed by width. */
-export function sumOverPairs(
-  head: Head, to: usize, ldc: i32, weights: usize, panels: usize, rows: i32, low: i32, high: i32,
-): void {
-  packPanels(head.packed, weights + (low << 2), rows, high - low, head.length, 1, TILE_ROWS);
-  multiplyPanels(
-    to, ldc, head.packed, high - low, panels + ((<usize>low * TILE_COLUMNS) << 2), head.length,
-    rows, head.width, high - low, false, head.tile,
-  );
-}
-
 /**
  * out [B, T, H, D] and lse [B, T, H] for units [from, to) of the B·H. q [B, T, H, D]; k, v [B, pairs, H, D]; scale [H]; first [B] (i32):
  * first valid pair of each row; intervals [B, T, 2] (i32): a query sees pairs [from, to). A query that sees none has out 0 and the
@@ -86,14 +64,15 @@ export function interval_attention_forward(
       const rows = min(BLOCK, segment - i);
       const low = blockFrom(head, intervals, row, i, rows), high = blockTo(head, intervals, row, i, rows);
       const p = probabilities ? probabilities + ((<usize>(unit * segment + i) * pairs) << 2) : head.scores;
-      if (low < high) meetPairs(head, p, q + queryAt(head, i), head.panelsK, rows, low, high);
+      if (low < high) multiplyByContext(head, p, q + queryAt(head, i), head.panelsK, rows, low, high, Triangle.None);
       for (let r = 0; r < rows; r++) {
         const seenFrom = intervalFrom(head, intervals, row, i + r), seenTo = intervalTo(head, intervals, row, i + r);
         const logsumexp = softmaxInterval(p + ((<usize>r * pairs) << 2), head.s, low, seenFrom, seenTo, high);
         store<f32>(lse + rowAt(head, i + r), logsumexp);
         if (low >= high) memory.fill(out + queryAt(head, i + r), 0, <usize>width << 2);
       }
-      if (low < high) sumOverPairs(head, out + queryAt(head, i), head.stride, p, head.panelsV, rows, low, high);
+      if (low >= high) continue;
+      sumOverContext(head, out + queryAt(head, i), head.stride, p, head.panelsV, rows, low, high, Triangle.None);
     }
   }
 }

@@ -12,7 +12,7 @@ import {
   CHUNK, chunkProduct, chunksOf, keyAt, layOutLinearHead, LinearHead, lowerProduct, openLinearHead, tokenAt,
   valueAt, writtenAt,
 } from "./linear-head";
-import { Triangle } from "./panels";
+import { Triangle } from "./matmul";
 
 /**
  * Adds to dq, dk [B, T, H, F] and dv [B, T, H, D], for units [from, to) of the B·H. `dlse` may be 0. `states`, `written` and `inverse` are what the

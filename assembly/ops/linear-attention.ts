@@ -13,7 +13,7 @@ import {
   CHUNK, chunkProduct, keyAt, layOutLinearHead, LinearHead, lowerProduct, openLinearHead, tokenAt, valueAt,
   writtenAt,
 } from "./linear-head";
-import { Triangle } from "./panels";
+import { Triangle } from "./matmul";
 
 /**
  * out [B, T, H, D] and the state after the segment, next [B, H, F, E], for units [from, to) of the B·H. q, k [B, T, H, F] are φ(q) and

@@ -2,8 +2,7 @@
  * One head of one row in linear attention: where its operands lie, and room for the products of a chunk of tokens. The arithmetic is in
  * linear-attention.ts and linear-attention-backward.ts.
  */
-import { panelBytes } from "./attention-head";
-import { multiplyPanels, packPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS, Triangle } from "./panels";
+import { multiplyPanels, packPanels, panelBytes, TILE_BYTES, TILE_COLUMNS, TILE_ROWS, Triangle } from "./matmul";
 
 /** Tokens of a chunk. Within it every pair of tokens meets in a product; before it there is only the state. */
 export const CHUNK: i32 = 64;
@@ -61,16 +60,21 @@ export function linear_attention_scratch_bytes(features: i32, width: i32): i32 {
   return <i32>layOut(0, features, width + 1, false);
 }
 
-/** Lays out the room behind `scratch`, for at most `columns` of them; returns its end. Writes addresses only if asked to. */
+/**
+ * Lays out the room behind `scratch`, for at most `columns` of them; returns its end. Writes addresses only if asked to. Left operands have
+ * a chunk of rows or are a chunk deep. Right operands are that, or a state.
+ */
 function layOut(scratch: usize, features: i32, columns: i32, write: bool): usize {
-  const most = max(CHUNK, max(features, columns));
+  const short = max(CHUNK, columns), long = max(features, short);
+  const bytesA = max(panelBytes(CHUNK, long, TILE_ROWS), panelBytes(features, CHUNK, TILE_ROWS));
+  const bytesB = max(panelBytes(short, long, TILE_COLUMNS), panelBytes(features, short, TILE_COLUMNS));
   const scores = scratch + HEAD_BYTES;
   const rows = scores + (<usize>(CHUNK * CHUNK) << 2);
   const gradients = rows + (<usize>(CHUNK * columns) << 2);
   const stateGradient = gradients + (<usize>(CHUNK * columns) << 2);
   const packedA = stateGradient + (<usize>(features * columns) << 2);
-  const packedB = packedA + panelBytes(most, most, TILE_ROWS);
-  const tile = packedB + panelBytes(most, most, TILE_COLUMNS);
+  const packedB = packedA + bytesA;
+  const tile = packedB + bytesB;
   if (write) {
     const head = changetype<LinearHead>(scratch);
     head.scores = scores;
@@ -138,7 +142,7 @@ export function writtenAt(head: LinearHead, i: i32): usize {
 
 /**
  * C[m, n] (+)= A[m, k] · B[k, n], rows of C `ldc` floats apart. A(i, p) is at a + 4(i·rsa + p·csa), B(p, j) at b + 4(p·rsb + j·csb). No
- * operand has more rows or columns than a chunk, F or E.
+ * operand is larger than `layOut` says.
  */
 export function chunkProduct(
   head: LinearHead, c: usize, ldc: i32, a: usize, rsa: i32, csa: i32, b: usize, rsb: i32, csb: i32,

@@ -4,10 +4,9 @@
  *
  * A unit is one head of one row (unit = row · heads + head), forward and backward, so that one thread adds to a key's gradient.
  */
-import { exponentials } from "../base/exp";
-import { addScaled, dot, scaleTo } from "../base/simd";
+import { addScaled, dot, exponentials, scaleTo } from "../base/simd";
 
-/** What a call's units share. Bytes per position of the segment and of the context are equal: heads · width · 4. */
+/** The sizes and the bias that a call's units share, as src/autodiff/ops/listed.ts lays them out. */
 @unmanaged
 class Lists {
   heads: i32;
@@ -58,50 +57,23 @@ class Lists {
   }
 }
 
-/** Bytes of scratch for lists of `most` positions. */
-export function listed_scratch_bytes(most: i32): i32 {
-  return <i32>offsetof<Lists>() + (most << 2);
-}
-
-function layOutLists(
-  scratch: usize, table: usize, bucketOf: usize, buckets: i32, distances: i32,
-  heads: i32, width: i32, segment: i32, past: i32, own: i32, ownTokens: i32, capacity: i32, most: i32, listHeads: i32,
-): Lists {
-  const lists = changetype<Lists>(scratch);
-  lists.heads = heads;
-  lists.width = width;
-  lists.segment = segment;
-  lists.past = past;
-  lists.own = own;
-  lists.ownTokens = ownTokens;
-  lists.capacity = capacity;
-  lists.most = most;
-  lists.listHeads = listHeads;
-  lists.table = table;
-  lists.bucketOf = bucketOf;
-  lists.buckets = buckets;
-  lists.distances = distances;
-  return lists;
-}
-
 /**
  * out [B, T, H, D] = Σ_n p_n v_n with p = softmax(s · (q·k_n + bias[distance])) over the positions n of the query's list, s = |scale of
  * the head|; lse [B, T, H] is the logsumexp. An empty list gives 0 and the least float. q [B, T, H, D]; k, v [B, capacity, H, D];
  * positions [B, T, listHeads, K] (i32) ends at the first that is negative; table [H, buckets] or 0; scale [H].
- * probabilities [B, T, H, K] keeps p. With `masks` [B, T, H, K], which may be 0, p is masks · e^logit over its sum. Units [from, to)
- * of B·H. `scratch`: listed_scratch_bytes.
+ * probabilities [B, T, H, K] keeps p. With `masks` [B, T, H, K], which may be 0, p is masks · e^logit over its sum. `shared`: address
+ * of a Lists. Units [from, to) of B·H.
  */
 export function listed_forward(
-  out: usize, lse: usize, probabilities: usize, q: usize, k: usize, v: usize, positions: usize, masks: usize,
-  table: usize, bucketOf: usize, scale: usize, buckets: i32, distances: i32,
-  heads: i32, width: i32, segment: i32, past: i32, own: i32, ownTokens: i32, capacity: i32, most: i32, listHeads: i32,
-  from: i32, to: i32, scratch: usize,
+  out: usize, lse: usize, probabilities: usize, q: usize, k: usize, v: usize, positions: usize, masks: usize, scale: usize,
+  shared: usize, from: i32, to: i32,
 ): void {
-  const lists = layOutLists(scratch, table, bucketOf, buckets, distances, heads, width, segment, past, own, ownTokens, capacity, most, listHeads);
+  const lists = changetype<Lists>(shared);
+  const width = lists.width, most = lists.most, table = lists.table;
   for (let unit = from; unit < to; unit++) {
-    const head = unit % heads, s = abs(load<f32>(scale + (head << 2)));
-    const biases = table + ((head * buckets) << 2);
-    for (let i = 0; i < segment; i++) {
+    const head = unit % lists.heads, s = abs(load<f32>(scale + (head << 2)));
+    const biases = table + ((head * lists.buckets) << 2);
+    for (let i = 0; i < lists.segment; i++) {
       const query = lists.query(unit, i), list = positions + (lists.list(unit, i) << 2);
       const p = probabilities + ((query * most) << 2), y = out + ((query * width) << 2);
       let count = 0, peak: f32 = -f32.MAX_VALUE;
@@ -142,18 +114,17 @@ function applyMasks(p: usize, masks: usize, n: i32): f32 {
  */
 export function listed_backward(
   dq: usize, dk: usize, dv: usize, dmasks: usize, dtable: usize, dscale: usize, dout: usize, dlse: usize,
-  out: usize, probabilities: usize, q: usize, k: usize, v: usize, positions: usize, masks: usize,
-  table: usize, bucketOf: usize, scale: usize, buckets: i32, distances: i32,
-  heads: i32, width: i32, segment: i32, past: i32, own: i32, ownTokens: i32, capacity: i32, most: i32, listHeads: i32,
-  from: i32, to: i32, scratch: usize,
+  out: usize, probabilities: usize, q: usize, k: usize, v: usize, positions: usize, masks: usize, scale: usize,
+  shared: usize, from: i32, to: i32,
 ): void {
-  const lists = layOutLists(scratch, table, bucketOf, buckets, distances, heads, width, segment, past, own, ownTokens, capacity, most, listHeads);
+  const lists = changetype<Lists>(shared);
+  const width = lists.width, most = lists.most, table = lists.table, buckets = lists.buckets;
   for (let unit = from; unit < to; unit++) {
-    const head = unit % heads, given = load<f32>(scale + (head << 2)), s = abs(given);
+    const head = unit % lists.heads, given = load<f32>(scale + (head << 2)), s = abs(given);
     const biases = table + ((head * buckets) << 2), dbiases = dtable + ((<usize>unit * buckets) << 2);
     memory.fill(dbiases, 0, <usize>buckets << 2);
     let scaleSum: f32 = 0;
-    for (let i = 0; i < segment; i++) {
+    for (let i = 0; i < lists.segment; i++) {
       const query = lists.query(unit, i), list = positions + (lists.list(unit, i) << 2);
       const at = (query * width) << 2, p = probabilities + ((query * most) << 2);
       let pull = dot(dout + at, out + at, width);
@@ -174,7 +145,7 @@ export function listed_backward(
           store<f32>(dbiases + bucket, load<f32>(dbiases + bucket) + s * dlogit);
         }
         addScaled(dq + at, k + pair, s * dlogit, width);
-        if (j < own) continue;
+        if (j < lists.own) continue;
         const pairGradient = (lists.ownPair(unit, j) * width) << 2;
         addScaled(dk + pairGradient, q + at, s * dlogit, width);
         addScaled(dv + pairGradient, dout + at, weight, width);

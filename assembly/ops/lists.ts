@@ -5,8 +5,8 @@
 import { addScaled, dot } from "../base/simd";
 
 /**
- * lists [B, T, K]: the query's own position and every `stride`-th before it, down to first(row). Where `every` is above 1, only every
- * so many-th token of a document has a list; the others' are empty. Rows [from, to) of B. first, read [B] (i32): the first position of the
+ * lists [B, T, K]: the query's own position and every `stride`-th before it, down to first(row). Where n = `every` is above 1, only every
+ * n-th token of a document has a list; the others' are empty. Rows [from, to) of B. first, read [B] (i32): the first position of the
  * row's document, and the document's tokens before the segment.
  */
 export function strided_lists(
@@ -34,12 +34,14 @@ export function bucket_lists_scratch_bytes(length: i32, buckets: i32): i32 {
 }
 
 /**
- * lists [B, T, H, K]: the last K positions before the query whose key has the query's bucket. With `own`, the query's position may be
- * among them, and stands alone if there are none. queries [B, T, H] and keys [B, capacity, H] have the buckets, whole numbers
- * as f32; first [B] (i32). Units [from, to) of B·H. `scratch`: bucket_lists_scratch_bytes(past + T, buckets).
+ * lists [B, T, H, K]: the last K positions before the query whose key has the query's bucket, and behind them those that the bucket's store
+ * keeps. With `own`, the query's position may be among them, and stands alone if there are none. queries [B, T, H] and keys
+ * [B, capacity, H] have the buckets, whole numbers as f32; first [B] (i32). A store keeps `kept` pairs of each bucket, in the positions from
+ * `stored` on; counts [B, H, buckets] is keep_in_buckets', or 0 where nothing is kept. Units [from, to) of B·H. `scratch`:
+ * bucket_lists_scratch_bytes(past + T, buckets).
  */
 export function bucket_lists(
-  lists: usize, queries: usize, keys: usize, first: usize,
+  lists: usize, queries: usize, keys: usize, first: usize, counts: usize, stored: i32, kept: i32,
   heads: i32, buckets: i32, segment: i32, past: i32, capacity: i32, most: i32, own: bool,
   from: i32, to: i32, scratch: usize,
 ): void {
@@ -55,20 +57,54 @@ export function bucket_lists(
       if (j >= past) {
         const query = <usize>(row * segment + j - past) * heads + head;
         const wanted = <i32>load<f32>(queries + (query << 2));
-        followChain(lists + ((query * most) << 2), load<i32>(scratch + (wanted << 2)), before, own ? j : -1, most);
+        const list = lists + ((query * most) << 2);
+        let n = followChain(list, load<i32>(scratch + (wanted << 2)), before, most);
+        if (counts) {
+          const count = <i32>load<f32>(counts + (<usize>(unit * buckets + wanted) << 2));
+          n = appendStored(list, n, most, stored + wanted * kept, kept, count);
+        }
+        if (n == 0 && own) store<i32>(list + (n++ << 2), j);
+        if (n < most) store<i32>(list + (n << 2), -1);
       }
       if (!own) store<i32>(newest, j);
     }
   }
 }
 
-/** Writes the chain of positions from `newest` back; if it is empty, `alone`. */
-function followChain(list: usize, newest: i32, before: usize, alone: i32, most: i32): void {
-  let position = newest < 0 ? alone : newest;
-  for (let n = 0; n < most; n++) {
-    store<i32>(list + (n << 2), position);
-    if (position < 0) return;
-    position = newest < 0 ? -1 : load<i32>(before + (position << 2));
+/** Writes the chain of positions from `newest` back, at most `most`; returns how many. */
+function followChain(list: usize, newest: i32, before: usize, most: i32): i32 {
+  let n = 0;
+  for (let j = newest; j >= 0 && n < most; j = load<i32>(before + (j << 2))) store<i32>(list + (n++ << 2), j);
+  return n;
+}
+
+/** Appends the positions of a bucket's store to a list of n, the newest pair first; returns how long the list is. */
+function appendStored(list: usize, n: i32, most: i32, stored: i32, kept: i32, count: i32): i32 {
+  for (let i = 1; i <= min(count, kept) && n < most; i++) store<i32>(list + (n++ << 2), stored + (count - i) % kept);
+  return n;
+}
+
+/**
+ * Copies the pairs at positions [begin, end) of one row's context, keys and values [capacity, H, D], into the stores of their buckets [capacity, H],
+ * which are in the positions from `stored` on and keep the newest `kept` pairs of each bucket. counts [H, count] (whole numbers as f32) says how
+ * many a bucket has taken; from 2 · kept on it starts again at kept, so that it tells the place of the next. Heads [from, to).
+ */
+export function keep_in_buckets(
+  keys: usize, values: usize, buckets: usize, counts: usize, heads: i32, width: i32, count: i32, stored: i32, kept: i32,
+  begin: i32, end: i32, from: i32, to: i32,
+): void {
+  const bytes = <usize>width << 2, stride = <usize>heads * bytes;
+  for (let head = from; head < to; head++) {
+    for (let j = begin; j < end; j++) {
+      const bucket = <i32>load<f32>(buckets + (<usize>(j * heads + head) << 2));
+      const place = counts + (<usize>(head * count + bucket) << 2);
+      const taken = <i32>load<f32>(place);
+      const source = <usize>j * stride + <usize>head * bytes;
+      const target = <usize>(stored + bucket * kept + taken % kept) * stride + <usize>head * bytes;
+      memory.copy(keys + target, keys + source, bytes);
+      memory.copy(values + target, values + source, bytes);
+      store<f32>(place, <f32>(taken + 1 == 2 * kept ? kept : taken + 1));
+    }
   }
 }
 

@@ -5,9 +5,8 @@
  *
  * A unit is two panels of rows of the batch, for all tokens: U [4C, C] is packed once, and a token costs one product [rows, C] · [C, 4C].
  */
-import { sigmoid, negativeExponentials } from "./activation";
-import { panelBytes } from "./attention-head";
-import { multiplyPanels, packPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "./panels";
+import { sigmoid, negativeExponentials } from "./elementwise";
+import { multiplyPanels, packPanels, panelBytes, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "./matmul";
 import { hidden, loadPartial, scaleTo, storePartial } from "../base/simd";
 
 /** The kernels' number of SiLU, whose exponent is that of the sigmoid. */

@@ -2,7 +2,8 @@
  * Blocks of tokens pooled into cells: each cell is a weighted sum over the tokens of its block. A mean over equal weights, or the learned
  * projection of Linformer's block form. A unit is one block of one row, unit = row · blocks + block.
  */
-import { addScaled, dot } from "../base/simd";
+import { dot } from "../base/simd";
+import { addCombinations } from "./combine";
 
 /** Bytes to the first token of a unit's block in a context [B, capacity, C] whose blocks begin at position `first`. */
 @inline
@@ -22,13 +23,9 @@ export function pool_blocks_forward(
   const bytes = <usize>channels << 2;
   for (let unit = from; unit < to; unit++) {
     const tokens = x + blockAt(unit, blocks, block, capacity, channels, first);
-    for (let cell = 0; cell < cells; cell++) {
-      const sum = y + <usize>(unit * cells + cell) * bytes;
-      memory.fill(sum, 0, bytes);
-      for (let j = 0; j < block; j++) {
-        addScaled(sum, tokens + j * bytes, load<f32>(weights + ((cell * block + j) << 2)), channels);
-      }
-    }
+    const sums = y + <usize>(unit * cells) * bytes;
+    memory.fill(sums, 0, cells * bytes);
+    addCombinations(sums, bytes, weights, block << 2, 4, tokens, bytes, cells, block, channels);
   }
 }
 
@@ -44,13 +41,15 @@ export function pool_blocks_backward(
   for (let unit = from; unit < to; unit++) {
     const tokens = x + blockAt(unit, blocks, block, capacity, channels, first);
     const begin = first + unit % blocks * block - past; // of the block, in the segment
-    const gradients = dx + <usize>(unit / blocks * segment) * bytes;
+    const own = min(max(0, -begin), block); // the block's first token that belongs to the segment
+    const dcells = dy + <usize>(unit * cells) * bytes;
+    const gradients = dx + (<usize>(unit / blocks * segment) + begin + own) * bytes;
+    addCombinations(gradients, bytes, weights + (own << 2), 4, block << 2, dcells, bytes, block - own, cells, channels);
+    if (!dweights) continue;
+    let dweight = dweights + ((unit * cells * block) << 2);
     for (let cell = 0; cell < cells; cell++) {
-      const dcell = dy + <usize>(unit * cells + cell) * bytes;
-      for (let j = 0; j < block; j++) {
-        const at = (cell * block + j) << 2;
-        if (begin + j >= 0) addScaled(gradients + <usize>(begin + j) * bytes, dcell, load<f32>(weights + at), channels);
-        if (dweights) store<f32>(dweights + ((unit * cells * block) << 2) + at, dot(dcell, tokens + j * bytes, channels));
+      for (let j = 0; j < block; j++, dweight += 4) {
+        store<f32>(dweight, dot(dcells + cell * bytes, tokens + j * bytes, channels));
       }
     }
   }

@@ -2,19 +2,19 @@
  * A block of queries and the ranges of positions that it sees: where the operands lie, the pairs of those ranges side by side, and room
  * to compute in. The arithmetic is in ranged.ts.
  */
-import { panelBytes } from "./attention-head";
-import { TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "./panels";
+import { BLOCK, contextBytes, packedBytes } from "./attention-head";
+import { panelBytes, TILE_BYTES, TILE_COLUMNS } from "./matmul";
 import { addTo } from "../base/simd";
 
-/** Most queries of a block. */
-export const MOST_QUERIES: i32 = 64;
-
+/** A mask and the sizes that all its blocks share, as src/autodiff/ops/ranged.ts lays them out. A block has at most BLOCK queries. */
 @unmanaged
-export class Block {
+export class Mask {
+  /** The queries from cuts[n] to cuts[n + 1] are block n of their row, cuts [B, blocks + 1] (i32). */
+  cuts: usize;
+  /** Ascending ranges of positions that do not overlap, the unused ones empty: lists [B, blocks, ranges, 2] (i32). */
+  lists: usize;
   heads: i32;
   width: i32;
-  /** Floats from one query, or position, to the next. */
-  stride: i32;
   segment: i32;
   past: i32;
   capacity: i32;
@@ -26,8 +26,12 @@ export class Block {
   pinned: i32;
   /** Distances that have a bias. */
   length: i32;
-  cuts: usize;
-  lists: usize;
+}
+
+@unmanaged
+export class Block extends Mask {
+  /** Floats from one query, or position, to the next. */
+  stride: i32;
   /** Row and head; |scale of the head|. */
   row: i32;
   head: i32;
@@ -44,7 +48,7 @@ export class Block {
   panelsV: usize;
   packed: usize;
   packedRight: usize;
-  /** [MOST_QUERIES, columns] scores, [columns] a row of biases, and a gradient [max(MOST_QUERIES, columns), D]. */
+  /** [BLOCK, columns] scores, [columns] a row of biases, and a gradient [max(BLOCK, columns), D]. */
   scores: usize;
   bias: usize;
   gradient: usize;
@@ -53,52 +57,29 @@ export class Block {
 
 const BLOCK_BYTES: usize = 192;
 
-@inline
-function pairPanelBytes(columns: i32, width: i32): usize {
-  return max(panelBytes(columns, width, TILE_COLUMNS), panelBytes(width, columns, TILE_COLUMNS));
-}
-
-@inline
-function packedBytes(columns: i32, width: i32): usize {
-  return max(panelBytes(MOST_QUERIES, max(columns, width), TILE_ROWS), panelBytes(columns, MOST_QUERIES, TILE_ROWS));
-}
-
 /** Bytes of scratch for blocks that see `columns` positions, in heads of `width` floats. */
 export function ranged_scratch_bytes(columns: i32, width: i32): i32 {
-  const pairs = (<usize>columns * width << 2) + 2 * pairPanelBytes(columns, width);
-  const packed = packedBytes(columns, width) + panelBytes(width, MOST_QUERIES, TILE_COLUMNS);
-  const rows = <usize>(MOST_QUERIES * columns + columns + max(MOST_QUERIES, columns) * width) << 2;
+  const pairs = (<usize>columns * width << 2) + 2 * contextBytes(columns, width);
+  const packed = packedBytes(columns, width) + panelBytes(width, BLOCK, TILE_COLUMNS);
+  const rows = <usize>(BLOCK * columns + columns + max(BLOCK, columns) * width) << 2;
   return <i32>(BLOCK_BYTES + pairs + packed + rows + TILE_BYTES);
 }
 
-/** Lays out a block at the beginning of `scratch`, followed by its room. */
-export function layOutBlock(
-  scratch: usize, cuts: usize, lists: usize, heads: i32, width: i32, segment: i32, past: i32, capacity: i32,
-  blocks: i32, ranges: i32, columns: i32, pinned: i32, length: i32,
-): Block {
+/** Lays out a block of `mask` at the beginning of `scratch`, followed by its room. */
+export function layOutBlock(scratch: usize, mask: usize): Block {
+  memory.copy(scratch, mask, offsetof<Mask>());
   const block = changetype<Block>(scratch);
-  block.cuts = cuts;
-  block.lists = lists;
-  block.heads = heads;
-  block.width = width;
-  block.stride = heads * width;
-  block.segment = segment;
-  block.past = past;
-  block.capacity = capacity;
-  block.blocks = blocks;
-  block.ranges = ranges;
-  block.columns = columns;
-  block.pinned = pinned;
-  block.length = length;
+  const columns = block.columns, width = block.width;
+  block.stride = block.heads * width;
   block.gathered = scratch + BLOCK_BYTES;
   block.panelsK = block.gathered + (<usize>columns * width << 2);
-  block.panelsV = block.panelsK + pairPanelBytes(columns, width);
-  block.packed = block.panelsV + pairPanelBytes(columns, width);
+  block.panelsV = block.panelsK + contextBytes(columns, width);
+  block.packed = block.panelsV + contextBytes(columns, width);
   block.packedRight = block.packed + packedBytes(columns, width);
-  block.scores = block.packedRight + panelBytes(width, MOST_QUERIES, TILE_COLUMNS);
-  block.bias = block.scores + (<usize>(MOST_QUERIES * columns) << 2);
+  block.scores = block.packedRight + panelBytes(width, BLOCK, TILE_COLUMNS);
+  block.bias = block.scores + (<usize>(BLOCK * columns) << 2);
   block.gradient = block.bias + (<usize>columns << 2);
-  block.tile = block.gradient + (<usize>(max(MOST_QUERIES, columns) * width) << 2);
+  block.tile = block.gradient + (<usize>(max(BLOCK, columns) * width) << 2);
   return block;
 }
 
@@ -109,7 +90,7 @@ export function openUnit(block: Block, unit: i32, scale: usize): void {
   block.s = abs(load<f32>(scale + (block.head << 2)));
 }
 
-/** Turns to the row's block `number`; false if it has no queries. cuts [B, blocks + 1], lists [B, blocks, ranges, 2] (i32). */
+/** Turns to the row's block `number`; false if it has no queries. */
 export function openBlock(block: Block, number: i32): bool {
   const cut = block.cuts + (<usize>(block.row * (block.blocks + 1) + number) << 2);
   block.first = load<i32>(cut);

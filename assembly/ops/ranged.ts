@@ -10,34 +10,37 @@ import {
   visibleTo,
 } from "./ranged-block";
 import { softmaxBiasedRow, softmaxGradientRow } from "./attention";
-import { multiplyPanels, packPanels, TILE_COLUMNS, TILE_ROWS } from "./panels";
-import { addScaled, addTo, dot } from "../base/simd";
+import { addQueryGradients } from "./attention-head";
+import { multiplyPanels, packPanels, TILE_COLUMNS, TILE_ROWS } from "./matmul";
+import { addScaled, dot } from "../base/simd";
 
 /**
  * out [B, T, H, D] and lse [B, T, H], the logsumexp, for units [from, to) of B·H. q [B, T, H, D]; k, v [B, capacity, H, D]; bias
- * [H, length], reversed: that of distance n is at length − 1 − n; scale [H]. Block n of a row has the queries from cuts[n] to cuts[n + 1], cuts
- * [B, blocks + 1], at most 64; it sees lists [B, blocks, ranges, 2] (i32), ascending ranges of positions that do not overlap, the
- * unused ones empty. Positions below `pinned` have the greatest distance, and a range lies on one side of it. `columns`: positions of the
- * largest block. probabilities [B·H, T, columns] keeps the softmax. `scratch`: ranged_scratch_bytes.
+ * [H, length], reversed: that of distance n is at length − 1 − n; scale [H]. `mask`: address of a Mask. Positions below its `pinned`
+ * have the greatest distance, and a range lies on one side of it. probabilities [B·H, T, columns] keeps the softmax. `scratch`:
+ * ranged_scratch_bytes.
  */
 export function ranged_forward(
-  out: usize, lse: usize, probabilities: usize, q: usize, k: usize, v: usize, bias: usize, scale: usize,
-  cuts: usize, lists: usize, heads: i32, width: i32, segment: i32, past: i32, capacity: i32,
-  blocks: i32, ranges: i32, columns: i32, pinned: i32, length: i32, from: i32, to: i32, scratch: usize,
+  out: usize, lse: usize, probabilities: usize, q: usize, k: usize, v: usize, bias: usize, scale: usize, mask: usize,
+  from: i32, to: i32, scratch: usize,
 ): void {
-  const block = layOutBlock(
-    scratch, cuts, lists, heads, width, segment, past, capacity, blocks, ranges, columns, pinned, length,
-  );
+  const block = layOutBlock(scratch, mask);
   for (let unit = from; unit < to; unit++) {
     openUnit(block, unit, scale);
-    for (let number = 0; number < blocks; number++) {
+    const biases = bias + ((<usize>block.head * block.length) << 2);
+    for (let number = 0; number < block.blocks; number++) {
       if (!openBlock(block, number)) continue;
-      const p = probabilities + ((<usize>(unit * segment + block.first) * columns) << 2);
-      const biases = bias + ((<usize>block.head * length) << 2);
+      const p = probabilities + (rowsOf(block) << 2);
       if (block.rows == 1) attendOne(block, out, lse, p, q, k, v, biases);
       else attendAll(block, out, lse, p, q, k, v, biases);
     }
   }
+}
+
+/** Numbers before the block's rows in [B·H, T, columns]. */
+@inline
+function rowsOf(block: Block): usize {
+  return <usize>((block.row * block.heads + block.head) * block.segment + block.first) * block.columns;
 }
 
 function attendAll(block: Block, out: usize, lse: usize, p: usize, q: usize, k: usize, v: usize, bias: usize): void {
@@ -85,21 +88,18 @@ function attendOne(block: Block, out: usize, lse: usize, p: usize, q: usize, k: 
  */
 export function ranged_backward(
   dq: usize, dk: usize, dv: usize, dbias: usize, dscale: usize, dout: usize, dlse: usize,
-  out: usize, probabilities: usize, q: usize, k: usize, v: usize, scale: usize,
-  cuts: usize, lists: usize, heads: i32, width: i32, segment: i32, past: i32, capacity: i32,
-  blocks: i32, ranges: i32, columns: i32, pinned: i32, length: i32, from: i32, to: i32, scratch: usize,
+  out: usize, probabilities: usize, q: usize, k: usize, v: usize, scale: usize, mask: usize,
+  from: i32, to: i32, scratch: usize,
 ): void {
-  const block = layOutBlock(
-    scratch, cuts, lists, heads, width, segment, past, capacity, blocks, ranges, columns, pinned, length,
-  );
+  const block = layOutBlock(scratch, mask), biasBytes = <usize>block.length << 2;
   for (let unit = from; unit < to; unit++) {
     openUnit(block, unit, scale);
-    const biases = dbias + ((<usize>unit * length) << 2);
-    memory.fill(biases, 0, <usize>length << 2);
+    const biases = dbias + <usize>unit * biasBytes;
+    memory.fill(biases, 0, biasBytes);
     let scaleSum: f32 = 0;
-    for (let number = 0; number < blocks; number++) {
+    for (let number = 0; number < block.blocks; number++) {
       if (!openBlock(block, number)) continue;
-      const p = probabilities + ((<usize>(unit * segment + block.first) * columns) << 2);
+      const p = probabilities + (rowsOf(block) << 2);
       scoreGradient(block, biases, dout, dlse, out, p, v);
       scaleSum += queryGradient(block, dq, q, k);
       pairGradient(block, dk, block.scores, q);
@@ -132,13 +132,8 @@ function queryGradient(block: Block, dq: usize, q: usize, k: usize): f32 {
   packPanels(block.panelsK, block.gathered, width, seen, 1, width, TILE_COLUMNS);
   packPanels(block.packed, block.scores, rows, seen, block.columns, 1, TILE_ROWS);
   multiplyPanels(block.gradient, width, block.packed, seen, block.panelsK, seen, rows, width, seen, false, block.tile);
-  let sum: f32 = 0;
-  for (let i = 0; i < rows; i++) {
-    const at = queryOf(block, block.first + i), gradient = block.gradient + ((<usize>i * width) << 2);
-    sum += dot(q + at, gradient, width);
-    addTo(dq + at, gradient, width);
-  }
-  return sum;
+  const at = queryOf(block, block.first);
+  return addQueryGradients(dq + at, q + at, block.stride, block.gradient, rows, width);
 }
 
 /** to += weightsᵀ · right for the segment's own pairs that the block sees; weights [rows, columns], right [B, T, H, D]. */

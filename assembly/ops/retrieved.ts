@@ -4,9 +4,8 @@
  * Retrieved keys and values are read in place from the ring, which may hold halves: no copy is gathered, and no gradient
  * reaches them. Rows of the batch whose memory is empty retrieve nothing.
  */
-import { floatsAt, storedBytes } from "../base/half";
-import { exponentials } from "../base/exp";
-import { addScaled, dot } from "../base/simd";
+import { floatsAt, storedBytes } from "../base/storage";
+import { addScaled, dot, exponentials } from "../base/simd";
 
 // Scratch: room for a widened key or value, [D]; in the backward, dr [K] after it.
 
@@ -21,8 +20,8 @@ export function retrieved_scratch_bytes(width: i32, topk: i32): i32 {
 }
 
 /**
- * out [B, T, H, D] = Σ_k r_k ṽ_k with r = softmax(s · scores), s = |scale of the head|; weights [B, T, H, K] keeps r, and
- * lse [B, T, H] the logsumexp. scores, slots [B, T, H, K] come from the lookup; counts [B] (i32) says how many of the K are
+ * out [B, T, H, D] = Σ_k r_k ṽ_k with r = softmax(s · scores), s = |scale of the head|; weights [B, T, H, K] keeps r, 0
+ * where nothing was found, and lse [B, T, H] the logsumexp. scores, slots [B, T, H, K] come from the lookup; counts [B] (i32) says how many of the K are
  * valid in a row; values [B, H, capacity, D] is the ring. Queries [from, to) of the B·T are computed.
  * `scratch`: retrieved_scratch_bytes.
  */
@@ -39,6 +38,7 @@ export function retrieved_forward(
       const r = weights + ((at * topk) << 2);
       const y = out + ((at * width) << 2);
       memory.fill(y, 0, <usize>width << 2);
+      memory.fill(r + (count << 2), 0, (topk - count) << 2);
       store<f32>(lse + (at << 2), softmaxOfScores(r, scores + ((at * topk) << 2), count, abs(load<f32>(scale + (head << 2)))));
       const ring = values + <usize>(row * heads + head) * ringBytes;
       for (let k = 0; k < count; k++) {
@@ -63,13 +63,13 @@ function softmaxOfScores(r: usize, scores: usize, count: i32, s: f32): f32 {
 }
 
 /**
- * With dr_k = dout · ṽ_k and dt = r (dr − Σ r dr + dlse): dq += s Σ dt k̃, dscale += sign(scale) Σ dt · score. `dlse` may be
- * 0. Stored pairs get no gradient. dscale [queries, H] is per query; add_rows sums it. `scratch`: retrieved_scratch_bytes.
+ * With dr_k = dout · ṽ_k + dweights_k and dt = r (dr − Σ r dr + dlse): dq += s Σ dt k̃, dscale += sign(scale) Σ dt · score. `dlse`
+ * and `dweights` [B, T, H, K] may be 0. Stored pairs get no gradient. dscale [queries, H] is per query; add_rows sums it. `scratch`: retrieved_scratch_bytes.
  * With `nearRows` [B, 2] (i32: pairs nearby, pairs ever appended), a row's newest pairs were scored by other queries against other
  * keys: `dnear` gets their gradient, and their keys are in the ring `nearKeys` of `nearCapacity`. It may be 0.
  */
 export function retrieved_backward(
-  dq: usize, dscale: usize, dout: usize, dlse: usize, weights: usize, scores: usize, slots: usize, counts: usize,
+  dq: usize, dscale: usize, dout: usize, dlse: usize, dweights: usize, weights: usize, scores: usize, slots: usize, counts: usize,
   keys: usize, values: usize, scale: usize, dnear: usize, nearKeys: usize, nearRows: usize, nearCapacity: i32,
   segment: i32, heads: i32, width: i32, topk: i32, capacity: i32, float16: bool, from: i32, to: i32, scratch: usize,
 ): void {
@@ -88,7 +88,8 @@ export function retrieved_backward(
       let pull: f32 = 0;
       for (let k = 0; k < count; k++) {
         const slot = load<i32>(slots + list + (k << 2));
-        const product = dot(dy, floatsAt(values + ring, <usize>slot * width, width, float16, scratch), width);
+        let product = dot(dy, floatsAt(values + ring, <usize>slot * width, width, float16, scratch), width);
+        if (dweights) product += load<f32>(dweights + list + (k << 2));
         store<f32>(dr + (k << 2), product);
         pull += load<f32>(weights + list + (k << 2)) * product;
       }

@@ -26,15 +26,7 @@ export function rotary_forward(
   y: usize, x: usize, cos: usize, sin: usize, first: usize,
   segment: i32, heads: i32, width: i32, half: i32, from: i32, to: i32,
 ): void {
-  const headBytes = <usize>width << 2, turned = <usize>half << 3;
-  for (let token = from; token < to; token++) {
-    const line = lineOf(first, token, segment, half);
-    let at = <usize>token * heads * headBytes;
-    for (let head = 0; head < heads; head++, at += headBytes) {
-      turn(y + at, x + at, cos + line, sin + line, half, false);
-      memory.copy(y + at + turned, x + at + turned, headBytes - turned);
-    }
-  }
+  turnTokens(y, x, cos, sin, first, segment, heads, width, half, false, from, to);
 }
 
 /** dx += dy turned the other way, for tokens [from, to). */
@@ -42,13 +34,23 @@ export function rotary_backward(
   dx: usize, dy: usize, cos: usize, sin: usize, first: usize,
   segment: i32, heads: i32, width: i32, half: i32, from: i32, to: i32,
 ): void {
+  turnTokens(dx, dy, cos, sin, first, segment, heads, width, half, true, from, to);
+}
+
+/** Every head of tokens [from, to): y = x turned, or y += x turned back. */
+@inline
+function turnTokens(
+  y: usize, x: usize, cos: usize, sin: usize, first: usize,
+  segment: i32, heads: i32, width: i32, half: i32, back: bool, from: i32, to: i32,
+): void {
   const headBytes = <usize>width << 2, turned = <usize>half << 3;
   for (let token = from; token < to; token++) {
     const line = lineOf(first, token, segment, half);
     let at = <usize>token * heads * headBytes;
     for (let head = 0; head < heads; head++, at += headBytes) {
-      turn(dx + at, dy + at, cos + line, sin + line, half, true);
-      addTo(dx + at + turned, dy + at + turned, width - 2 * half);
+      turn(y + at, x + at, cos + line, sin + line, half, back);
+      if (back) addTo(y + at + turned, x + at + turned, width - 2 * half);
+      else memory.copy(y + at + turned, x + at + turned, headBytes - turned);
     }
   }
 }

@@ -2,8 +2,7 @@
  * Softmax of each row and its backward, from loops over a row that other kernels use too: largest, exponentials, scale.
  * No mask, bias or temperature: an element is masked by being −∞.
  */
-import { exponentials } from "../base/exp";
-import { dot, largest, loadPartial, madd, scaleTo, storePartial } from "../base/simd";
+import { dot, exponentials, largest, loadPartial, madd, scaleTo, storePartial } from "../base/simd";
 
 /** y = softmax(x) for rows [from, to) of `width` floats; y may be x. A row of −∞ only gives zeros. */
 export function softmax_forward(y: usize, x: usize, width: i32, from: i32, to: i32): void {

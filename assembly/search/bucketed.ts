@@ -6,11 +6,13 @@
  * winners without a branch. A key is missed when two of the true k share a bucket. On a CPU, thresholds (exact.ts) are faster;
  * this search is here as the paper's method. Among equal scores, the older key wins.
  */
-import { bestBytes, clearBest, copyBest, insertBest, leastOfBest } from "./best";
-import { floatsAt, storedBytes } from "../base/half";
-import { multiplyRows, packPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "../ops/panels";
+import {
+  bestBytes, clearBest, copyBest, insertBest, keysOf, leastOfBest, openBlock, QUERY_BLOCK_BYTES, QueryBlock, scoresAt,
+  slotsAt,
+} from "./lookup";
+import { floatsAt, storedBytes } from "../base/storage";
+import { multiplyRows, packPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "../ops/matmul";
 import { BLOCK_ROOM, BLOCK_SIZE } from "./exact";
-import { keysOf, openBlock, QUERY_BLOCK_BYTES, QueryBlock, scoresAt, slotsAt } from "./query-block";
 
 // Scratch: a query block, its queries in panels, a winner and its slot for each query and bucket, keys in a panel, room for
 // widened keys, a tile, a list.

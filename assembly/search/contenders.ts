@@ -7,9 +7,9 @@
  * of exact.ts. If too many keys reach the bar, because rounding cannot tell them apart, the query is given up here: f32
  * scores of single keys cost more than a pass over all of them.
  */
-import { clearBest, insertBest, leastOfBest } from "./best";
-import { floatsAt } from "../base/half";
-import { addProducts, madd } from "../base/simd";
+import { clearBest, insertBest, leastOfBest } from "./lookup";
+import { floatsAt } from "../base/storage";
+import { scoreEight } from "./exact";
 
 /** Keys that wait before they are scored: two groups of four. */
 const WAITING: i32 = 8;
@@ -32,7 +32,7 @@ export class Contest {
   margin: i32;
   /** Address of the query, [D]. */
   query: usize;
-  /** Address of its list (best.ts). */
+  /** Address of its list (lookup.ts). */
   list: usize;
   /** How many contenders may still be scored; the query is given up below 0. */
   patience: i32;
@@ -68,7 +68,7 @@ export function addContender(contest: Contest, slot: i32): bool {
  */
 export function settle(contest: Contest, keys: usize, float16: bool, width: i32, k: i32, room: usize): i32 {
   const waiting = contest.waiting, list = contest.list;
-  if (waiting > 0) scoreEight(contest, keys, float16, width, room);
+  if (waiting > 0) scoreWaiting(contest, keys, float16, width, room);
   for (let i = 0; i < waiting; i++) {
     const score = load<f32>(room + (i << 2));
     if (score > leastOfBest(list, k)) insertBest(list, k, score, slotWaiting(contest, i));
@@ -83,31 +83,14 @@ function slotWaiting(contest: Contest, i: i32): i32 {
   return load<i32>(changetype<usize>(contest) + (i << 2), offsetof<Contest>("waiting0"));
 }
 
-/**
- * Writes the scores of the waiting keys to `scores`. Two groups of four are summed side by side, so that neither waits for the
- * other. If fewer than eight wait, the last one is scored again.
- */
-function scoreEight(contest: Contest, keys: usize, float16: bool, width: i32, scores: usize): void {
+/** Writes the scores of the waiting keys to `scores`. If fewer than eight wait, the last one is scored again. */
+function scoreWaiting(contest: Contest, keys: usize, float16: bool, width: i32, scores: usize): void {
   const room = scores + (WAITING << 2);
   const k0 = keyWaiting(contest, 0, keys, float16, width, room), k1 = keyWaiting(contest, 1, keys, float16, width, room);
   const k2 = keyWaiting(contest, 2, keys, float16, width, room), k3 = keyWaiting(contest, 3, keys, float16, width, room);
   const k4 = keyWaiting(contest, 4, keys, float16, width, room), k5 = keyWaiting(contest, 5, keys, float16, width, room);
   const k6 = keyWaiting(contest, 6, keys, float16, width, room), k7 = keyWaiting(contest, 7, keys, float16, width, room);
-  const query = contest.query;
-  let sum0 = f32x4.splat(0), sum4 = sum0;
-  let at: usize = 0;
-  for (const end = <usize>(width & ~3) << 2; at < end; at += 16) {
-    const q = v128.load(query + at);
-    sum0 = addProducts(sum0, q, v128.load(k0 + at), v128.load(k1 + at), v128.load(k2 + at), v128.load(k3 + at));
-    sum4 = addProducts(sum4, q, v128.load(k4 + at), v128.load(k5 + at), v128.load(k6 + at), v128.load(k7 + at));
-  }
-  for (const end = <usize>width << 2; at < end; at += 4) {
-    const q = v128.load32_splat(query + at);
-    sum0 = madd(q, f32x4(load<f32>(k0 + at), load<f32>(k1 + at), load<f32>(k2 + at), load<f32>(k3 + at)), sum0);
-    sum4 = madd(q, f32x4(load<f32>(k4 + at), load<f32>(k5 + at), load<f32>(k6 + at), load<f32>(k7 + at)), sum4);
-  }
-  v128.store(scores, sum0);
-  v128.store(scores, sum4, 16);
+  scoreEight(scores, contest.query, k0, k1, k2, k3, k4, k5, k6, k7, width);
 }
 
 @inline

@@ -2,17 +2,17 @@
  * Exact top-k by inner product: every query against every stored key, the k best kept in falling order of score.
  *
  * Keys lie as they were stored, one after the other. Blocks of them are packed into panels on the fly (and widened, if they are
- * halves), which costs a few percent of the product. The tile of panels.ts computes the scores of a panel of queries and eight keys.
+ * halves), which costs a few percent of the product. The tile of matmul.ts computes the scores of a panel of queries and eight keys.
  * They are compared with each query's k-th best so far while they are in cache; only scores above it go further.
  * Among equal scores, the older key wins, so a longer memory never changes what a shorter one returned among the same keys.
  */
-import { bestBytes, clearBest, copyBest, insertBest, leastOfBest } from "./best";
-import { floatsAt, storedBytes } from "../base/half";
-import { multiplyRows, packPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "../ops/panels";
-import { addProducts, madd } from "../base/simd";
 import {
-  blocksOf, keysOf, openBlock, QUERY_BLOCK_BYTES, queryAt, QueryBlock, scoresAt, slotsAt,
-} from "./query-block";
+  bestBytes, blocksOf, clearBest, copyBest, insertBest, keysOf, leastOfBest, openBlock, QUERY_BLOCK_BYTES, QueryBlock,
+  queryAt, scoresAt, slotsAt,
+} from "./lookup";
+import { floatsAt, storedBytes } from "../base/storage";
+import { multiplyRows, packPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "../ops/matmul";
+import { addProducts, dot, madd } from "../base/simd";
 
 /** Keys packed at a time; all queries of a block meet them before the next. */
 const KEY_BLOCK: i32 = 256;
@@ -99,7 +99,7 @@ export function searchBlock(block: QueryBlock, keys: usize, float16: bool, width
       packPanels(keyPanels, floats, n, width, width, 1, TILE_COLUMNS);
       scanPacked(lists, bars, panels, count, keyPanels, slot, n, width, k, tile);
     } else {
-      scanDirectly(lists, bars, block, floats, slot, n, width, k, tile);
+      scanDirectly(lists, bars, block, floats, slot, n, width, k, tile, keyPanels);
     }
     j += n;
   }
@@ -139,27 +139,109 @@ function rowAbove(row: usize, bars: usize): v128 {
   return v128.or(f32x4.gt(v128.load(row), bar), f32x4.gt(v128.load(row, 16), bar));
 }
 
-/** Scores a few queries against `n` unpacked keys: packing would cost more than the products. */
+/**
+ * Scores a few queries against `n` unpacked keys: packing would cost more than the products. First comes a sum that is fast and off by
+ * rounding; keys that may exceed the bar all the same wait until there are eight, and are scored as everywhere.
+ * `room`: 16 numbers; `sums`: eight vectors.
+ */
 function scanDirectly(
-  lists: usize, bars: usize, block: QueryBlock, keys: usize, slot: i32, n: i32, width: i32, k: i32, row: usize,
+  lists: usize, bars: usize, block: QueryBlock, keys: usize, slot: i32, n: i32, width: i32, k: i32, room: usize, sums: usize,
 ): void {
-  const bytes = <usize>width << 2, whole = n & ~15; // 16 keys at a time
+  const bytes = <usize>width << 2, waiting = room + 32;
   for (let i = 0, count = block.count; i < count; i++) {
-    const query = queryAt(block, i), list = lists + i * bestBytes(k), bar = bars + (i << 2);
-    let j = 0, key = keys;
-    for (; j < whole; j += 16, key += bytes << 4) {
-      if (j + 32 <= n) readAhead(row, key + (bytes << 4), bytes << 4);
-      scoreSixteen(row, query, key, width);
-      if (v128.any_true(v128.or(rowAbove(row, bar), rowAbove(row + 32, bar)))) keepBest(list, bar, row, 16, slot + j, k);
+    const query = queryAt(block, i), list = lists + i * bestBytes(k), bar = bars + (i << 2), slack = slackOf(query, width);
+    let waits = 0;
+    for (let j = 0; j < n; j += 8) {
+      let reaching = n - j < 8 ? (1 << (n - j)) - 1 : 255;
+      const key = keys + <usize>j * bytes;
+      if (reaching == 255 && !(width & 3)) reaching = reachingKeys(query, key, width, slack, load<f32>(bar), sums);
+      for (; reaching; reaching &= reaching - 1) {
+        store<i32>(waiting + (waits++ << 2), j + ctz(reaching));
+        if (waits < 8) continue;
+        keepWaiting(list, bar, query, keys, waiting, waits, slot, width, k, room);
+        waits = 0;
+      }
     }
-    for (; j < n; j += 4, key += bytes << 2) {
-      const last = min(3, n - 1 - j);
-      const four = scoreFour(query, key, key + min(1, last) * bytes, key + min(2, last) * bytes, key + last * bytes, width);
-      if (!v128.any_true(f32x4.gt(four, v128.load32_splat(bar)))) continue;
-      v128.store(row, four);
-      keepBest(list, bar, row, last + 1, slot + j, k);
-    }
+    if (waits) keepWaiting(list, bar, query, keys, waiting, waits, slot, width, k, room);
   }
+}
+
+/** Scores the `count` keys whose places wait, and inserts those above the bar. If fewer than eight wait, the last is scored again. */
+function keepWaiting(
+  list: usize, bar: usize, query: usize, keys: usize, waiting: usize, count: i32, slot: i32, width: i32, k: i32, scores: usize,
+): void {
+  for (let i = count; i < 8; i++) store<i32>(waiting + (i << 2), load<i32>(waiting + ((count - 1) << 2)));
+  scoreEight(
+    scores, query, keyWaiting(keys, waiting, width), keyWaiting(keys, waiting + 4, width), keyWaiting(keys, waiting + 8, width),
+    keyWaiting(keys, waiting + 12, width), keyWaiting(keys, waiting + 16, width), keyWaiting(keys, waiting + 20, width),
+    keyWaiting(keys, waiting + 24, width), keyWaiting(keys, waiting + 28, width), width,
+  );
+  for (let i = 0; i < count; i++) keepBest(list, bar, scores + (i << 2), 1, slot + load<i32>(waiting + (i << 2)), k);
+}
+
+@inline
+function keyWaiting(keys: usize, place: usize, width: i32): usize {
+  return keys + ((<usize>load<i32>(place) * width) << 2);
+}
+
+/** Half the distance from 1 to the next float: the most that a sum or a product is off, as a share of it. */
+const UNIT_ROUNDOFF: f32 = 5.9604645e-8;
+/** More than sums of denormal products are off. */
+const LEAST_MARGIN: f32 = 1e-37;
+
+/**
+ * How far apart two sums of a query's products with a key may be, in different orders, for components of at most 1. Each is off by
+ * at most n·u·Σ|q·k| ≤ n·u·‖q‖·√n, for n components and a unit roundoff u; a little more covers all rounding of the bound itself.
+ */
+function slackOf(query: usize, width: i32): f32 {
+  return 2 * <f32>(width + 8) * UNIT_ROUNDOFF * sqrt<f32>(dot(query, query, width) * <f32>width);
+}
+
+/**
+ * Those of eight keys, [8, width], whose score may exceed `bar`: a bit each. Keys are read two at a time: a processor cannot prefetch more of
+ * them side by side, and beyond the cache that halves the speed. The bits of all components, ORed, make a number no smaller than the largest
+ * of them. A NaN reaches every bar. `sums`: eight vectors.
+ */
+function reachingKeys(query: usize, key: usize, width: i32, slack: f32, bar: f32, sums: usize): i32 {
+  const bytes = <usize>width << 2;
+  let bits = i32x4.splat(0);
+  for (let to = sums; to < sums + 128; to += 32, key += bytes) {
+    let a0 = f32x4.splat(0), a1 = a0, b0 = a0, b1 = a0;
+    let at = query;
+    for (const end = key + (bytes & ~31); key < end; key += 32, at += 32) {
+      const q0 = v128.load(at), q1 = v128.load(at, 16), k0 = v128.load(key), k1 = v128.load(key, 16);
+      const l0 = v128.load(key + bytes), l1 = v128.load(key + bytes, 16);
+      a0 = madd(q0, k0, a0);
+      a1 = madd(q1, k1, a1);
+      b0 = madd(q0, l0, b0);
+      b1 = madd(q1, l1, b1);
+      bits = v128.or(bits, v128.or(v128.or(k0, k1), v128.or(l0, l1)));
+    }
+    if (width & 4) {
+      const q = v128.load(at), k = v128.load(key), l = v128.load(key + bytes);
+      a0 = madd(q, k, a0);
+      b0 = madd(q, l, b0);
+      bits = v128.or(bits, v128.or(k, l));
+      key += 16;
+    }
+    v128.store(to, f32x4.add(a0, a1));
+    v128.store(to, f32x4.add(b0, b1), 16);
+  }
+  bits = v128.or(bits, v128.shuffle<f32>(bits, bits, 2, 3, 0, 1));
+  bits = f32x4.abs(v128.or(bits, v128.shuffle<f32>(bits, bits, 1, 0, 3, 2)));
+  const margin = f32x4.add(f32x4.mul(bits, f32x4.splat(slack)), f32x4.splat(LEAST_MARGIN)), bars = f32x4.splat(bar);
+  const below0 = f32x4.le(f32x4.add(sumsOfFour(sums), margin), bars);
+  const below4 = f32x4.le(f32x4.add(sumsOfFour(sums + 64), margin), bars);
+  return 255 ^ (i32x4.bitmask(below0) | i32x4.bitmask(below4) << 4);
+}
+
+/** The sum of the lanes of each of four vectors. */
+@inline
+function sumsOfFour(at: usize): v128 {
+  const a = v128.load(at), b = v128.load(at, 16), c = v128.load(at, 32), d = v128.load(at, 48);
+  const ab = f32x4.add(v128.shuffle<f32>(a, b, 0, 4, 1, 5), v128.shuffle<f32>(a, b, 2, 6, 3, 7));
+  const cd = f32x4.add(v128.shuffle<f32>(c, d, 0, 4, 1, 5), v128.shuffle<f32>(c, d, 2, 6, 3, 7));
+  return f32x4.add(v128.shuffle<f64>(ab, cd, 0, 2), v128.shuffle<f64>(ab, cd, 1, 3));
 }
 
 /** Inserts those of a query's `n` scores that exceed the bar into its list. The keys lie in slots from `slot` on. */
@@ -189,51 +271,24 @@ export function scoreFour(query: usize, k0: usize, k1: usize, k2: usize, k3: usi
 }
 
 /**
- * Writes the inner products of a query with sixteen keys, [16, width], to `scores`. Four sums of four run side by side, so that none
- * waits for another. Each is the sum of scoreFour.
+ * Writes the inner products of a query with eight keys to `scores`. Two groups of four are summed side by side, so that neither waits
+ * for the other. Each is the sum of scoreFour.
  */
-function scoreSixteen(scores: usize, query: usize, keys: usize, width: i32): void {
-  const bytes = <usize>width << 2, fours = bytes << 2;
-  let sum0 = f32x4.splat(0), sum1 = sum0, sum2 = sum0, sum3 = sum0;
-  const end = keys + bytes;
-  for (const whole = keys + (bytes & ~15); keys < whole; keys += 16, query += 16) {
-    sum0 = addFourKeys(sum0, query, keys, bytes);
-    sum1 = addFourKeys(sum1, query, keys + fours, bytes);
-    sum2 = addFourKeys(sum2, query, keys + 2 * fours, bytes);
-    sum3 = addFourKeys(sum3, query, keys + 3 * fours, bytes);
+export function scoreEight(
+  scores: usize, query: usize, k0: usize, k1: usize, k2: usize, k3: usize, k4: usize, k5: usize, k6: usize, k7: usize, width: i32,
+): void {
+  let sum0 = f32x4.splat(0), sum4 = sum0;
+  let at: usize = 0;
+  for (const end = <usize>(width & ~3) << 2; at < end; at += 16) {
+    const q = v128.load(query + at);
+    sum0 = addProducts(sum0, q, v128.load(k0 + at), v128.load(k1 + at), v128.load(k2 + at), v128.load(k3 + at));
+    sum4 = addProducts(sum4, q, v128.load(k4 + at), v128.load(k5 + at), v128.load(k6 + at), v128.load(k7 + at));
   }
-  for (; keys < end; keys += 4, query += 4) {
-    const q = v128.load32_splat(query);
-    sum0 = madd(q, componentOfFour(keys, bytes), sum0);
-    sum1 = madd(q, componentOfFour(keys + fours, bytes), sum1);
-    sum2 = madd(q, componentOfFour(keys + 2 * fours, bytes), sum2);
-    sum3 = madd(q, componentOfFour(keys + 3 * fours, bytes), sum3);
+  for (const end = <usize>width << 2; at < end; at += 4) {
+    const q = v128.load32_splat(query + at);
+    sum0 = madd(q, f32x4(load<f32>(k0 + at), load<f32>(k1 + at), load<f32>(k2 + at), load<f32>(k3 + at)), sum0);
+    sum4 = madd(q, f32x4(load<f32>(k4 + at), load<f32>(k5 + at), load<f32>(k6 + at), load<f32>(k7 + at)), sum4);
   }
   v128.store(scores, sum0);
-  v128.store(scores, sum1, 16);
-  v128.store(scores, sum2, 32);
-  v128.store(scores, sum3, 48);
-}
-
-/** Adds four components of four keys, `bytes` apart, to their inner products with the query. */
-@inline
-function addFourKeys(sum: v128, query: usize, key: usize, bytes: usize): v128 {
-  const k0 = v128.load(key), k1 = v128.load(key + bytes), k2 = v128.load(key + 2 * bytes), k3 = v128.load(key + 3 * bytes);
-  return addProducts(sum, v128.load(query), k0, k1, k2, k3);
-}
-
-/** One component of four keys, `bytes` apart. */
-@inline
-function componentOfFour(key: usize, bytes: usize): v128 {
-  return f32x4(load<f32>(key), load<f32>(key + bytes), load<f32>(key + 2 * bytes), load<f32>(key + 3 * bytes));
-}
-
-/**
- * Reads a number of each cache line of [from, from + bytes), in order. scoreSixteen reads sixteen keys at once, which no processor
- * foresees; beyond the cache that halves its speed. `sink` gets a number that depends on all, so that no load is left out.
- */
-function readAhead(sink: usize, from: usize, bytes: usize): void {
-  let bits: i32 = 0;
-  for (const end = from + bytes; from < end; from += 64) bits |= load<i32>(from);
-  store<i32>(sink, bits);
+  v128.store(scores, sum4, 16);
 }

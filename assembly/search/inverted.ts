@@ -2,20 +2,21 @@
  * Approximate top-k by inverted lists: a query meets only the keys of its `probes` nearest centroids.
  *
  * Queries are grouped by list: all queries that probe a list meet its keys in one matrix product, so a key is fetched
- * once for many queries. A panel of queries and a chunk of 32 keys are scored with the tile of panels.ts and then filtered
+ * once for many queries. A panel of queries and a chunk of 32 keys are scored with the tile of matmul.ts and then filtered
  * row by row, as in exact.ts. Lists are not visited by age, so keys are numbered from the oldest; among equal scores the lower
  * number wins. A result depends only on its query and the lists: it is bit-identical whichever queries share the block. For how
  * lists are built see lists.ts and kmeans.ts.
  */
-import { bestBytes, copyBest, leastOfBest } from "./best";
-import { clearByAge, holds, insertByAge } from "./best-by-age";
+import {
+  bestBytes, blocksOf, clearByAge, copyBest, holds, insertByAge, keysOf, leastOfBest, openBlock, QUERY_BLOCK_BYTES,
+  QueryBlock, scoresAt, slotsAt,
+} from "./lookup";
 import { listsOf } from "./kmeans";
 import {
   capacityOf, CHUNK, clusteringOf, entryOf, firstChunkOf, goneOf, lengthOf, nextChunk, panelsOf, slotsOf, widthOf,
 } from "./lists";
-import { multiplyRows, packPanels, TILE_COLUMNS, TILE_ROWS } from "../ops/panels";
+import { multiplyRows, packPanels, TILE_COLUMNS, TILE_ROWS } from "../ops/matmul";
 import { findProbes, groupByList, probesScratchBytes } from "./probes";
-import { blocksOf, keysOf, openBlock, QUERY_BLOCK_BYTES, QueryBlock, scoresAt, slotsAt } from "./query-block";
 import { madd } from "../base/simd";
 
 /** Queries gathered at a time before they are packed: whole panels. */
@@ -26,7 +27,7 @@ export function inverted_units(rows: i32, segment: i32, heads: i32, block: i32):
   return rows * heads * blocksOf(segment, block);
 }
 
-// Scratch: a query block, a list of best-by-age.ts for each query, the probed lists of each query, the queries by list, the first
+// Scratch: a query block, a list by age for each query, the probed lists of each query, the queries by list, the first
 // query of each list, the queries that found too few keys. Then the scratch of findProbes, or of scanList.
 
 @inline

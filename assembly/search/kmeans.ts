@@ -10,10 +10,10 @@
  * slot of the ring. The kernels take the clusterings of all heads of one row, `stride` bytes apart, and keys [H, capacity, D],
  * floats or halves. "Keys slot, step, count" are those in the `count` slots slot, slot + step, … modulo the capacity.
  */
-import { floatsAt } from "../base/half";
+import { floatsAt } from "../base/storage";
 import { addTo, dot } from "../base/simd";
 import { BLOCK_SIZE, searchBlock, searchScratchBytes } from "./exact";
-import { blocksOf, QUERY_BLOCK_BYTES, queryAt, QueryBlock, scoresAt, slotsAt } from "./query-block";
+import { blocksOf, QUERY_BLOCK_BYTES, queryAt, QueryBlock, scoresAt, slotsAt } from "./lookup";
 
 /** Offsets of the header's fields (i32): D, slots of the ring, lists in use, then byte offsets of the sums and nearest lists. */
 const WIDTH: usize = 0;

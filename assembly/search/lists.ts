@@ -1,16 +1,16 @@
 /**
  * Inverted lists over one head's ring of keys: which keys lie near which centroid, first in, first out.
  *
- * A list is a chain of chunks, oldest key first. A chunk holds copies of 32 keys in the layout that the tile of panels.ts reads.
+ * A list is a chain of chunks, oldest key first. A chunk holds copies of 32 keys in the layout that the tile of matmul.ts reads.
  * A ring forgets its oldest key first, which is therefore the first of its list. So a key enters at the end of one chain and
  * leaves at the beginning of another, and a chunk whose keys have all left is free for any list. The clustering (kmeans.ts)
  * decides which list a key belongs to. inverted.ts searches the lists.
  *
  * All of it is one block of bytes, the head's "index": a header, and the parts whose offsets the header gives.
  */
-import { floatsAt } from "../base/half";
+import { floatsAt } from "../base/storage";
 import { listsOf, nearestTo } from "./kmeans";
-import { TILE_COLUMNS } from "../ops/panels";
+import { TILE_COLUMNS } from "../ops/matmul";
 
 /** Keys per chunk. Longer chunks are read faster, but waste more room: up to two chunks per list. */
 export const CHUNK: i32 = 32;

@@ -7,7 +7,7 @@
  */
 import { centroidsOf, listsOf } from "./kmeans";
 import { clusteringOf, entryOf, lengthOf, widthOf } from "./lists";
-import { multiplyPanels, packPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "../ops/panels";
+import { multiplyPanels, packPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "../ops/matmul";
 import { scoreFour } from "./exact";
 import { hiddenInteger } from "../base/simd";
 

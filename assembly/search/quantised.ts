@@ -4,17 +4,17 @@
  * bit-identical to that of exact.ts. A query that the bounds do not help (many keys that rounding cannot tell apart, or
  * a length of 0) is searched in f32 after all and counted as a fallback.
  */
-import { bestBytes, copyBest } from "./best";
-import { addContender, Contest, CONTEST_BYTES, MOST_BAR, NO_BAR, openContest, settle } from "./contenders";
-import { storedBytes } from "../base/half";
 import {
-  COMPONENT_BYTES, frame_floats, MARGIN_BYTES, PANEL_KEYS, PANEL_QUERIES, quantised_width, quantisedHeadBytes, quantiseQuery,
+  bestBytes, copyBest, keysOf, openBlock, QUERY_BLOCK_BYTES, QueryBlock, queryAt, scoresAt, slotsAt,
+} from "./lookup";
+import { addContender, Contest, CONTEST_BYTES, MOST_BAR, NO_BAR, openContest, settle } from "./contenders";
+import { storedBytes } from "../base/storage";
+import {
+  COMPONENT_BYTES, frame_floats, MARGIN_BYTES, PANEL_KEYS, PANEL_QUERIES, quantised_width, quantisedHeadBytes,
+  quantiseQuery,
 } from "./rounding";
 import { reachingKeys, scanPanel, scanTile, SUMS_BYTES } from "./quantised-scan";
 import { BLOCK_SIZE, searchBlock, searchScratchBytes } from "./exact";
-import {
-  keysOf, openBlock, QUERY_BLOCK_BYTES, queryAt, QueryBlock, scoresAt, slotsAt,
-} from "./query-block";
 
 /** The largest k that is worthwhile: beyond it, nearly every key would be scored in f32. */
 const MOST_TOPK: i32 = 192;

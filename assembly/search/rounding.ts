@@ -18,7 +18,7 @@
  * sums and does not need a rotation. This file packs; quantised.ts scans.
  */
 import { Contest } from "./contenders";
-import { floatsAt, storedBytes } from "../base/half";
+import { floatsAt, storedBytes } from "../base/storage";
 import { dot, hidden, hiddenInteger, loadPartial, sumLanes } from "../base/simd";
 
 /** Keys side by side in a panel: those that one tile of a scan covers. */

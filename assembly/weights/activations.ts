@@ -55,7 +55,7 @@ export function termBytes(rows: i32): i32 {
 /** Bytes of a tile before its terms. */
 export const HEAD_BYTES: i32 = 16;
 
-/** Bytes of a tile of as many terms as it can have. */
+/** Bytes of a tile with all terms that it can have. */
 @inline
 export function tileBytes(rows: i32, width: i32): usize {
   return <usize>(HEAD_BYTES + 2 * blocksOf(width) * termBytes(rows));
@@ -78,12 +78,12 @@ const SPREAD: f32 = 1.5;
 const LEFT_BYTES: i32 = BLOCK << 2;
 
 /** Bytes of scratch for `round_activations`. */
-export function activation_scratch_bytes(): i32 {
+export function round_activations_scratch_bytes(): i32 {
   return LEFT_BYTES + 16;
 }
 
 /**
- * Rounds x [n, width] → tiles [from, to). `four`: for 4-bit weights. `scratch`: activation_scratch_bytes().
+ * Rounds x [n, width] → tiles [from, to). `four`: for 4-bit weights. `scratch`: round_activations_scratch_bytes().
  */
 export function round_activations(
   tiles: usize, x: usize, n: i32, width: i32, four: bool, from: i32, to: i32, scratch: usize,

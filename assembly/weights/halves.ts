@@ -5,15 +5,16 @@
  * The bits are those of ops/matmul.ts with widened weights: few rows of x take dot products in the order of `dot`, many rows the
  * register tile, with the same blocks of depth.
  */
-import { multiplyPanels, packPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "../ops/panels";
+import { multiplyPanels, packPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "../ops/matmul";
 import { addTo, dot, loadPartial, madd, sumLanes } from "../base/simd";
 import { halfBits, halfGap, widenFinite } from "./blocks";
+import { biasOf, outputsOf, PRODUCT_BYTES, weightsOf, yOf } from "./products";
 
 /** Blocks, as in ops/matmul.ts: rows of x and depth, and panels of weights that are packed at a time. */
 const MC: i32 = 132;
 const KC: i32 = 512;
 const NC: i32 = 512;
-/** As many rows of x are multiplied one by one. */
+/** Up to this many rows of x are multiplied one by one. */
 const FEW_ROWS: i32 = 8;
 
 /** Units of work: panels of columns of y. */
@@ -27,13 +28,25 @@ export function halves_scratch_bytes(width: i32): i32 {
 }
 
 /**
- * y [n, outputs] = x [n, width] · weights [outputs, width]ᵀ (+ bias [outputs], if its address is not 0), columns of units
- * [from, to). `brain`: of which kind the weights are. `scratch`: halves_scratch_bytes(width).
+ * y [n, outputs] = x [n, width] · weights [outputs, width]ᵀ (+ bias [outputs]) of every product of the table (products.ts), columns of
+ * units [from, to); units are counted on from product to product. `brain`: of which kind the weights are. `scratch`:
+ * halves_scratch_bytes(width).
  */
 export function halves_multiply(
-  y: usize, x: usize, n: i32, weights: usize, bias: usize, outputs: i32, width: i32, brain: bool,
-  from: i32, to: i32, scratch: usize,
+  products: usize, x: usize, n: i32, width: i32, brain: bool, from: i32, to: i32, scratch: usize,
 ): void {
+  for (let first = 0; first < to; products += PRODUCT_BYTES) {
+    const units = halves_units(outputsOf(products));
+    if (from < first + units) multiplyPanelsOf(products, x, n, width, brain, max(from - first, 0), min(to - first, units), scratch);
+    first += units;
+  }
+}
+
+/** Panels [from, to) of columns of one product. */
+function multiplyPanelsOf(
+  product: usize, x: usize, n: i32, width: i32, brain: bool, from: i32, to: i32, scratch: usize,
+): void {
+  const y = yOf(product), weights = weightsOf(product), bias = biasOf(product), outputs = outputsOf(product);
   const first = from * TILE_COLUMNS, last = min(outputs, to * TILE_COLUMNS);
   const columns = y + (<usize>first << 2);
   const part = weights + ((<usize>first * width) << 1);

@@ -6,6 +6,7 @@ import { activation_tiles, tileBytes, tileRows } from "./activations";
 import { blockBytes, blocksOf, GROUP_ROWS, groupBytes, groupsOf } from "./blocks";
 import { Dots, EXPANDED_BYTES, EXPANDED_SCALES_BYTES, rowTimesRows, tileTimesRows } from "./dots";
 import { expandGroup, expandScales, isExpanded } from "./expand";
+import { biasOf, outputsOf, PRODUCT_BYTES, weightsOf, yOf } from "./products";
 
 /** Bytes of the sums of a tile and a group. */
 const SUMS_BYTES: i32 = (4 * GROUP_ROWS) << 2;
@@ -21,14 +22,25 @@ export function packed_scratch_bytes(width: i32): i32 {
 }
 
 /**
- * y [n, outputs] = tiles · weightsᵀ (+ bias [outputs], if its address is not 0), columns of units [from, to). `tiles`: n rows of
- * `width` numbers, rounded for this kind of weights. `fused`: whether 8-bit dot products take one instruction, which is faster on some processors
- * and changes no bit. `scratch`: packed_scratch_bytes(width).
+ * y [n, outputs] = tiles · weightsᵀ (+ bias [outputs]) of every product of the table (products.ts), columns of units [from, to); units
+ * are counted on from product to product. `tiles`: n rows of `width` numbers, rounded for this kind of weights. `fused`: whether 8-bit
+ * dot products take one instruction, which is faster on some processors and changes no bit. `scratch`: packed_scratch_bytes(width).
  */
 export function packed_multiply(
-  y: usize, tiles: usize, n: i32, weights: usize, bias: usize, outputs: i32, width: i32, four: bool, fused: bool,
-  from: i32, to: i32, scratch: usize,
+  products: usize, tiles: usize, n: i32, width: i32, four: bool, fused: bool, from: i32, to: i32, scratch: usize,
 ): void {
+  for (let first = 0; first < to; products += PRODUCT_BYTES) {
+    const units = packed_units(outputsOf(products));
+    multiplyGroups(products, tiles, n, width, four, fused, max(from - first, 0), min(to - first, units), scratch);
+    first += units;
+  }
+}
+
+/** Groups [from, to) of one product. */
+function multiplyGroups(
+  product: usize, tiles: usize, n: i32, width: i32, four: bool, fused: bool, from: i32, to: i32, scratch: usize,
+): void {
+  const y = yOf(product), weights = weightsOf(product), bias = biasOf(product), outputs = outputsOf(product);
   const bytes = groupBytes(width, four);
   for (let group = from; group < to; group++) {
     const first = group * GROUP_ROWS;

@@ -1,9 +1,9 @@
 /**
  * Floats to weights in blocks (blocks.ts) and back. A weight's q is the nearest to (weight − minimum) / scale. Scales that a file
- * has are kept, so blocks of whole numbers in files become the same whole numbers here.
+ * has are kept, as halves, so blocks of whole numbers in files become the same whole numbers here.
  */
-import { packHalf } from "../base/half";
-import { BLOCK, blockBytes, blocksOf, GROUP_ROWS, groupBytes, halfAt, numbersBytes } from "./blocks";
+import { packHalf } from "../base/storage";
+import { BLOCK, blockBytes, GROUP_ROWS, groupBytes, halfAt, numbersBytes } from "./blocks";
 
 /** The largest half. */
 const MOST_HALF: f32 = 65504;
@@ -11,7 +11,7 @@ const MOST_HALF: f32 = 65504;
 /**
  * Packs rows [first, first + count) = x [count, width]. `scales` and `minimums` [count, blocks] are those to use, floats that halves
  * can hold, if `given`, else they are room for those that are chosen. Groups must be zero before. Returns false if a weight is not
- * finite, or so large that its scale or minimum is no half.
+ * finite, or so large that its scale or minimum is not a half.
  */
 export function pack_blocks(
   weights: usize, first: i32, x: usize, count: i32, width: i32, four: bool, scales: usize, minimums: usize, given: bool,

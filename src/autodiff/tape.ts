@@ -9,8 +9,7 @@ import { aFunction, check } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import type { Address } from "../wasm/heap.ts";
 import { kernels } from "../wasm/runtime.ts";
-import { arena } from "./arena.ts";
-import { gradient, requireTensors, type Tensor, tensor } from "./tensor.ts";
+import { arena, gradient, requireTensors, type Tensor, tensor } from "./tensor.ts";
 
 /** One recorded op. Times are in milliseconds. `backward` is missing for work without a gradient, such as a memory lookup. */
 export interface TapeEntry {

@@ -6,8 +6,10 @@ import type { Tensor } from "../autodiff/tensor.ts";
 import { check, type Kind, withMethods } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import type { Releasable } from "../base/lifetime.ts";
+import type { Random } from "../base/random.ts";
 import type { StoredTensor } from "../formats/safetensors.ts";
 import type { TensorReader } from "../formats/tensor-reader.ts";
+import type { ServedPairs } from "../memory/served/served-pairs.ts";
 import type { Remembering } from "../memory/snapshot.ts";
 import type { TokenBytes } from "../memory/sources.ts";
 import { aTokenizer, type Tokenizer } from "../text/tokenizer.ts";
@@ -22,6 +24,8 @@ export interface StateOptions {
   readonly memorySize?: number;
   /** The tokenizer of the text. With it, the state notes the sources of its remembered pairs. */
   readonly tokenizer?: TokenBytes;
+  /** Pairs that others serve, which are looked up besides its own. Only our own model can, and only without gradients. */
+  readonly served?: ServedPairs;
 }
 
 /** What a model carries from one segment to the next: context, memories, and their sources. */
@@ -30,6 +34,8 @@ export interface ReadingState extends Remembering, Releasable {
   readonly rows: number;
   /** T, tokens of a segment. */
   readonly segmentLength: number;
+  /** Pairs that others serve, if it looks up any. */
+  readonly served?: ServedPairs;
   /** Tokens that still fit into the current segment, or into the next if the current one is full. */
   readonly room: number;
   /** The query heads of a layer that look pairs up, in the order of its retrievals. */
@@ -80,6 +86,8 @@ export interface TrainableModel extends LanguageModel {
   readonly parameters: Parameters;
   /** Returns a fresh state, which has read and remembered nothing. */
   newState(options: StateOptions): TrainingState;
+  /** Called before a training step, when `steps` others are done: draws anew what the model draws at intervals, if anything. */
+  beforeStep?(steps: number, random: Random, states: readonly TrainingState[]): void;
 }
 
 /** The check for arguments called `model`. */

@@ -1,4 +1,4 @@
-/** A model with everything that reading and writing with it needs, whoever trained it. */
+/** A model, ours or one that others trained, with everything that reading and writing with it needs. */
 import type { ChatTemplate } from "../text/chat.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { LanguageModel, TrainableModel } from "./language-model.ts";

@@ -2,7 +2,7 @@
  * The input of a forward pass, and the cut from a batch of data to it. It only copies token ids.
  */
 import { aDropoutKey } from "../autodiff/ops/elementwise.ts";
-import { MASKED } from "../autodiff/ops/loss.ts";
+import { MASKED } from "../autodiff/ops/vocabulary.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
 import { aFunction, checkOptions, type Kind, type Kinds, optional, tokenIds, whole } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";

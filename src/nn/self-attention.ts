@@ -7,11 +7,10 @@
 import { type AttentionContext, attention, extendContext, type PositionBias } from "../autodiff/ops/attention.ts";
 import { blend } from "../autodiff/ops/blend.ts";
 import { linear } from "../autodiff/ops/matmul.ts";
-import { l2Normalize } from "../autodiff/ops/norm.ts";
+import { l2Normalize, type PrecedingKeys, smearKeys } from "../autodiff/ops/norm.ts";
 import { type Neighbours, retrievedAttention } from "../autodiff/ops/retrieved.ts";
-import { type PrecedingKeys, smearKeys } from "../autodiff/ops/smear.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
-import type { KvMemory } from "../memory/memory.ts";
+import type { MemorySearch } from "../memory/served/served-pairs.ts";
 import { type Gate, gateLogit } from "./gate.ts";
 
 /**
@@ -73,7 +72,7 @@ export interface Retrieval {
 
 /** A memory to read from, how many pairs a query retrieves, and an observer of them. */
 export interface MemoryAccess {
-  readonly memory: KvMemory;
+  readonly memory: MemorySearch;
   readonly topk: number;
   /** How many of its newest pairs each row may look up, [B]. Default: all. */
   readonly reach?: ArrayLike<number>;

@@ -1,10 +1,10 @@
-/** The blend of local and retrieved attention, against plain loops. */
+/** The blend of local and retrieved attention, against plain loops; two attentions joined. */
 import * as assert from "uvu/assert";
-import { blend } from "../../src/autodiff/ops/blend.ts";
+import { blend, joinAttention, logAddExp } from "../../src/autodiff/ops/blend.ts";
 import { step } from "../../src/autodiff/tape.ts";
 import { parameter, tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
-import { checkOp } from "../gradcheck.ts";
+import { assertClose, checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("blend");
@@ -21,6 +21,27 @@ test("a small example, written out: a logit of 0 takes half of each, one of ln 3
       [...out.toArray()].map((x) => Math.round(x * 1e5) / 1e5),
       [4, 2, 6, 1],
     );
+  });
+});
+
+test("sums of exponentials, written out: ln (1 + 1), ln (3 + 1), and a summand that is nothing", () => {
+  step(() => {
+    const [three, least] = [Math.log(3), -3.4e38];
+    const sums = logAddExp(tensor([0, three, least, 5]), tensor([0, 0, -7, least]));
+    assertClose(sums.toArray(), [Math.log(2), Math.log(4), -7, 5], 1e-7, "logAddExp");
+  });
+});
+
+test("joined, written out: sums of 1 and 3 share the answer as ¼ and ¾; a row without other pairs keeps its own", () => {
+  step(() => {
+    const one = { out: tensor([0, 7], [2, 1, 1]), lse: tensor([0, 5], [2, 1, 1]) };
+    const other = { out: tensor([4, 0], [2, 1, 1]), lse: tensor([Math.log(3), -3.4e38], [2, 1, 1]) };
+    const undefinedOut = tensor([4, Number.NaN], [2, 1, 1]); // of a row without pairs
+    const { out, lse, gates } = joinAttention(one, { ...other, out: undefinedOut, counts: Int32Array.of(1, 0) });
+    assertClose(out.toArray(), [3, 7], 1e-6, "out");
+    assertClose(lse.toArray(), [Math.log(4), 5], 1e-6, "lse");
+    assertClose(gates.toArray(), [0.75, 0], 1e-6, "gates");
+    assertClose(joinAttention(one, other).out.toArray(), [3, 7], 1e-6, "a query that saw nothing in the other");
   });
 });
 
@@ -65,4 +86,18 @@ test("shapes that do not fit are refused", () => {
   const x = parameter([1, 2, 2], [1, 2, 3, 4]);
   const refused = /blend: local \[1,2,2\], retrieved \[1,2,2\], logit \[1,1,2\] and 1 counts do not fit/;
   step(() => assert.throws(() => blend(x, x, tensor([0, 0], [1, 1, 2]), Int32Array.of(1)), refused));
+});
+
+for (const shape of [[0], [1], [3], [4], [5], [3, 5], [16], [17], [31], [3, 11, 2]]) {
+  test(`sums of exponentials of [${shape}] match their definition and gradients`, () => {
+    checkOp({
+      shapes: [shape, shape],
+      op: logAddExp,
+      oracle: (x, y) => x.map((v, i) => Math.log(Math.exp(v) + Math.exp(y[i]))),
+    });
+  });
+}
+
+test("shapes that differ have no sums of exponentials", () => {
+  step(() => assert.throws(() => logAddExp(tensor([1, 2]), tensor([1])), /logAddExp: \[2\] and \[1\] differ/));
 });

@@ -1,9 +1,8 @@
-/** Lists of what has not expired, their masks and what keeping costs, against plain loops; the scaled sigmoid. */
+/** Lists of what has not expired, their masks and what keeping costs, against plain loops. */
 import * as assert from "uvu/assert";
 import { extendContext } from "../../src/autodiff/ops/attention.ts";
 import { expiringLists } from "../../src/autodiff/ops/expiring.ts";
 import { listedAttention } from "../../src/autodiff/ops/listed.ts";
-import { sigmoid } from "../../src/autodiff/ops/sigmoid.ts";
 import { step } from "../../src/autodiff/tape.ts";
 import { type Tensor, tensor } from "../../src/autodiff/tensor.ts";
 import type { Random } from "../../src/base/random.ts";
@@ -25,18 +24,6 @@ test("a small example, written out: a span of 1 and a ramp of 2", () => {
     assertClose(cost.toArray(), [(1 + 1.5) / 2 / 2], 1e-6, "cost");
   });
 });
-
-for (const height of [1, 37]) {
-  for (const size of [1, 3, 4, 9]) {
-    test(`the sigmoid of height ${height} and its gradient match the definition: ${size} numbers`, () => {
-      checkOp({
-        shapes: [[size]],
-        op: (x) => sigmoid(x, height),
-        oracle: (x) => x.map((value) => height / (1 + Math.exp(-value))),
-      });
-    });
-  }
-}
 
 interface Sizes {
   readonly rows: number;

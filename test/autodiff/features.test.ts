@@ -1,11 +1,10 @@
 /** Features of linear attention, against their formulas; what random features estimate. */
 import * as assert from "uvu/assert";
 import { eluPlusOne, randomFeatures } from "../../src/autodiff/ops/features.ts";
-import { backward, step } from "../../src/autodiff/tape.ts";
-import { parameter, persistentTensor, tensor } from "../../src/autodiff/tensor.ts";
+import { step } from "../../src/autodiff/tape.ts";
+import { persistentTensor, tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
-import { useThreads } from "../../src/wasm/parallel.ts";
-import { assertClose, checkOp } from "../gradcheck.ts";
+import { assertClose, checkOp, checkThreads } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("features");
@@ -102,21 +101,8 @@ test("numbers far from every direction give small features, not infinities", () 
 });
 
 test("one thread and two give the same bits", async () => {
-  const inputs = [parameter([3, 50, 15], normals(2250, 1)), parameter([3], [0.5, 1, 2])];
   const projection = persistentTensor([7, 5]).set(normals(35, 2));
-  const results: Float32Array[][] = [];
-  for (const threads of [1, 2]) {
-    await useThreads(threads);
-    for (const { grad } of inputs) grad?.fill(0);
-    const y = step(() => {
-      const phi = randomFeatures(inputs[0], inputs[1], projection);
-      backward(phi, new Float32Array(phi.size).fill(0.5));
-      return phi.toArray();
-    });
-    results.push([y, ...inputs.map(({ grad }) => grad?.toArray() ?? new Float32Array())]);
-  }
-  await useThreads(1);
-  assert.equal(results[1], results[0]);
+  await checkThreads({ shapes: [[3, 50, 15], [3]], op: (x, scale) => randomFeatures(x, scale, projection) });
 });
 
 test("shapes that do not fit are refused", () => {

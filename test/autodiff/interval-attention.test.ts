@@ -1,15 +1,17 @@
 /** Attention in which each query sees an interval of pairs, against plain loops; the join of two attentions. */
 import * as assert from "uvu/assert";
 import { attention, constantScale, extendContext } from "../../src/autodiff/ops/attention.ts";
-import { type Intervals, intervalAttention, joinAttention } from "../../src/autodiff/ops/interval-attention.ts";
-import { backward, step } from "../../src/autodiff/tape.ts";
-import { parameter, persistentTensor, type Tensor, tensor } from "../../src/autodiff/tensor.ts";
+import { joinAttention } from "../../src/autodiff/ops/blend.ts";
+import { type Intervals, intervalAttention } from "../../src/autodiff/ops/interval-attention.ts";
+import { step } from "../../src/autodiff/tape.ts";
+import { persistentTensor, tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
-import { threadCount, useThreads } from "../../src/wasm/parallel.ts";
+import { threadCount } from "../../src/wasm/parallel.ts";
 import { heap, kernels, scratch } from "../../src/wasm/runtime.ts";
-import { assertClose, checkOp } from "../gradcheck.ts";
+import { assertClose, checkOp, checkThreads } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
-import { softmax } from "../oracle/attention.ts";
+import { maskedAttention } from "../oracle/attention.ts";
+import { emptyContext } from "./contexts.ts";
 
 const test = suite("interval attention");
 
@@ -53,35 +55,22 @@ function before({ rows, heads, width, segment, past, own }: Case): Intervals {
   return { keys, values, past, first: Int32Array.from({ length: rows }, (_, row) => Math.min(row, past)), seen };
 }
 
-function oracle({ rows, heads, width, segment, own }: Case, { keys, values, past, first, seen }: Intervals) {
-  const [pastKeys, pastValues] = [keys.toArray(), values.toArray()];
+function oracle(given: Case, { keys, values, past, first, seen }: Intervals) {
+  const { rows, heads, width, segment } = given;
   const [stride, capacity] = [heads * width, keys.shape[1]];
-  return (q: Float64Array, k: Float64Array, v: Float64Array, scale: Float64Array) => {
-    const out = new Float64Array(q.length);
-    const lse = new Float64Array(rows * segment * heads).fill(-3.4028234663852886e38);
-    for (let at = 0; at < rows * segment * heads; at++) {
-      const [head, query] = [at % heads, Math.floor(at / heads)];
-      const row = Math.floor(query / segment);
-      const part = (pairs: ArrayLike<number>, earlier: Float32Array, j: number, d: number) =>
-        j < past
-          ? earlier[(row * capacity + j) * stride + head * width + d]
-          : pairs[(row * own + j - past) * stride + head * width + d];
-      const from = Math.max(seen[2 * query], first[row]);
-      const visible = Array.from({ length: Math.max(0, seen[2 * query + 1] - from) }, (_, i) => from + i);
-      if (visible.length === 0) continue;
-      const logits = visible.map((j) => {
-        let sum = 0;
-        for (let d = 0; d < width; d++) sum += q[at * width + d] * part(k, pastKeys, j, d);
-        return Math.abs(scale[head]) * sum;
-      });
-      const attended = softmax(logits);
-      lse[at] = attended.lse;
-      for (const [i, j] of visible.entries()) {
-        for (let d = 0; d < width; d++) out[at * width + d] += attended.weights[i] * part(v, pastValues, j, d);
-      }
-    }
-    return { out, lse };
+  const ofPast = (pairs: Float32Array) =>
+    Float32Array.from({ length: rows * past * stride }, (_, i) => {
+      const row = Math.floor(i / (past * stride));
+      return pairs[row * capacity * stride + (i % (past * stride))];
+    });
+  const pairs = { past, pastKeys: ofPast(keys.toArray()), pastValues: ofPast(values.toArray()) };
+  const visible = (row: number, _: number, i: number) => {
+    const [from, to] = seen.subarray(2 * (row * segment + i));
+    const low = Math.max(from, first[row]);
+    return Array.from({ length: Math.max(0, to - low) }, (_, n) => ({ position: low + n, distance: 0 }));
   };
+  return (q: Float64Array, k: Float64Array, v: Float64Array, scale: Float64Array) =>
+    maskedAttention({ ...given, ...pairs }, visible, q, k, v, scale, new Float64Array(0));
 }
 
 const cases: Case[] = [
@@ -163,8 +152,7 @@ test("what changes beyond a query's interval changes no bit of its answer", () =
 
 test("with the intervals of causal attention, it is causal attention", () => {
   const [q, k, v] = [normals(90, 1), normals(90, 2), normals(90, 3)];
-  const room = () => persistentTensor([1, 9, 10]);
-  const context = { keys: room(), values: room(), capacity: 9, past: 0, first: Int32Array.of(0), window: Infinity };
+  const context = emptyContext(9, 10);
   const seen = Int32Array.from({ length: 18 }, (_, i) => (i % 2 === 0 ? 0 : (i + 1) / 2));
   step(() => {
     const [queries, keys, values] = [q, k, v].map((x) => tensor(x, [1, 9, 10]));
@@ -177,27 +165,11 @@ test("with the intervals of causal attention, it is causal attention", () => {
 });
 
 test("one thread and two give the same bits", async () => {
-  const given = { rows: 3, heads: 3, width: 5, segment: 66, past: 4, own: 7 };
-  const intervals = before(given);
-  const inputs: Tensor[] = [
-    parameter([3, 66, 15], normals(2970, 1)),
-    parameter([3, 7, 15], normals(315, 2)),
-    parameter([3, 7, 15], normals(315, 3)),
-    parameter([3], [1, 2, 3]),
-  ];
-  const results: Float32Array[][] = [];
-  for (const threads of [1, 2]) {
-    await useThreads(threads);
-    for (const { grad } of inputs) grad?.fill(0);
-    const y = step(() => {
-      const { out } = intervalAttention(inputs[0], inputs[1], inputs[2], inputs[3], intervals);
-      backward(out, new Float32Array(out.size).fill(0.5));
-      return out.toArray();
-    });
-    results.push([y, ...inputs.map(({ grad }) => grad?.toArray() ?? new Float32Array())]);
-  }
-  await useThreads(1);
-  assert.equal(results[1], results[0]);
+  const intervals = before({ rows: 3, heads: 3, width: 5, segment: 66, past: 4, own: 7 });
+  await checkThreads({
+    shapes: [[3, 66, 15], [3, 7, 15], [3, 7, 15], [3]],
+    op: (q, k, v, scale) => intervalAttention(q, k, v, scale, intervals).out,
+  });
 });
 
 test("intervals beyond the pairs, and shapes that do not fit, are refused", () => {

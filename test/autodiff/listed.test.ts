@@ -4,20 +4,18 @@ import { extendContext, positionBuckets } from "../../src/autodiff/ops/attention
 import { listedAttention } from "../../src/autodiff/ops/listed.ts";
 import { bucketLists, centroidLoss, nearestDirections, stridedLists } from "../../src/autodiff/ops/lists.ts";
 import { step } from "../../src/autodiff/tape.ts";
-import { persistentTensor, stepIntegers, type Tensor, tensor } from "../../src/autodiff/tensor.ts";
+import { stepIntegers, type Tensor, tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
-import { useThreads } from "../../src/wasm/parallel.ts";
 import { heap } from "../../src/wasm/runtime.ts";
-import { assertClose, checkOp } from "../gradcheck.ts";
+import { assertClose, checkOp, checkThreads } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
-import { maskedAttention } from "../oracle/masked-attention.ts";
-import { contextOf, pastOf } from "./contexts.ts";
+import { maskedAttention } from "../oracle/attention.ts";
+import { checkAttention, contextOf, emptyContext, pastOf } from "./contexts.ts";
 
 const test = suite("listed attention");
 
 test("a small example, written out: a query of 0 takes the mean of the values in its list", () => {
-  const room = () => persistentTensor([1, 3, 1]);
-  const context = { keys: room(), values: room(), capacity: 3, past: 0, first: Int32Array.of(0), window: Infinity };
+  const context = emptyContext(3);
   step(() => {
     const [q, k, v] = [tensor([0, 0, 0], [1, 3, 1]), tensor([1, -1, 1], [1, 3, 1]), tensor([2, 4, 9], [1, 3, 1])];
     extendContext(context, k, v);
@@ -54,7 +52,6 @@ for (const [rows, heads, width, segment, past, most] of cases) {
     const title = `${rows} rows, ${heads} heads of ${width}, ${segment} tokens after ${past}, ${most} in a list`;
     test(`output, logsumexp and gradients match the definition: ${title}, lists ${perHead ? "per head" : "shared"}`, () => {
       const given = pastOf(rows, heads, width, segment, past);
-      const context = contextOf(given);
       const listHeads = perHead ? heads : 1;
       const chosen = randomLists(rows, listHeads, segment, past, most);
       const numbers = chosen.flatMap((list) => [...list, ...Array<number>(most - list.length).fill(-1)]);
@@ -69,19 +66,13 @@ for (const [rows, heads, width, segment, past, most] of cases) {
         ["out", true],
         [empty ? "out" : "lse", false],
       ] as const) {
-        const pairs = [rows, segment, heads * width];
-        checkOp({
-          shapes: [pairs, pairs, pairs, [heads], ...(withBias ? [[heads, 32]] : [])],
-          op: (q: Tensor, k: Tensor, v: Tensor, scale: Tensor, table?: Tensor) => {
-            extendContext(context, k, v);
-            const lists = { positions: stepIntegers(numbers), most, perHead };
-            const bias = table && { table, buckets: positionBuckets(context.capacity) };
-            return listedAttention(q, k, v, scale, bias, context, lists)[part];
-          },
-          oracle: (q, k, v, scale, table = new Float64Array(0)) =>
-            maskedAttention(given, visible, q, k, v, scale, table)[part],
-          tolerance: 5e-5,
-        });
+        checkAttention(
+          given,
+          part,
+          withBias,
+          (...inputs) => listedAttention(...inputs, { positions: stepIntegers(numbers), most, perHead }),
+          (...inputs) => maskedAttention(given, visible, ...inputs),
+        );
       }
     });
   }
@@ -241,24 +232,14 @@ test("the centroid loss and its gradient match the definition", () => {
   });
 });
 
-test("one thread and two give the same bits", async () => {
-  const results: Float32Array[] = [];
-  for (const threads of [1, 2]) {
-    await useThreads(threads);
-    const context = contextOf(pastOf(2, 3, 5, 33, 20));
-    step(() => {
-      const random = new Random(9);
-      const draw = () =>
-        tensor(
-          Float32Array.from({ length: 2 * 33 * 15 }, () => random.normal()),
-          [2, 33, 15],
-        );
-      const [q, k, v] = [draw(), draw(), draw()];
+test("one thread and two give the same bits, forward and backward", async () => {
+  await checkThreads({
+    shapes: [[2, 33, 15], [2, 33, 15], [2, 33, 15], [3]],
+    op: (q, k, v, scale) => {
+      const context = contextOf(pastOf(2, 3, 5, 33, 20));
       extendContext(context, k, v);
       const lists = stridedLists(context, 33, { stride: 2, most: 11 });
-      results.push(listedAttention(q, k, v, tensor([1, 2, 3]), undefined, context, lists).out.toArray());
-    });
-  }
-  await useThreads(1);
-  assert.equal(results[1], results[0]);
+      return listedAttention(q, k, v, scale, undefined, context, lists).out;
+    },
+  });
 });

@@ -1,11 +1,10 @@
 /** The LSTM against plain loops, with its state; odd sizes everywhere. */
 import * as assert from "uvu/assert";
 import { lstm } from "../../src/autodiff/ops/lstm.ts";
-import { backward, step } from "../../src/autodiff/tape.ts";
-import { parameter, persistentTensor, type Tensor, tensor } from "../../src/autodiff/tensor.ts";
+import { step } from "../../src/autodiff/tape.ts";
+import { persistentTensor, type Tensor, tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
-import { useThreads } from "../../src/wasm/parallel.ts";
-import { assertClose, checkOp } from "../gradcheck.ts";
+import { assertClose, checkOp, checkThreads } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("lstm");
@@ -133,19 +132,11 @@ test("shapes that do not fit are named", () => {
 });
 
 test("one thread and two give the same bits", async () => {
-  const results: Float32Array[][] = [];
-  for (const threads of [1, 2]) {
-    await useThreads(threads);
-    const random = new Random(9);
-    const x = parameter([17, 5, 28], values(17 * 5 * 28, random));
-    const u = parameter([28, 7], values(28 * 7, random));
-    const out = step(() => {
-      const h = lstm(x, u, statesOf(17, 7));
-      backward(h, values(h.size, random));
-      return h.toArray();
-    });
-    results.push([out, ...[x, u].map(({ grad }) => grad?.toArray() ?? new Float32Array())]);
-  }
-  await useThreads(1);
-  assert.equal(results[1], results[0]);
+  await checkThreads({
+    shapes: [
+      [17, 5, 28],
+      [28, 7],
+    ],
+    op: (x, u) => lstm(x, u, statesOf(17, 7)),
+  });
 });

@@ -1,11 +1,10 @@
 /** Blocks of tokens pooled into cells, against plain loops. */
 import * as assert from "uvu/assert";
 import { meanWeights, type PooledTokens, poolBlocks } from "../../src/autodiff/ops/pool-blocks.ts";
-import { backward, step } from "../../src/autodiff/tape.ts";
-import { parameter, persistentTensor, type Tensor, tensor } from "../../src/autodiff/tensor.ts";
+import { step } from "../../src/autodiff/tape.ts";
+import { persistentTensor, type Tensor, tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
-import { useThreads } from "../../src/wasm/parallel.ts";
-import { checkOp } from "../gradcheck.ts";
+import { checkOp, checkThreads } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("pooled blocks");
@@ -41,6 +40,12 @@ const cases: Case[] = [
   { rows: 2, past: 3, segment: 7, channels: 4, cells: 3, block: 4, first: 2, blocks: 2 },
   { rows: 3, past: 5, segment: 2, channels: 9, cells: 2, block: 7, first: 0, blocks: 1 },
   { rows: 1, past: 2, segment: 3, channels: 3, cells: 2, block: 5, first: 0, blocks: 0 },
+  // Sums are made four at a time, of sixteen tokens, eight channels wide; one alone is sixteen wide.
+  { rows: 1, past: 0, segment: 17, channels: 8, cells: 4, block: 17, first: 0, blocks: 1 },
+  { rows: 2, past: 1, segment: 15, channels: 15, cells: 5, block: 16, first: 0, blocks: 1 },
+  { rows: 1, past: 4, segment: 31, channels: 9, cells: 9, block: 7, first: 0, blocks: 5 },
+  { rows: 1, past: 0, segment: 6, channels: 23, cells: 17, block: 3, first: 0, blocks: 2 },
+  { rows: 1, past: 20, segment: 15, channels: 33, cells: 1, block: 33, first: 1, blocks: 1 },
 ];
 
 for (const given of cases) {
@@ -85,27 +90,36 @@ for (const given of cases) {
   });
 }
 
-test("one thread and two give the same bits", async () => {
-  const random = new Random(1);
-  const normals = (shape: number[]) =>
-    parameter(
-      shape,
-      Float32Array.from({ length: shape.reduce((a, b) => a * b) }, () => random.normal()),
-    );
-  const inputs = [normals([3, 12, 7]), normals([2, 3])];
-  const results: Float32Array[][] = [];
-  for (const threads of [1, 2]) {
-    await useThreads(threads);
-    for (const { grad } of inputs) grad?.fill(0);
-    const y = step(() => {
-      const cells = poolBlocks(alone(inputs[0]), inputs[1], { first: 0, blocks: 4 });
-      backward(cells, new Float32Array(cells.size).fill(0.5));
-      return cells.toArray();
+test("each sum runs over its tokens in order, as a plain loop in float32 does", () => {
+  const [channels, block, cells] = [29, 37, 6];
+  const random = new Random(3);
+  const normals = (count: number) => Float32Array.from({ length: count }, () => Math.fround(random.next() - 0.5));
+  const [x, weights] = [normals(block * channels), normals(cells * block)];
+  // Products of 12 bits each are exact, so that multiplying and adding in one step or in two gives the same bits.
+  for (const numbers of [x, weights]) for (const i of numbers.keys()) numbers[i] = Math.round(numbers[i] * 2048) / 2048;
+  const expected = Float32Array.from({ length: cells * channels }, (_, i) => {
+    const [cell, channel] = [Math.floor(i / channels), i % channels];
+    let sum = 0;
+    for (let j = 0; j < block; j++) sum = Math.fround(sum + weights[cell * block + j] * x[j * channels + channel]);
+    return sum;
+  });
+  step(() => {
+    const y = poolBlocks(alone(tensor(x, [1, block, channels])), tensor(weights, [cells, block]), {
+      first: 0,
+      blocks: 1,
     });
-    results.push([y, ...inputs.map(({ grad }) => grad?.toArray() ?? new Float32Array())]);
-  }
-  await useThreads(1);
-  assert.equal(results[1], results[0]);
+    assert.equal(y.toArray(), expected);
+  });
+});
+
+test("one thread and two give the same bits", async () => {
+  await checkThreads({
+    shapes: [
+      [3, 12, 7],
+      [2, 3],
+    ],
+    op: (x, weights) => poolBlocks(alone(x), weights, { first: 0, blocks: 4 }),
+  });
 });
 
 test("blocks beyond the segment are refused", () => {

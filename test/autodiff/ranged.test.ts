@@ -1,23 +1,22 @@
 /** Attention under a block mask, against plain loops; odd sizes everywhere. */
 import * as assert from "uvu/assert";
-import { attention, extendContext, FAR, positionBuckets } from "../../src/autodiff/ops/attention.ts";
+import { attention, extendContext, FAR } from "../../src/autodiff/ops/attention.ts";
 import { type BlockMask, type QueryBlock, rangedAttention } from "../../src/autodiff/ops/ranged.ts";
-import { backward, step } from "../../src/autodiff/tape.ts";
-import { parameter, persistentTensor, type Tensor, tensor } from "../../src/autodiff/tensor.ts";
+import { step } from "../../src/autodiff/tape.ts";
+import { tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
-import { threadCount, useThreads } from "../../src/wasm/parallel.ts";
+import { threadCount } from "../../src/wasm/parallel.ts";
 import { heap, kernels, scratch } from "../../src/wasm/runtime.ts";
-import { assertClose, checkOp } from "../gradcheck.ts";
+import { assertClose, checkThreads } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
-import { maskedAttention } from "../oracle/masked-attention.ts";
+import { maskedAttention } from "../oracle/attention.ts";
 import { refusal } from "../refusal.ts";
-import { contextOf, pastOf } from "./contexts.ts";
+import { checkAttention, contextOf, emptyContext, pastOf } from "./contexts.ts";
 
 const test = suite("ranged attention");
 
 test("a small example, written out: two blocks of queries of 0 take the means of what they see", () => {
-  const room = () => persistentTensor([1, 4, 1]);
-  const context = { keys: room(), values: room(), capacity: 4, past: 0, first: Int32Array.of(0), window: Infinity };
+  const context = emptyContext(4);
   step(() => {
     const [q, k, v] = [0, 1, 2].map((n) => tensor(n === 2 ? [2, 4, 9, 1] : Array(4).fill(n), [1, 4, 1]));
     extendContext(context, k, v);
@@ -69,7 +68,6 @@ for (const [rows, heads, width, segment, past, size, pinned] of cases) {
   const title = `${rows} rows, ${heads} heads of ${width}, ${segment} tokens after ${past}, blocks of ${size}, ${pinned} pinned`;
   test(`output, logsumexp and gradients match the definition: ${title}`, () => {
     const given = pastOf(rows, heads, width, segment, past);
-    const context = contextOf(given);
     const mask = randomMask(rows, segment, past, size, pinned);
     const seen = mask.rows.map((blocks) =>
       Array.from({ length: segment }, (_, i) => {
@@ -86,18 +84,13 @@ for (const [rows, heads, width, segment, past, size, pinned] of cases) {
       ["out", true],
       ["lse", false],
     ] as const) {
-      const pairs = [rows, segment, heads * width];
-      checkOp({
-        shapes: [pairs, pairs, pairs, [heads], ...(withBias ? [[heads, 32]] : [])],
-        op: (q: Tensor, k: Tensor, v: Tensor, scale: Tensor, table?: Tensor) => {
-          extendContext(context, k, v);
-          const bias = table && { table, buckets: positionBuckets(context.capacity) };
-          return rangedAttention(q, k, v, scale, bias, context, mask)[part];
-        },
-        oracle: (q, k, v, scale, table = new Float64Array(0)) =>
-          maskedAttention(given, visible, q, k, v, scale, table)[part],
-        tolerance: 5e-5,
-      });
+      checkAttention(
+        given,
+        part,
+        withBias,
+        (...inputs) => rangedAttention(...inputs, mask),
+        (...inputs) => maskedAttention(given, visible, ...inputs),
+      );
     }
   });
 }
@@ -118,26 +111,14 @@ test("a mask that hides nothing is causal attention", () => {
 });
 
 test("one thread and two give the same bits, forward and backward", async () => {
-  const results: Float32Array[][] = [];
-  for (const threads of [1, 2]) {
-    await useThreads(threads);
-    const context = contextOf(pastOf(2, 3, 5, 33, 20));
-    const random = new Random(9);
-    const draw = () =>
-      parameter(
-        [2, 33, 15],
-        Float32Array.from({ length: 2 * 33 * 15 }, () => random.normal()),
-      );
-    const [q, k, v] = [draw(), draw(), draw()];
-    step(() => {
+  await checkThreads({
+    shapes: [[2, 33, 15], [2, 33, 15], [2, 33, 15], [3]],
+    op: (q, k, v, scale) => {
+      const context = contextOf(pastOf(2, 3, 5, 33, 20));
       extendContext(context, k, v);
-      const { out } = rangedAttention(q, k, v, tensor([1, 2, 3]), undefined, context, randomMask(2, 33, 20, 8, 3));
-      backward(out, new Float32Array(out.size).fill(1));
-      results.push([out.toArray(), ...[q, k, v].map(({ grad }) => grad?.toArray() ?? new Float32Array())]);
-    });
-  }
-  await useThreads(1);
-  assert.equal(results[1], results[0]);
+      return rangedAttention(q, k, v, scale, undefined, context, randomMask(2, 33, 20, 8, 3)).out;
+    },
+  });
 });
 
 test("a mask that leaves out a query, or names a position twice, is refused", () => {

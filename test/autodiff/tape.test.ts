@@ -1,8 +1,6 @@
 /** Steps, tensors, the arena and the tape: lifetimes, recording, accumulation, and error messages. */
 import * as assert from "uvu/assert";
-import { arena } from "../../src/autodiff/arena.ts";
-import { relu } from "../../src/autodiff/ops/activation.ts";
-import { add, scale } from "../../src/autodiff/ops/elementwise.ts";
+import { add, relu, scale } from "../../src/autodiff/ops/elementwise.ts";
 import { linear } from "../../src/autodiff/ops/matmul.ts";
 import {
   assertFiniteTape,
@@ -16,6 +14,7 @@ import {
   tapeTable,
 } from "../../src/autodiff/tape.ts";
 import {
+  arena,
   parameter,
   persistentTensor,
   StaleTensorError,

@@ -3,17 +3,14 @@
  * differences through the twin. Bounds are about twice the measured errors of either build. report.ts prints the table;
  * numbers.test.ts enforces the bounds.
  */
-import { gelu, relu } from "../../src/autodiff/ops/activation.ts";
 import { attention, extendContext, positionBuckets } from "../../src/autodiff/ops/attention.ts";
 import { blend } from "../../src/autodiff/ops/blend.ts";
-import { add, dropout, scale } from "../../src/autodiff/ops/elementwise.ts";
-import { embedding } from "../../src/autodiff/ops/embedding.ts";
-import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
+import { add, dropout, gelu, relu, scale } from "../../src/autodiff/ops/elementwise.ts";
 import { linear, matmul } from "../../src/autodiff/ops/matmul.ts";
-import { l2Normalize, rmsNorm } from "../../src/autodiff/ops/norm.ts";
+import { l2Normalize, rmsNorm, smearKeys } from "../../src/autodiff/ops/norm.ts";
 import { retrievedAttention } from "../../src/autodiff/ops/retrieved.ts";
-import { smearKeys } from "../../src/autodiff/ops/smear.ts";
 import { softmax } from "../../src/autodiff/ops/softmax.ts";
+import { crossEntropy, embedding } from "../../src/autodiff/ops/vocabulary.ts";
 import { step } from "../../src/autodiff/tape.ts";
 import { persistentTensor, type Tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";

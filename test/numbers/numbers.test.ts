@@ -1,10 +1,9 @@
 /** Float32 results stay within their bounds, and are finite wherever the mathematics is. */
 import * as assert from "uvu/assert";
 import { attention, extendContext } from "../../src/autodiff/ops/attention.ts";
-import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
-import { l2Normalize, rmsNorm } from "../../src/autodiff/ops/norm.ts";
-import { smearKeys } from "../../src/autodiff/ops/smear.ts";
+import { l2Normalize, rmsNorm, smearKeys } from "../../src/autodiff/ops/norm.ts";
 import { softmax } from "../../src/autodiff/ops/softmax.ts";
+import { crossEntropy } from "../../src/autodiff/ops/vocabulary.ts";
 import { assertFiniteTape, backward, step } from "../../src/autodiff/tape.ts";
 import { parameter, persistentTensor, stepTensor, type Tensor, tensor } from "../../src/autodiff/tensor.ts";
 import { VectorStore } from "../../src/memory/vector-store.ts";
@@ -13,6 +12,7 @@ import { Transformer } from "../../src/model/transformer.ts";
 import { byteTokenizer } from "../../src/text/tokenizer.ts";
 import { evaluate } from "../../src/train/evaluate.ts";
 import { Trainer } from "../../src/train/trainer.ts";
+import { emptyContext } from "../autodiff/contexts.ts";
 import { suite } from "../harness.ts";
 import { localAttention } from "../oracle/attention.ts";
 import { documentOf, randomDocuments, tinyConfig } from "../tiny.ts";
@@ -82,8 +82,7 @@ test("attention with logits of ±10,000 is finite and right, and so is attention
   ]) {
     const given = Array.from({ length: 20 }, (_, i) => size * Math.sin(i * 7 + 1));
     const [q, k, v, scale] = [...[given, given, given].map((x) => parameter([1, 5, 4], x)), parameter([1], [factor])];
-    const room = () => persistentTensor([1, 5, 4]);
-    const context = { keys: room(), values: room(), capacity: 5, past: 0, first: Int32Array.of(0), window: Infinity };
+    const context = emptyContext(5, 4);
     const { y } = finite([q, k, v, scale], () => {
       extendContext(context, k, v);
       return attention(q, k, v, scale, undefined, context).out;
@@ -154,20 +153,21 @@ function losses(overrides: Partial<ModelConfig>, lengths = [60, 9, 33, 2, 1, 0, 
 }
 
 const searches = ["exact", "quantised", "bucketed", "inverted"] as const;
-const combinations: Pick<ModelConfig, "memory_search" | "memory_combine" | "smear_keys">[] = [
+const combinations: Pick<ModelConfig, "memory_search" | "memory_combine" | "smear_keys" | "memory_copy">[] = [
   ...searches.flatMap((memory_search) =>
     (["gate", "joint"] as const).map((memory_combine) => ({
       memory_search,
       memory_combine,
       smear_keys: "none" as const,
+      memory_copy: false,
     })),
   ),
-  { memory_search: "exact", memory_combine: "gate", smear_keys: "all" },
-  { memory_search: "quantised", memory_combine: "joint", smear_keys: "memory_layers" },
+  { memory_search: "exact", memory_combine: "gate", smear_keys: "all", memory_copy: false },
+  { memory_search: "quantised", memory_combine: "joint", smear_keys: "memory_layers", memory_copy: true },
 ];
 
 for (const chosen of combinations) {
-  const title = `${chosen.memory_search} search, ${chosen.memory_combine}, smeared keys: ${chosen.smear_keys}`;
+  const title = `${chosen.memory_search} search, ${chosen.memory_combine}, smeared keys: ${chosen.smear_keys}${chosen.memory_copy ? ", copying" : ""}`;
   test(`a K larger than the memory retrieves every pair: ${title}`, () => {
     const most = losses({ ...chosen, memory_topk: 17 });
     if (chosen.memory_search === "exact") assert.equal(losses({ ...chosen, memory_topk: 40 }), most);

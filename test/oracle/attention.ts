@@ -4,7 +4,8 @@
  */
 import { positionBucket } from "../../src/autodiff/ops/attention.ts";
 
-export interface LocalCase {
+/** The sizes of attention to a context, and what the context holds before the segment. */
+export interface ContextCase {
   rows: number;
   heads: number;
   /** G, kv heads; default: as many as heads. */
@@ -12,16 +13,37 @@ export interface LocalCase {
   width: number;
   segment: number;
   past: number;
-  window: number;
-  /** Default: one block. */
-  block?: number;
-  first: number[];
+  /** Pairs of the segment; default: one for each query. */
+  own?: number;
   /** Pairs of the past, [B, past, G·D]. */
   pastKeys: Float32Array;
   pastValues: Float32Array;
 }
 
-export function softmax(logits: number[]): { weights: number[]; lse: number } {
+/** A context of which each query sees the positions up to its own. */
+export interface LocalCase extends ContextCase {
+  window: number;
+  /** Default: one block. */
+  block?: number;
+  first: number[];
+}
+
+/** A position of the context, and its distance from the query. */
+export interface Visible {
+  readonly position: number;
+  readonly distance: number;
+}
+
+/** q, k, v, scale [H] and the table of biases, [H, 32]; an empty table means no bias. */
+export type Operands = [q: Float64Array, k: Float64Array, v: Float64Array, scale: Float64Array, table: Float64Array];
+
+/** out [B, T, H·D] and lse [B, T, H]. */
+export interface Exact {
+  readonly out: Float64Array;
+  readonly lse: Float64Array;
+}
+
+function softmax(logits: number[]): { weights: number[]; lse: number } {
   const most = Math.max(...logits);
   const sum = logits.reduce((total, logit) => total + Math.exp(logit - most), 0);
   return { weights: logits.map((logit) => Math.exp(logit - most) / sum), lse: most + Math.log(sum) };
@@ -33,49 +55,51 @@ function dot(a: ArrayLike<number>, atA: number, b: ArrayLike<number>, atB: numbe
   return sum;
 }
 
-/** Returns out [B, T, H·D] and lse [B, T, H] of local attention; an empty `table` [H, 32] means no bias. */
-export function localAttention(
-  given: LocalCase,
-  q: Float64Array,
-  k: Float64Array,
-  v: Float64Array,
-  scale: Float64Array,
-  table: Float64Array,
-): { out: Float64Array; lse: Float64Array } {
-  const { rows, heads, width, segment, past, window, block = Number.POSITIVE_INFINITY } = given;
-  const { first, pastKeys, pastValues } = given;
-  const kvHeads = given.kvHeads ?? heads;
-  const stride = heads * width;
-  const pairStride = kvHeads * width;
+/** Attention in which each query sees what `visible` says. A query that sees nothing gives 0 and the least float. */
+export function maskedAttention(
+  given: ContextCase,
+  visible: (row: number, head: number, query: number) => readonly Visible[],
+  ...[q, k, v, scale, table]: Operands
+): Exact {
+  const { rows, heads, kvHeads = heads, width, segment, past, own = segment, pastKeys, pastValues } = given;
   const out = new Float64Array(q.length);
-  const lse = new Float64Array(rows * segment * heads);
+  const lse = new Float64Array(rows * segment * heads).fill(-3.4028234663852886e38);
   for (let b = 0; b < rows; b++) {
-    const key = (j: number): [ArrayLike<number>, number] =>
-      j < past ? [pastKeys, (b * past + j) * pairStride] : [k, (b * segment + j - past) * pairStride];
-    const value = (j: number): [ArrayLike<number>, number] =>
-      j < past ? [pastValues, (b * past + j) * pairStride] : [v, (b * segment + j - past) * pairStride];
-    for (let i = 0; i < segment; i++) {
-      for (let h = 0; h < heads; h++) {
-        const position = past + i;
-        const low = Math.max(first[b], position - window, position - (position % block));
-        const at = (b * segment + i) * stride + h * width;
-        const ofHead = Math.floor((h * kvHeads) / heads) * width;
-        const logits: number[] = [];
-        for (let j = low; j <= position; j++) {
-          const [keys, atKey] = key(j);
-          const bias = table.length === 0 ? 0 : table[h * 32 + positionBucket(position - j)];
-          logits.push(Math.abs(scale[h]) * (dot(q, at, keys, atKey + ofHead, width) + bias));
-        }
+    for (let h = 0; h < heads; h++) {
+      const kvHead = Math.floor((h * kvHeads) / heads);
+      const pair = (before: Float32Array, after: Float64Array, j: number): [ArrayLike<number>, number] => {
+        const [pairs, place] = j < past ? [before, b * past + j] : [after, b * own + j - past];
+        return [pairs, (place * kvHeads + kvHead) * width];
+      };
+      for (let i = 0; i < segment; i++) {
+        const seen = visible(b, h, i);
+        if (seen.length === 0) continue;
+        const query = (b * segment + i) * heads + h;
+        const logits = seen.map(({ position, distance }) => {
+          const bias = table.length === 0 ? 0 : table[h * 32 + positionBucket(distance)];
+          return Math.abs(scale[h]) * (dot(q, query * width, ...pair(pastKeys, k, position), width) + bias);
+        });
         const attended = softmax(logits);
-        lse[(b * segment + i) * heads + h] = attended.lse;
+        lse[query] = attended.lse;
         for (const [n, weight] of attended.weights.entries()) {
-          const [values, atValue] = value(low + n);
-          for (let d = 0; d < width; d++) out[at + d] += weight * values[atValue + ofHead + d];
+          const [values, at] = pair(pastValues, v, seen[n].position);
+          for (let d = 0; d < width; d++) out[query * width + d] += weight * values[at + d];
         }
       }
     }
   }
   return { out, lse };
+}
+
+/** `maskedAttention` of queries that see the positions up to their own, within their window, block and document. */
+export function localAttention(given: LocalCase, ...operands: Operands): Exact {
+  const { past, window, block = Number.POSITIVE_INFINITY, first } = given;
+  const visible = (row: number, _: number, query: number) => {
+    const own = past + query;
+    const low = Math.max(first[row], own - window, own - (own % block));
+    return Array.from({ length: own - low + 1 }, (_, n) => ({ position: low + n, distance: own - low - n }));
+  };
+  return maskedAttention(given, visible, ...operands);
 }
 
 /** Returns the attention of each query and head over the `topk` best stored pairs [H, stored, D] of its row. */
@@ -84,7 +108,7 @@ export function memoryAttention(
   stored: { keys: Float32Array; values: Float32Array; length: number }[],
   q: Float64Array,
   scale: Float64Array,
-): { out: Float64Array; lse: Float64Array; chosen: number[][] } {
+): Exact & { chosen: number[][] } {
   const { rows, heads, width, segment, topk } = shape;
   const out = new Float64Array(q.length);
   const lse = new Float64Array(rows * segment * heads);

@@ -3,10 +3,9 @@
  * own their blocks: the heap must not hand them out again.
  */
 import * as assert from "uvu/assert";
-import { arena } from "../../src/autodiff/arena.ts";
 import { positionBucket, positionBuckets } from "../../src/autodiff/ops/attention.ts";
 import { step } from "../../src/autodiff/tape.ts";
-import { parameter, stepTensor } from "../../src/autodiff/tensor.ts";
+import { arena, parameter, stepTensor } from "../../src/autodiff/tensor.ts";
 import type { Releasable } from "../../src/base/lifetime.ts";
 import { VectorStore } from "../../src/memory/vector-store.ts";
 import { Transformer } from "../../src/model/transformer.ts";

@@ -4,6 +4,7 @@ import process from "node:process";
 import * as assert from "uvu/assert";
 import { build, type KernelBuild } from "../../src/wasm/build.ts";
 import { instantiateKernels, kernelBytes, newMemory } from "../../src/wasm/load.ts";
+import { read } from "../documents.ts";
 import { suite } from "../harness.ts";
 
 const test = suite("loading of kernels");
@@ -25,6 +26,17 @@ function run(script: string, type = "module"): string {
   assert.is(status, 0, stderr);
   return stdout.trim();
 }
+
+test("no two kernels are exported by one name, of which the last would silently be called", () => {
+  const lists = read("assembly/index.ts").matchAll(/^export \{([^}]*)\}/gm);
+  const exported = [...lists].flatMap(([, list]) => list.split(",").map((entry) => entry.trim().split(" as ").at(-1)));
+  const names = exported.filter((name) => name !== "");
+  assert.ok(names.length > 100);
+  assert.equal(
+    names.filter((name, i) => names.indexOf(name) !== i),
+    [],
+  );
+});
 
 test.unless(inNode, "importing compiles nothing; the first use compiles one module, at once", () => {
   const script = `const library = await import(${JSON.stringify(library)});

@@ -5,9 +5,8 @@
 import { InputError } from "../../base/errors.ts";
 import { parallel } from "../../wasm/parallel.ts";
 import { heap, kernels } from "../../wasm/runtime.ts";
-import { arena } from "../arena.ts";
 import { recordMany } from "../tape.ts";
-import { gradient, stepIntegers, stepTensor, type Tensor, tensor } from "../tensor.ts";
+import { arena, gradient, stepIntegers, stepTensor, type Tensor, tensor } from "../tensor.ts";
 import type { AttentionContext } from "./attention.ts";
 import type { Lists } from "./listed.ts";
 

@@ -13,7 +13,7 @@ export interface HeadOrder {
 }
 
 /**
- * y = the heads of x [..., heads · width] in `order`, a tensor of `shape` with as many numbers: [..., n · width], or heads taken for tokens.
+ * y = the heads of x [..., heads · width] in `order`. `shape` is [..., n · width], or another of that size, such as heads taken for tokens.
  * Backward: dx of a head is the sum over its copies.
  */
 export function selectHeads(

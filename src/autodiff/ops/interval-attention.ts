@@ -1,6 +1,6 @@
 /**
  * Attention to pairs of which each query sees an interval of its own: cells that stand for finished blocks of a text. The result joins
- * with other attention by its logsumexp (`joinAttention`), as if one softmax had seen all.
+ * with other attention by its logsumexp (`joinAttention` in blend.ts), as if one softmax had seen all.
  */
 import { InputError } from "../../base/errors.ts";
 import { parallelElements, parallelWithScratch } from "../../wasm/parallel.ts";
@@ -8,8 +8,6 @@ import { kernels } from "../../wasm/runtime.ts";
 import { needsGrad, note, recordMany } from "../tape.ts";
 import { gradient, stepIntegers, stepTensor, type Tensor } from "../tensor.ts";
 import type { Attended } from "./attention.ts";
-import { blend } from "./blend.ts";
-import { logAddExp, subtract } from "./elementwise.ts";
 
 /** The pairs before the segment's own, and what each query sees. */
 export interface Intervals {
@@ -110,11 +108,4 @@ function requireShapes(
   if (beyond !== undefined) {
     throw new InputError(`intervalAttention: a query sees the pair ${beyond}, but there are ${pairs}`);
   }
-}
-
-/** One softmax over what both saw: the blend of both by their logsumexps. A query that saw nothing in one of them has the other's answer. */
-export function joinAttention(one: Attended, other: Attended): Attended {
-  const everywhere = new Int32Array(one.out.shape[0]).fill(1);
-  const { out } = blend(one.out, other.out, subtract(other.lse, one.lse), everywhere);
-  return { out, lse: logAddExp(one.lse, other.lse) };
 }

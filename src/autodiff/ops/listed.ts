@@ -3,10 +3,10 @@
  * lists.ts; no gradient flows through the choice. It costs K products per query, however long the context is.
  */
 import type { Address } from "../../wasm/heap.ts";
-import { parallelWithScratch } from "../../wasm/parallel.ts";
+import { parallel } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
 import { recordMany } from "../tape.ts";
-import { gradient, stepTensor, type Tensor } from "../tensor.ts";
+import { gradient, stepIntegers, stepTensor, type Tensor } from "../tensor.ts";
 import { type AttentionContext, FAR, type PositionBias } from "./attention.ts";
 
 /** Lists of positions of a context. */
@@ -43,37 +43,18 @@ export function listedAttention(
   const lse = stepTensor([rows, segment, heads]);
   const probabilities = stepTensor([rows, segment, heads, most]);
   const buckets = bias?.table.shape[1] ?? 0;
-  const operands = [
-    q.ptr,
-    keys.ptr,
-    values.ptr,
-    positions,
-    masks?.ptr ?? 0,
-    bias?.table.ptr ?? 0,
-    bias?.buckets ?? 0,
-    scale.ptr,
-  ] as const;
-  const owned = [past, firstKey, k.shape[1]] as const;
-  const places = [heads, width / heads, segment, ...owned, capacity, most, perHead ? heads : 1] as const;
-  const shape = [buckets, FAR + 1, ...places] as const;
-  const scratchBytes = kernels.listed_scratch_bytes(most);
-  parallelWithScratch(
-    "listed_forward",
-    units,
-    scratchBytes,
-    out.ptr,
-    lse.ptr,
-    probabilities.ptr,
-    ...operands,
-    ...shape,
-  );
+  const sizes = [heads, width / heads, segment, past, firstKey, k.shape[1], capacity, most, perHead ? heads : 1];
+  const biases = [bias?.table.ptr ?? 0, bias?.buckets ?? 0, buckets, FAR + 1];
+  const shared = stepIntegers([...sizes, ...biases]); // the Lists of assembly/ops/listed.ts
+  const operands = [q.ptr, keys.ptr, values.ptr, positions, masks?.ptr ?? 0, scale.ptr, shared] as const;
+  parallel("listed_forward", units, out.ptr, lse.ptr, probabilities.ptr, ...operands);
   const inputs = [q, k, v, scale, bias?.table, masks].filter((input) => input !== undefined);
   recordMany("listedAttention", [out, lse], inputs, () => {
     const [dtable, dscale] = [stepTensor([units, buckets]), stepTensor([units])];
     const dmasks = masks === undefined ? 0 : gradient(masks);
     const gradients = [gradient(q), gradient(k), gradient(v), dmasks, dtable.ptr, dscale.ptr, gradient(out)] as const;
     const results = [lse.grad?.ptr ?? 0, out.ptr, probabilities.ptr] as const;
-    parallelWithScratch("listed_backward", units, scratchBytes, ...gradients, ...results, ...operands, ...shape);
+    parallel("listed_backward", units, ...gradients, ...results, ...operands);
     if (scale.requiresGrad) kernels.add_rows(gradient(scale), dscale.ptr, rows, heads, 0, heads);
     if (bias === undefined) return;
     kernels.add_rows(gradient(bias.table), dtable.ptr, rows, heads * buckets, 0, heads * buckets);

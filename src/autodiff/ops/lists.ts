@@ -1,9 +1,8 @@
 /** Lists of positions for `listedAttention`: every n-th token back, or the last tokens of the query's bucket. Constants to the tape. */
 import { parallel, parallelWithScratch } from "../../wasm/parallel.ts";
 import { heap, kernels } from "../../wasm/runtime.ts";
-import { arena } from "../arena.ts";
 import { note, record } from "../tape.ts";
-import { gradient, stepIntegers, stepTensor, type Tensor, tensor } from "../tensor.ts";
+import { arena, gradient, stepIntegers, stepTensor, type Tensor, tensor } from "../tensor.ts";
 import type { AttentionContext } from "./attention.ts";
 import type { Lists } from "./listed.ts";
 
@@ -13,7 +12,7 @@ export interface Strides {
   readonly stride: number;
   /** K, positions of a list, the query's own among them. */
   readonly most: number;
-  /** Only every so many-th token of a document has a list: the last of each block. Default: each token. */
+  /** n: only every n-th token of a document has a list, the last of each block. Default: each token. */
   readonly every?: number;
   /** Tokens of each row's document before the first query, [B]. Needed if not every token has a list. */
   readonly read?: Int32Array;
@@ -38,15 +37,27 @@ export interface Buckets {
   readonly keys: Tensor;
   /** How many buckets there are. */
   readonly count: number;
+  /** Older pairs that the buckets keep; default: none. */
+  readonly store?: BucketStore;
+}
+
+/** Pairs that each bucket of a head keeps in positions of the context that do not move: bucket b in those from `from` + b · `kept` on. */
+export interface BucketStore {
+  /** First position. */
+  readonly from: number;
+  /** Pairs of a bucket, at least 1. */
+  readonly kept: number;
+  /** How many each bucket has taken, [B, H, buckets], as the kernel keep_in_buckets counts. */
+  readonly counts: Tensor;
 }
 
 /**
- * The last `most` positions before the query whose key has the query's bucket. With `own`, its own position is one of them if it has
- * that bucket, and stands alone if there are none.
+ * The last `most` positions before the query whose key has the query's bucket, and behind them those of the bucket's store, the newest
+ * first. With `own`, its own position is one of them if it has that bucket, and stands alone if there are none.
  */
 export function bucketLists(
   context: AttentionContext,
-  { queries, keys, count }: Buckets,
+  { queries, keys, count, store }: Buckets,
   most: number,
   own: boolean,
 ): Lists {
@@ -61,6 +72,9 @@ export function bucketLists(
     queries.ptr,
     keys.ptr,
     stepIntegers(context.first),
+    store?.counts.ptr ?? 0,
+    store?.from ?? 0,
+    store?.kept ?? 0,
     heads,
     count,
     segment,

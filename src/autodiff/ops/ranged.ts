@@ -100,18 +100,18 @@ export function rangedAttention(
   const out = stepTensor(q.shape);
   const lse = stepTensor([rows, segment, heads]);
   const probabilities = stepTensor([units, segment, columns]);
-  const operands = [stepIntegers(cuts), stepIntegers(lists), heads, width / heads, segment, past, capacity] as const;
-  const shape = [...operands, blocks, ranges, columns, mask.pinned ?? 0, length] as const;
+  const sizes = [heads, width / heads, segment, past, capacity, blocks, ranges, columns, mask.pinned ?? 0, length];
+  const packed = stepIntegers([stepIntegers(cuts), stepIntegers(lists), ...sizes]); // a Mask of assembly/ops/ranged-block.ts
   const scratchBytes = kernels.ranged_scratch_bytes(columns, width / heads);
   const pairs = [q.ptr, keys.ptr, values.ptr] as const;
   const results = [out.ptr, lse.ptr, probabilities.ptr] as const;
-  parallelWithScratch("ranged_forward", units, scratchBytes, ...results, ...pairs, spread.ptr, scale.ptr, ...shape);
+  parallelWithScratch("ranged_forward", units, scratchBytes, ...results, ...pairs, spread.ptr, scale.ptr, packed);
   const inputs = bias === undefined ? [q, k, v, scale] : [q, k, v, scale, bias.table];
   recordMany("rangedAttention", [out, lse], inputs, () => {
     const [dbias, dscale] = [stepTensor([units, length]), stepTensor([units])];
     const gradients = [gradient(q), gradient(k), gradient(v), dbias.ptr, dscale.ptr, gradient(out)] as const;
     const saved = [lse.grad?.ptr ?? 0, out.ptr, probabilities.ptr] as const;
-    parallelWithScratch("ranged_backward", units, scratchBytes, ...gradients, ...saved, ...pairs, scale.ptr, ...shape);
+    parallelWithScratch("ranged_backward", units, scratchBytes, ...gradients, ...saved, ...pairs, scale.ptr, packed);
     gatherBiasGradient(bias, scale, { spread, dbias, dscale }, [rows, heads, length]);
   });
   return { out, lse };

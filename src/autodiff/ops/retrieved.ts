@@ -2,10 +2,11 @@
  * Attention over the pairs that a lookup retrieved (paper, section 3.1). The lookup itself is not an op: no gradient flows
  * through the choice of neighbours.
  */
+import { InputError } from "../../base/errors.ts";
 import type { Address } from "../../wasm/heap.ts";
 import { parallelWithScratch } from "../../wasm/parallel.ts";
 import { kernels } from "../../wasm/runtime.ts";
-import { recordMany } from "../tape.ts";
+import { needsGrad, recordMany } from "../tape.ts";
 import { gradient, stepIntegers, stepTensor, type Tensor } from "../tensor.ts";
 
 /** The results of a lookup, and the rings that hold the pairs. To the tape they are constants. */
@@ -28,6 +29,18 @@ export interface Neighbours {
   readonly float16: boolean;
   /** The newest pairs, where they were scored by other queries against other keys. */
   readonly near?: NearPairs;
+  /** Attends to the pairs with the scale of each head, [H], where some of them are not in the rings: slots of those are negative. */
+  readonly attend?: (scale: Tensor) => Attended;
+}
+
+/** Attention to retrieved pairs. */
+export interface Attended {
+  /** [B, T, H·D] */
+  readonly out: Tensor;
+  /** The logsumexp of each query's logits, [B, T, H]. */
+  readonly lse: Tensor;
+  /** The softmax of the K scores, [B, T, H, K]. */
+  readonly weights: Tensor;
 }
 
 /** Pairs that were compared with queries of their own, in a ring of their keys that was appended to in step with the other. */
@@ -44,10 +57,16 @@ export interface NearPairs {
 
 /**
  * out = Σ_k r_k ṽ_k with r = softmax_K(s_h · scores). q [B, T, H·D], scale [H]. Returns out [B, T, H·D], the weights r
- * [B, T, H, K] and lse [B, T, H]. Gradients reach q, the queries of near pairs, and scale; stored keys and values get none.
+ * [B, T, H, K] and lse [B, T, H], of which each may receive a gradient. Gradients reach q, the queries of near pairs, and scale; stored
+ * keys and values get none.
  */
-export function retrievedAttention(q: Tensor, scale: Tensor, neighbours: Neighbours) {
-  const { scores, slots, topk, keys, values, capacity, float16, near } = neighbours;
+export function retrievedAttention(q: Tensor, scale: Tensor, neighbours: Neighbours): Attended {
+  const { scores, slots, topk, keys, values, capacity, float16, near, attend } = neighbours;
+  if (attend !== undefined) {
+    if (needsGrad(q, scale))
+      throw new InputError("pairs that others serve have no gradients; read them inside noGrad()");
+    return attend(scale);
+  }
   const [rows, segment, width] = q.shape;
   const heads = scale.size;
   const queries = rows * segment;
@@ -71,7 +90,7 @@ export function retrievedAttention(q: Tensor, scale: Tensor, neighbours: Neighbo
     scale.ptr,
     ...shape,
   );
-  recordMany("retrievedAttention", [out, lse], near ? [q, scale, near.queries] : [q, scale], () => {
+  recordMany("retrievedAttention", [out, lse, weights], near ? [q, scale, near.queries] : [q, scale], () => {
     const dscale = stepTensor([queries, heads]);
     parallelWithScratch(
       "retrieved_backward",
@@ -81,6 +100,7 @@ export function retrievedAttention(q: Tensor, scale: Tensor, neighbours: Neighbo
       dscale.ptr,
       gradient(out),
       lse.grad?.ptr ?? 0,
+      weights.grad?.ptr ?? 0,
       weights.ptr,
       scores.ptr,
       slots,

@@ -18,7 +18,6 @@ import {
   stepTensor,
   type Tensor,
 } from "../tensor.ts";
-import { requirePositions } from "./positions.ts";
 
 const someFrequencies: Kind = {
   what: "an array of finite numbers",
@@ -71,6 +70,20 @@ export class RotaryTable implements Releasable {
 
 const aTable: Kind = instance(RotaryTable, "a RotaryTable");
 const aWidth = whole(1);
+const firstPositions: Kind = instance(Int32Array, "an Int32Array of positions");
+
+/** @throws InputError if `positions` are not `rows` first positions, of which each row's `segment` tokens are below `count` */
+function requirePositions(positions: Int32Array, rows: number, segment: number, count: number): void {
+  check("positions", positions, firstPositions);
+  if (positions.length !== rows) {
+    throw new InputError(`rotate: got ${positions.length} positions for ${rows} rows; each row needs its first one`);
+  }
+  const outside = positions.find((first) => first < 0 || first + segment > count);
+  if (outside === undefined) return;
+  throw new InputError(
+    `rotate: ${segment} tokens from position ${outside} on do not fit a table of ${count} positions`,
+  );
+}
 
 /**
  * Turns the first R of the `width` elements of every head by the angles of its position: with c and s of pair i,
@@ -89,7 +102,7 @@ export function rotate(x: Tensor, width: number, table: RotaryTable, positions: 
       `rotate: x [${x.shape}] must be [B, T, H · ${width}], and ${2 * half} elements of each head are turned`,
     );
   }
-  requirePositions("rotate", positions, rows, segment, count);
+  requirePositions(positions, rows, segment, count);
   const { cos, sin } = table;
   const lines = [cos.ptr, sin.ptr, stepIntegers(positions), segment, channels / width, width, half] as const;
   const y = stepTensor(x.shape);

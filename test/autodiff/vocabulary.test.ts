@@ -1,6 +1,6 @@
-/** Cross entropy against its definition, with masked targets. */
+/** The embedding against plain indexing, with ids that repeat; cross entropy against its definition, with masked targets. */
 import * as assert from "uvu/assert";
-import { crossEntropy, MASKED } from "../../src/autodiff/ops/loss.ts";
+import { crossEntropy, embedding, MASKED } from "../../src/autodiff/ops/vocabulary.ts";
 import { backward, step } from "../../src/autodiff/tape.ts";
 import { parameter, tensor } from "../../src/autodiff/tensor.ts";
 import { InputError } from "../../src/base/errors.ts";
@@ -8,9 +8,61 @@ import { Random } from "../../src/base/random.ts";
 import { assertClose, checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 
-const test = suite("cross entropy");
+const test = suite("vocabulary");
 
-test("a small example, written out: probabilities of ½ and ¾ cost ln 2 and ln 4/3; a masked token costs nothing", () => {
+test("a small example, written out: ids 2 and 0 pick the last and the first row", () => {
+  const table = parameter([3, 2], [0, 1, 10, 11, 20, 21]);
+  step(() => {
+    const y = embedding(table, Int32Array.of(2, 0), [2]);
+    assert.equal([...y.toArray()], [20, 21, 0, 1]);
+    backward(y, [5, 6, 7, 8]);
+  });
+  assert.equal([...table.grad!.toArray()], [7, 8, 0, 0, 5, 6]);
+});
+
+const ids = Int32Array.of(2, 0, 2, 4, 2, 1);
+
+for (const width of [1, 2, 3, 4, 5, 8, 9, 17]) {
+  test(`gathers rows of ${width} and scatters their gradients back`, () => {
+    checkOp({
+      shapes: [[5, width]],
+      op: (table) => embedding(table, ids, [2, 3]),
+      oracle: (table) => {
+        const rows = Array.from(ids, (id) => [...table.subarray(id * width, (id + 1) * width)]);
+        return Float64Array.from(rows.flat());
+      },
+    });
+  });
+}
+
+test("the result's shape begins with that of the ids, which are read when the op runs, not later", () => {
+  const table = parameter([3, 2], [0, 1, 10, 11, 20, 21]);
+  const changing = Int32Array.of(1, 2);
+  step(() => {
+    const y = embedding(table, changing, [1, 2]);
+    assert.equal([...y.shape], [1, 2, 2]);
+    changing.fill(0);
+    backward(y, [1, 1, 1, 1]);
+  });
+  assert.equal(Array.from(table.grad!.toArray()), [0, 0, 1, 1, 1, 1]);
+});
+
+test("no ids give an empty tensor", () => {
+  step(() => assert.equal([...embedding(parameter([3, 2]), new Int32Array(0), [0]).shape], [0, 2]));
+});
+
+test("an id outside the table is refused by name, and ids must fill the shape", () => {
+  const table = parameter([5, 2]);
+  const refusal = (id: number) => (error: unknown) =>
+    error instanceof InputError && error.message === `token id ${id} is not in the vocabulary of 5 tokens (0 to 4)`;
+  step(() => {
+    assert.throws(() => embedding(table, Int32Array.of(0, 5, 1), [3]), refusal(5));
+    assert.throws(() => embedding(table, Int32Array.of(-1), [1]), refusal(-1));
+    assert.throws(() => embedding(table, Int32Array.of(1, 2, 3), [2, 2]), /3 ids do not fill the shape \[2,2\]/);
+  });
+});
+
+test("cross entropy, written out: probabilities of ½ and ¾ cost ln 2 and ln 4/3; a masked token costs nothing", () => {
   step(() => {
     const logits = tensor([0, 0, 0, Math.log(3), 5, 7], [3, 2]);
     const { loss, nats, count } = crossEntropy(logits, Int32Array.of(0, 1, MASKED));

@@ -1,5 +1,6 @@
 /**
- * IEEE half precision as a way to store floats, for memories that take half the bytes: narrowing, widening, addressing.
+ * How a memory stores its vectors: as floats, or as IEEE halves in half the bytes. Pairs are written into rings; narrowing, widening,
+ * addressing.
  *
  * Nothing computes with halves. Kernels that read stored vectors ask `floatsAt` for floats, one vector or a block of them at a
  * time, so every kernel computes with the same f32 numbers however they are stored. A half is 1 bit of sign, 5 of exponent
@@ -94,4 +95,23 @@ function narrow(
   const finite = v128.bitselect(subnormal, normal, f32x4.lt(size, least));
   const half = v128.bitselect(nan, finite, f32x4.ne(x, x));
   return v128.or(half, i32x4.shr_u(sign, 16));
+}
+
+/**
+ * Copies `count` tokens, x [count, heads, width], into the rings of one row, `rings` [heads, capacity, width], at slots
+ * slot, slot + 1, … modulo `capacity`. With `float16` the rings hold halves, to which the floats are rounded.
+ */
+export function ring_append(
+  rings: usize, x: usize, count: i32, heads: i32, width: i32, capacity: i32, float16: bool, slot: i32,
+): void {
+  const bytes = storedBytes(width, float16);
+  const ringBytes = <usize>capacity * bytes;
+  for (let t = 0; t < count; t++) {
+    for (let head = 0; head < heads; head++, x += <usize>width << 2) {
+      const pair = rings + <usize>head * ringBytes + <usize>slot * bytes;
+      if (float16) packHalf(pair, x, width);
+      else memory.copy(pair, x, bytes);
+    }
+    if (++slot == capacity) slot = 0;
+  }
 }

@@ -1,9 +1,24 @@
 /**
- * Cross entropy of token logits. The softmax is not kept: the backward computes it again from the logits and each row's
- * logsumexp.
+ * Both ends of a model, which have the size of the vocabulary: rows of the embedding picked by token id, and cross entropy of logits.
+ * Its softmax is not kept: the backward computes it again from the logits and each row's logsumexp.
  */
-import { exponentials } from "../base/exp";
-import { addScaled, largest } from "../base/simd";
+import { addScaled, addTo, exponentials, largest } from "../base/simd";
+
+/** y[i] = table[ids[i]] for `n` ids; rows of `width` floats. Ids are taken to be in range. */
+export function embedding_forward(y: usize, table: usize, ids: usize, n: i32, width: i32): void {
+  const rowBytes = <usize>width << 2;
+  for (const end = ids + (<usize>n << 2); ids < end; ids += 4, y += rowBytes) {
+    memory.copy(y, table + <usize>load<i32>(ids) * rowBytes, rowBytes);
+  }
+}
+
+/** dtable[ids[i]] += dy[i], in the order of i, so that a repeated id gives the same bits every time. */
+export function embedding_backward(dtable: usize, dy: usize, ids: usize, n: i32, width: i32): void {
+  const rowBytes = <usize>width << 2;
+  for (const end = ids + (<usize>n << 2); ids < end; ids += 4, dy += rowBytes) {
+    addTo(dtable + <usize>load<i32>(ids) * rowBytes, dy, width);
+  }
+}
 
 /**
  * nats[i] = lse[i] − logits[i, targets[i]] with lse = ln Σ e^logits, for rows [from, to) of `width` floats; 0 where the target is −1

@@ -1,13 +1,47 @@
 /**
- * The loss of a language model: cross entropy of the next token, in nats.
+ * Both ends of a model, which have the size of the vocabulary: rows of the embedding picked by token id, and the loss, cross entropy
+ * of the next token in nats. The logits between them are a linear op.
  */
 import { check, tokenIds } from "../../base/check.ts";
 import { InputError } from "../../base/errors.ts";
 import { parallelWithScratch } from "../../wasm/parallel.ts";
-import { heap } from "../../wasm/runtime.ts";
-import { arena } from "../arena.ts";
+import { heap, kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
-import { asRows, gradient, requireTensors, stepIntegers, stepTensor, type Tensor, tensor } from "../tensor.ts";
+import {
+  arena,
+  aShape,
+  asRows,
+  gradient,
+  requireMatrix,
+  requireTensors,
+  stepIntegers,
+  stepTensor,
+  type Tensor,
+  tensor,
+} from "../tensor.ts";
+
+/**
+ * y[i] = table[ids[i]]. table [V, C], ids of `shape`, row-major → [...shape, C].
+ * Backward: dtable[ids[i]] += dy[i]. Throws InputError for an id outside the table.
+ */
+export function embedding(table: Tensor, ids: Int32Array, shape: readonly number[]): Tensor {
+  requireMatrix("table", table);
+  check("ids", ids, tokenIds);
+  check("shape", shape, aShape);
+  const [rows, width] = table.shape;
+  const y = stepTensor([...shape, width]);
+  if (y.size !== ids.length * width)
+    throw new InputError(`embedding: ${ids.length} ids do not fill the shape [${shape}]`);
+  const outside = ids.findIndex((id) => id < 0 || id >= rows);
+  if (outside >= 0) {
+    throw new InputError(`token id ${ids[outside]} is not in the vocabulary of ${rows} tokens (0 to ${rows - 1})`);
+  }
+  const copy = stepIntegers(ids);
+  kernels.embedding_forward(y.ptr, table.ptr, copy, ids.length, width);
+  return record("embedding", y, [table], (dy) => {
+    kernels.embedding_backward(gradient(table), dy, copy, ids.length, width);
+  });
+}
 
 /** The target of a position that does not count: padding. */
 export const MASKED: number = -1;
