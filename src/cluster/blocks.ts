@@ -1,6 +1,8 @@
 /** Names of blocks: SHA-256 in hexadecimal digits, which say what the bytes are and are checked on arrival. */
 import { createHash } from "node:crypto";
 import { InputError } from "../base/errors.ts";
+import { show } from "../base/show.ts";
+import { DamageError } from "./damage.ts";
 import { MOST_BYTES } from "./exchange.ts";
 
 /** SHA-256 of the bytes, in 64 hexadecimal digits. */
@@ -12,11 +14,23 @@ export function isBlockName(text: unknown): text is string {
   return typeof text === "string" && /^[0-9a-f]{64}$/.test(text);
 }
 
-/** The bytes, if they are what `name` says. `exchange` is for the message. */
-export function verified(bytes: Uint8Array | undefined, name: string, exchange: string): Uint8Array {
-  if (bytes === undefined) throw new InputError(`${exchange} has no block ${name}; put the files there again`);
-  if (bytes.length <= MOST_BYTES && nameOf(bytes) === name) return bytes;
-  throw new InputError(`the block ${name} of ${exchange} is damaged: its bytes have another SHA-256`);
+/** Refuses what would lead elsewhere than to a block. @throws DamageError */
+export function requireBlockName(name: string, exchange: string): void {
+  if (!isBlockName(name)) throw new DamageError(`${exchange} was asked for ${show(name)}, which is not a block's name`);
+}
+
+/** Whether the bytes are what `name` says. */
+export function isIntact(bytes: Uint8Array, name: string): boolean {
+  return bytes.length <= MOST_BYTES && nameOf(bytes) === name;
+}
+
+export function missingBlock(name: string, exchange: string): DamageError {
+  return new DamageError(`${exchange} has no block ${name}; put the files there again`);
+}
+
+export function damagedBlock(name: string, exchange: string): DamageError {
+  const reason = "its bytes have another SHA-256";
+  return new DamageError(`the block ${name} of ${exchange} is damaged: ${reason}; put the files there again`);
 }
 
 /** Refuses a block or a record that no message may carry. */

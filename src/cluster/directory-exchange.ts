@@ -6,11 +6,11 @@
 import { InputError } from "../base/errors.ts";
 import { writeFileAtomic, writeNewFile } from "../platform/atomic-write.ts";
 import { makeDirectory } from "../platform/directories.ts";
-import { exists, isDirectory, listDirectory, removeFile } from "../platform/files.ts";
+import { exists, fileState, isDirectory, listDirectory, removeFile } from "../platform/files.ts";
 import { readFile } from "../platform/read-file.ts";
-import { nameOf, requireSmall, verified } from "./blocks.ts";
+import { damagedBlock, isIntact, missingBlock, nameOf, requireBlockName, requireSmall } from "./blocks.ts";
 import { DirectoryMap } from "./directory-map.ts";
-import { type Delivery, type Entry, type Exchange, LEASE, MOST_BYTES } from "./exchange.ts";
+import { type Delivery, type Entry, type Exchange, isKey, LEASE, MOST_BYTES } from "./exchange.ts";
 import { pause } from "./pause.ts";
 
 /** Milliseconds between two looks at a queue. */
@@ -27,16 +27,18 @@ interface Sight {
 
 export class DirectoryExchange implements Exchange {
   readonly name: string;
+  readonly warn: (sentence: string) => void;
   private readonly lease: number;
   private readonly sights = new Map<string, Sight>();
 
   /** Makes the directory. `lease` is in milliseconds. */
-  constructor(directory: string, lease = LEASE) {
+  constructor(directory: string, lease = LEASE, warn: (sentence: string) => void = () => {}) {
     if (exists(directory) && !isDirectory(directory)) {
       throw new InputError(`${directory} is a file; machines share a directory, or a nats://host:4222`);
     }
     makeDirectory(directory);
     this.name = directory;
+    this.warn = warn;
     this.lease = lease;
   }
 
@@ -49,8 +51,14 @@ export class DirectoryExchange implements Exchange {
   }
 
   async get(name: string): Promise<Uint8Array> {
+    requireBlockName(name, this.name);
     const path = this.blockPath(name);
-    return verified(exists(path) ? readFile(path, MOST_BYTES) : undefined, name, this.name);
+    const state = fileState(path);
+    if (state === undefined) throw missingBlock(name, this.name);
+    const bytes = state.bytes <= MOST_BYTES ? readFile(path, MOST_BYTES) : undefined;
+    if (bytes !== undefined && isIntact(bytes, name)) return bytes;
+    removeFile(path); // or it would stay, since what is there is not put again
+    throw damagedBlock(name, this.name);
   }
 
   async read(map: string, key: string): Promise<Entry | undefined> {
@@ -87,7 +95,7 @@ export class DirectoryExchange implements Exchange {
     if (!isDirectory(directory)) return undefined;
     const leases = this.leases(queue);
     for (const { name, kind } of listDirectory(directory)) {
-      if (kind !== "file" || name.includes(".")) continue; // a job that is still being offered
+      if (kind !== "file" || !isKey(name)) continue; // a job that is still being offered has a point
       const revision = this.freeRevision(leases, name);
       const held = revision === undefined ? undefined : leases.write(name, HELD, revision);
       if (held === undefined) continue;

@@ -3,10 +3,14 @@
  * new file, which the system makes only if there is none of that name, on NFS as well. So of several that replace
  * the same state exactly one succeeds, without a lock.
  */
+import { InputError } from "../base/errors.ts";
 import { writeNewFile } from "../platform/atomic-write.ts";
 import { exists, fileState, isDirectory, listDirectory, removeFile } from "../platform/files.ts";
 import { beginningOf } from "../platform/read-file.ts";
-import { type Entry, MOST_BYTES } from "./exchange.ts";
+import { type Entry, isKey, MOST_BYTES } from "./exchange.ts";
+
+/** A record that is replaced so often while somebody reads it is none that can be read. */
+const MOST_TRIES = 1000;
 
 export class DirectoryMap {
   private readonly directory: string;
@@ -18,7 +22,7 @@ export class DirectoryMap {
   keys(): string[] {
     if (!isDirectory(this.directory)) return [];
     return listDirectory(this.directory)
-      .filter(({ kind }) => kind === "directory")
+      .filter(({ name, kind }) => kind === "directory" && isKey(name))
       .map(({ name }) => name);
   }
 
@@ -28,7 +32,7 @@ export class DirectoryMap {
   }
 
   read(key: string): Entry | undefined {
-    for (;;) {
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
       const revision = this.revision(key);
       if (revision === 0) return undefined;
       const path = this.path(key, revision);
@@ -37,6 +41,7 @@ export class DirectoryMap {
       if (state !== undefined && value !== undefined) return { value, revision, changedAt: state.changedAt };
       // Replaced, and removed, between the two looks.
     }
+    throw new InputError(`the files in ${this.directory}/${key} cannot be read`);
   }
 
   write(key: string, value: Uint8Array, revision: number): number | undefined {
@@ -52,14 +57,13 @@ export class DirectoryMap {
     return next;
   }
 
-  /** Revisions of the states that are there, ascending. */
+  /** Revisions of the states that are there, ascending. Other files, and numbers that cannot be counted on from, are none. */
   private states(key: string): number[] {
     const directory = `${this.directory}/${key}`;
     if (!exists(directory)) return [];
-    const names = listDirectory(directory).map(({ name }) => name);
-    return names
-      .filter((name) => /^[1-9]\d*$/.test(name))
-      .map(Number)
+    return listDirectory(directory)
+      .filter(({ name, kind }) => kind === "file" && /^[1-9]\d{0,14}$/.test(name))
+      .map(({ name }) => Number(name))
       .sort((a, b) => a - b);
   }
 

@@ -10,6 +10,13 @@ export const MOST_BYTES = 512 * 1024;
 /** Milliseconds that a job stays with a worker that does not renew its lease. */
 export const LEASE = 30_000;
 
+const KEY = /^[A-Za-z0-9_-]{1,128}$/;
+
+/** Whether a text can be the key of a record or the name of a job; others that somebody put there are not listed. */
+export function isKey(text: string): boolean {
+  return KEY.test(text);
+}
+
 /** A record, and how to replace exactly this state of it. */
 export interface Entry {
   readonly value: Uint8Array;
@@ -31,15 +38,17 @@ export interface Delivery {
 }
 
 /**
- * Names of maps and queues are lower-case words, names of records and jobs have the characters A-Z, a-z, 0-9, _ and -. Every method rejects with an
+ * Names of maps and queues are lower-case words, names of records and jobs have at most 128 of the characters A-Z, a-z, 0-9, _ and -. Every method rejects with an
  * InputError if the exchange cannot be reached for long.
  */
 export interface Exchange {
   /** The exchange as messages name it, without a password. */
   readonly name: string;
+  /** Told, in one sentence each, of what was wrong in the exchange and was set right. */
+  readonly warn?: (sentence: string) => void;
   /** Keeps at most `MOST_BYTES` and resolves to their name, the SHA-256 of the bytes. What is there is not sent again. */
   put(block: Uint8Array): Promise<string>;
-  /** The bytes of that name, which were checked to be those; rejects with an InputError if they are missing or damaged. */
+  /** The bytes of that name, which were checked to be those; rejects with a DamageError if they are missing or damaged. */
   get(name: string): Promise<Uint8Array>;
   /** The record; undefined if there is none. */
   read(map: string, key: string): Promise<Entry | undefined>;
@@ -49,7 +58,7 @@ export interface Exchange {
   keys(map: string): Promise<readonly string[]>;
   /** Puts a job into a queue, unless it is there. */
   offer(queue: string, job: string): Promise<void>;
-  /** The next job that nobody has; waits up to so many milliseconds for one. */
+  /** The next job that nobody has; waits up to `milliseconds` for one. */
   take(queue: string, milliseconds: number): Promise<Delivery | undefined>;
   /** Ends the connection. Jobs that were not acknowledged go to others when their lease is over. */
   close(): Promise<void>;

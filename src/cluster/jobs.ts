@@ -1,19 +1,22 @@
 /**
  * Jobs, and what became of them. A job is a text that says all that decides its result, and its name is that of the text, so a
- * result that is known is never computed again, and a name cannot lie. Results must be equal to the bit wherever they were computed: a second one that differs is
- * kept beside the first, and whoever waits for the job is told.
+ * result that is known is never computed again, and a name cannot lie. Results must be bit-identical wherever they were computed. A second one that differs is
+ * kept next to the first, and all that wait for the job are told.
  */
 import { InputError } from "../base/errors.ts";
-import { parseJson } from "../formats/json.ts";
 import { isBlockName } from "./blocks.ts";
+import { DamageError, isCount, jsonIn, orDamage, shortText } from "./damage.ts";
 import type { Exchange } from "./exchange.ts";
-import { type Content, changeRecord, createRecord, readRecord } from "./records.ts";
+import { type Content, changeRecord, lookAt, type Reading, replaceRecord, setAside, soundRecord } from "./records.ts";
 
 /** A job that fails so often is not tried again. */
 export const MOST_FAILURES = 5;
-/** Nor is one that so many workers began and did not end: it may be what ends them. */
+/** Nor is one that this many workers began and did not finish: it may be what ends them. */
 const MOST_BEGINNINGS = 25;
-const LONGEST_ERROR = 2000;
+export const LONGEST_ERROR = 2000;
+const LONGEST_NAME = 200;
+/** Most trees and results that a job may read. */
+const MOST_INPUTS = 64;
 
 /** What decides a result. Only `kind`s that the worker's program knows are computed; it checks `settings`. */
 export interface Job {
@@ -43,23 +46,22 @@ export async function putJob(exchange: Exchange, { kind, program, inputs, after,
   return exchange.put(new TextEncoder().encode(text));
 }
 
-/** @throws InputError if there is no such job, or it is none */
+/** @throws DamageError if there is no such job, or it is none */
 export async function getJob(exchange: Exchange, name: string): Promise<Job> {
-  const job = Object(parseJson(new TextDecoder().decode(await exchange.get(name)), `the job ${name} is not JSON`));
-  const { kind, program, inputs, after, settings } = job;
+  const { kind, program, inputs, after, settings } = Object(jsonIn(await exchange.get(name), `the job ${name}`));
   const isWhole =
     typeof kind === "string" &&
     typeof program === "string" &&
     areNames(inputs) &&
     areNames(after) &&
     isObject(settings);
-  if (!isWhole) throw new InputError(`the job ${name} is not one that this program wrote`);
+  if (!isWhole) throw new DamageError(`the job ${name} is not one that this program wrote`);
   return { kind, program, inputs, after, settings };
 }
 
-export async function resultOf(exchange: Exchange, job: string): Promise<Result | undefined> {
-  const record = await readRecord(exchange, "results", job);
-  return record && checkedResult(record, job);
+/** The result of a job; undefined if there is none, or its record was damaged. */
+export function resultOf(exchange: Exchange, job: string): Promise<Result | undefined> {
+  return soundRecord(exchange, "results", job, resultIn);
 }
 
 /**
@@ -67,19 +69,27 @@ export async function resultOf(exchange: Exchange, job: string): Promise<Result 
  * @throws InputError if that one is different
  */
 export async function keepResult(exchange: Exchange, job: string, result: Result): Promise<void> {
-  if (await createRecord(exchange, "results", job, { ...result })) return;
-  const known = await resultOf(exchange, job);
-  if (known === undefined || known.proof === result.proof) return;
-  await changeRecord(exchange, "conflicts", job, () => ({ known, other: result }));
-  throw new InputError(conflictSentence(job, known, result));
+  const kept = await changeRecord(exchange, "results", job, (known) => known ?? result, resultIn);
+  if (kept === undefined || kept.proof === result.proof) return;
+  await replaceRecord(exchange, "conflicts", job, { known: kept, other: result });
+  throw new InputError(conflictSentence(job, kept, result));
+}
+
+/**
+ * Sets a result aside whose files are not what they must be, for `reason`, and counts a failure of the job. Resolves to whether it may
+ * be tried again; if not, it is dead now.
+ */
+export async function discardResult(exchange: Exchange, job: string, reason: string): Promise<boolean> {
+  const entry = await exchange.read("results", job);
+  if (entry !== undefined) await setAside(exchange, "results", job, `the result of the job ${job}: ${reason}`, entry);
+  return failJob(exchange, job, reason);
 }
 
 /** The sentence on two different results of a job; undefined if there are none. */
 export async function conflictOf(exchange: Exchange, job: string): Promise<string | undefined> {
-  const record = await readRecord(exchange, "conflicts", job);
-  return (
-    record && conflictSentence(job, checkedResult(Object(record.known), job), checkedResult(Object(record.other), job))
-  );
+  const { content, damage } = await lookAt(exchange, "conflicts", job, conflictIn);
+  if (damage !== undefined) return `the job ${job} has two different results, and the record on them is damaged`;
+  return content && conflictSentence(job, content.known, content.other);
 }
 
 /** Notes that a worker begins. Resolves to false if too many have begun and not ended, and the job is dead now. */
@@ -94,40 +104,39 @@ export async function beginJob(exchange: Exchange, job: string): Promise<boolean
 export async function failJob(exchange: Exchange, job: string, error: string): Promise<boolean> {
   const { failures } = await change(exchange, job, (tries) => ({ ...tries, failures: tries.failures + 1 }));
   if (failures < MOST_FAILURES) return true;
-  await bury(exchange, job, error.slice(0, LONGEST_ERROR));
+  await bury(exchange, job, error);
   return false;
 }
 
 /** The last error of a job that is not tried any more; undefined of any other. */
 export async function deathOf(exchange: Exchange, job: string): Promise<string | undefined> {
-  const record = await readRecord(exchange, "dead", job);
-  return record && String(record.error);
+  return (await soundRecord(exchange, "dead", job, deathIn))?.error;
 }
 
-/** Has a dead job tried again, as if it were new. */
+/** Makes a dead job count as new, so that it is tried again. */
 export async function reviveJob(exchange: Exchange, job: string): Promise<void> {
   if ((await deathOf(exchange, job)) === undefined) return;
-  await changeRecord(exchange, "tries", job, () => undefined);
-  await changeRecord(exchange, "dead", job, () => undefined);
+  await replaceRecord(exchange, "tries", job);
+  await replaceRecord(exchange, "dead", job);
 }
 
 /** Puts the jobs that wait for `job`, and for nothing else any more, into the queue. */
 export async function offerDependants(exchange: Exchange, job: string, queue: string): Promise<void> {
-  const record = await readRecord(exchange, "dependants", job);
-  const jobs = Array.isArray(record?.jobs) ? record.jobs.filter(isBlockName) : [];
+  const { jobs } = (await soundRecord(exchange, "dependants", job, dependantsIn)) ?? { jobs: [] };
   for (const name of jobs) {
-    if (await isReady(exchange, await getJob(exchange, name))) await exchange.offer(queue, name);
+    const dependant = await orDamage(getJob(exchange, name));
+    if (dependant instanceof DamageError) exchange.warn?.(dependant.message);
+    else if (await isReady(exchange, dependant)) await exchange.offer(queue, name);
   }
 }
 
 /** Notes that a job waits for others, which offer it when they are done. */
 export async function noteDependant(exchange: Exchange, name: string, { after }: Job): Promise<void> {
-  for (const source of Object.values(after)) {
-    await changeRecord(exchange, "dependants", source, (record) => {
-      const known: readonly unknown[] = Array.isArray(record?.jobs) ? record.jobs : [];
-      return { jobs: known.includes(name) ? known : [...known, name] };
-    });
-  }
+  const add = (known: Dependants | undefined): Dependants => {
+    if (known?.jobs.includes(name)) return known;
+    return { jobs: [...(known?.jobs ?? []), name] };
+  };
+  for (const source of Object.values(after)) await changeRecord(exchange, "dependants", source, add, dependantsIn);
 }
 
 /** Whether all that a job reads is computed. */
@@ -141,24 +150,38 @@ interface Tries {
   readonly failures: number;
 }
 
+interface Dependants {
+  readonly jobs: readonly string[];
+}
+
 async function change(exchange: Exchange, job: string, next: (tries: Tries) => Tries): Promise<Tries> {
-  const changed = await changeRecord(exchange, "tries", job, (record) => ({
-    ...next({ begun: Number(record?.begun ?? 0), failures: Number(record?.failures ?? 0) }),
-  }));
-  return changed as unknown as Tries;
+  const nothing = { begun: 0, failures: 0 };
+  return (await changeRecord(exchange, "tries", job, (tries) => next(tries ?? nothing), triesIn)) ?? nothing;
 }
 
 async function bury(exchange: Exchange, job: string, error: string): Promise<void> {
-  await changeRecord(exchange, "dead", job, () => ({ error }));
+  await replaceRecord(exchange, "dead", job, { error: shortText(error, LONGEST_ERROR) });
 }
 
-function checkedResult(record: Content, job: string): Result {
-  const { proof, tree, seconds, worker } = record;
-  if (isBlockName(proof) && isBlockName(tree) && typeof seconds === "number" && typeof worker === "string") {
-    return { proof, tree, seconds, worker };
-  }
-  throw new InputError(`the result of the job ${job} is not one that this program wrote`);
-}
+const resultIn: Reading<Result> = ({ proof, tree, seconds, worker }) => {
+  const isWhole = isBlockName(proof) && isBlockName(tree) && typeof seconds === "number" && typeof worker === "string";
+  return isWhole ? { proof, tree, seconds, worker: shortText(worker, LONGEST_NAME) } : undefined;
+};
+
+const conflictIn: Reading<{ readonly known: Result; readonly other: Result }> = (content) => {
+  const [known, other] = [content.known, content.other].map((result) => resultIn(Object(result)));
+  return known && other && { known, other };
+};
+
+/** Also for `cluster status`. */
+export const deathIn: Reading<{ readonly error: string }> = ({ error }) =>
+  typeof error === "string" ? { error: shortText(error, LONGEST_ERROR) } : undefined;
+
+const triesIn: Reading<Tries> = ({ begun, failures }) =>
+  isCount(begun) && isCount(failures) ? { begun, failures } : undefined;
+
+const dependantsIn: Reading<Dependants> = ({ jobs }) =>
+  Array.isArray(jobs) && jobs.every(isBlockName) ? { jobs } : undefined;
 
 function conflictSentence(job: string, a: Result, b: Result): string {
   const workers = `${a.worker} and ${b.worker}`;
@@ -170,5 +193,6 @@ function isObject(value: unknown): value is Content {
 }
 
 function areNames(value: unknown): value is Readonly<Record<string, string>> {
-  return isObject(value) && Object.entries(value).every(([key, name]) => /^[a-z]+$/.test(key) && isBlockName(name));
+  if (!isObject(value) || Object.keys(value).length > MOST_INPUTS) return false;
+  return Object.entries(value).every(([key, name]) => /^[a-z]+$/.test(key) && isBlockName(name));
 }

@@ -7,8 +7,8 @@ import type { Consumer, JetStreamClient, JetStreamManager, JsMsg } from "@nats-i
 import type { KV } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { InputError } from "../base/errors.ts";
-import { nameOf, requireSmall, verified } from "./blocks.ts";
-import { type Delivery, type Entry, type Exchange, LEASE } from "./exchange.ts";
+import { damagedBlock, isIntact, missingBlock, nameOf, requireBlockName, requireSmall } from "./blocks.ts";
+import { type Delivery, type Entry, type Exchange, isKey, LEASE } from "./exchange.ts";
 import { connectNats, loadNats, type Nats, type NatsAddress } from "./nats-client.ts";
 import { pause } from "./pause.ts";
 
@@ -21,7 +21,7 @@ const JOB = "memorizing.job";
 /** Milliseconds for which a server that does not answer is asked again, and between two questions. */
 const PATIENCE = 120_000;
 const RETRY = 250;
-/** A pull must wait for at least so many milliseconds. */
+/** The shortest wait of a pull, in milliseconds. */
 const SHORTEST_PULL = 1000;
 
 /** The server's code for a revision that is not the last. */
@@ -29,6 +29,7 @@ const WRONG_LAST_SEQUENCE = 10071;
 
 export class NatsExchange implements Exchange {
   readonly name: string;
+  readonly warn: (sentence: string) => void;
   private readonly connection: NatsConnection;
   private readonly nats: Nats;
   private readonly lease: number;
@@ -37,19 +38,31 @@ export class NatsExchange implements Exchange {
   private manager!: JetStreamManager;
   private records!: KV;
 
-  private constructor(name: string, connection: NatsConnection, nats: Nats, lease: number) {
+  private constructor(
+    name: string,
+    connection: NatsConnection,
+    nats: Nats,
+    lease: number,
+    warn: (sentence: string) => void,
+  ) {
     this.name = name;
+    this.warn = warn;
     this.connection = connection;
     this.nats = nats;
     this.lease = lease;
     this.client = nats.jetstream(connection);
   }
 
-  /** Connects to a server and makes there what is missing. `credentials` is the path of a .creds file, `lease` in milliseconds. */
-  static async open(address: NatsAddress, credentials?: string, lease = LEASE): Promise<NatsExchange> {
+  /** Connects to a server and makes there what is missing. `credentials` is the path of a file, `lease` in milliseconds. */
+  static async open(
+    address: NatsAddress,
+    credentials?: string,
+    lease = LEASE,
+    warn: (sentence: string) => void = () => {},
+  ): Promise<NatsExchange> {
     const nats = await loadNats();
     const connection = await connectNats(nats, address, credentials);
-    const exchange = new NatsExchange(address.shown, connection, nats, lease);
+    const exchange = new NatsExchange(address.shown, connection, nats, lease, warn);
     try {
       await exchange.prepare();
     } catch (error) {
@@ -69,9 +82,14 @@ export class NatsExchange implements Exchange {
   }
 
   async get(name: string): Promise<Uint8Array> {
+    requireBlockName(name, this.name);
     const query = { last_by_subj: `${BLOCK}.${name}` };
     const message = await this.patiently(() => this.manager.direct.getMessage(BLOCKS, query));
-    return verified(message?.data, name, this.name);
+    if (message === null) throw missingBlock(name, this.name);
+    if (isIntact(message.data, name)) return message.data;
+    // Or it would stay, since what is there is not put again.
+    await this.patiently(() => this.manager.streams.deleteMessage(BLOCKS, message.seq, false));
+    throw damagedBlock(name, this.name);
   }
 
   async read(map: string, key: string): Promise<Entry | undefined> {
@@ -97,6 +115,7 @@ export class NatsExchange implements Exchange {
     const subjects = await this.patiently(() => this.subjects(`KV_${RECORDS}`, `${prefix}*`));
     return Object.keys(subjects)
       .map((subject) => subject.slice(prefix.length))
+      .filter(isKey)
       .sort();
   }
 

@@ -5,17 +5,19 @@ import { isNatsAddress, natsAddress } from "./nats-client.ts";
 import { NatsExchange } from "./nats-exchange.ts";
 
 export interface ExchangeOptions {
-  /** Path of a .creds file for the server. */
+  /** Path of a file with the login for the server (nats-access.ts). */
   readonly credentials?: string;
   /** Milliseconds that a job stays with a worker that does not renew it. */
   readonly lease?: number;
+  /** Told of what was wrong in the exchange and was set right. */
+  readonly warn?: (sentence: string) => void;
 }
 
 /** Opens the exchange at `place`. @throws InputError if it cannot be reached */
 export async function openExchange(
   place: string,
-  { credentials, lease = LEASE }: ExchangeOptions = {},
+  { credentials, lease = LEASE, warn }: ExchangeOptions = {},
 ): Promise<Exchange> {
-  if (isNatsAddress(place)) return NatsExchange.open(natsAddress(place), credentials, lease);
-  return new DirectoryExchange(place, lease);
+  if (isNatsAddress(place)) return NatsExchange.open(natsAddress(place), credentials, lease, warn);
+  return new DirectoryExchange(place, lease, warn);
 }

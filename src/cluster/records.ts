@@ -1,40 +1,127 @@
-/** Records of an exchange as JSON, and changing one that others change as well. */
-import { parseJson } from "../formats/json.ts";
-import type { Exchange } from "./exchange.ts";
+/**
+ * Records of an exchange as JSON, and changing one that others change as well. Anybody may have written a record, so each is read by a
+ * `Reading`, which says what it must be. A damaged one is set aside, where people find it, and counts as not there.
+ */
+import { InputError } from "../base/errors.ts";
+import { DamageError, jsonIn, orDamage } from "./damage.ts";
+import { type Entry, type Exchange, MOST_BYTES } from "./exchange.ts";
 
 /** A record's content; what it is must be checked, since anybody may have written it. */
 export type Content = Readonly<Record<string, unknown>>;
 
-const decoder = new TextDecoder();
+/** Makes of a record's content what it is to be; undefined if the content is not what this program writes. */
+export type Reading<T> = (content: Content) => T | undefined;
+
+/** The map of what was set aside. */
+export const ASIDE = "aside";
+
+/** A record that others replace so often before it is replaced here is not a record of this program. */
+const MOST_TRIES = 1000;
+
 const encoder = new TextEncoder();
 
-/** The record; undefined if there is none, or it was emptied. */
+/** A record as it is found: its content, or the sentence on its damage, or neither. */
+export interface Found<T> {
+  readonly entry?: Entry;
+  readonly content?: T;
+  readonly damage?: string;
+}
+
+/** Looks at a record, and changes nothing. */
+export async function lookAt<T>(exchange: Exchange, map: string, key: string, reading: Reading<T>): Promise<Found<T>> {
+  const entry = await exchange.read(map, key);
+  if (entry === undefined || entry.value.length === 0) return { entry };
+  const content = await orDamage(contentOf(entry.value, reading, `the record ${map}/${key} of ${exchange.name}`));
+  return content instanceof DamageError ? { entry, damage: content.message } : { entry, content };
+}
+
+async function contentOf<T>(value: Uint8Array, reading: Reading<T>, what: string): Promise<T | undefined> {
+  const json = jsonIn(value, what);
+  if (json === null) return undefined; // emptied
+  const content = isObject(json) ? reading(json) : undefined;
+  if (content === undefined) throw new DamageError(`${what} is not one that this program wrote`);
+  return content;
+}
+
+/** The record; undefined if there is none, or it was emptied. @throws InputError if it is not an object in JSON */
 export async function readRecord(exchange: Exchange, map: string, key: string): Promise<Content | undefined> {
-  return contentOf((await exchange.read(map, key))?.value, `${map}/${key} of ${exchange.name}`);
+  return strict(await lookAt(exchange, map, key, (content) => content));
 }
 
-/** Writes the record if there is none; resolves to whether it did. */
-export async function createRecord(exchange: Exchange, map: string, key: string, content: Content): Promise<boolean> {
-  return (await exchange.write(map, key, encoder.encode(JSON.stringify(content)), 0)) !== undefined;
-}
-
-/** Replaces the record by what `change` makes of it, however many do so at once. `undefined` empties it. */
-export async function changeRecord(
+/** The record as `reading` makes it; undefined if there is none, or it was emptied, or is damaged: then it is set aside. */
+export async function soundRecord<T>(
   exchange: Exchange,
   map: string,
   key: string,
-  change: (content: Content | undefined) => Content | undefined,
-): Promise<Content | undefined> {
-  for (;;) {
-    const entry = await exchange.read(map, key);
-    const content = change(contentOf(entry?.value, `${map}/${key} of ${exchange.name}`));
-    const value = encoder.encode(JSON.stringify(content ?? null));
-    if ((await exchange.write(map, key, value, entry?.revision ?? 0)) !== undefined) return content;
-  }
+  reading: Reading<T>,
+): Promise<T | undefined> {
+  const found = await lookAt(exchange, map, key, reading);
+  if (found.damage !== undefined) await setAside(exchange, map, key, found.damage, found.entry!);
+  return found.content;
 }
 
-function contentOf(value: Uint8Array | undefined, what: string): Content | undefined {
-  if (value === undefined) return undefined;
-  const content = parseJson(decoder.decode(value), `the record ${what} is not JSON`);
-  return content === null ? undefined : Object(content);
+/** Replaces the record, whatever it was. `undefined` empties it. */
+export async function replaceRecord(exchange: Exchange, map: string, key: string, content?: object): Promise<void> {
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const revision = (await exchange.read(map, key))?.revision ?? 0;
+    if ((await exchange.write(map, key, bytesOf(content), revision)) !== undefined) return;
+  }
+  throw changedTooOften(map, key);
+}
+
+/**
+ * Replaces the record by what `change` makes of it, however many do so at once. `undefined` empties it, and what `change` was given stays
+ * as it is. With a `reading`, a damaged record is set aside and counts as not there.
+ * @throws InputError if, without one, the record is not an object in JSON
+ */
+export async function changeRecord<T extends object = Content>(
+  exchange: Exchange,
+  map: string,
+  key: string,
+  change: (content: T | undefined) => T | undefined,
+  reading?: Reading<T>,
+): Promise<T | undefined> {
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const found = await lookAt(exchange, map, key, reading ?? ((content) => content as T));
+    if (reading === undefined) strict(found);
+    else if (found.damage !== undefined) {
+      await setAside(exchange, map, key, found.damage, found.entry!);
+      continue;
+    }
+    const content = change(found.content);
+    if (content === found.content) return content;
+    if ((await exchange.write(map, key, bytesOf(content), found.entry?.revision ?? 0)) !== undefined) return content;
+  }
+  throw changedTooOften(map, key);
+}
+
+/** Empties a record that does no good, keeps its bytes and the reason under `ASIDE`, and tells whoever reads the log. */
+export async function setAside(
+  exchange: Exchange,
+  map: string,
+  key: string,
+  reason: string,
+  entry: Entry,
+): Promise<void> {
+  const block = await exchange.put(entry.value.subarray(0, MOST_BYTES));
+  await replaceRecord(exchange, ASIDE, `${map}-${key}`, { record: `${map}/${key}`, reason, block, at: Date.now() });
+  await exchange.write(map, key, bytesOf(undefined), entry.revision); // unless somebody wrote a better one meanwhile
+  exchange.warn?.(`${reason}; it was set aside`);
+}
+
+function strict<T>({ content, damage }: Found<T>): T | undefined {
+  if (damage !== undefined) throw new InputError(damage);
+  return content;
+}
+
+function bytesOf(content: object | undefined): Uint8Array {
+  return encoder.encode(JSON.stringify(content ?? null));
+}
+
+function isObject(value: unknown): value is Content {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function changedTooOften(map: string, key: string): InputError {
+  return new InputError(`the record ${map}/${key} is changed by others all the time`);
 }

@@ -1,13 +1,20 @@
-/** What is going on in an exchange: its workers, its sweeps, how fast they go, and how long they will take. */
-import { parseJson } from "../formats/json.ts";
+/**
+ * What is going on in an exchange: its workers, its sweeps, how fast they go, how long they will take, and what was damaged. Looking
+ * changes nothing.
+ */
 import { isBlockName } from "./blocks.ts";
+import { DamageError, isCount, jsonIn, orDamage, shortText } from "./damage.ts";
 import type { Exchange } from "./exchange.ts";
 import { getBytes } from "./files.ts";
-import { deathOf } from "./jobs.ts";
-import { type Content, readRecord } from "./records.ts";
+import { deathIn } from "./jobs.ts";
+import { ASIDE, lookAt, type Reading } from "./records.ts";
+import { type SweepRecord, sweepIn } from "./sweep.ts";
+import { type TrainingStatus, trainingsOf } from "./training/training-status.ts";
 import { SIGNS } from "./worker-record.ts";
 
-const MOST_OF_A_LIST = 2 ** 28;
+const MOST_OF_A_LIST = 2 ** 26;
+const LONGEST_NAME = 100;
+const LONGEST_SENTENCE = 400;
 
 export interface WorkerStatus {
   /** Machine and process. */
@@ -30,7 +37,9 @@ export interface SweepStatus {
   readonly jobs: number;
   readonly done: number;
   readonly running: number;
-  /** Names of jobs that are not tried any more, and their last errors. */
+  /** Workers that are alive and have its program. */
+  readonly workers: number;
+  /** Jobs that are not tried any more, as people know them, and their last errors. */
   readonly dead: ReadonlyMap<string, string>;
   /** Seconds, if the workers go on as until now; undefined if there are none, or nothing is known yet. */
   readonly secondsLeft: number | undefined;
@@ -38,78 +47,130 @@ export interface SweepStatus {
 
 export interface Status {
   readonly workers: readonly WorkerStatus[];
+  /** The oldest first. */
   readonly sweeps: readonly SweepStatus[];
+  readonly trainings: readonly TrainingStatus[];
+  /** Labels of jobs by their names. */
+  readonly labels: ReadonlyMap<string, string>;
+  /** A sentence for each record that is damaged, or was and has been set aside. */
+  readonly damage: readonly string[];
 }
 
 export async function statusOf(exchange: Exchange): Promise<Status> {
-  const workers = await records(exchange, "workers", (content, changedAt) => workerOf(content, changedAt));
+  const damage: string[] = [];
+  const workers = await workersOf(exchange, damage);
+  const dead = await contents(exchange, "dead", deathIn, damage);
+  const aside = await contents(exchange, ASIDE, asideIn, damage);
   const results = new Set(await exchange.keys("results"));
-  const dead = await deaths(exchange);
-  const sweeps = await records(exchange, "sweeps", (content) => sweepOf(exchange, content, { workers, results, dead }));
-  return { workers, sweeps };
-}
-
-async function records<T>(
-  exchange: Exchange,
-  map: string,
-  make: (content: Content, changedAt: number) => T | Promise<T>,
-): Promise<T[]> {
-  const made: T[] = [];
-  for (const key of await exchange.keys(map)) {
-    const [content, entry] = [await readRecord(exchange, map, key), await exchange.read(map, key)];
-    if (content !== undefined && entry !== undefined) made.push(await make(content, entry.changedAt));
+  for (const key of lost(aside.map(({ content }) => content.record))) {
+    const { content } = await lookAt(exchange, "results", key, (result) => result);
+    if (content === undefined) results.delete(key); // emptied, and not computed again yet
   }
-  return made;
+  const known: Known = {
+    workers,
+    results,
+    dead: new Map(dead.map(({ key, content }) => [key, content.error])),
+    labels: new Map(),
+  };
+  const found = await contents(exchange, "sweeps", sweepIn, damage);
+  const sweeps: SweepStatus[] = [];
+  for (const { content } of found.sort((a, b) => a.content.began - b.content.began)) {
+    const sweep = await orDamage(statusOfSweep(exchange, content, known));
+    if (sweep instanceof DamageError) damage.push(sweep.message);
+    else sweeps.push(sweep);
+  }
+  damage.push(...aside.map(({ content }) => `${content.reason}; it was set aside`));
+  const trainings = await trainingsOf(exchange, damage);
+  return { workers, sweeps, trainings, labels: known.labels, damage };
 }
 
-function workerOf(content: Content, changedAt: number): WorkerStatus {
-  const [done, failed, began] = [content.done, content.failed, content.began].map(Number);
+/** The workers that gave a sign of life; what is wrong with the records of others goes to `damage`. */
+export async function workersOf(exchange: Exchange, damage: string[] = []): Promise<WorkerStatus[]> {
+  const workers = await contents(exchange, "workers", workerIn, damage);
+  return workers.map(({ content, changedAt }) => statusOfWorker(content, changedAt));
+}
+
+interface Seen<T> {
+  readonly key: string;
+  readonly content: T;
+  readonly changedAt: number;
+}
+
+/** The records of a map; what is wrong with others goes to `damage`. */
+async function contents<T>(exchange: Exchange, map: string, reading: Reading<T>, damage: string[]): Promise<Seen<T>[]> {
+  const records: Seen<T>[] = [];
+  for (const key of await exchange.keys(map)) {
+    const found = await lookAt(exchange, map, key, reading);
+    if (found.damage !== undefined) damage.push(found.damage);
+    if (found.content === undefined || found.entry === undefined) continue;
+    records.push({ key, content: found.content, changedAt: found.entry.changedAt });
+  }
+  return records;
+}
+
+interface WorkerContent extends Pick<WorkerStatus, "worker" | "program" | "job" | "done" | "failed"> {
+  readonly began: number;
+}
+
+const workerIn: Reading<WorkerContent> = ({ worker, program, job, done, failed, began }) => {
+  if (typeof worker !== "string" || !isBlockName(program) || !(job === null || isBlockName(job))) return undefined;
+  if (!isCount(done) || !isCount(failed) || !isCount(began)) return undefined;
+  return { worker: shortText(worker, LONGEST_NAME), program, job, done, failed, began };
+};
+
+const asideIn: Reading<{ readonly record: string; readonly reason: string }> = ({ record, reason }) => {
+  if (typeof record !== "string" || typeof reason !== "string") return undefined;
+  return { record, reason: shortText(reason, LONGEST_SENTENCE) };
+};
+
+/** Jobs whose results were set aside. */
+function lost(records: readonly string[]): string[] {
+  const results = records.filter((record) => record.startsWith("results/"));
+  return results.map((record) => record.slice("results/".length)).filter(isBlockName);
+}
+
+function statusOfWorker({ began, ...content }: WorkerContent, changedAt: number): WorkerStatus {
   const silent = Math.max(0, Date.now() - changedAt) / 1000;
   const hours = Math.max(1, Date.now() - began) / 3_600_000;
-  return {
-    worker: String(content.worker),
-    program: String(content.program),
-    job: isBlockName(content.job) ? content.job : null,
-    done,
-    failed,
-    rate: done / hours,
-    silent,
-    isAlive: silent < (3 * SIGNS) / 1000,
-  };
-}
-
-async function deaths(exchange: Exchange): Promise<Map<string, string>> {
-  const dead = new Map<string, string>();
-  for (const name of await exchange.keys("dead")) {
-    const error = await deathOf(exchange, name);
-    if (error !== undefined) dead.set(name, error);
-  }
-  return dead;
+  return { ...content, rate: content.done / hours, silent, isAlive: silent < (3 * SIGNS) / 1000 };
 }
 
 interface Known {
   readonly workers: readonly WorkerStatus[];
   readonly results: ReadonlySet<string>;
   readonly dead: ReadonlyMap<string, string>;
+  /** Gets the labels of the sweeps that are looked at. */
+  readonly labels: Map<string, string>;
 }
 
-async function sweepOf(exchange: Exchange, content: Content, { workers, results, dead }: Known): Promise<SweepStatus> {
-  const program = String(content.program);
-  const bytes = await getBytes(exchange, String(content.jobs), MOST_OF_A_LIST);
-  const list = parseJson(new TextDecoder().decode(bytes), "the list of a sweep's jobs is not JSON");
-  const names = Array.isArray(list) ? list.filter(isBlockName) : [];
-  const ours = workers.filter((worker) => worker.isAlive && worker.program === program);
+async function statusOfSweep(exchange: Exchange, sweep: SweepRecord, known: Known): Promise<SweepStatus> {
+  const { title, program } = sweep;
+  const jobs = await jobsOf(exchange, sweep);
+  for (const [name, label] of jobs) known.labels.set(name, label);
+  const names = [...jobs.keys()];
+  const ours = known.workers.filter((worker) => worker.isAlive && worker.program === program);
   const rate = ours.reduce((sum, worker) => sum + worker.rate, 0);
-  const done = names.filter((name) => results.has(name)).length;
-  const lost = new Map([...dead].filter(([name]) => names.includes(name) && !results.has(name)));
-  const left = names.length - done - lost.size;
+  const done = names.filter((name) => known.results.has(name)).length;
+  const dead = names.filter((name) => known.dead.has(name) && !known.results.has(name));
+  const left = names.length - done - dead.length;
   return {
-    title: String(content.title),
+    title,
     program,
     jobs: names.length,
     done,
-    running: ours.filter(({ job }) => job !== null && names.includes(job) && !results.has(job)).length,
-    dead: lost,
+    running: ours.filter(({ job }) => job !== null && jobs.has(job) && !known.results.has(job)).length,
+    workers: ours.length,
+    dead: new Map(dead.map((name) => [jobs.get(name) ?? name, known.dead.get(name) ?? ""])),
     secondsLeft: left === 0 ? 0 : rate > 0 ? (3600 * left) / rate : undefined,
   };
+}
+
+/** Labels of a sweep's jobs, by their names. @throws DamageError if the list is not one that this program wrote */
+async function jobsOf(exchange: Exchange, { title, jobs }: SweepRecord): Promise<Map<string, string>> {
+  const list = jsonIn(await getBytes(exchange, jobs, MOST_OF_A_LIST), `the list of the jobs of ${title}`);
+  const isPair = (pair: unknown) => Array.isArray(pair) && isBlockName(pair[0]) && typeof pair[1] === "string";
+  if (!Array.isArray(list) || !list.every(isPair)) {
+    throw new DamageError(`the list of the jobs of ${title} is not one that this program wrote`);
+  }
+  return new Map(list.map(([name, label]) => [name, shortText(label, LONGEST_NAME)]));
 }

@@ -1,18 +1,20 @@
 /**
- * A sweep: jobs that are computed by whoever is there. The client puts them into the queue and collects results as they come. It may end
+ * A sweep: jobs for any worker that is there. The client puts them into the queue and collects results as they come. It may end
  * at any time: the workers go on, since a job that is done offers those that waited for it, and the same sweep, begun again, finds what is done.
  */
 import { InputError } from "../base/errors.ts";
-import { nameOf } from "./blocks.ts";
+import { isBlockName, nameOf } from "./blocks.ts";
+import { DamageError, isCount, orDamage, shortText } from "./damage.ts";
 import type { Exchange } from "./exchange.ts";
 import { putBytes } from "./files.ts";
 import * as jobs from "./jobs.ts";
 import { pause } from "./pause.ts";
-import { changeRecord } from "./records.ts";
+import { changeRecord, type Reading } from "./records.ts";
 
 /** Milliseconds between two looks for results, and until what is neither done nor dead is offered again if nothing moves. */
 const LOOKS = 500;
 const OFFERS = 10_000;
+const LONGEST_TITLE = 200;
 
 export interface SweepJob {
   /** For messages. */
@@ -26,7 +28,24 @@ export interface SweepOptions {
   readonly title: string;
   /** Ends the waiting, not the work. */
   readonly signal?: AbortSignal;
+  /** Reads a result's files before it is yielded. If it finds them damaged, the result is set aside and the job computed again. */
+  readonly receive?: (finished: Finished) => Promise<void>;
 }
+
+/** What the exchange keeps of a sweep, under the digest of its jobs' names. */
+export interface SweepRecord {
+  readonly title: string;
+  /** Name of the file with the jobs, `[name, label]` each. */
+  readonly jobs: string;
+  readonly program: string;
+  /** Milliseconds since 1970. */
+  readonly began: number;
+}
+
+export const sweepIn: Reading<SweepRecord> = ({ title, jobs, program, began }) => {
+  const isWhole = typeof title === "string" && isBlockName(jobs) && isBlockName(program) && isCount(began);
+  return isWhole ? { title: shortText(title, LONGEST_TITLE), jobs, program, began } : undefined;
+};
 
 export interface Finished extends jobs.Result {
   readonly name: string;
@@ -39,8 +58,9 @@ export interface Finished extends jobs.Result {
 export async function* runSweep(
   exchange: Exchange,
   sweep: readonly SweepJob[],
-  { title, signal }: SweepOptions,
+  { title, signal, receive }: SweepOptions,
 ): AsyncGenerator<Finished> {
+  if (sweep.length === 0) return;
   await announce(exchange, sweep, title);
   const pending = new Map(sweep.map((member) => [member.name, member]));
   const lost = new Map<string, string>();
@@ -48,11 +68,15 @@ export async function* runSweep(
   while (pending.size > 0 && !signal?.aborted) {
     await requireNoConflict(exchange, sweep);
     const results = new Set(await exchange.keys("results"));
-    for (const name of [...pending.keys()].filter((job) => results.has(job))) {
-      const result = await jobs.resultOf(exchange, name);
-      pending.delete(name);
+    for (const member of [...pending.values()].filter(({ name }) => results.has(name))) {
+      const finished = await received(exchange, member, receive);
+      if (finished === undefined) {
+        results.delete(member.name);
+        continue;
+      }
+      pending.delete(member.name);
       if (offeredAt > 0) offeredAt = performance.now(); // the queue moves
-      if (result !== undefined) yield { name, ...result };
+      yield finished;
     }
     if (performance.now() - offeredAt > OFFERS) {
       await offerReady(exchange, pending.values(), results);
@@ -72,21 +96,43 @@ export async function sweepJob(exchange: Exchange, label: string, job: jobs.Job)
   return { label, job, name: await jobs.putJob(exchange, job) };
 }
 
-/** Has the sweep known to `cluster status` and to the jobs that others wait for, and its dead tried again. */
+/** A job's result, once its files are read; undefined if it was damaged: then the job is tried again. */
+async function received(
+  exchange: Exchange,
+  { name, job }: SweepJob,
+  receive: SweepOptions["receive"],
+): Promise<Finished | undefined> {
+  const result = await jobs.resultOf(exchange, name);
+  if (result !== undefined) {
+    const finished = { name, ...result };
+    const damage = await orDamage(Promise.resolve(receive?.(finished)));
+    if (!(damage instanceof DamageError)) return finished;
+    if (!(await jobs.discardResult(exchange, name, damage.message))) return undefined;
+  }
+  await exchange.offer(job.program, name);
+  return undefined;
+}
+
+/** Announces the sweep to `cluster status` and to the jobs that others wait for; its dead jobs are tried again. */
 async function announce(exchange: Exchange, sweep: readonly SweepJob[], title: string): Promise<void> {
-  const names = JSON.stringify(sweep.map(({ name }) => name));
-  const bytes = new TextEncoder().encode(names);
-  const list = await putBytes(exchange, bytes);
+  const names = nameOf(jsonBytes(sweep.map(({ name }) => name)));
+  const list = await putBytes(exchange, jsonBytes(sweep.map(({ name, label }) => [name, label])));
   for (const { name, job } of sweep) {
     await jobs.reviveJob(exchange, name);
     await jobs.noteDependant(exchange, name, job);
   }
-  await changeRecord(exchange, "sweeps", nameOf(bytes), (record) => ({
+  const { program } = sweep[0].job;
+  const change = (record: SweepRecord | undefined) => ({
     title,
     jobs: list,
-    program: sweep[0]?.job.program ?? "",
+    program,
     began: record?.began ?? Date.now(),
-  }));
+  });
+  await changeRecord(exchange, "sweeps", names, change, sweepIn);
+}
+
+function jsonBytes(value: unknown): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value));
 }
 
 async function offerReady(

@@ -2,7 +2,7 @@
 import { hostname } from "node:os";
 import process from "node:process";
 import type { Exchange } from "./exchange.ts";
-import { type Content, changeRecord } from "./records.ts";
+import { replaceRecord } from "./records.ts";
 
 /** Milliseconds between two signs of life; one that gave none for three of them is taken for dead. */
 export const SIGNS = 10_000;
@@ -46,7 +46,7 @@ export class WorkerRecord {
   async end(): Promise<void> {
     clearInterval(this.timer);
     await this.signed;
-    await changeRecord(this.exchange, "workers", this.key, () => undefined);
+    await replaceRecord(this.exchange, "workers", this.key);
   }
 
   /** Writes when what was begun is written; what is lost the next sign tells. */
@@ -56,7 +56,14 @@ export class WorkerRecord {
 
   private async write(): Promise<void> {
     const { worker, program, began, job, done, failed } = this;
-    const content: Content = { worker, program, began, job, done, failed, at: Date.now() };
-    await changeRecord(this.exchange, "workers", this.key, () => content);
+    await replaceRecord(this.exchange, "workers", this.key, {
+      worker,
+      program,
+      began,
+      job,
+      done,
+      failed,
+      at: Date.now(),
+    });
   }
 }

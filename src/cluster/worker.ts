@@ -5,7 +5,10 @@
  */
 import { hostname } from "node:os";
 import { InputError } from "../base/errors.ts";
+import { show } from "../base/show.ts";
 import { removeTree } from "../platform/files.ts";
+import { isBlockName } from "./blocks.ts";
+import { DamageError, orDamage, shortText } from "./damage.ts";
 import type { Delivery, Exchange } from "./exchange.ts";
 import { filesBelow, putTree, writeTree } from "./files.ts";
 import * as jobs from "./jobs.ts";
@@ -13,7 +16,7 @@ import { pause } from "./pause.ts";
 import { WorkerRecord } from "./worker-record.ts";
 
 /** Milliseconds that a worker waits for a job before it looks whether it is to end. */
-const WAIT = 5000;
+const WAIT = 1000;
 
 /** A job with all that it reads on this machine. */
 export interface Assignment {
@@ -60,6 +63,19 @@ export async function work(exchange: Exchange, options: WorkerOptions): Promise<
   }
 }
 
+/** The job reads a result that is not there, or not any more. */
+class MissingResult extends Error {
+  readonly source: string;
+
+  constructor(source: string) {
+    super(`the job reads the result of ${source}, which is not there yet`);
+    this.source = source;
+  }
+}
+
+/** What becomes of a delivery: the job has a result or is dead, is to be tried again, or is offered when `source` is done. */
+type Outcome = "over" | "again" | { readonly source: string };
+
 /** One delivery of a job. */
 class Task {
   private readonly exchange: Exchange;
@@ -77,17 +93,13 @@ class Task {
   }
 
   async run(): Promise<void> {
-    const { exchange, delivery, options, ending } = this;
+    const { options, ending } = this;
     const end = () => ending.abort();
     options.signal.addEventListener("abort", end);
     if (options.signal.aborted) end();
     const renewal = setInterval(() => void this.renew(), options.renewal);
     try {
-      const isOver = (await jobs.resultOf(exchange, delivery.job)) !== undefined || (await this.tryIt());
-      if (isOver) {
-        await jobs.offerDependants(exchange, delivery.job, options.program);
-        await delivery.acknowledge();
-      } else if (!ending.signal.aborted || options.signal.aborted) await delivery.giveBack();
+      await this.settle(await this.outcome());
     } finally {
       clearInterval(renewal);
       options.signal.removeEventListener("abort", end);
@@ -99,33 +111,56 @@ class Task {
     if (!isOurs) this.ending.abort();
   }
 
-  /** Computes the job. Resolves to whether it need not be delivered again: it has a result, or is dead. */
-  private async tryIt(): Promise<boolean> {
+  private async outcome(): Promise<Outcome> {
+    const { exchange, delivery } = this;
+    if (!isBlockName(delivery.job)) {
+      exchange.warn?.(`somebody put ${show(delivery.job)} into the queue, which is not the name of a job`);
+      return "over";
+    }
+    const isKnown = (await jobs.resultOf(exchange, delivery.job)) !== undefined;
+    return isKnown ? "over" : this.tryIt();
+  }
+
+  private async settle(outcome: Outcome): Promise<void> {
+    const { exchange, delivery, options, ending } = this;
+    if (outcome === "over") {
+      if (isBlockName(delivery.job)) await jobs.offerDependants(exchange, delivery.job, options.program);
+      await delivery.acknowledge();
+    } else if (outcome !== "again") {
+      await delivery.acknowledge();
+      await exchange.offer(options.program, outcome.source);
+    } else if (!ending.signal.aborted || options.signal.aborted) await delivery.giveBack();
+  }
+
+  /** Computes the job, unless too many have tried. */
+  private async tryIt(): Promise<Outcome> {
     const { exchange, delivery, options } = this;
     const { job } = delivery;
     const began = performance.now();
     const seconds = () => (performance.now() - began) / 1000;
-    if (!(await jobs.beginJob(exchange, job))) return true;
+    if (!(await jobs.beginJob(exchange, job))) return "over";
     this.record.take(job);
     try {
       await this.compute(seconds);
       this.record.finish(true);
       options.onJob?.(job, seconds());
-      return true;
+      return "over";
     } catch (error) {
-      if (this.ending.signal.aborted) return false;
-      const message = error instanceof Error ? error.message : String(error);
+      if (this.ending.signal.aborted) return "again";
+      const message = shortText(error instanceof Error ? error.message : error, jobs.LONGEST_ERROR);
       this.record.finish(false);
       options.onJob?.(job, seconds(), message);
+      if (error instanceof MissingResult) return error;
       const again = await jobs.failJob(exchange, job, `${hostname()}: ${message}`);
       if (again) await pause(options.renewal / 10, options.signal); // others may do better
-      return !again;
+      return again ? "again" : "over";
     }
   }
 
   private async compute(seconds: () => number): Promise<void> {
     const { exchange, delivery, options, ending } = this;
     const job = await jobs.getJob(exchange, delivery.job);
+    if (job.program !== options.program) throw new InputError("the job is one of another program");
     const inputs = await this.inputsOf(job);
     const { proof, directory } = await options.compute({ name: delivery.job, job, inputs }, ending.signal);
     try {
@@ -146,8 +181,11 @@ class Task {
     for (const [key, tree] of Object.entries(inputs)) await bring(key, tree);
     for (const [key, source] of Object.entries(after)) {
       const result = await jobs.resultOf(this.exchange, source);
-      if (result === undefined) throw new InputError(`the job reads the result of ${source}, which is not there yet`);
-      await bring(key, result.tree);
+      if (result === undefined) throw new MissingResult(source);
+      const damage = await orDamage(bring(key, result.tree));
+      if (!(damage instanceof DamageError)) continue;
+      if (await jobs.discardResult(this.exchange, source, damage.message)) throw new MissingResult(source);
+      throw damage;
     }
     return directories;
   }

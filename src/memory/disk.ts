@@ -19,7 +19,15 @@ export function writeMemory(path: string, snapshot: MemorySnapshot): void {
  * @throws InputError if the file is missing, truncated or altered, or is not a memory's
  */
 export function readMemory(path: string): MemorySnapshot {
+  return decodeMemory(memoryFileAt(path), path);
+}
+
+/**
+ * The bytes of a memory's file.
+ * @throws InputError if the file is missing, or begins as no memory's does
+ */
+export function memoryFileAt(path: string): Uint8Array {
   check("path", path, aPath);
   const look = (beginning: Uint8Array, size = Number.POSITIVE_INFINITY) => requireMemoryFile(beginning, size, path);
-  return decodeMemory(readFile(path, Infinity, { check: look }), path);
+  return readFile(path, Infinity, { check: look });
 }

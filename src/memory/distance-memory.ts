@@ -60,7 +60,7 @@ export class DistanceMemory implements Releasable {
     this.index.appended(row, count);
   }
 
-  /** Begins anew after pairs were restored, which all are far: their rotated keys are not known, and not needed. */
+  /** Restarts after pairs were restored. All of them are far, so their rotated keys are neither known nor needed. */
   private followRestored(row: number): void {
     this.rotated.restart(row, this.pairs.appended(row));
     this.index.reset(row);

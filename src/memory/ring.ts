@@ -24,7 +24,7 @@ export function pairInSlot(slot: number, written: number, capacity: number): num
 }
 
 /** Slots of a row and head: the visible pairs and one segment of slack. */
-export function capacityOf({ size, segment }: MemoryShape): number {
+export function capacityOf({ size, segment }: Pick<MemoryShape, "size" | "segment">): number {
   return size + segment;
 }
 

@@ -8,6 +8,7 @@ import { asFloats, type StoredNumbers } from "../wasm/half.ts";
 import { type ChosenHeads, headCount, partlyChosen, placesText, type RememberingHeads } from "./chosen-heads.ts";
 import type { KvMemory } from "./memory.ts";
 import { aSize, type MemoryContents } from "./options.ts";
+import type { PairTokens } from "./pair-tokens.ts";
 import { type MemorySnapshot, requireSnapshot } from "./snapshot-check.ts";
 import { joinSources, newestSources, type SourceLog } from "./sources.ts";
 
@@ -24,6 +25,8 @@ export interface Remembering {
   readonly memories: ReadonlyMap<number, KvMemory>;
   /** The sources of each row's pairs; empty if they are not logged. */
   readonly sources: readonly SourceLog[];
+  /** The tokens of the pairs, where predictions copy. */
+  readonly tokens?: PairTokens;
   /** The heads that remember. Default: all of every memory layer. */
   readonly rememberingHeads?: RememberingHeads;
 }
@@ -55,11 +58,12 @@ function headsOf({ memories, rememberingHeads }: Remembering): Pick<MemorySnapsh
 export function restoreSnapshot(remembering: Remembering, row: number, snapshot: MemorySnapshot): void {
   requireSnapshot(snapshot);
   requireSameShape(snapshot, remembering);
-  const { memories, sources } = remembering;
+  const { memories, sources, tokens } = remembering;
   const log = sources.at(row);
-  if (log !== undefined && snapshot.sources === undefined) {
+  if ((log ?? tokens) !== undefined && snapshot.sources === undefined) {
     throw new InputError(`${snapshot.name} does not say where its pairs come from`);
   }
+  if (snapshot.sources !== undefined) tokens?.restore(row, snapshot.appended, snapshot.sources.columns.token);
   for (const [layer, memory] of memories) {
     memory.restore(row, snapshot.appended, snapshot.layers.get(layer) as MemoryContents);
   }

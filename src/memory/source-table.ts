@@ -10,7 +10,7 @@ export interface Source {
   readonly index: number;
   /** Id of the token. */
   readonly token: number;
-  /** First byte of the token's text in the document's UTF-8 text. */
+  /** First byte of the token's text in the text that the document's tokens spell: a tokenizer's own signs and first space count. */
   readonly begin: number;
   /** The byte after the token's text. */
   readonly end: number;

@@ -8,6 +8,7 @@ import { sizeOf } from "../autodiff/tensor.ts";
 import { InputError } from "../base/errors.ts";
 import { mechanismOf, pastOf } from "../mechanisms/list.ts";
 import { memoryBytes } from "../memory/bytes.ts";
+import { capacityOf } from "../memory/ring.ts";
 import { type ModelConfig, parseConfig, smearsKeys } from "../model/config.ts";
 import { parameterShapes } from "../model/parameters.ts";
 import { heap } from "../wasm/runtime.ts";
@@ -31,11 +32,12 @@ const LEAST_ARENA = 2 ** 20;
 export function trainingBytes(givenConfig: ModelConfig, givenOptions: Partial<TrainingOptions> = {}): TrainingBytes {
   const config = parseConfig(givenConfig, "config");
   const options = parseTrainingOptions(givenOptions, "training options");
-  const { batchSize, gradientAccumulation, evaluateEvery, stalenessEvery } = options;
+  const { batchSize, gradientAccumulation, gradients, evaluateEvery, stalenessEvery } = options;
   const states = gradientAccumulation + (evaluateEvery > 0 || stalenessEvery > 0 ? 1 : 0);
+  const passRows = gradients === "rows" ? 1 : batchSize;
   return {
     parameters: parameterBytes(config, options),
-    activations: 2 ** Math.ceil(Math.log2(Math.max(LEAST_ARENA, activationBytes(config, batchSize)))),
+    activations: 2 ** Math.ceil(Math.log2(Math.max(LEAST_ARENA, activationBytes(config, passRows)))),
     memories: states * stateBytes(config, batchSize),
   };
 }
@@ -56,7 +58,8 @@ function stateBytes(config: ModelConfig, rows: number): number {
   const contexts = rows * FLOAT * (2 * positions * heads * width + carriedFloats(config));
   if (size === 0) return contexts;
   const memory = memoryBytes({ rows, heads, width, size, segment }, { kind, lists, dtype });
-  return contexts + config.memory_layers.length * memory;
+  const tokens = config.memory_copy ? rows * FLOAT * capacityOf({ size, segment }) : 0;
+  return contexts + config.memory_layers.length * memory + tokens;
 }
 
 /** Numbers that the layers of a mechanism carry for one row. */
@@ -82,7 +85,8 @@ export function activationBytes(config: ModelConfig, rows: number): number {
   const block = attention + feedForward + 2 * 6 * residual + 2 * dropped; // two norms, two projections, two sums
   const memory = 4 * attended + 3 * tokens * heads * config.memory_topk + 8 * tokens * heads;
   const smear = 2 * attended + tokens * heads + rows * heads * head_dim;
-  const ends = 2 * 3 * residual + dropped + 2 * tokens * config.vocab_size;
+  const copying = config.memory_copy ? 2 * tokens * config.vocab_size + tokens * heads * config.memory_topk : 0;
+  const ends = copying + 2 * 3 * residual + dropped + 2 * tokens * config.vocab_size;
   const { num_hidden_layers: layers, memory_layers: remembering } = config;
   return FLOAT * (layers * block + remembering.length * memory + smearedLayers(config) * smear + ends);
 }

@@ -6,7 +6,7 @@
  * resumed from it gives bit-identical results. The three files that change from step to step each name their step, so a mix of two
  * checkpoints is refused. checksums.json covers all of them. Other files know the content of each file.
  */
-import { aPath, aText, check, checkOptions, instance, type Kinds, listOf, oneOf, optional } from "../base/check.ts";
+import { aPath, aText, check, checkOptions, type Kinds, listOf, oneOf, optional } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { companionNames } from "../families/companions.ts";
 import { loadForeign } from "../families/load-foreign.ts";
@@ -27,9 +27,9 @@ import { fileRanges } from "../platform/file-ranges.ts";
 import { exists } from "../platform/files.ts";
 import { aTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { CHECKSUMS, requireChecksums, withChecksums } from "./checksums.ts";
+import { aCourse, type Course } from "./course.ts";
 import { modelDirectory } from "./model-directory.ts";
 import { names as modelNames, ownModelFiles, readOwnModelFiles } from "./own-model-files.ts";
-import { Trainer } from "./trainer.ts";
 import { parseTrainerRecord, type TrainerRecord } from "./trainer-record.ts";
 
 /** A trained model and its tokenizer. */
@@ -129,9 +129,9 @@ export function loadModel(directoryOrName: string, overrides: readonly string[] 
 }
 
 /** Writes the whole state of `trainer`, its model and `tokenizer` into `directory`, and creates it if it is missing. */
-export function saveCheckpoint(directory: string, trainer: Trainer, tokenizer: Tokenizer): void {
+export function saveCheckpoint(directory: string, trainer: Course, tokenizer: Tokenizer): void {
   check("directory", directory, aPath);
-  check("trainer", trainer, instance(Trainer, "a Trainer"));
+  check("trainer", trainer, aCourse);
   check("tokenizer", tokenizer, aTokenizer);
   const { record, tensors } = trainer.save();
   const step = { step: String(record.step) };
@@ -156,7 +156,7 @@ export function loadCheckpoint(directory: string): Checkpoint {
 }
 
 /**
- * Reads a checkpoint, whoever trained its model before.
+ * Reads a checkpoint of our own model or of one that others trained.
  * @throws InputError as `loadCheckpoint`
  */
 export function loadAnyCheckpoint(directory: string): Checkpoint<TrainableModel> {

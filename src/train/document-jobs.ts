@@ -3,16 +3,15 @@
  * sums of gates and recalls, so that adding them in the order of the documents gives the bits of one machine.
  */
 
-import { InputError } from "../base/errors.ts";
+import { DamageError, isCount, jsonIn } from "../cluster/damage.ts";
 import type { Exchange } from "../cluster/exchange.ts";
-import { getBytes, getTree, putBytes, putListing, putTree } from "../cluster/files.ts";
+import { fileIn, getBytes, getTree, putBytes, putListing, putTree } from "../cluster/files.ts";
 import { programName } from "../cluster/program.ts";
 import type { Content } from "../cluster/records.ts";
 import { type Finished, runSweep, type SweepJob, sweepJob } from "../cluster/sweep.ts";
 import { nothingToPredict } from "../data/batches.ts";
 import { type Document, type TokenizedDocument, textOf } from "../data/corpus.ts";
 import { tokensOf } from "../data/documents.ts";
-import { parseJson } from "../formats/json.ts";
 import { isDirectory, listDirectory } from "../platform/files.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type EvaluationResult, predictedOf, type TokenLoss } from "./evaluate.ts";
@@ -30,7 +29,10 @@ export const TEXT = "text";
 export const MEMORY = "known.memory.safetensors";
 export const GGUF = "model.gguf";
 
-const MOST_OF_RESULT = 2 ** 32;
+const MOST_OF_SUMS = 2 ** 26;
+
+/** The counts of a tally. */
+const TALLY = ["queries", "neighbours", "found", "searched", "fallbacks"] as const satisfies readonly (keyof Tally)[];
 
 /** The sums of one memory size, as a result has them. */
 export interface SizeSums {
@@ -58,7 +60,7 @@ export interface ClusterEvaluation {
 }
 
 /**
- * Has workers evaluate the documents. Resolves to the result of `evaluate`, or to undefined if `signal` ended the waiting.
+ * Lets workers evaluate the documents. Resolves to the result of `evaluate`, or to undefined if `signal` ended the waiting.
  * @throws InputError as `runSweep` does, or if no document has anything to predict
  */
 export async function evaluateOnCluster(
@@ -69,18 +71,20 @@ export async function evaluateOnCluster(
   const { tokens, bytes } = predictedOf(tokenized, tokenizer, maxTokens);
   if (tokens === 0) throw nothingToPredict(tokenized.length);
   const members = await sweepOf(exchange, evaluation);
-  const found = new Map<string, Finished>();
   const jobs = new Map([...members.values()].map((member) => [member.name, member]));
-  for await (const finished of runSweep(exchange, [...jobs.values()], { title: "eval", signal })) {
-    found.set(finished.name, finished);
-    onResult?.(found.size, jobs.size);
+  const documents = new Map([...members].map(([document, { name }]) => [name, document]));
+  const parts = new Map<string, Part>();
+  const receive = async (finished: Finished) => {
+    parts.set(finished.name, await partOf(exchange, finished, documents.get(finished.name)!, evaluation));
+  };
+  let done = 0;
+  for await (const _ of runSweep(exchange, [...jobs.values()], { title: "eval", signal, receive })) {
+    onResult?.(++done, jobs.size);
   }
-  if (found.size < jobs.size) return undefined;
+  if (done < jobs.size) return undefined;
   const all = evaluation.memorySizes.map((memory) => new EvaluationSums(memory, evaluation.recall));
-  const parts = new Map<TokenizedDocument, Part>();
-  for (const [document, { name }] of members) parts.set(document, await partOf(exchange, found.get(name)!));
   for (const [size, sums] of all.entries()) {
-    for (const [document, part] of parts) addPart(sums, size, document, part, evaluation);
+    for (const [document, { name }] of members) addPart(sums, size, document, parts.get(name)!, evaluation);
   }
   return { tokens, bytes, results: all.map((sums) => sums.result(tokens, bytes)) };
 }
@@ -120,30 +124,36 @@ interface Part {
   readonly sums: readonly SizeSums[];
 }
 
-async function partOf(exchange: Exchange, { tree }: Finished): Promise<Part> {
+/** @throws DamageError if the result is not one of this document */
+async function partOf(
+  exchange: Exchange,
+  { tree }: Finished,
+  document: TokenizedDocument,
+  evaluation: ClusterEvaluation,
+): Promise<Part> {
+  const count = targetsOf(document, evaluation).length * evaluation.memorySizes.length;
   const files = await getTree(exchange, tree);
-  const losses = await getBytes(exchange, files[LOSSES], MOST_OF_RESULT);
-  const sums = await getBytes(exchange, files[SUMS], MOST_OF_RESULT);
-  const text = new TextDecoder().decode(sums);
-  return {
-    losses: new Float32Array(losses.buffer, 0, Math.floor(losses.length / 4)),
-    sums: checkedSums(parseJson(text, "the sums of a document are not JSON")),
-  };
+  const bytes = await getBytes(exchange, fileIn(files, LOSSES), 4 * count);
+  const sums = await getBytes(exchange, fileIn(files, SUMS), MOST_OF_SUMS);
+  const isWhole = bytes.length === 4 * count;
+  if (!isWhole) throw new DamageError(`the result of ${document.name} has not one loss for each token`);
+  const losses = new Float32Array(bytes.buffer, 0, count);
+  return { losses, sums: checkedSums(jsonIn(sums, `the sums of ${document.name}`), evaluation.memorySizes.length) };
 }
 
-/** What came from another machine, if it is what `computeDocument` writes. */
-function checkedSums(value: unknown): readonly SizeSums[] {
+/** What came from another machine, if it is what `computeDocument` writes. @throws DamageError */
+function checkedSums(value: unknown, sizes: number): readonly SizeSums[] {
   const areCounts = (numbers: readonly unknown[]) => numbers.every((number) => Number.isSafeInteger(number));
   const areGates = ({ layer, sums, queries }: Partial<GateSums>) =>
     Array.isArray(sums) && areCounts([layer, queries, ...sums]);
-  const areTallies = (entry: unknown) =>
-    Array.isArray(entry) && areCounts([entry[0], ...Object.values(Object(entry[1]))]);
+  const isTally = (tally: unknown) => TALLY.every((key) => isCount(Object(tally)[key]));
+  const areTallies = (entry: unknown) => Array.isArray(entry) && isCount(entry[0]) && isTally(entry[1]);
   const isWhole = (size: Partial<SizeSums>) =>
     Array.isArray(size.gates) &&
     size.gates.every((gates) => areGates(Object(gates))) &&
     (size.recall === null || (Array.isArray(size.recall) && size.recall.every(areTallies)));
-  if (Array.isArray(value) && value.every((size) => isWhole(Object(size)))) return value;
-  throw new InputError("the result of a document is not one that this program wrote");
+  if (Array.isArray(value) && value.length === sizes && value.every((size) => isWhole(Object(size)))) return value;
+  throw new DamageError("the result of a document is not one that this program wrote");
 }
 
 function addPart(
@@ -154,14 +164,6 @@ function addPart(
   evaluation: ClusterEvaluation,
 ): void {
   const targets = targetsOf(document, evaluation);
-  if (
-    losses.length !== targets.length * evaluation.memorySizes.length ||
-    sums.length !== evaluation.memorySizes.length
-  ) {
-    throw new InputError(
-      `the result of the document ${document.name} has ${losses.length} losses, not one for each token`,
-    );
-  }
   for (const [place, token] of targets.entries()) {
     const nats = losses[size * targets.length + place];
     total.nats += nats;

@@ -2,7 +2,7 @@
  * Perplexity and bits per byte of a model, for several memory sizes over exactly the same tokens (paper, tables 4 and 5).
  * Every size has its own state, so an evaluation does not affect a running training.
  */
-import { MASKED } from "../autodiff/ops/loss.ts";
+import { MASKED } from "../autodiff/ops/vocabulary.ts";
 import {
   aFlag,
   aFunction,
@@ -20,6 +20,7 @@ import { InputError } from "../base/errors.ts";
 import { evaluationBatches } from "../data/batches.ts";
 import type { TokenizedDocument } from "../data/corpus.ts";
 import { someDocuments, tokensOf } from "../data/documents.ts";
+import type { ServedPairs } from "../memory/served/served-pairs.ts";
 import { type MemorySnapshot, requireModel, restoreSnapshot } from "../memory/snapshot.ts";
 import { requireSnapshot } from "../memory/snapshot-check.ts";
 import { targetLosses } from "../model/losses.ts";
@@ -57,6 +58,8 @@ export interface EvaluateOptions {
   readonly rows?: number;
   /** The content of the memory when a document begins; if it does not fit, only the newest pairs. Default: nothing. */
   readonly known?: MemorySnapshot;
+  /** Pairs that others serve, older than all that is read, for every memory size above 0. Default: none. */
+  readonly served?: ServedPairs;
   /** Whether to compare every search with exact search. */
   readonly recall?: boolean;
   /** Called with every prediction. */
@@ -80,6 +83,7 @@ const evaluateKinds: Kinds<EvaluateOptions> = {
   maxTokens: optional(either(whole(0), oneOf(Infinity))),
   rows: optional(whole(1, 2 ** 16)),
   known: optional(someObject),
+  served: optional(someObject),
   recall: optional(aFlag),
   onToken: optional(aFunction),
   onProgress: optional(aFunction),
@@ -140,10 +144,13 @@ export function* sumsInSteps(
   options: EvaluateOptions,
   tokens: number,
 ): Generator<EvaluationSums | undefined> {
-  const { memorySizes, maxTokens = Infinity, rows = 1, known, recall = false, onToken, onProgress } = options;
+  const { memorySizes, maxTokens = Infinity, rows = 1, known, served, recall = false, onToken, onProgress } = options;
   for (const size of memorySizes) checkMemorySize(model, size);
   if (recall && !(model instanceof Transformer)) {
     throw new InputError("recall: a model that others trained searches exactly, so there is nothing to compare");
+  }
+  if (recall && served !== undefined) {
+    throw new InputError("recall: pairs that others serve are searched exactly, so there is nothing to compare");
   }
   if (known !== undefined) {
     requireSnapshot(known);
@@ -153,7 +160,7 @@ export function* sumsInSteps(
   for (const memory of memorySizes) {
     const sums = new EvaluationSums(memory, recall);
     const { gates, meter } = sums;
-    for (const losses of tokenLosses(model, documents, { memory, maxTokens, rows, known, meter, gates })) {
+    for (const losses of tokenLosses(model, documents, { memory, maxTokens, rows, known, served, meter, gates })) {
       for (const loss of losses) {
         sums.nats += loss.nats;
         onToken?.(loss);
@@ -167,7 +174,9 @@ export function* sumsInSteps(
 }
 
 /** One reading of the documents. `meter` observes every search, `gates` every gate. */
-interface Reading extends Required<Pick<EvaluateOptions, "maxTokens" | "rows">>, Pick<EvaluateOptions, "known"> {
+interface Reading
+  extends Required<Pick<EvaluateOptions, "maxTokens" | "rows">>,
+    Pick<EvaluateOptions, "known" | "served"> {
   readonly memory: number;
   readonly meter: RecallMeter | undefined;
   readonly gates: GateMeans;
@@ -177,9 +186,9 @@ interface Reading extends Required<Pick<EvaluateOptions, "maxTokens" | "rows">>,
 function* tokenLosses(
   model: LanguageModel,
   documents: readonly TokenizedDocument[],
-  { memory, maxTokens, rows, known, meter, gates }: Reading,
+  { memory, maxTokens, rows, known, served, meter, gates }: Reading,
 ): Generator<TokenLoss[]> {
-  const state = model.newState({ rows, memorySize: memory });
+  const state = model.newState({ rows, memorySize: memory, ...(memory > 0 && { served }) });
   const { segmentLength } = state;
   try {
     for (const batch of evaluationBatches(documents, { rows, segmentLength, maxTokens })) {

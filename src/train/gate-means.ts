@@ -9,9 +9,11 @@ const UNITS = 2 ** 30;
 
 /** Sums of one layer over the queries that retrieved something, as JSON keeps them. */
 export interface GateSums {
+  /** The layer, from 0. */
   readonly layer: number;
   /** In units, head by head. */
   readonly sums: readonly number[];
+  /** How many queries were summed. */
   readonly queries: number;
 }
 

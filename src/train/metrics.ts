@@ -7,11 +7,7 @@ import { parseJson } from "../formats/json.ts";
 import { appendText, syncFile, writeFileAtomic } from "../platform/atomic-write.ts";
 import { exists } from "../platform/files.ts";
 import { readText } from "../platform/read-file.ts";
-import type { EvaluationResult } from "./evaluate.ts";
-import type { StepMetrics } from "./trainer.ts";
-
-/** The metrics of a step, or the result of the evaluation after it. */
-export type MetricsLine = StepMetrics | { readonly step: number; readonly evaluation: EvaluationResult };
+import type { MetricsLine } from "./step-metrics.ts";
 
 function metricsPath(directory: string): string {
   return `${directory}/metrics.jsonl`;

@@ -1,4 +1,4 @@
-/** Models by their paths, whoever trained them: what every command takes as MODEL. */
+/** Models by their paths, ours and those that others trained: every command's MODEL. */
 import { aPath, aText, check, listOf, oneOf, someOptions } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { loadForeign } from "../families/load-foreign.ts";

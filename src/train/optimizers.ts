@@ -1,6 +1,6 @@
 /**
- * AdamW and Adafactor over a model's parameters, and clipping. The arithmetic is in assembly/train/optimizer.ts and
- * assembly/train/adafactor.ts. This file passes the parameters' addresses, and keeps the moments between steps.
+ * AdamW and Adafactor over a model's parameters, and clipping. The arithmetic is in
+ * assembly/train/optimizers.ts. This file passes the parameters' addresses, and keeps the moments between steps.
  *
  * Learning-rate schedules are in schedules.ts; `Parameters` zeroes the gradients.
  */

@@ -12,6 +12,8 @@ export interface TrainingOptions {
   batchSize: number;
   /** Batches whose gradients one step sums, each with its own rows, like one batch this many times larger. */
   gradientAccumulation: number;
+  /** Whether a batch is one pass, or each row: "rows" is slower, and has the same bits on any number of machines. */
+  gradients: "batch" | "rows";
   /** The update rule. */
   optimizer: "adamw" | "adafactor";
   /** Highest rate of the schedule; Adafactor's is relative to each parameter's size. */
@@ -59,6 +61,10 @@ export const trainingFields: Readonly<Record<keyof TrainingOptions, Field>> = {
     1,
     65536,
     "batches whose gradients one step sums, each with its own rows, like one batch this many times larger",
+  ),
+  gradients: choice(
+    ["batch", "rows"],
+    "whether a batch is one pass, or each row: rows is slower, and has the same bits on any number of machines",
   ),
   optimizer: choice(["adamw", "adafactor"], "the update rule"),
   learningRate: {
@@ -114,4 +120,13 @@ export const trainingFields: Readonly<Record<keyof TrainingOptions, Field>> = {
 /** Returns the options in `json`; missing ones have their default. Throws an InputError that names `source` and the key. */
 export function parseTrainingOptions(json: unknown, source: string): TrainingOptions {
   return parseFields(trainingFields, json, source) as unknown as TrainingOptions;
+}
+
+/** The options by which something is done every so many steps. */
+export const regularOptions = ["evaluateEvery", "checkpointEvery", "stalenessEvery"] as const;
+
+/** Steps from `step` to the first after which something is due, at most `most`. */
+export function stepsUntilDue(options: TrainingOptions, step: number, most: number): number {
+  const left = regularOptions.map((key) => (options[key] > 0 ? options[key] - (step % options[key]) : Infinity));
+  return Math.min(most, options.steps - step, ...left);
 }

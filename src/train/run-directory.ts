@@ -22,7 +22,7 @@ import {
   saveCheckpoint,
   saveModel,
 } from "./checkpoint.ts";
-import type { Trainer } from "./trainer.ts";
+import type { Course } from "./course.ts";
 
 /** Names of the directories of a run, and of its files besides those of a model. */
 const OURS = /^(checkpoint-\d+(\.old)?|trained\.json|metrics\.jsonl|staleness\.html)$/;
@@ -36,7 +36,7 @@ export interface FoundCheckpoint<M extends TrainableModel = Transformer> extends
 }
 
 /** Writes the state of `trainer` as the newest checkpoint in `run`. */
-export function addCheckpoint(run: string, trainer: Trainer, tokenizer: Tokenizer): void {
+export function addCheckpoint(run: string, trainer: Course, tokenizer: Tokenizer): void {
   const directory = checkpointName(run, trainer.step);
   writeDirectory(directory, (unfinished) => {
     saveCheckpoint(unfinished, trainer, tokenizer);
@@ -45,7 +45,7 @@ export function addCheckpoint(run: string, trainer: Trainer, tokenizer: Tokenize
 }
 
 /** After `addCheckpoint`: saves the model at the top of `run`, and removes older checkpoints beyond `keep`. */
-export function settleCheckpoint(run: string, trainer: Trainer, tokenizer: Tokenizer): void {
+export function settleCheckpoint(run: string, trainer: Course, tokenizer: Tokenizer): void {
   saveModel(run, trainer.model, tokenizer);
   discardSuperfluous(run, trainer.step, trainer.options.keep);
 }

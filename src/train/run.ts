@@ -13,7 +13,6 @@ import {
   aSignal,
   check,
   checkOptions,
-  instance,
   type Kinds,
   optional,
   someOptions,
@@ -25,10 +24,11 @@ import { aTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { OutOfMemoryError } from "../wasm/heap.ts";
 import { ThreadDeathError } from "../wasm/parallel.ts";
 import { saveModel } from "./checkpoint.ts";
+import { aCourse, type Course } from "./course.ts";
 import { type EvaluateOptions, type EvaluationResult, evaluationInSteps } from "./evaluate.ts";
-import { appendMetrics, type MetricsLine, startMetrics, syncMetrics } from "./metrics.ts";
+import { appendMetrics, startMetrics, syncMetrics } from "./metrics.ts";
 import { addCheckpoint, removeUnfinished, settleCheckpoint } from "./run-directory.ts";
-import { type StepMetrics, Trainer } from "./trainer.ts";
+import type { MetricsLine, StepMetrics } from "./step-metrics.ts";
 
 /** The outputs, evaluations and callbacks of a run. */
 export interface TrainingRun {
@@ -50,7 +50,6 @@ export interface TrainingRun {
   readonly onCheckpoint?: (directory: string, step: number) => void;
 }
 
-const aTrainer = instance(Trainer, "a Trainer");
 const runKinds: Kinds<TrainingRun> = {
   tokenizer: aTokenizer,
   directory: optional(aPath),
@@ -66,18 +65,19 @@ const runKinds: Kinds<TrainingRun> = {
  * Trains until the trainer's last step or an abort, and ends with a checkpoint in either case.
  * @throws InputError that names the last checkpoint, if training cannot continue
  */
-export async function runTraining(trainer: Trainer, run: TrainingRun): Promise<void> {
-  check("trainer", trainer, aTrainer);
+export async function runTraining(trainer: Course, run: TrainingRun): Promise<void> {
+  check("trainer", trainer, aCourse);
   checkOptions("run", run, runKinds);
   const { directory, signal } = run;
   let saved = trainer.step;
   try {
     if (owesEvaluation(trainer, run, prepareDirectory(trainer, run))) await evaluateNow(trainer, run);
     while (!trainer.done && !signal?.aborted) {
-      trainNow(trainer, run);
+      const lines = await trainNow(trainer, run);
       await breathe();
-      if (isDue(trainer, trainer.options.evaluateEvery) && !signal?.aborted) await evaluateNow(trainer, run);
-      if (directory === undefined) continue;
+      const evaluates = isDue(trainer, trainer.options.evaluateEvery) && !isEvaluated(trainer, lines);
+      if (evaluates && !signal?.aborted) await evaluateNow(trainer, run);
+      if (directory === undefined || trainer.step === saved) continue;
       if (!trainer.done && !signal?.aborted && !isDue(trainer, trainer.options.checkpointEvery)) continue;
       syncMetrics(directory);
       addCheckpoint(directory, trainer, run.tokenizer);
@@ -94,7 +94,7 @@ export async function runTraining(trainer: Trainer, run: TrainingRun): Promise<v
 }
 
 /** Prepares the directory and returns the lines of metrics so far. */
-function prepareDirectory(trainer: Trainer, { directory, tokenizer }: TrainingRun): MetricsLine[] {
+function prepareDirectory(trainer: Course, { directory, tokenizer }: TrainingRun): MetricsLine[] {
   if (directory === undefined) return [];
   makeDirectory(directory);
   removeUnfinished(directory);
@@ -103,36 +103,61 @@ function prepareDirectory(trainer: Trainer, { directory, tokenizer }: TrainingRu
 }
 
 /** Whether the run ended between a saved step and its evaluation, or begins with one. */
-function owesEvaluation(trainer: Trainer, run: TrainingRun, lines: readonly MetricsLine[]): boolean {
+function owesEvaluation(trainer: Course, run: TrainingRun, lines: readonly MetricsLine[]): boolean {
   const { directory, evaluateFirst = false } = run;
   if (trainer.step === 0) return evaluateFirst;
   if (directory === undefined || !isDue(trainer, trainer.options.evaluateEvery)) return false;
-  return !lines.some((line) => line.step === trainer.step && "evaluation" in line);
+  return !isEvaluated(trainer, lines);
 }
 
-function trainNow(trainer: Trainer, { directory, onStep }: TrainingRun): void {
-  const stepMetrics = trainer.trainStep();
-  const measures = isDue(trainer, trainer.options.stalenessEvery);
-  const metrics = measures ? { ...stepMetrics, keyCosines: trainer.keyCosines() } : stepMetrics;
-  if (directory !== undefined) appendMetrics(directory, metrics);
-  onStep?.(metrics);
+/** Whether the result of the evaluation after the last step is among the lines. */
+function isEvaluated({ step }: Course, lines: readonly MetricsLine[]): boolean {
+  return lines.some((line) => line.step === step && "evaluation" in line);
+}
+
+/** Takes the next steps. Resolves to their lines. */
+async function trainNow(trainer: Course, run: TrainingRun): Promise<readonly MetricsLine[]> {
+  const { signal, onStep, onEvaluation } = run;
+  const lines = await trainer.advance(signal);
+  for (const line of lines) {
+    if ("evaluation" in line) {
+      addLine(trainer, run, line);
+      onEvaluation?.(line.evaluation, line.step);
+    } else {
+      const metrics = measured(trainer, line);
+      addLine(trainer, run, metrics);
+      onStep?.(metrics);
+    }
+  }
+  return lines;
+}
+
+/** The metrics of a step with the staleness after it, if that is due and was not measured yet. */
+function measured(trainer: Course, metrics: StepMetrics): StepMetrics {
+  const measures = metrics.step === trainer.step && isDue(trainer, trainer.options.stalenessEvery);
+  return measures && metrics.keyCosines === undefined ? { ...metrics, keyCosines: trainer.keyCosines() } : metrics;
+}
+
+function addLine(trainer: Course, { directory }: TrainingRun, line: MetricsLine): void {
+  if (directory !== undefined) appendMetrics(directory, line);
+  trainer.keepLine?.(line);
 }
 
 /** Evaluates the model. Abandoned without a result if the run is aborted. */
-async function evaluateNow(trainer: Trainer, run: TrainingRun): Promise<void> {
-  const { directory, evaluation, signal, tokenizer, onEvaluation } = run;
+async function evaluateNow(trainer: Course, run: TrainingRun): Promise<void> {
+  const { evaluation, signal, tokenizer, onEvaluation } = run;
   if (evaluation === undefined) return;
   const { documents, ...options } = evaluation;
   for (const result of evaluationInSteps(trainer.model, documents, tokenizer, options)) {
     await breathe();
     if (signal?.aborted) return;
     if (result === undefined) continue;
-    if (directory !== undefined) appendMetrics(directory, { step: trainer.step, evaluation: result });
+    addLine(trainer, run, { step: trainer.step, evaluation: result });
     onEvaluation?.(result, trainer.step);
   }
 }
 
 /** Whether an event of every `every` steps and the end is due now; never if `every` is 0. */
-function isDue({ step, done }: Trainer, every: number): boolean {
+function isDue({ step, done }: Course, every: number): boolean {
   return every > 0 && (done || step % every === 0);
 }

@@ -48,6 +48,17 @@ export function keyCosines(
   return sums.map((sum, age) => sum / counts[age]);
 }
 
+/** The mean over several readings, age by age, of those that reach back so far. */
+export function meanByAge(readings: readonly (readonly number[])[]): number[] {
+  const [first, ...others] = readings;
+  if (others.length === 0) return [...first];
+  const longest = Math.max(...readings.map(({ length }) => length));
+  return Array.from({ length: longest }, (_, age) => {
+    const known = readings.map((cosines) => cosines[age]).filter((cosine) => cosine !== undefined);
+    return known.reduce((sum, cosine) => sum + cosine, 0) / known.length;
+  });
+}
+
 /** Returns a new state whose rows have read, with the present weights, the tokens that `state` remembers. */
 function readAgain(model: Transformer, state: ModelState, readings: readonly (RowReading | undefined)[]): ModelState {
   const { segment_length: segment } = model.config;

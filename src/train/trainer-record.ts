@@ -6,6 +6,7 @@ import { InputError } from "../base/errors.ts";
 import type { RandomState } from "../base/random.ts";
 import type { TrainingBatchesState } from "../data/batches.ts";
 import { parseTrainingOptions, type TrainingOptions } from "./options.ts";
+import { parseRoundOptions, type RoundOptions } from "./together/round-options.ts";
 
 /** The content of a checkpoint's `trainer.json`. */
 export interface TrainerRecord {
@@ -19,11 +20,13 @@ export interface TrainerRecord {
   readonly random: RandomState;
   /** The place in the data. */
   readonly batches: TrainingBatchesState;
+  /** Of a training in rounds: how they go, and the records of its parts. */
+  readonly rounds?: { readonly options: RoundOptions; readonly parts: readonly TrainerRecord[] };
 }
 
 /** Returns the record in `json`, the parsed content of the file `source`. Throws an InputError that names file and key. */
 export function parseTrainerRecord(json: unknown, source: string): TrainerRecord {
-  const { step, seconds, options, random, batches } = entriesOf(json);
+  const { step, seconds, options, random, batches, rounds } = entriesOf(json);
   const { documents, taken, places, random: order } = entriesOf(batches);
   const require = (fits: boolean, key: string, wanted: string) => {
     if (!fits) throw new InputError(`${source}: ${key} must be ${wanted}; the file is damaged`);
@@ -35,7 +38,20 @@ export function parseTrainerRecord(json: unknown, source: string): TrainerRecord
   require(isWhole(taken, documents), "batches.taken", "a whole number, at most the number of documents");
   require(isRandomState(order), "batches.random", "four whole numbers below 2^32");
   require(isPlaces(places, documents), "batches.places", "a list with document and offset, or null, for each row");
-  return { ...(json as TrainerRecord), options: parseTrainingOptions(options, `${source}: options`) };
+  const record = { ...(json as TrainerRecord), options: parseTrainingOptions(options, `${source}: options`) };
+  return rounds === undefined ? record : { ...record, rounds: parseRounds(rounds, source) };
+}
+
+function parseRounds(json: unknown, source: string): TrainerRecord["rounds"] {
+  const { options, parts } = entriesOf(json);
+  const checked = parseRoundOptions(options, `${source}: rounds.options`);
+  if (Array.isArray(parts) && parts.length === checked.parts) {
+    return {
+      options: checked,
+      parts: parts.map((part, index) => parseTrainerRecord(part, `${source}: part ${index}`)),
+    };
+  }
+  throw new InputError(`${source}: rounds.parts must be a list of ${checked.parts} records; the file is damaged`);
 }
 
 /** Returns a copy of an object; an empty one for anything else. */

@@ -6,6 +6,7 @@ import * as assert from "uvu/assert";
 import { memorizing } from "../cli/child.ts";
 import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
+import { writeSmallLlama } from "../train/small-foreign.ts";
 import { Running } from "./processes.ts";
 
 const test = suite("eval on a cluster");
@@ -57,6 +58,25 @@ test.unless(inNode, "two workers give every digit of one machine, from a loaded 
   assert.is(jobs, 2 * 2, "equal documents are read once, and those with nothing to predict never");
   for (const running of workers) assert.is((await running.end("SIGINT")).code, 0, running.output);
 });
+
+test.unless(
+  inNode,
+  "a model that others trained travels with what it reads by, and gives every digit of one machine",
+  async () => {
+    writeSmallLlama(at("llama"));
+    const reading = ["--window", "9", "--neighbours", "4", "--memory", "0,30", "--max-tokens", "60"];
+    const line = ["eval", at("llama"), "--data", at("documents"), ...reading, "--json", "--losses"];
+    const alone = memorizing(...line, at("alone-llama"));
+    assert.is(alone.code, 0, alone.stderr);
+    const worker = new Running("worker", at("other-exchange"), "--dir", at("other-kept"), "--threads", "1");
+    await worker.says("works for");
+    const { code, output } = await new Running(...line, at("together-llama"), "--cluster", at("other-exchange")).ended;
+    assert.is(code, 0, output);
+    assert.match(output, alone.stdout.trim());
+    assert.is(fs.readFileSync(at("together-llama"), "utf8"), fs.readFileSync(at("alone-llama"), "utf8"));
+    assert.is((await worker.end("SIGINT")).code, 0, worker.output);
+  },
+);
 
 test.unless(inNode, "documents with nothing to predict are refused as on one machine, and no worker is asked", () => {
   fs.writeFileSync(at("short.txt"), "x");

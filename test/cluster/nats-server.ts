@@ -12,14 +12,14 @@ export class NatsServer {
   private readonly line: readonly string[];
   private child: ChildProcess | undefined;
 
-  private constructor(port: number, folder: string, more: readonly string[]) {
-    this.url = `nats://127.0.0.1:${port}`;
-    this.line = ["-a", "127.0.0.1", "-p", String(port), "-js", "-sd", join(folder, "nats"), ...more];
+  private constructor(address: string, port: number, folder: string, more: readonly string[]) {
+    this.url = `nats://${address}:${port}`;
+    this.line = ["-a", address, "-p", String(port), "-js", "-sd", join(folder, "nats"), ...more];
   }
 
-  /** Starts a server that keeps its data in `folder`. */
-  static async start(folder: string, more: readonly string[] = []): Promise<NatsServer> {
-    const server = new NatsServer(await freePort(), folder, more);
+  /** Starts a server that keeps its data in `folder`, at an address of this machine. */
+  static async start(folder: string, more: readonly string[] = [], address = "127.0.0.1"): Promise<NatsServer> {
+    const server = new NatsServer(address, await freePort(), folder, more);
     await server.restart();
     return server;
   }

@@ -15,7 +15,7 @@ export class Running {
   output = "";
 
   constructor(...args: string[]) {
-    this.child = spawn(...commandLine(args), { stdio: ["ignore", "pipe", "pipe"] });
+    this.child = spawn(...this.lineOf(args), { stdio: ["ignore", "pipe", "pipe"] });
     for (const stream of [this.child.stdout, this.child.stderr]) stream?.on("data", (text) => (this.output += text));
     Running.all.push(this);
     this.ended = new Promise((resolve) => this.child.once("exit", (code) => resolve({ code, output: this.output })));
@@ -24,6 +24,11 @@ export class Running {
   /** Ends what a failed test left running. */
   static async endAll(): Promise<void> {
     for (const running of Running.all) await running.end();
+  }
+
+  /** Command and arguments that start it. */
+  protected lineOf(args: string[]): [string, string[]] {
+    return commandLine(args);
   }
 
   get isRunning(): boolean {

@@ -1,8 +1,8 @@
 /** The bytes of a training are known beforehand, and they are right. */
 import * as assert from "uvu/assert";
-import { arena } from "../../src/autodiff/arena.ts";
-import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
+import { crossEntropy } from "../../src/autodiff/ops/vocabulary.ts";
 import { backward, step } from "../../src/autodiff/tape.ts";
+import { arena } from "../../src/autodiff/tensor.ts";
 import { type ModelConfig, parseConfig } from "../../src/model/config.ts";
 import { preset } from "../../src/model/presets.ts";
 import { Transformer } from "../../src/model/transformer.ts";
@@ -54,6 +54,7 @@ const variants: [string, Partial<ModelConfig>][] = [
   ["smeared keys everywhere, in wide heads", { smear_keys: "all", head_dim: 290, hidden_size: 16, memory_layers: [] }],
   ["dropout", { dropout: 0.1 }],
   ["a large vocabulary", { vocab_size: 5000 }],
+  ["predictions that copy", { smear_keys: "memory_layers", memory_copy: true, vocab_size: 3000 }],
   ["a wide feed-forward", { intermediate_size: 900, hidden_act: "gelu" }],
 ];
 for (const [variant, overrides] of variants) {

@@ -116,6 +116,7 @@ const variants: [string, Partial<ModelConfig>, Partial<TrainingOptions>][] = [
   ["with bucketed search", { memory_search: "bucketed", memory_topk: 2 }, {}],
   ["with Adafactor and the rsqrt schedule", {}, { optimizer: "adafactor", schedule: "rsqrt", learningRate: 0.05 }],
   ["with smeared keys in the memory's layer", { smear_keys: "memory_layers" }, {}],
+  ["that copies", { smear_keys: "memory_layers", memory_copy: true, xl_cache_length: 3 }, {}],
   [
     "with smeared keys everywhere, a cache, accumulation and Adafactor",
     { smear_keys: "all", xl_cache_length: 10 },

@@ -1,5 +1,5 @@
 import * as assert from "uvu/assert";
-import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
+import { crossEntropy } from "../../src/autodiff/ops/vocabulary.ts";
 import { noGrad, step } from "../../src/autodiff/tape.ts";
 import { exp } from "../../src/base/portable-math.ts";
 import type { TokenizedDocument } from "../../src/data/corpus.ts";

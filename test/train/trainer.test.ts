@@ -1,11 +1,12 @@
 import * as assert from "uvu/assert";
-import { arena } from "../../src/autodiff/arena.ts";
+import { arena } from "../../src/autodiff/tensor.ts";
 import type { ModelConfig } from "../../src/model/config.ts";
 import { Transformer } from "../../src/model/transformer.ts";
 import { byteTokenizer } from "../../src/text/tokenizer.ts";
 import { evaluate } from "../../src/train/evaluate.ts";
 import type { TrainingOptions } from "../../src/train/options.ts";
-import { type StepMetrics, Trainer } from "../../src/train/trainer.ts";
+import type { StepMetrics } from "../../src/train/step-metrics.ts";
+import { Trainer } from "../../src/train/trainer.ts";
 import { heap } from "../../src/wasm/runtime.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";

@@ -1,7 +1,7 @@
 /**
  * Frames in which keys of any length have at most unit length, for the quantised scan: a centre, and a factor for each component of a
  * head (assembly/search/rounding.ts says what for). A frame is made from the keys that a row remembers when one of them is
- * too long, and anew when they are twice as many, or others. A row without long keys has the plain frame, which changes nothing.
+ * too long, and again when they are twice as many, or others. A row without long keys has the plain frame, which changes nothing.
  */
 import { asFloats } from "../../wasm/half.ts";
 import type { Address } from "../../wasm/heap.ts";
@@ -21,7 +21,7 @@ export class KeyFrames {
   private readonly ring: Ring;
   /** [B, H, frame_floats]. */
   private readonly address: Address;
-  /** For each row, the number of appended pairs at which its frames are to be made anew; 0 if it has the plain frame. */
+  /** For each row, the number of appended pairs at which its frames are rebuilt; 0 if it has the plain frame. */
   private readonly due: Float64Array;
 
   /** `address` has room for `bytesFor` bytes, which others free. */
@@ -46,7 +46,7 @@ export class KeyFrames {
     return this.due[row] > 0 ? this.address + row * this.rowFloats * 4 : 0;
   }
 
-  /** Whether a row's frames are to be made anew. */
+  /** Whether a row's frames must be rebuilt. */
   isDue(row: number): boolean {
     return this.due[row] > 0 && this.ring.appended(row) >= this.due[row];
   }
@@ -100,9 +100,11 @@ interface Frame {
  */
 function frameOf(keys: Float32Array, width: number): Frame {
   const centre = Float32Array.from(means(keys, width));
-  const moved = keys.map((component, i) => component - centre[i % width]);
-  const squares = Float64Array.from(moved, (component) => component * component);
-  const spreads = Array.from(means(squares, width), Math.sqrt);
+  const moved = minus(keys, centre);
+  const spreads = Array.from(
+    means(moved, width, (component) => component * component),
+    Math.sqrt,
+  );
   const least = 1e-3 * Math.max(...spreads) || 1; // a component that hardly varies needs no magnifying glass
   const raw = spreads.map((spread) => Math.max(spread, least) ** -0.5);
   const shift = ROOM * longest(moved, raw) || 1;
@@ -112,11 +114,20 @@ function frameOf(keys: Float32Array, width: number): Frame {
   return { factors, centre, longest: ABOVE_UNIT + longest(centre, factors) };
 }
 
-/** The mean of each component of vectors [n, D]. */
-function means(vectors: Float32Array | Float64Array, width: number): Float64Array {
+/** Vectors [n, D] without their centre [D]. */
+function minus(vectors: Float32Array, centre: Float32Array): Float32Array {
+  const moved = new Float32Array(vectors.length);
+  for (let at = 0; at < vectors.length; at += centre.length) {
+    for (let d = 0; d < centre.length; d++) moved[at + d] = vectors[at + d] - centre[d];
+  }
+  return moved;
+}
+
+/** The mean of each component of vectors [n, D], after `change`. */
+function means(vectors: Float32Array, width: number, change = (component: number) => component): Float64Array {
   const sums = new Float64Array(width);
   for (let at = 0; at < vectors.length; at += width) {
-    for (let d = 0; d < width; d++) sums[d] += vectors[at + d];
+    for (let d = 0; d < width; d++) sums[d] += change(vectors[at + d]);
   }
   return sums.map((sum) => (sum * width) / vectors.length);
 }

@@ -1,0 +1,36 @@
+/** What `memorizing cluster status` says of trainings: who leads, and the round that is computed. */
+import { DamageError, orDamage } from "../damage.ts";
+import type { Exchange } from "../exchange.ts";
+import { readTraining, TRAININGS } from "./training-record.ts";
+
+/** A leader that was silent for so many leases is gone. */
+const PATIENCE = 3;
+
+export interface TrainingStatus {
+  /** Name of the training. */
+  readonly training: string;
+  /** Whether a command leads it now. */
+  readonly isLed: boolean;
+  /** The last round that was begun. */
+  readonly round: number;
+  /** Steps done when it began. */
+  readonly step: number;
+  /** Steps of the round. */
+  readonly steps: number;
+  /** Workers that it was dealt out to. */
+  readonly workers: number;
+}
+
+/** The trainings that have begun a round; what is wrong with the records of others goes to `damage`. */
+export async function trainingsOf(exchange: Exchange, damage: string[]): Promise<TrainingStatus[]> {
+  const all: TrainingStatus[] = [];
+  for (const training of await exchange.keys(TRAININGS)) {
+    const found = await orDamage(readTraining(exchange, training));
+    if (found instanceof DamageError) damage.push(found.message);
+    if (found === undefined || found instanceof DamageError || found.task === null) continue;
+    const { round, step, steps, members } = found.task;
+    const isLed = found.leader !== "" && Date.now() - found.changedAt < PATIENCE * found.lease;
+    all.push({ training, isLed, round, step, steps, workers: members.length });
+  }
+  return all;
+}
