@@ -1,6 +1,6 @@
 /**
- * The life of what owns memory that no garbage collector knows: it ends at the first `release()`, and whoever uses the thing
- * afterwards is told so. Otherwise the next owner of the same bytes would be overwritten.
+ * The lifetime of an object that owns memory outside the garbage collector. It ends at the first `release()`; later uses throw.
+ * Otherwise they would overwrite the next owner of the same bytes.
  */
 
 /** Thrown when something is used after its `release()`; names it. */

@@ -34,7 +34,7 @@ export class Random {
     for (let i = 0; i < 16; i++) this.uint32();
   }
 
-  /** Goes on from a state that `state` returned. */
+  /** Continues from a state that `state` returned. */
   static from(state: RandomState): Random {
     check("state", state, aRandomState);
     const random = new Random(0);
@@ -42,7 +42,7 @@ export class Random {
     return random;
   }
 
-  /** Where the sequence is, to go on with it later. */
+  /** The place in the sequence, from which `from` continues. */
   state(): RandomState {
     return [this.a, this.b, this.c, this.counter];
   }

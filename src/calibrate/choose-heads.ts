@@ -1,5 +1,5 @@
 /**
- * The set of remembering heads for a budget: the first heads of a ranking, as many as bytes allow or as a share of the gain of all needs.
+ * The set of remembering heads for a budget: the first heads of a ranking, up to a number of bytes or until they keep a share of the gain of all.
  * Every set that is compared is measured by reading the documents with it.
  */
 import type { Decoder } from "../families/decoder.ts";

@@ -6,7 +6,7 @@
  * −∫ dL/db, and dL/db is a sum over heads: each head's own integral is its share. Heads that only help together share what they bring.
  * Gradients do not pass through remembered pairs.
  */
-import { crossEntropy } from "../autodiff/ops/loss.ts";
+import { crossEntropy } from "../autodiff/ops/vocabulary.ts";
 import { backward, noGrad, step } from "../autodiff/tape.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
 import { evaluationBatches } from "../data/batches.ts";

@@ -1,5 +1,5 @@
 /** What a set of remembering heads costs and brings, measured: the loss over documents, bytes and time a token. */
-import { MASKED } from "../autodiff/ops/loss.ts";
+import { MASKED } from "../autodiff/ops/vocabulary.ts";
 import { evaluationBatches } from "../data/batches.ts";
 import type { Decoder } from "../families/decoder.ts";
 import type { ReadingSettings } from "../families/reading-settings.ts";

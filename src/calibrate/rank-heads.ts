@@ -1,6 +1,6 @@
 /**
  * The kv heads of a model in the order of what their memories bring. What a head brings depends on the others that remember: two heads
- * that do the same are each worth little beside the other. So heads are left out in rounds, and the rest is compared anew.
+ * that do the same are each worth little next to the other. So heads are left out in rounds, and the rest is compared again.
  */
 import type { Decoder } from "../families/decoder.ts";
 import { allMemoryHeads } from "../families/reading-settings.ts";

@@ -2,9 +2,8 @@
  * One block of a decoder: attention and feed-forward layer, each behind a norm, as the description says (architecture.ts has the
  * equations).
  */
-import { gatedActivation, gelu, geluErf, silu } from "../autodiff/ops/activation.ts";
 import { attention, constantScale } from "../autodiff/ops/attention.ts";
-import { add } from "../autodiff/ops/elementwise.ts";
+import { add, gatedActivation, gelu, geluErf, silu } from "../autodiff/ops/elementwise.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
 import type { Retrieval } from "../nn/self-attention.ts";
 import type { Architecture } from "./architecture.ts";
@@ -18,7 +17,7 @@ export interface BlockInput {
   readonly architecture: Architecture;
   readonly weights: Weights;
   readonly state: DecoderState;
-  /** Whether the tokens were read before, and only their pairs are made anew. */
+  /** Whether the tokens were read before, and only their pairs are recomputed. */
   readonly again: boolean;
   /** How many of its newest pairs each row may look up. Default: all. */
   readonly reach?: ArrayLike<number>;
@@ -43,11 +42,10 @@ function selfAttention(
   { architecture, weights, state, again, reach, observe }: BlockInput,
 ): Tensor {
   const { heads, scoreScale, headNorms } = architecture;
-  const project = (name: string) => weights.linear(x, `layers.${layer}.${name}`);
+  const [query, unnormed, value] = weights.linears(x, modulesOf(layer, "q", "k", "v"));
   const normed = (y: Tensor, name: string) => (headNorms ? weights.norm(y, `layers.${layer}.${name}`) : y);
-  const q = normed(project("q"), "q_norm"); // [B, n, C] → [B, n, H·D]
-  const key = normed(project("k"), "k_norm"); // [B, n, KV·D]
-  const value = project("v");
+  const q = normed(query, "q_norm"); // [B, n, H·D]
+  const key = normed(unnormed, "k_norm"); // [B, n, KV·D], as value
   const [here, turned] = [state.turn(q, layer), state.turn(key, layer)];
   const context = state.extend(layer, { key, turned, value }, again);
   const local = attention(here, turned, value, constantScale(heads, scoreScale), undefined, context);
@@ -62,9 +60,13 @@ function selfAttention(
 /** x [B, n, C] → [B, n, C]. */
 function feedForward(x: Tensor, layer: number, { architecture, weights }: BlockInput): Tensor {
   const { gated, activation } = architecture;
-  const project = (y: Tensor, name: string) => weights.linear(y, `layers.${layer}.${name}`);
-  const up = project(x, "up"); // [B, n, F]
-  if (!gated) return project(activations[activation](up), "down");
+  const down = (y: Tensor) => weights.linear(y, `layers.${layer}.down`);
+  const [up, gate] = weights.linears(x, modulesOf(layer, ...(gated ? ["up", "gate"] : ["up"]))); // [B, n, F]
+  if (!gated) return down(activations[activation](up));
   if (activation === "gelu_erf") throw new Error("a gated block with the exact GELU is in no family");
-  return project(gatedActivation(project(x, "gate"), up, activation), "down");
+  return down(gatedActivation(gate, up, activation));
+}
+
+function modulesOf(layer: number, ...names: readonly string[]): string[] {
+  return names.map((name) => `layers.${layer}.${name}`);
 }

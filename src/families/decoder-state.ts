@@ -53,7 +53,12 @@ export class DecoderState implements TrainingState {
   private readonly life = new Lifetime("this state of a model");
 
   /** Makes a state that has read nothing. */
-  constructor(architecture: Architecture, { rows, tokenizer, ...given }: DecoderStateOptions) {
+  constructor(architecture: Architecture, { rows, tokenizer, served, ...given }: DecoderStateOptions) {
+    if (served !== undefined) {
+      throw new InputError(
+        "served: a model that others trained cannot look up pairs that others serve; load their file",
+      );
+    }
     checkOptions("a state's options", { rows, tokenizer }, rowKinds);
     this.architecture = architecture;
     this.settings = readingSettings(architecture, given);

@@ -3,12 +3,11 @@
  * softmax with the window: each is attended to alone, and the results are mixed by their logsumexps.
  */
 
-import { arena } from "../autodiff/arena.ts";
 import { type Attended, constantScale } from "../autodiff/ops/attention.ts";
-import { blend } from "../autodiff/ops/blend.ts";
-import { add, logAddExp, repeat, subtract } from "../autodiff/ops/elementwise.ts";
+import { joinAttention } from "../autodiff/ops/blend.ts";
+import { add, repeat } from "../autodiff/ops/elementwise.ts";
 import { type Neighbours, retrievedAttention } from "../autodiff/ops/retrieved.ts";
-import { stepIntegers, type Tensor } from "../autodiff/tensor.ts";
+import { arena, stepIntegers, type Tensor } from "../autodiff/tensor.ts";
 import { allOrNothing, type Releasable } from "../base/lifetime.ts";
 import type { StoredTensor } from "../formats/safetensors.ts";
 import type { TensorReader } from "../formats/tensor-reader.ts";
@@ -99,7 +98,7 @@ export class DistantPairs implements Releasable {
     if (sinks === undefined || this.isEmpty(sinks)) return local;
     const q = sinkHeads.gather(sink());
     const retrieved = this.attend(sinkHeads, q, sinks.lookup(q, this.settings.sinks));
-    return joined(local, retrieved).attended;
+    return joinAttention(local, retrieved);
   }
 
   private joinMemory(local: Attended, queries: TurnedQueries, distance: Distance): Attended {
@@ -108,9 +107,9 @@ export class DistantPairs implements Releasable {
     const [far, neighbours] = this.lookup(memory, queries, distance);
     const { lse, ...retrieved } = this.attend(memoryHeads, far, neighbours);
     const shifted = add(lse, repeat(distance.offset, lse.shape.slice(0, 2)));
-    const { attended, gates } = joined(local, { ...retrieved, lse: shifted });
-    distance.observe?.({ queries: far, neighbours, weights: retrieved.weights, gates });
-    return attended;
+    const joined = joinAttention(local, { ...retrieved, lse: shifted });
+    distance.observe?.({ queries: far, neighbours, weights: retrieved.weights, gates: joined.gates });
+    return joined;
   }
 
   private lookup(memory: KvMemory, { here, reach }: TurnedQueries, distance: Distance): [far: Tensor, Neighbours] {
@@ -197,10 +196,4 @@ export class DistantPairs implements Releasable {
     if (this.byDistance) this.byDistance.release();
     else this.memory?.release();
   }
-}
-
-/** One softmax over two attentions; rows that retrieved nothing stay as they are. */
-function joined(local: Attended, other: Attended & { readonly counts: Int32Array }) {
-  const { out, gates } = blend(local.out, other.out, subtract(other.lse, local.lse), other.counts);
-  return { attended: { out, lse: logAddExp(local.lse, other.lse) }, gates };
 }

@@ -23,7 +23,7 @@ export interface FileNames {
   readonly modules: Readonly<Record<string, string>>;
   /** The module of the head, which has no prefix. */
   readonly head: string;
-  /** Names without their prefix of tensors that are no weights: masks, tables of angles. */
+  /** Names, without their prefix, of tensors that are not weights: masks, tables of angles. */
   readonly ignored?: RegExp;
   /** How the tensor that holds a module's weights is laid out; the same as here by default. */
   layout?(module: string, architecture: Architecture): Layout | undefined;

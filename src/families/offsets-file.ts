@@ -1,5 +1,5 @@
 /**
- * The file `memory_offsets.safetensors` beside a model whose memory was trained: for each layer that had a memory
+ * The file `memory_offsets.safetensors` next to a model whose memory was trained: for each layer that had a memory
  * `layers.N.memory_offset [H]`, what is added to the logits of the pairs that a query head retrieves. Its metadata say which
  * parameters learned, and how the model read meanwhile, so that it reads like that from then on.
  */

@@ -70,8 +70,8 @@ export function allMemoryHeads(architecture: Architecture): [layer: number, keyH
 }
 
 /**
- * Complete settings. The defaults are T 256, W 512, four sinks at distance 2 W, no memory, K 32, R half of the trained length, all
- * heads; T and W are smaller in a model whose trained length is. `source`: the file that they come from, for messages.
+ * Complete settings. The defaults are T 256, W 512, four sinks at distance 2 W but no farther than the trained length, no memory, K 32, R half
+ * of the trained length, all heads; T and W are smaller in a model whose trained length is. `source`: the file that they come from, for messages.
  * @throws InputError for an impossible setting, or a window that exceeds the learned positions
  */
 export function readingSettings(
@@ -86,7 +86,7 @@ export function readingSettings(
   const window = given.window ?? Math.max(0, Math.min(USUAL.window, context - segment));
   const settings: ReadingSettings = {
     sinks: USUAL.sinks,
-    sinkDistance: 2 * window,
+    sinkDistance: Math.min(2 * window, context),
     memorySize: 0,
     neighbours: USUAL.neighbours,
     reach: Math.floor(context / 2),

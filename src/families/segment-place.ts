@@ -131,7 +131,7 @@ export class SegmentPlace {
     }
   }
 
-  /** The buffers are empty from now on, and positions begin anew. */
+  /** Empties the buffers; positions begin at 0 again. */
   clear(): void {
     this.shift(this.next);
     [this.start, this.offset, this.goneEnd] = [0, 0, 0];

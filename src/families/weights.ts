@@ -2,11 +2,10 @@
  * The weights of a decoder by canonical name: the one place that knows how a matrix is kept. Most tensors are floats, which may
  * learn; a matrix may instead stay as small as its file has it, and then it only multiplies.
  */
-import { arena } from "../autodiff/arena.ts";
-import { embedding } from "../autodiff/ops/embedding.ts";
 import { linear } from "../autodiff/ops/matmul.ts";
 import { layerNorm, rmsNorm } from "../autodiff/ops/norm.ts";
-import { Tensor } from "../autodiff/tensor.ts";
+import { embedding } from "../autodiff/ops/vocabulary.ts";
+import { arena, Tensor } from "../autodiff/tensor.ts";
 import { allOrNothing, type Releasable } from "../base/lifetime.ts";
 import { type Declaration, type ParameterGroup, Parameters } from "../nn/parameters.ts";
 import { type MatrixSource, sourceOfStored } from "../weights/matrix-source.ts";
@@ -81,6 +80,17 @@ export class Weights implements Releasable {
     return packed === undefined ? linear(x, this.get(`${module}.weight`), bias) : packed.multiply(x, bias);
   }
 
+  /** `linear` of several modules, [...][modules]. Matrices that are packed alike are multiplied in one pass, with the same bits. */
+  linears(x: Tensor, modules: readonly string[]): Tensor[] {
+    const packed = modules.map((module) => this.packed.get(module));
+    if (!areAlike(packed)) return modules.map((module) => this.linear(x, module));
+    return PackedMatrix.multiplyAll(
+      packed,
+      x,
+      modules.map((module) => this.find(`${module}.bias`)),
+    );
+  }
+
   /** Rows of a table, [...shape, C]. */
   rows(module: string, ids: Int32Array, shape: readonly number[]): Tensor {
     const packed = this.packed.get(module);
@@ -112,6 +122,15 @@ export class Weights implements Releasable {
     this.fixed?.release();
     for (const matrix of this.packed.values()) matrix.release();
   }
+}
+
+/** Whether all are packed, and in the same form. */
+function areAlike(matrices: readonly (Packed | undefined)[]): matrices is PackedMatrix[] {
+  return matrices.every((matrix) => matrix instanceof PackedMatrix && matrix.dtype === dtypeOf(matrices[0]));
+}
+
+function dtypeOf(matrix: Packed | undefined): string | undefined {
+  return matrix instanceof PackedMatrix ? matrix.dtype : undefined;
 }
 
 /** The weights of files, in the form that `kind` says. Each tensor is read, packed and dropped before the next one. */

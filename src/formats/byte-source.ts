@@ -1,10 +1,10 @@
 /**
- * Bytes that are read piece by piece: a file on disk, or an array in a page. Weights are gigabytes, and whoever converts them
+ * Bytes that are read piece by piece: a file on disk, or an array in a page. Weights are gigabytes, and a conversion
  * needs one tensor at a time.
  */
 import type { FileRanges } from "../platform/file-ranges.ts";
 
-/** A file of known length, of which any part can be read. */
+/** A file of known length, any part of which can be read. */
 export type ByteSource = FileRanges;
 
 /** The source of these bytes, which messages call `name`. A part that is read is a view, not a copy. */

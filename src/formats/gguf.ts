@@ -91,7 +91,7 @@ export function readGguf(source: ByteSource): GgufFile {
   return { name: source.name, metadata, tensors: tensorsOf(infos, dataBegin, source) };
 }
 
-/** Refuses what is no GGUF file, or one that no version of this reader knows. */
+/** Refuses a file that is not GGUF, or has a version that this reader does not know. */
 function requireGguf(source: ByteSource): void {
   const beginning = source.read(0, Math.min(source.size, 1024));
   const view = new DataView(beginning.buffer, beginning.byteOffset, beginning.length);

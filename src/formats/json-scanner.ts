@@ -124,7 +124,7 @@ export class JsonScanner {
     }
   }
 
-  /** The place after the quotation mark that ends a string, in the midst of which `from` is; the end if there is none. */
+  /** The place after the quotation mark that ends the string around `from`; the end of the text if none does. */
   #endOfString(from: number): number {
     for (let at = from; at < this.#text.length; at++) {
       const code = this.#text.charCodeAt(at);

@@ -71,6 +71,17 @@ export function decodeQ4K(blocks: Uint8Array, floats: Float32Array): void {
   });
 }
 
+/** The scale and the smallest value of every 32 weights of Q4_K blocks: a weight is scale · q + minimum. */
+export function scalesOfQ4K(blocks: Uint8Array, scales: Float32Array, minimums: Float32Array): void {
+  eachBlock(blocks, 144, (at, to) => {
+    const [d, e] = [halfAt(blocks, at), halfAt(blocks, at + 2)];
+    for (let group = 0; group < 8; group++) {
+      scales[to / 32 + group] = d * scaleOf(blocks, at + 4, group);
+      minimums[to / 32 + group] = -e * leastOf(blocks, at + 4, group);
+    }
+  });
+}
+
 /** 176 bytes: as Q4_K, with 32 bytes before the nibbles, whose bit g is the fifth bit of a weight of group g. */
 export function decodeQ5K(blocks: Uint8Array, floats: Float32Array): void {
   eachBlock(blocks, 176, (at, to) => {

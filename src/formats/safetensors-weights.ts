@@ -1,6 +1,6 @@
 /**
  * Weights in safetensors files, read tensor by tensor. Unlike readSafetensors it takes files with numbers of any kind, since
- * published models have masks and tables among their weights; whoever needs a tensor looks at its kind.
+ * published models have masks and tables among their weights. Callers that need a tensor look at its kind.
  */
 import { InputError } from "../base/errors.ts";
 import type { ByteSource } from "./byte-source.ts";

@@ -52,6 +52,13 @@ export class TensorReader {
     return tensor.data;
   }
 
+  /** All tensors whose names begin with `prefix`, unchecked, by the rest of their names. */
+  rest(prefix: string): Map<string, StoredTensor> {
+    const found = [...this.tensors].filter(([name]) => name.startsWith(prefix));
+    for (const [name] of found) this.taken.add(name);
+    return new Map(found.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
+  }
+
   /** To be called when everything has been taken: refuses a tensor that is left. */
   end(): void {
     for (const [name, { shape }] of this.tensors) {

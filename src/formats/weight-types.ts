@@ -60,7 +60,7 @@ export function decodeWeights(type: WeightType, bytes: Uint8Array): Float32Array
   const blocks = bytes.length / encoding.bytes;
   if (!Number.isInteger(blocks)) {
     throw new InputError(
-      `${bytes.length} bytes are no whole number of blocks of ${type}, of ${encoding.bytes} bytes each`,
+      `${bytes.length} bytes are not a whole number of blocks of ${type}, which have ${encoding.bytes} bytes each`,
     );
   }
   const floats = new Float32Array(blocks * encoding.numbers);

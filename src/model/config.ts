@@ -65,8 +65,12 @@ export interface ModelConfig extends Partial<MechanismSettings> {
   memory_gate_init: number;
   /** Layers in which a key is mixed with the key of the token before, in a learned proportion. */
   smear_keys: "none" | "memory_layers" | "all";
+  /** Whether layers with smeared keys begin as induction heads: queries as keys are, and keys as those of the token before. */
+  induction_init: boolean;
   /** What takes the place of local attention or of whole blocks (src/mechanisms); left out if nothing does. */
   mechanism?: MechanismName | "none";
+  /** Whether retrieved pairs (of the last memory layer) also vote for their tokens, in a learned proportion. */
+  memory_copy: boolean;
   /** Buckets of the T5 position bias. */
   num_position_buckets: 32;
   /** Distance at and beyond which all tokens share the last bucket. */
@@ -76,8 +80,8 @@ export interface ModelConfig extends Partial<MechanismSettings> {
 }
 
 /**
- * Every key, in the order of `config.json` and `--help`. The defaults are the preset `small` without smeared keys, because
- * models from before they existed do not have them.
+ * Every key, in the order of `config.json` and `--help`. The defaults are the preset `small` without smeared keys and
+ * induction heads, because models from before they existed do not have them.
  */
 export const configFields: Readonly<Record<keyof ModelConfig, Field>> = {
   model_type: choice(["memorizing-transformer"], "the architecture"),
@@ -136,6 +140,16 @@ export const configFields: Readonly<Record<keyof ModelConfig, Field>> = {
     ["none", "memory_layers", "all"],
     "layers in which a key is mixed with the key of the token before, in a learned proportion",
   ),
+  induction_init: {
+    kind: "boolean",
+    default: false,
+    about: "whether layers with smeared keys begin as induction heads, which look up what came next",
+  },
+  memory_copy: {
+    kind: "boolean",
+    default: false,
+    about: "whether retrieved pairs also vote for their tokens, in a learned proportion",
+  },
   mechanism: choice(["none", ...MECHANISM_NAMES], "what takes the place of local attention, or of whole blocks"),
   ...mechanismFields,
   num_position_buckets: choice([32], "buckets of the T5 position bias"),
@@ -153,6 +167,7 @@ export function parseConfig(json: unknown, source: string): ModelConfig {
   refuseForeignKeys(json, source);
   const config = withoutUnread(parseFields(configFields, json, source) as unknown as ModelConfig);
   checkMemoryLayers(config, source);
+  checkCopying(config, source);
   checkMechanism(config, source);
   return config;
 }
@@ -167,6 +182,11 @@ export function applyOverrides(config: ModelConfig, overrides: readonly string[]
 /** Whether the keys of `layer` are smeared: mixed with the key of the token before. */
 export function smearsKeys({ smear_keys, memory_layers }: ModelConfig, layer: number): boolean {
   return smear_keys === "all" || (smear_keys === "memory_layers" && memory_layers.includes(layer));
+}
+
+/** The layer whose retrieved pairs vote where predictions copy: the last with a memory. */
+export function copyingLayer({ memory_layers }: ModelConfig): number | undefined {
+  return memory_layers.at(-1);
 }
 
 /** Refuses another architecture first, because each of its keys would be unknown. */
@@ -186,6 +206,18 @@ function checkMemoryLayers({ memory_layers, num_hidden_layers }: ModelConfig, so
   if (repeated !== undefined) {
     throw new InputError(`${source}: memory_layers has layer ${repeated} twice; name each layer once`);
   }
+}
+
+/** A pair can vote only for a token that its key announces. */
+function checkCopying(config: ModelConfig, source: string): void {
+  const layer = copyingLayer(config);
+  if (!config.memory_copy || (layer !== undefined && smearsKeys(config, layer))) return;
+  const reason = layer === undefined ? "memory_layers is []" : `smear_keys is ${config.smear_keys}`;
+  const wanted =
+    layer === undefined
+      ? "a memory layer"
+      : "smear_keys=memory_layers or all, so that a key says what stood before its token";
+  throw new InputError(`${source}: memory_copy is true, but ${reason}; it needs ${wanted}`);
 }
 
 /** Leaves out the settings that the mechanism does not read: a model without one has the file that it always had. */

@@ -17,12 +17,14 @@ const REPLACEABLE: readonly (keyof ModelConfig)[] = [
   "memory_buckets",
   "memory_lists",
   "memory_probes",
+  "mechanism_per_bucket",
   "attention_scale_init",
   "memory_gate_init",
+  "induction_init",
 ];
 
-/** Keys that the names of the parameters show. Leaving them out keeps the old fingerprints of models without smeared keys. */
-const TOLD_BY_PARAMETERS: readonly (keyof ModelConfig)[] = ["smear_keys"];
+/** Keys that the parameters show. Leaving them out keeps the fingerprints of models from before these keys. */
+const TOLD_BY_PARAMETERS: readonly (keyof ModelConfig)[] = ["smear_keys", "memory_copy", "mechanism_redraw"];
 
 /** Returns the fingerprint, 16 hexadecimal digits. Reads all weights: a tenth of a second for 100 MB. */
 export function fingerprint(config: ModelConfig, parameters: Parameters): string {

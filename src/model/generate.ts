@@ -48,15 +48,18 @@ export const generationFields: Readonly<Record<keyof GenerationOptions, Field>> 
   seed: integer(0, 0, Number.MAX_SAFE_INTEGER, "seed of the random draws"),
 };
 
+/** What sources call a text that the model wrote, which continues the document before it. */
+export const WRITTEN = "(written)";
+
 /** A token that was written. */
 export interface GeneratedToken {
   /** Number of the token in the vocabulary. */
   readonly id: number;
-  /** The characters that this token completes, perhaps none. */
+  /** The characters that this token completes behind the prompt, perhaps none. */
   readonly text: string;
 }
 
-/** The parts of a generation that are no numbers. */
+/** The parts of a generation that are not numbers. */
 export interface GenerationCallbacks extends Pick<SegmentInput, "observe"> {
   /** Ends the text early. */
   readonly signal?: AbortSignal;
@@ -153,11 +156,12 @@ export async function* generate(
   const random = new Random(options.seed);
   const stream = new TokenStream(tokenizer);
   const ids = prompt.length > 0 ? prompt : emptyPrompt(model, tokenizer);
+  stream.follow(ids);
   await read(model, state, ids.subarray(0, -1), { signal });
   let last = ids.subarray(-1);
   for (let left = options.tokens; left > 0 && !signal?.aborted; left--) {
     const logits = finite(step(() => noGrad(() => model.forward({ ids: last, observe }, state).toArray()))); // [1, 1, V]
-    if (left === options.tokens) state.sources.at(0)?.openDocument("(written)");
+    if (left === options.tokens) state.sources.at(0)?.openDocument(WRITTEN);
     const id = sampleToken(logits.subarray(0, tokenizer.vocabSize), options, random); // what follows is padding
     const isStop = model.stopIds.includes(id);
     const text = isStop ? "" : stream.push(id);

@@ -1,5 +1,5 @@
 /** The losses of a segment outside training, which must be finite. */
-import { crossEntropy } from "../autodiff/ops/loss.ts";
+import { crossEntropy } from "../autodiff/ops/vocabulary.ts";
 import { noGrad, step } from "../autodiff/tape.ts";
 import { InputError } from "../base/errors.ts";
 import type { LanguageModel, ReadingState } from "../nn/language-model.ts";

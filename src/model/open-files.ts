@@ -1,6 +1,6 @@
 /**
  * Models from named files that are in memory already, as in a page where they were dropped: our own, or those that others trained.
- * train/open-model.ts has them by path.
+ * train/open-model.ts has them by path, open-url.ts by address.
  */
 import { check, instance, isArrayOf, type Kind, someOptions } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";

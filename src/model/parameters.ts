@@ -10,6 +10,9 @@ import { gateParameters } from "../nn/gate.ts";
 import { type Declaration, Parameters } from "../nn/parameters.ts";
 import { type ModelConfig, smearsKeys } from "./config.ts";
 
+/** First value of a key's smear in an induction head: 95 % of a key is the one of the token before. */
+const INDUCTION_SMEAR = -3;
+
 /** Declares the parameters of a model's mechanism; `prefix` comes before their names. */
 function declareMechanism(config: ModelConfig, prefix: string): Declaration[] {
   const chosen = mechanismOf(config);
@@ -22,6 +25,18 @@ function declareMechanism(config: ModelConfig, prefix: string): Declaration[] {
 function declareLayer(config: ModelConfig, layer: number): Declaration[] {
   const own = declareMechanism(config, `model.layers.${layer}`);
   return mechanismOf(config)?.block ? own : [...declareBlock(config, layer), ...own];
+}
+
+/** First value of a head's part in copying, beside 0 of the model's own prediction: 5 % for each head. */
+const COPY_BIAS = -3;
+
+/** Declares how much each head of the last memory layer may copy, by the state before the logits: m = U x + b. */
+function declareCopying({ memory_copy, num_attention_heads: heads, hidden_size: width }: ModelConfig): Declaration[] {
+  if (!memory_copy) return [];
+  return [
+    { name: "model.memory_copy.weight", shape: [heads, width], group: "matrices", initial: constant(0) },
+    { name: "model.memory_copy.bias", shape: [heads], group: "attention", initial: constant(COPY_BIAS) },
+  ];
 }
 
 /** Declares the parameters of all blocks. */
@@ -57,7 +72,7 @@ function declareBlock(config: ModelConfig, layer: number): Declaration[] {
     if (name === "memory_gate") steer(name, shape, config.memory_gate_init);
     else declarations.push({ name: `${prefix}.self_attn.${name}`, shape, group: "matrices", initial: constant(0) });
   }
-  if (smearsKeys(config, layer)) steer("key_smear", [heads], 0);
+  if (smearsKeys(config, layer)) steer("key_smear", [heads], config.induction_init ? INDUCTION_SMEAR : 0);
   return declarations;
 }
 
@@ -69,7 +84,8 @@ function declare(config: ModelConfig): Declaration[] {
     group: "embedding",
     initial: (random) => random.normal(),
   };
-  return [embedding, ...declareLayers(config), norm("model.norm.weight", config.hidden_size)];
+  const last = [norm("model.norm.weight", config.hidden_size), ...declareCopying(config)];
+  return [embedding, ...declareLayers(config), ...last];
 }
 
 /** Returns names and shapes of all parameters, without allocating any. */
@@ -82,7 +98,21 @@ export function makeParameters(config: ModelConfig, seed: number | null): Parame
   const declarations = declare(config);
   return allOrNothing((own) => {
     const parameters = own(new Parameters(declarations));
-    if (seed !== null) parameters.fill(declarations, seed);
+    if (seed === null) return parameters;
+    parameters.fill(declarations, seed);
+    if (config.induction_init) beginAsInductionHeads(config, parameters);
     return parameters;
   });
+}
+
+/**
+ * Gives the queries of each layer with smeared keys the weights of the keys (Olsson et al. 2022). A smeared key is that of the token
+ * before, so the present token finds its earlier occurrences from the first step on, and fetches what followed them. Keys and queries
+ * part in training.
+ */
+function beginAsInductionHeads(config: ModelConfig, parameters: Parameters): void {
+  for (let layer = 0; layer < config.num_hidden_layers; layer++) {
+    const [q, k] = ["q", "k"].map((name) => `model.layers.${layer}.self_attn.${name}_proj.weight`);
+    if (smearsKeys(config, layer) && parameters.has(q)) parameters.get(q).set(parameters.get(k).toArray());
+  }
 }

@@ -1,5 +1,5 @@
 /** The parts of a state by the names that they have in a checkpoint. */
-import type { PrecedingKeys } from "../autodiff/ops/smear.ts";
+import type { PrecedingKeys } from "../autodiff/ops/norm.ts";
 import type { PersistentTensor } from "../autodiff/tensor.ts";
 import type { KvMemory } from "../memory/memory.ts";
 import { heap } from "../wasm/runtime.ts";

@@ -15,30 +15,19 @@ import { floatTensor, integerTensor, type StoredTensor } from "../formats/safete
 import type { TensorReader } from "../formats/tensor-reader.ts";
 import { mechanismOf, pastOf } from "../mechanisms/list.ts";
 import type { MechanismLayer } from "../mechanisms/mechanism.ts";
-import { mechanismFields } from "../mechanisms/settings.ts";
 import { MechanismState } from "../mechanisms/state.ts";
 import { requireRoom } from "../memory/bytes.ts";
 import { KvMemory } from "../memory/memory.ts";
+import { PairTokens } from "../memory/pair-tokens.ts";
 import { loadMemoryRow, saveMemoryRow } from "../memory/saved-rows.ts";
+import type { MemorySearch, ServedPairs } from "../memory/served/served-pairs.ts";
 import { SourceLog } from "../memory/sources.ts";
 import type { StateOptions, TrainingState } from "../nn/language-model.ts";
 import type { LayerContext } from "../nn/self-attention.ts";
 import { kernels } from "../wasm/runtime.ts";
 import { type ModelConfig, smearsKeys } from "./config.ts";
 import { type ContextParts, contextRows, type LayerPairs, memoryRows, precedingKeys } from "./saved-state.ts";
-
-/** The keys that determine the shapes of a state's contexts and memories. */
-const shapeKeys = [
-  "mechanism",
-  ...(Object.keys(mechanismFields) as (keyof typeof mechanismFields)[]),
-  "num_hidden_layers",
-  "num_attention_heads",
-  "head_dim",
-  "segment_length",
-  "xl_cache_length",
-  "memory_layers",
-  "smear_keys",
-] as const satisfies (keyof ModelConfig)[];
+import { memoryOptionsOf, requireSameShapes } from "./state-shape.ts";
 
 /** M; 0 is the model without memory. */
 export const aMemorySize: Kind = whole(0, 2 ** 24);
@@ -46,6 +35,7 @@ const stateKinds: Kinds<StateOptions> = {
   rows: whole(1, 2 ** 16),
   memorySize: optional(aMemorySize),
   tokenizer: optional(withMethods("a tokenizer", "byteLength")),
+  served: optional(withMethods("pairs that others serve", "besides", "sources", "tokens")),
 };
 
 /** The state of a model between two segments: the context of each layer, the memories, and their sources. */
@@ -58,6 +48,10 @@ export class ModelState implements TrainingState {
   private readonly mechanism: MechanismState | undefined;
   /** The sources of each row's memories; empty without memories or a tokenizer. */
   readonly sources: readonly SourceLog[];
+  /** The tokens of remembered pairs, where predictions copy. */
+  readonly tokens: PairTokens | undefined;
+  /** Pairs that others serve, if it looks up any. */
+  readonly served: ServedPairs | undefined;
   private readonly config: ModelConfig;
   private readonly contextPairs: readonly LayerPairs[];
   private readonly life = new Lifetime("this state of a model");
@@ -75,23 +69,24 @@ export class ModelState implements TrainingState {
   /** Makes a state that has read nothing. */
   constructor(config: ModelConfig, stateOptions: StateOptions) {
     checkOptions("a state's options", stateOptions, stateKinds);
-    const { rows, memorySize = config.memory_size, tokenizer } = stateOptions;
-    const { num_attention_heads: heads, head_dim: width, segment_length: segment } = config;
+    const { rows, memorySize = config.memory_size, tokenizer, served } = stateOptions;
+    const { num_attention_heads: heads, head_dim: width, segment_length: segment, vocab_size: vocabulary } = config;
     this.config = config;
     this.rows = rows;
+    this.served = served;
     ({ length: this.cacheLength, pinned: this.pinned } = pastOf(config));
     this.first = new Int32Array(rows).fill(this.cacheLength);
     this.begun = new Int32Array(rows);
     const remembering = memorySize > 0 ? config.memory_layers : [];
     const memoryShape = { rows, heads, width, size: memorySize, segment };
-    const { memory_search: kind, memory_buckets: bucketsPerNeighbour, memory_dtype: dtype } = config;
-    const { memory_lists: lists, memory_probes: probes } = config;
-    const options = { kind, bucketsPerNeighbour, lists, probes, dtype };
+    const options = memoryOptionsOf(config);
     if (remembering.length > 0) requireRoom(memoryShape, options, remembering.length);
+    const copies = remembering.length > 0 && config.memory_copy;
     const chosen = mechanismOf(config);
     const attending = chosen && !chosen.attention ? 0 : config.num_hidden_layers;
-    [this.memories, this.contextPairs, this.mechanism] = allOrNothing((own) => [
+    [this.memories, this.tokens, this.contextPairs, this.mechanism] = allOrNothing((own) => [
       new Map(remembering.map((layer) => [layer, own(new KvMemory(memoryShape, options))])),
+      copies ? own(new PairTokens(memoryShape, vocabulary, served?.tokens())) : undefined,
       Array.from({ length: attending }, (_, layer) => this.layerPairs(layer, (s) => own(persistentTensor(s)))),
       chosen && new MechanismState(chosen, rows, own),
     ]);
@@ -122,13 +117,7 @@ export class ModelState implements TrainingState {
    * @throws InputError if the state does not fit a model of this configuration
    */
   requireFit(config: ModelConfig): void {
-    if (config === this.config) return;
-    const other = shapeKeys.find((key) => String(config[key]) !== String(this.config[key]));
-    if (other === undefined) return;
-    const [own, asked] = [this.config, config].map((each) => each[other] ?? "none");
-    throw new InputError(
-      `state: it is that of a model with ${other} ${own}; this model has ${asked}, so make a state with its newState()`,
-    );
+    requireSameShapes(this.config, config);
   }
 
   /** T, tokens of a segment. */
@@ -181,6 +170,12 @@ export class ModelState implements TrainingState {
     };
   }
 
+  /** The memory of `layer` as it looks pairs up, with those that others serve; undefined if the layer has none. */
+  searched(layer: number): MemorySearch | undefined {
+    const memory = this.memories.get(layer);
+    return memory && (this.served?.besides(memory, layer) ?? memory);
+  }
+
   /** What the model's mechanism carries in `layer` now; undefined if the model has none. */
   mechanismLayer(layer: number): MechanismLayer | undefined {
     this.life.require();
@@ -201,6 +196,7 @@ export class ModelState implements TrainingState {
       if (preceding !== undefined) kernels.move(preceding.keys.ptr, preceding.latest.ptr, preceding.keys.size * 4);
     }
     this.mechanism?.afterTokens(this.offset, count);
+    this.tokens?.read(ids, this.offset);
     this.begun.fill(1);
     this.offset += count;
     if (this.offset === this.config.segment_length) this.remember(lengths);
@@ -232,10 +228,32 @@ export class ModelState implements TrainingState {
     for (const log of this.sources) log.closeDocument();
   }
 
+  /**
+   * Begins the document again, which was read whole: a mechanism that reads twice then sees the whole document, later tokens too, so
+   * nothing that follows is a prediction. `endDocument` and the next document end it.
+   * @throws InputError if the model's mechanism does not read twice, or if the state has several rows
+   */
+  readAgain(): void {
+    this.life.require();
+    if (this.mechanism === undefined) throw new InputError("readAgain: the model has no mechanism that reads twice");
+    if (this.offset === this.config.segment_length) this.roll();
+    this.mechanism.readAgain(this.offset);
+    this.first.fill(this.cacheLength);
+    this.begun.fill(0);
+    this.offset = 0;
+  }
+
+  /** Forgets what the model's mechanism carries, because its meaning has changed. Documents go on. */
+  clearCarried(): void {
+    this.life.require();
+    this.mechanism?.clear();
+  }
+
   /** Appends the segment's pairs to the memories. */
   private remember(lengths: ArrayLike<number> | undefined): void {
     const rowBytes = this.capacity * this.config.num_attention_heads * this.config.head_dim * 4;
     const segmentAt = (rowBytes / this.capacity) * this.cacheLength;
+    this.tokens?.remember(this.memories, lengths, this.offset);
     for (const [layer, memory] of this.memories) {
       const { keys, values } = this.layers[layer];
       for (let row = 0; row < this.rows; row++) {
@@ -268,7 +286,7 @@ export class ModelState implements TrainingState {
    * Copies everything that was read and remembered, by names that begin with `prefix`: `offset [1]`, `first [B]`, the filled
    * contexts `layers.0.row.0.keys|values [past, H·D]`, and the memories `memories.2.row.0.appended [1]` and
    * `memories.2.row.0.keys|values [H, length, D]`. Where keys are smeared, also `begun [B]` and `layers.2.preceding_keys
-   * [B, H·D]`, and what a mechanism carries (mechanisms/state.ts). Rolls the contexts if the segment is complete, and changes nothing else.
+   * [B, H·D]`; and what copying (memory/pair-tokens.ts) or a mechanism needs. Rolls complete contexts, and changes nothing else.
    */
   save(prefix = ""): Map<string, StoredTensor> {
     this.life.require();
@@ -286,6 +304,7 @@ export class ModelState implements TrainingState {
     if (preceding.length > 0) saved.set(`${prefix}begun`, integerTensor(this.begun));
     for (const [name, keys] of preceding) saved.set(name, floatTensor(keys.shape, keys.toArray()));
     for (const [name, memory, row] of memoryRows(this, prefix)) saveMemoryRow(saved, name, memory, row);
+    this.tokens?.save(saved, prefix, this.memories, this.offset);
     return saved;
   }
 
@@ -310,6 +329,7 @@ export class ModelState implements TrainingState {
     if (preceding.length > 0) this.begun.set(reader.integers(`${prefix}begun`, [this.rows], 1));
     for (const [name, keys] of preceding) keys.set(reader.floats(name, keys.shape));
     for (const [name, memory, row] of memoryRows(this, prefix)) loadMemoryRow(reader, name, memory, row);
+    this.tokens?.load(reader, prefix, this.memories, this.offset);
   }
 
   /** Frees the storage; the state must not be used afterwards. */
@@ -318,8 +338,7 @@ export class ModelState implements TrainingState {
       for (const { keys, values, preceding } of this.contextPairs) {
         for (const tensor of [keys, values, preceding?.keys, preceding?.latest]) tensor?.release();
       }
-      this.mechanism?.release();
-      for (const memory of this.memories.values()) memory.release();
+      for (const part of [this.mechanism, this.tokens, ...this.memories.values()]) part?.release();
     });
   }
 

@@ -4,14 +4,15 @@
  * A forward pass reads the next tokens of each row with a ModelState, which then contains them. Training, evaluation and
  * generation differ only in their states and in their use of the logits.
  */
-import { gelu, relu } from "../autodiff/ops/activation.ts";
 import { positionBuckets } from "../autodiff/ops/attention.ts";
-import { add, dropout, scale } from "../autodiff/ops/elementwise.ts";
-import { embedding } from "../autodiff/ops/embedding.ts";
+import { add, dropout, gelu, relu, repeat, scale } from "../autodiff/ops/elementwise.ts";
 import { linear } from "../autodiff/ops/matmul.ts";
 import { rmsNorm } from "../autodiff/ops/norm.ts";
+import { embedding } from "../autodiff/ops/vocabulary.ts";
+import { mixVotes } from "../autodiff/ops/votes.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
-import { aSeed, check, either, instance, type Kind, oneOf } from "../base/check.ts";
+import { aSeed, check, either, instance, type Kind, listOf, oneOf, whole } from "../base/check.ts";
+import { Random } from "../base/random.ts";
 import { type ChosenMechanism, mechanismOf } from "../mechanisms/list.ts";
 import type { ReadingLayer } from "../mechanisms/mechanism.ts";
 import type { Gate } from "../nn/gate.ts";
@@ -19,7 +20,7 @@ import type { StateOptions, TrainableModel } from "../nn/language-model.ts";
 import type { Parameters } from "../nn/parameters.ts";
 import { requireInput, type SegmentInput } from "../nn/segment.ts";
 import { type LocalInputs, type Retrieval, type SelfAttentionWeights, selfAttention } from "../nn/self-attention.ts";
-import { type ModelConfig, parseConfig } from "./config.ts";
+import { copyingLayer, type ModelConfig, parseConfig } from "./config.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { makeParameters } from "./parameters.ts";
 import { ModelState } from "./state.ts";
@@ -79,7 +80,30 @@ export class Transformer implements TrainableModel {
 
   /** Returns logits [B, n, V] for the token after each input token. Advances `state`. */
   forward(input: SegmentInput, state: ModelState): Tensor {
-    return this.logits(this.hidden(input, state));
+    return this.predict(input, state).logits;
+  }
+
+  /** Returns the residual stream after the last block, [B, n, C], and the logits [B, n, V] with what is copied. Advances `state`. */
+  predict(input: SegmentInput, state: ModelState): { readonly hidden: Tensor; readonly logits: Tensor } {
+    if (!this.config.memory_copy) {
+      const hidden = this.hidden(input, state);
+      return { hidden, logits: this.logits(hidden) };
+    }
+    let voters: Retrieval | undefined;
+    const observe = (layer: number, retrieval: Retrieval) => {
+      if (layer === copyingLayer(this.config)) voters = retrieval;
+      input.observe?.(layer, retrieval);
+    };
+    const hidden = this.hidden({ ...input, observe }, state);
+    return { hidden, logits: voters ? this.copying(hidden, voters, state) : this.logits(hidden) };
+  }
+
+  /** Logits in which retrieved pairs vote for their tokens: x [B, n, C] → [B, n, V]. */
+  private copying(x: Tensor, { weights, neighbours: { slots, counts } }: Retrieval, state: ModelState): Tensor {
+    const { ptr: tokens, capacity } = state.tokens!;
+    const [weight, bias] = ["weight", "bias"].map((name) => this.parameters.get(`model.memory_copy.${name}`));
+    const mix = add(linear(this.normed(x), weight), repeat(bias, x.shape.slice(0, 2))); // [B, n, C] → [B, n, H]
+    return mixVotes(this.logits(x), mix, { weights, slots, counts, tokens, capacity });
   }
 
   /** Returns the residual stream after the last block, before the final norm, [B, n, C]. Advances `state`. */
@@ -118,7 +142,7 @@ export class Transformer implements TrainableModel {
     drop: (x: Tensor) => Tensor,
     place: ReadingLayer | undefined,
   ): Tensor {
-    const memory = state.memories.get(layer);
+    const memory = state.searched(layer);
     const show = observe && ((retrieval: Retrieval) => observe(layer, retrieval));
     const mechanism = this.mechanism?.attention;
     const attended = selfAttention(
@@ -145,17 +169,41 @@ export class Transformer implements TrainableModel {
     drop: (x: Tensor) => Tensor,
   ): ReadingLayer | undefined {
     const place = state.mechanismLayer(layer);
-    const prefix = this.mechanism?.stack ? "model" : `model.layers.${layer}`;
-    const parameter = (name: string) => this.parameters.get(`${prefix}.mechanism.${name}`);
     const fed: ReadingLayer["feedForward"] = (x, weights) => feedForward(x, weights, this.config.hidden_act);
-    return place && { ...place, parameter, drop, auxiliary, feedForward: fed };
+    return place && { ...place, parameter: this.mechanismParameters(layer), drop, auxiliary, feedForward: fed };
   }
 
-  /** RMSNorm(x) Eᵀ / √C: x [B, n, C] → [B, n, V]. */
+  /** The parameters of a mechanism in `layer`, by the names that it gave them. */
+  private mechanismParameters(layer: number): (name: string) => Tensor {
+    const prefix = this.mechanism?.stack ? "model" : `model.layers.${layer}`;
+    return (name) => this.parameters.get(`${prefix}.mechanism.${name}`);
+  }
+
+  /**
+   * Called by a trainer before a step, when `steps` others are done: a mechanism may draw anew what it draws at intervals, with the
+   * trainer's `random`, and `states` then forget what they carry.
+   */
+  beforeStep(steps: number, random: Random, states: readonly ModelState[]): void {
+    check("steps", steps, whole(0));
+    check("random", random, instance(Random, "a Random"));
+    check("states", states, listOf(aState));
+    const { parts, sizes, copies = 0 } = this.mechanism ?? {};
+    if (!parts?.beforeStep || !sizes) return;
+    for (let layer = 0; layer < copies; layer++) {
+      const place = { sizes, layer, parameter: this.mechanismParameters(layer) };
+      if (parts.beforeStep(place, steps, random)) for (const state of states) state.clearCarried();
+    }
+  }
+
+  /** RMSNorm(x) Eᵀ / √C, the logits before anything is copied: x [B, n, C] → [B, n, V]. */
   logits(x: Tensor): Tensor {
-    const { rms_norm_eps, hidden_size } = this.config;
-    const normed = rmsNorm(x, this.parameters.get("model.norm.weight"), rms_norm_eps);
-    return linear(scale(normed, 1 / Math.sqrt(hidden_size)), this.parameters.get("model.embed_tokens.weight"));
+    const { hidden_size } = this.config;
+    return linear(scale(this.normed(x), 1 / Math.sqrt(hidden_size)), this.parameters.get("model.embed_tokens.weight"));
+  }
+
+  /** The final norm. */
+  private normed(x: Tensor): Tensor {
+    return rmsNorm(x, this.parameters.get("model.norm.weight"), this.config.rms_norm_eps);
   }
 
   /** Frees the parameters; the model must not be used afterwards. */

@@ -4,7 +4,7 @@ import { InputError } from "../base/errors.ts";
 import { systemPath } from "./path-bytes.ts";
 import { attempt } from "./system-errors.ts";
 
-/** A file of known length, of which any part can be read. */
+/** A file of known length, any part of which can be read. */
 export interface FileRanges {
   /** The file, as messages name it. */
   readonly name: string;

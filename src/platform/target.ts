@@ -14,7 +14,7 @@ export type Target =
   /** A file this process has open, such as `/dev/stdout`: opened again, it would be cut or written from its start. */
   | { readonly kind: "descriptor"; readonly descriptor: number };
 
-/** As many as Linux follows. */
+/** The most links that are followed, as in Linux. */
 const MOST_LINKS = 40;
 
 /**

@@ -217,7 +217,7 @@ function documentsOf({ sources }: MemorySnapshot): object[] {
   return sources.documents.map((name, i) => ({ name, tokens: counts[i] }));
 }
 
-/** The same action, of which only the first call counts. */
+/** The same action; only the first call counts. */
 function once(action: () => void): () => void {
   let isDone = false;
   return () => {

@@ -95,7 +95,7 @@ export class Call {
     return refusal.status === 500 ? error : undefined;
   }
 
-  /** Has the connection closed behind the answer, whatever the client still sends. */
+  /** Closes the connection after the answer, whatever the client still sends. */
   private leave(): void {
     this.response.setHeader("connection", "close");
     this.request.resume();

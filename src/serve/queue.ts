@@ -17,7 +17,7 @@ export class Queue {
   }
 
   /**
-   * Runs `work` when all that came before is done. Whoever aborts `signal` gives up the place in the line.
+   * Runs `work` when all that came before is done. A caller that aborts `signal` gives up its place in the line.
    * @throws Refusal if too many wait
    */
   async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {

@@ -8,7 +8,7 @@ import { quote } from "../formats/json-scanner.ts";
 import { BpeTokenizer } from "./bpe-tokenizer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { readTokenizerJson } from "./tokenizer-checks.ts";
-import type { Model, TokenizerJson } from "./tokenizer-json.ts";
+import { type Model, plainBpe, type TokenizerJson } from "./tokenizer-json.ts";
 
 /** The keys `tokenizer.ggml.*` of a GGUF file. */
 export interface GgufVocabulary {
@@ -230,12 +230,7 @@ function templateJson(tokens: readonly string[], { begin, end }: { begin: readon
 
 function modelJson({ tokens }: GgufVocabulary, merges: Model["merges"], settings: Record<string, unknown>): Model {
   return {
-    type: "BPE",
-    dropout: null,
-    unk_token: null,
-    continuing_subword_prefix: null,
-    end_of_word_suffix: null,
-    fuse_unk: false,
+    ...plainBpe,
     byte_fallback: false,
     ignore_merges: false,
     ...settings,

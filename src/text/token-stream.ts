@@ -35,6 +35,7 @@ export class TokenStream {
   private readonly decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   /** Bytes of a run of byte tokens that has not ended. */
   private run: number[] = [];
+  /** Whether there is text already, so that a space is one of the text. */
   private begun = false;
 
   /** Starts with no token. */
@@ -43,6 +44,21 @@ export class TokenStream {
     checkOptions("decoding options", options, decodingKinds);
     this.tokenizer = tokenizer;
     this.skipped = new Set(options.special === false ? tokenizer.specials?.values() : []);
+  }
+
+  /**
+   * Takes tokens that come before the first and whose text is known, such as a prompt. A space behind them belongs to the
+   * text, and a character that they begin is completed by what is pushed.
+   */
+  follow(ids: Int32Array): void {
+    check("ids", ids, tokenIds);
+    const { byteTokens, specials } = this.tokenizer;
+    const texts = Array.from(ids, (id) => this.tokenizer.bytes(id));
+    const isSpecial = new Set(specials?.values());
+    this.begun ||= texts.some(({ length }, i) => length > 0 && !isSpecial.has(ids[i]));
+    const bytes = unfinished(texts.slice(-3).flatMap((text) => [...text]));
+    if (byteTokens?.has(ids[ids.length - 1])) this.run.push(...bytes);
+    else this.decoder.decode(Uint8Array.from(bytes), { stream: true });
   }
 
   /** The characters that this token completes, often its own text, perhaps none. */
@@ -93,6 +109,17 @@ export function decodeTokens(tokenizer: DecodableTokens, ids: readonly number[],
   }
   const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(bytes));
   return dropsFirstSpace === true && text.startsWith(" ") ? text.slice(1) : text;
+}
+
+/** The bytes at the end that begin a character and do not complete it. */
+function unfinished(bytes: readonly number[]): readonly number[] {
+  for (let length = 1; length <= Math.min(3, bytes.length); length++) {
+    const byte = bytes[bytes.length - length];
+    if (byte >= 0x80 && byte < 0xc0) continue; // one that follows another
+    const whole = byte < 0xc0 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
+    return whole > length ? bytes.slice(-length) : [];
+  }
+  return [];
 }
 
 /** U+FFFD in UTF-8. */

@@ -48,6 +48,16 @@ export interface Step {
   type: string;
 }
 
+/** What every BPE model of a tokenizer.json that is written here says, whatever else it has. */
+export const plainBpe = {
+  type: "BPE",
+  dropout: null,
+  unk_token: null,
+  continuing_subword_prefix: null,
+  end_of_word_suffix: null,
+  fuse_unk: false,
+} as const;
+
 /**
  * A Hugging Face tokenizer.json of byte-level BPE.
  * @param tokens the vocabulary: token i has id i, the first 256 are BYTE_SYMBOLS
@@ -64,12 +74,7 @@ export function byteLevelJson(tokens: readonly string[], merges: readonly Merge[
     post_processor: null,
     decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
     model: {
-      type: "BPE",
-      dropout: null,
-      unk_token: null,
-      continuing_subword_prefix: null,
-      end_of_word_suffix: null,
-      fuse_unk: false,
+      ...plainBpe,
       vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
       merges: merges.map(([left, right]) => `${left} ${right}`),
     },

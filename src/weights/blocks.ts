@@ -1,38 +1,39 @@
 /**
  * Weights as whole numbers of 8 or 4 bits in blocks of 32 columns, each block with a scale (assembly/weights/blocks.ts). Blocks of a
- * file keep their scales and whole numbers where they fit: 8 bits hold Q8_0, Q5_0, Q4_0 and IQ4_NL, 4 bits hold Q4_0 and Q4_1.
- * Everything else is rounded anew.
+ * file keep their scales and whole numbers where they fit: 8 bits hold Q8_0, Q5_0, Q4_0 and IQ4_NL, 4 bits hold Q4_0 and Q4_1. Those
+ * of Q4_K keep their whole numbers, and their scales are rounded to halves. Everything else is rounded again.
  */
-import { arena } from "../autodiff/arena.ts";
+import { arena } from "../autodiff/tensor.ts";
 import { halfTable } from "../formats/half-floats.ts";
+import { scalesOfQ4K } from "../formats/k-blocks.ts";
 import { blockOf, type WeightType } from "../formats/weight-types.ts";
 import type { Address } from "../wasm/heap.ts";
 import { parallelWithScratch } from "../wasm/parallel.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
 import { fasterDots } from "./faster-dots.ts";
-import type { Piece, Storage } from "./storage.ts";
+import { type Piece, type Product, productTable, type Storage } from "./storage.ts";
 
 const BLOCK = 32;
 
-/** How a block of a file gives the scale of our blocks and, with 4 bits, their minimum, from its first two halves. */
-type Scales = (first: number, second: number) => readonly [scale: number, minimum: number];
+/** How blocks of a file give the scales of our blocks and, with 4 bits, their minimums. */
+type Scales = (blocks: Uint8Array, scales: Float32Array, minimums: Float32Array) => void;
 
-const scaleAlone: Scales = (d) => [d, 0];
 const EIGHT_BITS: Partial<Record<WeightType, Scales>> = {
-  Q8_0: scaleAlone,
-  Q5_0: scaleAlone,
-  Q4_0: scaleAlone,
-  IQ4_NL: scaleAlone,
+  Q8_0: fromHalves("Q8_0", (d) => [d, 0]),
+  Q5_0: fromHalves("Q5_0", (d) => [d, 0]),
+  Q4_0: fromHalves("Q4_0", (d) => [d, 0]),
+  IQ4_NL: fromHalves("IQ4_NL", (d) => [d, 0]),
 };
 const FOUR_BITS: Partial<Record<WeightType, Scales>> = {
-  Q4_0: (d) => [d, -8 * d],
-  Q4_1: (d, m) => [d, m],
+  Q4_0: fromHalves("Q4_0", (d) => [d, -8 * d]),
+  Q4_1: fromHalves("Q4_1", (d, m) => [d, m]),
+  Q4_K: scalesOfQ4K,
 };
 
 export class BlockStorage implements Storage {
   readonly bytes: number;
-  private readonly address: Address;
-  private readonly outputs: number;
+  readonly address: Address;
+  readonly outputs: number;
   private readonly width: number;
   private readonly four: boolean;
 
@@ -56,22 +57,25 @@ export class BlockStorage implements Storage {
   pack({ first, rows, floats, type, bytes }: Piece, room: Address): boolean {
     const { address, width, four } = this;
     const scales = (four ? FOUR_BITS : EIGHT_BITS)[type];
-    const minimums = room + this.roomFor(rows) / 2;
-    if (scales !== undefined) copyScales(scales, blockOf(type).bytes, bytes, room, minimums);
+    const [count, minimums] = [this.roomFor(rows) / 8, room + this.roomFor(rows) / 2];
+    scales?.(bytes, heap.f32(room, count), heap.f32(minimums, count));
     const given = scales !== undefined;
     return Boolean(kernels.pack_blocks(address, first, floats, rows, width, four, room, minimums, given));
   }
 
-  multiply(y: Address, x: Address, n: number, bias: Address): void {
-    const { address, outputs, width, four } = this;
+  multiply(products: readonly Product[], x: Address, n: number): void {
+    const { width, four } = this;
+    const sum = (of: (outputs: number) => number) =>
+      products.reduce((all, { storage }) => all + of(storage.outputs), 0);
+    const table = productTable(products);
     const tiles = arena.allocate(kernels.activation_bytes(n, width));
-    const [count, room] = [kernels.activation_tiles(n), kernels.activation_scratch_bytes()];
+    const [count, room] = [kernels.activation_tiles(n), kernels.round_activations_scratch_bytes()];
     parallelWithScratch("round_activations", count, room, tiles, x, n, width, four);
-    const [units, scratch] = [kernels.packed_units(outputs), kernels.packed_scratch_bytes(width)];
+    const [units, scratch] = [sum(kernels.packed_units), kernels.packed_scratch_bytes(width)];
     const product = (fused: boolean) =>
-      parallelWithScratch("packed_multiply", units, scratch, y, tiles, n, address, bias, outputs, width, four, fused);
+      parallelWithScratch("packed_multiply", units, scratch, table, tiles, n, width, four, fused);
     if (four) product(false);
-    else fasterDots.run(product, n, n * outputs * width);
+    else fasterDots.run(product, n, n * width * sum((outputs) => outputs));
   }
 
   unpack(y: Address, rows: Address, n: number): void {
@@ -79,20 +83,15 @@ export class BlockStorage implements Storage {
   }
 }
 
-/** Writes the scales and minimums of all blocks in `bytes` as floats. */
-function copyScales(
-  scales: Scales,
-  blockBytes: number,
-  bytes: Uint8Array,
-  toScales: Address,
-  toMinimums: Address,
-): void {
-  const halves = halfTable();
-  const count = bytes.length / blockBytes;
-  const [allScales, allMinimums] = [heap.f32(toScales, count), heap.f32(toMinimums, count)];
-  for (let i = 0, at = 0; i < count; i++, at += blockBytes) {
-    const first = halves[bytes[at] | (bytes[at + 1] << 8)];
-    const second = halves[bytes[at + 2] | (bytes[at + 3] << 8)];
-    [allScales[i], allMinimums[i]] = scales(first, second);
-  }
+/** Scales and minimums of blocks of 32 weights, from the two halves that each begins with. */
+function fromHalves(type: WeightType, of: (first: number, second: number) => readonly [number, number]): Scales {
+  const size = blockOf(type).bytes;
+  return (blocks, scales, minimums) => {
+    const halves = halfTable();
+    for (let i = 0, at = 0; at < blocks.length; i++, at += size) {
+      const first = halves[blocks[at] | (blocks[at + 1] << 8)];
+      const second = halves[blocks[at + 2] | (blocks[at + 3] << 8)];
+      [scales[i], minimums[i]] = of(first, second);
+    }
+  };
 }

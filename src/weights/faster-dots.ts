@@ -17,7 +17,7 @@ export class FasterDots {
   private readonly times: Record<Way, number[]> = { fused: [], paired: [] };
   private known: Way | undefined;
 
-  /** Runs a product of `n` rows with so many multiplications, `fused` or not. */
+  /** Runs a product of `n` rows that has `multiplications`, `fused` or not. */
   run(product: (fused: boolean) => void, n: number, multiplications: number): void {
     if (this.known !== undefined || n < LEAST_ROWS || multiplications < LEAST_WORK) {
       product(this.known !== "paired");

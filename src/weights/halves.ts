@@ -5,15 +5,15 @@
 import type { Address } from "../wasm/heap.ts";
 import { parallelWithScratch } from "../wasm/parallel.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
-import type { Piece, Storage } from "./storage.ts";
+import { type Piece, type Product, productTable, type Storage } from "./storage.ts";
 
 /** The largest half. */
 const MOST_HALF = 65504;
 
 export class HalfStorage implements Storage {
   readonly bytes: number;
-  private readonly address: Address;
-  private readonly outputs: number;
+  readonly address: Address;
+  readonly outputs: number;
   private readonly width: number;
   private readonly brain: boolean;
 
@@ -42,10 +42,11 @@ export class HalfStorage implements Storage {
     return true;
   }
 
-  multiply(y: Address, x: Address, n: number, bias: Address): void {
-    const { address, outputs, width, brain } = this;
-    const [units, scratch] = [kernels.halves_units(outputs), kernels.halves_scratch_bytes(width)];
-    parallelWithScratch("halves_multiply", units, scratch, y, x, n, address, bias, outputs, width, brain);
+  multiply(products: readonly Product[], x: Address, n: number): void {
+    const { width, brain } = this;
+    const units = products.reduce((sum, { storage }) => sum + kernels.halves_units(storage.outputs), 0);
+    const scratch = kernels.halves_scratch_bytes(width);
+    parallelWithScratch("halves_multiply", units, scratch, productTable(products), x, n, width, brain);
   }
 
   unpack(y: Address, rows: Address, n: number): void {

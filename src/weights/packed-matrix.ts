@@ -67,6 +67,27 @@ export class PackedMatrix implements Releasable {
    * and where a gradient would be needed.
    */
   multiply(x: Tensor, bias?: Tensor): Tensor {
+    return PackedMatrix.multiplyAll([this], x, [bias])[0];
+  }
+
+  /**
+   * `multiply` for several matrices of one dtype and as many columns, in one pass: the same bits, with x rounded once and the threads
+   * called once. Throws InputError also where the matrices are not alike.
+   */
+  static multiplyAll(matrices: readonly PackedMatrix[], x: Tensor, biases: readonly (Tensor | undefined)[]): Tensor[] {
+    requireAlike(matrices);
+    matrices.forEach((matrix, i) => {
+      matrix.requireFit(x, biases[i]);
+    });
+    const leading = x.shape.slice(0, -1);
+    const results = matrices.map(({ shape: [outputs] }) => stepTensor([...leading, outputs]));
+    const products = matrices.map(({ storage }, i) => ({ storage, y: results[i].ptr, bias: biases[i]?.ptr ?? 0 }));
+    matrices[0].storage.multiply(products, x.ptr, sizeOf(leading));
+    note("packed linear", results);
+    return results;
+  }
+
+  private requireFit(x: Tensor, bias: Tensor | undefined): void {
     this.life.require();
     requireTensors(bias === undefined ? { x } : { x, bias });
     const [outputs, inputs] = this.shape;
@@ -80,11 +101,6 @@ export class PackedMatrix implements Releasable {
       );
     }
     refuseGradient(this.dtype, bias === undefined ? [x] : [x, bias]);
-    const leading = x.shape.slice(0, -1);
-    const y = stepTensor([...leading, outputs]);
-    this.storage.multiply(y.ptr, x.ptr, sizeOf(leading), bias === undefined ? 0 : bias.ptr);
-    note("packed linear", [y]);
-    return y;
   }
 
   /** Rows `ids`, widened: an embedding lookup. → [ids.length, in]. Throws InputError for an id outside the matrix. */
@@ -150,6 +166,15 @@ export function packedBytes(shape: readonly [number, number], dtype: PackedDtype
 function storageAt(address: number, shape: readonly [number, number], dtype: PackedDtype): Storage {
   if (dtype === "bf16" || dtype === "f16") return new HalfStorage(address, shape, dtype === "bf16");
   return new BlockStorage(address, shape, dtype === "int4");
+}
+
+function requireAlike([first, ...others]: readonly PackedMatrix[]): void {
+  const other = others.find(({ dtype, shape }) => dtype !== first.dtype || shape[1] !== first.shape[1]);
+  if (other === undefined) return;
+  const shown = ({ dtype, shape }: PackedMatrix) => `${dtype} [${shape}]`;
+  throw new InputError(
+    `packed linear: ${shown(first)} and ${shown(other)} cannot be multiplied together; they must have one dtype and as many columns`,
+  );
 }
 
 function refuseGradient(dtype: PackedDtype, inputs: readonly Tensor[]): void {

@@ -3,7 +3,7 @@
  * GGUF files and of one real model.
  */
 import * as assert from "uvu/assert";
-import { crossEntropy, MASKED } from "../../src/autodiff/ops/loss.ts";
+import { crossEntropy, MASKED } from "../../src/autodiff/ops/vocabulary.ts";
 import { backward, noGrad, step } from "../../src/autodiff/tape.ts";
 import { Decoder } from "../../src/families/decoder.ts";
 import { loadForeign } from "../../src/families/load-foreign.ts";

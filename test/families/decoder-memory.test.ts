@@ -3,7 +3,7 @@
  * segments of 8 and a ring of 40 pairs.
  */
 import * as assert from "uvu/assert";
-import { crossEntropy, MASKED } from "../../src/autodiff/ops/loss.ts";
+import { crossEntropy, MASKED } from "../../src/autodiff/ops/vocabulary.ts";
 import { noGrad, step } from "../../src/autodiff/tape.ts";
 import { tensor } from "../../src/autodiff/tensor.ts";
 import type { Decoder } from "../../src/families/decoder.ts";

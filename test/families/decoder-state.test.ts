@@ -1,7 +1,8 @@
 /** What a decoder's state does from segment to segment: windows, memories, documents, rows. */
 import * as assert from "uvu/assert";
-import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
+import { crossEntropy } from "../../src/autodiff/ops/vocabulary.ts";
 import { backward, noGrad, step } from "../../src/autodiff/tape.ts";
+import { readingSettings } from "../../src/families/reading-settings.ts";
 import { offsetName } from "../../src/families/weights.ts";
 import { restoreSnapshot, takeSnapshot } from "../../src/memory/snapshot.ts";
 import { assertClose } from "../gradcheck.ts";
@@ -121,6 +122,15 @@ test("documents one after the other: the earlier ones are in the memory, not in 
     [0, 5, 6, 18].map((slot) => state.sources[0].at(slot).index),
     [1, 6, 1, 13],
   );
+});
+
+test("sinks appear at twice the window, but no farther than the model was trained to see", () => {
+  using model = smallDecoder("llama", { max_position_embeddings: 1000 });
+  const distances = [0, 1, 499, 500, 501, 900].map((window) => {
+    return readingSettings(model.architecture, { window, segment: 10 }).sinkDistance;
+  });
+  assert.equal(distances, [0, 2, 998, 1000, 1000, 1000]);
+  assert.is(readingSettings(model.architecture, { window: 900, sinkDistance: 1800 }).sinkDistance, 1800);
 });
 
 test("a restored memory is that of the state that read on, whatever the state had read before", () => {

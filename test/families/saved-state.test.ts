@@ -3,7 +3,7 @@
  * central differences: pairs of earlier segments are constants, and a restored state keeps them so.
  */
 import * as assert from "uvu/assert";
-import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
+import { crossEntropy } from "../../src/autodiff/ops/vocabulary.ts";
 import { backward, noGrad, step } from "../../src/autodiff/tape.ts";
 import type { Decoder } from "../../src/families/decoder.ts";
 import type { DecoderState } from "../../src/families/decoder-state.ts";

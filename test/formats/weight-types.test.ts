@@ -44,7 +44,7 @@ test("no bytes are no numbers, in every type", () => {
 test("bytes that end in the midst of a block are refused", () => {
   assert.is(
     refusal(() => decodeWeights("Q8_0", new Uint8Array(35))),
-    "35 bytes are no whole number of blocks of Q8_0, of 34 bytes each",
+    "35 bytes are not a whole number of blocks of Q8_0, which have 34 bytes each",
   );
 });
 

@@ -33,7 +33,7 @@ test("a small example, written out: given keys replace the defaults", () => {
 });
 
 test("an empty object is the preset small without smeared keys, so that older files keep their meaning", () => {
-  assert.equal(parseConfig({}, "config.json"), { ...preset("small"), smear_keys: "none" });
+  assert.equal(parseConfig({}, "config.json"), { ...preset("small"), smear_keys: "none", induction_init: false });
 });
 
 test("every preset searches exactly, by the quantised search", () => {
@@ -67,6 +67,8 @@ test("the defaults are the documented ones", () => {
     attention_scale_init: 8,
     memory_gate_init: 0,
     smear_keys: "none",
+    induction_init: false,
+    memory_copy: false,
     num_position_buckets: 32,
     max_position_distance: 128,
     tie_word_embeddings: true,

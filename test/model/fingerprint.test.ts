@@ -53,6 +53,10 @@ test("smeared keys count if there are any, and models without them keep their ol
   assert.is(own, "b31c4874918ebe28");
 });
 
+test("copying counts where there is some", () => {
+  assert.is.not(of({ smear_keys: "memory_layers", memory_copy: true }), of({ smear_keys: "memory_layers" }));
+});
+
 test("the size of a memory and its search do not count", () => {
   const overrides: Partial<ModelConfig> = { memory_size: 99, memory_topk: 2, memory_search: "bucketed", dropout: 0.1 };
   assert.is(of({ ...overrides, memory_buckets: 2 }), own);

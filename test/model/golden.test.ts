@@ -3,7 +3,7 @@
  * logits, losses, memory contents, gradients, and fifteen steps of Adam.
  */
 import * as assert from "uvu/assert";
-import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
+import { crossEntropy } from "../../src/autodiff/ops/vocabulary.ts";
 import { backward, step } from "../../src/autodiff/tape.ts";
 import type { ModelState } from "../../src/model/state.ts";
 import { Transformer } from "../../src/model/transformer.ts";

@@ -1,6 +1,6 @@
 /** The properties that every implementation of the paper must show (ALGORITHM.md, section 7), on the whole model. */
 import * as assert from "uvu/assert";
-import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
+import { crossEntropy } from "../../src/autodiff/ops/vocabulary.ts";
 import { backward, noGrad, step } from "../../src/autodiff/tape.ts";
 import { Random } from "../../src/base/random.ts";
 import { type ModelConfig, parseConfig } from "../../src/model/config.ts";
@@ -81,7 +81,7 @@ test("2. with K at least the number of stored pairs, every stored pair is attend
 });
 
 test("3. one row's output does not depend on another row's document, nor on tokens before a reset", () => {
-  const model = new Transformer(configure({ xl_cache_length: 5, smear_keys: "all" }), 1);
+  const model = new Transformer(configure({ xl_cache_length: 5, smear_keys: "all", memory_copy: true }), 1);
   const [mine, other, another] = [randomSegments(4, 1, 1), randomSegments(4, 1, 2), randomSegments(4, 1, 3)];
   const sideBySide = (a: Int32Array[], b: Int32Array[]) => a.map((ids, s) => Int32Array.of(...ids, ...b[s]));
   const starts = [
@@ -103,7 +103,8 @@ test("3. one row's output does not depend on another row's document, nor on toke
 for (const xl_cache_length of [0, 9]) {
   test(`4. enlarging M leaves the first M tokens bit-identical (cache of ${xl_cache_length})`, () => {
     const smear_keys = xl_cache_length > 0 ? "memory_layers" : "none";
-    const model = new Transformer(configure({ xl_cache_length, smear_keys }), 1);
+    const memory_copy = xl_cache_length > 0;
+    const model = new Transformer(configure({ xl_cache_length, smear_keys, memory_copy }), 1);
     const segments = randomSegments(7, 2);
     const [small, large] = [read(model, segments, 3 * SEGMENT), read(model, segments, 100)];
     // Segment s looks up the s·T tokens before it, so segments 0 to 3 see the same memory.
@@ -142,16 +143,17 @@ function pairsOf(numbers: Float32Array | Uint16Array, head: number, length: numb
   ]);
 }
 
-for (const [memory_combine, smear_keys, memory_topk] of [
+for (const [memory_combine, smear_keys, memory_topk, memory_copy = false] of [
   ["gate", "none", 4],
   ["joint", "none", 4],
   ["gate", "memory_layers", 40], // all pairs: a nudged query retrieves the same ones
   ["joint", "all", 40],
+  ["gate", "memory_layers", 40, true],
 ] as const) {
-  const variant = `${memory_combine}, smeared keys: ${smear_keys}`;
+  const variant = `${memory_combine}, smeared keys: ${smear_keys}${memory_copy ? ", copying" : ""}`;
   test(`6. gradients through the memory layer agree with finite differences, stored pairs held fixed (${variant})`, () => {
     const first = { attention_scale_init: 3, memory_gate_init: 0.4 };
-    const model = new Transformer(configure({ memory_combine, smear_keys, memory_topk, ...first }), 1);
+    const model = new Transformer(configure({ memory_combine, smear_keys, memory_topk, memory_copy, ...first }), 1);
     const segments = randomSegments(4, 1);
     const targets = randomSegments(1, 1, 9)[0];
     // Reads three segments, then returns the loss of the fourth. `nudge` changes parameters only before the fourth, so the
@@ -169,15 +171,15 @@ for (const [memory_combine, smear_keys, memory_topk] of [
       return loss;
     };
     lossOfLast(() => {}, true);
-    const names = [
+    const attention = [
       "q_proj.weight",
       "k_proj.weight",
       "attention_scale",
       ...(smear_keys === "none" ? [] : ["key_smear"]),
       ...(memory_combine === "gate" ? ["memory_gate"] : []),
-    ];
-    for (const name of names) {
-      const parameter = model.parameters.get(`model.layers.1.self_attn.${name}`);
+    ].map((name) => `model.layers.1.self_attn.${name}`);
+    for (const name of [...attention, ...model.parameters.names().filter((each) => each.includes("memory_copy"))]) {
+      const parameter = model.parameters.get(name);
       const values = parameter.toArray();
       const gradients = parameter.grad?.toArray() ?? new Float32Array();
       const [actual, expected]: number[][] = [[], []];
@@ -196,9 +198,15 @@ for (const [memory_combine, smear_keys, memory_topk] of [
   });
 }
 
-for (const smear_keys of ["none", "memory_layers", "all"]) {
-  test(`a segment read at once or token by token gives the same logits (smeared keys: ${smear_keys})`, () => {
-    const model = new Transformer(configure({ xl_cache_length: 4, smear_keys }), 1);
+for (const [smear_keys, memory_copy] of [
+  ["none", false],
+  ["memory_layers", false],
+  ["all", false],
+  ["memory_layers", true],
+]) {
+  const variant = `smeared keys: ${smear_keys}${memory_copy ? ", copying" : ""}`;
+  test(`a segment read at once or token by token gives the same logits (${variant})`, () => {
+    const model = new Transformer(configure({ xl_cache_length: 4, smear_keys, memory_copy }), 1);
     const segments = randomSegments(4, 1);
     const whole = read(model, segments, 40);
     const state = model.newState({ rows: 1, memorySize: 40 });

@@ -1,5 +1,5 @@
 /** SmolLM2-135M-Instruct from its GGUF file, and how it reads a text: losses token by token in several settings. */
-import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
+import { crossEntropy } from "../../src/autodiff/ops/vocabulary.ts";
 import { noGrad, step } from "../../src/autodiff/tape.ts";
 import { Decoder } from "../../src/families/decoder.ts";
 import { loadForeign } from "../../src/families/load-foreign.ts";

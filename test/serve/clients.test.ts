@@ -6,6 +6,7 @@ import * as assert from "uvu/assert";
 import { readMemory } from "../../src/memory/disk.ts";
 import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
+import { inTime } from "../in-time.ts";
 import { ask, begun, completion, raw, rest, run, tinyModel } from "./running.ts";
 
 const test = suite("clients");
@@ -31,12 +32,26 @@ test("a small example, written out: one computes, one waits, the third is refuse
   }
 });
 
-test("a client that sends slowly delays nobody, and runs out of time", async () => {
+const SLOW = 'POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{"prompt":';
+
+test("a client that sends slowly delays nobody", async () => {
+  const on = await run();
+  const slow = raw(on, SLOW).catch(() => "");
+  try {
+    assert.is((await completion(on, { prompt: "a", max_tokens: 2 })).status, 200);
+  } finally {
+    await on.close();
+  }
+  assert.not.match(await slow, "200 OK");
+});
+
+test("a client that sends slowly runs out of time", async () => {
   const on = await run({ limits: { seconds: 1 } });
   try {
-    const slow = raw(on, 'POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{"prompt":');
-    assert.is((await completion(on, { prompt: "a", max_tokens: 2 })).status, 200);
-    assert.match(await slow, /^HTTP\/1.1 504 [\s\S]*the answer took longer than 1 seconds; --timeout sets that limit/);
+    assert.match(
+      await raw(on, SLOW),
+      /^HTTP\/1.1 504 [\s\S]*the answer took longer than 1 seconds; --timeout sets that limit/,
+    );
   } finally {
     await on.close();
   }
@@ -68,18 +83,20 @@ test("a client that goes away stops its work, and leaves the line", async () => 
 });
 
 test("the end of the time is an error event in a stream, and 504 for who still waits", async () => {
-  const on = await run({ limits: { seconds: 1, tokens: 1_000_000 } });
-  try {
-    const stream = await begun(on, 1_000_000);
-    const waiting = await completion(on, { prompt: "a", max_tokens: 1_000_000 });
-    assert.is(waiting.status, 504);
-    assert.is(waiting.json.error.type, "timeout_error");
-    const end = (await rest(stream)).trim().split("\n\n").at(-1) as string;
-    assert.is(JSON.parse(end.replace(/^data: /, "")).error.type, "timeout_error");
-    assert.is((await ask(on, "GET", "/v1/models")).status, 200);
-  } finally {
-    await on.close();
-  }
+  await inTime(1000, async (milliseconds) => {
+    const on = await run({ limits: { seconds: milliseconds / 1000, tokens: MANY } });
+    try {
+      const stream = await begun(on, MANY); // the first event has to be in time
+      const waiting = await completion(on, { prompt: "a", max_tokens: MANY });
+      assert.is(waiting.status, 504);
+      assert.is(waiting.json.error.type, "timeout_error");
+      const end = (await rest(stream)).trim().split("\n\n").at(-1) as string;
+      assert.is(JSON.parse(end.replace(/^data: /, "")).error.type, "timeout_error");
+      assert.is((await ask(on, "GET", "/v1/models")).status, 200);
+    } finally {
+      await on.close();
+    }
+  });
 });
 
 test("others are answered while a document is read, and the reading ends with its client", async () => {

@@ -13,7 +13,7 @@ import { tinyConfig } from "../tiny.ts";
 export const tinyModel = new Transformer(tinyConfig({ memory_gate_init: 2, memory_size: 40 }), 1);
 export const tokenizer = byteTokenizer();
 
-const LIMITS: Limits = { queue: 200, bodyBytes: 4000, tokens: 10_000, seconds: 60 };
+const LIMITS: Limits = { queue: 200, bodyBytes: 4000, tokens: 10_000, seconds: 600 };
 
 export interface Running {
   readonly port: number;

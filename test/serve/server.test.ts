@@ -1,5 +1,7 @@
 /** A running server: what it answers is what a Reader writes, whoever else asks. */
 import * as assert from "uvu/assert";
+import { openModel } from "../../src/train/open-model.ts";
+import { absent, stories } from "../families/golden-models.ts";
 import { suite } from "../harness.ts";
 import { ask, completion, events, type Running, run, tinyModel, written } from "./running.ts";
 
@@ -64,6 +66,26 @@ test("a chat is the plain form, and its answer does not begin with the space", a
   assert.equal(choice.message, { role: "assistant", content: text.replace(/^ /, ""), refusal: null });
   assert.equal([json.object, choice.finish_reason], ["chat.completion", "length"]);
   assert.equal(json.usage, { prompt_tokens: 22, completion_tokens: 40, total_tokens: 62 });
+});
+
+test.unless(absent, "a model that puts a space before texts goes on behind the prompt with its own", async () => {
+  const { model, tokenizer } = openModel(`${stories}/hf`);
+  const on = await run({ model: { id: "stories", model, tokenizer } });
+  const prompt = "Once upon a time, there was a little girl named";
+  const asked = { prompt, max_tokens: 2, temperature: 0 };
+  try {
+    const { json } = await completion(on, asked);
+    assert.is(json.choices[0].text, " Lily.");
+    const pieces = (await events(on, "/v1/completions", asked)).slice(0, -1).map((event) => JSON.parse(event));
+    assert.is(pieces.map(({ choices: [{ text }] }) => text).join(""), " Lily.");
+    const messages = [{ role: "user", content: prompt }];
+    const chat = await ask(on, "POST", "/v1/chat/completions", { messages, max_tokens: 9, temperature: 0 });
+    assert.match(chat.json.choices[0].message.content, /^[^ ]/);
+    assert.equal(on.faults, []);
+  } finally {
+    await on.close();
+    model.release();
+  }
 });
 
 test("a stop text ends the text before it, and is counted", async () => {

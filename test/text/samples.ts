@@ -44,6 +44,16 @@ export function randomText(length: number, random: Random): string {
   return Array.from({ length }, () => PIECES[Math.floor(random.next() * PIECES.length)]).join("");
 }
 
+/** Steps of newer models: digits one by one, then words cut at another pattern than ours. */
+export const digitsThenWords = {
+  type: "Sequence",
+  pretokenizers: [
+    { type: "Digits", individual_digits: true },
+    { type: "Split", pattern: { Regex: "\\s?\\p{L}+|\\s+" }, behavior: "Isolated", invert: false },
+    { type: "ByteLevel", add_prefix_space: false, use_regex: false },
+  ],
+};
+
 /** A vocabulary with byte fallback: 3 special tokens, the bytes, then ▁ 259, h 260, i 261, hi 262, ▁hi 263. */
 export function fallbackJson() {
   const bytes = Array.from({ length: 256 }, (_, i) => `<0x${i.toString(16).toUpperCase().padStart(2, "0")}>`);

@@ -8,7 +8,7 @@ import { preTokens } from "../../src/text/byte-level.ts";
 import { TokenStream } from "../../src/text/token-stream.ts";
 import { byteTokenizer, type Tokenizer, tokenizerFromJson } from "../../src/text/tokenizer.ts";
 import { suite } from "../harness.ts";
-import { randomText, SAMPLES } from "./samples.ts";
+import { digitsThenWords, randomText, SAMPLES } from "./samples.ts";
 
 const test = suite("tokenizer");
 
@@ -32,18 +32,7 @@ function withAddedTokens(...contents: string[]) {
   return { ...bpeJson, added_tokens };
 }
 
-/** Digits one by one, then words cut at another pattern, as newer models do it. */
-const sequenceJson = {
-  ...bpeJson,
-  pre_tokenizer: {
-    type: "Sequence",
-    pretokenizers: [
-      { type: "Digits", individual_digits: true },
-      { type: "Split", pattern: { Regex: "\\s?\\p{L}+|\\s+" }, behavior: "Isolated", invert: false },
-      { type: "ByteLevel", add_prefix_space: false, use_regex: false },
-    ],
-  },
-};
+const sequenceJson = { ...bpeJson, pre_tokenizer: digitsThenWords };
 
 const templateJson = {
   ...bpeJson,

@@ -4,6 +4,7 @@ import { linear } from "../../src/autodiff/ops/matmul.ts";
 import { noGrad, step } from "../../src/autodiff/tape.ts";
 import { parameter, stepTensor, stepZeros, tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
+import { useThreads } from "../../src/wasm/parallel.ts";
 import { heap } from "../../src/wasm/runtime.ts";
 import { sourceOfFloats } from "../../src/weights/matrix-source.ts";
 import { PACKED_DTYPES, type PackedDtype, PackedMatrix } from "../../src/weights/packed-matrix.ts";
@@ -122,6 +123,38 @@ test("whole numbers are close to the floats, the closer the more bits", () => {
   errors.forEach((error, i) => {
     assert.ok(error > 0 && error < limits[i], `${PACKED_DTYPES[i]}: ${error}`);
   });
+});
+
+test("matrices that are multiplied together have the bits of one after the other, on any number of threads", async () => {
+  const [inputs, outputs] = [100, [1, 16, 35]];
+  for (const dtype of PACKED_DTYPES) {
+    const matrices = outputs.map((rows, i) => packed(normals(rows * inputs, i), [rows, inputs], dtype));
+    const biases = outputs.map((rows, i) => (i === 1 ? undefined : normals(rows, 10 + i)));
+    for (const threads of [1, 2, 3]) {
+      await useThreads(threads);
+      for (const n of [0, 1, 2, 9, 40]) {
+        const x = normals(n * inputs, 20 + n);
+        const together = step(() => {
+          const given = biases.map((bias) => bias && tensor(bias));
+          return PackedMatrix.multiplyAll(matrices, tensor(x, [n, inputs]), given).map((y) => bitsOf(y.toArray()));
+        });
+        const alone = matrices.map((matrix, i) => bitsOf(product(matrix, x, n, biases[i])));
+        assert.equal(together, alone, `${dtype}, ${threads} threads, ${n} rows`);
+      }
+    }
+    for (const matrix of matrices) matrix.release();
+  }
+  await useThreads(1);
+});
+
+test("matrices that are not alike are not multiplied together", () => {
+  using a = packed(normals(6, 1), [3, 2], "int8");
+  using b = packed(normals(6, 1), [2, 3], "int8");
+  using c = packed(normals(6, 1), [3, 2], "bf16");
+  const together = (other: PackedMatrix) => () =>
+    step(() => PackedMatrix.multiplyAll([a, other], stepZeros([1, 2]), [undefined, undefined]));
+  assert.match(refusal(together(b)), "int8 [3,2] and int8 [2,3] cannot be multiplied together");
+  assert.match(refusal(together(c)), "int8 [3,2] and bf16 [3,2] cannot be multiplied together");
 });
 
 test("leading axes of x are kept", () => {
