@@ -1,5 +1,5 @@
 /** The rivals of a memory: XL cache, neural cache and kNN-LM, alone and on top of it. Also attention to a whole memory. */
-import type { ReportTable } from "../report/experiment-report.ts";
+import type { Finding, ReportTable } from "../report/experiment-report.ts";
 import type { Bar } from "../report/html/chart.ts";
 import { wholeNumber } from "../report/progress.ts";
 import { mixture } from "./copying/interpolation.ts";
@@ -7,7 +7,7 @@ import { knnLm } from "./copying/knn-lm.ts";
 import { neuralCache } from "./copying/neural-cache.ts";
 import { stateKilobytes } from "./lab/cost.ts";
 import type { Cell, Experiment, TrainedCell } from "./lab/experiment.ts";
-import { fresh, MEMORY, plain, smeared, withMemory, withXl, xl } from "./lab/recipe.ts";
+import { copying, fresh, induction, MEMORY, plain, smeared, withMemory, withXl, xl } from "./lab/recipe.ts";
 import { knownOf, perplexityText, sizeTable, UNKNOWN } from "./lab/reporting.ts";
 import type { Measurements, Results } from "./lab/results.ts";
 
@@ -26,17 +26,21 @@ async function withCopying(trained: TrainedCell): Promise<Measurements> {
   return { numbers };
 }
 
-/** Models with nothing but a way of seeing far, each from nothing. */
-const rivals: readonly Cell[] = [
-  fresh(plain),
-  smeared(xl),
-  ...[withMemory(MEMORY, "gate"), withXl(withMemory(MEMORY, "gate"))].map((cell) => {
-    return { ...smeared(cell), memorySizes: [0, 512, MEMORY, 4 * MEMORY] };
-  }),
-].map((cell) => ({ ...cell, measure: withCopying, measuringSeconds: 2.3 }));
+const memory: Cell = { ...withMemory(MEMORY, "gate"), memorySizes: [0, 512, MEMORY, 4 * MEMORY] };
 
-/** Budgets by the end of a cell's name: the recipe's, and 8/3 of it, which are four million tokens. */
-const budgets = { "": 1, "-longer": 8 / 3 };
+/** Ways of seeing far, alone and together. */
+const seeing = [xl, memory, withXl(memory)].map(smeared);
+
+/** The first and the last of them with heads that begin as induction heads. */
+const inductive = [xl, withXl(memory)].map(induction);
+
+/** Each from nothing; the last also copies. */
+const rivals: readonly Cell[] = [fresh(plain), ...seeing, ...inductive, copying(withXl(memory))].map((cell) => {
+  return { ...cell, measure: withCopying, measuringSeconds: 2.3 };
+});
+
+/** Budgets by the end of a cell's name, as shares of the recipe's 1.5 million tokens: the same, four million, eight million. */
+const budgets = { "": 1, "-longer": 8 / 3, "-longest": 16 / 3 };
 
 const groups: readonly (readonly Cell[])[] = Object.entries(budgets).map(([end, share]) => {
   return rivals.map((cell) => ({ ...cell, name: `${cell.name}${end}`, share }));
@@ -44,7 +48,7 @@ const groups: readonly (readonly Cell[])[] = Object.entries(budgets).map(([end, 
 const models = groups.flat();
 
 /** Cells with K = M: attention to the whole memory, by models that learned with K 32. */
-const dense: readonly Cell[] = groups[0].slice(2).map((cell) => ({
+const dense: readonly Cell[] = seeing.slice(1).map((cell) => ({
   name: `${cell.name}-dense`,
   label: `${cell.label}, K = M`,
   config: { ...cell.config, memory_topk: MEMORY },
@@ -66,7 +70,7 @@ export const baselines: Experiment = {
     question:
       "A cache at the output copies what followed similar states, without any training. Is a memory inside the model worth more, " +
       "and does a cache still add to it? All models begin from nothing. Sharpness and weight are tuned on valid for each.",
-    findings: results.corpora.flatMap((corpus) => groups.map((group) => finding(results, corpus, group))),
+    findings: results.corpora.flatMap((corpus) => groups.flatMap((group) => findings(results, corpus, group))),
     parts: [
       ...results.corpora.flatMap((corpus) => groups.map((group) => rivalsTable(results, corpus, group))),
       ...results.corpora.flatMap((corpus) => groups.map((group) => bySize(results, corpus, group))),
@@ -89,15 +93,18 @@ function tokensOfGroup(results: Results, [{ share = 1 }]: readonly Cell[]): stri
   return `${((share * results.budget) / 1e6).toFixed(1)} million training tokens`;
 }
 
-function finding(results: Results, corpus: string, group: readonly Cell[]) {
-  const [, xlAlone, , both] = group;
-  const memory = perplexityOf(results, corpus, both);
+/** Whether a memory and an XL cache are worth more than an XL cache and a copying cache, without copying and with it. */
+function findings(results: Results, corpus: string, group: readonly Cell[]): Finding[] {
+  const [xlAlone, ...both] = group.slice(-inductive.length - 1);
   const cache = results.number(corpus, xlAlone.name, "cache.perplexity");
-  return {
-    claim: `${corpus}, ${tokensOfGroup(results, group)}: memory and XL cache are below XL cache and neural cache`,
-    found: `${perplexityText(memory)} and ${perplexityText(cache)}`,
-    holds: memory === undefined || cache === undefined ? undefined : memory < cache,
-  };
+  return both.map((cell) => {
+    const memory = perplexityOf(results, corpus, cell);
+    return {
+      claim: `${corpus}, ${tokensOfGroup(results, group)}: ${cell.label}, is below XL cache and neural cache`,
+      found: `${perplexityText(memory)} and ${perplexityText(cache)}`,
+      holds: memory === undefined || cache === undefined ? undefined : memory < cache,
+    };
+  });
 }
 
 function rivalsTable(results: Results, corpus: string, group: readonly Cell[]): ReportTable {

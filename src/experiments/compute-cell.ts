@@ -1,6 +1,8 @@
 /** Computes a cell that a cluster asks for, on a worker. */
 import { InputError } from "../base/errors.ts";
+import { show } from "../base/show.ts";
 import { nameOf } from "../cluster/blocks.ts";
+import { isCount } from "../cluster/damage.ts";
 import { filesBelow } from "../cluster/files.ts";
 import type { Job } from "../cluster/jobs.ts";
 import type { Computed } from "../cluster/worker.ts";
@@ -18,6 +20,8 @@ import { runCell } from "./lab/run-cell.ts";
 import { experiments } from "./list.ts";
 
 const MOST_OF_FILE = 2 ** 32;
+/** As on the command line. */
+const MOST_TOKENS = 2 ** 40;
 
 /**
  * Computes a cell's job in `scratch`, where an interrupted training goes on. `inputs` are directories.
@@ -45,10 +49,11 @@ export async function computeCell(
   return { proof, directory };
 }
 
-/** All of a result but how long it took, and the weights. */
+/** All of a result but times, and the weights. */
 function proofOf(result: CellResult, weights: Uint8Array | undefined): string {
   const { trainingSeconds: _, measuringSeconds: __, ...rest } = result;
-  const found = { ...rest, weights: weights && nameOf(weights) };
+  const { seconds: ___, ...measurements } = rest.measurements;
+  const found = { ...rest, measurements, weights: weights && nameOf(weights) };
   return nameOf(new TextEncoder().encode(JSON.stringify(found)));
 }
 
@@ -62,8 +67,9 @@ interface CellSettings {
 function readSettings(given: Job["settings"]): CellSettings {
   const { experiment, cell: name, corpus, budget, seed, evalTokens, overrides } = given;
   const cell = experiments.find((known) => known.name === experiment)?.cells.find((known) => known.name === name);
-  if (cell === undefined) throw new InputError(`this program has no cell "${name}" of an experiment "${experiment}"`);
-  const numbers = [budget, seed, evalTokens].every((number) => Number.isSafeInteger(number) && Number(number) >= 0);
+  if (cell === undefined)
+    throw new InputError(`this program has no cell ${show(name)} of an experiment ${show(experiment)}`);
+  const numbers = [budget, seed, evalTokens].every((number) => isCount(number) && number <= MOST_TOKENS);
   const texts = Array.isArray(overrides) && overrides.every((text) => typeof text === "string");
   if (!numbers || !texts || typeof corpus !== "string") {
     throw new InputError(`the settings of the cell ${cell.name} are not what this program writes`);

@@ -75,7 +75,7 @@ function nextState(state: Tensor, open: OpenState, inputs: LocalInputs, layer: R
     linear(ofTokens, parameter("state.token_output.weight")),
   ); // [B, S, C]
   const gate = repeat(parameter("state.gate"), [rows, vectors]); // [B, S, C]
-  return blend(found, state, gate, new Int32Array(rows).fill(1)).out;
+  return blend(found, state, gate).out;
 }
 
 export const blockRecurrent: AttentionMechanism = {

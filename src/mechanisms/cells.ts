@@ -81,15 +81,15 @@ export function attendToCells(
   return intervalAttention(q, fresh.keys, fresh.values, scale, before);
 }
 
-/** The segment is complete: the newest cells move to the front. */
-export function rollCells(layer: MechanismLayer, kind: CellKind): void {
+/** The segment is complete, or has made `count` cells so far: the newest cells move to the front. */
+export function rollCells(layer: MechanismLayer, kind: CellKind, count = kind.added): void {
   const { kept, added } = kind;
   const { keys, values } = pairsOf(layer, kind);
   for (const { ptr, shape } of [keys, values]) {
     const bytes = shape[2] * 4;
     for (let row = 0; row < layer.rows; row++) {
       const at = ptr + row * (kept + added) * bytes;
-      kernels.move(at, at + added * bytes, kept * bytes);
+      kernels.move(at, at + count * bytes, kept * bytes);
     }
   }
 }

@@ -1,10 +1,11 @@
 /**
  * Combiner (Ren et al. 2021): p(token | query) = p(block | query) · p(token | block). A query attends to its own block directly. A finished
- * block has one key, the mean of its keys, and one value: what the mean of its own queries finds in it. It counts for as many pairs as it
- * has tokens. The paper pools by maximum.
+ * block has one key, the mean of its keys, and one value: what the mean of its own queries finds in it. It counts as one pair
+ * for each of its tokens. The paper pools by maximum.
  */
+import { joinAttention } from "../autodiff/ops/blend.ts";
 import { add } from "../autodiff/ops/elementwise.ts";
-import { intervalAttention, joinAttention } from "../autodiff/ops/interval-attention.ts";
+import { intervalAttention } from "../autodiff/ops/interval-attention.ts";
 import { meanWeights, poolBlocks } from "../autodiff/ops/pool-blocks.ts";
 import { stepTensor, type Tensor } from "../autodiff/tensor.ts";
 import type { LocalInputs } from "../nn/self-attention.ts";

@@ -7,9 +7,10 @@
  * compressed, each by a convolution that all heads share, and the loss of the predictions reaches it as well.
  */
 import { attention } from "../autodiff/ops/attention.ts";
+import { joinAttention } from "../autodiff/ops/blend.ts";
 import { subtract } from "../autodiff/ops/elementwise.ts";
 import { selectHeads } from "../autodiff/ops/heads.ts";
-import { intervalAttention, joinAttention } from "../autodiff/ops/interval-attention.ts";
+import { intervalAttention } from "../autodiff/ops/interval-attention.ts";
 import { linear } from "../autodiff/ops/matmul.ts";
 import { meanSquare } from "../autodiff/ops/mean-square.ts";
 import { l2Normalize } from "../autodiff/ops/norm.ts";

@@ -7,8 +7,8 @@
  * The newest are kept from segment to segment, as constants.
  */
 import { attention } from "../autodiff/ops/attention.ts";
-import { blend } from "../autodiff/ops/blend.ts";
-import { logAddExp, repeat, subtract } from "../autodiff/ops/elementwise.ts";
+import { joinAttention } from "../autodiff/ops/blend.ts";
+import { repeat } from "../autodiff/ops/elementwise.ts";
 import { listedAttention } from "../autodiff/ops/listed.ts";
 import { stridedLists } from "../autodiff/ops/lists.ts";
 import { l2Normalize } from "../autodiff/ops/norm.ts";
@@ -78,9 +78,7 @@ export const etc: AttentionMechanism = {
     const rows = Array.from(layer.read, (_, row) => visibleTokens(layer, row, q.shape[1]));
     const pool = { ...context, keys, values, capacity, past };
     const far = rangedAttention(q, tokens.keys, tokens.values, scale, undefined, pool, { rows });
-    const every = new Int32Array(layer.rows).fill(1);
-    const { out } = blend(near.out, far.out, subtract(far.lse, near.lse), every);
-    return { out, lse: logAddExp(near.lse, far.lse) };
+    return joinAttention(near, far);
   },
   // The segment's global tokens join those that are kept, and push out the oldest.
   afterSegment: (layer) => {

@@ -6,11 +6,10 @@
  * Spans begin at a tenth of L. Expired states are skipped one by one; the room for all L + R of them stays allocated. As in the authors'
  * program, spans of earlier states are computed again with the weights of now, so they learn from what fades long after it was read.
  */
-import { scale as times } from "../autodiff/ops/elementwise.ts";
+import { sigmoid, scale as times } from "../autodiff/ops/elementwise.ts";
 import { expiringLists } from "../autodiff/ops/expiring.ts";
 import { listedAttention } from "../autodiff/ops/listed.ts";
 import { linear } from "../autodiff/ops/matmul.ts";
-import { sigmoid } from "../autodiff/ops/sigmoid.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
 import { constant, matrix } from "../nn/declarations.ts";
 import type { AttentionMechanism } from "./mechanism.ts";

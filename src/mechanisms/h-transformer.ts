@@ -7,8 +7,8 @@
  * blocks before its own that are kept.
  */
 import type { Attended } from "../autodiff/ops/attention.ts";
+import { joinAttention } from "../autodiff/ops/blend.ts";
 import { add } from "../autodiff/ops/elementwise.ts";
-import { joinAttention } from "../autodiff/ops/interval-attention.ts";
 import { meanWeights } from "../autodiff/ops/pool-blocks.ts";
 import { stepTensor } from "../autodiff/tensor.ts";
 import type { LocalInputs } from "../nn/self-attention.ts";

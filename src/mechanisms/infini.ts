@@ -29,8 +29,7 @@ export const infini: AttentionMechanism = {
     const [phiQ, phiK] = [q, k].map((x) => l2Normalize(eluPlusOne(scaleHeads(x, scale)), width));
     const remembered = linearAttention(phiQ, phiK, v, linearStateOf(layer), "delta", 0);
     const logit = repeat(layer.parameter("gate"), q.shape.slice(0, 2)); // [B, n, H]
-    const everywhere = new Int32Array(layer.rows).fill(1);
-    return { out: blend(local.out, remembered.out, logit, everywhere).out, lse: local.lse };
+    return { out: blend(local.out, remembered.out, logit).out, lse: local.lse };
   },
   afterTokens: advanceLinear,
 };

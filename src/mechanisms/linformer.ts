@@ -5,7 +5,7 @@
  * The published projection runs over the whole sequence and so mixes the future into every cell; no mask can take it out. This is the form
  * that is causal.
  */
-import { joinAttention } from "../autodiff/ops/interval-attention.ts";
+import { joinAttention } from "../autodiff/ops/blend.ts";
 import type { Declaration } from "../nn/parameters.ts";
 import { attendToOwnBlock, finishedBlocks, poolPairs, refuseRest } from "./blocks.ts";
 import { appendCells, attendToCells, type CellKind, carriedCells, rollCells } from "./cells.ts";

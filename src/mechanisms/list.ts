@@ -84,7 +84,7 @@ export function mechanismOf(config: Choice): ChosenMechanism | undefined {
 export interface PastLengths {
   /** Those at the beginning, which stay. */
   readonly pinned: number;
-  /** All of them: pinned ones, and earlier tokens, W or as many as the mechanism needs. */
+  /** All of them: pinned ones, and earlier tokens, W or what the mechanism needs. */
   readonly length: number;
 }
 

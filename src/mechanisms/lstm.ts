@@ -1,6 +1,6 @@
 /**
  * LSTM (Hochreiter & Schmidhuber 1997), trained by truncated back-propagation: x + LSTM(RMSNorm(x)) W in the place of each block. h and c
- * go on from segment to segment as constants, and are 0 where a document begins.
+ * pass from segment to segment as constants, and are 0 where a document begins.
  */
 import { add } from "../autodiff/ops/elementwise.ts";
 import { lstm as lstmOp } from "../autodiff/ops/lstm.ts";

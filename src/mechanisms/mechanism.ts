@@ -6,6 +6,7 @@
  * carry numbers from segment to segment. What it carries is 0 where a document begins, and is saved in checkpoints.
  */
 import type { Tensor } from "../autodiff/tensor.ts";
+import type { Random } from "../base/random.ts";
 import type { Declaration } from "../nn/parameters.ts";
 import type { LayerContext, LocalAttention, LocalInputs } from "../nn/self-attention.ts";
 import type { MechanismSettings } from "./settings.ts";
@@ -48,10 +49,14 @@ export interface MechanismLayer {
   carried(name: string): Tensor;
 }
 
-/** A layer in a forward pass. */
-export interface ReadingLayer extends MechanismLayer {
+/** A layer's sizes, number and parameters. */
+export interface LearningLayer extends Pick<MechanismLayer, "sizes" | "layer"> {
   /** The parameter that the mechanism declared under this name. */
   parameter(name: string): Tensor;
+}
+
+/** A layer in a forward pass. */
+export interface ReadingLayer extends MechanismLayer, LearningLayer {
   /** Dropout, or the identity outside training. */
   drop(x: Tensor): Tensor;
   /** In training, takes a loss [1] that is added to that of the predictions. */
@@ -80,6 +85,16 @@ export interface MechanismParts {
   readonly afterTokens?: (layer: MechanismLayer, count: number) => void;
   /** Called when a segment is complete, before the next begins. `context` still holds all of it; a block has none. */
   readonly afterSegment?: (layer: MechanismLayer, context: LayerContext | undefined) => void;
+  /**
+   * Called when the one row's document was read whole and will be read again from its beginning; `offset` tokens of its last segment were
+   * read. From then on the mechanism sees all that it collected, also of later tokens.
+   */
+  readonly readAgain?: (layer: MechanismLayer) => void;
+  /**
+   * Called before a training step, when `steps` others are done. It may set parameters that no gradient reaches, with `random`, which
+   * checkpoints keep. Returns whether what layers carry has lost its meaning; it is then set to 0.
+   */
+  readonly beforeStep?: (layer: LearningLayer, steps: number, random: Random) => boolean;
 }
 
 /** A mechanism in the place of local attention. Memory layers blend its answer with the memory's. */

@@ -4,21 +4,23 @@
  * its own, join by their logsumexps. A token attends to itself only if no round finds another.
  *
  * The paper sorts by bucket and cuts into chunks, so what a token sees depends on how many later ones share its bucket. Lists in order
- * of time do not. Tokens are found as far back as the context reaches, xl_cache_length.
+ * of time do not. Tokens are found as far back as the context reaches, xl_cache_length, and beyond it those that buckets keep.
  */
-import { blend } from "../autodiff/ops/blend.ts";
-import { logAddExp, subtract } from "../autodiff/ops/elementwise.ts";
+import type { Attended } from "../autodiff/ops/attention.ts";
+import { joinAttention } from "../autodiff/ops/blend.ts";
 import { listedAttention } from "../autodiff/ops/listed.ts";
 import { bucketLists, nearestDirections } from "../autodiff/ops/lists.ts";
 import { stepTensor } from "../autodiff/tensor.ts";
 import type { LocalInputs } from "../nn/self-attention.ts";
+import { carriedBuckets, pinnedStores, rollBuckets, storeOf } from "./buckets.ts";
 import type { AttentionMechanism, MechanismSizes, ReadingLayer } from "./mechanism.ts";
-import { rollTokens, writeTokens } from "./tokens.ts";
+import { writeTokens } from "./tokens.ts";
 
 /** Logit of a token's own value where it sees others: its share is then exactly 0. */
 const LAST_RESORT = -1e4;
 
 const rounds = ({ mechanism_rounds }: MechanismSizes) => Array.from({ length: mechanism_rounds }, (_, n) => n);
+const kindsOf = (sizes: MechanismSizes) => rounds(sizes).map((round) => `buckets.${round}`);
 
 /** Attention in one round. */
 function attendInRound(inputs: LocalInputs, layer: ReadingLayer, round: number) {
@@ -28,13 +30,14 @@ function attendInRound(inputs: LocalInputs, layer: ReadingLayer, round: number) 
   const queries = nearestDirections(q, scale.size, directions).chosen; // [B, n, H]
   const keys = layer.carried(`buckets.${round}`); // [B, capacity, H]
   writeTokens(keys, context.past, k === q ? queries : nearestDirections(k, scale.size, directions).chosen);
-  const lists = bucketLists(context, { queries, keys, count }, most, false);
+  const store = storeOf(layer, kindsOf(layer.sizes), round);
+  const lists = bucketLists(context, { queries, keys, count, store }, most, false);
   return listedAttention(q, k, v, scale, bias, context, lists);
 }
 
 export const reformer: AttentionMechanism = {
   about: "the last tokens of the same hash bucket (Reformer)",
-  settings: ["mechanism_window", "mechanism_buckets", "mechanism_rounds"],
+  settings: ["mechanism_window", "mechanism_buckets", "mechanism_rounds", "mechanism_per_bucket"],
   sharesKeys: true,
   refuse: ({ mechanism_buckets: count }) =>
     count % 2 === 0
@@ -48,24 +51,14 @@ export const reformer: AttentionMechanism = {
       group: "attention",
       initial: (random) => random.normal(),
     })),
-  carries: (sizes) => {
-    const shape = [sizes.xl_cache_length + sizes.segment_length, sizes.num_attention_heads];
-    return Object.fromEntries(rounds(sizes).map((round) => [`buckets.${round}`, shape]));
-  },
+  pinned: (sizes) => pinnedStores(sizes, kindsOf(sizes)),
+  carries: (sizes) => carriedBuckets(sizes, kindsOf(sizes)),
   attend: (inputs, layer) => {
     const { v, scale } = inputs;
     const [rows, segment] = v.shape;
-    const every = new Int32Array(rows).fill(1);
-    let out = v;
-    let lse = stepTensor([rows, segment, scale.size]).fill(LAST_RESORT);
-    for (const round of rounds(layer.sizes)) {
-      const found = attendInRound(inputs, layer, round);
-      out = blend(out, found.out, subtract(found.lse, lse), every).out;
-      lse = logAddExp(lse, found.lse);
-    }
-    return { out, lse };
+    let joined: Attended = { out: v, lse: stepTensor([rows, segment, scale.size]).fill(LAST_RESORT) };
+    for (const round of rounds(layer.sizes)) joined = joinAttention(joined, attendInRound(inputs, layer, round));
+    return joined;
   },
-  afterSegment: (layer) => {
-    for (const round of rounds(layer.sizes)) rollTokens(layer.carried(`buckets.${round}`), layer.sizes.segment_length);
-  },
+  afterSegment: (layer, context) => rollBuckets(layer, kindsOf(layer.sizes), context),
 };

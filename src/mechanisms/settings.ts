@@ -17,6 +17,8 @@ export interface MechanismSettings {
   mechanism_buckets: number;
   /** Rounds of hashing. */
   mechanism_rounds: number;
+  /** Pairs of each bucket or cluster that are kept when they leave the cache. */
+  mechanism_per_bucket: number;
   /** Summaries or cells of earlier segments that a layer keeps. */
   mechanism_kept: number;
   /** Cells that stand for a finished block, or state vectors that read it. */
@@ -27,6 +29,8 @@ export interface MechanismSettings {
   mechanism_stride: number;
   /** m, random features of a query or key. */
   mechanism_features: number;
+  /** Training steps from one drawing of random directions to the next; 0: they are drawn once. */
+  mechanism_redraw: number;
   /** R, tokens over which a state fades before it is gone. */
   mechanism_ramp: number;
   /** α, what it costs in nats to keep a state for one token longer. */
@@ -42,11 +46,13 @@ export const mechanismFields: Readonly<Record<keyof MechanismSettings, Field>> =
   mechanism_random: integer(3, 0, 2 ** 16, "random earlier blocks that a block sees"),
   mechanism_buckets: integer(32, 1, 2 ** 16, "hash buckets or clusters of a head"),
   mechanism_rounds: integer(2, 1, 64, "rounds of hashing"),
+  mechanism_per_bucket: integer(0, 0, 2 ** 16, "older pairs that each bucket or cluster keeps, beyond xl_cache_length"),
   mechanism_kept: integer(256, 0, 2 ** 20, "summaries or cells of earlier segments that a layer keeps"),
   mechanism_cells: integer(16, 1, 2 ** 16, "cells that stand for a finished block, or state vectors that read it"),
   mechanism_levels: integer(4, 1, 16, "levels of cells, of 1, 2, 4, … tokens"),
   mechanism_stride: integer(4, 1, 2 ** 16, "pairs that are compressed to one"),
   mechanism_features: integer(128, 1, 2 ** 14, "random features of a query or key"),
+  mechanism_redraw: integer(0, 0, 2 ** 30, "training steps after which random directions are drawn anew; 0 is never"),
   mechanism_ramp: integer(64, 1, 2 ** 16, "tokens over which a state fades before it is gone"),
   mechanism_span_cost: {
     kind: "number",

@@ -51,6 +51,28 @@ export class MechanismState {
     }
   }
 
+  /** Sets all that is carried to 0. Documents go on. */
+  clear(): void {
+    for (const tensor of this.tensors()) tensor.fill(0);
+  }
+
+  /**
+   * The one row's document was read, `offset` tokens of its last segment among them, and begins again.
+   * @throws InputError if the mechanism does not read again, or if there are more rows
+   */
+  readAgain(offset: number): void {
+    const { name, parts } = this.chosen;
+    if (!parts.readAgain)
+      throw new InputError(`readAgain: the mechanism ${name} reads a document once; read-twice reads it again`);
+    if (this.rows > 1) {
+      throw new InputError(
+        `readAgain: the state has ${this.rows} rows, whose documents may differ in length; give each a state of 1 row`,
+      );
+    }
+    for (const layer of this.layers.keys()) parts.readAgain(this.layer(layer, offset));
+    this.read.fill(0);
+  }
+
   /** Each row has read `count` more tokens; before them, `offset` of the segment. */
   afterTokens(offset: number, count: number): void {
     const { afterTokens } = this.chosen.parts;

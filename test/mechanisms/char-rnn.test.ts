@@ -6,9 +6,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { embedding } from "../../src/autodiff/ops/embedding.ts";
 import { lstm } from "../../src/autodiff/ops/lstm.ts";
 import { linear } from "../../src/autodiff/ops/matmul.ts";
+import { embedding } from "../../src/autodiff/ops/vocabulary.ts";
 import { noGrad, step } from "../../src/autodiff/tape.ts";
 import { type PersistentTensor, persistentTensor } from "../../src/autodiff/tensor.ts";
 import { exists } from "../../src/platform/files.ts";

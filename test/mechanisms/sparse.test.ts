@@ -13,8 +13,7 @@ import type { ModelConfig } from "../../src/model/config.ts";
 import { contextOf, pastOf } from "../autodiff/contexts.ts";
 import { assertClose } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
-import type { LocalCase } from "../oracle/attention.ts";
-import { maskedAttention } from "../oracle/masked-attention.ts";
+import { type LocalCase, maskedAttention } from "../oracle/attention.ts";
 import { tinyConfig } from "../tiny.ts";
 
 const test = suite("sparse mechanisms");

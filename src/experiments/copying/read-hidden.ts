@@ -2,8 +2,8 @@
  * A document as a model reads it: for each token the last hidden state and the probability of the next token. The neural
  * cache and the kNN language model need them to copy from earlier places with similar states.
  */
-import { crossEntropy } from "../../autodiff/ops/loss.ts";
 import { rmsNorm } from "../../autodiff/ops/norm.ts";
+import { crossEntropy } from "../../autodiff/ops/vocabulary.ts";
 import { noGrad, step } from "../../autodiff/tape.ts";
 import type { TokenizedDocument } from "../../data/corpus.ts";
 import type { Transformer } from "../../model/transformer.ts";
@@ -32,10 +32,10 @@ export function readHidden(model: Transformer, document: TokenizedDocument, toke
     for (let at = 0; at < count; at += segment) {
       const end = Math.min(at + segment, count);
       const read = () => {
-        const x = model.hidden({ ids: ids.subarray(at, end) }, state); // [1, T, C]
+        const { hidden: x, logits } = model.predict({ ids: ids.subarray(at, end) }, state); // [1, T, C], [1, T, V]
         residual.set(x.toArray(), at * width);
         output.set(rmsNorm(x, model.parameters.get("model.norm.weight"), eps).toArray(), at * width);
-        return crossEntropy(model.logits(x), targets.subarray(at, end)).nats.toArray(); // [T]
+        return crossEntropy(logits, targets.subarray(at, end)).nats.toArray(); // [T]
       };
       const nats = step(() => noGrad(read));
       probabilities.set(

@@ -68,5 +68,6 @@ export function sameRecipe(a: CellRecipe, b: CellRecipe): boolean {
 }
 
 function completed(recipe: CellRecipe): CellRecipe {
-  return { ...recipe, config: { ...parseConfig({}, "the defaults"), ...recipe.config } };
+  const options = { ...parseTrainingOptions({}, "the defaults"), ...recipe.options };
+  return { ...recipe, config: parseConfig(recipe.config, "the recipe of a finished cell"), options };
 }

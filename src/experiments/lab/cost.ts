@@ -11,8 +11,8 @@ import { VOCABULARY } from "./recipe.ts";
 import type { CellResult } from "./results.ts";
 
 /** Multiply-adds per second, in the model's products and in a quantised search. */
-const COMPUTE_RATE = 24e9;
-const SEARCH_RATE = 24e9;
+export const COMPUTE_RATE = 24e9;
+export const SEARCH_RATE = 24e9;
 
 /** Seconds per token in a memory layer that do not depend on the memory's size: selection, attention to K pairs, backward. */
 const LOOKUP = { training: 47e-6, evaluation: 11e-6 };
@@ -45,7 +45,7 @@ function evaluationSeconds(config: ModelConfig, size: number, evalTokens: number
 }
 
 /** Multiply-adds per token in the model, without its memory. */
-function modelProducts({ hidden_size: width, intermediate_size, vocab_size, ...config }: ModelConfig): number {
+export function modelProducts({ hidden_size: width, intermediate_size, vocab_size, ...config }: ModelConfig): number {
   const inner = config.num_attention_heads * config.head_dim;
   const projections = 4 * width * inner + 2 * width * intermediate_size;
   const local = 2 * inner * (config.segment_length + pastOf(config).length);

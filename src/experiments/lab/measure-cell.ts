@@ -1,18 +1,13 @@
 /** Measures a cell's model on the test documents: every memory size over the same tokens, and the cell's own measurements. */
 import { breathe } from "../../base/breathe.ts";
-import type { Transformer } from "../../model/transformer.ts";
 import { type EvaluationResult, evaluationInSteps } from "../../train/evaluate.ts";
 import type { ExperimentCorpus } from "./corpus.ts";
-import type { Cell } from "./experiment.ts";
+import type { Cell, TrainedCell } from "./experiment.ts";
 import type { Measurements } from "./results.ts";
 
-export interface CellMeasuring {
+/** A trained cell that is measured. */
+export interface CellMeasuring extends TrainedCell {
   readonly cell: Cell;
-  readonly model: Transformer;
-  readonly directory: string;
-  readonly artifacts: string;
-  readonly corpus: ExperimentCorpus;
-  readonly evalTokens: number;
   readonly signal?: AbortSignal;
   /** Receives the predictions made so far and the total, over all memory sizes. */
   readonly onProgress?: (done: number, total: number) => void;

@@ -1,6 +1,6 @@
 /**
- * How far back a model really looks: passages of other documents are planted in a text, each twice, at known distances. Whoever still
- * finds the first occurrence predicts the second better than the first.
+ * How far back a model really looks: passages of other documents are planted in a text, each twice, at known distances. A model that
+ * still finds the first occurrence predicts the second better than the first.
  */
 import type { TokenizedDocument } from "../../data/corpus.ts";
 import { targetLosses } from "../../model/losses.ts";

@@ -105,3 +105,17 @@ export function smeared(cell: Cell): Cell {
   const config = { ...cell.config, smear_keys: "memory_layers" } as const;
   return { ...cell, name: `smeared-${cell.name}`, config, from: undefined };
 }
+
+/** Returns `smeared(cell)` with heads in the memory's layer that begin as induction heads. */
+export function induction(cell: Cell): Cell {
+  const config = { ...smeared(cell).config, induction_init: true };
+  const [name, label] = [`induction-${cell.name}`, `${cell.label}, induction heads`];
+  return { ...cell, name, label, config, from: undefined };
+}
+
+/** Returns `induction(cell)` whose retrieved pairs also vote for their tokens. */
+export function copying(cell: Cell): Cell {
+  const config = { ...induction(cell).config, memory_copy: true };
+  const [name, label] = [`copying-${cell.name}`, `${cell.label}, induction heads, copying`];
+  return { ...cell, name, label, config, from: undefined };
+}

@@ -5,6 +5,8 @@ import type { EvaluationResult } from "../../train/evaluate.ts";
 /** Results of a measurement, as JSON keeps them. */
 export interface Measurements {
   readonly numbers?: Readonly<Record<string, number>>;
+  /** Times, which no second measurement repeats. */
+  readonly seconds?: Readonly<Record<string, number>>;
   readonly groups?: Readonly<Record<string, readonly TokenGroup[]>>;
   readonly texts?: Readonly<Record<string, string>>;
 }

@@ -3,7 +3,7 @@ import { jsonText, readJson } from "../../formats/json-file.ts";
 import { writeFileAtomic } from "../../platform/atomic-write.ts";
 import { makeDirectory } from "../../platform/directories.ts";
 import { exists } from "../../platform/files.ts";
-import type { StepMetrics } from "../../train/trainer.ts";
+import type { StepMetrics } from "../../train/step-metrics.ts";
 import { type CellRecipe, cellRecipe, type RunSettings, sameRecipe } from "./cell-recipe.ts";
 import type { ExperimentCorpus } from "./corpus.ts";
 import type { Cell } from "./experiment.ts";
@@ -19,6 +19,8 @@ export interface CellRun {
   readonly models: string;
   /** Directory of the experiment's results on the corpus. */
   readonly results: string;
+  /** Results that the experiment's report has on any corpus; they count where a cell has no file of its own. Default: none. */
+  readonly reported?: readonly CellResult[];
   readonly signal?: AbortSignal;
   readonly onStep?: (metrics: StepMetrics, steps: number) => void;
   /** Receives the predictions of the final evaluation made so far, and the total. */
@@ -26,11 +28,19 @@ export interface CellRun {
 }
 
 /** Returns the result, if the cell was finished before with the same recipe. */
-export function finishedResult({ cell, corpus, settings, results }: CellRun): CellResult | undefined {
+export function finishedResult({ cell, corpus, settings, results, reported = [] }: CellRun): CellResult | undefined {
   const path = `${results}/${cell.name}.json`;
-  if (!exists(path)) return undefined;
-  const known = readJson(path) as CellResult;
+  const known = exists(path)
+    ? (readJson(path) as CellResult)
+    : reported.find((result) => result.cell === cell.name && result.corpus === corpus.name);
+  if (known === undefined) return undefined;
   return sameRecipe(known.recipe as CellRecipe, resultRecipe(cell, settings, corpus)) ? known : undefined;
+}
+
+/** Returns the results of the report in `path`; none if there is no such file. */
+export function reportedResults(path: string): readonly CellResult[] {
+  const { cells } = Object(exists(path) ? readJson(path) : undefined) as { cells?: readonly CellResult[] };
+  return cells ?? [];
 }
 
 /** Trains and measures. Resolves to undefined if the signal ended the work; the training until then is kept. */

@@ -3,19 +3,20 @@
  * trainings continue. The report is rewritten after every cell, so it always shows all results so far.
  *
  * Below the output directory: `models/CORPUS/CELL` are models, shared by all experiments; `NAME/CORPUS/CELL.json` has the
- * measurements of one experiment; `NAME/results.json`, `table.md`, `index.html` and `charts/` are its report.
+ * measurements of one experiment; `NAME/results.json`, `table.md`, `index.html` and `charts/` are its report. A cell of the report needs no
+ * other file, so a report that was kept without its models can get more rows.
  */
 import { jsonText } from "../../formats/json-file.ts";
 import { writeFilesAtomic } from "../../platform/atomic-write.ts";
 import { type ExperimentReport, markdownReport } from "../../report/experiment-report.ts";
 import { chartFiles, experimentPage } from "../../report/html/experiment-page.ts";
-import type { StepMetrics } from "../../train/trainer.ts";
+import type { StepMetrics } from "../../train/step-metrics.ts";
 import type { RunSettings } from "./cell-recipe.ts";
 import { corpusName, openCorpus, requireSplits } from "./corpus.ts";
 import type { Cell, Experiment } from "./experiment.ts";
 import { VOCABULARY } from "./recipe.ts";
 import { type CellResult, Results } from "./results.ts";
-import { type CellRun, finishedResult, runCell } from "./run-cell.ts";
+import { type CellRun, finishedResult, reportedResults, runCell } from "./run-cell.ts";
 
 export interface ExperimentRun {
   readonly settings: RunSettings;
@@ -66,12 +67,13 @@ export async function runExperiment(experiment: Experiment, run: ExperimentRun):
 export function cellRuns(experiment: Experiment, run: ExperimentRun): CellRun[] {
   const { corpora, out, settings, signal, onStep, onEvaluation } = run;
   for (const directory of corpora) requireSplits(directory);
+  const reported = reportedResults(`${out}/${experiment.name}/results.json`);
   return corpora.flatMap((directory) => {
     const models = `${out}/models/${corpusName(directory)}`;
     const results = `${out}/${experiment.name}/${corpusName(directory)}`;
     const corpus = openCorpus(directory, models, VOCABULARY);
     return experiment.cells.map((cell): CellRun => {
-      return { cell, corpus, settings, models, results, signal, onStep, onEvaluation };
+      return { cell, corpus, settings, models, results, reported, signal, onStep, onEvaluation };
     });
   });
 }

@@ -182,6 +182,21 @@ test("finished cells are not computed again", async () => {
   assert.is(fs.readFileSync(join(out, "tiny/results.json"), "utf8"), before);
 });
 
+test("a report that was kept alone gets more rows, and its own cells are not computed again", async () => {
+  const [whole, kept] = [newDirectory(), newDirectory()];
+  await run(whole, [plain]);
+  fs.mkdirSync(join(kept, "tiny"), { recursive: true });
+  fs.copyFileSync(join(whole, "tiny/results.json"), join(kept, "tiny/results.json"));
+  const { steps } = await run(kept, [plain, memory], { only: ["memory"] });
+  assert.is(steps, 6, "those of one training");
+  assert.equal(fs.readdirSync(join(kept, "models/math")).sort(), ["corpus.json", "memory", "tokenizer.json"]);
+  const reported = JSON.parse(fs.readFileSync(join(kept, "tiny/results.json"), "utf8")).cells as CellResult[];
+  assert.equal(reported, [resultIn(whole, "plain"), resultIn(kept, "memory")]);
+  assert.is((await run(kept, [plain, memory])).steps, 0, "nor are they without --cells");
+  const other = tinySettings({ budget: 400 });
+  assert.is((await run(kept, [plain], { settings: other })).steps, 8, "those of another recipe are");
+});
+
 test("cells finished before a configuration key existed are not computed again", async () => {
   const out = newDirectory();
   await run(out, [plain]);
