@@ -1,15 +1,16 @@
 /**
- * Builds the page into dist/page, from the package as its users see it. Needs the build of the library.
+ * Builds the page into dist/page, from the package as its users see it, and prints its size. Needs the build of the library.
  *
  *   node page/build.mjs
  */
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "vite";
 import { styles } from "../dist/src/report.js";
 import { pagePolicy } from "../dist/src/serve/page-headers.js";
+import { compressedBytes } from "./size.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const MODELS = ["reader-1m"];
@@ -55,6 +56,25 @@ function ownMemory() {
   return names.map(({ name }) => readFileSync(join(folder, name), "utf8")).join("\n");
 }
 
+/** Files of this repository that the page names; it links to copies of them, as text. */
+const named = readFileSync(join(root, "page/index.html"), "utf8").matchAll(/<code>([\w./-]+\.(?:ts|md))<\/code>/g);
+const sources = [...new Set([...named].map(([, path]) => path))].filter((path) => existsSync(join(root, path)));
+
+/** Adds those copies, and makes each name a link. */
+const sourceLinks = {
+  name: "source-links",
+  generateBundle() {
+    for (const path of sources) {
+      this.emitFile({ type: "asset", fileName: `source/${path}.txt`, source: readFileSync(join(root, path)) });
+    }
+  },
+  transformIndexHtml: (html) =>
+    sources.reduce((linked, path) => {
+      const name = `<code>${path}</code>`;
+      return linked.replaceAll(name, `<a href="./source/${path}.txt" target="_blank" rel="noreferrer">${name}</a>`);
+    }, html),
+};
+
 /** The policy of the page, which servers of static files do not send. */
 const policy = {
   name: "policy",
@@ -67,7 +87,7 @@ const policy = {
   ],
 };
 
-/** Tells the service worker every file of the page except the models, and a digest that changes with any of them. */
+/** Tells the service worker every file of the page except models, and a digest that changes with any of them. */
 const shell = {
   name: "shell",
   enforce: "post",
@@ -88,7 +108,7 @@ await build({
   configFile: false,
   base: "./",
   logLevel: "warn",
-  plugins: [reportStyles, content, policy, shell],
+  plugins: [reportStyles, content, sourceLinks, policy, shell],
   define: { __MODELS__: JSON.stringify(models), __VERSION__: JSON.stringify(version) },
   worker: { format: "es" },
   build: {
@@ -105,3 +125,6 @@ await build({
     },
   },
 });
+
+const kilobytes = (compressedBytes(join(root, "dist/page")) / 1000).toFixed(1);
+console.log(`dist/page: the page and its kernels are ${kilobytes} kB behind gzip, without models and texts`);

@@ -21,9 +21,12 @@ const worker = new Worker(new URL("./worker/main.ts", import.meta.url), {
 const remote = new Remote(worker);
 const refusals = startRefusals();
 const reading = startReading(remote, refusals);
-const models = startModels(remote, refusals, () => reading.forget());
 const writing = startWriting(remote, refusals, () => reading.size);
 const memories = startMemories(remote, refusals, () => reading.current());
+const models = startModels(remote, refusals, () => {
+  reading.forget();
+  memories.forget();
+});
 reading.onRead = (name, text) => {
   memories.offer(name);
   writing.suggest(text);

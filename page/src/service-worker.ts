@@ -41,7 +41,8 @@ async function forgetOldShells(): Promise<void> {
 
 /** From the caches, or else from the network. The query of the page itself, such as `?sample=novel`, is for its script. */
 async function answer(request: Request): Promise<Response> {
-  const isPage = request.mode === "navigate";
+  const { origin, pathname } = new URL(request.url);
+  const isPage = [scope.registration.scope, `${scope.registration.scope}index.html`].includes(origin + pathname);
   const cached = await caches.match(isPage ? scope.registration.scope : request, { ignoreSearch: isPage });
   return isolated(cached ?? (await fetch(request)));
 }

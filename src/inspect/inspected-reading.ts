@@ -1,10 +1,11 @@
 /**
  * One reading of a document, a segment at a time: the loss of each prediction, and what was retrieved for it. An inspection is two
- * of them (inspect.ts); whoever shows a document while it is read, or compares several sizes of memory, takes as many as needed.
+ * of them (inspect.ts). A page that shows a document while it is read, or compares several sizes of memory, takes more.
  */
 import { check, checkOptions, type Kinds, optional, someObject, tokenIds, whole } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { Lifetime, type Releasable } from "../base/lifetime.ts";
+import type { ServedPairs } from "../memory/served/served-pairs.ts";
 import { type MemorySnapshot, requireModel, requireTokens, restoreSnapshot } from "../memory/snapshot.ts";
 import { requireSnapshot } from "../memory/snapshot-check.ts";
 import { targetLosses } from "../model/losses.ts";
@@ -19,6 +20,8 @@ export interface InspectedReadingOptions {
   readonly memorySize?: number;
   /** The content of the memory before the document, with sources. Default: nothing. */
   readonly known?: MemorySnapshot;
+  /** Pairs that others serve, with sources, older than the document. Default: none. It must be left out where `known` is given. */
+  readonly served?: ServedPairs;
   /** Retrieved pairs kept for each token, those with the largest shares. Default: 8. */
   readonly top?: number;
 }
@@ -26,6 +29,7 @@ export interface InspectedReadingOptions {
 export const inspectedReadingKinds: Kinds<InspectedReadingOptions> = {
   memorySize: optional(aMemorySize),
   known: optional(someObject),
+  served: optional(someObject),
   top: optional(whole(1, 2 ** 16 - 1)),
 };
 
@@ -53,7 +57,9 @@ export class InspectedReading implements Releasable {
     requireVocabulary(model, tokenizer);
     check("ids", ids, tokenIds);
     checkOptions("reading options", options, inspectedReadingKinds);
-    const { known, memorySize = known?.size, top = 8 } = options;
+    const { known, served, memorySize = known?.size, top = 8 } = options;
+    if (known !== undefined && served !== undefined)
+      throw new InputError("served: it must be left out where known is given");
     if (known !== undefined) {
       requireSnapshot(known);
       requireModel(known, model.fingerprint());
@@ -63,7 +69,7 @@ export class InspectedReading implements Releasable {
     this.model = model;
     this.ids = ids;
     this.nats = new Float32Array(ids.length);
-    this.state = model.newState({ rows: 1, memorySize, tokenizer });
+    this.state = model.newState({ rows: 1, memorySize, tokenizer, served });
     try {
       const [memory] = this.state.memories.values(); // all remember the same tokens
       this.memorySize = memory?.size ?? 0;

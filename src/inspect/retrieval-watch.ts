@@ -56,7 +56,7 @@ export class RetrievalWatch implements Retrievals {
 
   /** `state` has one row with sources and will read a document of n tokens next. See `RetrievedPairs` for `top`. */
   constructor(state: ReadingState, n: number, top: number) {
-    const { memories, sources } = state;
+    const { memories, sources, served } = state;
     const [memory] = memories.values();
     this.log = sources[0];
     const retrieving = [...memories.keys()].map((layer) => ({ layer, order: state.retrievingHeads(layer) }));
@@ -69,9 +69,9 @@ export class RetrievalWatch implements Retrievals {
       numbers: heads.map((head) => number.get(`${layer}.${head}`)!),
     });
     this.orders = new Map(retrieving.map(({ layer, order }) => [layer, orderOf(layer, order)]));
-    this.remembered = memory.length(0);
+    this.remembered = served?.length ?? memory.length(0);
     this.before = memory.appended(0);
-    this.earlier = this.log.copyOut(this.remembered);
+    this.earlier = served?.sources() ?? this.log.copyOut(this.remembered);
     this.gates = new Float32Array(n * this.heads.length);
     this.retrieved = new RetrievedPairs(n, top);
     this.received = new Float64Array(this.remembered + n);
@@ -98,6 +98,7 @@ export class RetrievalWatch implements Retrievals {
 
   /** The token whose pair is in `slot`, counted from the beginning of the document; below 0 if it was read earlier. */
   private tokenIn(slot: number): number {
+    if (slot < 0) return slot; // others serve it
     const later = this.log.serial(slot) - this.before;
     return later < 0 ? later : this.log.index(slot); // not all tokens of a document become pairs
   }

@@ -3,6 +3,7 @@
  * see html/experiment-page.ts. Each experiment fills it in.
  */
 import type { Bar, ChartLabels, Line } from "./html/chart.ts";
+import type { LabelledPoint } from "./html/scatter.ts";
 
 /** A claim that the results support or not. */
 export interface Finding {
@@ -33,6 +34,12 @@ export type ReportChart =
       readonly labels: ChartLabels;
       readonly bars: readonly Bar[];
       readonly labelEvery?: number;
+    }
+  | {
+      readonly kind: "points";
+      readonly labels: ChartLabels;
+      readonly points: readonly LabelledPoint[];
+      readonly logarithmic?: boolean;
     };
 
 /** Text as printed. */
@@ -83,11 +90,12 @@ function markdownPart(part: ReportBody["parts"][number]): string {
 
 /** Returns the charts that have data. */
 export function shownCharts({ parts }: ReportBody): ReportChart[] {
-  return parts.filter((part) => part.kind === "lines" || part.kind === "bars").filter(hasData);
+  return parts.filter((part) => part.kind !== "table" && part.kind !== "text").filter(hasData);
 }
 
 function hasData(part: ReportChart): boolean {
-  return (part.kind === "lines" ? part.lines : part.bars).length > 0;
+  if (part.kind === "lines") return part.lines.length > 0;
+  return (part.kind === "bars" ? part.bars : part.points).length > 0;
 }
 
 /** Path of a chart's picture, relative to the Markdown. */

@@ -3,6 +3,8 @@
  * that the memory held before it. Tokens are numbered as in `Inspection`: those read before the document are below 0.
  */
 import type { Inspection } from "../inspect/inspect.ts";
+import type { SourceTable } from "../memory/source-table.ts";
+import { WRITTEN } from "../model/generate.ts";
 import { tokenTexts } from "../text/token-stream.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type FileOfText, placeOfLine } from "./html/client/place-of-line.ts";
@@ -39,12 +41,12 @@ export class InspectedText {
   /** Decodes the tokens of `inspection`; `files` make up the document, if it has several. */
   constructor(inspection: InspectedIds, tokenizer: Tokenizer, files: readonly FileOfText[] = []) {
     const { ids, earlier } = inspection;
-    const { token, document, index } = earlier.columns;
+    const { document, index } = earlier.columns;
     this.files = files;
     this.inspection = inspection;
-    this.begin = token.length;
+    this.begin = index.length;
     this.tokens = [
-      ...withLines(tokenTexts(tokenizer, token), document, index),
+      ...withLines(earlierTexts(earlier, tokenizer), document, index),
       ...withLines(
         tokenTexts(tokenizer, ids),
         new Int32Array(ids.length).fill(-1),
@@ -95,6 +97,20 @@ export class InspectedText {
     }
     return { before, token: text, after };
   }
+}
+
+/** The texts of earlier tokens. A document whose beginning is not known, or which continues another, begins with any space. */
+function earlierTexts({ documents, columns }: SourceTable, tokenizer: Tokenizer): string[] {
+  const { token, document, index } = columns;
+  const inside = { bytes: (id: number) => tokenizer.bytes(id), byteTokens: tokenizer.byteTokens };
+  const texts: string[] = [];
+  for (let from = 0; from < token.length; from = texts.length) {
+    let to = from;
+    while (to < token.length && document[to] === document[from]) to++;
+    const continues = index[from] > 0 || documents[document[from]] === WRITTEN;
+    for (const text of tokenTexts(continues ? inside : tokenizer, token.subarray(from, to))) texts.push(text);
+  }
+  return texts;
 }
 
 /** Computes the line of each text, given its document and its place there. */

@@ -48,7 +48,7 @@ function tokenRecord(inspection: Inspection, text: InspectedText, token: number)
   };
 }
 
-/** As many digits as a float32 has, and no more. */
+/** The number with the seven digits that a float32 has. */
 function rounded(value: number): number {
   return Number(value.toPrecision(7));
 }

@@ -4,7 +4,7 @@
  */
 import { InputError } from "../base/errors.ts";
 import type { EvaluationResult } from "../train/evaluate.ts";
-import type { MetricsLine } from "../train/metrics.ts";
+import type { MetricsLine } from "../train/step-metrics.ts";
 import { wholeNumber } from "./progress.ts";
 
 /** The evaluations of one run with one memory size. */

@@ -59,12 +59,27 @@ test("every file that the article names exists, and every section has a figure a
   }
 });
 
+test.unless(noPage, "every file that the article names is a link to that file, as text", async () => {
+  const { page, wrong } = await visit.open("sample=");
+  const links = await page.evaluate<[name: string, href: string][]>(
+    `[...document.querySelectorAll("#how a[target]")].map((link) => [link.textContent, link.href])`,
+  );
+  assert.ok(links.length > 30);
+  for (const [name, href] of links) {
+    const response = await fetch(href);
+    assert.is(response.headers.get("content-type"), "text/plain; charset=utf-8");
+    assert.is(await response.text(), readFileSync(join(root, name), "utf8"), name);
+  }
+  assert.equal(wrong, []);
+  await page.close();
+});
+
 test.unless(noPage, "each figure is computed where a reader comes to it, and says what it should", async () => {
   const { page, wrong } = await visit.open("sample=");
   assert.is(await page.locator("[data-figure] .shown").count(), 0);
   const [without, withMemory] = numbersIn(
     await shown(page, "window"),
-    /one in ([\d,]+) without .* one in ([\d,]+) with/,
+    /one in ([\d,.]+) without .* one in ([\d,.]+) with/,
   );
   assert.ok(without > 5 * withMemory, `${without}, ${withMemory}`);
   assert.match(await shown(page, "directions"), /cosine 0\.\d\d · src\/memory, line \d+/);
@@ -80,7 +95,7 @@ test.unless(noPage, "each figure is computed where a reader comes to it, and say
   assert.match(gradients, /lookup\s+neighbours in the memory\s+none\s+no, it ends here/);
   assert.match(gradients, /retrievedAttention\s+answer of the memory\s+[\d.]+\s+yes/);
   const [before, after] = numbersIn(gradients, /from ([\d.]+) to ([\d.]+) nats/);
-  assert.ok(after > before + 1, `${before}, ${after}`);
+  assert.ok(after > before + 0.3, `${before}, ${after}`);
   const [oldest] = numbersIn(await shown(page, "staleness"), /cosine of ([\d.]+)/);
   assert.ok(oldest > 0.2 && oldest < 0.99, `${oldest}`);
   const [none, few, many] = numbersIn(
@@ -95,6 +110,20 @@ test.unless(noPage, "each figure is computed where a reader comes to it, and say
   );
   assert.ok(alone > remembering, `${alone}, ${remembering}`);
   assert.equal(wrong, []);
+  await page.close();
+});
+
+test.unless(noPage, "in print, a figure that is not computed says what to do, and no control is there", async () => {
+  const { page } = await visit.open("sample=");
+  await shown(page, "ring");
+  await page.emulateMedia({ media: "print" });
+  const before = (figure: string) =>
+    page.evaluate<string>(`getComputedStyle(document.querySelector('[data-figure="${figure}"]'), "::before").content`);
+  assert.match(await before("cache"), "open this section on the page first");
+  assert.is(await before("ring"), "none");
+  const printed = `[...document.querySelectorAll("input, select, button, summary, .on-screen")]
+    .filter((element) => element.getClientRects().length > 0).map((element) => element.outerHTML)`;
+  assert.equal(await page.evaluate<string[]>(printed), []);
   await page.close();
 });
 

@@ -2,8 +2,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { PageServer } from "../../src/serve/page-server.ts";
+import { build } from "../../src/wasm/build.ts";
 import { root } from "../package/tools.ts";
-import { type BrowserPage, launchBrowser, noBrowser } from "../report/html/browser.ts";
+import { type BrowserPage, launchBrowser, noBrowser, PATIENCE } from "../report/html/browser.ts";
+
+/** Part of a page's query: the build of the kernels of this process, so that both sides compute the same bits. */
+export const KERNELS: string = build === "plain" ? "kernels=plain&" : "";
 
 export const builtPage: string = join(root, "dist/page");
 
@@ -20,8 +24,8 @@ export interface OpenPage {
 /** The page's server and a browser, for one suite. */
 export interface Visit {
   readonly address: string;
-  /** Opens the page; `query` is that of its address. */
-  open(query: string, options?: object): Promise<OpenPage>;
+  /** Opens the page; `query` is that of its address. It shares nothing with other pages except with `beside`. */
+  open(query: string, options?: object, beside?: BrowserPage): Promise<OpenPage>;
   close(): Promise<void>;
 }
 
@@ -48,9 +52,9 @@ export async function visitPage(): Promise<Visit> {
   const address = `http://127.0.0.1:${port}/`;
   return {
     address,
-    async open(query, options = {}) {
-      const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, ...options });
-      page.setDefaultTimeout(120_000);
+    async open(query, options = {}, beside) {
+      const alone = { viewport: { width: 1280, height: 900 }, ...options };
+      const page = await (beside?.context() ?? (await browser.newContext(alone))).newPage();
       const wrong: string[] = [];
       page.on("pageerror", ({ message }) => wrong.push(message));
       page.on("console", (message) => {
@@ -72,12 +76,12 @@ export async function visitPage(): Promise<Visit> {
 }
 
 /** Waits until an expression is true in the page. The driver's own way to wait would need a policy that lets text become code. */
-export async function until(page: BrowserPage, condition: string, seconds = 120): Promise<void> {
-  for (const end = Date.now() + 1000 * seconds; Date.now() < end; ) {
+export async function until(page: BrowserPage, condition: string): Promise<void> {
+  for (const end = Date.now() + 1000 * PATIENCE; Date.now() < end; ) {
     if (await page.evaluate<boolean>(`Boolean(${condition})`)) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new Error(`not true after ${seconds} s: ${condition}`);
+  throw new Error(`not true after ${PATIENCE} s: ${condition}`);
 }
 
 /** Resolves when the page has read the text for all sizes. */

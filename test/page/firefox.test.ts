@@ -9,6 +9,7 @@ import { loadModel } from "../../src/train/checkpoint.ts";
 import { evaluate } from "../../src/train/evaluate.ts";
 import { suite } from "../harness.ts";
 import { loadTool, root } from "../package/tools.ts";
+import { PATIENCE } from "../report/html/browser.ts";
 import { builtPage, noPage } from "./built.ts";
 
 const FIREFOX = process.env.FIREFOX ?? "/usr/bin/firefox-esr";
@@ -32,14 +33,18 @@ test.unless(missing, "it reads a sample with threads, and shows the library's pe
   const server = new PageServer({ "/": builtPage, "/models/": join(root, "models") });
   const port = await server.listen(0);
   const { default: driver } = await loadTool<{ default: Driver }>("puppeteer-core/lib/esm/puppeteer/puppeteer-core.js");
-  const browser = await driver.launch({ browser: "firefox", executablePath: FIREFOX, headless: true });
+  const patient = { timeout: 1000 * PATIENCE, protocolTimeout: 1000 * PATIENCE };
+  const browser = await driver.launch({ browser: "firefox", executablePath: FIREFOX, headless: true, ...patient });
   try {
     const page = await browser.newPage();
     const wrong: string[] = [];
     page.on("pageerror", ({ message }) => wrong.push(message));
     await page.goto(`http://127.0.0.1:${port}/?sample=latex`);
     const status = () => page.evaluate<string>(`document.getElementById("status").textContent`);
-    for (const end = Date.now() + 120_000; !(await status()).startsWith("LaTeX is read") && Date.now() < end; ) {
+    for (
+      const end = Date.now() + 1000 * PATIENCE;
+      !(await status()).startsWith("LaTeX is read") && Date.now() < end;
+    ) {
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
     assert.match(await status(), /^LaTeX is read, with 6 sizes of memory/);

@@ -1,22 +1,18 @@
-/** The page in a real browser: it computes what the command line computes, and no text that it is given becomes code. */
-import { Buffer } from "node:buffer";
+/** The page in a real browser: it computes what the command line computes, and can be used by everyone, anywhere. */
 import * as fs from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import * as assert from "uvu/assert";
-import { Random } from "../../src/base/random.ts";
 import { pagePolicy } from "../../src/serve/page-headers.ts";
-import { build } from "../../src/wasm/build.ts";
 import { memorizing } from "../cli/child.ts";
 import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
-import type { BrowserPage } from "../report/html/browser.ts";
-import { builtPage, isRead, noPage, until, type Visit, visitPage } from "./built.ts";
+import { root } from "../package/tools.ts";
+import { builtPage, isRead, KERNELS, noPage, until, type Visit, visitPage } from "./built.ts";
+import { file, TEXT, textOf } from "./given.ts";
 
 const test = suite("page");
 const folder = folderFor(test, "page");
-
-/** The build of this process, so that both sides compute with the same kernels. */
-const KERNELS = build === "plain" ? "kernels=plain&" : "";
 
 let visit: Visit;
 test.before(async () => {
@@ -25,19 +21,6 @@ test.before(async () => {
 test.after(async () => {
   if (noPage === undefined) await visit.close();
 });
-
-const textOf = (page: BrowserPage, id: string) => page.evaluate<string>(`document.getElementById("${id}").textContent`);
-const file = (name: string, text: string) => ({ name, mimeType: "text/plain", buffer: Buffer.from(text) });
-
-/** Some 1,500 tokens: names that nobody has seen, and then the same names again, out of the reach of local attention. */
-const TEXT = (() => {
-  const random = new Random(1);
-  const letters = (count: number) =>
-    Array.from({ length: count }, () => "abdegiklmnoprstuvz"[Math.floor(18 * random.next())]);
-  const names = Array.from({ length: 50 }, () => `${letters(5).join("")}${letters(4).join("").toUpperCase()}`);
-  const list = names.map((name, i) => `const ${name} = ${i};\n`).join("");
-  return `${list}${names.map((name) => `use(${name});\n`).join("")}`;
-})();
 
 test.unless(noPage, "the policy in the page is that of its server", () => {
   assert.ok(
@@ -71,24 +54,53 @@ test.unless(noPage, "the slider changes the colours at once, and a token shows t
   const { page, wrong } = await visit.open("sample=");
   await page.setInputFiles("#files", file("text.ts", TEXT));
   await isRead(page, "text.ts");
-  const coloured = () => page.evaluate<number>(`document.querySelectorAll("#text [class*=gain-]").length`);
+  const inWindow = "#text > div:nth-last-child(-n+4) [class*=gain-]"; // far parts get their colours when they come near
+  const coloured = () => page.evaluate<number>(`document.querySelectorAll("${inWindow}").length`);
   const choose = (place: number) =>
     page.evaluate(`size.value = ${place}; size.dispatchEvent(new Event("input", { bubbles: true }))`);
+  await page.evaluate(`document.getElementById("text").scrollIntoView({ block: "end" })`);
   await choose(4);
+  await until(page, `document.querySelectorAll("${inWindow}").length > 50`);
   const withMemory = await coloured();
   await choose(0);
-  assert.is(await coloured(), 0);
+  await until(page, `document.querySelectorAll("${inWindow}").length === 0`);
   await choose(4);
-  await until(page, `document.querySelectorAll("#text [class*=gain-]").length === ${withMemory}`);
-  assert.ok(withMemory > 50, `${withMemory} tokens`);
+  await until(page, `document.querySelectorAll("${inWindow}").length >= ${withMemory}`);
   await page.evaluate(`document.querySelector("#text [class*=gain-4], #text [class*=gain-5]").click()`);
   await page.waitForSelector("#panel blockquote mark");
   assert.match(await textOf(page, "panel"), /tokens back · layer 2 head \d · weight 0\.\d\d · score/);
   assert.match(await textOf(page, "panel"), /Gates/);
   assert.match(await textOf(page, "figures"), /change−\d/);
-  assert.ok((await page.locator("#charts svg").count()) === 2);
+  assert.ok((await page.locator("#charts figure > svg").count()) === 2);
   assert.equal(wrong, []);
 });
+
+test.unless(
+  noPage,
+  "the word that gained most is open in a wide window, and none in that of a phone until a tap",
+  async () => {
+    for (const width of [1280, 390]) {
+      const { page } = await visit.open("sample=", { viewport: { width, height: 800 } });
+      await page.setInputFiles("#files", file("text.ts", TEXT));
+      await isRead(page, "text.ts");
+      const isOpen = `panel.getClientRects().length > 0`;
+      if (width > 390) await until(page, `/^The word that gained most/.test(panel.textContent)`);
+      else {
+        await until(page, `document.querySelectorAll("#charts figure > svg").length === 2`);
+        assert.is(await page.evaluate(isOpen), false);
+      }
+      await page.evaluate(`document.getElementById("text").scrollIntoView()`);
+      await page.waitForSelector("#t30");
+      await page.evaluate(`document.getElementById("t30").click()`);
+      await until(page, `/^×.*token 31, .*pinned/.test(panel.textContent)`);
+      assert.is(await page.evaluate(isOpen), true);
+      assert.match(await textOf(page, "size-name"), "the whole text fits");
+      await page.evaluate(`size.value = 0; size.dispatchEvent(new Event("input", { bubbles: true }))`);
+      await until(page, `/The memory was switched off\\./.test(panel.textContent)`);
+      await page.close();
+    }
+  },
+);
 
 test.unless(noPage, "the keyboard alone: to a token, along the text, and a token stays", async () => {
   const { page } = await visit.open("sample=");
@@ -100,73 +112,6 @@ test.unless(noPage, "the keyboard alone: to a token, along the text, and a token
   await until(page, `/pinned/.test(panel.textContent)`);
   const id = await page.evaluate<string>("document.activeElement.id");
   assert.match(await textOf(page, "panel"), `token ${Number(id.slice(1)) + 1},`);
-});
-
-const HOSTILE = `</script><script>document.title = "owned"</script><img src=x onerror="document.title='owned'">&amp;\n`;
-
-const hostile: [name: string, file: ReturnType<typeof file>][] = [
-  ["a text with a script", file("script.html", HOSTILE.repeat(30))],
-  ["a file whose name is HTML", file(`<img src=x onerror="document.title='owned'">.txt`, HOSTILE.repeat(3))],
-  ["one long line", file("line.txt", "a line without an end, ".repeat(3000))],
-  ["controls and bidirectional marks", file("controls.txt", "\u0001\u001b[31m\u202e\ufeff\ud7ff".repeat(400))],
-];
-
-for (const [name, given] of hostile) {
-  test.unless(noPage, `${name} is read, and executes nothing`, async () => {
-    const { page, wrong } = await visit.open("sample=");
-    await page.setInputFiles("#files", given);
-    await until(page, `globalThis.losses?.[128]?.length > 100`);
-    await page
-      .locator("#stop")
-      .click()
-      .catch(() => {}); // it may have read everything
-    assert.is(await page.evaluate<string>(`document.getElementById("text").textContent`), given.buffer.toString());
-    assert.is(await page.evaluate("document.title"), "A model that remembers what it reads");
-    assert.is(await page.locator("main img, main script, #status img").count(), 0);
-    assert.equal(wrong, []);
-    await page.close();
-  });
-}
-
-test.unless(
-  noPage,
-  "5 MB are read up to a limit, which a sentence names, and the reading stops on request",
-  async () => {
-    const { page, wrong } = await visit.open("sample=");
-    await page.setInputFiles("#files", file("large.txt", HOSTILE.repeat(5e6 / HOSTILE.length)));
-    await until(page, `globalThis.losses?.[128]?.length > 100`);
-    assert.match(await textOf(page, "refusal"), "A page reads 131,072 tokens at most; large.txt is read up to there.");
-    await page.locator("#stop").click();
-    await until(page, `document.getElementById("stop").hidden`);
-    assert.match(await textOf(page, "status"), "Stopped.");
-    assert.equal(wrong, []);
-    await page.close();
-  },
-);
-
-for (const [name, given] of [
-  ["a file of zeros", file("zeros.bin", "\0".repeat(5000))],
-  ["a file in another encoding", { ...file("latin.txt", ""), buffer: Buffer.from([0x61, 0xe9, 0x62]) }],
-  ["an empty file", file("empty.txt", "")],
-] as const) {
-  test.unless(noPage, `${name} is refused in one sentence that names it`, async () => {
-    const { page, wrong } = await visit.open("sample=");
-    await page.setInputFiles("#files", given);
-    await until(page, `!document.getElementById("refusal").hidden`);
-    assert.match(await textOf(page, "refusal"), given.name);
-    assert.equal(wrong, []);
-    await page.close();
-  });
-}
-
-test.unless(noPage, "a damaged model is refused in one sentence, and the open one stays", async () => {
-  const { page, wrong } = await visit.open("sample=");
-  await page.setInputFiles("#gguf", { name: "bad.gguf", mimeType: "", buffer: Buffer.from("GGUF and no more") });
-  await until(page, `!document.getElementById("refusal").hidden`);
-  assert.match(await textOf(page, "refusal"), "bad.gguf");
-  await page.setInputFiles("#files", file("text.ts", TEXT));
-  await isRead(page, "text.ts");
-  assert.equal(wrong, []);
 });
 
 test.unless(
@@ -195,58 +140,14 @@ test.unless(
   },
 );
 
-test.unless(
-  noPage,
-  "a memory that is kept is there at the next visit, is the command line's, and can be deleted",
-  async () => {
-    const context = { acceptDownloads: true };
-    const { page, wrong } = await visit.open(`${KERNELS}sample=`, context);
-    await page.setInputFiles("#files", file("text.ts", TEXT));
-    await isRead(page, "text.ts");
-    await page.locator("#keep").click();
-    await page.waitForSelector("#kept .name");
-    const kept = await page.evaluate<number[]>(`(async () => {
-    const memories = await (await navigator.storage.getDirectory()).getDirectoryHandle("memories");
-    const file = await (await memories.getFileHandle("text.ts.memory.safetensors")).getFile();
-    return [...new Uint8Array(await file.arrayBuffer())];
-  })()`);
-    fs.writeFileSync(join(folder, "text.ts"), TEXT);
-    const saved = join(folder, "text.memory.safetensors");
-    const { code, stderr } = memorizing(
-      "read",
-      "reader-1m",
-      join(folder, "text.ts"),
-      "--save",
-      saved,
-      "--memory",
-      "32768",
-    );
-    assert.is(code, 0, stderr);
-    const own = fs.readFileSync(saved);
-    const named = (bytes: Uint8Array) =>
-      Buffer.from(bytes)
-        .toString("latin1")
-        .replaceAll(/"(checksum|documents)":"(?:[^"\\]|\\.)*"/g, "");
-    assert.is(kept.length > 1e5, true);
-    assert.ok(named(Uint8Array.from(kept)).slice(-1e5) === named(own).slice(-1e5), "the same pairs and sources");
-    await page.goto(`${visit.address}?sample=`);
-    await page.waitForSelector("#kept .name");
-    await until(page, `/is open/.test(document.getElementById("status").textContent)`);
-    await page.evaluate(`document.querySelector("#kept button").click()`);
-    await until(
-      page,
-      `/is read after [\\d,]+ pairs of text.ts/.test(document.getElementById("memory-status").textContent)`,
-    );
-    await page.evaluate(`[...document.querySelectorAll("#kept button")].at(-1).click()`);
-    await until(page, `/No memory is kept/.test(document.getElementById("kept").textContent)`);
-    assert.equal(wrong, []);
-  },
-);
-
 test.unless(noPage, "after the first visit it opens without a network, and reads", async () => {
   const { page } = await visit.open("sample=");
   await until(page, `navigator.serviceWorker.controller !== null`);
+  await page.goto(`${visit.address}samples/SOURCES.txt`);
+  assert.match(await page.evaluate<string>("document.body.textContent"), "Dorian Gray");
   await page.context().setOffline(true);
+  await page.goto(`${visit.address}source/src/memory/ring.ts.txt`);
+  assert.match(await page.evaluate<string>("document.body.textContent"), "class ");
   await page.goto(`${visit.address}?sample=`);
   await until(page, `/is open/.test(document.getElementById("status").textContent)`);
   await page.setInputFiles("#files", file("text.ts", TEXT));
@@ -255,15 +156,9 @@ test.unless(noPage, "after the first visit it opens without a network, and reads
 });
 
 test.unless(noPage, "the page and its kernels are under 300 kB behind gzip, without the model", async () => {
-  const { gzipSync } = await import("node:zlib");
-  const names = fs.readdirSync(builtPage, { recursive: true, encoding: "utf8" });
-  const shipped = names.filter(
-    (name) => !/^(models|samples)/.test(name) && fs.statSync(join(builtPage, name)).isFile(),
-  );
-  const bytes = shipped.reduce(
-    (sum, name) => sum + gzipSync(fs.readFileSync(join(builtPage, name)), { level: 9 }).length,
-    0,
-  );
+  const { compressedBytes } = await import(pathToFileURL(join(root, "page/size.mjs")).href);
+  const bytes = compressedBytes(builtPage);
+  assert.ok(bytes > 100_000, "the kernels are counted");
   assert.ok(bytes < 300_000, `${bytes} bytes`);
 });
 

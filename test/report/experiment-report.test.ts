@@ -32,6 +32,8 @@ const report: ExperimentReport = {
       ],
     },
     { kind: "bars", labels: { title: "All", x: "fish", y: "speed" }, bars: [{ label: "red", value: 3, detail: "3" }] },
+    { kind: "points", labels: { title: "Worth", x: "price", y: "speed" }, points: [{ label: "red", x: 2, y: 3 }] },
+    { kind: "points", labels: { title: "Empty", x: "price", y: "speed" }, points: [] },
     { kind: "text", title: "Printed", text: "one\n  two <three>" },
   ],
 };
@@ -61,6 +63,8 @@ Of <two> fish.
 
 ![All](charts/all.svg)
 
+![Worth](charts/worth.svg)
+
 ## Printed
 
     one
@@ -71,7 +75,7 @@ Of <two> fish.
 
 test("every chart with data has a picture file, and a chart without data has none", () => {
   const pictures = chartFiles(report);
-  assert.equal([...pictures.keys()], ["charts/growth.svg", "charts/all.svg"]);
+  assert.equal([...pictures.keys()], ["charts/growth.svg", "charts/all.svg", "charts/worth.svg"]);
   assert.match(pictures.get("charts/growth.svg") ?? "", "<title>red: 2,048, 2.000</title>");
   const unknown = { ...report.parts[1], lines: [] } as ExperimentReport["parts"][number];
   const empty = { ...report, parts: [unknown] };
@@ -88,12 +92,13 @@ test("the page has everything, escaped, and draws doublings equally wide", () =>
   assert.match(page, "<pre>one\n  two &lt;three&gt;</pre>");
   assert.match(page, "<dd>fish --set &quot;a=&lt;b&gt;&quot;</dd>");
   assert.match(page, "<title>red: 2,048, 2.000</title>");
-  const ticks = [...page.matchAll(/translate\(([\d.]+) [\d.]+\) rotate\(-35\)" text-anchor="end">([\d,]+)</g)];
+  const ticks = [...page.matchAll(/class="tick below" x="([\d.]+)" y="[\d.]+" text-anchor="\w+">([\d,]+)</g)];
   assert.equal(
     ticks.map(([, , label]) => label),
-    ["512", "1,024", "2,048"],
+    ["512", "1,024", "2,048", "2", "3"],
   );
-  const [first, second, third] = ticks.map(([, x]) => Number(x));
-  assert.ok(Math.abs(third - second - (second - first)) < 0.2);
+  assert.match(page, "<title>red: 2, 3.000</title>");
+  const [first, last] = [...page.matchAll(/<circle class="dot line-0" cx="([\d.]+)"/g)].map(([, x]) => Number(x));
+  assert.ok(Math.abs((first + last) / 2 - Number(ticks[1][1])) < 0.2, "1,024 is in the middle");
   assert.not.match(page, "<script");
 });

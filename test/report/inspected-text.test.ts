@@ -3,8 +3,9 @@ import { inspect } from "../../src/inspect/inspect.ts";
 import { Transformer } from "../../src/model/transformer.ts";
 import { Reader } from "../../src/reader.ts";
 import { InspectedText } from "../../src/report/inspected-text.ts";
-import { byteTokenizer } from "../../src/text/tokenizer.ts";
+import { byteTokenizer, tokenizerFromJson } from "../../src/text/tokenizer.ts";
 import { suite } from "../harness.ts";
+import { fallbackJson } from "../text/samples.ts";
 import { tinyConfig } from "../tiny.ts";
 
 const test = suite("inspected text");
@@ -72,4 +73,27 @@ test("tokens of a joined document have places in its files, earlier tokens in th
     ["a.md, line 1", "b.md, line 1", "b.md, line 1", "c.md, line 1", "c.md, line 3"],
   );
   assert.equal([text.line(15), text.document(15)], [4, "mine"]);
+});
+
+test("a space that a tokenizer puts before texts is not shown where one begins, but is within it and where one goes on", async () => {
+  const spaced = tokenizerFromJson(fallbackJson(), "small");
+  const hi = new Transformer(tinyConfig({ vocab_size: spaced.vocabSize }), 1);
+  for (const [memorySize, texts] of [
+    [50, ["hi", " hi", " hi", "hi", " hi", "hi", " hi"]],
+    [6, [" hi", " hi", "hi", " hi", "hi", " hi"]],
+  ] as const) {
+    const reader = new Reader(hi, spaced, { memorySize });
+    await reader.read("hi hi hi", { name: "a.md" });
+    await reader.read("hi hi", { name: "b.md" });
+    await reader.read("hi", { name: "c.md" });
+    await reader.read("hi", { name: "(written)" });
+    const earlier = reader.snapshot().sources!;
+    reader.release();
+    const text = new InspectedText({ name: "d.md", ids: spaced.encode("hi hi"), earlier }, spaced);
+    assert.equal(
+      texts.map((_, i) => text.text(i - texts.length)),
+      texts,
+    );
+    assert.equal(text.texts, ["hi", " hi"]);
+  }
 });

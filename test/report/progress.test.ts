@@ -67,6 +67,12 @@ test("ending before anything was shown, or twice, writes nothing", () => {
   assert.is(stream.text, "");
 });
 
+test("a whole number is written in groups of three digits", () => {
+  const numbers = [0, -0.4, 999, 999.5, 123456, -1000, 1234567, 2 ** 50];
+  const texts = ["0", "0", "999", "1,000", "123,456", "-1,000", "1,234,567", "1,125,899,906,842,624"];
+  assert.equal(numbers.map(wholeNumber), texts);
+});
+
 test("a training line has step, loss, perplexity, speed, gates, memory fill and time left", () => {
   const metrics = {
     step: 120,

@@ -2,7 +2,7 @@
 import { lineChart } from "memorizing-transformer/report";
 import { make } from "../element.ts";
 import type { Remote } from "../engine/remote.ts";
-import { chartElement, type Live, percent } from "./live.ts";
+import { chartElement, type Live } from "./live.ts";
 
 export function drawGate(live: Live, remote: Remote): void {
   let chosen = 7;
@@ -18,7 +18,7 @@ export function drawGate(live: Live, remote: Remote): void {
         { name: "the learned gates", points: ends.map((x) => [x, learnedNats] as const) },
       ]);
       const { at, nats } = losses[chosen];
-      const sentence = `With g = ${at} in both heads, the loss is ${nats.toFixed(3)} nats a token. Training had chosen ${learned.map(percent).join(" and ")}: ${learnedNats.toFixed(3)} nats.`;
+      const sentence = `With g = ${at} in both heads, the loss is ${nats.toFixed(3)} nats a token. Training had chosen ${learned.map((gate) => gate.toFixed(2)).join(" and ")}: ${learnedNats.toFixed(3)} nats.`;
       return [chartElement(chart), make("p", "", sentence)];
     });
   const format = (place: number) => (place === 0 ? "0.01" : place === 10 ? "0.99" : `0.${place}`);

@@ -30,21 +30,26 @@ export interface ModelFacts {
   readonly kernels: string;
 }
 
-/** Files that were dropped or chosen. */
-export type GivenFile = { readonly name: string; readonly data: Blob };
-
-/** A text to read. */
-export interface Text {
+/** A file of a model, or of a memory, by its own name. */
+export interface GivenFile {
   readonly name: string;
-  readonly text: string;
-  /** The files that make it up, if there are several. */
-  readonly files: readonly FileOfText[];
+  readonly data: Blob;
+}
+
+/** A file with its path from where it was dropped or chosen. */
+export interface FoundFile {
+  readonly path: string;
+  readonly data: Blob;
 }
 
 /** News of a reading, in this order: the document, then losses for one size after another. */
 export type ReadingNews =
   | {
       readonly kind: "document";
+      /** The name of its file, or of its folder. */
+      readonly name: string;
+      /** The files that make it up, if there are several. */
+      readonly files: readonly FileOfText[];
       /** The text that is read, which may be cut. */
       readonly text: string;
       /** The end of each token, in UTF-16 units. */
@@ -55,8 +60,8 @@ export type ReadingNews =
       readonly gzip: number;
       /** Names of the heads with a memory. */
       readonly heads: readonly string[];
-      /** A sentence, if the text was cut. */
-      readonly cut: string | undefined;
+      /** What is not read, and why, a sentence each. */
+      readonly remarks: readonly string[];
     }
   | {
       readonly kind: "losses";
@@ -68,6 +73,12 @@ export type ReadingNews =
       readonly progress: Progress;
       /** Tokens a second so far, all sizes together. */
       readonly speed: number;
+    }
+  | {
+      /** Told once, as soon as there is something to compare it with. */
+      readonly kind: "xz";
+      /** Bytes that xz would need for the text. */
+      readonly bytes: number;
     }
   | {
       /** A larger memory finds what a smaller one found, since all pairs fit into both. */
@@ -129,7 +140,7 @@ export interface KeptMemory {
 export interface Questions extends Figures {
   openNamed: Question<{ name: string; base: string }, Progress, ModelFacts>;
   openFiles: Question<{ name: string; files: readonly GivenFile[] }, Progress, ModelFacts>;
-  read: Question<Text & { sizes: readonly number[] }, ReadingNews, void>;
+  read: Question<{ files: readonly FoundFile[]; sizes: readonly number[] }, ReadingNews, void>;
   details: Question<{ size: number; token: number }, never, Details>;
   write: Question<Writing, WrittenToken, void>;
   keep: Question<{ name: string; memorySize: number }, Progress, KeptMemory>;

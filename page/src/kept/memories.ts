@@ -2,7 +2,9 @@
 import { byId, make, makeButton } from "../element.ts";
 import type { GivenFile, KeptMemory } from "../engine/calls.ts";
 import type { Remote } from "../engine/remote.ts";
+import { firstNames } from "../names.ts";
 import type { Refusals } from "../refusals.ts";
+import { announce, say } from "../status.ts";
 
 /** Pairs of a memory that is kept. */
 const KEPT_SIZE = 32_768;
@@ -12,6 +14,8 @@ export interface Memories {
   offer(name: string): void;
   /** Keeps the file of a memory. */
   take(file: GivenFile): Promise<void>;
+  /** Another model is open: it has read nothing, and begins with no memory. */
+  forget(): void;
 }
 
 export function startMemories(remote: Remote, refusals: Refusals, current: () => string | undefined): Memories {
@@ -55,8 +59,11 @@ export function startMemories(remote: Remote, refusals: Refusals, current: () =>
   async function begin(name: string | undefined): Promise<void> {
     const { pairs, documents } = await remote.ask("use", { name });
     used = name;
-    const known = `${pairs.toLocaleString("en-US")} pairs of ${documents.join(", ")}`;
-    say(name === undefined ? "The next text is read after nothing." : `The next text is read after ${known}.`);
+    const known = `${pairs.toLocaleString("en-US")} pairs of ${firstNames(documents)}`;
+    announce(
+      "memory-status",
+      name === undefined ? "The next text is read after nothing." : `The next text is read after ${known}.`,
+    );
     await list();
   }
 
@@ -76,6 +83,7 @@ export function startMemories(remote: Remote, refusals: Refusals, current: () =>
 
   async function take(file: GivenFile): Promise<void> {
     const { name } = await remote.ask("take", file);
+    await list();
     await begin(name);
   }
 
@@ -89,9 +97,9 @@ export function startMemories(remote: Remote, refusals: Refusals, current: () =>
       const name = current();
       if (name === undefined) throw new Error("nothing has been read yet; choose a text first");
       const hear = ({ done, total }: { done: number; total: number }) =>
-        say(`Reading ${name} into a memory: ${Math.round((100 * done) / total)} %`);
+        say("memory-status", `Reading ${name} into a memory: ${Math.round((100 * done) / total)} %`);
       const kept = await remote.ask("keep", { name, memorySize: KEPT_SIZE }, hear);
-      say(`${kept.name} is kept in this browser, ${sizeText(kept.bytes)}.`);
+      announce("memory-status", `${kept.name} is kept in this browser, ${sizeText(kept.bytes)}.`);
       await list();
     }),
   );
@@ -101,18 +109,21 @@ export function startMemories(remote: Remote, refusals: Refusals, current: () =>
     input.value = "";
     if (file !== undefined) guarded(() => take({ name: file.name, data: file }))();
   });
-  void list().catch((error) => say(error.message));
+  const relist = () => void list().catch((error) => say("memory-status", error.message));
+  relist();
   return {
     offer(name) {
       keep.disabled = false;
       keep.textContent = `Keep ${name}`;
     },
     take,
+    forget() {
+      keep.disabled = true;
+      keep.textContent = "Keep what was read";
+      used = undefined;
+      relist();
+    },
   };
-}
-
-function say(sentence: string): void {
-  byId("memory-status").textContent = sentence;
 }
 
 function sizeText(bytes: number): string {

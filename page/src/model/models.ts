@@ -1,14 +1,13 @@
 /** The part Models: opens the model that comes along, or one from files, and says what it is. */
 import { byId, fillList } from "../element.ts";
-import type { GivenFile, ModelFacts, Progress } from "../engine/calls.ts";
+import type { FoundFile, ModelFacts, Progress } from "../engine/calls.ts";
 import type { Remote } from "../engine/remote.ts";
-import type { FoundFile } from "../read/documents.ts";
 import { filesOf } from "../read/dropping.ts";
 import type { Refusals } from "../refusals.ts";
+import { announce, say } from "../status.ts";
+import { modelIn } from "./model-files.ts";
 
 const SHIPPED = "reader-1m";
-/** Files that say something of a model; others in its directory, such as weights for another program, stay where they are. */
-const OF_A_MODEL = /\.(?:json|safetensors|gguf|txt|model|jinja)$/;
 
 export interface Models {
   openShipped(): Promise<void>;
@@ -18,13 +17,13 @@ export interface Models {
 export function startModels(remote: Remote, refusals: Refusals, onNew: () => void): Models {
   const hear = ({ done, total }: Progress) => {
     byId<HTMLProgressElement>("progress").value = done / total;
-    say(`The model is loading: ${Math.round((100 * done) / total)} %`);
+    say("status", `The model is loading: ${Math.round((100 * done) / total)} %`);
   };
 
   function opened(facts: ModelFacts): void {
     onNew();
-    say(`${facts.name} is open. Choose a text.`);
-    const threads = facts.threads === 1 ? "one, since this page is not cross-origin isolated" : String(facts.threads);
+    announce("status", `${facts.name} is open. Choose a text.`);
+    const threads = crossOriginIsolated ? String(facts.threads) : "one, since this page is not cross-origin isolated";
     fillList(byId("facts"), [
       ["model", facts.name],
       ["layers with a memory", facts.memoryLayers.join(", ") || "none"],
@@ -35,16 +34,21 @@ export function startModels(remote: Remote, refusals: Refusals, onNew: () => voi
     ]);
   }
 
+  /** Opens a model; if that fails, the one before stays. */
+  const open = (ask: () => Promise<ModelFacts>) =>
+    refusals.guard(async () => {
+      const before = byId("status").textContent ?? "";
+      try {
+        opened(await ask());
+      } catch (error) {
+        say("status", before);
+        throw error;
+      }
+    });
+
   const models: Models = {
-    openShipped: () =>
-      refusals.guard(async () =>
-        opened(await remote.ask("openNamed", { name: SHIPPED, base: document.baseURI }, hear)),
-      ),
-    openFiles: (found) =>
-      refusals.guard(async () => {
-        const { name, files } = modelIn(found);
-        opened(await remote.ask("openFiles", { name, files }, hear));
-      }),
+    openShipped: () => open(() => remote.ask("openNamed", { name: SHIPPED, base: document.baseURI }, hear)),
+    openFiles: (found) => open(() => remote.ask("openFiles", modelIn(found), hear)),
   };
   byId("shipped").addEventListener("click", () => void models.openShipped());
   for (const id of ["model-folder", "gguf"]) {
@@ -56,16 +60,4 @@ export function startModels(remote: Remote, refusals: Refusals, onNew: () => voi
     });
   }
   return models;
-}
-
-/** The files of a model by their own names, and a name for it: that of the .gguf, or of the directory. */
-function modelIn(found: readonly FoundFile[]): { name: string; files: GivenFile[] } {
-  const files = found.map(({ path, file }) => ({ name: path.slice(path.lastIndexOf("/") + 1), data: file }));
-  const gguf = files.find(({ name }) => name.endsWith(".gguf"));
-  const [first = ""] = found[0]?.path.split("/") ?? [];
-  return { name: gguf?.name ?? (first || "your model"), files: files.filter(({ name }) => OF_A_MODEL.test(name)) };
-}
-
-function say(sentence: string): void {
-  byId("status").textContent = sentence;
 }

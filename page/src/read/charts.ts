@@ -3,7 +3,7 @@ import { figure, lineChart } from "memorizing-transformer/report";
 import type { LiveReport } from "./live-report.ts";
 
 /** Returns HTML: perplexity and bits per byte by memory. Every text in it was escaped by the chart. */
-export function chartsOf(report: LiveReport, sizes: readonly number[], xz: number | undefined): string {
+export function chartsOf(report: LiveReport, sizes: readonly number[]): string {
   const [none, ...others] = sizes.map((size) => ({ size, totals: report.totals(size) }));
   const known = others.filter(({ totals }) => totals !== undefined);
   if (none.totals === undefined || known.length === 0) return "";
@@ -21,7 +21,11 @@ export function chartsOf(report: LiveReport, sizes: readonly number[], xz: numbe
     true,
   );
   const bits = (bytes: number) => (8 * bytes) / report.bytes;
-  const compressors = [level("gzip", bits(report.gzip)), ...(xz === undefined ? [] : [level("xz -9e", bits(xz))])];
+  const { gzip, xz } = report;
+  const compressors = [
+    level("gzip", bits(gzip)),
+    ...(xz === undefined ? [] : [level("xz -9e, computed here", bits(xz))]),
+  ];
   const bitsPerByte = lineChart(
     { title: "Bits a byte, and what compressors take", x, y: "bits a byte" },
     [

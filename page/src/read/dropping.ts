@@ -1,7 +1,8 @@
 /** What is dropped on the page, and what it is: a memory, a model, or documents to read. Folders are looked into. */
-import type { GivenFile } from "../engine/calls.ts";
+import type { FoundFile, GivenFile } from "../engine/calls.ts";
+import { isModel } from "../model/model-files.ts";
+import { isPassedOver, lastName } from "../names.ts";
 import type { Refusals } from "../refusals.ts";
-import type { FoundFile } from "./documents.ts";
 
 export interface Takers {
   readonly documents: (files: readonly FoundFile[]) => Promise<void>;
@@ -13,48 +14,62 @@ export interface Takers {
 const MOST_FILES = 10_000;
 
 export function startDropping(refusals: Refusals, takers: Takers): void {
-  document.addEventListener("dragover", (event) => event.preventDefault());
-  document.addEventListener("drop", (event) => {
+  const { classList } = document.body;
+  document.addEventListener("dragover", (event) => {
+    if (isWordsForField(event)) return;
     event.preventDefault();
+    classList.toggle("dropping", event.dataTransfer?.types.includes("Files") === true);
+  });
+  document.addEventListener("dragleave", ({ relatedTarget }) => {
+    if (relatedTarget === null) classList.remove("dropping");
+  });
+  document.addEventListener("drop", (event) => {
+    classList.remove("dropping");
     const { dataTransfer } = event;
-    if (dataTransfer === null) return;
+    if (dataTransfer === null || isWordsForField(event)) return;
+    event.preventDefault();
     const entries = [...dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
     const text = dataTransfer.getData("text/plain");
     void refusals.guard(async () => {
       const files = (await Promise.all(entries.map((entry) => filesIn(entry)))).flat();
       if (files.length > 0) await take(files, takers);
-      else if (text !== "") await takers.documents([{ path: "dropped text", file: new File([text], "dropped text") }]);
+      else if (entries.length > 0) await takers.documents([]);
+      else if (text !== "") await takers.documents([{ path: "dropped text", data: new Blob([text]) }]);
     });
   });
 }
 
+/** Whether words are dropped where one writes, which is the browser's business. */
+function isWordsForField({ target, dataTransfer }: DragEvent): boolean {
+  return target instanceof HTMLTextAreaElement && dataTransfer?.types.includes("Files") !== true;
+}
+
 /** Gives files to those who take their kind. */
-export async function take(files: readonly FoundFile[], { documents, model, memory }: Takers): Promise<void> {
-  const names = files.map(({ path }) => path.slice(path.lastIndexOf("/") + 1));
-  const [name] = names;
-  const isOne = files.length === 1;
-  if (isOne && name.endsWith(".memory.safetensors")) await memory({ name, data: files[0].file });
-  else if (names.includes("config.json") && names.some((other) => other.endsWith(".safetensors"))) await model(files);
-  else if (isOne && name.endsWith(".gguf")) await model(files);
+async function take(files: readonly FoundFile[], { documents, model, memory }: Takers): Promise<void> {
+  const [{ path, data }] = files;
+  if (files.length === 1 && path.endsWith(".memory.safetensors")) await memory({ name: lastName(path), data });
+  else if (isModel(files)) await model(files);
   else await documents(files);
 }
 
 /** Files of an input for files or a folder. */
 export function filesOf({ files }: HTMLInputElement): FoundFile[] {
-  return [...(files ?? [])].map((file) => ({ path: file.webkitRelativePath || file.name, file }));
+  return [...(files ?? [])].map((file) => ({ path: file.webkitRelativePath || file.name, data: file }));
 }
 
-/** A file, or all files at any depth of a folder. */
+/** A file, or all files at any depth of a folder, but for folders that are passed over. */
 async function filesIn(entry: FileSystemEntry): Promise<FoundFile[]> {
   const path = entry.fullPath.replace(/^\//, "");
   if (entry.isFile) {
     const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
-    return [{ path, file }];
+    return [{ path, data: file }];
   }
   const reader = (entry as FileSystemDirectoryEntry).createReader();
   const found: FoundFile[] = [];
   for (let entries = await entriesOf(reader); entries.length > 0; entries = await entriesOf(reader)) {
-    for (const inner of entries) found.push(...(await filesIn(inner)));
+    for (const inner of entries) {
+      if (inner.isFile || !isPassedOver(inner.name)) found.push(...(await filesIn(inner)));
+    }
     if (found.length > MOST_FILES)
       throw new Error(`${path} has more than ${MOST_FILES} files; choose a smaller folder`);
   }

@@ -1,4 +1,5 @@
 /** The colours of the text, and the nats that they stand for. */
+import { markedToken } from "memorizing-transformer/report";
 import { make } from "../element.ts";
 
 const LOSSES = ["−4", "−2", "−1", "−0.3", "−0.1"];
@@ -14,6 +15,6 @@ export function legend(): (string | Node)[] {
   return [
     "Each token is coloured by the nats that the memory saves in its prediction: ",
     make("span", "swatches", ...swatches),
-    " In each retrieved passage one token is marked; the text after it is what the memory suggests here.",
+    `. ${markedToken}`,
   ];
 }

@@ -20,10 +20,14 @@ export interface Totals {
 }
 
 export class LiveReport extends TokenText implements ShownReport {
+  /** Of the document. */
+  readonly name: string;
   readonly heads: readonly string[];
   /** Bytes of the predicted tokens, and those that gzip needs for the text. */
   readonly bytes: number;
   readonly gzip: number;
+  /** Bytes that xz needs for it, when they are known. */
+  xz: number | undefined;
   /** The size of memory that is shown; 0 is none. */
   size = 0;
   private readonly losses = new Map<number, Losses>();
@@ -31,8 +35,9 @@ export class LiveReport extends TokenText implements ShownReport {
   private readonly summed = new Map<number, Totals>();
   private asked: { readonly token: number; readonly size: number; readonly details: Details } | undefined;
 
-  constructor({ text, ends, bytes, gzip, heads }: Described, files: TokenText["files"]) {
+  constructor({ name, text, ends, files, bytes, gzip, heads }: Described) {
     super(text, ends, files);
+    this.name = name;
     this.heads = heads;
     this.bytes = bytes;
     this.gzip = gzip;
@@ -84,6 +89,23 @@ export class LiveReport extends TokenText implements ShownReport {
   gain(token: number): number {
     if (token > Math.min(this.done(0), this.done(this.size))) return 0;
     return this.natsWithout[token] - this.nats[token];
+  }
+
+  /** The token that gained most so far with the size that is shown; undefined if none gained. */
+  get best(): number | undefined {
+    const { nats, natsWithout } = this;
+    const end = Math.min(this.done(0), this.done(this.size));
+    let [best, most] = [undefined as number | undefined, 0];
+    for (let token = 1; token <= end; token++) {
+      const gain = natsWithout[token] - nats[token];
+      if (gain > most) [best, most] = [token, gain];
+    }
+    return best;
+  }
+
+  get whyNone(): string {
+    if (this.heads.length === 0) return "This model has no memory.";
+    return this.size === 0 ? "The memory was switched off." : "The memory was empty.";
   }
 
   gates(token: number): readonly number[] {

@@ -1,10 +1,10 @@
 /** The part Read: chooses a text, has it read for every size of memory, and shows what is known so far. */
 import { byId, makeButton } from "../element.ts";
-import type { ReadingNews, Text } from "../engine/calls.ts";
-import type { Remote } from "../engine/remote.ts";
+import type { FoundFile, ReadingNews } from "../engine/calls.ts";
+import { type Remote, Stopped } from "../engine/remote.ts";
 import type { Refusals } from "../refusals.ts";
+import { announce, say } from "../status.ts";
 import { chartsOf } from "./charts.ts";
-import { documentOf, type FoundFile } from "./documents.ts";
 import { filesOf } from "./dropping.ts";
 import { legend } from "./legend.ts";
 import { LiveReport } from "./live-report.ts";
@@ -31,51 +31,56 @@ export function startReading(remote: Remote, refusals: Refusals): Reading {
   let report: LiveReport | undefined;
   let panel: TokenPanel | undefined;
   let name: string | undefined;
+  let speed = "";
 
-  async function read(text: Text, sample?: Sample, leftOut?: string): Promise<void> {
+  async function read(files: readonly FoundFile[], sample?: Sample): Promise<void> {
     stop.abort();
     const own = new AbortController();
     stop = own;
-    name = undefined;
+    speed = "";
     byId("stop").hidden = false;
-    say(`Reading ${text.name}`);
-    showSample(sample);
+    announce("status", `Reading ${sample?.title ?? "the text"}`);
     const hear = (news: ReadingNews) => {
       if (stop !== own || own.signal.aborted) return;
-      if (news.kind === "document") begin(news, text, leftOut);
-      else if (report !== undefined && panel !== undefined) grow(news, report, panel, sample?.xz);
+      if (news.kind === "document") begin(news, sample);
+      else if (report !== undefined && panel !== undefined) grow(news, report, panel);
     };
     try {
-      await remote.ask("read", { ...text, sizes }, hear, own.signal);
-      if (stop !== own) return;
-      name = text.name;
-      say(`${text.name} is read, with ${sizes.length} sizes of memory${speed === "" ? "" : `, ${speed}`}.`);
-      reading.onRead(text.name, report?.text ?? "");
+      await remote.ask("read", { files, sizes }, hear, own.signal);
+      if (stop !== own || report === undefined) return;
+      name = report.name;
+      const isBare = report.heads.length === 0;
+      const how = isBare ? "without a memory, which this model has not" : `with ${sizes.length} sizes of memory`;
+      announce("status", `${name} is read, ${how}${speed === "" ? "" : `, ${speed}`}.`);
+      reading.onRead(name, report.text);
+    } catch (error) {
+      if (stop !== own || error instanceof Stopped) return; // another text or model has taken its place
+      say("status", name === undefined ? "Choose a text." : `${name} is still there.`);
+      throw error;
     } finally {
       if (stop === own) byId("stop").hidden = true;
     }
   }
 
-  let speed = "";
-
-  function begin(news: Extract<ReadingNews, { kind: "document" }>, { files }: Text, leftOut?: string): void {
-    report = new LiveReport(news, files);
-    slider.begin();
+  function begin(news: Extract<ReadingNews, { kind: "document" }>, sample?: Sample): void {
+    name = undefined;
+    report = new LiveReport(news);
+    showSample(sample);
+    slider.begin(news.heads.length > 0);
     report.size = slider.size;
     byId("result").hidden = false;
     byId("charts").replaceChildren();
     panel = new TokenPanel(report, (size, token) => remote.ask("details", { size, token }));
     slider.show(report);
-    const remarks = [news.cut, leftOut].filter((remark) => remark !== undefined);
-    if (remarks.length > 0) refusals.show(remarks.join(" "));
+    if (news.remarks.length > 0) refusals.show(news.remarks.join(" "));
   }
 
-  function grow(
-    news: Exclude<ReadingNews, { kind: "document" }>,
-    report: LiveReport,
-    panel: TokenPanel,
-    xz?: number,
-  ): void {
+  function grow(news: Exclude<ReadingNews, { kind: "document" }>, report: LiveReport, panel: TokenPanel): void {
+    if (news.kind === "xz") {
+      report.xz = news.bytes;
+      draw(report, panel);
+      return;
+    }
     if (news.kind === "same") {
       report.addSame(news.size, news.as);
     } else {
@@ -84,20 +89,25 @@ export function startReading(remote: Remote, refusals: Refusals): Reading {
       byId<HTMLProgressElement>("progress").value = done / total;
       speed = `${Math.round(news.speed).toLocaleString("en-US")} tokens a second`;
       const memory = news.size === 0 ? "no memory" : `a memory of ${news.size.toLocaleString("en-US")}`;
-      say(`Reading with ${memory}: ${Math.round((100 * done) / total)} %, ${speed}`);
+      say("status", `Reading with ${memory}: ${Math.round((100 * done) / total)} %, ${speed}`);
       if (news.size === report.size || news.size === 0) panel.recolour(news.from, news.from + news.nats.length);
     }
-    if (report.isComplete(news.size)) complete(news.size, report, panel, xz);
+    if (report.isComplete(news.size)) complete(news.size, report, panel);
   }
 
-  /** A size is complete: the slider moves on to it, and in a task of their own the charts grow. */
-  function complete(size: number, current: LiveReport, panel: TokenPanel, xz: number | undefined): void {
+  /** A size is complete: the slider moves on to it, and the charts grow. */
+  function complete(size: number, current: LiveReport, panel: TokenPanel): void {
     if (slider.follow(size)) choose(size);
     else slider.show(current);
+    draw(current, panel);
+  }
+
+  /** Draws the charts in a task of their own, and opens a token if none is open. */
+  function draw(current: LiveReport, panel: TokenPanel): void {
     setTimeout(() => {
       if (report !== current) return; // another text is read now
-      byId("charts").innerHTML = chartsOf(current, sizes, xz);
-      panel.suggest(() => bestToken(current));
+      byId("charts").innerHTML = chartsOf(current, sizes);
+      panel.suggest();
     });
   }
 
@@ -115,17 +125,12 @@ export function startReading(remote: Remote, refusals: Refusals): Reading {
       return slider.size;
     },
     current: () => name,
-    readFiles: (files) =>
-      refusals.guard(async () => {
-        const { leftOut, ...text } = await documentOf(files);
-        await read(text, undefined, leftOut);
-      }),
+    readFiles: (files) => refusals.guard(() => read(files)),
     readSample: (sample) =>
       refusals.guard(async () => {
         const response = await fetch(`./samples/${sample.key}.txt`);
         if (!response.ok) throw new Error(`the sample ${sample.title} cannot be fetched: ${response.status}`);
-        const text = { name: sample.title, text: await response.text(), files: [] };
-        await read(text, sample);
+        await read([{ path: sample.title, data: await response.blob() }], sample);
       }),
     forget() {
       stop.abort();
@@ -137,23 +142,20 @@ export function startReading(remote: Remote, refusals: Refusals): Reading {
   };
 
   slider.onChoice = choose;
+  window.addEventListener("beforeprint", () => panel?.recolourAll());
   byId("legend").append(...legend());
   byId("stop").addEventListener("click", () => {
     stop.abort();
-    say("Stopped. What is coloured stays.");
+    announce("status", "Stopped. What is coloured stays.");
   });
   byId("samples").append(...samples.map((sample) => sampleButton(sample, reading)));
   onFiles("files", reading);
   onFiles("folder", reading);
   byId("read-pasted").addEventListener("click", () => {
     const { value } = byId<HTMLTextAreaElement>("pasted");
-    void refusals.guard(() => read({ name: "the pasted text", text: value, files: [] }));
+    void reading.readFiles([{ path: "the pasted text", data: new Blob([value]) }]);
   });
   return reading;
-}
-
-function say(sentence: string): void {
-  byId("status").textContent = sentence;
 }
 
 function sampleButton(sample: Sample, reading: Reading): HTMLButtonElement {
@@ -179,14 +181,4 @@ function showSample(sample: Sample | undefined): void {
   }
   byId("source").hidden = sample === undefined;
   if (sample !== undefined) byId("source").textContent = `${sample.source}. Licence: ${sample.licence}.`;
-}
-
-/** The token that gained most so far; undefined if none gained. */
-function bestToken(report: LiveReport): number | undefined {
-  let [best, most] = [undefined as number | undefined, 0];
-  for (let token = 1; token < report.length; token++) {
-    const gain = report.gain(token);
-    if (gain > most) [best, most] = [token, gain];
-  }
-  return best;
 }

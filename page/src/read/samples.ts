@@ -7,8 +7,6 @@ export interface Sample {
   readonly title: string;
   readonly source: string;
   readonly licence: string;
-  /** Bytes that `xz -9e` needs for it, which test/page/samples.test.ts checks. Undefined: the text changes with this program. */
-  readonly xz?: number;
 }
 
 export const samples: readonly Sample[] = list;

@@ -27,10 +27,11 @@ export class SizeSlider {
     return sizes[Number(this.input.value)];
   }
 
-  /** Begins a document: the first size with a memory. */
-  begin(): void {
+  /** Begins a document: the first size with a memory, if the model can have one. */
+  begin(hasMemory: boolean): void {
     this.isMoved = false;
-    this.input.value = "1";
+    this.input.disabled = !hasMemory;
+    this.input.value = hasMemory ? "1" : "0";
   }
 
   /** Moves on to a size that is complete, unless somebody has chosen another. Returns whether it moved. */
@@ -43,7 +44,8 @@ export class SizeSlider {
   /** Shows the figures of the chosen size, and which sizes are read. */
   show(report: LiveReport): void {
     const { size } = this;
-    const name = size === 0 ? "none" : `${size.toLocaleString("en-US")} pairs`;
+    const pairs = `${size.toLocaleString("en-US")} pairs${report.length <= size ? ": the whole text fits" : ""}`;
+    const name = size === 0 ? "none" : pairs;
     byId("size-name").textContent = name;
     this.input.setAttribute("aria-valuetext", name);
     for (const [i, tick] of this.ticks.entries()) tick.classList.toggle("read", report.isComplete(sizes[i]));
@@ -55,7 +57,8 @@ function figuresOf(report: LiveReport, size: number): [string, string][] {
   const tokens = (report.length - 1).toLocaleString("en-US");
   const [without, totals] = [report.totals(0), report.totals(size)];
   const rows: [string, string][] = [["tokens predicted", tokens]];
-  rows.push(["perplexity without memory", without?.perplexity.toPrecision(4) ?? "…"]);
+  const subject = report.heads.length === 0 ? "perplexity" : "perplexity of the same model, memory switched off";
+  rows.push([subject, without?.perplexity.toPrecision(4) ?? "…"]);
   if (size === 0) return rows;
   rows.push(["with this memory", totals?.perplexity.toPrecision(4) ?? "…"]);
   if (without === undefined || totals === undefined) return rows;

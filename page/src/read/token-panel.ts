@@ -7,12 +7,17 @@ import type { LiveReport } from "./live-report.ts";
 /** Asks what was found for a token with a size of memory. */
 export type Ask = (size: number, token: number) => Promise<Details>;
 
+/** Windows in which the panel is a sheet at the bottom, as the styles have it. */
+const SMALL = matchMedia("(max-width: 60rem)");
+
 export class TokenPanel {
   private readonly report: LiveReport;
   private readonly ask: Ask;
   private readonly view: TextView;
   private readonly panel: Panel;
   private shown: number | undefined;
+  /** Whether somebody has chosen a token, or closed the panel. */
+  private begun = false;
   private pinned: number | undefined;
 
   /** Shows `report` in the page. */
@@ -26,7 +31,11 @@ export class TokenPanel {
     byId("text-root").replaceChildren(text);
     const panel = byId("panel");
     panel.replaceChildren(
-      make("p", "note", "Point at a token, or go there with Tab and the arrow keys; a click or Enter keeps it."),
+      make(
+        "p",
+        "note",
+        "Point at a token, or go there with Tab and the arrow keys; a click or Enter keeps it, a second one lets it go.",
+      ),
     );
     this.view = new TextView(report, text);
     this.panel = new Panel(report, panel);
@@ -37,6 +46,7 @@ export class TokenPanel {
       this.pin(token === this.pinned ? undefined : token);
       this.show(token);
     };
+    this.panel.onClose = () => this.close();
     panel.onclick = (event) => this.follow(event);
     text.addEventListener("keydown", ({ key }) => {
       if (key === "Escape") this.pin(undefined);
@@ -48,18 +58,36 @@ export class TokenPanel {
     this.view.recolour(from, to);
   }
 
-  /** Shows the present token anew, for another size of memory. */
+  /** Gives all tokens their colours, as before printing. */
+  recolourAll(): void {
+    this.view.paintAll();
+  }
+
+  /** Shows the present token, or the present suggestion, for another size of memory. */
   refresh(): void {
-    if (this.shown !== undefined) this.show(this.shown);
+    const token = this.suggestion ?? this.shown;
+    if (token !== undefined) this.open(token);
   }
 
-  /** Opens a token as if somebody had chosen it, unless one is open. `choose` returns undefined if there is none. */
-  suggest(choose: () => number | undefined): void {
-    const token = this.shown === undefined ? choose() : undefined;
-    if (token !== undefined) this.show(token);
+  /** Opens the token that gained most, unless somebody has chosen one. */
+  suggest(): void {
+    const token = this.suggestion;
+    if (token !== undefined && token !== this.shown) this.open(token);
   }
 
+  /** The token that gained most, until somebody chooses one. In a small window the panel lies on the text, and nothing is suggested. */
+  private get suggestion(): number | undefined {
+    return this.begun || SMALL.matches ? undefined : this.report.best;
+  }
+
+  /** Shows a token that somebody has chosen. */
   private show(token: number): void {
+    this.begun = true;
+    this.open(token);
+  }
+
+  private open(token: number): void {
+    const isSuggested = token === this.suggestion;
     this.shown = token;
     const { size } = this.report;
     void this.ask(size, token)
@@ -67,6 +95,7 @@ export class TokenPanel {
         if (this.shown !== token || this.report.size !== size) return;
         this.report.addDetails(size, token, details);
         this.panel.show(token, token === this.pinned);
+        if (isSuggested && !this.begun) byId("panel").prepend(make("p", "suggested", "The word that gained most"));
         this.view.mark("shown", [token]);
         this.view.mark(
           "retrieved",
@@ -74,6 +103,14 @@ export class TokenPanel {
         );
       })
       .catch(() => {}); // another text is read now
+  }
+
+  private close(): void {
+    this.begun = true;
+    this.shown = undefined;
+    this.pin(undefined);
+    this.panel.clear();
+    for (const name of ["shown", "retrieved"]) this.view.mark(name, []);
   }
 
   private pin(token: number | undefined): void {

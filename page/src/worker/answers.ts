@@ -1,10 +1,11 @@
 /** The answers to the page's questions: one model, one document, one memory to begin with, and the memories that are kept. */
 import { decodeMemory, encodeMemory, type MemorySnapshot, type OpenedModel, Reader } from "memorizing-transformer";
-import type { Details, ModelFacts, Progress, Text } from "../engine/calls.ts";
+import type { Details, ModelFacts, Progress } from "../engine/calls.ts";
 import { articleAnswers } from "./article/answers.ts";
+import { documentOf } from "./documents.ts";
 import { KeptMemories } from "./kept-memories.ts";
 import { factsOf, openFiles, openNamed } from "./models.ts";
-import { ReadDocument } from "./read-document.ts";
+import { MOST_CHARACTERS, ReadDocument } from "./read-document.ts";
 import type { Answers, Asked } from "./serve.ts";
 import { turn } from "./turn.ts";
 import { writeText } from "./writing.ts";
@@ -14,7 +15,7 @@ interface Open extends OpenedModel {
 }
 
 let opened: Open | undefined;
-let document: { readonly text: Text; readonly reading: ReadDocument } | undefined;
+let document: ReadDocument | undefined;
 /** The memory that documents are read and texts are written after. */
 let begun: MemorySnapshot | undefined;
 /** The memory with the document, for one size. */
@@ -24,14 +25,16 @@ const kept = new KeptMemories();
 export const answers: Answers = {
   openNamed: ({ name, base }, asked) => replaceModel(name, () => openNamed(name, base, asked)),
   openFiles: ({ name, files }, asked) => replaceModel(name, () => openFiles(files, asked)),
-  async read({ sizes, ...text }, asked) {
+  async read({ files, sizes }, asked) {
+    const text = await documentOf(files, MOST_CHARACTERS);
+    asked.signal.throwIfAborted();
     const { model, tokenizer } = requireModel();
+    const next = new ReadDocument(model, tokenizer, text, begun);
     forgetDocument();
-    const reading = new ReadDocument(model, tokenizer, text, begun);
-    document = { text: { ...text, text: reading.text }, reading };
-    await reading.run(sizes, asked);
+    document = next;
+    await next.run(sizes, asked);
   },
-  details: async ({ size, token }): Promise<Details> => requireDocument().reading.details(size, token),
+  details: async ({ size, token }): Promise<Details> => requireDocument().details(size, token),
   async write({ memorySize, ...writing }, { tell, signal }) {
     const { model, tokenizer } = requireModel();
     const snapshot = memorySize > 0 ? await withDocument(memorySize, { tell: () => {}, signal }) : undefined;
@@ -69,7 +72,7 @@ async function replaceModel(name: string, open: () => Promise<OpenedModel>): Pro
 }
 
 function forgetDocument(): void {
-  document?.reading.release();
+  document?.release();
   document = undefined;
   remembered = undefined;
 }
@@ -80,16 +83,17 @@ function forgetDocument(): void {
  */
 async function withDocument(size: number, { tell, signal }: Asked<Progress>): Promise<MemorySnapshot | undefined> {
   if (document === undefined) return begun;
-  const { text, reading } = document;
-  if (remembered?.of === reading && remembered.size === size) return remembered.snapshot;
+  const read = document;
+  if (remembered?.of === read && remembered.size === size) return remembered.snapshot;
   const { model, tokenizer } = requireModel();
   const reader = new Reader(model, tokenizer, { memorySize: size });
   try {
     if (begun !== undefined) reader.restore(begun);
-    await reader.read(text.text, { name: text.name, signal, onProgress: (done, total) => tell({ done, total }) });
+    const { name, text } = read;
+    await reader.read(text, { name, signal, onProgress: (done, total) => tell({ done, total }) });
     await turn(signal);
     const snapshot = reader.snapshot();
-    remembered = { of: reading, size, snapshot };
+    remembered = { of: read, size, snapshot };
     return snapshot;
   } finally {
     reader.release();

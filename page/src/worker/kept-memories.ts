@@ -21,9 +21,14 @@ export class KeptMemories {
   async save(name: string, bytes: Uint8Array): Promise<KeptMemory> {
     const file = fileName(name);
     const handle = await (await folder()).getFileHandle(file, { create: true });
-    const stream = await handle.createWritable();
-    await stream.write(bytes as Uint8Array<ArrayBuffer>);
-    await stream.close();
+    try {
+      const stream = await handle.createWritable();
+      await stream.write(bytes as Uint8Array<ArrayBuffer>);
+      await stream.close();
+    } catch (error) {
+      const isFull = error instanceof DOMException && error.name === "QuotaExceededError";
+      throw isFull ? new Error(`this browser has no room for ${file}; delete another memory first`) : error;
+    }
     return { name: file, bytes: bytes.length };
   }
 

@@ -3,15 +3,16 @@
  * advance together, so that there are gains to show from the first segments on.
  */
 import { InspectedReading, type LanguageModel, type MemorySnapshot, type Tokenizer } from "memorizing-transformer";
-import { InspectedText } from "memorizing-transformer/report";
-import type { Details, ReadingNews, Text } from "../engine/calls.ts";
+import { InspectedText, XzSize } from "memorizing-transformer/report";
+import type { Details, ReadingNews } from "../engine/calls.ts";
+import type { FoundText } from "./documents.ts";
 import type { Asked } from "./serve.ts";
 import { turn } from "./turn.ts";
 
 /** Tokens that a page reads at most; the pairs of each size take some 150 bytes a token. */
 const MOST_TOKENS = 131_072;
 /** Characters that are tokenized at most: far more than that many tokens in any language. */
-const MOST_CHARACTERS = 16 * MOST_TOKENS;
+export const MOST_CHARACTERS: number = 16 * MOST_TOKENS;
 /** Retrieved pairs that are kept for each token. */
 const TOP = 8;
 const SURROUNDINGS = 90;
@@ -19,6 +20,7 @@ const SURROUNDINGS = 90;
 const NEWS_MS = 60;
 
 export class ReadDocument {
+  readonly name: string;
   /** The text that is read, which may be cut. */
   readonly text: string;
   private readonly model: LanguageModel;
@@ -26,18 +28,21 @@ export class ReadDocument {
   private readonly known: MemorySnapshot | undefined;
   private readonly ids: Int32Array;
   private readonly inspected: InspectedText;
-  private readonly cut: string | undefined;
+  /** What is not read, and why, a sentence each. */
+  private readonly remarks: readonly string[];
   /** Readings by size of memory; several sizes share one where a larger memory changes nothing. */
   private readonly readings = new Map<number, InspectedReading>();
   private released = false;
 
-  constructor(model: LanguageModel, tokenizer: Tokenizer, { name, text, files }: Text, known?: MemorySnapshot) {
+  constructor(model: LanguageModel, tokenizer: Tokenizer, found: FoundText, known?: MemorySnapshot) {
+    const { name, text, files, leftOut } = found;
     const all = tokenizer.encode(text.slice(0, MOST_CHARACTERS), { framed: model.framesTexts });
     const ids = all.subarray(0, MOST_TOKENS);
     if (ids.length < 2) throw new Error(`${name} has nothing to predict: it has ${ids.length} tokens`);
     const none = new Int32Array();
     const columns = { document: none, index: none, token: none, begin: none, end: none };
     const earlier = known?.sources ?? { documents: [], columns };
+    this.name = name;
     this.model = model;
     this.tokenizer = tokenizer;
     this.known = known;
@@ -46,7 +51,8 @@ export class ReadDocument {
     this.text = this.inspected.texts.join("");
     const isCut = ids.length < all.length || text.length > MOST_CHARACTERS;
     const most = MOST_TOKENS.toLocaleString("en-US");
-    this.cut = isCut ? `A page reads ${most} tokens at most; ${name} is read up to there.` : undefined;
+    const cut = isCut ? `A page reads ${most} tokens at most; ${name} is read up to there.` : undefined;
+    this.remarks = [cut, leftOut].filter((remark) => remark !== undefined);
   }
 
   /** Reads for all sizes, which ascend from 0. After an abort, what is complete stays. */
@@ -61,6 +67,7 @@ export class ReadDocument {
     const together = [none, ...(first === undefined ? [] : [first])].map((size) => this.begin(size));
     tell(await this.described(together.at(-1)!));
     await this.advance(together, course, signal);
+    tell({ kind: "xz", bytes: await this.xzBytes(signal) });
     for (const size of rest) await this.advance([this.begin(size)], course, signal);
     for (const size of others.slice(read.length)) {
       this.readings.set(size, this.readings.get(read.at(-1)!)!);
@@ -117,17 +124,29 @@ export class ReadDocument {
     }
   }
 
+  private async xzBytes(signal: AbortSignal): Promise<number> {
+    const xz = new XzSize(new TextEncoder().encode(this.text));
+    while (!xz.complete) {
+      xz.advance();
+      await turn(signal);
+      if (this.released) throw new Error("another text is read now");
+    }
+    return xz.size;
+  }
+
   private async described({ retrievals }: InspectedReading): Promise<ReadingNews> {
     let end = 0;
-    const { ids, tokenizer, inspected, text, cut } = this;
+    const { name, ids, tokenizer, inspected, text, remarks } = this;
     return {
       kind: "document",
+      name,
+      files: inspected.files,
       text,
       ends: Uint32Array.from(inspected.texts, ({ length }) => (end += length)),
       bytes: ids.subarray(1).reduce((sum, id) => sum + tokenizer.byteLength(id), 0),
       gzip: await compressedBytes(text),
       heads: (retrievals?.heads ?? []).map(({ layer, head }) => `layer ${layer} head ${head}`),
-      cut,
+      remarks,
     };
   }
 }

@@ -5,6 +5,7 @@ import {
   Reader,
   type SourcedPair,
   type Tokenizer,
+  tokenTexts,
 } from "memorizing-transformer";
 import { InspectedText } from "memorizing-transformer/report";
 import type { Passage, Writing, WrittenToken } from "../engine/calls.ts";
@@ -30,9 +31,10 @@ export async function writeText(
   const reader = new Reader(model, tokenizer, { memorySize: snapshot?.size ?? 0 });
   try {
     if (snapshot !== undefined) reader.restore(snapshot);
-    const passages = new Passages(tokenizer, snapshot, prompt);
+    const ids = tokenizer.encode(prompt, { framed: model.framesTexts && "begin" });
+    const passages = new Passages(tokenizer, snapshot, tokenTexts(tokenizer, ids));
     for await (const token of reader.generateInspected(prompt, { tokens, temperature, seed, signal, top: TOP })) {
-      passages.written += token.text;
+      passages.written.push(token.text);
       tell({
         text: token.text,
         gates: token.gates.map(({ layer, head, gate }) => ({ head: `layer ${layer} head ${head}`, gate })),
@@ -49,33 +51,38 @@ export async function writeText(
   }
 }
 
-/** The texts that pairs come from: what was remembered, the prompt, and what is written. */
+/** The texts that pairs come from, token by token: what was remembered, the prompt, and what is written. */
 class Passages {
-  written = "";
-  private readonly prompt: string;
+  readonly written: string[] = [];
+  private readonly prompt: readonly string[];
   private readonly appended: number;
   private readonly remembered: InspectedText | undefined;
 
-  constructor(tokenizer: Tokenizer, snapshot: MemorySnapshot | undefined, prompt: string) {
+  constructor(tokenizer: Tokenizer, snapshot: MemorySnapshot | undefined, prompt: readonly string[]) {
     this.prompt = prompt;
     this.appended = snapshot?.appended ?? 0;
     const earlier = snapshot?.sources;
     this.remembered = earlier && new InspectedText({ name: "", ids: new Int32Array(), earlier }, tokenizer);
   }
 
-  of({ serial, document, source }: SourcedPair): Passage {
+  of({ serial, document, source: { index } }: SourcedPair): Passage {
     const token = serial - this.appended;
     if (token < 0 && this.remembered !== undefined) {
       return { ...this.remembered.excerpt(token, SURROUNDINGS), place: this.remembered.place(token) };
     }
-    const bytes = new TextEncoder().encode(document === "(written)" ? this.written : this.prompt);
-    const part = (from: number, to: number) => new TextDecoder().decode(bytes.subarray(Math.max(0, from), to));
-    const { begin, end } = source;
+    const isWritten = document === "(written)";
+    const texts = isWritten ? this.written : this.prompt;
     return {
-      before: part(begin - SURROUNDINGS, begin),
-      token: part(begin, end),
-      after: part(end, end + SURROUNDINGS),
-      place: document === "(written)" ? "the text that it writes" : "the prompt",
+      before: texts
+        .slice(Math.max(0, index - SURROUNDINGS), index)
+        .join("")
+        .slice(-SURROUNDINGS),
+      token: texts[index] ?? "",
+      after: texts
+        .slice(index + 1, index + 1 + SURROUNDINGS)
+        .join("")
+        .slice(0, SURROUNDINGS),
+      place: isWritten ? "the text that it writes" : "the prompt",
     };
   }
 }

@@ -11,8 +11,9 @@ export interface WritingPart {
   suggest(text: string): void;
 }
 
-/** Characters of the text that are proposed, from the beginning of one of its lines. */
-const SUGGESTED = 60;
+/** Characters of the text that are proposed at most, and those among which a line is looked for. */
+const SUGGESTED = 30;
+const SEEN = 4000;
 
 export function startWriting(remote: Remote, refusals: Refusals, sizeOf: () => number): WritingPart {
   const prompt = byId<HTMLTextAreaElement>("prompt");
@@ -64,10 +65,8 @@ function numberIn(id: string): number {
 
 /** The beginning of a line from the middle of a text, which has been seen and can be continued. */
 function beginningIn(text: string): string {
-  const lines = text
-    .slice(text.length >> 1)
-    .split("\n")
-    .slice(1);
-  const line = lines.find((candidate) => candidate.trim().length > SUGGESTED / 2) ?? lines[0] ?? text;
-  return line.slice(0, SUGGESTED / 2).trimEnd();
+  const middle = text.length >> 1;
+  const [, ...lines] = text.slice(middle, middle + SEEN).split("\n");
+  const line = lines.find((candidate) => candidate.trim().length > SUGGESTED) ?? lines[0] ?? text;
+  return line.slice(0, SUGGESTED).trimEnd();
 }

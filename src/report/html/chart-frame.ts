@@ -1,21 +1,24 @@
 /** Frames for a chart: a figure on a page, or a picture in its own file. */
-import { type Chart, LINE_STYLES, WIDTH } from "./chart.ts";
+import { type Chart, type ChartLabels, LINE_STYLES, WIDTH } from "./chart.ts";
 import { escapeHtml } from "./escape.ts";
 import { pictureStyles } from "./styles.ts";
 
 /** Returns HTML for a page with the styles of styles.ts. */
 export function figure(chart: Chart): string {
   const { labels, drawing, height, lines } = chart;
-  const keys = lines.map(
-    (name, i) =>
-      `<span class="key"><span class="${lineStyle(i)}" aria-hidden="true">━</span> ${escapeHtml(name)}</span>`,
-  );
+  const keys = lines.map((name, i) => `<span class="key">${keyLine(i)} ${escapeHtml(name)}</span>`);
   return `<figure class="chart">
 <figcaption>${escapeHtml(labels.title)}</figcaption>
 <svg viewBox="0 0 ${WIDTH} ${height.toFixed(1)}" ${spokenLabel(chart)}>
 ${drawing}
 </svg>
+<p class="axes" aria-hidden="true">${escapeHtml(axesOf(labels))}</p>
 ${lines.length === 0 ? "" : `<p class="legend">${keys.join(" ")}</p>\n`}</figure>`;
+}
+
+/** A piece of a line as it is drawn in the chart, dashed as that is. */
+function keyLine(index: number): string {
+  return `<svg class="key-line" viewBox="0 0 30 8" aria-hidden="true"><line class="line ${lineStyle(index)}" x1="0" x2="30" y1="4" y2="4"/></svg>`;
 }
 
 /** Heights and widths in units of the chart: the title above it, the legend below it in two columns. */
@@ -51,6 +54,11 @@ function lineStyle(index: number): string {
   return `line-${index % LINE_STYLES}`;
 }
 
-function spokenLabel({ labels: { title, x, y } }: Chart): string {
-  return `role="img" aria-label="${escapeHtml(`${title}: ${y} by ${x}`)}"`;
+function spokenLabel({ labels }: Chart): string {
+  return `role="img" aria-label="${escapeHtml(`${labels.title}: ${axesOf(labels)}`)}"`;
+}
+
+/** Both axes in words, which a chart shows where it is too narrow for labels along them. */
+function axesOf({ x, y }: ChartLabels): string {
+  return `${y} by ${x}`;
 }

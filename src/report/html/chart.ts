@@ -1,8 +1,9 @@
 /**
- * Charts in SVG: axes with labels, and bars or lines. Colours and fonts come from styles.ts, so a chart is readable on light
- * and on dark. Every mark has its numbers as a tooltip. chart-frame.ts puts a chart on a page or in a file.
+ * Charts in SVG: axes with labels, and bars or lines; scatter.ts has points. Colours and fonts come from styles.ts, so a chart is readable
+ * on light and on dark. Every mark has its numbers as a tooltip. chart-frame.ts puts a chart on a page or in a file.
  */
 import { escapeHtml } from "./escape.ts";
+import { fixed, octaveScale, type Scale, scaleOf } from "./scale.ts";
 
 /** Words around a chart. */
 export interface ChartLabels {
@@ -46,12 +47,19 @@ export interface Chart {
 
 /** Width in units that are pixels if the chart has its full width. */
 export const WIDTH = 640;
-const LEFT = 70;
-const RIGHT = 10;
-const TOP = 12;
-const PLOT_WIDTH = WIDTH - LEFT - RIGHT;
-const PLOT_HEIGHT = 160;
-const PLOT_END = TOP + PLOT_HEIGHT;
+/** Where every plot begins, on the left and at the top. */
+export const LEFT = 70;
+export const TOP = 12;
+const PLOT_WIDTH = WIDTH - LEFT - 10;
+const PLOT_END = TOP + 220;
+
+/** Where a plot ends. */
+export interface PlotEnd {
+  readonly right: number;
+  readonly bottom: number;
+}
+
+const WHOLE: PlotEnd = { right: LEFT + PLOT_WIDTH, bottom: PLOT_END };
 
 /** Draws evenly spaced bars from zero up or down. Every `labelEvery`-th bar has a label. */
 export function barChart(labels: ChartLabels, bars: readonly Bar[], labelEvery = 1): Chart {
@@ -66,10 +74,10 @@ export function barChart(labels: ChartLabels, bars: readonly Bar[], labelEvery =
   });
   const ticks = bars.map(({ label }, i) => ({ at: LEFT + (i + 0.5) * slot, label }));
   const shown = ticks.filter((_, i) => i % labelEvery === 0);
-  return chart(labels, [...gridLines(y), ...marks, axisLine(y.at(0))], shown, []);
+  return chart(labels, [...gridLines(y, WHOLE), ...marks, axisLine(y.at(0), WHOLE)], shown, []);
 }
 
-/** Draws lines over a continuous x, from its least to its greatest value; with `octaves`, x is logarithmic. */
+/** Draws lines over a continuous x, from its least to its greatest value; with `octaves`, x is logarithmic, with ticks at powers of two. */
 export function lineChart(labels: ChartLabels, lines: readonly Line[], octaves = false): Chart {
   const points = lines.flatMap((line) => line.points);
   const [xs, ys] = [points.map(([x]) => x), points.map(([, y]) => y)];
@@ -87,9 +95,9 @@ export function lineChart(labels: ChartLabels, lines: readonly Line[], octaves =
     });
     return [line, ...dots].join("");
   });
-  const ticks = x.ticks.map((tick) => ({ at: x.at(tick), label: x.label(tick) }));
+  const ticks = thinned(x.ticks.map((tick) => ({ at: x.at(tick), label: x.label(tick) })));
   const names = lines.map(({ name }) => name);
-  return chart(labels, [...gridLines(y), ...marks, axisLine(PLOT_END)], ticks, names);
+  return chart(labels, [...gridLines(y, WHOLE), ...marks, axisLine(PLOT_END, WHOLE)], ticks, names);
 }
 
 /** Number of styles, which lines take in turn. */
@@ -99,82 +107,70 @@ export const LINE_STYLES = 8;
 const MOST_DOTS = 40;
 
 /** A label below the plot that ends at x = `at`. */
-interface Tick {
+export interface Tick {
   readonly at: number;
   readonly label: string;
 }
 
-function chart(labels: ChartLabels, marks: readonly string[], ticks: readonly Tick[], lines: readonly string[]): Chart {
-  const [middleX, middleY] = [LEFT + PLOT_WIDTH / 2, TOP + PLOT_HEIGHT / 2];
+/** Puts marks, labels of ticks and of axes together; `lines` are the names in the legend. */
+export function chart(
+  labels: ChartLabels,
+  marks: readonly string[],
+  ticks: readonly Tick[],
+  lines: readonly string[],
+  { right, bottom }: PlotEnd = WHOLE,
+): Chart {
+  const [middleX, middleY] = [(LEFT + right) / 2, (TOP + bottom) / 2];
+  const slants = !fitSideBySide(ticks);
   const longest = Math.max(0, ...ticks.map(({ label }) => label.length));
-  const height = PLOT_END + 44 + 3.6 * longest; // slanted labels, then that of the axis
+  const height = bottom + 46 + (slants ? 5 * longest : 0); // labels of ticks, then that of the axis
   const axes = [
     `<text class="axis-label" x="${middleX}" y="${fixed(height - 8)}" text-anchor="middle">${escapeHtml(labels.x)}</text>`,
     `<text class="axis-label" transform="translate(13 ${middleY}) rotate(-90)" text-anchor="middle">${escapeHtml(labels.y)}</text>`,
   ];
-  return { labels, drawing: [...marks, ...ticks.map(slantedLabel), ...axes].join("\n"), height, lines };
+  const below = ticks.map((tick) => (slants ? slantedLabel(tick, bottom) : levelLabel(tick, bottom)));
+  return { labels, drawing: [...marks, ...below, ...axes].join("\n"), height, lines };
 }
 
-function gridLines({ ticks, at, label }: Scale): string[] {
+/** Lines across the plot at the ticks of a vertical scale, with their labels. */
+export function gridLines({ ticks, at, label }: Scale, { right }: PlotEnd): string[] {
   return ticks.map((tick) => {
     const y = fixed(at(tick));
     const text = `<text class="tick" x="${LEFT - 6}" y="${y}" dy="0.32em" text-anchor="end">${label(tick)}</text>`;
-    return `<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y}" y2="${y}"/>${text}`;
+    return `<line class="grid" x1="${LEFT}" x2="${right}" y1="${y}" y2="${y}"/>${text}`;
   });
 }
 
-function axisLine(y: number): string {
-  return `<line class="axis" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${fixed(y)}" y2="${fixed(y)}"/>`;
+/** The horizontal axis. */
+export function axisLine(y: number, { right }: PlotEnd): string {
+  return `<line class="axis" x1="${LEFT}" x2="${right}" y1="${fixed(y)}" y2="${fixed(y)}"/>`;
 }
 
-function slantedLabel({ at, label }: Tick): string {
-  const place = `translate(${fixed(at + 3)} ${PLOT_END + 14}) rotate(-35)`;
-  return `<text class="tick" transform="${place}" text-anchor="end">${escapeHtml(label)}</text>`;
+/** Width of a letter of a label, in the larger letters of narrow pages. */
+const LETTER = 11;
+
+/** Whether the labels of ascending ticks have room beside each other. */
+function fitSideBySide(ticks: readonly Tick[]): boolean {
+  return ticks.every(({ at, label }, i) => {
+    const before = i === 0 ? undefined : ticks[i - 1];
+    return before === undefined || at - before.at >= ((label.length + before.label.length) / 2 + 1) * LETTER;
+  });
 }
 
-interface Scale {
-  at(value: number): number;
-  readonly ticks: readonly number[];
-  label(tick: number): string;
+/** As many of the ticks as have room side by side: all, or every second, and so on; the last is among them. */
+function thinned(ticks: readonly Tick[]): readonly Tick[] {
+  if (fitSideBySide(ticks)) return ticks;
+  return thinned(ticks.filter((_, i) => (ticks.length - 1 - i) % 2 === 0));
 }
 
-/** Maps values from `least` to `most`, rounded outwards to ticks, to coordinates from `begin` to `end`. */
-function scaleOf(least: number, most: number, begin: number, end: number): Scale {
-  const step = tickStep(most - least);
-  const [first, last] = [Math.floor(least / step), Math.max(Math.ceil(most / step), Math.floor(least / step) + 1)];
-  const at = (value: number) => begin + ((value / step - first) / (last - first)) * (end - begin);
-  const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
-  return {
-    at,
-    ticks: Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step),
-    label: (tick) => numberLabel(tick, digits),
-  };
+/** A label under its tick; at the right edge it ends there. */
+function levelLabel({ at, label }: Tick, bottom: number): string {
+  const end = at + (label.length * LETTER) / 2;
+  const [x, anchor] = end > WIDTH ? [WIDTH, "end"] : [at, "middle"];
+  return `<text class="tick below" x="${fixed(x)}" y="${bottom + 17}" text-anchor="${anchor}">${escapeHtml(label)}</text>`;
 }
 
-/** Maps values above 0 by their logarithms, with ticks at powers of two. */
-function octaveScale(least: number, most: number, begin: number, end: number): Scale {
-  const [first, last] = [Math.log2(least), Math.max(Math.log2(most), Math.log2(least) + 1)];
-  const octaves = Math.floor(last + 1e-9) - Math.ceil(first - 1e-9) + 1;
-  return {
-    at: (value) => begin + ((Math.log2(value) - first) / (last - first)) * (end - begin),
-    ticks: Array.from({ length: octaves }, (_, i) => 2 ** (Math.ceil(first - 1e-9) + i)),
-    label: (tick) => numberLabel(tick, 0),
-  };
-}
-
-function numberLabel(value: number, digits: number): string {
-  const fraction = { minimumFractionDigits: digits, maximumFractionDigits: digits };
-  return value.toLocaleString("en-US", fraction).replace("-", "−");
-}
-
-/** Returns 1, 2 or 5 times a power of ten, so that about five steps make up `range`. */
-function tickStep(range: number): number {
-  if (!(range > 0)) return 1;
-  const rough = range / 5;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  return power * ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10);
-}
-
-function fixed(coordinate: number): string {
-  return coordinate.toFixed(1);
+function slantedLabel({ at, label }: Tick, bottom: number): string {
+  const place = `translate(${fixed(at + 3)} ${bottom + 14}) rotate(-35)`;
+  return `<text class="tick below" transform="${place}" text-anchor="end">${escapeHtml(label)}</text>`;
 }

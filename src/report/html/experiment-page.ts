@@ -12,6 +12,7 @@ import { barChart, type Chart, lineChart } from "./chart.ts";
 import { figure, svgFile } from "./chart-frame.ts";
 import { escapeHtml } from "./escape.ts";
 import { htmlPage } from "./page.ts";
+import { scatterChart } from "./scatter.ts";
 import { styles } from "./styles.ts";
 import { htmlTable } from "./table.ts";
 
@@ -49,6 +50,7 @@ export function chartFiles(report: ExperimentReport): Map<string, string> {
 
 function chartOf(part: ReportChart): Chart {
   if (part.kind === "bars") return barChart(part.labels, part.bars, part.labelEvery);
+  if (part.kind === "points") return scatterChart(part.labels, part.points, part.logarithmic);
   return lineChart(part.labels, part.lines, part.octaves);
 }
 

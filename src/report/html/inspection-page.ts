@@ -19,6 +19,7 @@ import { startReport } from "./client/start.ts";
 import { TextView } from "./client/text-view.ts";
 import { TokenText } from "./client/token-text.ts";
 import { escapeHtml } from "./escape.ts";
+import { markedToken } from "./marked-token.ts";
 import { htmlPage, jsonScript } from "./page.ts";
 import { reportData } from "./report-data.ts";
 import { styles } from "./styles.ts";
@@ -71,7 +72,7 @@ const reading = ({ mostGained: [first] }: InspectionSummary) => `<h2 id="reading
 ${["−4", "−2", "−1", "−0.3", "−0.1"].map((nats, i) => `<span class="swatch harm-${5 - i}">${nats}</span>`).join("")}<span
 class="swatch">0</span>${["0.1", "0.3", "1", "2", "4"].map((nats, i) => `<span class="swatch gain-${i + 1}">${nats}</span>`).join("")}.
 Point at a token, or go there with Tab and the arrow keys, to see what was retrieved for it. A click or Enter pins it,
-Escape unpins it. In each retrieved passage one token is marked; the text after it is what the memory suggests here.</p>
+Escape unpins it. ${markedToken}</p>
 <noscript><p>The text and what was retrieved for it are shown by a script, which this browser does not run.</p></noscript>
 <div class="reading">
 <div id="text" class="text" role="group" aria-label="The document, token by token"></div>
@@ -147,7 +148,7 @@ function mostGained(inspection: Inspection, { mostGained }: InspectionSummary, t
   });
   const titles = ["token", "in context", "probability", "retrieved", "in context"].map((title) => `<th>${title}</th>`);
   return `<h2>The tokens that gained most</h2>
-<div class="scroll" tabindex="0" role="region" aria-label="The tokens that gained most"><table>
+<div class="scroll" tabindex="0" role="region" aria-label="The tokens that gained most"><table class="gained">
 <thead><tr>${titles.join("")}</tr></thead>
 <tbody>${rows.join("\n")}</tbody>
 </table></div>`;

@@ -1,6 +1,6 @@
 /** A page with the staleness of a run's memories: the distance of remembered keys from those of the present weights. */
 import { writeFileAtomic } from "../../platform/atomic-write.ts";
-import type { MetricsLine } from "../../train/metrics.ts";
+import type { MetricsLine } from "../../train/step-metrics.ts";
 import { lineChart } from "./chart.ts";
 import { figure } from "./chart-frame.ts";
 import { escapeHtml } from "./escape.ts";

@@ -30,7 +30,8 @@ const dark: Palette = {
   "mark-ink": "#fff3c4",
 };
 
-const ON_DARK = "@media (prefers-color-scheme: dark)";
+/** Paper is light. */
+const ON_DARK = "@media screen and (prefers-color-scheme: dark)";
 
 function variables(palette: Palette): string {
   return Object.entries(palette)
@@ -62,6 +63,9 @@ rect.gain:hover, rect.harm:hover { stroke: var(--ink); }
 .line-6 { color: #c2467f; stroke-dasharray: 12 4; }
 .line-7 { color: #9a8420; stroke-dasharray: 1 4; }
 .dot { fill: currentColor; stroke: none; }
+.leader { fill: none; stroke: var(--faint); stroke-opacity: .55; stroke-width: 1; }
+.chart .name { fill: var(--ink); }
+@media (max-width: 40rem) { .chart .name { font-size: 21px; } }
 .chart .title { fill: var(--ink); font-size: 14px; font-weight: 600; }
 .chart .paper { fill: var(--raised); }
 `;
@@ -98,9 +102,21 @@ code, .text, blockquote, td.excerpt { font-family: ui-monospace, "DejaVu Sans Mo
 .figures dd { margin: 0; font-size: 1.35rem; font-variant-numeric: tabular-nums; }
 
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(32rem, 100%), 1fr)); gap: 1rem; }
-.chart { margin: 0; max-width: 56rem; padding: .75rem; background: var(--raised); border: 1px solid var(--rule); border-radius: 6px; }
-.chart svg { display: block; width: 100%; height: auto; }
+.chart { container-type: inline-size; margin: 0; max-width: 56rem; padding: .75rem; background: var(--raised); border: 1px solid var(--rule); border-radius: 6px; }
+.chart svg { display: block; width: 100%; height: auto; overflow: visible; }
 .chart figcaption { font-size: .9rem; font-weight: 600; color: var(--ink); }
+.axes { display: none; margin: .25rem 0 0; font-size: .8rem; color: var(--faint); }
+@container (max-width: 600px) {
+  .chart text { font-size: 15px; }
+  .chart .axis-label { display: none; }
+  .axes { display: block; margin-top: -1rem; }
+}
+@container (max-width: 440px) {
+  .chart text { font-size: 20px; }
+  .chart .below { translate: 0 8px; }
+  .axes { margin-top: .25rem; }
+}
+.chart .key-line { display: inline-block; width: 30px; height: 8px; vertical-align: middle; }
 .key { font-size: .85rem; margin-right: .75rem; white-space: nowrap; }
 
 .findings { padding: 0; list-style: none; }
@@ -118,7 +134,7 @@ table { border-collapse: collapse; font-size: .9rem; }
 th { text-align: left; font-weight: 600; }
 th, td { padding: .2rem .9rem .2rem 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-td.excerpt { white-space: pre; font-size: .8rem; }
+td.excerpt { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .8rem; }
 td.place { white-space: nowrap; }
 td.name { overflow-wrap: anywhere; }
 mark { background: var(--mark); color: var(--mark-ink); border-radius: 2px; }
@@ -156,6 +172,7 @@ mark { background: var(--mark); color: var(--mark-ink); border-radius: 2px; }
 #panel h3 { margin: 0 0 .5rem; font-size: 1.05rem; }
 #panel h3 code { padding: .1rem .4rem; border: 1px solid var(--rule); border-radius: 4px; overflow-wrap: anywhere; }
 #panel h3 small { display: block; margin-top: .3rem; font-weight: 400; }
+#panel .close { display: none; }
 #panel h4 { margin: .75rem 0 .25rem; font-size: .95rem; }
 #panel p { margin: .25rem 0; }
 .losses { display: grid; grid-template-columns: auto 1fr; gap: .1rem .75rem; margin: 0 0 .5rem; }
@@ -175,14 +192,35 @@ blockquote { margin: 0; font-size: .78rem; white-space: pre-wrap; overflow-wrap:
 @media (max-width: 60rem) {
   body { padding: .75rem; }
   .reading { display: block; }
-  .chart text { font-size: 18px; }
   #panel { top: auto; bottom: 0; max-height: 40vh; border-radius: 6px 6px 0 0; z-index: 1; }
   #panel:has(> .note:only-child) { display: none; }
+  #panel .bar { width: min(5rem, 12vw); }
+  #panel .pairs .bar { width: 100%; }
+  #panel .close {
+    float: right; display: grid; place-items: center; width: 2.5rem; height: 2.5rem; margin: -.5rem -.5rem 0 .5rem; padding: 0;
+    font: inherit; font-size: 1.4rem; color: var(--ink); background: none; border: 0; cursor: pointer;
+  }
+  .gained thead { display: none; }
+  .gained, .gained tbody, .gained tr, .gained td { display: block; }
+  .gained tr { padding: .5rem 0; border-bottom: 1px solid var(--rule); }
+  .gained td { padding: 0; border: 0; }
+  .gained td.place { white-space: normal; overflow-wrap: anywhere; }
+  .gained td.number { text-align: left; font-weight: 600; }
+  .gained td.number + td.place::before { content: "retrieved from "; color: var(--faint); }
 }
 @media print {
-  .chart, tr, .pairs li { break-inside: avoid; }
+  :root { color-scheme: light; }
+  body { max-width: none; padding: 0; }
+  h2, h3, h4, figcaption, thead { break-after: avoid; }
+  .charts { display: block; }
+  .chart { margin: 0 0 1rem; }
+  .chart, tr, .pairs li, .figures div { break-inside: avoid; }
   .reading { display: block; }
+  .text { border: 0; padding: 0; }
   .text > div { content-visibility: visible; }
-  #panel { position: static; max-height: none; }
+  .text, .legend, .chart, mark, .bar { print-color-adjust: exact; }
+  .scroll { overflow: visible; }
+  #panel { position: static; max-height: none; overflow: visible; margin-top: 1rem; }
+  #panel .close { display: none; }
 }
 `;

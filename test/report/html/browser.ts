@@ -16,21 +16,29 @@ interface Locator {
   count(): Promise<number>;
 }
 
-/** A session of Chromium's own protocol; tests use its domain Performance. */
+/** A session of Chromium's own protocol, which can drop files. */
 interface Session {
-  send(method: string, options?: object): Promise<{ readonly metrics: readonly { name: string; value: number }[] }>;
+  send(method: string, options?: object): Promise<unknown>;
+}
+
+/** Pages that share storage. */
+interface Context {
+  newPage(): Promise<BrowserPage>;
+  newCDPSession(page: BrowserPage): Promise<Session>;
+  setOffline(offline: boolean): Promise<void>;
+  setDefaultTimeout(ms: number): void;
 }
 
 /** The parts of a page that tests use. */
 export interface BrowserPage {
-  context(): { newCDPSession(page: BrowserPage): Promise<Session>; setOffline(offline: boolean): Promise<void> };
+  context(): Context;
   readonly keyboard: { press(key: string): Promise<void> };
   on(event: "console", listener: (message: { text(): string; type(): string }) => void): void;
   on(event: "pageerror", listener: (error: Error) => void): void;
   on(event: "request", listener: (request: { url(): string }) => void): void;
   addInitScript(script: string): Promise<unknown>;
-  setDefaultTimeout(ms: number): void;
   screenshot(options: { path: string; fullPage?: boolean }): Promise<unknown>;
+  emulateMedia(options: { media: "print" | "screen" }): Promise<void>;
   close(): Promise<void>;
   goto(url: string): Promise<unknown>;
   setInputFiles(
@@ -44,6 +52,7 @@ export interface BrowserPage {
 }
 
 export interface Browser {
+  newContext(options: object): Promise<Context>;
   newPage(options: object): Promise<BrowserPage>;
   close(): Promise<void>;
 }
@@ -56,8 +65,19 @@ interface Playwright {
 export const noBrowser: string | undefined =
   noTools ?? (existsSync(CHROMIUM) ? undefined : `needs ${CHROMIUM}, or another Chromium that CHROMIUM names`);
 
+/** Seconds until a test gives up: far more than a page that works takes on a machine that is busy. */
+export const PATIENCE = 900;
+
 export async function launchBrowser(): Promise<Browser> {
   const playwright = await loadTool<Playwright>("playwright-core/index.mjs");
   const args = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"];
-  return playwright.chromium.launch({ executablePath: CHROMIUM, args });
+  const timeout = 1000 * PATIENCE;
+  const browser = await playwright.chromium.launch({ executablePath: CHROMIUM, args, timeout });
+  const newContext = async (options: object) => {
+    const context = await browser.newContext(options);
+    context.setDefaultTimeout(timeout);
+    return context;
+  };
+  const newPage = async (options: object) => (await newContext(options)).newPage();
+  return { newContext, newPage, close: () => browser.close() };
 }

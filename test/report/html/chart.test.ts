@@ -49,6 +49,38 @@ test("with many bars only some have labels", () => {
   assert.is(barChart(labels, many, 10).drawing.match(/>bar /g)?.length, 3);
 });
 
+test("labels of ticks are level where they have room, and slanted where they would touch", () => {
+  const drawingOf = (names: string[]) =>
+    barChart(
+      labels,
+      names.map((label) => ({ label, value: 1, detail: "" })),
+    ).drawing;
+  const few = drawingOf(["word", "number", "space"]);
+  assert.is(few.match(/<text class="tick below" x="[\d.]+" y="[\d.]+" text-anchor="middle">/g)?.length, 3);
+  assert.not.match(few, "rotate(-35)");
+  const long = drawingOf(Array.from({ length: 7 }, (_, i) => `LaTeX command ${i}`));
+  assert.is(long.match(/rotate\(-35\)/g)?.length, 7);
+  const octaves = [128, 32_768].map((x) => [x, 1] as const);
+  const { drawing } = lineChart(labels, [{ name: "", points: octaves }], true);
+  const ticks = [...drawing.matchAll(/class="tick below"[^>]*text-anchor="(\w+)">([^<]*)</g)];
+  assert.equal(
+    ticks.map(([, anchor, label]) => [anchor, label]),
+    [...["128", "512", "2,048", "8,192"].map((label) => ["middle", label]), ["end", "32,768"]],
+    "every second has room, and the last label ends at the edge",
+  );
+});
+
+test("a key of the legend is a piece of its line, dashed as that is", () => {
+  const lines = ["one", "two", "three"].map((name) => ({ name, points: [[0, 1] as const, [1, 2] as const] }));
+  const html = figure(lineChart(labels, lines));
+  for (const [i, { name }] of lines.entries()) {
+    const key = new RegExp(
+      `<svg class="key-line"[^>]*aria-hidden="true"><line class="line line-${i}"[^>]*/></svg> ${name}</span>`,
+    );
+    assert.match(html, key);
+  }
+});
+
 test("lines go through their points and have names", () => {
   const chart = lineChart(labels, [
     {

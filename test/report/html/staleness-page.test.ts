@@ -23,7 +23,7 @@ function pageOf(...lines: object[]): string | undefined {
     : undefined;
 }
 
-const lineNames = (page = "") => [...page.matchAll(/<span class="key">.*?<\/span> ([^<]*)</g)].map(([, name]) => name);
+const lineNames = (page = "") => [...page.matchAll(/<span class="key">.*?<\/svg> ([^<]*)</g)].map(([, name]) => name);
 
 test("the page shows the measurements by age, and over the steps", () => {
   const page = pageOf(

@@ -11,6 +11,7 @@ import type { Subject } from "./subject.ts";
 /** A state that remembers the past, and in its memory layer perhaps other contents. */
 export function stateOf({ model, remembered }: Subject, contents?: MemoryContents): ModelState {
   const state = model.newState({ rows: 1, memorySize: remembered.size });
+  state.tokens?.restore(0, remembered.appended, remembered.sources!.columns.token);
   for (const [layer, memory] of state.memories) {
     memory.restore(0, remembered.appended, contents ?? remembered.layers.get(layer)!);
   }

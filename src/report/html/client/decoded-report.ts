@@ -9,6 +9,7 @@ import { TokenText } from "./token-text.ts";
 
 export class DecodedReport extends TokenText implements ShownReport {
   readonly heads: readonly string[];
+  readonly whyNone = "The memory was empty.";
   readonly nats: Float32Array;
   readonly natsWithout: Float32Array;
   private readonly gateColumn: Uint8Array;

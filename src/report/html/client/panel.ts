@@ -4,19 +4,29 @@ import type { ShownPair, ShownReport } from "./shown-report.ts";
 
 /** Shows everything known about one token. */
 export class Panel {
+  /** Called when somebody closes it. */
+  onClose: () => void = () => {};
   private readonly report: ShownReport;
   private readonly root: HTMLElement;
+  /** What is in it while no token is shown. */
+  private readonly empty: readonly Node[];
 
   /** Shows tokens of `report` in `root`. */
   constructor(report: ShownReport, root: HTMLElement) {
     this.report = report;
     this.root = root;
+    this.empty = [...root.childNodes];
+  }
+
+  /** Shows what was there before any token. */
+  clear(): void {
+    this.root.replaceChildren(...this.empty);
   }
 
   /** Shows a token; `pinned` says that it stays. */
   show(token: number, pinned: boolean): void {
     const pairs = this.report.pairs(token);
-    const nothing = this.node("p", "note", token === 0 ? "The first token is not predicted." : "The memory was empty.");
+    const nothing = this.node("p", "note", token === 0 ? "The first token is not predicted." : this.report.whyNone);
     this.root.replaceChildren(
       this.heading(token, pinned),
       ...(token === 0 ? [] : [this.losses(token)]),
@@ -28,8 +38,17 @@ export class Panel {
   private heading(token: number, pinned: boolean): HTMLElement {
     const heading = this.node("h3");
     const place = `token ${(token + 1).toLocaleString("en-US")}, ${this.report.place(token)}${pinned ? ", pinned" : ""}`;
-    heading.append(this.visible(this.report.textOf(token)), this.node("small", "", place));
+    heading.append(this.closer(), this.visible(this.report.textOf(token)), this.node("small", "", place));
     return heading;
+  }
+
+  /** A button that closes the panel, for small windows, where it lies on the text. */
+  private closer(): HTMLElement {
+    const button = this.node("button", "close", "×");
+    button.setAttribute("type", "button");
+    button.setAttribute("aria-label", "Close");
+    button.addEventListener("click", () => this.onClose());
+    return button;
   }
 
   /** Probabilities and losses with and without memory. */

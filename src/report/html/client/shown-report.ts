@@ -18,6 +18,8 @@ export interface ShownReport
   extends Pick<TokenText, "text" | "length" | "begin" | "end" | "textOf" | "line" | "place" | "excerpt"> {
   /** Names of the heads that have a memory. */
   readonly heads: readonly string[];
+  /** Why nothing was retrieved for a token that has no pairs. */
+  readonly whyNone: string;
   /** −ln p(token) with memory, [length]. */
   readonly nats: Float32Array;
   /** −ln p(token) without memory, [length]. */

@@ -26,6 +26,12 @@ export function startReport(): void {
     text.mark("pinned", token === undefined ? [] : [token]);
     if (shown !== undefined) show(shown);
   };
+  panel.onClose = () => {
+    shown = undefined;
+    pin(undefined);
+    panel.clear();
+    for (const name of ["shown", "retrieved"]) text.mark(name, []);
+  };
   text.onVisit = (token) => {
     if (pinned === undefined) show(token);
   };
@@ -51,6 +57,7 @@ export function startReport(): void {
     if (key === "Escape") pin(undefined);
   });
   window.addEventListener("hashchange", goToHash);
+  window.addEventListener("beforeprint", () => text.paintAll());
   goToHash();
   const { first } = element("panel").dataset;
   if (shown === undefined && first !== undefined) show(Number(first));

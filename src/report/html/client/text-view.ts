@@ -1,6 +1,7 @@
 /**
  * The text in the page: parts of whole lines, plain at first. When a part comes near the window, each of its tokens becomes
- * a coloured element. One token is the current one; arrow keys move it. A report that grows says so to `recolour`.
+ * a coloured element. A frame paints for a few milliseconds at most, however many parts wait. One token is the current one;
+ * arrow keys move it. A report that grows says so to `recolour`.
  */
 import { levelOf, type ShownReport } from "./shown-report.ts";
 
@@ -27,12 +28,14 @@ export class TextView {
   private current = 0;
   /** Parts near the window that are to be painted. */
   private readonly waiting = new Set<Part>();
+  /** Whether the next frame paints. */
+  private scheduled = false;
   private marks: readonly [className: string, tokens: readonly number[]][] = [];
 
   /** Shows `report` in `root`. */
   constructor(report: ShownReport, root: HTMLElement) {
     this.report = report;
-    this.parts = this.split(400, 2000);
+    this.parts = this.split(128, 1000);
     root.replaceChildren(...this.parts.map(({ element }) => element));
     const nearWindow = new IntersectionObserver(
       (entries) => {
@@ -41,9 +44,9 @@ export class TextView {
           part.near = isIntersecting;
           if (isIntersecting) this.waiting.add(part);
         }
-        this.paintWaiting();
+        this.schedule();
       },
-      { rootMargin: "100% 0px" },
+      { rootMargin: "50% 0px" },
     );
     for (const { element } of this.parts) nearWindow.observe(element);
     root.addEventListener("pointerover", ({ target }) => this.withToken(target, (token) => this.onVisit(token)));
@@ -75,17 +78,30 @@ export class TextView {
       part.fresh = false;
       if (part.near) this.waiting.add(part);
     }
-    this.paintWaiting();
+    this.schedule();
   }
 
-  /** Paints parts that wait, for half a frame at most; the others have their turn in the next one. */
+  /** Gives all tokens their colours, as before printing. */
+  paintAll(): void {
+    for (const part of this.parts) this.paint(part);
+  }
+
+  /** Has the next frame paint, if parts wait. */
+  private schedule(): void {
+    if (this.scheduled || this.waiting.size === 0) return;
+    this.scheduled = true;
+    requestAnimationFrame(() => {
+      this.scheduled = false;
+      this.paintWaiting();
+      this.schedule();
+    });
+  }
+
+  /** Paints parts that wait, for a third of a frame at most: the browser still has to lay them out. */
   private paintWaiting(): void {
-    const end = performance.now() + 8;
+    const end = performance.now() + 5;
     for (const part of this.waiting) {
-      if (performance.now() > end) {
-        requestAnimationFrame(() => this.paintWaiting());
-        return;
-      }
+      if (performance.now() > end) return;
       this.waiting.delete(part);
       if (part.near) this.paint(part);
     }
@@ -98,7 +114,7 @@ export class TextView {
     for (let first = 0; first < report.length; ) {
       let end = Math.min(first + least, report.length);
       const last = Math.min(first + most, report.length);
-      while (end < last && !report.textOf(end - 1).endsWith("\n")) end++;
+      while (end < last && report.text[report.end(end - 1) - 1] !== "\n") end++;
       parts.push(this.part(first, end, parts.length));
       first = end;
     }

@@ -57,7 +57,7 @@ export class TokenText {
     return placeOfLine(this.line(token), this.files);
   }
 
-  /** A token with so many characters on either side. */
+  /** A token with up to `characters` characters on either side. */
   excerpt(token: number, characters: number): Excerpt {
     const [begin, end] = [this.begin(token), this.end(token)];
     const before = this.text.slice(Math.max(0, begin - characters), begin);
