@@ -11,11 +11,13 @@ import { lstmFamily } from "./lstm.ts";
 import { masked } from "./masked.ts";
 import { matmul } from "./matmul.ts";
 import { packed } from "./packed.ts";
+import { read } from "./read.ts";
 import { rows } from "./rows.ts";
 import { softmax } from "./softmax.ts";
 import { startFamily } from "./start.ts";
 import { step } from "./step.ts";
 import { topk } from "./topk.ts";
+import { write } from "./write.ts";
 
 export const families: readonly Family[] = [
   startFamily,
@@ -31,5 +33,7 @@ export const families: readonly Family[] = [
   ffn,
   step,
   generate,
+  read,
+  write,
   halfPrecision,
 ];

@@ -3,6 +3,16 @@
  * implementation solves cases in its own process. harness.ts uses them.
  */
 
+/** What a machine has to do at least, one after the other. */
+export interface Work {
+  /** Bytes to read from memory. */
+  readonly bytes?: number;
+  /** Multiplications and additions of floats. */
+  readonly floats?: number;
+  /** Multiplications and additions of whole numbers of 8 bits. */
+  readonly integers?: number;
+}
+
 /** Makes an input of a case: once, in the parent process, and the same for every implementation. */
 export type Input = () => Float32Array;
 
@@ -17,6 +27,8 @@ export interface Case {
   readonly amount: number;
   /** The work of implementations whose inputs take other numbers of bytes. */
   readonly amounts?: Readonly<Record<string, number>>;
+  /** What a run of each implementation takes at least, for the share of the machine's limit. Default: `amount`, in its unit. */
+  readonly works?: Readonly<Record<string, Work>>;
   readonly unit: "GFLOP/s" | "GB/s" | "queries/s" | "keys/s" | "tokens/s" | "starts/s";
   /** Largest difference from our result, relative to its largest magnitude, that still counts as the same answer. */
   readonly tolerance?: number;
@@ -31,6 +43,8 @@ export interface Case {
 export interface Family {
   readonly name: string;
   readonly question: string;
+  /** Whether its cases need the model file (see peers/model-file.ts). Their list may only be asked for when it is there. */
+  readonly usesModel?: boolean;
   readonly cases: readonly Case[];
   /** Our implementations by name; the first is the reference that the others are compared with. */
   readonly ours: Readonly<Record<string, Implementation>>;

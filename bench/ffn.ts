@@ -9,7 +9,7 @@ import { parameter } from "../src/autodiff/tensor.ts";
 import { feedForward } from "../src/model/transformer.ts";
 import { concatenated, uniform } from "./data.ts";
 import type { Family, Problem, Task } from "./family.ts";
-import { releaseAll } from "./workspace.ts";
+import { releaseAll, zeroGradients } from "./workspace.ts";
 
 const [ROWS, WIDTH, HIDDEN] = [512, 256, 1024];
 
@@ -45,7 +45,7 @@ function ours({ sizes: { rows, width, hidden }, inputs }: Problem): Task {
   const [x, scale, up, down] = parameters;
   return {
     run() {
-      for (const { grad } of parameters) grad!.fill(0);
+      zeroGradients(parameters);
       step(() => backward(add(x, feedForward(rmsNorm(x, scale), { up, down }, "relu")), inputs[4]));
     },
     output: () => concatenated(parameters.map(({ grad }) => grad!.toArray())),

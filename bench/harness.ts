@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import type { Case, Family } from "./family.ts";
+import type { Case, Family, Work } from "./family.ts";
 import { Others } from "./others.ts";
 import { ImplementationProcess, type Preparation, type ProcessPlan } from "./process.ts";
 
@@ -25,6 +25,8 @@ export interface Row {
   readonly unit: string;
   /** Bytes or operations per run, for the share of the peak. */
   readonly amount: number;
+  /** What the machine has to do at least, where that is not `amount` in its unit. */
+  readonly work?: Work;
   /** For searches: the share of our exact neighbours that were found. */
   readonly recall?: number;
   /** For searches that prove their answers: the share of queries whose proof failed. */
@@ -182,7 +184,7 @@ async function prepareAll(
   const contestants: Contestant[] = [];
   let reference: Float32Array | undefined;
   for (const process of processes) {
-    if (only !== undefined && !only.includes(process.impl)) continue;
+    if (only !== undefined && !only.includes(process.role)) continue;
     let preparation: Preparation | undefined;
     try {
       preparation = await process.prepare({ do: "prepare", family, op, sizes, inputs, output });
@@ -267,6 +269,7 @@ function toRow(family: string, problem: Case, contestant: Contestant, rounds: re
     rate: amount / median_ms / (unit.startsWith("G") ? 1e6 : 1e-3),
     unit,
     amount,
+    work: problem.works?.[process.impl],
     ...agreement,
   };
 }

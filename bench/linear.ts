@@ -12,7 +12,7 @@ import { parameter, persistentTensor, type Tensor } from "../src/autodiff/tensor
 import { kernels } from "../src/wasm/runtime.ts";
 import { uniform } from "./data.ts";
 import type { Case, Family, Implementation, Input, Problem, Task } from "./family.ts";
-import { constantTensor, forwardTask, releaseAll } from "./workspace.ts";
+import { constantTensor, forwardTask, releaseAll, zeroGradients } from "./workspace.ts";
 
 const HEADS = 4;
 const WIDTH = 64;
@@ -114,7 +114,7 @@ function gradients({ sizes: { tokens, heads, width }, inputs: [q, k, v, dout] }:
   const parameters = [q, k, v].map((numbers) => parameter([1, tokens, heads * width], numbers));
   const state = stateOf(heads, width, "sum");
   const pass = () => {
-    for (const { grad } of parameters) grad!.fill(0);
+    zeroGradients(parameters);
     const [queries, keys, values]: Tensor[] = parameters;
     step(() => backward(linearAttention(queries, keys, values, state, "sum", EPS).out, dout));
   };

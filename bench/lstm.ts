@@ -8,7 +8,7 @@ import { backward, step } from "../src/autodiff/tape.ts";
 import { parameter, persistentTensor } from "../src/autodiff/tensor.ts";
 import { uniform } from "./data.ts";
 import type { Case, Family, Problem, Task } from "./family.ts";
-import { constantTensor, forwardTask, releaseAll } from "./workspace.ts";
+import { constantTensor, forwardTask, releaseAll, zeroGradients } from "./workspace.ts";
 
 const WIDTH = 256;
 /** Weights are small, so that gates stay open. */
@@ -58,7 +58,7 @@ function gradients({ sizes: { rows, tokens, width }, inputs: [numbers, ofInput, 
   const leaves = [x, input, recurrent];
   return {
     run: () => {
-      for (const { grad } of leaves) grad!.fill(0);
+      zeroGradients(leaves);
       step(() => backward(lstm(linear(x, input), recurrent, states), dout));
     },
     output: () => Float32Array.from(leaves.flatMap(({ grad }) => [...grad!.toArray()])),

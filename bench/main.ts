@@ -2,9 +2,10 @@
  * The benchmark command: reads the options, runs the families, prints tables, writes JSON. `npm run bench`,
  * `npm run bench:peers` and `npm run bench:step` run this file with different options.
  */
+import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { relative } from "node:path";
-import { argv, exit, stderr, stdout } from "node:process";
+import { join, relative, resolve } from "node:path";
+import { argv, execPath, exit, stderr, stdout } from "node:process";
 import { parseArgs } from "node:util";
 import { InputError } from "../src/base/errors.ts";
 import { writeFileAtomic } from "../src/platform/atomic-write.ts";
@@ -15,6 +16,7 @@ import { measureFamily, type Row } from "./harness.ts";
 import { thisMachine, thisRuntime } from "./machine.ts";
 import { measurePeak } from "./peak.ts";
 import { installPeers } from "./peers/install.ts";
+import { bringModel } from "./peers/model-file.ts";
 import { describePython } from "./peers/python.ts";
 import { isPython, peerPlans } from "./peers/registry.ts";
 import { moduleCommand, root } from "./places.ts";
@@ -36,6 +38,8 @@ Options, after " -- ":
   --repeats N                        rounds of a case that may be repeated because other processes used the cores
                                      (default: twice as many as --rounds)
   --peers, --no-peers                with or without peers
+  --without PEER[,PEER]              leaves out these peers, such as hnswlib-node, which builds its graphs for minutes
+  --beside DIR                       also measures the build of another commit, in rows that are called "beside"
   --full, --quick                    with or without the slow cases (default: --full with peers)
   --help                             print this
 
@@ -48,6 +52,9 @@ interface Options {
   rounds: number;
   repeats: number;
   peers: boolean;
+  without: readonly string[];
+  /** The directory of another build. */
+  beside: string | undefined;
   quick: boolean;
 }
 
@@ -63,6 +70,8 @@ function parseOptions(args: string[]): Options | "help" {
     rounds,
     repeats: values.repeats === undefined ? 2 * rounds : countOf("repeats", values.repeats, 0),
     peers,
+    without: (values.without?.split(",") ?? []).map(peerNamed),
+    beside: values.beside === undefined ? undefined : builtAt(values.beside),
     quick: values.quick ?? !(values.full ?? peers),
   };
 }
@@ -78,6 +87,8 @@ function parse(args: string[]) {
         rounds: { type: "string", default: "7" },
         repeats: { type: "string" },
         peers: { type: "boolean" },
+        without: { type: "string" },
+        beside: { type: "string" },
         full: { type: "boolean" },
         quick: { type: "boolean" },
         help: { type: "boolean" },
@@ -100,23 +111,47 @@ function familyNamed(name: string): Family {
   return family;
 }
 
+function peerNamed(name: string): string {
+  const peers = new Set(families.flatMap(({ peers }) => peers));
+  if (peers.has(name)) return name;
+  throw new InputError(`unknown peer "${name}"; the peers are ${[...peers].join(", ")}`);
+}
+
+function builtAt(directory: string): string {
+  if (existsSync(oursOf(directory))) return directory;
+  throw new InputError(
+    `--beside needs a directory in which "npm run build" has run, but ${oursOf(directory)} is missing`,
+  );
+}
+
+/** The program of our implementations in a build. */
+function oursOf(directory: string): string {
+  return join(resolve(directory), "dist/bench/ours.js");
+}
+
 /** Thread counts at which our kernels are measured. */
 const THREADS = [1, 2];
 
-/** Returns the plans of a family, ours first, so that the first is the reference. */
-function plansFor(family: Family, withPeers: boolean): ProcessPlan[] {
-  const ours = Object.keys(family.ours).flatMap((impl) =>
-    THREADS.map((threads) => ({ impl, threads, command: moduleCommand("ours") })),
-  );
-  const peers = withPeers ? family.peers.flatMap(peerPlans) : [];
-  return [...ours, ...peers].filter(({ threads }) => threads <= availableParallelism());
+/** Returns the plans of a family, ours first, so that the first is the reference; then ours of the build at `beside`. */
+function plansFor(family: Family, peers: ReadonlySet<string>, beside: string | undefined): ProcessPlan[] {
+  const roles = Object.keys(family.ours).flatMap((role) => THREADS.map((threads) => ({ role, threads })));
+  const ours = roles.map((plan) => ({ ...plan, impl: plan.role, command: moduleCommand("ours") }));
+  if (beside !== undefined) {
+    const command = [execPath, oursOf(beside)];
+    ours.push(...roles.map((plan) => ({ ...plan, impl: plan.role.replace("ours", "beside"), command })));
+  }
+  const theirs = family.peers.filter((peer) => peers.has(peer)).flatMap(peerPlans);
+  return [...ours, ...theirs].filter(({ threads }) => threads <= availableParallelism());
 }
 
 /** Measures and reports; returns whether every result agrees with ours. */
 async function main(options: Options): Promise<boolean> {
   const say = (line: string) => stderr.write(`${line}\n`);
-  const peers = new Set(options.peers ? options.families.flatMap(({ peers }) => peers) : []);
+  const { without } = options;
+  const all = options.peers ? options.families.flatMap(({ peers }) => peers) : [];
+  const peers = new Set(all.filter((peer) => !without.includes(peer)));
   if (peers.size > 0) installPeers(peers, say);
+  const lacksModel = options.families.some(({ usesModel }) => usesModel) && !bringModel(say);
   const context: Context = {
     machine: thisMachine(),
     runtime: thisRuntime(build),
@@ -130,7 +165,11 @@ async function main(options: Options): Promise<boolean> {
 
   const rows: Row[] = [];
   for (const family of options.families) {
-    const measured = await measureFamily(family, plansFor(family, options.peers), { ...options, say });
+    if (family.usesModel && lacksModel) {
+      stdout.write(`\n## ${family.name}\n\nNot measured: models/smollm2.sh could not bring the model.\n`);
+      continue;
+    }
+    const measured = await measureFamily(family, plansFor(family, peers, options.beside), { ...options, say });
     Object.assign(versions, measured.versions);
     rows.push(...measured.rows);
     stdout.write(`\n${section(family, measured, context.peak)}\n`);

@@ -8,7 +8,7 @@ import { backward, step } from "../src/autodiff/tape.ts";
 import { parameter, persistentTensor } from "../src/autodiff/tensor.ts";
 import { uniform } from "./data.ts";
 import type { Case, Family, Task } from "./family.ts";
-import { constantTensor, releaseAll } from "./workspace.ts";
+import { constantTensor, releaseAll, zeroGradients } from "./workspace.ts";
 
 const SIZES = { heads: 2, width: 64, block: 32, window: 4 };
 
@@ -59,7 +59,7 @@ function maskedTask(segment: number, [q, k, v, dout]: readonly Float32Array[]): 
   const context = { keys, values, capacity: segment, past: 0, first: new Int32Array(1), window: Infinity };
   const mask = { rows: [maskOf(segment)] };
   const run = () => {
-    for (const { grad } of parameters) grad!.fill(0);
+    zeroGradients(parameters);
     step(() => {
       const [Q, K, V] = parameters;
       extendContext(context, K, V);

@@ -1,12 +1,16 @@
 /**
- * The peak of one thread of this machine in this engine: multiply-adds that never leave the registers, and memory copies
- * at several footprints. It is measured in the same run as the kernels, which are reported as shares of it.
+ * The peak of one thread of this machine in this engine: multiply-adds that never leave the registers, memory copies
+ * at several footprints, and reads. It is measured in the same run as the kernels, which are reported as shares of it.
  */
 import asc from "assemblyscript/asc";
 
 export interface Peak {
   /** Multiply-add throughput, GFLOP/s. */
   readonly gflops: number;
+  /** The same of whole numbers of 8 bits (16 in the plain build), added up in 32; multiplications and additions are counted. */
+  readonly gops: number;
+  /** Bandwidth of reading far more than any cache holds. */
+  readonly reads: number;
   /** Copy bandwidth, bytes read plus bytes written, by the bytes that the copy touches, ascending. */
   readonly copies: readonly { readonly footprint: number; readonly gbps: number }[];
 }
@@ -24,6 +28,10 @@ function source(relaxed: boolean): string {
   const chains = Array.from({ length: CHAINS }, (_, i) => `a${i}`);
   const step = (a: string) =>
     relaxed ? `${a} = f32x4.relaxed_madd(${a}, x, y);` : `${a} = f32x4.add(f32x4.mul(${a}, x), y);`;
+  const dot = (a: string) =>
+    relaxed
+      ? `${a} = i32x4.relaxed_dot_i8x16_i7x16_add_s(${a}, x, y);`
+      : `${a} = i32x4.add(i32x4.dot_i16x8_s(${a}, x), y);`;
   return `
 export function multiplyAdds(times: i32, factor: f32, addend: f32): f32 {
   const x = f32x4.splat(factor), y = f32x4.splat(addend);
@@ -31,11 +39,27 @@ export function multiplyAdds(times: i32, factor: f32, addend: f32): f32 {
   for (let i = 0; i < times; i++) { ${chains.map(step).join(" ")} }
   return f32x4.extract_lane(${chains.reduce((sum, a) => `f32x4.add(${sum}, ${a})`)}, 0);
 }
+export function dots(times: i32, factor: i32, addend: i32): i32 {
+  const x = i32x4.splat(factor), y = i32x4.splat(addend);
+  let ${chains.map((a, i) => `${a} = i32x4.splat(${i})`).join(", ")};
+  for (let i = 0; i < times; i++) { ${chains.map(dot).join(" ")} }
+  return i32x4.extract_lane(${chains.reduce((sum, a) => `i32x4.add(${sum}, ${a})`)}, 0);
+}
+export function read(from: usize, bytes: usize): i32 {
+  let a = i32x4.splat(0), b = a, c = a, d = a;
+  for (const end = from + bytes; from < end; from += 64) {
+    a = v128.xor(a, v128.load(from)); b = v128.xor(b, v128.load(from, 16));
+    c = v128.xor(c, v128.load(from, 32)); d = v128.xor(d, v128.load(from, 48));
+  }
+  return i32x4.extract_lane(v128.xor(v128.xor(a, b), v128.xor(c, d)), 0);
+}
 export function copy(to: usize, from: usize, bytes: usize): void { memory.copy(to, from, bytes); }`;
 }
 
 interface PeakKernels {
   multiplyAdds(times: number, factor: number, addend: number): number;
+  dots(times: number, factor: number, addend: number): number;
+  read(from: number, bytes: number): number;
   copy(to: number, from: number, bytes: number): void;
 }
 
@@ -49,6 +73,10 @@ export async function measurePeak(relaxed: boolean): Promise<Peak> {
   const times = 1e5;
   const flops = 2 * 4 * CHAINS * times;
   const gflops = flops / fastest(() => kernels.multiplyAdds(times, 0.5, 1)) / 1e6;
+  const operations = (relaxed ? 4 : 2) * flops; // a lane of 32 bits takes four products of 8 bits, or two of 16
+  const gops = operations / fastest(() => kernels.dots(times, 0x01020304, 5)) / 1e6;
+  const most = FOOTPRINTS[FOOTPRINTS.length - 1];
+  const reads = most / fastest(() => kernels.read(0, most)) / 1e6;
   const copies = FOOTPRINTS.map((footprint) => {
     const half = footprint / 2;
     const repeats = Math.max(1, 2 ** 26 / footprint);
@@ -57,7 +85,7 @@ export async function measurePeak(relaxed: boolean): Promise<Peak> {
     });
     return { footprint, gbps: (footprint * repeats) / ms / 1e6 };
   });
-  return { gflops, copies };
+  return { gflops, gops, reads, copies };
 }
 
 /** Returns the shortest time in milliseconds: a peak is the machine's best, not its average. */

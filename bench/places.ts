@@ -3,7 +3,7 @@
  */
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { execPath, platform } from "node:process";
+import { env, execPath, platform } from "node:process";
 import { fileURLToPath } from "node:url";
 
 /** `.ts` where the sources run, `.js` where their compiled copies run. */
@@ -22,6 +22,10 @@ export const peersFolder = join(root, ".bench-peers");
 /** The virtual environment of the Python peers, and its interpreter; see peers/python.ts. */
 export const venvFolder = join(peersFolder, "python");
 export const venvPython = join(venvFolder, platform === "win32" ? "Scripts/python.exe" : "bin/python");
+
+/** The model of the benchmarks that read and write: `BENCH_MODEL` of the environment, or what models/smollm2.sh brings. */
+export const modelFolder = join(root, "node_modules", ".cache", "memorizing-transformer");
+export const modelFile = env.BENCH_MODEL ?? join(modelFolder, "SmolLM2-135M-Instruct.Q4_1.gguf");
 
 /** The folder of the BLAS for the system's Python; see peers/python.ts. */
 export const blasFolder = join(peersFolder, "openblas", "usr/lib/x86_64-linux-gnu/openblas-openmp");

@@ -12,7 +12,10 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A process to run: an implementation at a thread count. */
 export interface ProcessPlan {
+  /** Its name in the report. */
   readonly impl: string;
+  /** The name by which the process and the cases know it. Default: `impl`. */
+  readonly role?: string;
   readonly threads: number;
   readonly command: readonly string[];
   readonly environment?: Environment;
@@ -25,6 +28,7 @@ export interface Preparation {
 
 export class ImplementationProcess {
   readonly impl: string;
+  readonly role: string;
   readonly threads: number;
   /** Version of the library under test, in its own words. */
   version = "";
@@ -32,11 +36,12 @@ export class ImplementationProcess {
   private readonly lines: AsyncIterator<string>;
   private errors = "";
 
-  private constructor({ impl, threads, command, environment }: ProcessPlan) {
+  private constructor({ impl, role = impl, threads, command, environment }: ProcessPlan) {
     this.impl = impl;
+    this.role = role;
     this.threads = threads;
     const [program, ...rest] = command;
-    this.child = spawn(program, [...rest, String(threads), impl], { env: { ...env, ...environment } });
+    this.child = spawn(program, [...rest, String(threads), role], { env: { ...env, ...environment } });
     this.child.on("error", (error) => (this.errors += error.message));
     this.child.stdin.on("error", () => {});
     this.child.stderr.on("data", (chunk) => (this.errors = (this.errors + chunk).slice(-4096)));

@@ -1,7 +1,7 @@
 /**
  * Formats results: as Markdown tables for people, and as JSON for programs.
  */
-import type { Family } from "./family.ts";
+import type { Family, Work } from "./family.ts";
 import type { Measurements, Row } from "./harness.ts";
 import type { Machine, Runtime } from "./machine.ts";
 import type { Peak } from "./peak.ts";
@@ -24,23 +24,33 @@ export interface Report extends Context {
   readonly rows: readonly ReportedRow[];
 }
 
-type ReportedRow = Omit<Row, "amount"> & { readonly share_of_peak?: number };
+type ReportedRow = Omit<Row, "amount" | "work"> & { readonly share_of_peak?: number };
 
 export function withShares(rows: readonly Row[], peak: Peak): ReportedRow[] {
-  return rows.map(({ amount, ...row }) => ({ ...row, share_of_peak: shareOfPeak({ amount, ...row }, peak) }));
+  return rows.map((row) => {
+    const { amount: _, work: __, ...rest } = row;
+    return { ...rest, share_of_peak: shareOfPeak(row, peak) };
+  });
 }
 
 /**
  * Returns the share of the peak of `row.threads` threads: of the multiply-add peak, or of the bandwidth of a copy of similar size.
- * A kernel that works in place can exceed the latter, since a copy must also fetch the lines it overwrites. Undefined
- * for other units.
+ * A kernel that works in place can exceed the latter, since a copy must also fetch the lines it overwrites. Where a row says what work
+ * it takes at least, the share is that of the time in which the machine could do that work. Undefined for other units.
  */
-function shareOfPeak({ unit, rate, amount, threads }: Row, { gflops, copies }: Peak): number | undefined {
+function shareOfPeak({ unit, rate, amount, work, median_ms, threads }: Row, peak: Peak): number | undefined {
+  if (work !== undefined) return leastMilliseconds(work, peak) / (median_ms * threads);
+  const { gflops, copies } = peak;
   if (unit === "GFLOP/s") return rate / (gflops * threads);
   if (unit !== "GB/s") return undefined;
   const distance = ({ footprint }: { footprint: number }) => Math.abs(Math.log(footprint / amount));
   const closest = copies.reduce((best, copy) => (distance(copy) < distance(best) ? copy : best));
   return rate / (closest.gbps * threads);
+}
+
+/** The time of one thread. */
+function leastMilliseconds({ bytes = 0, floats = 0, integers = 0 }: Work, { reads, gflops, gops }: Peak): number {
+  return (bytes / reads + floats / gflops + integers / gops) / 1e6;
 }
 
 /** Formats the command, the date, the machine, and the peak that the shares refer to. */
@@ -52,7 +62,7 @@ export function heading({ machine, runtime, python, date, command, peak }: Conte
     `- ${machine.cpu}, ${machine.cores} cores, ${machine.memory_gb} GiB, ${machine.system}`,
     `- ${runtime.name} ${runtime.version}, V8 ${runtime.v8}, ${runtime.kernels} kernels${flags}`,
     ...(python === undefined ? [] : [`- peers in Python: ${python}`]),
-    `- peak of one thread: ${number(peak.gflops)} GFLOP/s in registers; copies ${copies.join(", ")}`,
+    `- peak of one thread: ${number(peak.gflops)} GFLOP/s in registers, ${number(peak.gops)} G/s with whole numbers of 8 bits; copies ${copies.join(", ")}; reads ${number(peak.reads)} GB/s`,
   ].join("\n");
 }
 

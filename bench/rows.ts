@@ -1,15 +1,15 @@
 /**
  * Kernels that pass over rows or whole vectors once: how close are they to the speed of a memory copy?
  */
-import { gelu } from "../src/autodiff/ops/activation.ts";
-import { crossEntropy } from "../src/autodiff/ops/loss.ts";
+import { gelu } from "../src/autodiff/ops/elementwise.ts";
 import { l2Normalize, rmsNorm } from "../src/autodiff/ops/norm.ts";
+import { crossEntropy } from "../src/autodiff/ops/vocabulary.ts";
 import { backward, step } from "../src/autodiff/tape.ts";
 import { parameter } from "../src/autodiff/tensor.ts";
 import { adamW } from "../src/train/optimizers.ts";
 import { uniform } from "./data.ts";
 import type { Case, Family, Implementation, Problem, Task } from "./family.ts";
-import { constantTensor, forwardTask, releaseAll } from "./workspace.ts";
+import { constantTensor, forwardTask, releaseAll, zeroGradients } from "./workspace.ts";
 
 /** `bytes`: the least that must be read and written for each of the rows · width numbers. */
 function passOver(op: string, rows: number, width: number, bytes: number, inputs: Case["inputs"]): Case {
@@ -65,7 +65,7 @@ const ours: Readonly<Record<string, Implementation>> = {
 function rmsNormGradients({ sizes: { rows, width }, inputs: [x, scale, dy] }: Problem): Task {
   const parameters = [parameter([rows, width], x), parameter([width], scale)];
   const pass = () => {
-    for (const { grad } of parameters) grad!.fill(0);
+    zeroGradients(parameters);
     step(() => backward(rmsNorm(parameters[0], parameters[1]), dy));
   };
   return {

@@ -8,6 +8,9 @@ import { env } from "node:process";
 import type { Case, Family, Problem, Task } from "./family.ts";
 import { moduleCommand, root } from "./places.ts";
 
+/** The program as a package brings it, one bundle; where the sources run, there is none. */
+const memorizing = import.meta.url.endsWith(".js") ? "../src/bundle/main" : "../src/cli/main";
+
 const evaluate = (document: string) => ["eval", "reader-1m", "--data", join(root, document)];
 
 /** The arguments of each case; undefined: an empty program instead of ours. */
@@ -37,7 +40,7 @@ function ours({ op, threads }: Problem): Task | undefined {
   const args = starts[op];
   const computes = args?.[0] === "eval" && !args.includes("--help");
   if (threads > 1 && !computes) return undefined;
-  const [program, ...rest] = args === undefined ? moduleCommand("empty") : moduleCommand("../src/cli/main");
+  const [program, ...rest] = args === undefined ? moduleCommand("empty") : moduleCommand(memorizing);
   const all = [...rest, ...(args ?? []), ...(computes ? ["--threads", String(threads)] : [])];
   return {
     run() {

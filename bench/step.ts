@@ -2,7 +2,7 @@
  * A whole training step: forward, loss, backward, Adam. How much of the kernels' speed remains, and what does a full memory
  * add? The model is the preset `small`, one row of 512 bytes.
  */
-import { crossEntropy } from "../src/autodiff/ops/loss.ts";
+import { crossEntropy } from "../src/autodiff/ops/vocabulary.ts";
 import { backward, step as tapeStep } from "../src/autodiff/tape.ts";
 import type { ModelConfig } from "../src/model/config.ts";
 import type { ModelState } from "../src/model/state.ts";

@@ -4,6 +4,7 @@
 import { noGrad, step } from "../src/autodiff/tape.ts";
 import { type PersistentTensor, persistentTensor, type Tensor } from "../src/autodiff/tensor.ts";
 import type { Releasable } from "../src/base/lifetime.ts";
+import { parallelElements } from "../src/wasm/parallel.ts";
 import { heap } from "../src/wasm/runtime.ts";
 import type { Task } from "./family.ts";
 
@@ -43,6 +44,11 @@ export function forwardTask(inputs: readonly PersistentTensor[], op: () => Tenso
     output: () => step(() => noGrad(op).toArray()),
     release: () => releaseAll(inputs),
   };
+}
+
+/** Sets gradients to 0 as a trainer does: filling shared memory from JavaScript takes several times as long. */
+export function zeroGradients(parameters: readonly Tensor[]): void {
+  for (const { grad } of parameters) if (grad) parallelElements("zero", grad.size, grad.ptr);
 }
 
 export function releaseAll(owners: readonly Releasable[]): void {

@@ -21,6 +21,8 @@ const manifest = {
     "hnswlib-node": "3.0.0",
     // A Node with relaxed SIMD, for measurements started from an older one.
     node: "24.21.0",
+    // A newer one asks for builds that the registry may lack.
+    "node-llama-cpp": "3.21.1",
     "onnxruntime-web": "1.30.0",
     usearch: "2.25.3",
   },
@@ -39,7 +41,7 @@ function installPackages(say: (line: string) => void): void {
   const text = `${JSON.stringify(manifest, null, 2)}\n`;
   const done = existsSync(join(peersFolder, "node_modules", ".package-lock.json"));
   if (done && existsSync(path) && readFileSync(path, "utf8") === text) return;
-  say("installing the peers from npm into .bench-peers (about 400 MB) …");
+  say("installing the peers from npm into .bench-peers (about 1.2 GB) …");
   writeFileAtomic(path, text);
   if (!succeeds(["npm", "install", "--no-audit", "--no-fund", "--no-package-lock"], peersFolder)) {
     say("npm could not install the peers; those that are missing are left out");

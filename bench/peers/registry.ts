@@ -57,6 +57,7 @@ const peers: Readonly<Record<string, Peer>> = {
   "torch-bf16": python("torch_peer.py"),
   "faiss-flat": python("faiss_peer.py"),
   "faiss-ivf": python("faiss_peer.py"),
+  "llama.cpp": javascript("llama", [1, 2]),
 };
 
 /** Whether the peer called `impl` runs in Python. */
