@@ -30,6 +30,7 @@ export {
   readDocuments,
 } from "./model/generate.ts";
 export { type NamedFile, openModelFromFiles } from "./model/open-files.ts";
+export { openModelFromUrl, type UrlOptions } from "./model/open-url.ts";
 export { preset, presetNames } from "./model/presets.ts";
 export { halfModelTensors, modelFromTensors, modelTensors, type WeightDtype } from "./model/pretrained.ts";
 export type { ModelState } from "./model/state.ts";
@@ -45,9 +46,11 @@ export { memoryBytes } from "./memory/bytes.ts";
 export { KvMemory } from "./memory/memory.ts";
 export { decodeMemory, encodeMemory } from "./memory/memory-file.ts";
 export type { MemoryContents, MemoryDtype, MemoryOptions, MemoryShape, SearchOptions } from "./memory/options.ts";
+export type { PairTokens } from "./memory/pair-tokens.ts";
 export { type MemorySnapshot, mergeSnapshots, type Remembering } from "./memory/snapshot.ts";
 export type { Source, SourceTable } from "./memory/source-table.ts";
 export { SourceLog } from "./memory/sources.ts";
+export { type SqlClient, SqlMemory, type SqlPair } from "./memory/sql-memory.ts";
 export { type Found, VectorStore, type VectorStoreOptions, type Vectors } from "./memory/vector-store.ts";
 
 // Text, tokens, documents as rows of segments.
@@ -71,17 +74,15 @@ export { type EvaluateOptions, type EvaluationResult, evaluate, type TokenLoss }
 export { adafactor, adamW, clipGradients, type Optimizer } from "./train/optimizers.ts";
 export { type TrainingOptions, trainingFields } from "./train/options.ts";
 export { constant, cosine, rsqrt, type Schedule } from "./train/schedules.ts";
-export { type StepMetrics, Trainer } from "./train/trainer.ts";
+export { Trainer } from "./train/trainer.ts";
 
 // The engine: tensors, ops, the tape.
 
-export { gelu, relu } from "./autodiff/ops/activation.ts";
-export { add, dropout, scale } from "./autodiff/ops/elementwise.ts";
-export { embedding } from "./autodiff/ops/embedding.ts";
-export { crossEntropy, MASKED } from "./autodiff/ops/loss.ts";
+export { add, dropout, gelu, relu, scale } from "./autodiff/ops/elementwise.ts";
 export { linear, matmul } from "./autodiff/ops/matmul.ts";
 export { l2Normalize, rmsNorm } from "./autodiff/ops/norm.ts";
 export { softmax } from "./autodiff/ops/softmax.ts";
+export { crossEntropy, embedding, MASKED } from "./autodiff/ops/vocabulary.ts";
 export { backward, NotFiniteError, noGrad, step, type TapeEntry, tape, tapeTable } from "./autodiff/tape.ts";
 export { type PersistentTensor, parameter, type Tensor, tensor } from "./autodiff/tensor.ts";
 
@@ -97,9 +98,9 @@ export { type Thread, type WebWorker, webThread } from "./wasm/spawn.ts";
 // Types in the signatures above.
 
 export type { AttentionContext, PositionBias } from "./autodiff/ops/attention.ts";
-export type { CrossEntropy } from "./autodiff/ops/loss.ts";
-export type { NearPairs, Neighbours } from "./autodiff/ops/retrieved.ts";
-export type { PrecedingKeys } from "./autodiff/ops/smear.ts";
+export type { PrecedingKeys } from "./autodiff/ops/norm.ts";
+export type { Attended, NearPairs, Neighbours } from "./autodiff/ops/retrieved.ts";
+export type { CrossEntropy } from "./autodiff/ops/vocabulary.ts";
 export type { Field, Range } from "./base/fields.ts";
 export type { Releasable } from "./base/lifetime.ts";
 export type { RandomState } from "./base/random.ts";
@@ -117,6 +118,7 @@ export { type MechanismName, mechanisms } from "./mechanisms/list.ts";
 export type {
   AttentionMechanism,
   BlockMechanism,
+  LearningLayer,
   Mechanism,
   MechanismLayer,
   MechanismParts,
@@ -127,6 +129,7 @@ export type {
 export type { MechanismSettings } from "./mechanisms/settings.ts";
 export type { ChosenHeads, RememberingHeads } from "./memory/chosen-heads.ts";
 export type { FallbackCount } from "./memory/search/exact.ts";
+export type { MemorySearch, ServedPairs } from "./memory/served/served-pairs.ts";
 export type { TokenBytes } from "./memory/sources.ts";
 export type { SamplingOptions } from "./model/sampling.ts";
 export { type GateInputs, type GatePolicy, type Policy, policies } from "./nn/gate.ts";
@@ -134,9 +137,16 @@ export type { Declaration, ParameterBlock, ParameterGroup, Parameters } from "./
 export type { LayerContext, LocalAttention, LocalInputs, Retrieval } from "./nn/self-attention.ts";
 export type { BpeTrainingOptions } from "./text/bpe-trainer.ts";
 export type { AddedToken, Model, Step, TokenizerJson } from "./text/tokenizer-json.ts";
+export type { Course, SavedTraining } from "./train/course.ts";
 export type { MemoryResult } from "./train/evaluation-sums.ts";
+export type { GateSums } from "./train/gate-means.ts";
 export type { AdafactorParameter, AdamBlock, AdamOptions } from "./train/optimizers.ts";
+export type { Pass } from "./train/pass.ts";
 export type { LayerRecall } from "./train/recall.ts";
+export type { RowGradients, RowRange } from "./train/row-gradients.ts";
+export type { RowNode } from "./train/row-sum.ts";
+export type { MetricsLine, StepMetrics } from "./train/step-metrics.ts";
+export type { RoundOptions } from "./train/together/round-options.ts";
 export type { TrainerRecord } from "./train/trainer-record.ts";
 export type { StoredNumbers } from "./wasm/half.ts";
 export type { Address, Heap } from "./wasm/heap.ts";

@@ -1,19 +1,19 @@
 /** `memorizing cluster status`: machines, jobs, rates and the time that is left. */
 
-import { InputError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
-import { isNatsAddress } from "../cluster/nats-client.ts";
-import { type SweepStatus, statusOf, type WorkerStatus } from "../cluster/status.ts";
-import { isDirectory } from "../platform/files.ts";
+import { type Status, type SweepStatus, statusOf, type WorkerStatus } from "../cluster/status.ts";
+import type { TrainingStatus } from "../cluster/training/training-status.ts";
 import { duration } from "../report/progress.ts";
 import { formatTable } from "../report/table.ts";
 import { command } from "./arguments/command.ts";
 import { flag } from "./arguments/options.ts";
-import { clusterOptions, WHERE_HELP, withExchange } from "./cluster-options.ts";
+import { clusterOptions, requireExchange, WHERE_HELP, withExchange } from "./cluster-options.ts";
 import { printJson, printText } from "./printing.ts";
 import { summaries } from "./summaries.ts";
 
+/** Digits of a name that people compare, and lines of a list. */
 const SHOWN = 12;
+const MOST_LINES = 20;
 
 export const clusterStatusCommand = command(
   {
@@ -24,53 +24,74 @@ export const clusterStatusCommand = command(
     details: () => WHERE_HELP,
   },
   async ({ credentials, json }, [place]) => {
-    requireExchange(place);
-    const { workers, sweeps } = await withExchange(place, { credentials }, statusOf);
-    if (json) {
-      const plain = sweeps.map(({ dead, ...sweep }) => ({ ...sweep, dead: Object.fromEntries(dead) }));
-      printJson({ workers, sweeps: plain });
-      return 0;
-    }
-    const deaths = sweeps.flatMap(({ dead }) =>
-      [...dead].map(([job, error]) => `dead ${short(job)}: ${printable(error)}`),
-    );
-    printText(`${[workerTable(workers), sweepTable(sweeps), ...deaths].join("\n\n")}\n`);
+    requireExchange(place, "workers");
+    const status = await withExchange(place, { credentials }, statusOf);
+    if (json) printJson(summaryOf(status));
+    else printText(`${pageOf(status).join("\n\n")}\n`);
     return 0;
   },
 );
 
-/** Refuses a directory that is not there: to look must not make one. */
-function requireExchange(place: string): void {
-  if (isNatsAddress(place) || isDirectory(place)) return;
-  throw new InputError(
-    `there is no directory ${place}; give the one that workers were started with, or nats://HOST:PORT`,
-  );
+/** The parts of the page, an empty line between them. */
+function pageOf({ workers, sweeps, trainings, labels, damage }: Status): string[] {
+  const dead = sweeps.flatMap((sweep) => [...sweep.dead].map(([job, error]) => `dead ${job}: ${error}`));
+  return [
+    workers.length === 0 ? "No worker is here; memorizing worker WHERE starts one." : workerTable(workers, labels),
+    sweeps.length === 0 ? "No sweep is here; a command with --cluster WHERE begins one." : sweepTable(sweeps),
+    ...(trainings.length > 0 ? [trainingTable(trainings)] : []),
+    ...listOf(dead),
+    ...listOf(damage.map((sentence) => `damaged: ${sentence}`)),
+  ];
 }
 
-function workerTable(workers: readonly WorkerStatus[]): string {
+/** Lines of a list; none of an empty one. */
+function listOf(lines: readonly string[]): string[] {
+  const rest = lines.length > MOST_LINES ? [`and ${lines.length - MOST_LINES} more`] : [];
+  const shown = [...lines.slice(0, MOST_LINES), ...rest].map((line) => `  ${printable(line)}`);
+  return shown.length === 0 ? [] : [shown.join("\n")];
+}
+
+/** The status as `--json` prints it. */
+function summaryOf({ workers, sweeps, trainings, damage }: Status) {
+  return {
+    workers,
+    sweeps: sweeps.map(({ dead, ...sweep }) => ({ ...sweep, dead: Object.fromEntries(dead) })),
+    trainings,
+    damage,
+  };
+}
+
+function workerTable(workers: readonly WorkerStatus[], labels: ReadonlyMap<string, string>): string {
   const header = ["worker", "program", "job", "done", "failed", "jobs/h", ""];
   const rows = workers.map(({ worker, program, job, done, failed, rate, silent, isAlive }) => {
     const state = isAlive ? "" : `silent for ${duration(silent)}`;
-    return [
-      printable(worker),
-      short(program),
-      job === null ? "" : short(job),
-      `${done}`,
-      `${failed}`,
-      rate.toFixed(1),
-      state,
-    ];
+    const task = job === null ? "" : (labels.get(job) ?? short(job));
+    return [worker, short(program), task, `${done}`, `${failed}`, rate.toFixed(1), state];
   });
   return formatTable([header, ...rows], ["left", "left", "left", "right", "right", "right", "left"]);
 }
 
 function sweepTable(sweeps: readonly SweepStatus[]): string {
   const header = ["sweep", "program", "jobs", "done", "running", "dead", "left"];
-  const rows = sweeps.map(({ title, program, jobs, done, running, dead, secondsLeft }) => {
-    const left = secondsLeft === undefined ? "unknown" : duration(secondsLeft);
-    return [printable(title), short(program), `${jobs}`, `${done}`, `${running}`, `${dead.size}`, left];
+  const rows = sweeps.map((sweep) => {
+    const { title, program, jobs, done, running, dead } = sweep;
+    return [title, short(program), `${jobs}`, `${done}`, `${running}`, `${dead.size}`, timeLeft(sweep)];
   });
   return formatTable([header, ...rows], ["left", "left", "right", "right", "right", "right", "right"]);
+}
+
+function timeLeft({ workers, secondsLeft }: SweepStatus): string {
+  if (secondsLeft === 0) return "nothing";
+  if (workers === 0) return "no worker of this program";
+  return secondsLeft === undefined ? "unknown" : duration(secondsLeft);
+}
+
+function trainingTable(trainings: readonly TrainingStatus[]): string {
+  const header = ["training", "round", "from step", "steps", "workers", ""];
+  const rows = trainings.map(({ training, round, step, steps, workers, isLed }) => {
+    return [short(training), `${round}`, `${step}`, `${steps}`, `${workers}`, isLed ? "" : "nobody leads it"];
+  });
+  return formatTable([header, ...rows], ["left", "right", "right", "right", "right", "left"]);
 }
 
 function short(name: string): string {

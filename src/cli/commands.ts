@@ -26,6 +26,8 @@ const loaders: Readonly<Record<CommandName, () => Promise<Command>>> = {
   "corpus names": async () => (await import("./corpus.ts")).corpusNamesCommand,
   experiment: async () => (await import("./experiment.ts")).experimentCommand,
   worker: async () => (await import("./worker.ts")).workerCommand,
+  "memory serve": async () => (await import("./memory.ts")).memoryServeCommand,
+  "memory forget": async () => (await import("./memory.ts")).memoryForgetCommand,
   "cluster status": async () => (await import("./cluster.ts")).clusterStatusCommand,
   demo: async () => (await import("./demo/demo.ts")).demoCommand,
 };

@@ -3,6 +3,7 @@ import process from "node:process";
 import { breathe } from "../base/breathe.ts";
 import { InputError } from "../base/errors.ts";
 import { nameOf } from "../cluster/blocks.ts";
+import { isCount } from "../cluster/damage.ts";
 import type { Job } from "../cluster/jobs.ts";
 import type { Computed } from "../cluster/worker.ts";
 import { tokenizedText } from "../data/corpus.ts";
@@ -14,6 +15,10 @@ import { GGUF, LOSSES, MEMORY, type SizeSums, SUMS, TEXT } from "../train/docume
 import { sumsInSteps } from "../train/evaluate.ts";
 import type { Values } from "./arguments/options.ts";
 import { openForReading, type ReadingModel, readingOptions } from "./models.ts";
+
+/** What a message may ask for: the largest memory that the command line takes, and as many sizes as nobody compares. */
+const LARGEST_MEMORY = 2 ** 24;
+const MOST_SIZES = 64;
 
 let open: { readonly key: string; readonly model: ReadingModel } | undefined;
 
@@ -67,10 +72,11 @@ interface DocumentSettings {
 
 /** What the command line accepts, a message may say; other values are refused where they are used. */
 function readSettings({ memorySizes, maxTokens, recall, reading }: Job["settings"]): DocumentSettings {
-  const areSizes = Array.isArray(memorySizes) && memorySizes.every((size) => Number.isSafeInteger(size) && size >= 0);
-  const isCount = maxTokens === null || Number.isSafeInteger(maxTokens);
+  const isSize = (size: unknown) => isCount(size) && size <= LARGEST_MEMORY;
+  const areSizes = Array.isArray(memorySizes) && memorySizes.length <= MOST_SIZES && memorySizes.every(isSize);
+  const areTokens = maxTokens === null || isCount(maxTokens);
   const known = Object.keys(Object(reading)).every((key) => Object.hasOwn(readingOptions, key));
-  if (!areSizes || !isCount || typeof recall !== "boolean" || !known) {
+  if (!areSizes || !areTokens || typeof recall !== "boolean" || !known) {
     throw new InputError("the settings of the document are not what this program writes");
   }
   return {

@@ -16,6 +16,7 @@ import { clusterOptions, withExchange } from "./cluster-options.ts";
 import { documentsAt, selectionOptions } from "./documents.ts";
 import { INTERRUPTED, interruptible } from "./interruption.ts";
 import { defaultMemorySizes, loadOption } from "./memories.ts";
+import { servedOptions, withServed } from "./memory-at.ts";
 import { MODEL_HELP, openForReading, readingOptions } from "./models.ts";
 import { lossesFile } from "./outputs/kinds.ts";
 import { forceOption, type Output, Outputs } from "./outputs/outputs.ts";
@@ -33,6 +34,7 @@ export const evalCommand = command(
       ...selectionOptions,
       memory: integers("memory sizes, 0 for none [0 and that of the model, or of --load]", 0, 2 ** 24),
       load: loadOption("what every document begins with, unless the memory size is 0"),
+      ...servedOptions,
       maxTokens: integer("tokens predicted in each document, from its beginning [all]", 1, 2 ** 40),
       recall: flag("measures which share of the exact nearest neighbours the memory search finds, layer by layer"),
       losses: text("FILE", "gets a JSON line for each token and memory size: document, index, token, memory, nats"),
@@ -51,6 +53,9 @@ export const evalCommand = command(
       exclude,
       memory,
       load,
+      memoryAt,
+      bestEffort,
+      patience,
       maxTokens,
       recall,
       losses,
@@ -63,6 +68,14 @@ export const evalCommand = command(
     },
     [directory],
   ) => {
+    if (memoryAt !== undefined && cluster !== undefined) {
+      throw new UsageError(
+        "--cluster has other machines read the documents; they cannot have --memory-at, so give one of them",
+      );
+    }
+    if (memoryAt !== undefined && recall) {
+      throw new UsageError("--recall measures how well this process searches, so it cannot be given with --memory-at");
+    }
     const progress = new ProgressLine(process.stderr);
     const files = documentsAt(data, { include, exclude }, progress);
     const inputs = [load, ...files.flatMap((document) => document.files)];
@@ -75,7 +88,8 @@ export const evalCommand = command(
     const documents = tokenizeDocuments(files, tokenizer, { framed: model.framesTexts });
     const result = await withLosses(losses, outputs, async (onToken) => {
       if (cluster !== undefined) {
-        return withExchange(cluster, { credentials }, (exchange) =>
+        const warn = (sentence: string) => progress.note(sentence);
+        return withExchange(cluster, { credentials, warn }, (exchange) =>
           evaluateTogether(exchange, progress, {
             model: modelDirectory(directory),
             known: load,
@@ -92,7 +106,10 @@ export const evalCommand = command(
       }
       await startThreads(threads);
       const onProgress = tokenProgress(progress, "evaluating");
-      return evaluate(model, documents, tokenizer, { memorySizes, maxTokens, known, recall, onToken, onProgress });
+      const options = { memorySizes, maxTokens, known, recall, onToken, onProgress };
+      return withServed({ memoryAt, bestEffort, patience, credentials, load }, model, progress, async (served) =>
+        evaluate(model, documents, tokenizer, { ...options, served }),
+      );
     });
     if (result === undefined) return INTERRUPTED;
     progress.end();
@@ -107,7 +124,7 @@ function lossesAt(path: string | undefined): Output[] {
   return path === undefined ? [] : [{ option: "--losses", path, kind: lossesFile }];
 }
 
-/** Has workers evaluate the documents; undefined if Ctrl-C ended the waiting. */
+/** Lets workers evaluate the documents. Returns undefined if Ctrl-C ended the waiting. */
 async function evaluateTogether(
   exchange: Exchange,
   progress: ProgressLine,

@@ -4,7 +4,7 @@ import { expectedSeconds } from "../experiments/lab/cost.ts";
 import type { Cell, Experiment } from "../experiments/lab/experiment.ts";
 import { type ExperimentRun, withSources } from "../experiments/lab/run.ts";
 import { duration, type ProgressLine, wholeNumber } from "../report/progress.ts";
-import type { StepMetrics } from "../train/trainer.ts";
+import type { StepMetrics } from "../train/step-metrics.ts";
 
 export class ExperimentProgress {
   private readonly line: ProgressLine;

@@ -28,7 +28,7 @@ import { INTERRUPTED, interruptible } from "./interruption.ts";
 import { overrides } from "./model-config.ts";
 import { experimentOutputs } from "./outputs/directories.ts";
 import { forceOption, Outputs } from "./outputs/outputs.ts";
-import { printLine, printText } from "./printing.ts";
+import { printError, printLine, printText } from "./printing.ts";
 import { summaries } from "./summaries.ts";
 import { startThreads, threadsOption } from "./threads.ts";
 
@@ -68,7 +68,8 @@ export const experimentCommand = command(
       await startThreads(threads);
       return withLock(out, () => runInto(out, experiment, settings, values));
     }
-    return withExchange(cluster, { credentials }, (exchange) => {
+    const warn = (sentence: string) => printError(sentence);
+    return withExchange(cluster, { credentials, warn }, (exchange) => {
       return withLock(out, () => runInto(out, experiment, settings, { ...values, exchange }));
     });
   },

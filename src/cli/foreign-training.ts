@@ -5,8 +5,6 @@ import { type LearningPart, learningParts } from "../families/offsets-file.ts";
 import { type ForeignOptions, settingsOf } from "../families/open-foreign.ts";
 import type { TrainedDecoder } from "../families/trained-decoder.ts";
 import { openModelForTraining } from "../train/open-model.ts";
-import type { TrainingOptions } from "../train/options.ts";
-import { Trainer } from "../train/trainer.ts";
 import { choiceOption, givenOf, integer, optionName, type Values } from "./arguments/options.ts";
 import { UsageError } from "./arguments/usage.ts";
 import { readingOptions } from "./models.ts";
@@ -39,13 +37,8 @@ export function refuseForeignOptions(choice: ForeignChoice): void {
   );
 }
 
-/** A trainer of the model at `from`, with what the user should know of it. */
-export function beginForeign(
-  from: string,
-  { only, ...reading }: ForeignChoice,
-  documents: () => readonly Document[],
-  options: Partial<TrainingOptions>,
-) {
+/** The model at `from` and its documents, with what the user should know of it. */
+export function openForeign(from: string, { only, ...reading }: ForeignChoice, documents: () => readonly Document[]) {
   if (only === undefined) {
     throw new UsageError(
       `--from ${from} is a model that others trained; say with --only ${learningParts.join("|")} what is to learn`,
@@ -53,8 +46,7 @@ export function beginForeign(
   }
   const { model, tokenizer, notes } = openModelForTraining(from, only, settingsGiven(reading));
   const tokenized = tokenizeDocuments(documents(), tokenizer, { framed: model.framesTexts });
-  const trainer = new Trainer(model, tokenized, options);
-  return { trainer, tokenizer, notes };
+  return { model, documents: tokenized, tokenizer, notes };
 }
 
 function settingsGiven({ memory: memorySize, ...others }: Omit<ForeignChoice, "only">): ForeignOptions {

@@ -13,6 +13,7 @@ import { UsageError } from "./arguments/usage.ts";
 import { documentsAt, selectionOptions } from "./documents.ts";
 import { INTERRUPTED, interruptible, notSaved } from "./interruption.ts";
 import { loadOption, requireMemory, saveMemory, stateWith } from "./memories.ts";
+import { servedOptions, withServed } from "./memory-at.ts";
 import { MODEL_HELP, openForReading, readingOptions } from "./models.ts";
 import { memoryFile } from "./outputs/kinds.ts";
 import { forceOption, Outputs } from "./outputs/outputs.ts";
@@ -20,7 +21,7 @@ import { printGenerated } from "./printing.ts";
 import { summaries } from "./summaries.ts";
 import { startThreads, threadsOption } from "./threads.ts";
 
-/** The tokens of a prompt, which begins a text or goes on with the last document; none for an empty one. */
+/** The tokens of a prompt, which begins a text or continues the last document; none for an empty one. */
 function promptTokens(model: LanguageModel, tokenizer: Tokenizer, prompt: string, begins: boolean): Int32Array {
   return begins && prompt !== "" ? promptIds(model, tokenizer, prompt) : tokenizer.encode(prompt);
 }
@@ -37,6 +38,7 @@ export const generateCommand = command(
     operands: ["MODEL"],
     options: {
       load: loadOption("it comes before everything that is read"),
+      ...servedOptions,
       read: texts("DIR|FILE", "documents that are memorized first, one after the other; - is standard input"),
       ...selectionOptions,
       prompt: wellFormedText("TEXT", "text that the model continues [the end of the last document]"),
@@ -52,7 +54,8 @@ export const generateCommand = command(
   },
   async (values, [directory]) => {
     const { load, read, include, exclude, prompt = "", chat, memory, save, force, threads, ...others } = values;
-    const { window, neighbours, memoryLayers, memoryDtype, weights, set, ...options } = others;
+    const { window, neighbours, memoryLayers, memoryDtype, weights, set, ...rest } = others;
+    const { memoryAt, bestEffort, patience, credentials, ...options } = rest;
     if (chat && prompt === "") throw new UsageError("--chat needs the message that is answered; give --prompt TEXT");
     const progress = new ProgressLine(process.stderr);
     const files = documentsAt(read, { include, exclude }, progress);
@@ -66,29 +69,33 @@ export const generateCommand = command(
     const documents = tokenizeDocuments(files, tokenizer, { framed: model.framesTexts });
     const begins = documents.length === 0;
     const start = chat ? messageIds(opened, prompt) : promptTokens(model, tokenizer, prompt, begins);
-    const state = stateWith(known, model, tokenizer, memory);
-    if (save !== undefined) requireMemory(state, directory);
-    await startThreads(threads);
-    const onProgress = tokenProgress(progress, "reading");
-    let hasWritten = false;
-    const work = async (signal: AbortSignal) => {
-      const beginning = await readDocuments(model, state, documents, start, { onProgress, signal });
-      progress.end();
-      if (signal.aborted) return;
-      if (prompt !== "" || documents.length === 0) state.sources.at(0)?.openDocument("(prompt)");
-      for await (const { text } of generate(model, tokenizer, state, beginning, { ...givenOf(options), signal })) {
-        printGenerated(text, results);
-        hasWritten = true;
+    const served = { memoryAt, bestEffort, patience, credentials, load };
+    const interrupted = await withServed(served, model, progress, async (pairs) => {
+      const state = stateWith(known, model, tokenizer, memory, pairs);
+      if (save !== undefined) requireMemory(state, directory);
+      await startThreads(threads);
+      const onProgress = tokenProgress(progress, "reading");
+      let hasWritten = false;
+      const work = async (signal: AbortSignal) => {
+        const beginning = await readDocuments(model, state, documents, start, { onProgress, signal });
+        progress.end();
+        if (signal.aborted) return;
+        if (prompt !== "" || documents.length === 0) state.sources.at(0)?.openDocument("(prompt)");
+        for await (const { text } of generate(model, tokenizer, state, beginning, { ...givenOf(options), signal })) {
+          printGenerated(text, results);
+          hasWritten = true;
+        }
+        printGenerated("\n", results);
+      };
+      const wasInterrupted = await interruptible(() => progress.end(), work).finally(() => progress.end());
+      if (save !== undefined && wasInterrupted && !hasWritten) progress.note(notSaved(save));
+      else if (save !== undefined) {
+        outputs.check();
+        saveMemory(save, state, model);
+        if (wasInterrupted) progress.note(`interrupted; ${save} has all that was read and written`);
       }
-      printGenerated("\n", results);
-    };
-    const interrupted = await interruptible(() => progress.end(), work).finally(() => progress.end());
-    if (save !== undefined && interrupted && !hasWritten) progress.note(notSaved(save));
-    else if (save !== undefined) {
-      outputs.check();
-      saveMemory(save, state, model);
-      if (interrupted) progress.note(`interrupted; ${save} has all that was read and written`);
-    }
+      return wasInterrupted;
+    });
     return interrupted ? INTERRUPTED : 0;
   },
 );

@@ -15,6 +15,7 @@ import { command } from "./arguments/command.ts";
 import { flag, integer, text } from "./arguments/options.ts";
 import { documentAt } from "./documents.ts";
 import { loadOption } from "./memories.ts";
+import { servedOptions, withServed } from "./memory-at.ts";
 import { MODEL_HELP, openForReading, readingOptions } from "./models.ts";
 import { reportPage } from "./outputs/kinds.ts";
 import { forceOption, Outputs } from "./outputs/outputs.ts";
@@ -34,6 +35,7 @@ export const inspectCommand = command(
     options: {
       memory: integer("memory size [that of the model, or of --load]", 1, 2 ** 24),
       load: loadOption("the document is read after it"),
+      ...servedOptions,
       maxTokens: integer("tokens predicted, from the beginning [all]", 1, 2 ** 40),
       top: integer("retrieved pairs kept for each token, those with the largest shares [8]", 1, MOST_PAIRS),
       html: text("FILE", "gets the report: one HTML page with everything, for a browser"),
@@ -44,7 +46,8 @@ export const inspectCommand = command(
     },
     details: () => `${MODEL_HELP}\nFILE is a document, or - for standard input.`,
   },
-  async ({ memory, load, maxTokens = Infinity, top, html, force, threads, json, ...reading }, [directory, file]) => {
+  async ({ memory, load, maxTokens = Infinity, top, html, force, threads, json, ...others }, [directory, file]) => {
+    const { memoryAt, bestEffort, patience, credentials, ...reading } = others;
     const page = html === undefined ? [] : [{ option: "--html", path: html, kind: reportPage }];
     const document = documentAt(file);
     const outputs = new Outputs({ outputs: page, models: [directory], inputs: [...document.files, load], force });
@@ -53,13 +56,13 @@ export const inspectCommand = command(
     const ids = documentIds(model, tokenizer, textOf(document)).subarray(0, maxTokens + 1);
     await startThreads(threads);
     const onProgress = tokenProgress(progress, "reading");
-    const inspection = await inspect(model, tokenizer, ids, {
-      name: document.name,
-      memorySize: memory,
-      known,
-      top,
-      onProgress,
-    });
+    const options = { name: document.name, memorySize: memory, known, top, onProgress };
+    const inspection = await withServed(
+      { memoryAt, bestEffort, patience, credentials, load },
+      model,
+      progress,
+      (served) => inspect(model, tokenizer, ids, { ...options, served }),
+    );
     progress.end();
     const inspected = new InspectedText(inspection, tokenizer);
     const summary = summarize(inspection, wordsOfTokens(inspected.texts), MOST_GAINED);

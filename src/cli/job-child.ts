@@ -3,6 +3,7 @@
  * code comes with a job. It ends with its worker.
  */
 import process from "node:process";
+import { show } from "../base/show.ts";
 import type { Assignment, Computed } from "../cluster/worker.ts";
 import { computeCell } from "../experiments/compute-cell.ts";
 import { CELL } from "../experiments/lab/cell-jobs.ts";
@@ -11,34 +12,45 @@ import { makeDirectory } from "../platform/directories.ts";
 import { removeTree } from "../platform/files.ts";
 import { withLock } from "../platform/lock.ts";
 import { DOCUMENT } from "../train/document-jobs.ts";
+import { type Connection, computeSeat } from "../train/together/compute-seat.ts";
+import { SEAT } from "../train/together/seat-job.ts";
 import { computeDocument } from "./compute-document.ts";
-import type { Answer } from "./job-process.ts";
+import type { Answer, Question } from "./job-process.ts";
 import { startThreads } from "./threads.ts";
 
 /** Milliseconds between tries to have a job's directory, and how many: the process of a killed worker takes a moment to end. */
 const PAUSE = 500;
 const TRIES = 60;
 
-type Kind = (job: Assignment["job"], inputs: Assignment["inputs"], scratch: string) => Promise<Computed>;
+type Kind = (
+  job: Assignment["job"],
+  inputs: Assignment["inputs"],
+  scratch: string,
+  connection: Connection,
+) => Promise<Computed>;
 
-const kinds: Readonly<Record<string, Kind>> = { [CELL]: computeCell, [DOCUMENT]: computeDocument };
+const kinds: Readonly<Record<string, Kind>> = {
+  [CELL]: computeCell,
+  [DOCUMENT]: computeDocument,
+  [SEAT]: computeSeat,
+};
 
 const [directory, threads] = process.argv.slice(2);
 
 process.on("disconnect", () => process.exit());
 process.on("SIGINT", () => {}); // Ctrl-C in a terminal reaches this process too; its worker ends it
-process.on("message", (assignment: Assignment) => {
-  void answerTo(assignment).then((answer) => process.send?.(answer));
+process.on("message", (question: Question) => {
+  void answerTo(question).then((answer) => process.send?.(answer));
 });
 
 await startThreads(Number(threads) || undefined);
 
-async function answerTo({ name, job, inputs }: Assignment): Promise<Answer> {
+async function answerTo({ name, job, inputs, connection }: Question): Promise<Answer> {
   try {
     const kind = Object.hasOwn(kinds, job.kind) ? kinds[job.kind] : undefined;
-    if (kind === undefined) return { error: `this program has no jobs of the kind "${job.kind}"` };
+    if (kind === undefined) return { error: `this program has no jobs of the kind ${show(job.kind)}` };
     return await alone(`${directory}/jobs/${name}`, async (scratch) => {
-      const computed = await kind(job, inputs, scratch);
+      const computed = await kind(job, inputs, scratch, connection);
       const done = `${directory}/done/${name}-${process.pid}`;
       makeDirectory(`${directory}/done`);
       removeTree(done);

@@ -6,19 +6,27 @@ import { type ChildProcess, fork } from "node:child_process";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Assignment, Computed } from "../cluster/worker.ts";
+import type { Connection } from "../train/together/compute-seat.ts";
 
 /** What the process answers. */
 export type Answer = Computed | { readonly error: string };
 
+/** What the process is asked. The connection is not among its arguments, which other users can see. */
+export interface Question extends Assignment {
+  readonly connection: Connection;
+}
+
 export class JobProcess {
   private readonly directory: string;
   private readonly threads: number | undefined;
+  private readonly connection: Connection;
   private child: ChildProcess | undefined;
 
-  /** `directory` is where interrupted jobs wait to be continued. */
-  constructor(directory: string, threads: number | undefined) {
+  /** `directory` is where interrupted jobs wait to be continued; `connection` is for jobs that speak with others. */
+  constructor(directory: string, threads: number | undefined, connection: Connection) {
     this.directory = directory;
     this.threads = threads;
+    this.connection = connection;
   }
 
   /** Computes a job; when `signal` aborts, the process ends. */
@@ -28,7 +36,7 @@ export class JobProcess {
     signal.addEventListener("abort", end);
     try {
       if (signal.aborted) this.end();
-      const answer = await ask(child, assignment);
+      const answer = await ask(child, { ...assignment, connection: this.connection });
       if ("error" in answer) throw new Error(answer.error);
       return answer;
     } finally {
@@ -53,7 +61,7 @@ export class JobProcess {
   }
 }
 
-function ask(child: ChildProcess, assignment: Assignment): Promise<Answer> {
+function ask(child: ChildProcess, question: Question): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const over = () => {
       child.off("message", answered);
@@ -69,6 +77,6 @@ function ask(child: ChildProcess, assignment: Assignment): Promise<Answer> {
     };
     child.on("message", answered);
     child.on("exit", ended);
-    child.send(assignment);
+    child.send(question);
   });
 }

@@ -1,6 +1,7 @@
 /** Memories as commands take and leave them: the file of `--load`, a state that begins with it, the file of `--save`. */
 import { InputError } from "../base/errors.ts";
 import { writeMemory } from "../memory/disk.ts";
+import type { ServedPairs } from "../memory/served/served-pairs.ts";
 import { type MemorySnapshot, restoreSnapshot, takeSnapshot } from "../memory/snapshot.ts";
 import type { LanguageModel, ReadingState } from "../nn/language-model.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
@@ -15,14 +16,18 @@ export function loadOption(about: string): Option<string | undefined> {
   return text("FILE", `memory that "memorizing read" saved; ${about}`);
 }
 
-/** A state of one row that logs sources and has `known` in its memory, which has `size` pairs (default: the size of `known`). */
+/**
+ * A state of one row that logs sources and has `known` in its memory, which has `size` pairs (default: the size of `known`). It looks up
+ * `served` pairs as well.
+ */
 export function stateWith(
   known: MemorySnapshot | undefined,
   model: LanguageModel,
   tokenizer: Tokenizer,
   size: number | undefined,
+  served?: ServedPairs,
 ): ReadingState {
-  const state = model.newState({ rows: 1, memorySize: size ?? known?.size, tokenizer });
+  const state = model.newState({ rows: 1, memorySize: size ?? known?.size, tokenizer, served });
   if (known !== undefined && state.memories.size > 0) restoreSnapshot(state, 0, known);
   return state;
 }

@@ -5,11 +5,13 @@
  */
 import process from "node:process";
 import { InputError } from "../base/errors.ts";
+import { withoutLogins } from "../base/logins.ts";
 import { printable } from "../base/printable.ts";
 import { exactArguments } from "../platform/path-bytes.ts";
 import { codeOf, reasonOf } from "../platform/system-errors.ts";
 import { UsageError } from "./arguments/usage.ts";
 import { commandTable, requestOf } from "./commands.ts";
+import { hideLogins } from "./hide-logins.ts";
 import { printError, printLine, printText } from "./printing.ts";
 import { PROGRAM } from "./summaries.ts";
 
@@ -67,7 +69,7 @@ function explain(error: unknown): string {
   if (PLAIN.includes(error.name)) return printable(error.message);
   if (codeOf(error) === "ENOSPC") return lackOf("output", error); // thrown by Deno; files have sentences
   if (codeOf(error) === "ERR_ACCESS_DENIED") return `Node does not permit it: ${deniedBy(error)}`;
-  return error.stack ?? error.message;
+  return withoutLogins(error.stack ?? error.message);
 }
 
 /** The flag of Node's permission model that would permit it. */
@@ -88,6 +90,7 @@ function lackOf(stream: string, error: Error): string {
   return `cannot write to standard ${stream}: ${reasonOf(error)}`;
 }
 
+hideLogins();
 process.stdout.on("error", endForLackOf("output"));
 process.stderr.on("error", endForLackOf("error"));
 try {

@@ -20,6 +20,8 @@ export const summaries = {
   "corpus names": "makes documents of invented names, which teach a model to look back",
   experiment: "reruns one of the paper's experiments in small",
   worker: "computes what other machines ask for with --cluster",
+  "memory serve": "answers for saved memories that are too large for one machine",
+  "memory forget": "drops the oldest pairs of a memory that is served",
   "cluster status": "shows the machines of a cluster, their jobs, and the time that is left",
   demo: "has the model that comes with the program read the program, and shows what its memory does",
 } as const;

@@ -5,14 +5,19 @@ import { TrainedDecoder } from "../families/trained-decoder.ts";
 import { withLock } from "../platform/lock.ts";
 import { writeStalenessPage } from "../report/html/staleness-page.ts";
 import { ProgressLine, trainingLine, wholeNumber } from "../report/progress.ts";
+import type { Course } from "../train/course.ts";
 import type { EvaluationResult } from "../train/evaluate.ts";
 import { readMetrics } from "../train/metrics.ts";
 import { type TrainingOptions, trainingFields } from "../train/options.ts";
 import { runTraining, type TrainingRun } from "../train/run.ts";
-import type { StepMetrics } from "../train/trainer.ts";
+import { holdsRun } from "../train/run-directory.ts";
+import type { StepMetrics } from "../train/step-metrics.ts";
+import { OuterTrainer } from "../train/together/outer-trainer.ts";
 import { command } from "./arguments/command.ts";
 import { fieldOptions, flag, givenOf, integer, required, text, type Values } from "./arguments/options.ts";
 import { UsageError } from "./arguments/usage.ts";
+import { withExchange } from "./cluster-options.ts";
+import { type ClusterChoice, clusterTrainingOptions, leadOn, requireMeaning, requireRows } from "./cluster-training.ts";
 import { documentsAt, selectionOptions } from "./documents.ts";
 import { foreignOptions } from "./foreign-training.ts";
 import { INTERRUPTED, interruptible } from "./interruption.ts";
@@ -25,7 +30,7 @@ import { summaries } from "./summaries.ts";
 import { startThreads, threadsOption } from "./threads.ts";
 import { beginRun, type Run, resumeRun } from "./training-start.ts";
 
-const { warmupSteps, evaluateEvery, ...trainingOptions } = fieldOptions<TrainingOptions>(trainingFields);
+const { warmupSteps, evaluateEvery, gradients: _, ...trainingOptions } = fieldOptions<TrainingOptions>(trainingFields);
 
 const description = {
   name: "memorizing train",
@@ -48,6 +53,7 @@ const description = {
     evalEvery: evaluateEvery,
     evalData: text("DIR|FILE", "documents that --eval-every evaluates, without and with memory"),
     evalTokens: integer("tokens evaluated in each document, from its beginning [all]", 1, 2 ** 40),
+    ...clusterTrainingOptions,
     resume: flag("resumes the run in --out; options that are left out stay as they were"),
     force: forceOption,
     threads: threadsOption,
@@ -61,14 +67,19 @@ export const trainCommand = command(description, (values) => withLock(values.out
 async function trainWith(values: Values<typeof description.options>): Promise<number> {
   const { data, include, exclude, out, from, preset, config, set, tokenizer, evalData, evalTokens, ...others } = values;
   const { only, memory, segment, window, neighbours, memoryLayers, memoryDtype, ...own } = others;
-  const { resume, force, threads, json, warmup, evalEvery, ...plain } = own;
+  const { resume, force, threads, json, warmup, evalEvery, ...more } = own;
+  const { cluster, credentials, workers, sync, outerRate, outerMomentum, quorum, deadline, ...plain } = more;
+  const together = { cluster, credentials, workers, sync, outerRate, outerMomentum, quorum, deadline };
+  requireMeaning(together);
   const foreign = { only, memory, segment, window, neighbours, memoryLayers, memoryDtype };
   const options = givenOf({ ...plain, warmupSteps: warmup, evaluateEvery: evalEvery });
   const progress = new ProgressLine(process.stderr);
   const documentsIn = (path: string) => documentsAt([path], { include, exclude }, progress);
   const documents = () => documentsIn(data);
-  const chosen = { documents, out, from, preset, config, set, tokenizer, foreign };
-  const run = (resume ? resumeRun : beginRun)(chosen, options);
+  const isJoining = cluster !== undefined && holdsRun(out); // the same command goes on with it
+  const source = isJoining ? undefined : from;
+  const chosen = { documents, out, from: source, preset, config, set, tokenizer, foreign, together };
+  const run = (resume || isJoining ? resumeRun : beginRun)(chosen, options);
   const evaluation = evaluationOf(run, evalData === undefined ? undefined : () => documentsIn(evalData), evalTokens);
   const inputs = [data, evalData, config, tokenizer];
   const outputs = new Outputs({
@@ -78,13 +89,17 @@ async function trainWith(values: Values<typeof description.options>): Promise<nu
     force,
   });
   await startThreads(threads);
-  const { last, interrupted } = await train(run, out, { evaluation, evaluateFirst: from !== undefined }, progress);
+  const evaluations = { evaluation, evaluateFirst: from !== undefined };
+  const { last, interrupted } = await train(run, out, { ...evaluations, together }, progress);
   const { step, options: final } = run.trainer;
   if (final.stalenessEvery > 0) {
     outputs.check();
     writeStalenessPage(`${out}/staleness.html`, out, readMetrics(out));
   }
-  const text = last === undefined ? `step ${step} of ${final.steps} is done already` : `checkpoint of step ${step}`;
+  const already = interrupted
+    ? `step ${step} of ${final.steps}, as before`
+    : `step ${step} of ${final.steps} is done already`;
+  const text = last === undefined ? already : `checkpoint of step ${step}`;
   if (json) printJson({ directory: out, step, ...last });
   else printLine(`${out}: ${text}`);
   return interrupted ? INTERRUPTED : 0;
@@ -106,17 +121,14 @@ function evaluationOf(
   return { documents, memorySizes, maxTokens, rows: trainer.options.batchSize };
 }
 
+type Training = Pick<TrainingRun, "evaluation" | "evaluateFirst"> & { readonly together: ClusterChoice };
+
 /** Trains to the end or to Ctrl-C. Resolves to what the last step reported, if there was one. */
-async function train(
-  { trainer, tokenizer, notes = [] }: Run,
-  directory: string,
-  evaluations: Pick<TrainingRun, "evaluation" | "evaluateFirst">,
-  progress: ProgressLine,
-) {
+async function train(run: Run, directory: string, { together, ...evaluations }: Training, progress: ProgressLine) {
+  const { trainer, tokenizer, notes = [] } = run;
   const { steps } = trainer.options;
   for (const note of notes) progress.note(note);
   progress.note(`${wholeNumber(trainer.model.parameters.count)} parameters, steps ${trainer.step} to ${steps}`);
-  const warn = () => progress.note("finishing this step, then saving; Ctrl-C again ends at once and saves nothing");
   let last: StepMetrics | undefined;
   const onStep = (metrics: StepMetrics) => {
     last = metrics;
@@ -124,12 +136,47 @@ async function train(
   };
   const onEvaluation = (result: EvaluationResult, step: number) =>
     progress.note(`step ${step}  ${evaluationLine(result)}`);
-  const interrupted = await interruptible(warn, (signal) =>
-    runTraining(trainer, { tokenizer, directory, ...evaluations, signal, onStep, onEvaluation }),
+  const isInRounds = together.cluster !== undefined || trainer instanceof OuterTrainer;
+  const onEnd = () => progress.note(isInRounds ? ENDING_ROUND : ENDING);
+  const interrupted = await interruptible(onEnd, (signal) =>
+    onCluster(run, directory, { together, progress, signal }, (course) =>
+      runTraining(course, { tokenizer, directory, ...evaluations, signal, onStep, onEvaluation }),
+    ),
   ).finally(() => progress.end());
-  if (interrupted)
-    progress.note(`interrupted after step ${trainer.step}, which is saved; --resume continues from there`);
+  if (interrupted) progress.note(interruption(trainer.step, together));
   return { last, interrupted };
+}
+
+function interruption(step: number, { cluster }: ClusterChoice): string {
+  if (step === 0) return "interrupted before the first step was done; the same command begins anew";
+  const resume = cluster === undefined ? "--resume" : "the same command";
+  return `interrupted after step ${step}, which is saved; ${resume} continues from there`;
+}
+
+const ENDING = "finishing this step, then saving; Ctrl-C again ends at once and saves nothing";
+const ENDING_ROUND = "leaving this round to be begun anew, and saving; Ctrl-C again ends at once";
+
+interface Surroundings {
+  readonly together: ClusterChoice;
+  readonly progress: ProgressLine;
+  readonly signal: AbortSignal;
+}
+
+/** Runs `work` with the training as it is computed here, or by the workers of a cluster. */
+async function onCluster(
+  run: Run,
+  directory: string,
+  { together, progress, signal }: Surroundings,
+  work: (course: Course) => Promise<void>,
+): Promise<void> {
+  const { cluster, credentials } = together;
+  if (cluster === undefined || run.trainer.done) return work(run.trainer);
+  requireRows(run.trainer, together);
+  return withExchange(cluster, { credentials }, async (exchange) => {
+    const led = await leadOn(exchange, run, directory, together, progress, signal);
+    if (led === undefined) return;
+    await work(led.course).finally(led.end);
+  });
 }
 
 /** `memory 0: perplexity 21.3  memory 8,192: perplexity 19.8` */

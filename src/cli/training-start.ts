@@ -1,7 +1,7 @@
 /** How a training run begins: afresh, or from the newest whole checkpoint in its directory. Nothing is written here. */
 
 import { InputError } from "../base/errors.ts";
-import { type Document, tokenizeDocuments } from "../data/corpus.ts";
+import { type Document, type TokenizedDocument, tokenizeDocuments } from "../data/corpus.ts";
 import { TrainedDecoder } from "../families/trained-decoder.ts";
 import { readJson } from "../formats/json-file.ts";
 import { preset } from "../model/presets.ts";
@@ -15,9 +15,12 @@ import { modelDirectory } from "../train/model-directory.ts";
 import { isForeign } from "../train/open-model.ts";
 import type { TrainingOptions } from "../train/options.ts";
 import { type FoundCheckpoint, holdsRun, newestAnyCheckpoint } from "../train/run-directory.ts";
+import { OuterTrainer } from "../train/together/outer-trainer.ts";
+import type { RoundOptions } from "../train/together/round-options.ts";
 import { Trainer } from "../train/trainer.ts";
 import { UsageError } from "./arguments/usage.ts";
-import { beginForeign, type ForeignChoice, refuseForeignOptions, requireSameReading } from "./foreign-training.ts";
+import { type ClusterChoice, gradientsOf, requireSameSync, roundsOf, type Trained } from "./cluster-training.ts";
+import { type ForeignChoice, openForeign, refuseForeignOptions, requireSameReading } from "./foreign-training.ts";
 import { type ConfigChoice, chosenConfig, DEFAULT_PRESET, requireSameConfig } from "./model-config.ts";
 
 export interface RunChoice extends ConfigChoice {
@@ -31,21 +34,23 @@ export interface RunChoice extends ConfigChoice {
   readonly from?: string;
   /** What learns of a model that others trained, and how it reads. */
   readonly foreign: ForeignChoice;
+  /** Other machines, and how rows are put together. */
+  readonly together: ClusterChoice;
 }
 
-export interface Run {
-  readonly trainer: Trainer;
+export interface Run extends Trained {
   readonly tokenizer: Tokenizer;
   /** Notes for the user on the model, and on how the run begins. */
   readonly notes?: readonly string[];
 }
 
 /** @throws InputError if there is a checkpoint already, which would be lost */
-export function beginRun(choice: RunChoice, options: Partial<TrainingOptions>): Run {
-  const { out, tokenizer: path, from } = choice;
+export function beginRun(choice: RunChoice, given: Partial<TrainingOptions>): Run {
+  const { out, tokenizer: path, from, together } = choice;
   if (holdsRun(out)) {
     throw new InputError(`${out} holds a model already; give --resume to go on with it, or another --out`);
   }
+  const options = { ...given, ...gradientsOf(together) };
   if (from !== undefined) return beginFrom(from, choice, options);
   refuseForeignOptions(choice.foreign);
   const tokenizer = path === undefined ? byteTokenizer() : tokenizerAt(path);
@@ -53,18 +58,27 @@ export function beginRun(choice: RunChoice, options: Partial<TrainingOptions>): 
   const config = chosenConfig(choice, preset(DEFAULT_PRESET), vocabulary);
   requireTrainingRoom(config, options);
   const documents = tokenizeDocuments(choice.documents(), tokenizer);
-  return { trainer: new Trainer(new Transformer(config, options.seed), documents, options), tokenizer };
+  const model = new Transformer(config, options.seed);
+  return { trainer: trainerOf(model, documents, options, roundsOf(together)), documents, tokenizer };
 }
 
 /** A run whose model inherits from the one in `from`; keys that its weights do not depend on may be others. */
 function beginFrom(from: string, choice: RunChoice, options: Partial<TrainingOptions>): Run {
-  const { preset, config: file, tokenizer: path } = choice;
+  const { preset, config: file, tokenizer: path, together } = choice;
   const surplus = Object.entries({ "--preset": preset, "--config": file, "--tokenizer": path }).find(
     ([, given]) => given,
   );
   if (surplus !== undefined) throw new UsageError(`--from ${from} has what ${surplus[0]} would say; leave it out`);
   if (isForeign(modelDirectory(from))) {
-    if (choice.set.length === 0) return beginForeign(from, choice.foreign, choice.documents, options);
+    if (together.cluster !== undefined) {
+      throw new UsageError(
+        `--from ${from} is a model that others trained, and those are trained on one machine; leave out --cluster`,
+      );
+    }
+    if (choice.set.length === 0) {
+      const { model, documents, ...others } = openForeign(from, choice.foreign, choice.documents);
+      return { trainer: trainerOf(model, documents, options, roundsOf(together)), documents, ...others };
+    }
     throw new UsageError(
       `--from ${from} has no keys of this program's configuration, so ${choice.set[0]} means nothing`,
     );
@@ -77,7 +91,18 @@ function beginFrom(from: string, choice: RunChoice, options: Partial<TrainingOpt
   const documents = tokenizeDocuments(choice.documents(), tokenizer);
   const model = inheritingModel(source, config, options.seed ?? 0, from);
   source.parameters.release();
-  return { trainer: new Trainer(model, documents, options), tokenizer };
+  return { trainer: trainerOf(model, documents, options, roundsOf(together)), documents, tokenizer };
+}
+
+function trainerOf(
+  model: TrainableModel,
+  documents: readonly TokenizedDocument[],
+  options: Partial<TrainingOptions>,
+  rounds: RoundOptions | undefined,
+): Trainer | OuterTrainer {
+  return rounds === undefined
+    ? new Trainer(model, documents, options)
+    : new OuterTrainer(model, documents, options, rounds);
 }
 
 /** Goes on where the run in `out` was saved. Options that are not given are as they were; the model cannot change. */
@@ -91,11 +116,12 @@ export function resumeRun(choice: RunChoice, options: Partial<TrainingOptions>):
     throw new InputError(`${path} is not the tokenizer of the run in ${out}; a resumed run keeps its tokenizer`);
   }
   requireSameModel(choice, found);
+  requireSameSync(choice.together, record.options, record.rounds?.options, out);
   const documents = tokenizeDocuments(choice.documents(), tokenizer, { framed: model.framesTexts });
-  const trainer = new Trainer(model, documents, { ...record.options, ...options });
+  const trainer = trainerOf(model, documents, { ...record.options, ...options }, record.rounds?.options);
   trainer.load(record, tensors);
   const notes = refusals.length > 0 ? [`warning: ${refusals.join("; ")}; going on from ${directory} instead`] : [];
-  return { trainer, tokenizer, notes };
+  return { trainer, documents, tokenizer, notes };
 }
 
 /** Refuses another configuration, or another way to read, than the run has. */

@@ -1,7 +1,8 @@
 /** `memorizing worker`: computes what other machines ask for, until Ctrl-C or kill. */
-import { homedir } from "node:os";
+import { homedir, hostname } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { isBlockName } from "../cluster/blocks.ts";
 import type { Exchange } from "../cluster/exchange.ts";
 import { LEASE } from "../cluster/exchange.ts";
 import { resultOf } from "../cluster/jobs.ts";
@@ -43,9 +44,11 @@ export const workerCommand = command(
   async ({ dir = join(homedir(), ".cache/memorizing-transformer/worker"), lease, credentials, threads }, [place]) => {
     const progress = new ProgressLine(process.stderr);
     const milliseconds = lease === undefined ? LEASE : 1000 * lease;
-    await withExchange(place, { credentials, lease: milliseconds }, async (exchange) => {
+    const warn = (sentence: string) => progress.note(sentence);
+    await withExchange(place, { credentials, lease: milliseconds, warn }, async (exchange) => {
       const program = programName();
-      const jobs = new JobProcess(dir, threads);
+      const worker = `${hostname()}:${process.pid}`;
+      const jobs = new JobProcess(dir, threads, { place, credentials, worker, lease: milliseconds });
       const end = new AbortController();
       void ending().then(() => end.abort());
       progress.note(`works for ${exchange.name} as program ${program.slice(0, SHOWN)}, until Ctrl-C`);
@@ -75,6 +78,6 @@ async function forgetFinished(exchange: Exchange, directory: string): Promise<vo
   if (!isDirectory(directory)) return;
   for (const { name } of listDirectory(directory)) {
     const [job] = name.split("-");
-    if ((await resultOf(exchange, job)) !== undefined) removeTree(`${directory}/${name}`);
+    if (isBlockName(job) && (await resultOf(exchange, job)) !== undefined) removeTree(`${directory}/${name}`);
   }
 }

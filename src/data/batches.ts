@@ -166,7 +166,7 @@ export class TrainingBatches {
     return nextBatch(this.places, this.segmentLength, tokensIn, () => this.nextPlace());
   }
 
-  /** Returns the place in the data, to go on from there. */
+  /** Returns the place in the data, from which a later run continues. */
   state(): TrainingBatchesState {
     return { documents: this.documents.length, random: this.epochStart, taken: this.taken, places: [...this.places] };
   }

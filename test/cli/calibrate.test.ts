@@ -11,7 +11,7 @@ import { absent, stories } from "../families/golden-models.ts";
 import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
-import { runHere } from "./in-process.ts";
+import { refused, run } from "./in-process.ts";
 
 const test = suite("calibrate");
 const folder = folderFor(test, "calibrate");
@@ -19,18 +19,6 @@ const at = (name: string) => join(folder, name);
 
 const story = `${stories}/hf/story.txt`;
 const small = ["--window", "32", "--max-tokens", "400"];
-
-async function run(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await runHere(...args);
-  assert.is(code, 0, stderr);
-  return stdout;
-}
-
-async function refused(...args: string[]): Promise<string> {
-  const { code, stderr } = await runHere(...args);
-  assert.is.not(code, 0);
-  return stderr.trimEnd().split("\n").at(-1) as string;
-}
 
 /** A copy of the tiny Llama, as a directory or as one file, and a document that says the same twice. */
 function prepare(name: string): { model: string; twice: string } {

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { extname } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { HANGS } from "../in-time.ts";
 
 const extension = extname(new URL(import.meta.url).pathname); // .ts under Deno, .js compiled
 const runner = process.versions.deno === undefined ? [] : ["run", "-A"];
@@ -26,13 +27,13 @@ export interface Outcome {
 
 /** Runs `memorizing …args` to its end. */
 export function memorizing(...args: string[]): Outcome {
-  const { status, stdout, stderr } = spawnSync(...commandLine(args), { encoding: "utf8", timeout: 60_000 });
+  const { status, stdout, stderr } = spawnSync(...commandLine(args), { encoding: "utf8", timeout: HANGS });
   return { code: status, stdout, stderr };
 }
 
 /** The same, with Ctrl-C as soon as the program writes `text` to `stream`. */
 export function interrupted(stream: "stdout" | "stderr", text: string, ...args: string[]): Outcome {
   const [command, line] = scriptLine("test/cli/interrupted", [stream, text, ...args]);
-  const { status, stdout, stderr } = spawnSync(command, line, { encoding: "utf8", timeout: 60_000 });
+  const { status, stdout, stderr } = spawnSync(command, line, { encoding: "utf8", timeout: HANGS });
   return { code: status, stdout, stderr };
 }

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
 import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
+import { HANGS } from "../in-time.ts";
 import { differences, trainingArguments } from "../reliability/crash-training.ts";
 import { commandLine } from "./child.ts";
 
@@ -40,7 +41,7 @@ function train(
   const [command, parameters] = line;
   const args = [...parameters, ...trainingArguments(folder, at(out), 10, threads), ...more];
   const env = { ...process.env, MEMORIZING_KERNELS: kernels };
-  const { status, stderr } = spawnSync(command, args, { encoding: "utf8", timeout: 300_000, env });
+  const { status, stderr } = spawnSync(command, args, { encoding: "utf8", timeout: HANGS, env });
   assert.is(status, 0, stderr);
 }
 

@@ -10,7 +10,7 @@ import { expectedOf } from "../families/decoder-models.ts";
 import { absent, reference, stories } from "../families/golden-models.ts";
 import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
-import { runHere } from "./in-process.ts";
+import { refused, run } from "./in-process.ts";
 
 const test = suite("models that others trained");
 const folder = folderFor(test, "foreign");
@@ -22,23 +22,6 @@ const story = `${hf}/story.txt`;
 /** Settings under which most of a short text leaves the window. */
 const small = ["--window", "32"];
 
-/** Runs a command that must succeed. */
-async function run(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await runHere(...args);
-  assert.is(code, 0, stderr);
-  return stdout;
-}
-
-/** Runs a command that must be refused; the sentence. */
-async function refused(...args: string[]): Promise<string> {
-  const { code, stderr } = await runHere(...args);
-  assert.is.not(code, 0);
-  const lines = stderr.trimEnd().split("\n");
-  const others = lines.slice(0, -1).filter((line) => !line.includes(": the tokenizer turns ▁ into a space"));
-  assert.equal(others, [], "one sentence, and what is to be known of the model");
-  return lines.at(-1) as string;
-}
-
 test.unless(
   absent,
   "a small example, written out: the tiny Llama writes what llama2.c's documentation prints",
@@ -47,6 +30,17 @@ test.unless(
     assert.is(written, "Once upon a time, there was a little girl named Lily.\n");
   },
 );
+
+test.unless(absent, "behind a prompt it writes the rest of that text, with the space between the two", async () => {
+  const whole = "Once upon a time, there was a little girl named Lily. She loved to play outside in the park.";
+  for (const prompt of [
+    "Once upon a time, there was a little girl named",
+    "Once upon a time, there was a little gir",
+  ]) {
+    const written = await run("generate", hf, "--prompt", prompt, "--tokens", "30", "--temperature", "0");
+    assert.ok(`${prompt}${written}`.startsWith(whole), written);
+  }
+});
 
 test.unless(
   absent,
@@ -185,7 +179,7 @@ test.unless(absent, "info says what a model is, and why it cannot be read", asyn
   const gemma = JSON.parse(await run("info", `${reference}/gemma3_text`, "--json"));
   assert.equal([gemma.family, gemma.dtypes, gemma.memory_layers], ["gemma3_text", ["BF16"], [2]]);
   assert.match(gemma.unreadable, /has no tokenizer.json/);
-  assert.match(await run("info", "reader-1m"), /memorizing-transformer[\s\S]*1,049,932[\s\S]*readable +yes/);
+  assert.match(await run("info", "reader-1m"), /memorizing-transformer[\s\S]*1,050,190[\s\S]*readable +yes/);
 });
 
 test.unless(absent, "weights in every form: what info tells, and how little a text's perplexity moves", async () => {

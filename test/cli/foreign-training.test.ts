@@ -8,7 +8,7 @@ import { absent, directories, reference, stories } from "../families/golden-mode
 import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { writeSmallLlama } from "../train/small-foreign.ts";
-import { runHere } from "./in-process.ts";
+import { refused, run } from "./in-process.ts";
 
 const test = suite("training and exporting models that others trained");
 const folder = folderFor(test, "foreign-run");
@@ -26,20 +26,6 @@ test.before(() => {
     fs.writeFileSync(at(`unseen/${word.slice(0, 3)}.txt`), word.toUpperCase().repeat(4));
   }
 });
-
-/** Runs a command that must succeed. */
-async function run(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await runHere(...args);
-  assert.is(code, 0, stderr);
-  return stdout;
-}
-
-/** Runs a command that must be refused; the last sentence. */
-async function refused(...args: string[]): Promise<string> {
-  const { code, stderr } = await runHere(...args);
-  assert.is.not(code, 0, args.join(" "));
-  return stderr.trimEnd().split("\n").at(-1) as string;
-}
 
 const begin = (out: string, only: string, ...others: string[]) =>
   run(

@@ -1,5 +1,6 @@
 /** Runs commands in this process: many times faster than as processes of their own, with the same outcome. */
 import process from "node:process";
+import * as assert from "uvu/assert";
 import { InputError } from "../../src/base/errors.ts";
 import type { Command } from "../../src/cli/arguments/command.ts";
 import { calibrateCommand } from "../../src/cli/calibrate.ts";
@@ -51,6 +52,23 @@ export async function runHere(...args: string[]): Promise<Outcome> {
     stdout.restore();
     stderr.restore();
   }
+}
+
+/** Runs a command that must succeed. Returns what it prints. */
+export async function run(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await runHere(...args);
+  assert.is(code, 0, stderr);
+  return stdout;
+}
+
+/** Runs a command that must be refused. Returns its sentence; only progress and a remark about the tokenizer may precede it. */
+export async function refused(...args: string[]): Promise<string> {
+  const { code, stderr } = await runHere(...args);
+  assert.is.not(code, 0, args.join(" "));
+  const lines = stderr.trimEnd().split("\n");
+  const others = lines.slice(0, -1).filter((line) => !/: the tokenizer turns ▁ into a space| tokens\/s /.test(line));
+  assert.equal(others, [], "one sentence, and what is to be known of the model");
+  return lines.at(-1) as string;
 }
 
 /** Keeps what is written to the stream until it is restored. */

@@ -10,6 +10,7 @@ import { byteTokenizer } from "../../src/text/tokenizer.ts";
 import { saveModel } from "../../src/train/checkpoint.ts";
 import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
+import { HANGS } from "../in-time.ts";
 import { tinyConfig } from "../tiny.ts";
 import { commandLine, memorizing, type Outcome } from "./child.ts";
 
@@ -30,7 +31,7 @@ test.before(() => {
 
 /** Runs the program with a text on standard input. */
 function withInput(input: string, ...args: string[]): Outcome {
-  const { status, stdout, stderr } = spawnSync(...commandLine(args), { input, encoding: "utf8", timeout: 60_000 });
+  const { status, stdout, stderr } = spawnSync(...commandLine(args), { input, encoding: "utf8", timeout: HANGS });
   return { code: status, stdout, stderr };
 }
 

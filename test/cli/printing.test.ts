@@ -13,6 +13,7 @@ import { byteTokenizer } from "../../src/text/tokenizer.ts";
 import { loadModel, saveModel } from "../../src/train/checkpoint.ts";
 import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
+import { HANGS } from "../in-time.ts";
 import { tinyConfig } from "../tiny.ts";
 import { commandLine, memorizing } from "./child.ts";
 
@@ -119,7 +120,7 @@ test.unless(noScript, "what a model writes comes to a pipe as it is, to a termin
   assert.is(memorizing(...args).stdout, "\x1b\x1b\x1b\n");
   const [program, line] = commandLine(args);
   const command = [program, ...line].map((word) => `'${word}'`).join(" ");
-  const { stdout } = spawnSync("script", ["-qec", command, "/dev/null"], { encoding: "utf8", timeout: 60_000 });
+  const { stdout } = spawnSync("script", ["-qec", command, "/dev/null"], { encoding: "utf8", timeout: HANGS });
   assert.match(stdout, "\\x1b\\x1b\\x1b\r\n");
   assert.not.ok(stdout.includes("\x1b\x1b"));
 });

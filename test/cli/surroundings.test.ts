@@ -8,6 +8,7 @@ import * as assert from "uvu/assert";
 import { deno } from "../deno.ts";
 import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
+import { HANGS } from "../in-time.ts";
 import { commandLine, type Outcome } from "./child.ts";
 
 const test = suite("surroundings");
@@ -30,7 +31,7 @@ function shell(prefix: string, flags: readonly string[], ...args: string[]): Out
   const { status, stdout, stderr } = spawnSync(
     "bash",
     ["-c", `${prefix} "$@"`, "bash", executable, ...flags, ...main, ...args],
-    { cwd: folder, encoding: "utf8", timeout: 120_000 },
+    { cwd: folder, encoding: "utf8", timeout: HANGS },
   );
   return { code: status, stdout, stderr };
 }

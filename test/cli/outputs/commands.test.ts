@@ -13,7 +13,7 @@ import { folderFor } from "../../folder.ts";
 import { suite } from "../../harness.ts";
 import { tinyConfig } from "../../tiny.ts";
 import { commandLine } from "../child.ts";
-import { runHere } from "../in-process.ts";
+import { run, runHere } from "../in-process.ts";
 
 const test = suite("outputs of commands");
 const folder = folderFor(test, "command-outputs");
@@ -44,12 +44,6 @@ async function refused(...args: string[]): Promise<string> {
   return stderr.trimEnd();
 }
 
-async function good(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await runHere(...args);
-  assert.is(code, 0, stderr);
-  return stdout;
-}
-
 const training = (...more: string[]) => {
   const sizes = ["hidden_size=12", "num_hidden_layers=1", "memory_layers=0", "segment_length=7", "memory_size=9"];
   return ["train", "--data", at("data"), "--steps", "1", "--batch-size", "1", "--set", ...sizes, ...more];
@@ -58,7 +52,7 @@ const training = (...more: string[]) => {
 test("no command replaces what it reads", async () => {
   const [model, a, b, link] = ["model", "data/a.md", "b.md", "link.md"].map(at);
   const config = at("model/config.json");
-  await good("read", at("model"), a, "--save", at("m"));
+  await run("read", at("model"), a, "--save", at("m"));
   const lines = [
     ["read", model, a, b, "--save", link],
     ["read", model, at("data"), "--save", a, "--force"],
@@ -100,9 +94,9 @@ test("a file of another kind needs --force, in every command", async () => {
       await refused(...line, path),
       /^\S+ is there already and is not an? [^;]*; give another --\w+, or --force/,
     );
-    await good(...line, path, "--force");
+    await run(...line, path, "--force");
     assert.is.not(fs.readFileSync(path, "utf8"), "my own\n");
-    await good(...line, path); // its own kind by now
+    await run(...line, path); // its own kind by now
   }
 });
 
@@ -115,12 +109,12 @@ test("a directory that holds a file of another kind also needs --force", async (
     fs.mkdirSync(join(at(name), ".."));
     fs.writeFileSync(at(name), "my own\n");
     assert.match(await refused(...line), `${at(name)} is there already and is not `);
-    await good(...line, "--force");
+    await run(...line, "--force");
   }
   assert.match(fs.readFileSync(at("e/tokenizer.json"), "utf8"), "vocab");
   assert.is(fs.readFileSync(at("t2/staleness.html"), "utf8"), "my own\n", "nothing was measured");
   assert.match(await refused("export", at("model"), "--out", at("t")), `${at("t")} holds a training`);
-  await good("export", at("model"), "--out", at("e"));
+  await run("export", at("model"), "--out", at("e"));
 });
 
 test("an experiment leaves files of others in its directory alone", async () => {
@@ -161,7 +155,7 @@ test("a name that no file can have is refused before anything is read", async ()
 
 test("files called .trial, and links under names that could be guessed, stay as they are", async () => {
   fs.writeFileSync(at(".trial"), "mine");
-  await good("read", at("model"), at("b.md"), "--save", at("trial.safetensors"));
+  await run("read", at("model"), at("b.md"), "--save", at("trial.safetensors"));
   assert.is(fs.readFileSync(at(".trial"), "utf8"), "mine");
 });
 
@@ -206,16 +200,16 @@ test("where nothing can be written the true reason is told, and the name that wa
   fs.mkdirSync(readOnly());
   if (spawnSync("mount", ["-t", "tmpfs", "-o", "ro", "tmpfs", readOnly()]).status !== 0) return; // only root may
   try {
-    const run = (...args: string[]) => {
+    const complaint = (...args: string[]) => {
       const [command, line] = commandLine(args);
       return spawnSync(command, line, { cwd: readOnly(), encoding: "utf8" }).stderr;
     };
     const reason = "the file system is read-only\n";
     const model = relative(readOnly(), at("model"));
-    assert.is(run("demo"), `cannot write runs/demo/index.html: ${reason}`);
-    assert.is(run("train", "--data", "../data", "--out", "run"), `cannot make run: ${reason}`);
-    assert.is(run("read", model, "../b.md", "--save", "m.safetensors"), `cannot write m.safetensors: ${reason}`);
-    assert.is(run("corpus", "names", "--out", "names"), `cannot write names: ${reason}`);
+    assert.is(complaint("demo"), `cannot write runs/demo/index.html: ${reason}`);
+    assert.is(complaint("train", "--data", "../data", "--out", "run"), `cannot make run: ${reason}`);
+    assert.is(complaint("read", model, "../b.md", "--save", "m.safetensors"), `cannot write m.safetensors: ${reason}`);
+    assert.is(complaint("corpus", "names", "--out", "names"), `cannot write names: ${reason}`);
   } finally {
     spawnSync("umount", [readOnly()]);
   }
