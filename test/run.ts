@@ -8,6 +8,7 @@
  */
 import { readdirSync } from "node:fs";
 import { join, relative } from "node:path";
+import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { runSuites, tally } from "./harness.ts";
@@ -44,7 +45,7 @@ try {
   console.error(thrown);
 }
 
-const { registered, passed, failed, skipped, skips } = tally;
+const { registered, passed, failed, hung, skipped, skips } = tally;
 for (const skip of skips) console.log(`skipped  ${skip}`);
 const missing = registered - passed - failed;
 if (missing > 0) console.error(`${missing} tests were registered but never ran.`);
@@ -54,3 +55,4 @@ console.log(`${passed} passed, ${failed + Math.max(0, missing)} failed, ${skippe
 const surplus = flags["no-skips"] === true && skipped > 0;
 if (surplus) console.error("No test may be skipped here.");
 process.exitCode = surplus || failed > 0 || missing > 0 || tooFew || passed === 0 ? 1 : 0;
+if (hung > 0) process.exit(1); // what they wait for would keep this process alive
