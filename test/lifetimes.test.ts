@@ -135,6 +135,8 @@ const handles = {
     make: () => new Trainer(model, documents),
     uses: {
       trainStep: (trainer) => trainer.trainStep(),
+      trainStepTogether: (trainer) => trainer.trainStepTogether((own) => [own]),
+      advance: (trainer) => trainer.advance(),
       keyCosines: (trainer) => trainer.keyCosines(),
       save: (trainer) => trainer.save(),
       load: (trainer) => trainer.load(trained.record, Object.create(null)),

@@ -65,7 +65,7 @@ test("it writes what the model writes, and remembers prompt and text", async () 
   assert.equal(reader.snapshot().sources?.documents.slice(2), ["(prompt)", "(written)"]);
 });
 
-for (const [memory_search, smear_keys] of [
+for (const [memory_search, smear_keys, memory_copy = false] of [
   ["exact", "none"],
   ["quantised", "none"],
   ["bucketed", "none"],
@@ -73,11 +73,12 @@ for (const [memory_search, smear_keys] of [
   ["quantised", "memory_layers"],
   ["bucketed", "memory_layers"],
   ["inverted", "all"],
+  ["quantised", "memory_layers", true],
 ] as const) {
   for (const memorySize of [30, 100]) {
-    const variant = `a memory of ${memorySize}, ${memory_search} search, smeared keys: ${smear_keys}`;
+    const variant = `a memory of ${memorySize}, ${memory_search} search, smeared keys: ${smear_keys}${memory_copy ? ", copying" : ""}`;
     test(`a saved and restored memory gives bit-identical results: ${variant}`, async () => {
-      const searching = new Transformer({ ...model.config, memory_search, smear_keys }, 1);
+      const searching = new Transformer({ ...model.config, memory_search, smear_keys, memory_copy }, 1);
       const [reader, other] = [0, 1].map(() => new Reader(searching, tokenizer, { memorySize }));
       for (const text of notes) await reader.read(text);
       other.restore(decodeMemory(encodeMemory(reader.snapshot()), "file"));

@@ -18,6 +18,8 @@ export const EXCLUDED: Readonly<Record<string, string>> = {
   ready: "it has no arguments",
   tape: "it has no arguments",
   tapeTable: "it has no arguments",
+  SqlMemory: "it asks a database; test/memory/sql-memory.test.ts has what it refuses",
+  openModelFromUrl: "it asks the network; test/model/open-url.test.ts has what it refuses",
 };
 
 /** Keeps a call's reads and writes in `directory`: every other path in the first argument becomes one there. */

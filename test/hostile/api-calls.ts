@@ -307,6 +307,11 @@ export function textCalls({ tokenizer }: World): Call[] {
       { name: "Tokenizer.byteLength", args: () => [97], run: (id) => each.byteLength(id) },
     ]),
     { name: "TokenStream", args: () => [tokenizer], run: (of) => new library.TokenStream(of) },
+    {
+      name: "TokenStream.follow",
+      args: (random) => [ids(random, 4)],
+      run: (of) => new library.TokenStream(tokenizer).follow(of),
+    },
     { name: "TokenStream.push", args: () => [97], run: (id) => new library.TokenStream(tokenizer).push(id) },
     { name: "tokenTexts", args: (random) => [tokenizer, ids(random, 4)], run: library.tokenTexts },
     { name: "wordsOfTokens", args: () => [words], run: library.wordsOfTokens },

@@ -6,6 +6,7 @@ import type { MemorySnapshot } from "../../src/memory/snapshot.ts";
 import { parameterShapes } from "../../src/model/parameters.ts";
 import { trainBpe } from "../../src/text/bpe-trainer.ts";
 import { parseTrainingOptions } from "../../src/train/options.ts";
+import { digitsThenWords } from "../text/samples.ts";
 import { tinyConfig } from "../tiny.ts";
 
 /** One tensor of each dtype, with a scalar and an empty one. */
@@ -52,14 +53,7 @@ export const bpe = trainBpe(["the theme of the hen", "then, there: 12 121"], { v
 export const manySteps = {
   ...bpe,
   added_tokens: [{ id: Object.keys(bpe.model.vocab).length, content: "<|end|>", special: true }],
-  pre_tokenizer: {
-    type: "Sequence",
-    pretokenizers: [
-      { type: "Digits", individual_digits: true },
-      { type: "Split", pattern: { Regex: "\\s?\\p{L}+|\\s+" }, behavior: "Isolated", invert: false },
-      { type: "ByteLevel", add_prefix_space: false, use_regex: false },
-    ],
-  },
+  pre_tokenizer: digitsThenWords,
   model: { ...bpe.model, ignore_merges: true, merges: bpe.model.merges.map((merge) => String(merge).split(" ")) },
 };
 

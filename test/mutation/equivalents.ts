@@ -23,7 +23,7 @@ const EQUIVALENTS: readonly Equivalent[] = [
     why: "it only moves what follows; WebAssembly also reads at odd addresses",
   },
   {
-    file: "assembly/ops/panels.ts",
+    file: "assembly/ops/matmul.ts",
     after: "memory.fill(to, 1, <usize>depth * step);",
     why: "zeros only fill panels up to whole tiles, and what is computed of them is thrown away",
   },
@@ -48,7 +48,7 @@ const EQUIVALENTS: readonly Equivalent[] = [
     why: "whether one of both reaches the bar, in any order",
   },
   {
-    file: "assembly/ops/smear.ts",
+    file: "assembly/ops/norm.ts",
     after: "sum += dot(scratch, k + at, width) - dot(previous, scratch, width);",
     why: "an inner product is the same either way round, to the last bit",
   },
@@ -63,7 +63,7 @@ const EQUIVALENTS: readonly Equivalent[] = [
     why: "it is more scratch space than needed",
   },
   {
-    file: "src/autodiff/ops/smear.ts",
+    file: "src/autodiff/ops/norm.ts",
     after: "(channels / heads) * 5,",
     why: "it is more scratch space than needed",
   },

@@ -78,6 +78,39 @@ test.unless(inNode, "a model that is called by its name is not replaced by an ou
   assert.is(Buffer.compare(fs.readFileSync(weights), before), 0);
 });
 
+test.unless(inNode, "the command is one bundle of few files, and says and computes what its sources do", () => {
+  const bundle = join(installed(), "dist/src/bundle");
+  const [start] = fs.readdirSync(bundle).filter((name) => name.startsWith("eval-"));
+  const loaded = filesFrom(join(bundle, start));
+  assert.ok(loaded.size < 60, `${loaded.size} files`);
+  fs.writeFileSync(join(project, "b.md"), "a text that is read by two threads");
+  for (const line of [["--help"], ["eval", "--help"], ["eval", "reader-1m", "--data", "b.md", "--threads", "2"]]) {
+    const bundled = run("npx", ["memorizing", ...line], project);
+    assert.is(bundled, run(process.execPath, [join(installed(), "dist/src/cli/main.js"), ...line], project));
+  }
+});
+
+test.unless(inNode, "scripts of threads and processes lie beside the bundle, which starts them by name", () => {
+  const bundle = join(installed(), "dist/src/bundle");
+  const started = fs.readdirSync(bundle).flatMap((name) => {
+    const text = fs.readFileSync(join(bundle, name), "utf8");
+    return [...text.matchAll(/(?:new URL\([`"]\.|\$\{directory\})\/([\w-]+)(?:\.js\b|\$\{extname)/g)].map(
+      ([, script]) => script,
+    );
+  });
+  assert.equal([...new Set(started)].sort(), ["ask-thread", "job-child", "worker"]);
+  for (const name of started) assert.ok(fs.existsSync(join(bundle, `${name}.js`)), name);
+});
+
+/** A file of the bundle and all of the bundle that it imports before it runs. */
+function filesFrom(file: string, found = new Set<string>()): Set<string> {
+  if (found.has(file)) return found;
+  found.add(file);
+  const imports = fs.readFileSync(file, "utf8").matchAll(/^(?:import|\} from) "(\.\/[^"]+)";$/gm);
+  for (const [, name] of imports) filesFrom(join(file, "..", name), found);
+  return found;
+}
+
 test.unless(noTools, "publint finds nothing", () => {
   assert.match(run(process.execPath, [toolPath("publint/src/cli.js"), "--strict"], root), /All good!/);
 });

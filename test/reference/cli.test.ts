@@ -8,6 +8,7 @@ import * as assert from "uvu/assert";
 import { scriptLine } from "../cli/child.ts";
 import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
+import { HANGS } from "../in-time.ts";
 
 const test = suite("the model in one file, as a program");
 
@@ -24,7 +25,7 @@ test.before(() => {
 });
 
 function run([command, args]: [string, string[]]) {
-  const { status, stdout, stderr } = spawnSync(command, args, { encoding: "utf8", timeout: 240_000 });
+  const { status, stdout, stderr } = spawnSync(command, args, { encoding: "utf8", timeout: HANGS });
   return { status, stderr, lines: stdout.trimEnd().split("\n") };
 }
 

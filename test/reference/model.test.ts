@@ -4,7 +4,7 @@
  */
 import * as assert from "uvu/assert";
 import { accumulate, adamW, forward, type Model, newModel, newState } from "../../reference/memorizing-transformer.ts";
-import { crossEntropy } from "../../src/autodiff/ops/loss.ts";
+import { crossEntropy } from "../../src/autodiff/ops/vocabulary.ts";
 import { backward, step } from "../../src/autodiff/tape.ts";
 import { TrainingBatches } from "../../src/data/batches.ts";
 import type { ModelConfig } from "../../src/model/config.ts";
