@@ -10,7 +10,7 @@
  *
  * How to read: a tensor is two flat arrays, its numbers and the gradient of the loss with respect to each of them. A function
  * computes its output, and puts on the tape how the output's gradient becomes gradients of its inputs. So every forward stands
- * directly over its backward. Most tensors belong to one token; a segment is an array of T of them.
+ * directly above its backward. Most tensors belong to one token; a segment is an array of T of them.
  *
  *   B documents side by side   T tokens in a segment   C channels        V vocabulary   L layers
  *   H heads of D numbers       F hidden units          M pairs stored    K retrieved    W cached tokens (Transformer-XL)
@@ -347,7 +347,7 @@ function segmentsOf(document: readonly number[], config: Config) {
 }
 
 /**
- * A minute is too short to discover that looking back pays, so four things begin where longer training arrives. The first
+ * A minute is too short to discover that looking back pays, so four things start where longer training would bring them. The first
  * layer's heads look one and two bytes back. In the memory layer a token's query equals its key, keys are mostly those of the
  * token before (a = σ(−3) = 0.05), and only the best matches count. So a query retrieves what followed the same bytes before.
  */
