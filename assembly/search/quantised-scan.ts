@@ -22,6 +22,12 @@ export function reachingKeys(sums: usize, bar: i32): i32 {
   return i32x4.bitmask(i32x4.ge_s(low, b)) | i32x4.bitmask(i32x4.ge_s(high, b)) << 4;
 }
 
+/** The sum of one query with the key in this place of a panel. */
+@inline
+export function sumOf(sums: usize, place: i32): i32 {
+  return ASC_FEATURE_RELAXED_SIMD ? load<i16>(sums + (place << 1)) : load<i32>(sums + (place << 2));
+}
+
 /**
  * Computes the sums of 4 queries × one panel of keys. Returns the queries that have a sum that reaches their bar, a bit each. The
  * sums, [4] of SUMS_BYTES, are stored only if there is such a query.

@@ -7,13 +7,15 @@
 import {
   bestBytes, copyBest, keysOf, openBlock, QUERY_BLOCK_BYTES, QueryBlock, queryAt, scoresAt, slotsAt,
 } from "./lookup";
-import { addContender, Contest, CONTEST_BYTES, MOST_BAR, NO_BAR, openContest, settle } from "./contenders";
+import {
+  addContender, Contest, CONTEST_BYTES, MOST_BAR, NO_BAR, openContest, settle, settleHalf, slotOfAge,
+} from "./contenders";
 import { storedBytes } from "../base/storage";
 import {
   COMPONENT_BYTES, frame_floats, MARGIN_BYTES, PANEL_KEYS, PANEL_QUERIES, quantised_width, quantisedHeadBytes,
   quantiseQuery,
 } from "./rounding";
-import { reachingKeys, scanPanel, scanTile, SUMS_BYTES } from "./quantised-scan";
+import { reachingKeys, scanPanel, scanTile, sumOf, SUMS_BYTES } from "./quantised-scan";
 import { BLOCK_SIZE, searchBlock, searchScratchBytes } from "./exact";
 
 /** The largest k that is worthwhile: beyond it, nearly every key would be scored in f32. */
@@ -29,7 +31,7 @@ export function quantised_most_topk(): i32 {
 }
 
 // Scratch: a query block, a contest and a list for each query, the queries in tiles, a start and a bar for each, the sums of one
-// tile, room for rounding a query or scoring eight keys. Then, for queries that are searched again: a query block, the queries,
+// tile, room for rounding a query or for the slots, scores and floats of eight keys. Then, for queries that are searched again: a query block, the queries,
 // their scores and slots, the scratch of that search.
 
 @inline
@@ -69,7 +71,7 @@ function roomAt(scratch: usize, width: i32, k: i32): usize {
 
 @inline
 function againAt(scratch: usize, width: i32, k: i32): usize {
-  return roomAt(scratch, width, k) + (max(quantised_width(width), 8 + 8 * width) << 2);
+  return roomAt(scratch, width, k) + (max(quantised_width(width), 16 + 8 * width) << 2);
 }
 
 @inline
@@ -123,7 +125,7 @@ function searchQuantised(
   const starts = startsAt(scratch, width, k), bars = barsAt(scratch, width, k), room = roomAt(scratch, width, k);
   const padded = quantised_width(width), count = block.count, older = block.begin + block.older;
   for (let i = 0; i < count; i++) {
-    openContest(contestAt(contests, i), queryAt(block, i), listsAt(scratch) + i * bestBytes(k), k, keysOf(block));
+    openContest(contestAt(contests, i), block, queryAt(block, i), listsAt(scratch) + i * bestBytes(k), k);
   }
   prepareQueries(tiles, starts, bars, contests, count, frame, width, room);
   scanSlots(tiles, starts, bars, contests, count, panels, padded, capacity, block.begin, older, keys, float16, width, k, sums, room);
@@ -131,9 +133,9 @@ function searchQuantised(
   let failed = 0;
   for (let i = 0; i < count; i++) {
     const contest = contestAt(contests, i);
-    settle(contest, keys, float16, width, k, room);
+    settle(contest, 0, keys, float16, width, k, room);
     if (contest.patience >= 0) {
-      copyBest(scoresAt(block, i), slotsAt(block, i), contest.list, k, min(k, keysOf(block)));
+      copyList(scoresAt(block, i), slotsAt(block, i), contest, k, min(k, keysOf(block)));
     } else {
       const query = againQueriesAt(scratch, width, k) + ((<usize>failed * width) << 2);
       memory.copy(query, contest.query, <usize>width << 2);
@@ -142,6 +144,12 @@ function searchQuantised(
   }
   if (failed > 0) searchAgain(block, failed, keys, float16, width, k, scratch);
   return failed;
+}
+
+/** Copies a list as scores and slots, [count] each. */
+function copyList(scores: usize, slots: usize, contest: Contest, k: i32, count: i32): void {
+  copyBest(scores, slots, contest.list, k, count);
+  for (const end = slots + (count << 2); slots < end; slots += 4) store<i32>(slots, slotOfAge(contest, load<i32>(slots)));
 }
 
 @inline
@@ -213,10 +221,10 @@ function collect(
   if (slot < low) reaching &= -1 << (low - slot);
   if (high - slot < PANEL_KEYS) reaching &= (1 << (high - slot)) - 1;
   while (reaching) {
-    const settles = addContender(contest, slot + ctz(reaching));
+    const place = ctz(reaching), settles = addContender(contest, slot + place, sumOf(sums, place));
     reaching &= reaching - 1;
     if (!settles) continue;
-    store<i32>(bar, settle(contest, keys, float16, width, k, room));
+    store<i32>(bar, settleHalf(contest, keys, float16, width, k, room));
     reaching &= reachingKeys(sums, load<i32>(bar));
   }
 }

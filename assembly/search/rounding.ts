@@ -10,7 +10,7 @@
  * Keys of any length are brought to unit length first, by a frame of their head: k′ = f (k − c), with a centre c, since keys of a
  * trained model have much in common, and factors f of each component, since a few of them may be huge. With q′ = q / f,
  *   q·k = q′·k′ + q·c,
- * so the order of keys stays, and a bar for q·k is one for q′·k′. Factors are powers of two, and change no bit.
+ * so the order of keys stays, and a bar for q·k is one for q′·k′. Factors round by f32, which F32_ERROR covers.
  *
  * The relaxed build has 8-bit integers: keys in −64…63, queries in −127…127, sums in 16 bits, which cannot overflow because
  * A·B stays below 2¹⁵. Before rounding, vectors are rotated by random signs and a Hadamard transform: inner products stay,

@@ -9,12 +9,15 @@ import { heap, kernels } from "../../wasm/runtime.ts";
 import type { MemoryShape } from "../options.ts";
 import type { Ring } from "../ring.ts";
 
-/** Keys may grow to this many times the length of the longest that was seen before they need another frame. */
-const ROOM = 2;
+/**
+ * Keys may grow to this many times the length of the longest that was seen before they need another frame. More would make frames rarer,
+ * and the integers of all keys smaller, so that rounding hides more of them.
+ */
+const ROOM = 1.1;
 /** More than what counts as unit length in the kernels, and the rounding of a sum. */
 const ABOVE_UNIT = 1.01;
-/** Factors are 2^−MOST … 2^MOST, far from the ends of floats. */
-const MOST = 60;
+/** Factors are at most this, and at least its inverse: far from the ends of floats. */
+const MOST = 2 ** 60;
 
 /** The frames of all rows and heads of a ring. */
 export class KeyFrames {
@@ -108,9 +111,7 @@ function frameOf(keys: Float32Array, width: number): Frame {
   const least = 1e-3 * Math.max(...spreads) || 1; // a component that hardly varies needs no magnifying glass
   const raw = spreads.map((spread) => Math.max(spread, least) ** -0.5);
   const shift = ROOM * longest(moved, raw) || 1;
-  const factors = Float32Array.from(raw, (factor) => {
-    return 2 ** Math.max(-MOST, Math.min(MOST, Math.floor(Math.log2(factor / shift))));
-  });
+  const factors = Float32Array.from(raw, (factor) => Math.max(1 / MOST, Math.min(MOST, factor / shift)));
   return { factors, centre, longest: ABOVE_UNIT + longest(centre, factors) };
 }
 
