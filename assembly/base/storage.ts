@@ -54,14 +54,34 @@ export function unpackHalf(y: usize, x: usize, n: i32): void {
   }
 }
 
+/** As `floatsAt`, in half the time, for numbers that are known to be finite. */
+@inline
+export function finiteFloatsAt(array: usize, first: usize, n: i32, float16: bool, room: usize): usize {
+  if (!float16) return array + (first << 2);
+  const zero = n >> 31; // n is never negative
+  const bits = hiddenInteger(HALF_BITS, zero), gap = hidden(BIAS_GAP, zero);
+  let x = array + (first << 1), y = room;
+  const end = y + (<usize>(n & ~3) << 2);
+  for (; y < end; y += 16, x += 8) v128.store(y, widenFinite(v128.load_ext<i16>(x), bits, gap));
+  for (let tail = n & 3; tail > 0; tail--, y += 4, x += 2) {
+    v128.store_lane<f32>(y, widenFinite(i32x4.splat(load<i16>(x)), bits, gap), 0);
+  }
+  return room;
+}
+
 /**
  * Four sign-extended halves → four floats. Moving the bits to where a float has them gives the number divided by the factor
- * between the biases. Multiplying by that factor is exact and normalises subnormal halves. A result of 2¹⁶ or more had the
- * exponent of infinity or NaN, and gets a float's.
+ * between the biases. Multiplying by that factor is exact and normalises subnormal halves.
  */
 @inline
+function widenFinite(halves: v128, bits: v128, gap: v128): v128 {
+  return f32x4.mul(v128.and(i32x4.shl(halves, FRACTION_GAP), bits), gap);
+}
+
+/** The same for all halves: a result of 2¹⁶ or more had the exponent of infinity or NaN, and gets a float's. */
+@inline
 function widen(halves: v128, bits: v128, gap: v128, beyond: v128, infinity: v128): v128 {
-  const x = f32x4.mul(v128.and(i32x4.shl(halves, FRACTION_GAP), bits), gap);
+  const x = widenFinite(halves, bits, gap);
   return v128.or(x, v128.and(f32x4.ge(f32x4.abs(x), beyond), infinity));
 }
 

@@ -8,7 +8,7 @@
  * apart, the query is given up here: f32 scores of single keys cost more than a pass over all of them.
  */
 import { clearByAge, holds, insertByAge, leastOfBest, QueryBlock, keysOf } from "./lookup";
-import { floatsAt } from "../base/storage";
+import { finiteFloatsAt } from "../base/storage";
 import { scoreEight } from "./exact";
 
 /** Keys that may wait. When all places are taken, keys are scored until half of them are free. */
@@ -102,11 +102,12 @@ function sumAt(contest: Contest, place: i32): i32 {
  */
 export function settle(contest: Contest, rest: i32, keys: usize, float16: bool, width: i32, k: i32, room: usize): i32 {
   const list = contest.list;
-  while (contest.waiting > rest && contest.patience >= 0) {
-    scoreFrom(cutOf(contest, holds(list, k, k) ? TOGETHER : k), contest, keys, float16, width, k, room);
-    keepReaching(contest, barOf(contest, leastOfBest(list, k)));
+  let bar = barOf(contest, leastOfBest(list, k));
+  while (contest.patience >= 0 && reachesMore(contest, bar, rest)) {
+    bar = scoreFrom(cutOf(contest, holds(list, k, k) ? TOGETHER : k), bar, contest, keys, float16, width, k, room);
   }
-  return contest.patience < 0 ? MOST_BAR : barOf(contest, leastOfBest(list, k));
+  dropBelow(bar, contest);
+  return contest.patience < 0 ? MOST_BAR : bar;
 }
 
 /** As `settle`, when all places are taken. */
@@ -115,20 +116,27 @@ export function settleHalf(contest: Contest, keys: usize, float16: bool, width: 
   return settle(contest, PLACES / 2, keys, float16, width, k, room);
 }
 
+/** Whether more than `rest` of the keys that wait reach the bar. */
+function reachesMore(contest: Contest, bar: i32, rest: i32): bool {
+  const waiting = contest.waiting, sums = changetype<usize>(contest) + SUMS;
+  if (waiting <= rest) return false;
+  for (let place = waiting; place & 3; place++) store<i32>(sums + (place << 2), NO_BAR); // whole vectors
+  return countFrom(sums, waiting, bar) > rest;
+}
+
 /** A sum that at least `wanted` of the keys that wait have or exceed, but not many more if possible. */
 function cutOf(contest: Contest, wanted: i32): i32 {
   const waiting = contest.waiting, sums = changetype<usize>(contest) + SUMS;
-  for (let place = waiting; place & 3; place++) store<i32>(sums + (place << 2), sumAt(contest, 0)); // whole vectors
-  const end = sums + (<usize>waiting << 2);
+  for (let place = waiting; place & 3; place++) store<i32>(sums + (place << 2), sumAt(contest, 0));
   let least = v128.load(sums), most = least;
-  for (let at = sums + 16; at < end; at += 16) {
+  for (let at = sums + 16, end = sums + (<usize>waiting << 2); at < end; at += 16) {
     least = i32x4.min_s(least, v128.load(at));
     most = i32x4.max_s(most, v128.load(at));
   }
   const low = extreme(least, false);
   let above = extreme(most, true) - low;
   do above >>= 1;
-  while (above > 0 && countFrom(sums, end, low + above) < wanted);
+  while (above > 0 && countFrom(sums, waiting, low + above) < wanted);
   return low + above;
 }
 
@@ -140,32 +148,49 @@ function extreme(x: v128, largest: bool): i32 {
   return largest ? max(a, b) : min(a, b);
 }
 
-/** How many of the sums in whole vectors [sums, end) are at least `cut`. */
+/** How many of `waiting` sums, rounded up to whole vectors, are at least `cut`. */
 @inline
-function countFrom(sums: usize, end: usize, cut: i32): i32 {
+function countFrom(sums: usize, waiting: i32, cut: i32): i32 {
   const c = i32x4.splat(cut);
   let count = i32x4.splat(0);
-  for (let at = sums; at < end; at += 16) count = i32x4.sub(count, i32x4.ge_s(v128.load(at), c));
+  for (const end = sums + (<usize>waiting << 2); sums < end; sums += 16) {
+    count = i32x4.sub(count, i32x4.ge_s(v128.load(sums), c));
+  }
   const pairs = i32x4.add(count, v128.shuffle<i32>(count, count, 2, 3, 0, 1));
   return i32x4.extract_lane(pairs, 0) + i32x4.extract_lane(pairs, 1);
 }
 
-/** Scores the keys that wait with a sum of at least `cut`; the others go on waiting. */
-function scoreFrom(cut: i32, contest: Contest, keys: usize, float16: bool, width: i32, k: i32, room: usize): void {
+/** Scores the keys that wait with a sum of at least `cut`, while they reach the bar; the others go on waiting. Returns the new bar. */
+function scoreFrom(cut: i32, bar: i32, contest: Contest, keys: usize, float16: bool, width: i32, k: i32, room: usize): i32 {
   let left = 0, chosen = 0;
   for (let place = 0, waiting = contest.waiting; place < waiting; place++) {
     const slot = slotAt(contest, place), sum = sumAt(contest, place);
-    if (sum < cut) {
-      put(contest, left++, slot, sum);
+    if (sum < max(bar, cut)) {
+      put(contest, left, slot, sum);
+      left += i32(sum >= bar);
       continue;
     }
     store<i32>(room + (chosen++ << 2), slot);
     if (chosen < TOGETHER) continue;
     scoreTogether(contest, chosen, keys, float16, width, k, room);
+    bar = barOf(contest, leastOfBest(contest.list, k));
     chosen = 0;
   }
   contest.waiting = left;
-  if (chosen > 0) scoreTogether(contest, chosen, keys, float16, width, k, room);
+  if (chosen == 0) return bar;
+  scoreTogether(contest, chosen, keys, float16, width, k, room);
+  return barOf(contest, leastOfBest(contest.list, k));
+}
+
+/** Leaves only those keys waiting whose sums reach the bar. */
+function dropBelow(bar: i32, contest: Contest): void {
+  let left = 0;
+  for (let place = 0, waiting = contest.waiting; place < waiting; place++) {
+    const sum = sumAt(contest, place);
+    put(contest, left, slotAt(contest, place), sum);
+    left += i32(sum >= bar);
+  }
+  contest.waiting = left;
 }
 
 /** Scores the first `count` of the slots in `room`, and enters them into the list. If there are fewer than eight, the last is scored again. */
@@ -183,22 +208,11 @@ function scoreTogether(contest: Contest, count: i32, keys: usize, float16: bool,
   contest.patience -= count;
 }
 
-/** The key of the slot of number i in `slots`, or of the last, as floats: in place, or widened to `floats`. */
+/** The key of the slot of number i in `slots`, or of the last, as floats: in place, or widened to `floats`. Keys in a scan are bounded. */
 @inline
 function keyAt(i: i32, last: i32, keys: usize, float16: bool, width: i32, slots: usize, floats: usize): usize {
   const slot = load<i32>(slots + (min(i, last) << 2));
-  return floatsAt(keys, <usize>slot * width, width, float16, floats + ((<usize>i * width) << 2));
-}
-
-/** Leaves only those keys waiting whose sums reach the bar. */
-function keepReaching(contest: Contest, bar: i32): void {
-  let left = 0;
-  for (let place = 0, waiting = contest.waiting; place < waiting; place++) {
-    const slot = slotAt(contest, place), sum = sumAt(contest, place);
-    put(contest, left, slot, sum);
-    left += i32(sum >= bar);
-  }
-  contest.waiting = left;
+  return finiteFloatsAt(keys, <usize>slot * width, width, float16, floats + ((<usize>i * width) << 2));
 }
 
 /** The bar for `score`: a sum plus its key's margin must reach it if the true score is at least `score`. */

@@ -165,8 +165,10 @@ export function insertByAge(list: usize, k: i32, score: f32, number: i32): void 
   const first = list + 16, offset = bestBytes(k) >> 1;
   for (let at = list + offset - 16; at >= first; at -= 16) {
     const here = v128.load(at), hereNumbers = v128.load(at + offset);
+    const stays = isAhead(here, hereNumbers, x, n);
+    if (i32x4.all_true(stays)) return; // and so do all before them
     const before = v128.load(at - 4), beforeNumbers = v128.load(at + offset - 4);
-    const stays = isAhead(here, hereNumbers, x, n), follows = isAhead(before, beforeNumbers, x, n);
+    const follows = isAhead(before, beforeNumbers, x, n);
     v128.store(at, v128.bitselect(here, v128.bitselect(x, before, follows), stays));
     v128.store(at + offset, v128.bitselect(hereNumbers, v128.bitselect(n, beforeNumbers, follows), stays));
   }

@@ -128,8 +128,8 @@ function searchQuantised(
     openContest(contestAt(contests, i), block, queryAt(block, i), listsAt(scratch) + i * bestBytes(k), k);
   }
   prepareQueries(tiles, starts, bars, contests, count, frame, width, room);
-  scanSlots(tiles, starts, bars, contests, count, panels, padded, capacity, block.begin, older, keys, float16, width, k, sums, room);
   scanSlots(tiles, starts, bars, contests, count, panels, padded, capacity, 0, block.newer, keys, float16, width, k, sums, room);
+  scanSlots(tiles, starts, bars, contests, count, panels, padded, capacity, block.begin, older, keys, float16, width, k, sums, room);
   let failed = 0;
   for (let i = 0; i < count; i++) {
     const contest = contestAt(contests, i);
@@ -172,7 +172,10 @@ function prepareQueries(
   }
 }
 
-/** Scans the keys of slots [low, high), which need not be whole panels, for all queries of a block. */
+/**
+ * Scans the keys of slots [low, high), which need not be whole panels, for all queries of a block. Newer keys come first: in a document they
+ * are more often what is looked for, so the bars rise sooner.
+ */
 function scanSlots(
   tiles: usize, starts: usize, bars: usize, contests: usize, count: i32, panels: usize, padded: i32, capacity: i32,
   low: i32, high: i32, keys: usize, float16: bool, width: i32, k: i32, sums: usize, room: usize,
@@ -183,8 +186,9 @@ function scanSlots(
   if (count == 1) {
     return scanOnce(tiles, starts, bars, contestAt(contests, 0), panels, margins, padded, low, high, keys, float16, width, k, sums, room);
   }
-  for (let block = low & ~(PANEL_KEYS - 1); block < high; block += KEY_BLOCK) {
-    const end = min(high, block + KEY_BLOCK);
+  const first = low & ~(PANEL_KEYS - 1);
+  for (let end = high, block = high; end > low; end = block) {
+    block = max(first, (end - 1) & ~(KEY_BLOCK - 1));
     for (let i = 0; i < count; i += PANEL_QUERIES) {
       const tile = tiles + <usize>(i / PANEL_QUERIES * tileBytes), start = starts + (i << 2), bar = bars + (i << 2);
       for (let slot = block; slot < end; slot += PANEL_KEYS) {
@@ -199,13 +203,13 @@ function scanSlots(
   }
 }
 
-/** Scans the keys of slots [low, high), in order, for one query. */
+/** Scans the keys of slots [low, high) for one query, newer keys first. */
 function scanOnce(
   tile: usize, starts: usize, bars: usize, contest: Contest, panels: usize, margins: usize, padded: i32,
   low: i32, high: i32, keys: usize, float16: bool, width: i32, k: i32, sums: usize, room: usize,
 ): void {
   const panelBytes = PANEL_KEYS * padded * COMPONENT_BYTES;
-  for (let slot = low & ~(PANEL_KEYS - 1); slot < high; slot += PANEL_KEYS) {
+  for (let slot = (high - 1) & ~(PANEL_KEYS - 1); slot > low - PANEL_KEYS; slot -= PANEL_KEYS) {
     const panel = panels + <usize>(slot / PANEL_KEYS) * panelBytes;
     const reaches = scanPanel(sums, tile, panel, margins + slot * MARGIN_BYTES, padded, starts, bars);
     if (reaches) collect(sums, contest, bars, slot, low, high, keys, float16, width, k, room);
