@@ -90,8 +90,8 @@ export class KeyFrames {
   }
 }
 
-/** A frame. `longest` is the length that f k has at most, if f (k − c) has at most unit length. */
-interface Frame {
+/** A frame: a factor for each component, and a centre. `longest` is the length that f k has at most, if f (k − c) has at most unit length. */
+export interface Frame {
   readonly factors: Float32Array;
   readonly centre: Float32Array;
   readonly longest: number;
@@ -101,7 +101,7 @@ interface Frame {
  * The frame of keys [n, D]. An error in component d of a key costs |q_d| / f_d, and the keys' length grows with f_d, so that without
  * a word on queries the factor of a component is best as the inverse root of its spread.
  */
-function frameOf(keys: Float32Array, width: number): Frame {
+export function frameOf(keys: Float32Array, width: number): Frame {
   const centre = Float32Array.from(means(keys, width));
   const moved = minus(keys, centre);
   const spreads = Array.from(

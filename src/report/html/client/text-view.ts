@@ -16,6 +16,25 @@ interface Part {
   fresh: boolean;
 }
 
+/**
+ * The first token of each part of a text, and the one after its last. Parts have at least `least` tokens and end with a line; one that would
+ * have more than `most` is broken.
+ */
+export function partBounds(
+  text: Pick<ShownReport, "text" | "length" | "end">,
+  least: number,
+  most: number,
+): [number, number][] {
+  const bounds: [number, number][] = [];
+  for (let first = 0; first < text.length; first = bounds[bounds.length - 1][1]) {
+    const last = Math.min(first + most, text.length);
+    let end = Math.min(first + least, text.length);
+    while (end < last && text.text[text.end(end - 1) - 1] !== "\n") end++;
+    bounds.push([first, end]);
+  }
+  return bounds;
+}
+
 /** Shows a text token by token. */
 export class TextView {
   /** Called with the token under the pointer or the keyboard. */
@@ -35,7 +54,7 @@ export class TextView {
   /** Shows `report` in `root`. */
   constructor(report: ShownReport, root: HTMLElement) {
     this.report = report;
-    this.parts = this.split(128, 1000);
+    this.parts = partBounds(report, 128, 1000).map(([first, end], number) => this.part(first, end, number));
     root.replaceChildren(...this.parts.map(({ element }) => element));
     const nearWindow = new IntersectionObserver(
       (entries) => {
@@ -105,20 +124,6 @@ export class TextView {
       this.waiting.delete(part);
       if (part.near) this.paint(part);
     }
-  }
-
-  /** Splits the text into parts of at least `least` tokens that end with a line; one of more than `most` is broken. */
-  private split(least: number, most: number): Part[] {
-    const { report } = this;
-    const parts: Part[] = [];
-    for (let first = 0; first < report.length; ) {
-      let end = Math.min(first + least, report.length);
-      const last = Math.min(first + most, report.length);
-      while (end < last && report.text[report.end(end - 1) - 1] !== "\n") end++;
-      parts.push(this.part(first, end, parts.length));
-      first = end;
-    }
-    return parts;
   }
 
   /** A part with the tokens from `first` to before `end`, still plain. */
