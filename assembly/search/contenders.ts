@@ -102,26 +102,17 @@ function sumAt(contest: Contest, place: i32): i32 {
  */
 export function settle(contest: Contest, rest: i32, keys: usize, float16: bool, width: i32, k: i32, room: usize): i32 {
   const list = contest.list;
-  let bar = barOf(contest, leastOfBest(list, k));
-  while (contest.patience >= 0 && reachesMore(contest, bar, rest)) {
-    bar = scoreFrom(cutOf(contest, holds(list, k, k) ? TOGETHER : k), bar, contest, keys, float16, width, k, room);
+  while (contest.waiting > rest && contest.patience >= 0) {
+    scoreFrom(cutOf(contest, holds(list, k, k) ? 2 * TOGETHER : k), contest, keys, float16, width, k, room);
+    dropBelow(barOf(contest, leastOfBest(list, k)), contest);
   }
-  dropBelow(bar, contest);
-  return contest.patience < 0 ? MOST_BAR : bar;
+  return contest.patience < 0 ? MOST_BAR : barOf(contest, leastOfBest(list, k));
 }
 
 /** As `settle`, when all places are taken. */
 @inline
 export function settleHalf(contest: Contest, keys: usize, float16: bool, width: i32, k: i32, room: usize): i32 {
   return settle(contest, PLACES / 2, keys, float16, width, k, room);
-}
-
-/** Whether more than `rest` of the keys that wait reach the bar. */
-function reachesMore(contest: Contest, bar: i32, rest: i32): bool {
-  const waiting = contest.waiting, sums = changetype<usize>(contest) + SUMS;
-  if (waiting <= rest) return false;
-  for (let place = waiting; place & 3; place++) store<i32>(sums + (place << 2), NO_BAR); // whole vectors
-  return countFrom(sums, waiting, bar) > rest;
 }
 
 /** A sum that at least `wanted` of the keys that wait have or exceed, but not many more if possible. */
@@ -160,35 +151,69 @@ function countFrom(sums: usize, waiting: i32, cut: i32): i32 {
   return i32x4.extract_lane(pairs, 0) + i32x4.extract_lane(pairs, 1);
 }
 
-/** Scores the keys that wait with a sum of at least `cut`, while they reach the bar; the others go on waiting. Returns the new bar. */
-function scoreFrom(cut: i32, bar: i32, contest: Contest, keys: usize, float16: bool, width: i32, k: i32, room: usize): i32 {
+/** For each set of lanes, the bytes of those lanes moved to the front. */
+const FRONT: usize = memory.data<u8>([
+  255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+  0, 1, 2, 3, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+  4, 5, 6, 7, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+  0, 1, 2, 3, 4, 5, 6, 7, 255, 255, 255, 255, 255, 255, 255, 255,
+  8, 9, 10, 11, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+  0, 1, 2, 3, 8, 9, 10, 11, 255, 255, 255, 255, 255, 255, 255, 255,
+  4, 5, 6, 7, 8, 9, 10, 11, 255, 255, 255, 255, 255, 255, 255, 255,
+  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 255, 255, 255, 255,
+  12, 13, 14, 15, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+  0, 1, 2, 3, 12, 13, 14, 15, 255, 255, 255, 255, 255, 255, 255, 255,
+  4, 5, 6, 7, 12, 13, 14, 15, 255, 255, 255, 255, 255, 255, 255, 255,
+  0, 1, 2, 3, 4, 5, 6, 7, 12, 13, 14, 15, 255, 255, 255, 255,
+  8, 9, 10, 11, 12, 13, 14, 15, 255, 255, 255, 255, 255, 255, 255, 255,
+  0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 255, 255, 255, 255,
+  4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 255, 255, 255, 255,
+  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+], 16);
+
+/** Moves the entries of four places whose lanes are in `lanes` to place `to` and after; returns how many there are. */
+@inline
+function moveLanes(contest: Contest, from: i32, lanes: i32, to: i32): i32 {
+  const source = changetype<usize>(contest) + (from << 2), target = changetype<usize>(contest) + (to << 2);
+  const front = v128.load(FRONT + (lanes << 4));
+  v128.store(target, i8x16.swizzle(v128.load(source, SLOTS), front), SLOTS);
+  v128.store(target, i8x16.swizzle(v128.load(source, SUMS), front), SUMS);
+  return popcnt(lanes);
+}
+
+/** The lanes of four places that are taken. */
+@inline
+function lanesTaken(contest: Contest, place: i32): i32 {
+  return (1 << min(4, contest.waiting - place)) - 1;
+}
+
+@inline
+function lanesFrom(contest: Contest, place: i32, least: i32): i32 {
+  return i32x4.bitmask(i32x4.ge_s(v128.load(changetype<usize>(contest) + (place << 2), SUMS), i32x4.splat(least)));
+}
+
+/** Scores the keys that wait with a sum of at least `cut`; the others go on waiting. */
+function scoreFrom(cut: i32, contest: Contest, keys: usize, float16: bool, width: i32, k: i32, room: usize): void {
   let left = 0, chosen = 0;
-  for (let place = 0, waiting = contest.waiting; place < waiting; place++) {
-    const slot = slotAt(contest, place), sum = sumAt(contest, place);
-    if (sum < max(bar, cut)) {
-      put(contest, left, slot, sum);
-      left += i32(sum >= bar);
-      continue;
+  for (let place = 0; place < contest.waiting; place += 4) {
+    const lanes = lanesFrom(contest, place, cut) & lanesTaken(contest, place);
+    for (let rest = lanes; rest; rest &= rest - 1) {
+      store<i32>(room + (chosen++ << 2), slotAt(contest, place + ctz(rest)));
+      if (chosen < TOGETHER) continue;
+      scoreTogether(contest, chosen, keys, float16, width, k, room);
+      chosen = 0;
     }
-    store<i32>(room + (chosen++ << 2), slot);
-    if (chosen < TOGETHER) continue;
-    scoreTogether(contest, chosen, keys, float16, width, k, room);
-    bar = barOf(contest, leastOfBest(contest.list, k));
-    chosen = 0;
+    left += moveLanes(contest, place, lanes ^ lanesTaken(contest, place), left);
   }
   contest.waiting = left;
-  if (chosen == 0) return bar;
-  scoreTogether(contest, chosen, keys, float16, width, k, room);
-  return barOf(contest, leastOfBest(contest.list, k));
+  if (chosen > 0) scoreTogether(contest, chosen, keys, float16, width, k, room);
 }
 
 /** Leaves only those keys waiting whose sums reach the bar. */
 function dropBelow(bar: i32, contest: Contest): void {
   let left = 0;
-  for (let place = 0, waiting = contest.waiting; place < waiting; place++) {
-    const sum = sumAt(contest, place);
-    put(contest, left, slotAt(contest, place), sum);
-    left += i32(sum >= bar);
+  for (let place = 0; place < contest.waiting; place += 4) {
+    left += moveLanes(contest, place, lanesFrom(contest, place, bar) & lanesTaken(contest, place), left);
   }
   contest.waiting = left;
 }

@@ -161,16 +161,37 @@ export function holds(list: usize, k: i32, count: i32): bool {
 
 /** Inserts an entry in order. The last entry drops out, or the new one if it comes after all others. */
 export function insertByAge(list: usize, k: i32, score: f32, number: i32): void {
+  if (score > leastOfBest(list, k) && !hasScore(list, k, score)) insertBest(list, k, score, number);
+  else insertTied(list, k, score, number);
+}
+
+/** Whether an entry has this score. */
+@inline
+function hasScore(list: usize, k: i32, score: f32): bool {
+  const x = f32x4.splat(score);
+  let equal = i32x4.splat(0);
+  for (let at = list + 16, end = at + (padded(k) << 2); at < end; at += 16) equal = v128.or(equal, f32x4.eq(v128.load(at), x));
+  return v128.any_true(equal);
+}
+
+/** As `insertByAge`, for a score that others have. */
+function insertTied(list: usize, k: i32, score: f32, number: i32): void {
   const x = f32x4.splat(score), n = i32x4.splat(number);
   const first = list + 16, offset = bestBytes(k) >> 1;
-  for (let at = list + offset - 16; at >= first; at -= 16) {
-    const here = v128.load(at), hereNumbers = v128.load(at + offset);
-    const stays = isAhead(here, hereNumbers, x, n);
-    if (i32x4.all_true(stays)) return; // and so do all before them
-    const before = v128.load(at - 4), beforeNumbers = v128.load(at + offset - 4);
-    const follows = isAhead(before, beforeNumbers, x, n);
-    v128.store(at, v128.bitselect(here, v128.bitselect(x, before, follows), stays));
-    v128.store(at + offset, v128.bitselect(hereNumbers, v128.bitselect(n, beforeNumbers, follows), stays));
+  let at = list + offset - 16;
+  let here = v128.load(at), hereNumbers = v128.load(at + offset);
+  let stays = isAhead(here, hereNumbers, x, n);
+  for (; at >= first && !i32x4.all_true(stays); at -= 16) { // where four stay, so do all before them
+    const ahead = v128.load(at - 16), aheadNumbers = v128.load(at + offset - 16);
+    const aheadStays = isAhead(ahead, aheadNumbers, x, n);
+    const follows = v128.shuffle<i32>(aheadStays, stays, 3, 4, 5, 6);
+    const moved = v128.bitselect(x, v128.shuffle<i32>(ahead, here, 3, 4, 5, 6), follows);
+    const movedNumbers = v128.bitselect(n, v128.shuffle<i32>(aheadNumbers, hereNumbers, 3, 4, 5, 6), follows);
+    v128.store(at, v128.bitselect(here, moved, stays));
+    v128.store(at + offset, v128.bitselect(hereNumbers, movedNumbers, stays));
+    here = ahead;
+    hereNumbers = aheadNumbers;
+    stays = aheadStays;
   }
 }
 

@@ -22,6 +22,8 @@ import { BLOCK_SIZE, searchBlock, searchScratchBytes } from "./exact";
 const MOST_TOPK: i32 = 192;
 /** Keys scanned by all queries of a block before the next: small enough for L1, in whole panels. */
 const KEY_BLOCK: i32 = 128;
+/** The same for a single query, which reads each key once: long enough for the processor to read ahead. */
+const LONE_BLOCK: i32 = 1024;
 /** Bytes of the sums of one tile. */
 const TILE_BYTES: i32 = PANEL_QUERIES * SUMS_BYTES;
 
@@ -183,12 +185,13 @@ function scanSlots(
   const tileBytes = PANEL_QUERIES * padded * COMPONENT_BYTES;
   const panelBytes = PANEL_KEYS * padded * COMPONENT_BYTES;
   const margins = panels + <usize>((capacity + PANEL_KEYS - 1) / PANEL_KEYS) * panelBytes;
-  if (count == 1) {
-    return scanOnce(tiles, starts, bars, contestAt(contests, 0), panels, margins, padded, low, high, keys, float16, width, k, sums, room);
-  }
-  const first = low & ~(PANEL_KEYS - 1);
+  const first = low & ~(PANEL_KEYS - 1), size = count == 1 ? LONE_BLOCK : KEY_BLOCK;
   for (let end = high, block = high; end > low; end = block) {
-    block = max(first, (end - 1) & ~(KEY_BLOCK - 1));
+    block = max(first, (end - 1) & ~(size - 1));
+    if (count == 1) {
+      scanOnce(tiles, starts, bars, contestAt(contests, 0), panels, margins, padded, block, low, end, keys, float16, width, k, sums, room);
+      continue;
+    }
     for (let i = 0; i < count; i += PANEL_QUERIES) {
       const tile = tiles + <usize>(i / PANEL_QUERIES * tileBytes), start = starts + (i << 2), bar = bars + (i << 2);
       for (let slot = block; slot < end; slot += PANEL_KEYS) {
@@ -203,13 +206,13 @@ function scanSlots(
   }
 }
 
-/** Scans the keys of slots [low, high) for one query, newer keys first. */
+/** Scans the panels from slot `block` on, as far as they lie in slots [low, high), for one query. */
 function scanOnce(
   tile: usize, starts: usize, bars: usize, contest: Contest, panels: usize, margins: usize, padded: i32,
-  low: i32, high: i32, keys: usize, float16: bool, width: i32, k: i32, sums: usize, room: usize,
+  block: i32, low: i32, high: i32, keys: usize, float16: bool, width: i32, k: i32, sums: usize, room: usize,
 ): void {
   const panelBytes = PANEL_KEYS * padded * COMPONENT_BYTES;
-  for (let slot = (high - 1) & ~(PANEL_KEYS - 1); slot > low - PANEL_KEYS; slot -= PANEL_KEYS) {
+  for (let slot = block; slot < high; slot += PANEL_KEYS) {
     const panel = panels + <usize>(slot / PANEL_KEYS) * panelBytes;
     const reaches = scanPanel(sums, tile, panel, margins + slot * MARGIN_BYTES, padded, starts, bars);
     if (reaches) collect(sums, contest, bars, slot, low, high, keys, float16, width, k, room);
