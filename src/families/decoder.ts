@@ -86,8 +86,10 @@ export class Decoder implements LanguageModel {
 
   /** Returns a fresh state, which has read and remembered nothing. */
   newState(options: DecoderStateOptions): DecoderState {
-    const given = Object.entries(options).filter(([, value]) => value !== undefined);
-    return new DecoderState(this.architecture, { rows: options.rows, ...this.settings, ...Object.fromEntries(given) });
+    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+    const { sinkDistance, ...settings } = this.settings;
+    const own = given.window === undefined ? this.settings : settings; // the distance of sinks belongs to a window
+    return new DecoderState(this.architecture, { rows: options.rows, ...own, ...given });
   }
 
   /** Returns logits [B, n, V] for the token after each input token. Advances `state`. */

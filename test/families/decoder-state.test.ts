@@ -2,7 +2,7 @@
 import * as assert from "uvu/assert";
 import { crossEntropy } from "../../src/autodiff/ops/vocabulary.ts";
 import { backward, noGrad, step } from "../../src/autodiff/tape.ts";
-import { readingSettings } from "../../src/families/reading-settings.ts";
+import { type ReadingSettings, readingSettings } from "../../src/families/reading-settings.ts";
 import { offsetName } from "../../src/families/weights.ts";
 import { restoreSnapshot, takeSnapshot } from "../../src/memory/snapshot.ts";
 import { assertClose } from "../gradcheck.ts";
@@ -131,6 +131,14 @@ test("sinks appear at twice the window, but no farther than the model was traine
   });
   assert.equal(distances, [0, 2, 998, 1000, 1000, 1000]);
   assert.is(readingSettings(model.architecture, { window: 900, sinkDistance: 1800 }).sinkDistance, 1800);
+  const distanceIn = (options: Partial<ReadingSettings>) => {
+    const state = model.newState({ rows: 1, segment: 10, ...options });
+    state.release();
+    return state.settings.sinkDistance;
+  };
+  assert.is(distanceIn({}), 1000);
+  assert.is(distanceIn({ window: 20 }), 40, "that of a state's own window");
+  assert.is(distanceIn({ window: 20, sinkDistance: 30 }), 30);
 });
 
 test("a restored memory is that of the state that read on, whatever the state had read before", () => {
