@@ -71,9 +71,10 @@ class Arena {
     }
   }
 
-  /** Adds a chunk. Chunks double the arena, so a step of any size takes few of them. */
+  /** Adds a chunk. Chunks double the arena, so a step of any size takes few of them; where the heap lacks that much, one takes half of it. */
   private addChunk(least: number): Chunk {
-    const bytes = Math.max(LEAST_CHUNK, least, this.bytesReserved);
+    const [doubled, left] = [Math.max(LEAST_CHUNK, least, this.bytesReserved), heap.bytesAvailable];
+    const bytes = doubled <= left ? doubled : Math.max(least, Math.floor(left / 2));
     const chunk = { address: heap.allocate(bytes), bytes };
     this.usedBefore += this.offset;
     this.offset = 0;

@@ -61,6 +61,30 @@ test("a table of positions that cannot grow keeps its contents", () => {
   assert.is(heap.i32(positionBuckets(9 * length), 9 * length)[300], positionBucket(300));
 });
 
+test("an arena that cannot double grows by half of what is left, or by what a tensor needs", () => {
+  const left = (bytes: number) =>
+    Object.defineProperty(heap, "bytesAvailable", { get: () => bytes, configurable: true });
+  step(() => {
+    stepTensor([arena.bytesReserved / 4 + 1]);
+    const fill = () => stepTensor([(arena.bytesReserved - arena.bytesUsed) / 4]);
+    try {
+      for (const [available, needed, grown] of [
+        [640_000, 1000, 320_000],
+        [640_000, 400_000, 400_000],
+      ]) {
+        fill();
+        const before = arena.bytesReserved;
+        left(available);
+        stepTensor([needed / 4]);
+        assert.is(arena.bytesReserved - before, grown);
+        Reflect.deleteProperty(heap, "bytesAvailable");
+      }
+    } finally {
+      Reflect.deleteProperty(heap, "bytesAvailable");
+    }
+  });
+});
+
 test("an arena that cannot merge its chunks starts again without one", () => {
   const { allocate } = heap;
   step(() => {
