@@ -5,11 +5,13 @@
 import { InputError } from "../base/errors.ts";
 import type { TrainableModel } from "../nn/language-model.ts";
 import type { OpenedForTraining } from "../nn/opened-model.ts";
+import { calibrationOf } from "./calibration.ts";
 import { type Companions, companionsOf } from "./companions.ts";
 import { Decoder } from "./decoder.ts";
 import { bytesAs, exactType } from "./export-types.ts";
 import type { ForeignModel } from "./foreign-model.ts";
 import { tokenizerOf } from "./foreign-tokenizer.ts";
+import { fingerprintOf } from "./load-weights.ts";
 import { type LearningPart, OFFSETS_FILE } from "./offsets-file.ts";
 import { type ForeignOptions, settingsOf } from "./open-foreign.ts";
 import { memoryLayersOf, type ReadingSettings } from "./reading-settings.ts";
@@ -82,7 +84,8 @@ function trainedDecoder(source: ForeignModel, settings: ReadingSettings, learned
 }
 
 /**
- * A model whose parts `learned` are to learn. Options that are left out are as when it was trained before, or the defaults.
+ * A model whose parts `learned` are to learn. Options that are left out are as when it was trained before, or as calibration found
+ * them, or the defaults.
  * @throws InputError if it has no tokenizer, an option is impossible for it, or a file is damaged
  */
 export function openForTraining(
@@ -90,7 +93,9 @@ export function openForTraining(
   learned: LearningPart,
   options: Omit<ForeignOptions, "weights" | "onProgress"> = {},
 ): OpenedForTraining {
-  return opened(source, settingsOf(source, options), learned);
+  const isSaid = options.memoryLayers !== undefined || source.trained !== undefined;
+  const calibration = isSaid ? undefined : calibrationOf(source.calibration(), fingerprintOf(source));
+  return opened(source, settingsOf(source, options, calibration), learned);
 }
 
 /**

@@ -2,8 +2,11 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
+import { FORMAT } from "../../src/families/calibration.ts";
 import { loadForeign } from "../../src/families/load-foreign.ts";
+import { fingerprintOf } from "../../src/families/load-weights.ts";
 import { type LearningPart, learningParts, OFFSETS_FILE } from "../../src/families/offsets-file.ts";
+import type { TrainedDecoder } from "../../src/families/trained-decoder.ts";
 import { offsetName } from "../../src/families/weights.ts";
 import { readSafetensors } from "../../src/formats/safetensors.ts";
 import type { TrainableModel } from "../../src/nn/language-model.ts";
@@ -66,6 +69,22 @@ for (const only of learningParts) {
     assert.ok(offsets.get(1)!.every((offset) => offset !== 0));
   });
 }
+
+test("a model that was calibrated learns with its memories where calibration found them, unless others are asked for", () => {
+  const places = (options: object) => {
+    const { model } = openModelForTraining(at("calibrated"), "offsets", { ...reading, ...options });
+    model.release();
+    return (model as TrainedDecoder).settings.memoryHeads;
+  };
+  fs.cpSync(at("llama"), at("calibrated"), { recursive: true });
+  const everywhere = places({});
+  const fingerprint = fingerprintOf(loadForeign(at("calibrated")));
+  const calibration = { format: FORMAT, model: fingerprint, memory_layers: "1:0" };
+  fs.writeFileSync(join(at("calibrated"), "memory.json"), JSON.stringify(calibration));
+  assert.equal(places({}), [[1, 0]]);
+  assert.equal(places({ memoryLayers: "all" }), everywhere);
+  assert.ok(everywhere.length > 1);
+});
 
 test("with offsets of 0 the directory is the model that it was, with the same digest", () => {
   const { model, tokenizer } = open("offsets");
