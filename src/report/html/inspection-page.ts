@@ -16,7 +16,7 @@ import { Panel } from "./client/panel.ts";
 import { placeOfLine } from "./client/place-of-line.ts";
 import { levelOf } from "./client/shown-report.ts";
 import { startReport } from "./client/start.ts";
-import { TextView } from "./client/text-view.ts";
+import { partBounds, TextView } from "./client/text-view.ts";
 import { TokenText } from "./client/token-text.ts";
 import { escapeHtml } from "./escape.ts";
 import { markedToken } from "./marked-token.ts";
@@ -25,7 +25,7 @@ import { reportData } from "./report-data.ts";
 import { styles } from "./styles.ts";
 
 /** Script of the page: the source texts of functions that refer only to each other and the browser. */
-const parts = [bytesOf, placeOfLine, levelOf, TokenText, DecodedReport, TextView, Panel, startReport];
+const parts = [bytesOf, placeOfLine, levelOf, partBounds, TokenText, DecodedReport, TextView, Panel, startReport];
 const script = `${parts.join("\n")}\nstartReport();`;
 
 /** Number of bars along the document. */

@@ -73,12 +73,14 @@ async function open(html: string, options = {}): Promise<BrowserPage> {
   fs.writeFileSync(path, html);
   const page = await launched().newPage({ viewport: { width: 1200, height: 800 }, ...options });
   const wrong: string[] = [];
+  const failure = new Promise<never>((_, reject) => page.on("pageerror", reject)); // ends the wait at once
+  failure.catch(() => {});
   page.on("pageerror", ({ message }) => wrong.push(message));
   page.on("request", (request) => {
     if (!request.url().startsWith("file:")) wrong.push(request.url());
   });
   await page.goto(pathToFileURL(path).href);
-  await page.waitForSelector("body[data-ready]");
+  await Promise.race([page.waitForSelector("body[data-ready]"), failure]);
   assert.equal(wrong, []);
   return page;
 }

@@ -1,3 +1,6 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
 import { inspect } from "../../../src/inspect/inspect.ts";
 import { gainOf, summarize } from "../../../src/inspect/inspection-summary.ts";
@@ -28,6 +31,17 @@ async function inspected(document: string, name = "mine.md") {
   const text = new InspectedText(inspection, bytes, [{ name: hostile, firstLine: 2 }]);
   return { inspection, text, summary: summarize(inspection, wordsOfTokens(text.texts), 5) };
 }
+
+test("the page's script has every function and class that its modules export", async () => {
+  const { inspection, summary, text } = await inspected("a\nb\n");
+  const page = inspectionPage(inspection, summary, text);
+  const folder = fileURLToPath(new URL("../../../src/report/html/client/", import.meta.url));
+  const names = readdirSync(folder)
+    .filter((file) => /(?<!\.d)\.[jt]s$/.test(file))
+    .flatMap((file) => [...readFileSync(join(folder, file), "utf8").matchAll(/^export (?:function|class) (\w+)/gm)]);
+  assert.ok(names.length > 7);
+  for (const [, name] of names) assert.match(page, new RegExp(`\\b(function|class) ${name}\\b`));
+});
 
 test("a small example, written out: the page of two lines of a letter each", async () => {
   const { inspection, text } = await inspected("a\nb\n");
