@@ -2,12 +2,15 @@
 import * as assert from "uvu/assert";
 import { crossEntropy } from "../../src/autodiff/ops/vocabulary.ts";
 import { backward, noGrad, step } from "../../src/autodiff/tape.ts";
+import { Decoder } from "../../src/families/decoder.ts";
 import { type ReadingSettings, readingSettings } from "../../src/families/reading-settings.ts";
-import { offsetName } from "../../src/families/weights.ts";
+import { declareWeights, offsetName, Weights } from "../../src/families/weights.ts";
 import { restoreSnapshot, takeSnapshot } from "../../src/memory/snapshot.ts";
+import { Parameters } from "../../src/nn/parameters.ts";
 import { assertClose } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
+import { describe } from "./golden-models.ts";
 import { logitsOf, randomTokens, smallDecoder } from "./small-decoders.ts";
 
 const test = suite("states of decoders");
@@ -131,13 +134,19 @@ test("sinks appear at twice the window, but no farther than the model was traine
   });
   assert.equal(distances, [0, 2, 998, 1000, 1000, 1000]);
   assert.is(readingSettings(model.architecture, { window: 900, sinkDistance: 1800 }).sinkDistance, 1800);
+});
+
+test("a state with a window of its own has the distance of sinks of that window", () => {
+  const architecture = describe("llama", { max_position_embeddings: 1000 });
+  const parameters = new Parameters(declareWeights(architecture));
+  using model = new Decoder(architecture, new Weights(architecture, parameters), readingSettings(architecture));
   const distanceIn = (options: Partial<ReadingSettings>) => {
     const state = model.newState({ rows: 1, segment: 10, ...options });
     state.release();
     return state.settings.sinkDistance;
   };
   assert.is(distanceIn({}), 1000);
-  assert.is(distanceIn({ window: 20 }), 40, "that of a state's own window");
+  assert.is(distanceIn({ window: 20 }), 40);
   assert.is(distanceIn({ window: 20, sinkDistance: 30 }), 30);
 });
 
