@@ -61,13 +61,26 @@ test("a table of positions that cannot grow keeps its contents", () => {
   assert.is(heap.i32(positionBuckets(9 * length), 9 * length)[300], positionBucket(300));
 });
 
+/** Fills the arena's chunk, so that the next tensor of the step needs another, whatever other tests left it. */
+function fillArena(): void {
+  stepTensor([1]);
+  stepTensor([16 * Math.floor((arena.bytesReserved - arena.bytesUsed) / 64)]);
+}
+
+/** Runs `work` while the heap says that `bytes` bytes are left. */
+function withBytesLeft(bytes: number, work: () => void): void {
+  Object.defineProperty(heap, "bytesAvailable", { get: () => bytes, configurable: true });
+  try {
+    work();
+  } finally {
+    Reflect.deleteProperty(heap, "bytesAvailable");
+  }
+}
+
 test("an arena that cannot double grows by half of what is left, or by what a tensor needs", () => {
-  const left = (bytes: number) =>
-    Object.defineProperty(heap, "bytesAvailable", { get: () => bytes, configurable: true });
   step(() => {
-    for (let chunk = 0; chunk < 2; chunk++) stepTensor([arena.bytesReserved / 4 + 1]); // the second is full
-    try {
-      left(640_000);
+    fillArena();
+    withBytesLeft(640_000, () => {
       for (const [needed, grown] of [
         [1000, 320_000],
         [400_000, 400_000],
@@ -76,16 +89,15 @@ test("an arena that cannot double grows by half of what is left, or by what a te
         stepTensor([needed / 4]);
         assert.is(arena.bytesReserved - before, grown);
       }
-    } finally {
-      Reflect.deleteProperty(heap, "bytesAvailable");
-    }
+    });
   });
 });
 
 test("an arena that cannot merge its chunks starts again without one", () => {
   const { allocate } = heap;
   step(() => {
-    for (let chunk = 0; chunk < 3; chunk++) stepTensor([arena.bytesReserved / 4 + 1]);
+    fillArena();
+    withBytesLeft(0, () => stepTensor([1000]));
     heap.allocate = () => {
       throw new OutOfMemoryError("no memory is left");
     };
