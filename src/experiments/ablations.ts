@@ -4,7 +4,7 @@ import type { Finding, ReportTable } from "../report/experiment-report.ts";
 import type { TrainingOptions } from "../train/options.ts";
 import type { Cell, Experiment } from "./lab/experiment.ts";
 import { gatesTable, measureScales } from "./lab/gates-and-scales.ts";
-import { EVAL_TOKENS, MEMORY, names, withMemory, withXl, xl } from "./lab/recipe.ts";
+import { EVAL_TOKENS, MEMORY, names, seeded, withMemory, withXl, xl } from "./lab/recipe.ts";
 import { percentText, perplexityTable, perplexityText, UNKNOWN } from "./lab/reporting.ts";
 import type { Results } from "./lab/results.ts";
 
@@ -72,15 +72,6 @@ function fromTheBeginning(name: string, label: string, config: Partial<ModelConf
 }
 
 const varied: readonly Cell[] = [...architecture, ...gated, ...beginnings.map(([, model]) => model)];
-
-/** Returns the same cell with two other seeds, and so with other beginnings. */
-function seeded(cell: Cell): Cell[] {
-  return [1, 2].map((seedOffset) => {
-    const nameOf = (name: string) => `${name}-seed-${seedOffset}`;
-    const from = cell.from && nameOf(cell.from);
-    return { ...cell, name: nameOf(cell.name), label: `${cell.label}, seed + ${seedOffset}`, seedOffset, from };
-  });
-}
 
 const sameButSeed: readonly Cell[] = [base, ...seeded(base)];
 const seeds: readonly Cell[] = [xl, ...sameButSeed];

@@ -6,6 +6,7 @@ import type { Measurements } from "./lab/results.ts";
 import { costCell, costParts } from "./mechanisms/length-cost.ts";
 import { perplexityReadAgain, readsAgain } from "./mechanisms/read-again.ts";
 import { rows } from "./mechanisms/rows.ts";
+import { seedCells, seedTable } from "./mechanisms/seeds.ts";
 import { AGAIN, GROWN, GROWN_REACH, REACH, worthCharts, worthTable } from "./mechanisms/worth.ts";
 
 async function measure({ model, corpus, evalTokens }: TrainedCell): Promise<Measurements> {
@@ -18,7 +19,11 @@ async function measure({ model, corpus, evalTokens }: TrainedCell): Promise<Meas
   return { numbers: Object.fromEntries([...reach(REACH), ...grown, ...again]) };
 }
 
-const cells: readonly Cell[] = [...rows.map(({ cell }) => ({ ...cell, measure, measuringSeconds: 0.2 })), costCell];
+const cells: readonly Cell[] = [
+  ...rows.map(({ cell }) => ({ ...cell, measure, measuringSeconds: 0.2 })),
+  costCell,
+  ...seedCells,
+];
 
 export const mechanisms: Experiment = {
   name: "mechanisms",
@@ -35,6 +40,7 @@ export const mechanisms: Experiment = {
     parts: [
       ...results.corpora.map((corpus) => worthTable(results, corpus)),
       ...results.corpora.flatMap((corpus) => worthCharts(results, corpus)),
+      ...results.corpora.map((corpus) => seedTable(results, corpus)),
       ...costParts(results),
     ],
   }),

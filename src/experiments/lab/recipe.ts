@@ -119,3 +119,12 @@ export function copying(cell: Cell): Cell {
   const [name, label] = [`copying-${cell.name}`, `${cell.label}, induction heads, copying`];
   return { ...cell, name, label, config, from: undefined };
 }
+
+/** Returns the same cell with two other seeds, and so with other beginnings. */
+export function seeded(cell: Cell): Cell[] {
+  return [1, 2].map((seedOffset) => {
+    const nameOf = (name: string) => `${name}-seed-${seedOffset}`;
+    const from = cell.from && nameOf(cell.from);
+    return { ...cell, name: nameOf(cell.name), label: `${cell.label}, seed + ${seedOffset}`, seedOffset, from };
+  });
+}

@@ -6,6 +6,7 @@ import { BUDGET } from "../../../src/experiments/lab/recipe.ts";
 import { type CellResult, Results } from "../../../src/experiments/lab/results.ts";
 import { costCell, costParts } from "../../../src/experiments/mechanisms/length-cost.ts";
 import { rows } from "../../../src/experiments/mechanisms/rows.ts";
+import { seedCells, seedTable } from "../../../src/experiments/mechanisms/seeds.ts";
 import { worthCharts, worthTable } from "../../../src/experiments/mechanisms/worth.ts";
 import { mechanisms } from "../../../src/experiments/mechanisms.ts";
 import { MECHANISM_NAMES } from "../../../src/mechanisms/list.ts";
@@ -176,5 +177,21 @@ test("charts have a point for each row with a result, and none against a time th
   assert.equal(points[1], [
     { label: "Performer", x: 500, y: 40 },
     { label: "LSTM", x: 500, y: 30 },
+  ]);
+});
+
+test("four rows have two more seeds each, which the table compares by their means", () => {
+  assert.is(seedCells.length, 8);
+  for (const cell of seedCells) assert.ok(mechanisms.cells.includes(cell), cell.name);
+  const results = [
+    resultOf("smeared-reformer", 15),
+    resultOf("smeared-reformer-seed-1", 14),
+    resultOf("smeared-reformer-seed-2", 16.5),
+    resultOf("induction-gate-2048-xl", 12),
+  ];
+  const { rows: lines } = seedTable(reported(results), "math");
+  assert.equal(lines, [
+    ["memory + XL, induction heads", "12.00", "–", "–", "12.00", "–"],
+    ["Reformer", "15.00", "14.00", "16.50", "15.17", "2.500"],
   ]);
 });
