@@ -83,8 +83,8 @@ function beginFrom(from: string, choice: RunChoice, options: Partial<TrainingOpt
       `--from ${from} has no keys of this program's configuration, so ${choice.set[0]} means nothing`,
     );
   }
+  const { model: source, tokenizer } = loadModel(from); // first, so that a directory without a model is told so
   refuseForeignOptions(choice.foreign);
-  const { model: source, tokenizer } = loadModel(from);
   const vocabulary = { size: tokenizer.vocabSize, source: `${from}/tokenizer.json` };
   const config = chosenConfig(choice, source.config, vocabulary);
   requireTrainingRoom(config, options);

@@ -132,6 +132,7 @@ test("what makes no sense is one sentence", async () => {
     [from("--only", "all", "--preset", "tiny"), /has what --preset would say/],
     [from("--only", "all", "--staleness-every", "2"), /models of this program only/],
     [[...own, "--only", "all"], /--only is for a model that others trained/],
+    [[...own.slice(0, 2), at("texts"), ...own.slice(3), "--only", "all"], /texts.*config\.json/],
     [[...own.slice(0, 1), ...own.slice(3), "--window", "3"], /--window is for a model that others trained/],
     [resume("--only", "all"), /has only offsets; a resumed run keeps what learns/],
     [resume("--window", "8"), /has window 9; a resumed run keeps/],
