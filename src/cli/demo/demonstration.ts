@@ -17,6 +17,7 @@ import { type ProgressLine, tokenProgress, wholeNumber } from "../../report/prog
 import { wordsOfTokens } from "../../text/words.ts";
 import type { Pretrained } from "../../train/checkpoint.ts";
 import { evaluate } from "../../train/evaluate.ts";
+import { brotliBits } from "./compressor.ts";
 import type { DemoDocuments } from "./demo-documents.ts";
 
 export interface DemonstrationOptions {
@@ -89,7 +90,14 @@ function perplexities(task: Task): string {
   const test = [{ name, tokens: () => ids }];
   const result = evaluate(pretrained.model, test, pretrained.tokenizer, { memorySizes, known, onProgress });
   options.progress.end();
-  return `how well ${name} is predicted, by how many tokens the memory holds\n${memoryTable(result)}`;
+  return `how well ${name} is predicted, by how many tokens the memory holds\n${memoryTable(result)}\n${compressed(task, ids)}`;
+}
+
+/** What the best of the compressors that come with every engine makes of the same bytes. */
+function compressed({ pretrained: { tokenizer }, documents: { read } }: Task, ids: Int32Array): string {
+  const before = read.map(textOf).join("") + tokenizer.decode(ids.subarray(0, 1));
+  const bits = brotliBits(before, tokenizer.decode(ids.subarray(1)));
+  return `brotli -11, which has read those files too, needs ${bits.toFixed(4)} bits a byte`;
 }
 
 async function retrievals(task: Task): Promise<string> {

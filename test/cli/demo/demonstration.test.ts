@@ -52,7 +52,10 @@ test("tells perplexities, what was retrieved and what is written, and writes the
   const [remembered, table, gained, prompt, without, withMemory] = told;
   assert.is(told.length, 6);
   assert.is(remembered, "19 tokens are remembered\n\n");
-  assert.match(table, /\n +0 [^\n]*\n +5 [^\n]*\n +19 [^\n]*\nover the same 33 tokens \(33 bytes\) in every line\n\n$/);
+  assert.match(
+    table,
+    /\n +0 [^\n]*\n +5 [^\n]*\n +19 [^\n]*\nover the same 33 tokens \(33 bytes\) in every line\nbrotli [^\n]*\n\n$/,
+  );
   assert.match(gained, / {2}b\.md, line [12]: /);
   assert.match(gained, / {2}c\.md, line [12]: /);
   assert.match(gained, /from layer 1 head [01], a\.md, line 1, weight /);
