@@ -12,7 +12,7 @@ import { finiteFloatsAt } from "../base/storage";
 import { scoreEight } from "./exact";
 
 /** Keys that may wait. When all places are taken, keys are scored until half of them are free. */
-const PLACES: i32 = 64;
+export const PLACES: i32 = 64;
 /** Keys that are scored together: two groups of four. */
 const TOGETHER: i32 = 8;
 /** A query is given up after this many contenders and a sixteenth of all keys. */
@@ -46,7 +46,7 @@ export class Contest {
 }
 
 const SLOTS: usize = (offsetof<Contest>() + 15) & ~15;
-const SUMS: usize = SLOTS + PLACES * 4;
+export const SUMS: usize = SLOTS + PLACES * 4;
 export const CONTEST_BYTES: usize = SUMS + PLACES * 4;
 
 /** Starts the contest of a block's keys for a query. */
@@ -106,7 +106,9 @@ export function settle(contest: Contest, rest: i32, keys: usize, float16: bool, 
     scoreFrom(cutOf(contest, holds(list, k, k) ? 2 * TOGETHER : k), contest, keys, float16, width, k, room);
     dropBelow(barOf(contest, leastOfBest(list, k)), contest);
   }
-  return contest.patience < 0 ? MOST_BAR : barOf(contest, leastOfBest(list, k));
+  if (contest.patience >= 0) return barOf(contest, leastOfBest(list, k));
+  contest.waiting = 0; // so that keys whose sums reach even the highest bar find room
+  return MOST_BAR;
 }
 
 /** As `settle`, when all places are taken. */
@@ -116,7 +118,7 @@ export function settleHalf(contest: Contest, keys: usize, float16: bool, width: 
 }
 
 /** A sum that at least `wanted` of the keys that wait have or exceed, but not many more if possible. */
-function cutOf(contest: Contest, wanted: i32): i32 {
+export function cutOf(contest: Contest, wanted: i32): i32 {
   const waiting = contest.waiting, sums = changetype<usize>(contest) + SUMS;
   for (let place = waiting; place & 3; place++) store<i32>(sums + (place << 2), sumAt(contest, 0));
   let least = v128.load(sums), most = least;

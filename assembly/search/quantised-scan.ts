@@ -22,6 +22,12 @@ export function reachingKeys(sums: usize, bar: i32): i32 {
   return i32x4.bitmask(i32x4.ge_s(low, b)) | i32x4.bitmask(i32x4.ge_s(high, b)) << 4;
 }
 
+/** The larger of each two sums. */
+@inline
+export function largerSums(a: v128, b: v128): v128 {
+  return ASC_FEATURE_RELAXED_SIMD ? i16x8.max_s(a, b) : i32x4.max_s(a, b);
+}
+
 /** The sum of one query with the key in this place of a panel. */
 @inline
 export function sumOf(sums: usize, place: i32): i32 {

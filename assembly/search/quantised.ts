@@ -15,6 +15,7 @@ import {
   COMPONENT_BYTES, frame_floats, MARGIN_BYTES, PANEL_KEYS, PANEL_QUERIES, quantised_width, quantisedHeadBytes,
   quantiseQuery,
 } from "./rounding";
+import { LEAST_KEYS, open, openingBytes, openingOf } from "./opening";
 import { reachingKeys, scanPanel, scanTile, sumOf, SUMS_BYTES } from "./quantised-scan";
 import { BLOCK_SIZE, searchBlock, searchScratchBytes } from "./exact";
 
@@ -32,8 +33,8 @@ export function quantised_most_topk(): i32 {
   return MOST_TOPK;
 }
 
-// Scratch: a query block, a contest and a list for each query, the queries in tiles, a start and a bar for each, the sums of one
-// tile, room for rounding a query or for the slots, scores and floats of eight keys. Then, for queries that are searched again: a query block, the queries,
+// Scratch: a query block, a contest and a list for each query, the queries in tiles, a start and a bar for each, the sums of an
+// opening, room for rounding a query or for the slots, scores and floats of eight keys. Then, for queries that are searched again: a query block, the queries,
 // their scores and slots, the scratch of that search.
 
 @inline
@@ -68,7 +69,7 @@ function sumsAt(scratch: usize, width: i32, k: i32): usize {
 
 @inline
 function roomAt(scratch: usize, width: i32, k: i32): usize {
-  return sumsAt(scratch, width, k) + TILE_BYTES;
+  return sumsAt(scratch, width, k) + openingBytes(PANEL_QUERIES);
 }
 
 @inline
@@ -130,8 +131,13 @@ function searchQuantised(
     openContest(contestAt(contests, i), block, queryAt(block, i), listsAt(scratch) + i * bestBytes(k), k);
   }
   prepareQueries(tiles, starts, bars, contests, count, frame, width, room);
-  scanSlots(tiles, starts, bars, contests, count, panels, padded, capacity, 0, block.newer, keys, float16, width, k, sums, room);
-  scanSlots(tiles, starts, bars, contests, count, panels, padded, capacity, block.begin, older, keys, float16, width, k, sums, room);
+  if (block.newer >= LEAST_KEYS) {
+    scanFirst(tiles, starts, bars, contests, count, panels, padded, capacity, 0, block.newer, keys, float16, width, k, sums, room);
+    scanSlots(tiles, starts, bars, contests, count, panels, padded, capacity, block.begin, older, keys, float16, width, k, sums, room);
+  } else {
+    scanFirst(tiles, starts, bars, contests, count, panels, padded, capacity, block.begin, older, keys, float16, width, k, sums, room);
+    scanSlots(tiles, starts, bars, contests, count, panels, padded, capacity, 0, block.newer, keys, float16, width, k, sums, room);
+  }
   let failed = 0;
   for (let i = 0; i < count; i++) {
     const contest = contestAt(contests, i);
@@ -171,6 +177,41 @@ function prepareQueries(
     const usable = i < count && quantiseQuery(tile, i % PANEL_QUERIES, starts + (i << 2), contest, frame, width, room);
     if (!usable) contest.patience = -1;
     store<i32>(bars + (i << 2), usable ? NO_BAR : MOST_BAR);
+  }
+}
+
+/** Like scanSlots, for bars that nothing has raised yet: begins with an opening if there are enough keys. */
+function scanFirst(
+  tiles: usize, starts: usize, bars: usize, contests: usize, count: i32, panels: usize, padded: i32, capacity: i32,
+  low: i32, high: i32, keys: usize, float16: bool, width: i32, k: i32, sums: usize, room: usize,
+): void {
+  const end = high & ~(PANEL_KEYS - 1), first = openingOf(low, high, k);
+  openSlots(tiles, starts, bars, contests, count, panels, padded, capacity, first, end, keys, float16, width, k, sums, room);
+  scanSlots(tiles, starts, bars, contests, count, panels, padded, capacity, max(low, end), high, keys, float16, width, k, sums, room);
+  scanSlots(tiles, starts, bars, contests, count, panels, padded, capacity, low, first, keys, float16, width, k, sums, room);
+}
+
+/** Opens the contests of a block's queries with the keys of slots [first, end), whole panels. No bar is raised yet, so all sums are stored. */
+function openSlots(
+  tiles: usize, starts: usize, bars: usize, contests: usize, count: i32, panels: usize, padded: i32, capacity: i32,
+  first: i32, end: i32, keys: usize, float16: bool, width: i32, k: i32, sums: usize, room: usize,
+): void {
+  if (first >= end) return;
+  const tileBytes = PANEL_QUERIES * padded * COMPONENT_BYTES, panelBytes = PANEL_KEYS * padded * COMPONENT_BYTES;
+  const margins = panels + <usize>((capacity + PANEL_KEYS - 1) / PANEL_KEYS) * panelBytes;
+  const stride = count == 1 ? SUMS_BYTES : TILE_BYTES;
+  for (let i = 0; i < count; i += PANEL_QUERIES) {
+    const tile = tiles + <usize>(i / PANEL_QUERIES * tileBytes), start = starts + (i << 2), bar = bars + (i << 2);
+    for (let slot = first, at = sums; slot < end; slot += PANEL_KEYS, at += stride) {
+      const panel = panels + <usize>(slot / PANEL_KEYS) * panelBytes, keyMargins = margins + slot * MARGIN_BYTES;
+      if (count == 1) scanPanel(at, tile, panel, keyMargins, padded, start, bar);
+      else scanTile(at, tile, panel, keyMargins, padded, start, bar);
+    }
+    for (let r = 0; r < min(PANEL_QUERIES, count - i); r++) {
+      const contest = contestAt(contests, i + r);
+      if (contest.patience < 0) continue;
+      open(contest, bar + (r << 2), sums + r * SUMS_BYTES, stride, first, end, keys, float16, width, k, room);
+    }
   }
 }
 

@@ -114,6 +114,10 @@ const sizes: [number, number, number, number, number][] = [
   [1000, 3, 1, 64, 32],
   [2051, 9, 1, 33, 7],
   [1500, 300, 1, 8, 5],
+  [129, 5, 1, 4, 33],
+  [160, 6, 2, 8, 31],
+  [8195, 1, 1, 4, 32],
+  [8300, 6, 1, 5, 32],
 ];
 
 for (const [kind, make] of Object.entries(datasets)) {
@@ -130,6 +134,21 @@ for (const [kind, make] of Object.entries(datasets)) {
       assert.equal(quantised.slots, exact.slots);
     });
   }
+}
+
+for (const newest of [0, 1, 17, 127, 128, 145, 400]) {
+  test(`a ring of 805 whose newest ${newest} keys lie before the older ones, bit for bit`, () => {
+    const random = new Random(newest);
+    const memory = new KvMemory({ rows: 1, heads: 1, width: 8, size: 800, segment: 5 }, { kind: "quantised" });
+    remember(memory, 0, unitVectors(805 + newest, 8, random));
+    const queries = tensor(unitVectors(6, 8, random), [1, 6, 8]);
+    step(() => {
+      const [exact, quantised] = [memory.lookupExactly(queries, 32), memory.lookup(queries, 32)];
+      assert.equal(quantised.scores.toArray(), exact.scores.toArray());
+      assert.equal(heap.i32(quantised.slots, 6 * 32), heap.i32(exact.slots, 6 * 32));
+    });
+    memory.release();
+  });
 }
 
 test("fewer than 1 % of the queries fall back on random keys", () => {
