@@ -1,7 +1,7 @@
 /**
  * What rounds cost in quality: `npm run bench:quality -- [OPTIONS]` trains on one machine, in whole batches, and in rounds of four parts, at equal
  * tokens and with the same options, and prints the perplexities on documents that none has read. With `--before STEPS` all go on from weights that one
- * machine has trained so long. `--ways 10/0.7/0.9,100/1/0`: H, outer rate and outer momentum. `--model '{"hidden_size":48}'`: differences from the preset tiny. Everything is the same to the bit wherever it runs.
+ * machine has trained so long, at `--rate-before`. `--part-rate 2`: parts take so many times the rate. `--ways 10/0.7/0.9,100/1/0`: H, outer rate and outer momentum. `--model '{"hidden_size":48}'`: differences from the preset tiny. Everything is the same to the bit wherever it runs.
  */
 import { parseArgs } from "node:util";
 import { documentsInDirectory, type TokenizedDocument, tokenizeDocuments } from "../../src/data/corpus.ts";
@@ -26,6 +26,8 @@ const given = {
   parts: "4",
   model: '{"memory_size":1024}',
   rate: "3e-3",
+  "rate-before": "3e-3",
+  "part-rate": "1",
   warmup: "100",
   ways: "10/1/0.5,100/0.7/0.9",
 };
@@ -35,8 +37,8 @@ const { values } = parseArgs({
   ),
 });
 const numbers = (name: keyof typeof given) => String(values[name]).split(",").map(Number);
-const [before, steps, batchSize, parts, learningRate, warmupSteps] = (
-  ["before", "steps", "batch", "parts", "rate", "warmup"] as const
+const [before, steps, batchSize, parts, rate, rateBefore, partRate, warmupSteps] = (
+  ["before", "steps", "batch", "parts", "rate", "rate-before", "part-rate", "warmup"] as const
 ).map((name) => numbers(name)[0]);
 /** Tokens that are predicted in each unseen document. */
 const UNSEEN = 4096;
@@ -69,7 +71,13 @@ async function finish(course: Course): Promise<number> {
 }
 
 /** The perplexity after a training from `weights` on, or from nothing: in whole batches, or in rounds. */
-async function trained(seed: number, weights: Float32Array | undefined, steps: number, way?: Way) {
+async function trained(
+  seed: number,
+  weights: Float32Array | undefined,
+  steps: number,
+  learningRate: number,
+  way?: Way,
+) {
   const model = new Transformer(config, seed);
   if (weights !== undefined) setFlat(model.parameters, "values", weights);
   const options: Partial<TrainingOptions> = {
@@ -95,13 +103,13 @@ await useThreads(1);
 const seen = documents("train");
 const unseen = documents("valid");
 for (const seed of numbers("seeds")) {
-  const first = before === 0 ? undefined : await trained(seed, undefined, before);
+  const first = before === 0 ? undefined : await trained(seed, undefined, before, rateBefore);
   if (first !== undefined)
     console.log(`seed ${seed}, before: ${first.perplexity.toFixed(3)} after ${first.tokens} tokens`);
-  const whole = await trained(seed, first?.weights, steps);
+  const whole = await trained(seed, first?.weights, steps, rate);
   console.log(`seed ${seed}, whole batches: ${whole.perplexity.toFixed(3)} after ${whole.tokens} tokens`);
   for (const text of String(values.ways).split(",")) {
-    const { perplexity, tokens } = await trained(seed, first?.weights, steps, wayOf(text));
+    const { perplexity, tokens } = await trained(seed, first?.weights, steps, partRate * rate, wayOf(text));
     const more = (100 * (perplexity / whole.perplexity - 1)).toFixed(2);
     console.log(`seed ${seed}, ${parts} parts, ${text}: ${perplexity.toFixed(3)} after ${tokens} tokens, ${more} %`);
   }
