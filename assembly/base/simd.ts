@@ -174,11 +174,29 @@ const EXP_C5: f32 = 8.3125078805e-3;
 
 /** y = e^(x − peak) over `n` floats; returns Σ y. `peak` must be at least the largest of them minus 88. y may be x. */
 export function exponentials(y: usize, x: usize, peak: f32, n: i32): f32 {
+  return eachExponential(y, x, peak, 0, n, STORE);
+}
+
+/** The same sum alone. */
+export function sumOfExponentials(x: usize, peak: f32, n: i32): f32 {
+  return eachExponential(0, x, peak, 0, n, SUM);
+}
+
+/** y += factor · e^(x − peak) over `n` floats. */
+export function addExponentials(y: usize, x: usize, peak: f32, factor: f32, n: i32): void {
+  eachExponential(y, x, peak, factor, n, ADD);
+}
+
+/** What becomes of each e^(x − peak) besides their sum: it is stored, nothing, or it is added to y, times a factor. */
+const STORE = 0, SUM = 1, ADD = 2;
+
+@inline
+function eachExponential(y: usize, x: usize, peak: f32, factor: f32, n: i32, what: i32): f32 {
   const zero = n >> 31; // n is never negative
   const least = hidden(LEAST_EXPONENT, zero), log2e = hidden(LOG2E, zero), round = hidden(ROUND_TO_EXPONENT, zero);
   const high = hidden(-LN2_HIGH, zero), low = hidden(-LN2_LOW, zero), one = hidden(1, zero);
   const c5 = hidden(EXP_C5, zero), c4 = hidden(EXP_C4, zero), c3 = hidden(EXP_C3, zero), c2 = hidden(EXP_C2, zero);
-  const p = f32x4.splat(peak);
+  const p = f32x4.splat(peak), f = f32x4.splat(factor);
   let sum = f32x4.splat(0);
   const end = x + (<usize>(n & ~3) << 2);
   if (!ASC_FEATURE_RELAXED_SIMD) { // four vectors in a turn of the loop, in the same order; the relaxed build gains nothing by it
@@ -187,27 +205,32 @@ export function exponentials(y: usize, x: usize, peak: f32, n: i32): f32 {
       const e1 = expWith(f32x4.sub(v128.load(x, 16), p), least, log2e, round, high, low, c5, c4, c3, c2, one);
       const e2 = expWith(f32x4.sub(v128.load(x, 32), p), least, log2e, round, high, low, c5, c4, c3, c2, one);
       const e3 = expWith(f32x4.sub(v128.load(x, 48), p), least, log2e, round, high, low, c5, c4, c3, c2, one);
-      v128.store(y, e0);
-      v128.store(y, e1, 16);
-      v128.store(y, e2, 32);
-      v128.store(y, e3, 48);
+      put(y, e0, f, what);
+      put(y + 16, e1, f, what);
+      put(y + 32, e2, f, what);
+      put(y + 48, e3, f, what);
       sum = f32x4.add(f32x4.add(f32x4.add(f32x4.add(sum, e0), e1), e2), e3);
     }
   }
   for (; x < end; x += 16, y += 16) {
-    const t = f32x4.sub(v128.load(x), p);
-    const e = expWith(t, least, log2e, round, high, low, c5, c4, c3, c2, one);
-    v128.store(y, e);
+    const e = expWith(f32x4.sub(v128.load(x), p), least, log2e, round, high, low, c5, c4, c3, c2, one);
+    put(y, e, f, what);
     sum = f32x4.add(sum, e);
   }
   const tail = n & 3;
   if (tail) {
-    const t = f32x4.sub(loadPartial(x, tail, -Infinity), p);
-    const e = expWith(t, least, log2e, round, high, low, c5, c4, c3, c2, one);
-    storePartial(y, e, tail);
+    const e = expWith(f32x4.sub(loadPartial(x, tail, -Infinity), p), least, log2e, round, high, low, c5, c4, c3, c2, one);
+    if (what == STORE) storePartial(y, e, tail);
+    if (what == ADD) storePartial(y, madd(e, f, loadPartial(y, tail, 0)), tail);
     sum = f32x4.add(sum, e);
   }
   return sumLanes(sum);
+}
+
+@inline
+function put(y: usize, e: v128, factor: v128, what: i32): void {
+  if (what == STORE) v128.store(y, e);
+  if (what == ADD) v128.store(y, madd(e, factor, v128.load(y)));
 }
 
 /**

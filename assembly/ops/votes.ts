@@ -5,18 +5,13 @@
  * With π = softmax(0, m_1 … m_H) and the weights r_hk of the pairs that head h retrieved: p = π_0 softmax(z) + Σ π_h r_hk [token of
  * pair k]. Only the few tokens with votes need an exponential of their own; to all others the mixture adds one number.
  */
-import { addScaled, addTo, exponentials, largest, sumOf } from "../base/simd";
+import { addExponentials, addTo, largest, sumOf, sumOfExponentials } from "../base/simd";
 
-// Scratch: e^(z − …) [V]; votes by token [V + 1], 0 between two rows; the shares π_1 … π_H, and their derivatives.
-
-@inline
-function votesAt(scratch: usize, vocabulary: i32): usize {
-  return scratch + (vocabulary << 2);
-}
+// Scratch: votes by token [V + 1], 0 between two rows; the shares π_1 … π_H, and their derivatives.
 
 @inline
 function sharesAt(scratch: usize, vocabulary: i32): usize {
-  return scratch + (vocabulary << 3) + 4;
+  return scratch + (vocabulary << 2) + 4;
 }
 
 /** Bytes of scratch for a vocabulary of V tokens and votes of H heads. */
@@ -34,7 +29,7 @@ export function votes_forward(
   y: usize, lse: usize, z: usize, mix: usize, weights: usize, slots: usize, tokens: usize, counts: usize, vocabulary: i32,
   segment: i32, heads: i32, topk: i32, capacity: i32, from: i32, to: i32, scratch: usize,
 ): void {
-  const votes = votesAt(scratch, vocabulary), shares = sharesAt(scratch, vocabulary), rowBytes = <usize>vocabulary << 2;
+  const votes = scratch, shares = sharesAt(scratch, vocabulary), rowBytes = <usize>vocabulary << 2;
   memory.fill(votes, 0, rowBytes + 4);
   for (let row = from; row < to; row++) {
     const document = row / segment, count = load<i32>(counts + (document << 2));
@@ -44,7 +39,7 @@ export function votes_forward(
       continue;
     }
     const most = largest(logits, vocabulary);
-    const logSum = <f32>(<f64>most + Math.log(exponentials(scratch, logits, most, vocabulary)));
+    const logSum = <f32>(<f64>most + Math.log(sumOfExponentials(logits, most, vocabulary)));
     store<f32>(lse + (<usize>row << 2), logSum);
     const own = mixture(shares, mix + ((<usize>row * heads) << 2), heads);
     addConstant(out, logits, own - logSum, vocabulary);
@@ -72,7 +67,7 @@ export function votes_backward(
   tokens: usize, counts: usize, vocabulary: i32, segment: i32, heads: i32, topk: i32, capacity: i32, from: i32, to: i32,
   scratch: usize,
 ): void {
-  const votes = votesAt(scratch, vocabulary), shares = sharesAt(scratch, vocabulary), rowBytes = <usize>vocabulary << 2;
+  const votes = scratch, shares = sharesAt(scratch, vocabulary), rowBytes = <usize>vocabulary << 2;
   const dshares = shares + (heads << 2);
   memory.fill(votes, 0, rowBytes + 4);
   for (let row = from; row < to; row++) {
@@ -113,8 +108,7 @@ export function votes_backward(
         store<f32>(votes + token, 0);
       }
     }
-    exponentials(scratch, logits, logSum, vocabulary);
-    addScaled(dlogits, scratch, -sum, vocabulary);
+    addExponentials(dlogits, logits, logSum, -sum, vocabulary);
     for (let head = 0; head < heads; head++) {
       const at = dmix + m + (head << 2);
       const share = load<f32>(shares + (head << 2));

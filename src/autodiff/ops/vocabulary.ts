@@ -4,7 +4,7 @@
  */
 import { check, tokenIds } from "../../base/check.ts";
 import { InputError } from "../../base/errors.ts";
-import { parallelWithScratch } from "../../wasm/parallel.ts";
+import { parallel } from "../../wasm/parallel.ts";
 import { heap, kernels } from "../../wasm/runtime.ts";
 import { record } from "../tape.ts";
 import {
@@ -76,13 +76,12 @@ export function crossEntropy(logits: Tensor, targets: Int32Array): CrossEntropy 
   const copy = stepIntegers(targets);
   const [nats, lse] = [stepTensor([rows]), stepTensor([rows])];
   const losses = arena.allocate(rows * 8); // nats in double precision
-  const scratchBytes = width * 4;
-  parallelWithScratch("cross_entropy_forward", rows, scratchBytes, nats.ptr, losses, lse.ptr, logits.ptr, copy, width);
+  parallel("cross_entropy_forward", rows, nats.ptr, losses, lse.ptr, logits.ptr, copy, width);
   const total = heap.f64(losses, rows).reduce((sum, loss) => sum + loss, 0);
   const loss = tensor([total / Math.max(1, count)]);
   record("crossEntropy", loss, [logits], (dloss) => {
     const inputs = [gradient(logits), dloss, logits.ptr, copy, lse.ptr, width, count] as const;
-    parallelWithScratch("cross_entropy_backward", rows, scratchBytes, ...inputs);
+    parallel("cross_entropy_backward", rows, ...inputs);
   });
   return { loss, nats, count };
 }
