@@ -102,43 +102,42 @@ export interface Frame {
  * a word on queries the factor of a component is best as the inverse root of its spread.
  */
 export function frameOf(keys: Float32Array, width: number): Frame {
-  const centre = Float32Array.from(means(keys, width));
-  const moved = minus(keys, centre);
-  const spreads = Array.from(
-    means(moved, width, (component) => component * component),
-    Math.sqrt,
-  );
+  const centre = centreOf(keys, width);
+  const spreads = spreadsAround(centre, keys);
   const least = 1e-3 * Math.max(...spreads) || 1; // a component that hardly varies needs no magnifying glass
   const raw = spreads.map((spread) => Math.max(spread, least) ** -0.5);
-  const shift = ROOM * longest(moved, raw) || 1;
+  const shift = ROOM * longest(keys, centre, raw) || 1;
   const factors = Float32Array.from(raw, (factor) => Math.max(1 / MOST, Math.min(MOST, factor / shift)));
-  return { factors, centre, longest: ABOVE_UNIT + longest(centre, factors) };
+  return { factors, centre, longest: ABOVE_UNIT + longest(centre, new Float32Array(width), factors) };
 }
 
-/** Vectors [n, D] without their centre [D]. */
-function minus(vectors: Float32Array, centre: Float32Array): Float32Array {
-  const moved = new Float32Array(vectors.length);
-  for (let at = 0; at < vectors.length; at += centre.length) {
-    for (let d = 0; d < centre.length; d++) moved[at + d] = vectors[at + d] - centre[d];
-  }
-  return moved;
-}
+// Each of these passes over all keys in plain loops: they run whenever the keys of a row have doubled.
 
-/** The mean of each component of vectors [n, D], after `change`. */
-function means(vectors: Float32Array, width: number, change = (component: number) => component): Float64Array {
+/** The mean of vectors [n, D]. */
+function centreOf(vectors: Float32Array, width: number): Float32Array {
   const sums = new Float64Array(width);
   for (let at = 0; at < vectors.length; at += width) {
-    for (let d = 0; d < width; d++) sums[d] += change(vectors[at + d]);
+    for (let d = 0; d < width; d++) sums[d] += vectors[at + d];
   }
-  return sums.map((sum) => (sum * width) / vectors.length);
+  return Float32Array.from(sums, (sum) => (sum * width) / vectors.length);
 }
 
-/** The length of the longest of vectors [n, D] times `factors` [D]. */
-function longest(vectors: Float32Array, factors: ArrayLike<number>): number {
+/** The standard deviation of each component of vectors [n, D] from their centre. */
+function spreadsAround(centre: Float32Array, vectors: Float32Array): Float64Array {
+  const width = centre.length;
+  const sums = new Float64Array(width);
+  for (let at = 0; at < vectors.length; at += width) {
+    for (let d = 0; d < width; d++) sums[d] += (vectors[at + d] - centre[d]) ** 2;
+  }
+  return sums.map((sum) => Math.sqrt((sum * width) / vectors.length));
+}
+
+/** The length of the longest of vectors [n, D], moved by −`centre` and then times `factors` [D]. */
+function longest(vectors: Float32Array, centre: Float32Array, factors: Float32Array | Float64Array): number {
   let most = 0;
   for (let at = 0; at < vectors.length; at += factors.length) {
     let squares = 0;
-    for (let d = 0; d < factors.length; d++) squares += (vectors[at + d] * factors[d]) ** 2;
+    for (let d = 0; d < factors.length; d++) squares += ((vectors[at + d] - centre[d]) * factors[d]) ** 2;
     most = Math.max(most, squares);
   }
   return Math.sqrt(most);
