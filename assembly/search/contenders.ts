@@ -7,7 +7,7 @@
  * everywhere, so the list is bit-identical to that of exact.ts. If too many keys reach the bar, because rounding cannot tell them
  * apart, the query is given up here: f32 scores of single keys cost more than a pass over all of them.
  */
-import { clearByAge, holds, insertByAge, leastOfBest, QueryBlock, keysOf } from "./lookup";
+import { clearByAge, insertByAge, leastOfBest, QueryBlock, keysOf } from "./lookup";
 import { finiteFloatsAt } from "../base/storage";
 import { scoreEight } from "./exact";
 
@@ -49,9 +49,9 @@ const SLOTS: usize = (offsetof<Contest>() + 15) & ~15;
 export const SUMS: usize = SLOTS + PLACES * 4;
 export const CONTEST_BYTES: usize = SUMS + PLACES * 4;
 
-/** Starts the contest of a block's keys for a query. */
-export function openContest(contest: Contest, block: QueryBlock, query: usize, list: usize, k: i32): void {
-  clearByAge(list, k);
+/** Starts the contest of those of a block's keys for a query whose score is at least `floor`. */
+export function openContest(contest: Contest, block: QueryBlock, query: usize, list: usize, k: i32, floor: f32): void {
+  clearByAge(list, k, floor);
   contest.query = query;
   contest.list = list;
   contest.begin = block.begin;
@@ -103,7 +103,7 @@ function sumAt(contest: Contest, place: i32): i32 {
 export function settle(contest: Contest, rest: i32, keys: usize, float16: bool, width: i32, k: i32, room: usize): i32 {
   const list = contest.list;
   while (contest.waiting > rest && contest.patience >= 0) {
-    scoreFrom(cutOf(contest, holds(list, k, k) ? 2 * TOGETHER : k), contest, keys, float16, width, k, room);
+    scoreFrom(cutOf(contest, leastOfBest(list, k) > -Infinity ? 2 * TOGETHER : k), contest, keys, float16, width, k, room);
     dropBelow(barOf(contest, leastOfBest(list, k)), contest);
   }
   if (contest.patience >= 0) return barOf(contest, leastOfBest(list, k));
@@ -244,7 +244,7 @@ function keyAt(i: i32, last: i32, keys: usize, float16: bool, width: i32, slots:
 
 /** The bar for `score`: a sum plus its key's margin must reach it if the true score is at least `score`. */
 @inline
-function barOf(contest: Contest, score: f32): i32 {
+export function barOf(contest: Contest, score: f32): i32 {
   const bar = floor<f64>((<f64>score - contest.centre) * contest.scoreScale) - <f64>contest.margin;
   return <i32>min<f64>(max<f64>(bar, <f64>NO_BAR), <f64>MOST_BAR);
 }

@@ -137,7 +137,7 @@ export function copyBest(scores: usize, slots: usize, list: usize, k: i32, count
 // The same lists for keys that do not arrive in order of age. Among equal scores, the lower number, which is the older key, comes first.
 
 /** The number of an entry that is still empty: younger than any key. */
-const NO_KEY: i32 = i32.MAX_VALUE;
+export const NO_KEY: i32 = i32.MAX_VALUE;
 
 /** Address of the numbers of a list's entries, after their guard. */
 @inline
@@ -145,9 +145,10 @@ function numbersOf(list: usize, k: i32): usize {
   return list + (bestBytes(k) >> 1) + 16;
 }
 
-/** Empties a list. */
-export function clearByAge(list: usize, k: i32): void {
+/** Empties a list. Only scores of at least `floor` will enter it; while fewer do, empty entries have that score. */
+export function clearByAge(list: usize, k: i32, floor: f32 = -Infinity): void {
   clearBest(list, k);
+  for (let at = list + 16, end = at + (<usize>k << 2); at < end; at += 4) store<f32>(at, floor);
   const numbers = numbersOf(list, k);
   v128.store(numbers - 16, i32x4.splat(-1));
   for (let at = numbers, end = list + bestBytes(k); at < end; at += 16) v128.store(at, i32x4.splat(NO_KEY));

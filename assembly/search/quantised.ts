@@ -5,10 +5,10 @@
  * a length of 0) is searched in f32 after all and counted as a fallback.
  */
 import {
-  bestBytes, copyBest, keysOf, openBlock, QUERY_BLOCK_BYTES, QueryBlock, queryAt, scoresAt, slotsAt,
+  bestBytes, copyBest, keysOf, leastOfBest, NO_KEY, openBlock, QUERY_BLOCK_BYTES, QueryBlock, queryAt, scoresAt, slotsAt,
 } from "./lookup";
 import {
-  addContender, Contest, CONTEST_BYTES, MOST_BAR, NO_BAR, openContest, settle, settleHalf, slotOfAge,
+  addContender, barOf, Contest, CONTEST_BYTES, MOST_BAR, openContest, settle, settleHalf, slotOfAge,
 } from "./contenders";
 import { storedBytes } from "../base/storage";
 import {
@@ -103,11 +103,13 @@ export function quantised_scratch_bytes(width: i32, k: i32): i32 {
 }
 
 /**
- * Like topk_exact, with `panels` as quantise_keys packed them, and its frames [B, H] or 0. failures [units] (i32) receives the fallbacks of each unit.
+ * Like topk_exact, with `panels` as quantise_keys packed them, and its frames [B, H] or 0. floors [B, T, H, k], or 0: only keys whose score is at
+ * least the last of a query's k floors are wanted; if there are fewer than k, a list ends in scores of −∞. failures [units] (i32) receives the
+ * fallbacks of each unit.
  */
 export function topk_quantised(
   scores: usize, slots: usize, queries: usize, keys: usize, spans: usize,
-  segment: i32, heads: i32, width: i32, capacity: i32, float16: bool, k: i32, panels: usize, frames: usize, failures: usize,
+  segment: i32, heads: i32, width: i32, capacity: i32, float16: bool, k: i32, panels: usize, frames: usize, floors: usize, failures: usize,
   from: i32, to: i32, scratch: usize,
 ): void {
   const block = changetype<QueryBlock>(scratch);
@@ -116,22 +118,27 @@ export function topk_quantised(
     openBlock(block, unit, BLOCK_SIZE, scores, slots, queries, spans, segment, heads, width, k);
     const ring = keys + block.ring * ringBytes, packed = panels + block.ring * headBytes;
     const frame = frames ? frames + (<usize>(block.ring * frame_floats(width)) << 2) : 0;
-    store<i32>(failures + (unit << 2), searchQuantised(block, ring, float16, packed, frame, width, capacity, k, scratch));
+    const floor = floors ? floors + (block.scores - scores) : 0;
+    store<i32>(failures + (unit << 2), searchQuantised(block, ring, float16, packed, frame, floor, width, capacity, k, scratch));
   }
 }
 
 /** Searches for a block's queries; returns how many of them fell back to f32. */
 function searchQuantised(
-  block: QueryBlock, keys: usize, float16: bool, panels: usize, frame: usize, width: i32, capacity: i32, k: i32, scratch: usize,
+  block: QueryBlock, keys: usize, float16: bool, panels: usize, frame: usize, floors: usize, width: i32, capacity: i32, k: i32, scratch: usize,
 ): i32 {
   const contests = contestsAt(scratch), tiles = tilesAt(scratch, k), sums = sumsAt(scratch, width, k);
   const starts = startsAt(scratch, width, k), bars = barsAt(scratch, width, k), room = roomAt(scratch, width, k);
   const padded = quantised_width(width), count = block.count, older = block.begin + block.older;
   for (let i = 0; i < count; i++) {
-    openContest(contestAt(contests, i), block, queryAt(block, i), listsAt(scratch) + i * bestBytes(k), k);
+    const floor: f32 = floors ? load<f32>(floors + ((i * block.listStride + k - 1) << 2)) : -Infinity;
+    openContest(contestAt(contests, i), block, queryAt(block, i), listsAt(scratch) + i * bestBytes(k), k, floor);
   }
-  prepareQueries(tiles, starts, bars, contests, count, frame, width, room);
-  if (block.newer >= LEAST_KEYS) {
+  prepareQueries(tiles, starts, bars, contests, count, frame, width, k, room);
+  if (floors) { // the bars are high already
+    scanSlots(tiles, starts, bars, contests, count, panels, padded, capacity, 0, block.newer, keys, float16, width, k, sums, room);
+    scanSlots(tiles, starts, bars, contests, count, panels, padded, capacity, block.begin, older, keys, float16, width, k, sums, room);
+  } else if (block.newer >= LEAST_KEYS) {
     scanFirst(tiles, starts, bars, contests, count, panels, padded, capacity, 0, block.newer, keys, float16, width, k, sums, room);
     scanSlots(tiles, starts, bars, contests, count, panels, padded, capacity, block.begin, older, keys, float16, width, k, sums, room);
   } else {
@@ -154,10 +161,14 @@ function searchQuantised(
   return failed;
 }
 
-/** Copies a list as scores and slots, [count] each. */
+/** Copies a list as scores and slots, [count] each. An entry that no key has taken has a score of −∞ in slot 0. */
 function copyList(scores: usize, slots: usize, contest: Contest, k: i32, count: i32): void {
   copyBest(scores, slots, contest.list, k, count);
-  for (const end = slots + (count << 2); slots < end; slots += 4) store<i32>(slots, slotOfAge(contest, load<i32>(slots)));
+  for (const end = slots + (count << 2); slots < end; slots += 4, scores += 4) {
+    const age = load<i32>(slots);
+    store<i32>(slots, age == NO_KEY ? 0 : slotOfAge(contest, age));
+    if (age == NO_KEY) store<f32>(scores, -Infinity);
+  }
 }
 
 @inline
@@ -167,7 +178,7 @@ function contestAt(contests: usize, i: i32): Contest {
 
 /** Rounds all queries of a block into tiles. Lanes without a query, or whose query cannot be rounded, get the highest bar. */
 function prepareQueries(
-  tiles: usize, starts: usize, bars: usize, contests: usize, count: i32, frame: usize, width: i32, room: usize,
+  tiles: usize, starts: usize, bars: usize, contests: usize, count: i32, frame: usize, width: i32, k: i32, room: usize,
 ): void {
   const tileBytes = PANEL_QUERIES * quantised_width(width) * COMPONENT_BYTES;
   memory.fill(tiles, 0, <usize>(tileBytes * ((count + PANEL_QUERIES - 1) / PANEL_QUERIES)));
@@ -176,7 +187,7 @@ function prepareQueries(
     const tile = tiles + <usize>(i / PANEL_QUERIES * tileBytes);
     const usable = i < count && quantiseQuery(tile, i % PANEL_QUERIES, starts + (i << 2), contest, frame, width, room);
     if (!usable) contest.patience = -1;
-    store<i32>(bars + (i << 2), usable ? NO_BAR : MOST_BAR);
+    store<i32>(bars + (i << 2), usable ? barOf(contest, leastOfBest(contest.list, k)) : MOST_BAR);
   }
 }
 

@@ -73,14 +73,22 @@ export class DistanceMemory implements Releasable {
     this.index.reset(row);
   }
 
-  /** The best pairs of both ranges, as `KvMemory.lookup` returns them. */
+  /**
+   * The best pairs of both ranges, as `KvMemory.lookup` returns them. Those nearby come first: when there are K of them, few that are farther
+   * away are as good as the K-th, so that most are passed over.
+   */
   lookup({ near, far, topk, nearby, reach }: DistanceLookup): Neighbours {
-    const farther = this.pairs.lookup(far, topk, reach, nearby);
-    if (nearby.every((count) => count === 0)) return farther;
-    const [scores, slots] = [stepZeros(farther.scores.shape), stepIntegers(new Int32Array(farther.scores.size))];
+    if (nearby.every((count) => count === 0)) return this.pairs.lookup(far, topk, reach, nearby);
+    const [rowCount, segment] = near.shape;
+    const scores = stepZeros([rowCount, segment, this.rotated.heads, topk]);
+    const slots = stepIntegers(new Int32Array(scores.size));
     const within = nearby.map((count, row) => Math.min(count, reach?.[row] ?? count, this.rotated.length(row)));
     this.index.search({ scores: scores.ptr, slots, queries: near, topk, reach: within });
     const counts = within.map((count) => Math.min(count, topk));
+    const areFull = counts.every((count) => count === topk);
+    const farther = areFull
+      ? this.pairs.lookupAbove(scores, far, topk, reach, nearby)
+      : this.pairs.lookup(far, topk, reach, nearby);
     const merged = this.merged(farther, { scores, slots, counts });
     const { keys, capacity } = this.rotated;
     const rows = stepIntegers([...nearby].flatMap((count, row) => [count, this.rotated.appended(row)]));

@@ -23,7 +23,7 @@ import {
 } from "./options.ts";
 import { pairInSlot, Ring } from "./ring.ts";
 import { bucketedIndex } from "./search/bucketed.ts";
-import { exactIndex, type FallbackCount, type KeyIndex } from "./search/exact.ts";
+import { exactIndex, type FallbackCount, type KeyIndex, type SearchJob } from "./search/exact.ts";
 import { invertedIndex } from "./search/inverted.ts";
 import { quantisedIndex } from "./search/quantised.ts";
 
@@ -184,12 +184,27 @@ export class KvMemory {
    * until the step ends.
    */
   lookup(queries: Tensor, topk: number, reach?: ArrayLike<number>, skipped?: ArrayLike<number>): Neighbours {
-    return this.search(this.index, queries, topk, reach, skipped);
+    return this.search(this.index, queries, topk, { reach, skipped });
+  }
+
+  /**
+   * `lookup` of keys that reach `floors`, the `topk` best scores [B, T, H, K] of another lookup: a list whose other keys do not may end in
+   * scores of −∞, which are in no list of the best of both.
+   */
+  lookupAbove(
+    floors: Tensor,
+    queries: Tensor,
+    topk: number,
+    reach?: ArrayLike<number>,
+    skipped?: ArrayLike<number>,
+  ): Neighbours {
+    requireTensors({ floors });
+    return this.search(this.index, queries, topk, { reach, skipped, floors: floors.ptr });
   }
 
   /** `lookup` by exact search. */
   lookupExactly(queries: Tensor, topk: number, reach?: ArrayLike<number>): Neighbours {
-    return this.search(this.parts.oracle, queries, topk, reach);
+    return this.search(this.parts.oracle, queries, topk, { reach });
   }
 
   /** Looks `queries` up in an index. */
@@ -197,8 +212,7 @@ export class KvMemory {
     index: KeyIndex,
     queries: Tensor,
     topk: number,
-    reach?: ArrayLike<number>,
-    skipped?: ArrayLike<number>,
+    { reach, skipped, floors }: Pick<SearchJob, "reach" | "skipped" | "floors">,
   ): Neighbours {
     const { rows, heads, width, capacity, float16, keys, values } = this.ring;
     requireTensors({ queries });
@@ -211,7 +225,7 @@ export class KvMemory {
     }
     const scores = stepZeros([rows, segment, heads, topk]); // beyond what is stored they stay 0
     const slots = stepIntegers(new Int32Array(scores.size));
-    index.search({ scores: scores.ptr, slots, queries, topk, reach, skipped });
+    index.search({ scores: scores.ptr, slots, queries, topk, reach, skipped, floors });
     note("lookup", [scores]);
     const { ring } = this;
     const counts = Int32Array.from({ length: rows }, (_, row) => {

@@ -58,6 +58,9 @@ const cases: [number, number, number, number, number, number, number, number[], 
   [2, 1, 3, 2, 8, 11, 5, [40, 3], [5, 2]],
   [2, 3, 8, 7, 5, 13, 6, [29, 0], [6, 0]],
   [1, 2, 6, 4, 4, 5, 9, [23], [5]],
+  [1, 2, 8, 3, 32, 700, 100, [800], [90]],
+  [2, 1, 4, 17, 5, 600, 200, [700, 350], [150, 5]],
+  [1, 1, 3, 1, 7, 400, 50, [400], [50]],
 ];
 
 /** Keys as trained models have them: much in common, and a few huge components. */

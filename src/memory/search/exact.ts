@@ -22,6 +22,11 @@ export interface SearchJob {
   readonly reach?: ArrayLike<number>;
   /** How many of those, the newest, each row passes over, [B]; default: none. */
   readonly skipped?: ArrayLike<number>;
+  /**
+   * Scores [B, T, H, K]: only keys that reach the last of a query's K are wanted, and a list may end in scores of −∞. An index is free to
+   * find others too. Default: all are wanted.
+   */
+  readonly floors?: Address;
 }
 
 /** Counts of the queries searched, and of those that fell back to a scan in f32. */

@@ -125,7 +125,16 @@ class QuantisedIndex implements KeyIndex {
     const failures = stepIntegers(new Int32Array(units));
     const scratchBytes = kernels.quantised_scratch_bytes(ring.width, job.topk);
     const search = searchArguments(ring, job);
-    parallelWithScratch("topk_quantised", units, scratchBytes, ...search, this.panels, this.frames.all, failures);
+    parallelWithScratch(
+      "topk_quantised",
+      units,
+      scratchBytes,
+      ...search,
+      this.panels,
+      this.frames.all,
+      job.floors ?? 0,
+      failures,
+    );
     this.fallbackCount.fallbacks += heap.i32(failures, units).reduce((sum, count) => sum + count, 0);
   }
 
