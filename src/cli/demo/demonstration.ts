@@ -97,7 +97,7 @@ function perplexities(task: Task): string {
 function compressed({ pretrained: { tokenizer }, documents: { read } }: Task, ids: Int32Array): string {
   const before = read.map(textOf).join("") + tokenizer.decode(ids.subarray(0, 1));
   const bits = brotliBits(before, tokenizer.decode(ids.subarray(1)));
-  return `brotli -11, which has read those files too, needs ${bits.toFixed(4)} bits a byte`;
+  return `brotli -11, after the same files: ${bits.toFixed(4)} bits/byte`;
 }
 
 async function retrievals(task: Task): Promise<string> {
