@@ -15,7 +15,7 @@ import { setOption } from "./model-config.ts";
 /** The text on MODEL in the `--help` of commands that take only models of this program. */
 export const OWN_MODEL_HELP =
   "MODEL is a directory with config.json, model.safetensors and tokenizer.json, such as a checkpoint,\n" +
-  "or the name of a model that comes along: reader-1m.";
+  "or the name of a model that comes along: reader-1m, reader-4m.";
 
 /** The text on MODEL in the `--help` of commands that take any model. */
 export const MODEL_HELP =
