@@ -47,7 +47,10 @@ export function factsOf(name: string, { model, notes }: OpenedModel): ModelFacts
   return { name, notes, memoryLayers, vocabulary, threads: threadCount(), kernels: build };
 }
 
-/** The bytes at an address of this site, from the cache if they were fetched before. */
+/**
+ * The bytes at an address of this site, from the cache if they were fetched before. They are kept only when all are here: a cache that fails
+ * while it reads a copy of the response takes the response's bytes with it in Firefox.
+ */
 async function bytesAt(address: string, onBytes: (bytes: number) => void, signal: AbortSignal): Promise<Uint8Array> {
   const cache = await globalThis.caches?.open(CACHE).catch(() => undefined); // an insecure page has none
   const cached = await cache?.match(address);
@@ -55,12 +58,16 @@ async function bytesAt(address: string, onBytes: (bytes: number) => void, signal
   if (!response.ok || response.body === null) {
     throw new Error(`${address} cannot be fetched: ${response.status} ${response.statusText}`);
   }
-  if (cached === undefined) await cache?.put(address, response.clone()).catch(() => {}); // a full disk is no reason to stop
   const pieces: Uint8Array<ArrayBuffer>[] = [];
   const reader = response.body.getReader();
   for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
     pieces.push(piece.value as Uint8Array<ArrayBuffer>);
     onBytes(piece.value.length);
   }
-  return new Uint8Array(await new Blob(pieces).arrayBuffer());
+  const bytes = new Uint8Array(await new Blob(pieces).arrayBuffer());
+  if (cached === undefined) {
+    const kept = new Response(bytes, { headers: { "content-type": response.headers.get("content-type") ?? "" } });
+    await cache?.put(address, kept).catch(() => {}); // a full disk is no reason to stop
+  }
+  return bytes;
 }
