@@ -9,7 +9,7 @@ import { addContender, Contest, cutOf, PLACES, settle, settleHalf, SUMS } from "
 import { PANEL_KEYS } from "./rounding";
 import { largerSums, reachingKeys, sumOf, SUMS_BYTES } from "./quantised-scan";
 
-/** Keys of an opening: as many sums of four queries as the second cache holds. */
+/** Keys of an opening: as many sums of four queries as a second-level cache holds. */
 const MOST_KEYS: i32 = 8192;
 /** With fewer keys, an opening saves nothing; and each group needs one. */
 export const LEAST_KEYS: i32 = 128;

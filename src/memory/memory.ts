@@ -7,7 +7,7 @@
 import type { Neighbours } from "../autodiff/ops/retrieved.ts";
 import { note } from "../autodiff/tape.ts";
 import { requireTensors, stepIntegers, stepZeros, type Tensor } from "../autodiff/tensor.ts";
-import { check, type Kind, whole, withDefaults } from "../base/check.ts";
+import { check, type Kind, oneOf, whole, withDefaults } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { allOrNothing, Lifetime } from "../base/lifetime.ts";
 import type { Address } from "../wasm/heap.ts";
@@ -188,8 +188,9 @@ export class KvMemory {
   }
 
   /**
-   * `lookup` of keys that reach `floors`, the `topk` best scores [B, T, H, K] of another lookup: a list whose other keys do not may end in
-   * scores of −∞, which are in no list of the best of both.
+   * `lookup` of keys that reach the last of `floors`, the `topk` best scores [B, T, H, K] of another lookup with as many queries. A list may
+   * end in scores of −∞; the best of both lookups are the same as with all keys.
+   * @throws InputError if the floors have another size
    */
   lookupAbove(
     floors: Tensor,
@@ -198,7 +199,8 @@ export class KvMemory {
     reach?: ArrayLike<number>,
     skipped?: ArrayLike<number>,
   ): Neighbours {
-    requireTensors({ floors });
+    requireTensors({ queries, floors });
+    check("floors.size", floors.size, oneOf((queries.size / this.width) * topk));
     return this.search(this.index, queries, topk, { reach, skipped, floors: floors.ptr });
   }
 
@@ -226,7 +228,7 @@ export class KvMemory {
     const scores = stepZeros([rows, segment, heads, topk]); // beyond what is stored they stay 0
     const slots = stepIntegers(new Int32Array(scores.size));
     index.search({ scores: scores.ptr, slots, queries, topk, reach, skipped, floors });
-    note("lookup", [scores]);
+    note("lookup", floors === undefined ? [scores] : []); // scores of −∞ are no fault of a computation
     const { ring } = this;
     const counts = Int32Array.from({ length: rows }, (_, row) => {
       const { older, newer } = ring.span(row, reach?.[row], skipped?.[row]);

@@ -1,7 +1,7 @@
 /** A memory in which distance counts, against sorting all scores. */
 import * as assert from "uvu/assert";
 import { type Neighbours, retrievedAttention } from "../../src/autodiff/ops/retrieved.ts";
-import { step } from "../../src/autodiff/tape.ts";
+import { assertFiniteTape, step } from "../../src/autodiff/tape.ts";
 import { type Tensor, tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
 import { DistanceMemory } from "../../src/memory/distance-memory.ts";
@@ -196,3 +196,19 @@ for (const [rows, heads, width, queries, topk, size, most, appended, nearby] of 
     memory.release();
   });
 }
+
+test("pairs far away that cannot be among the best are no infinity on the tape, and floors have the size of the lists", () => {
+  const memory = new DistanceMemory({ rows: 1, heads: 1, width: 1, size: 5, segment: 0 }, "float32", 2);
+  const floats = (...numbers: number[]) => Float32Array.from(numbers);
+  append(memory, 0, { keys: floats(1, 1, 1, 9, 9), rotated: floats(0, 0, 0, 8, 9), values: floats(0, 1, 2, 3, 4) });
+  step(() => {
+    const one = tensor([1], [1, 1, 1]);
+    const { scores } = memory.lookup({ near: one, far: one, topk: 2, nearby: Int32Array.of(2) });
+    assert.equal([...scores.toArray()], [9, 8]);
+    const far = memory.pairs.lookupAbove(scores, one, 2, undefined, [2]);
+    assert.equal([...far.scores.toArray()], [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]);
+    assertFiniteTape();
+    assert.throws(() => memory.pairs.lookupAbove(one, one, 2), /floors\.size: got 1; it must be 2/);
+  });
+  memory.release();
+});
