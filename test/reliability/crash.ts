@@ -6,12 +6,12 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { parseArgs } from "node:util";
+import { scriptOptions } from "../../bench/script.ts";
 import { Random } from "../../src/base/random.ts";
 import { formatTable } from "../../src/report/table.ts";
 import { differences, type KillCounts, trainingArguments, trainToEnd, trainUnderFire } from "./crash-training.ts";
 
-const { values } = parseArgs({
+const { values } = scriptOptions({
   options: {
     kills: { type: "string", default: "100" },
     seed: { type: "string", default: "1" },

@@ -7,7 +7,7 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { parseArgs } from "node:util";
+import { scriptOptions } from "../../bench/script.ts";
 import { Random } from "../../src/base/random.ts";
 import { readMemory } from "../../src/memory/disk.ts";
 import { commandLine } from "../cli/child.ts";
@@ -45,7 +45,7 @@ async function stop(directory: string, work: (address: string) => void): Promise
   return [performance.now() - before, code];
 }
 
-const { values } = parseArgs({ options: { stops: { type: "string", default: "24" } } });
+const { values } = scriptOptions({ options: { stops: { type: "string", default: "24" } } });
 const directory = fs.mkdtempSync(join(tmpdir(), "serve-stops-"));
 const names = Object.keys(works);
 const times = new Map<string, number[]>(names.map((name) => [name, []]));

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { parseArgs } from "node:util";
+import { scriptOptions } from "../../bench/script.ts";
 import { retrievedAttention } from "../../src/autodiff/ops/retrieved.ts";
 import { noGrad, step } from "../../src/autodiff/tape.ts";
 import { tensor } from "../../src/autodiff/tensor.ts";
@@ -31,7 +31,7 @@ const TOPK = 32;
 const QUERIES = [1, 256];
 
 const options = { pairs: "262144", shards: "4", heads: "2", repeats: "15" };
-const { values } = parseArgs({
+const { values } = scriptOptions({
   options: Object.fromEntries(
     Object.entries(options).map(([name, given]) => [name, { type: "string", default: given }]),
   ),

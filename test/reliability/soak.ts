@@ -6,11 +6,11 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { parseArgs } from "node:util";
+import { scriptOptions } from "../../bench/script.ts";
 import { formatTable } from "../../src/report/table.ts";
 import { growth, type Reading, soakGeneration, soakTraining } from "./soak-run.ts";
 
-const { values } = parseArgs({
+const { values } = scriptOptions({
   options: { steps: { type: "string", default: "20000" }, tokens: { type: "string", default: "100000" } },
 });
 const MIB = 2 ** 20;
