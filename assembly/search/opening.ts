@@ -28,8 +28,7 @@ export function openingOf(low: i32, high: i32, k: i32): i32 {
 }
 
 /**
- * Begins a query's contest with the keys of slots [from, to): scores those that may belong to the k best, as far as they do not wait at the
- * end. `sums`: those of each panel, `stride` bytes apart. Stores the query's bar.
+ * Begins a query's contest with the keys of slots [from, to): scores those that may belong to the k best; a few may still wait when it ends. `sums`: those of each panel, `stride` bytes apart. Stores the query's bar.
  */
 export function open(
   contest: Contest, bar: usize, sums: usize, stride: usize, from: i32, to: i32, keys: usize, float16: bool, width: i32, k: i32, room: usize,
