@@ -1,87 +1,80 @@
 /** The paper's ablations (section 4.5) and some of ours: one thing changed at a time in the best model. */
 import type { ModelConfig } from "../model/config.ts";
 import type { Finding, ReportTable } from "../report/experiment-report.ts";
-import type { TrainingOptions } from "../train/options.ts";
 import type { Cell, Experiment } from "./lab/experiment.ts";
 import { gatesTable, measureScales } from "./lab/gates-and-scales.ts";
-import { EVAL_TOKENS, MEMORY, names, seeded, withMemory, withXl, xl } from "./lab/recipe.ts";
+import {
+  copying,
+  EVAL_TOKENS,
+  induction,
+  MEMORY,
+  names,
+  seeded,
+  smeared,
+  withMemory,
+  withXl,
+  xl,
+} from "./lab/recipe.ts";
 import { percentText, perplexityTable, perplexityText, UNKNOWN } from "./lab/reporting.ts";
 import type { Results } from "./lab/results.ts";
 
-const base: Cell = { ...withXl(withMemory(MEMORY)), measure: measureScales };
-const gate: Cell = { ...withXl(withMemory(MEMORY, "gate")), measure: measureScales };
+const gated = withXl(withMemory(MEMORY, "gate"));
+const base = measured(copying(gated));
+const rival = induction(xl);
 
-/** Returns `cell` with some keys of its configuration or training replaced. */
-function vary(
-  cell: Cell,
-  name: string,
-  label: string,
-  config: Partial<ModelConfig>,
-  training: Partial<TrainingOptions> = {},
-): Cell {
-  return {
-    ...cell,
-    name: `${cell.name}-${name}`,
-    label,
-    config: { ...cell.config, ...config },
-    training: { ...cell.training, ...training },
-  };
+function measured(cell: Cell): Cell {
+  return { ...cell, measure: measureScales };
 }
 
-const architecture: readonly Cell[] = [
-  base,
-  ...[0, 1, 3].map((layer) => {
-    return vary(base, `layer-${layer}`, `memory in layer ${layer + 1} of 4, not 3`, { memory_layers: [layer] });
-  }),
-  vary(base, "layers-1-2", "memory in layers 2 and 3", { memory_layers: [1, 2] }),
-  vary(base, "layers-all", "memory in all layers", { memory_layers: [0, 1, 2, 3] }),
-  ...[4, 8, 16, 64, 128].map((k) => vary(base, `k-${k}`, `K ${k}, not 32`, { memory_topk: k })),
-  vary(base, "rate-1", "attention scales and biases at the common rate, not 10 times", {}, { attentionRate: 1 }),
-  vary(base, "embedding-rate-1", "embedding at the common rate, not 12 times", {}, { embeddingRate: 1 }),
-  vary(base, "rows-16", "16 rows a step, not 8: half the steps", {}, { batchSize: 16 }),
-  vary(base, "bias", "a position bias in the memory layer", { memory_layer_position_bias: true }),
-  vary(base, "float16", "memory kept as float16", { memory_dtype: "float16" }),
-  {
-    ...vary(base, "no-names", "no names first, the corpus for their tokens too", {}),
-    from: undefined,
-    share: 1 + (names.share ?? 1),
-  },
-];
-
-const gated: readonly Cell[] = [
-  gate,
-  ...[-2, 2].map((init) => vary(gate, `init-${init}`, `gate, beginning at ${init}, not 0`, { memory_gate_init: init })),
-  ...[1, 20].map((rate) => {
-    return vary(gate, `rate-${rate}`, `gate, at ${rate} times the rate, not 10`, {}, { attentionRate: rate });
-  }),
-];
-
-/** Changes to how a model learns to look back. They apply from its first token on, so each has its own beginning. */
-const beginnings: readonly (readonly [beginning: Cell, model: Cell])[] = [
-  ...[1, 4, 20].map((init) => {
-    return fromTheBeginning(`scale-${init}`, `attention scale begins at ${init}, not 10`, {
-      attention_scale_init: init,
-    });
-  }),
-  fromTheBeginning("heads-32", "4 heads of 32, not 2 of 64", { num_attention_heads: 4, head_dim: 32 }),
-];
-
-function fromTheBeginning(name: string, label: string, config: Partial<ModelConfig>): readonly [Cell, Cell] {
-  const beginning = vary(names, name, `names alone, ${label}`, config);
-  return [beginning, { ...vary(base, name, label, config), from: beginning.name }];
+/** The model with some keys of its configuration replaced. */
+function vary(name: string, label: string, config: Partial<ModelConfig>): Cell {
+  return { ...base, name: `${base.name}-${name}`, label, config: { ...base.config, ...config } };
 }
 
-const varied: readonly Cell[] = [...architecture, ...gated, ...beginnings.map(([, model]) => model)];
+/** What the best model owes to each of its parts. */
+const parts: readonly Cell[] = [
+  { ...measured(induction(gated)), label: "without copying" },
+  vary("drawn", "first weights drawn, no induction heads", { induction_init: false }),
+  { ...measured(smeared(gated)), label: "without both" },
+];
+
+const places: readonly Cell[] = [
+  ...[0, 1, 3].map((layer) =>
+    vary(`layer-${layer}`, `memory in layer ${layer + 1} of 4, not 3`, { memory_layers: [layer] }),
+  ),
+  vary("layers-1-2", "memory in layers 2 and 3", { memory_layers: [1, 2] }),
+  vary("layers-1-3", "memory in layers 2 and 4", { memory_layers: [1, 3] }),
+];
+
+const settings: readonly Cell[] = [
+  ...[4, 8, 128].map((k) => vary(`k-${k}`, `K ${k}, not 32`, { memory_topk: k })),
+  vary("joint", "one softmax with the segment, no gate", { memory_combine: "joint" }),
+  vary("content", "a gate that depends on the token", { memory_combine: "content" }),
+  vary("bias", "a position bias in the memory layer", { memory_layer_position_bias: true }),
+  vary("heads-32", "4 heads of 32, not 2 of 64", { num_attention_heads: 4, head_dim: 32 }),
+  vary("heads-128", "1 head of 128, not 2 of 64", { num_attention_heads: 1, head_dim: 128 }),
+];
+
+/** The same shape learns from invented names first, without its memory. */
+const beginning: Cell = {
+  ...names,
+  name: `names-${base.name}`,
+  label: "names alone",
+  config: { ...base.config, memory_size: 0 },
+};
+const named: Cell = { ...vary("named", "names first, a million tokens more", {}), from: beginning.name };
+
+const varied: readonly Cell[] = [base, ...parts, ...places, ...settings, named];
 
 const sameButSeed: readonly Cell[] = [base, ...seeded(base)];
-const seeds: readonly Cell[] = [xl, ...sameButSeed];
+const seeds: readonly Cell[] = [rival, ...sameButSeed];
 
 /** Pairs that are searched. Searches differ more with more pairs. */
 const SEARCHED = 8192;
 
 function searched(name: string, label: string, config: Partial<ModelConfig>): Cell {
   return {
-    name: `search-${name}`,
+    name: `${base.name}-search-${name}`,
     label,
     config: { ...base.config, memory_size: SEARCHED, ...config },
     share: 0,
@@ -105,12 +98,11 @@ const searches: readonly Cell[] = [
   }),
 ];
 
-const sources: readonly Cell[] = [names, ...seeded(names), ...beginnings.map(([beginning]) => beginning)];
-const distinct = new Map([...sources, ...varied, ...seeds, ...searches].map((cell) => [cell.name, cell]));
+const distinct = new Map([beginning, ...varied, ...seeds, ...searches].map((cell) => [cell.name, cell]));
 
 export const ablations: Experiment = {
   name: "ablations",
-  summary: "layer, K, gate or joint, scale, bias, search, storage, seeds",
+  summary: "where the memory stands, K, heads, gate or joint, copying, names first, search, seeds",
   title: "What matters, and what does not",
   paper:
     "The paper, section 4.5: memory in layer 3, 6, 9 or 12 of 12 gives 2.40, 2.36, 2.37, 2.43; K of 32, 128, 256 gives 2.38, " +
@@ -118,12 +110,14 @@ export const ablations: Experiment = {
   cells: [...distinct.values()],
   evalTokens: EVAL_TOKENS,
   report: (results) => ({
-    question: `One thing at a time is changed in a model with a memory of ${MEMORY} and an XL cache: what does that cost or gain?`,
+    question:
+      `One thing at a time is changed in a model with a memory of ${MEMORY} and an XL cache, whose heads begin as induction heads and ` +
+      "whose pairs vote: what does that cost or gain?",
     findings: results.corpora.flatMap((corpus) => [searchFinding(results, corpus), seedFinding(results, corpus)]),
     parts: [
       perplexityTable("One thing changed", results, varied, base.name),
-      perplexityTable("Seeds", results, seeds, xl.name),
-      ...results.corpora.map((corpus) => gatesTable(results, corpus, [base, ...gated])),
+      perplexityTable("Seeds", results, seeds, rival.name),
+      ...results.corpora.map((corpus) => gatesTable(results, corpus, varied)),
       ...results.corpora.map((corpus) => searchTable(results, corpus)),
       ...results.corpora.map((corpus) => changesChart(results, corpus)),
       ...results.corpora.map((corpus) => recallChart(results, corpus)),
@@ -167,10 +161,10 @@ function searchFinding(results: Results, corpus: string): Finding {
 function seedFinding(results: Results, corpus: string): Finding {
   const ours = sameButSeed.map(({ name }) => results.perplexity(corpus, name) ?? Number.NaN);
   const spread = Math.max(...ours) - Math.min(...ours);
-  const gain = (results.perplexity(corpus, xl.name) ?? Number.NaN) - Math.max(...ours);
+  const gain = (results.perplexity(corpus, rival.name) ?? Number.NaN) - Math.max(...ours);
   const known = !Number.isNaN(spread) && !Number.isNaN(gain);
   return {
-    claim: `${corpus}: three seeds of ${base.name} differ by less than its gain over ${xl.name}`,
+    claim: `${corpus}: three seeds of ${base.name} differ by less than its gain over ${rival.name}`,
     found: known ? `they differ by ${spread.toFixed(3)}, the gain is at least ${gain.toFixed(3)}` : UNKNOWN,
     holds: known ? spread < gain : undefined,
   };
@@ -192,7 +186,7 @@ function recallChart(results: Results, corpus: string) {
   const labels = { title: `Recall and perplexity on ${corpus}`, x: "recall, percent", y: "perplexity" };
   const lines = ["bucketed", "inverted"].map((kind) => {
     const points = searches
-      .filter(({ name }) => name.startsWith(`search-${kind}`) || name === exact.name)
+      .filter(({ name }) => name.startsWith(`${base.name}-search-${kind}`) || name === exact.name)
       .flatMap(({ name }) => {
         const [found, perplexity] = [results.recall(corpus, name), results.perplexity(corpus, name)];
         return found === undefined || perplexity === undefined ? [] : [[100 * found, perplexity] as const];

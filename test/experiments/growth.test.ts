@@ -8,9 +8,9 @@ import { randomDocuments, tinyConfig } from "../tiny.ts";
 
 const test = suite("growth");
 
-/** Measures the cell that trains with a memory of 512 on documents of these lengths. */
+/** Measures the cell that trains with a memory of 2,048 on documents of these lengths. */
 async function measured(lengths: readonly number[], evalTokens: number) {
-  const cell = growth.cells.find(({ name, measure }) => name.includes("512") && measure !== undefined);
+  const cell = growth.cells.find(({ name, measure }) => name.includes("2048") && measure !== undefined);
   const model = new Transformer(tinyConfig(), 1);
   const documents = randomDocuments(lengths);
   const corpus = { name: "letters", tokenizer: byteTokenizer(), train: [], valid: [], test: documents, names: [] };
@@ -25,6 +25,6 @@ test("a small example, written out: documents of 40 and 9 tokens have 39 and 8 p
 });
 
 test("no token beyond the old memory's end is compared", async () => {
-  assert.equal(await measured([700], 1000), { compared: 512, changed: 0 });
-  assert.equal(await measured([700], 20), { compared: 20, changed: 0 });
+  assert.equal(await measured([2500], 3000), { compared: 2048, changed: 0 });
+  assert.equal(await measured([2500], 20), { compared: 20, changed: 0 });
 });

@@ -154,13 +154,13 @@ test("the context report says which claims hold and which do not", () => {
 test("the ablations report compares seeds with the gain of the worst, and judges searches that find nine in ten", () => {
   const ablations = experiments[4];
   const perplexities = new Map([
-    ["xl", 10],
-    ["joint-2048-xl", 9.4],
-    ["joint-2048-xl-seed-1", 9],
-    ["joint-2048-xl-seed-2", 9.2],
-    ["search-exact", 9],
-    ["search-bucketed-4", 9.09],
-    ["search-bucketed-8", 9.036],
+    ["induction-xl", 10],
+    ["copying-gate-2048-xl", 9.4],
+    ["copying-gate-2048-xl-seed-1", 9],
+    ["copying-gate-2048-xl-seed-2", 9.2],
+    ["copying-gate-2048-xl-search-exact", 9],
+    ["copying-gate-2048-xl-search-bucketed-4", 9.09],
+    ["copying-gate-2048-xl-search-bucketed-8", 9.036],
   ]);
   const told = (found: (name: string) => number, count = Number.POSITIVE_INFINITY) => {
     const cells = results(ablations).slice(0, count);
@@ -174,11 +174,11 @@ test("the ablations report compares seeds with the gain of the worst, and judges
     return findings.map(({ found, holds }) => [found, holds]);
   };
   const seeds = ["they differ by 0.400, the gain is at least 0.600", true];
-  const all = told((name) => (name === "search-bucketed-4" ? 0.89 : 0.9));
+  const all = told((name) => (name === "copying-gate-2048-xl-search-bucketed-4" ? 0.89 : 0.9));
   assert.equal(all, [["10 such searches, at worst +0.4 %", true], seeds]);
   const bad = told(() => 0.9);
   assert.equal(bad, [["11 such searches, at worst +1.0 %", false], seeds]);
-  perplexities.set("xl", 9.7);
+  perplexities.set("induction-xl", 9.7);
   assert.equal(told(() => 0.5)[1], ["they differ by 0.400, the gain is at least 0.300", false]);
   assert.equal(
     told(() => 0.5, 1),
@@ -228,13 +228,15 @@ test("the scale report says that memory helps only if it does at every size", ()
   assert.equal(held("joint-2048-xl"), [true, false]);
 });
 
-test("without names first a model learns from the same number of tokens as with them", () => {
-  const steps = (name: string) => {
+test("names first come before the same training, not in its place", () => {
+  const recipeOf = (name: string) => {
     const cell = experiments[4].cells.find((each) => each.name === name);
     assert.ok(cell);
-    return cellRecipe(cell, settings, VOCABULARY).options.steps;
+    return cellRecipe(cell, settings, VOCABULARY);
   };
-  assert.is(steps("joint-2048-xl-no-names"), steps("joint-2048-xl") + steps("names"));
+  const [base, named] = [recipeOf("copying-gate-2048-xl"), recipeOf("copying-gate-2048-xl-named")];
+  assert.equal({ ...named, from: null }, base);
+  assert.is(recipeOf(named.from ?? "").documents, "names");
 });
 
 test("the table of baselines has a memory's perplexity at the size it was trained with, and the state of one row", () => {
