@@ -12,10 +12,11 @@ import type { Case, Input, Problem } from "./family.ts";
 
 /**
  * Returns the preset `small`: 4 layers of width 256, 4 heads of width 64, bytes. `memory` is the size of its memory; 0 for none.
- * Keys are not smeared, since the peers' are not.
+ * Keys are not smeared and pairs do not vote, since the peers' are not and do not.
  */
 export function smallModel(memory: number): ModelConfig {
-  return { ...preset("small"), smear_keys: "none", memory_size: memory, ...(memory === 0 && { memory_layers: [] }) };
+  const peers = { ...preset("small"), smear_keys: "none", memory_copy: false, memory_size: memory } as const;
+  return memory === 0 ? { ...peers, memory_layers: [] } : peers;
 }
 
 /** Returns the sizes of `config` by the names that the peers use. */

@@ -172,11 +172,17 @@ export function parseConfig(json: unknown, source: string): ModelConfig {
   return config;
 }
 
-/** Returns `config` with some keys replaced. Overrides are `key=value`, lists `memory_layers=2,5`. Checks like parseConfig. */
+/**
+ * Returns `config` with some keys replaced. Overrides are `key=value`, lists `memory_layers=2,5`. Checks like parseConfig. Copying ends with the
+ * memory layers or smeared keys that it needs, unless an override asks for it.
+ */
 export function applyOverrides(config: ModelConfig, overrides: readonly string[], source = "--set"): ModelConfig {
   check("overrides", overrides, listOf(aText));
   check("source", source, aText);
-  return parseConfig({ ...config, ...parseOverrides(configFields, overrides, source) }, source);
+  const given = parseOverrides(configFields, overrides, source);
+  const replaced = { ...config, ...given };
+  const memory_copy = replaced.memory_copy && ("memory_copy" in given || canCopy(replaced));
+  return parseConfig({ ...replaced, memory_copy }, source);
 }
 
 /** Whether the keys of `layer` are smeared: mixed with the key of the token before. */
@@ -209,9 +215,14 @@ function checkMemoryLayers({ memory_layers, num_hidden_layers }: ModelConfig, so
 }
 
 /** A pair can vote only for a token that its key announces. */
-function checkCopying(config: ModelConfig, source: string): void {
+function canCopy(config: ModelConfig): boolean {
   const layer = copyingLayer(config);
-  if (!config.memory_copy || (layer !== undefined && smearsKeys(config, layer))) return;
+  return layer !== undefined && smearsKeys(config, layer);
+}
+
+function checkCopying(config: ModelConfig, source: string): void {
+  if (!config.memory_copy || canCopy(config)) return;
+  const layer = copyingLayer(config);
   const reason = layer === undefined ? "memory_layers is []" : `smear_keys is ${config.smear_keys}`;
   const wanted =
     layer === undefined

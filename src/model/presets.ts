@@ -20,10 +20,11 @@ const differences = {
     memory_combine: "joint",
     smear_keys: "memory_layers",
     induction_init: true,
+    memory_copy: true,
     attention_scale_init: 10,
   },
-  /** 4 layers of 256, for an evening on a laptop: the defaults plus induction heads in the memory's layer. */
-  small: { smear_keys: "memory_layers", induction_init: true },
+  /** 4 layers of 256, for an evening on a laptop: the defaults plus induction heads in the memory's layer, whose pairs vote. */
+  small: { smear_keys: "memory_layers", induction_init: true, memory_copy: true },
   /** 8 layers of 512 with both kinds of context, for days. */
   base: {
     hidden_size: 512,
@@ -35,6 +36,7 @@ const differences = {
     memory_size: 65536,
     smear_keys: "memory_layers",
     induction_init: true,
+    memory_copy: true,
   },
   /** The paper's model (section 4.2): 12 layers of 1024, memory in the 9th. The dropout is from the authors' code. */
   paper: {

@@ -32,8 +32,9 @@ test("a small example, written out: given keys replace the defaults", () => {
   assert.equal({ hidden_size, memory_layers, memory_size }, { hidden_size: 96, memory_layers: [1], memory_size: 8192 });
 });
 
-test("an empty object is the preset small without smeared keys, so that older files keep their meaning", () => {
-  assert.equal(parseConfig({}, "config.json"), { ...preset("small"), smear_keys: "none", induction_init: false });
+test("an empty object is the preset small without smeared keys and votes, so that older files keep their meaning", () => {
+  const older = { smear_keys: "none", induction_init: false, memory_copy: false } as const;
+  assert.equal(parseConfig({}, "config.json"), { ...preset("small"), ...older });
 });
 
 test("every preset searches exactly, by the quantised search", () => {
@@ -312,6 +313,20 @@ test("overrides are checked together, so that two may need each other", () => {
   assert.equal(applyOverrides(preset("small"), overrides).memory_layers, [9]);
   const alone = sentence(() => applyOverrides(preset("small"), ["memory_layers=9"]));
   assert.match(alone, "--set: memory_layers has layer 9");
+});
+
+test("copying ends with the memory layers or smeared keys that it needs, unless it is asked for", () => {
+  const [copies, needs] = [preset("small"), ["memory_layers=", "smear_keys=none"]];
+  assert.ok(copies.memory_copy);
+  for (const without of needs) assert.not.ok(applyOverrides(copies, [without]).memory_copy, without);
+  for (const without of needs) {
+    assert.match(
+      sentence(() => applyOverrides(copies, [without, "memory_copy=true"])),
+      /^--set: memory_copy is true, but /,
+    );
+  }
+  assert.ok(applyOverrides(copies, ["memory_layers=1"]).memory_copy);
+  assert.not.ok(applyOverrides({ ...copies, memory_copy: false }, ["memory_layers=1"]).memory_copy);
 });
 
 test("overrides do not change the original configuration", () => {
