@@ -108,7 +108,8 @@ export class DistantPairs implements Releasable {
     const { lse, ...retrieved } = this.attend(memoryHeads, far, neighbours);
     const shifted = add(lse, repeat(distance.offset, lse.shape.slice(0, 2)));
     const joined = joinAttention(local, { ...retrieved, lse: shifted });
-    distance.observe?.({ queries: far, neighbours, weights: retrieved.weights, gates: joined.gates });
+    const sharpness = new Array<number>(far.shape[0]).fill(1);
+    distance.observe?.({ queries: far, sharpness, neighbours, weights: retrieved.weights, gates: joined.gates });
     return joined;
   }
 

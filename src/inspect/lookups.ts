@@ -15,7 +15,10 @@ export interface Lookup {
 }
 
 /** Yields the lookups of one row. `heads` are the heads of the layer that look pairs up, in the order of its retrievals. */
-export function* lookups({ neighbours, weights, gates }: Retrieval, heads: readonly number[]): Generator<Lookup> {
+export function* lookups(
+  { neighbours, sharpness, weights, gates }: Retrieval,
+  heads: readonly number[],
+): Generator<Lookup> {
   const { topk, counts } = neighbours;
   const weightOf = heap.f32(weights.ptr, weights.size); // [T, H, K]
   const scoreOf = heap.f32(neighbours.scores.ptr, weights.size);
@@ -27,7 +30,7 @@ export function* lookups({ neighbours, weights, gates }: Retrieval, heads: reado
     const place = query % heads.length;
     const pairs = Array.from({ length: counts[0] }, (_, rank) => {
       const at = query * topk + rank;
-      return { slot: slotOf[at], score: scoreOf[at], weight: weightOf[at] };
+      return { slot: slotOf[at], score: scoreOf[at] / sharpness[0], weight: weightOf[at] };
     });
     yield { token, place, gate: gateOf[token * headsPerToken + heads[place]], pairs };
   }

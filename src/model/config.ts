@@ -71,6 +71,8 @@ export interface ModelConfig extends Partial<MechanismSettings> {
   mechanism?: MechanismName | "none";
   /** Whether retrieved pairs (of the last memory layer) also vote for their tokens, in a learned proportion. */
   memory_copy: boolean;
+  /** Pairs from which on attention to retrieved pairs gets sharper with their number; 0 is never. */
+  memory_sharpen_from: number;
   /** Buckets of the T5 position bias. */
   num_position_buckets: 32;
   /** Distance at and beyond which all tokens share the last bucket. */
@@ -150,6 +152,12 @@ export const configFields: Readonly<Record<keyof ModelConfig, Field>> = {
     default: false,
     about: "whether retrieved pairs also vote for their tokens, in a learned proportion",
   },
+  memory_sharpen_from: integer(
+    0,
+    0,
+    2 ** 24,
+    "pairs from which on attention to them gets sharper with their number; 0 is never",
+  ),
   mechanism: choice(["none", ...MECHANISM_NAMES], "what takes the place of local attention, or of whole blocks"),
   ...mechanismFields,
   num_position_buckets: choice([32], "buckets of the T5 position bias"),
@@ -168,6 +176,7 @@ export function parseConfig(json: unknown, source: string): ModelConfig {
   const config = withoutUnread(parseFields(configFields, json, source) as unknown as ModelConfig);
   checkMemoryLayers(config, source);
   checkCopying(config, source);
+  checkSharpening(config, source);
   checkMechanism(config, source);
   return config;
 }
@@ -229,6 +238,12 @@ function checkCopying(config: ModelConfig, source: string): void {
       ? "a memory layer"
       : "smear_keys=memory_layers or all, so that a key says what stood before its token";
   throw new InputError(`${source}: memory_copy is true, but ${reason}; it needs ${wanted}`);
+}
+
+/** One pair has the logarithm 0, so nothing can grow from there. */
+function checkSharpening({ memory_sharpen_from }: ModelConfig, source: string): void {
+  if (memory_sharpen_from !== 1) return;
+  throw new InputError(`${source}: memory_sharpen_from is 1; it must be 0 (never) or at least 2`);
 }
 
 /** Leaves out the settings that the mechanism does not read: a model without one has the file that it always had. */

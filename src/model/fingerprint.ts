@@ -13,6 +13,7 @@ const REPLACEABLE: readonly (keyof ModelConfig)[] = [
   "memory_size",
   "memory_dtype",
   "memory_topk",
+  "memory_sharpen_from",
   "memory_search",
   "memory_buckets",
   "memory_lists",

@@ -142,6 +142,7 @@ export class Transformer implements TrainableModel {
     drop: (x: Tensor) => Tensor,
     place: ReadingLayer | undefined,
   ): Tensor {
+    const { memory_topk, memory_sharpen_from } = this.config;
     const memory = state.searched(layer);
     const show = observe && ((retrieval: Retrieval) => observe(layer, retrieval));
     const mechanism = this.mechanism?.attention;
@@ -149,7 +150,7 @@ export class Transformer implements TrainableModel {
       this.norm(before, layer, "input_layernorm"),
       this.attentionWeights(layer, state),
       state.context(layer),
-      memory && { memory, topk: this.config.memory_topk, reach, observe: show },
+      memory && { memory, topk: memory_topk, sharpenFrom: memory_sharpen_from, reach, observe: show },
       mechanism && place && ((inputs: LocalInputs) => mechanism.attend(inputs, place)),
     );
     const x = add(before, drop(attended));

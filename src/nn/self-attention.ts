@@ -6,12 +6,14 @@
  */
 import { type AttentionContext, attention, extendContext, type PositionBias } from "../autodiff/ops/attention.ts";
 import { blend } from "../autodiff/ops/blend.ts";
+import { scaleRows } from "../autodiff/ops/elementwise.ts";
 import { linear } from "../autodiff/ops/matmul.ts";
 import { l2Normalize, type PrecedingKeys, smearKeys } from "../autodiff/ops/norm.ts";
 import { type Neighbours, retrievedAttention } from "../autodiff/ops/retrieved.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
 import type { MemorySearch } from "../memory/served/served-pairs.ts";
 import { type Gate, gateLogit } from "./gate.ts";
+import { sharpness } from "./sharpening.ts";
 
 /**
  * q, k, v [H·D, C]; o [C, H·D]; scale and smear [H]. Layers with a memory have a gate. Layers without a smear do not change
@@ -60,9 +62,11 @@ const wholeContext: LocalAttention = ({ q, k, v, scale, bias, context }) => atte
 
 /** The pairs that a memory layer retrieved in a forward pass, and how it used them; read it before the step ends. */
 export interface Retrieval {
-  /** q̂, [B, T, H·D]. */
+  /** q̂ times the sharpness, [B, T, H·D]. */
   readonly queries: Tensor;
-  /** The pairs found. */
+  /** The factor on the logits of each row, [B]. */
+  readonly sharpness: readonly number[];
+  /** The pairs found. Their scores have the sharpness too. */
   readonly neighbours: Neighbours;
   /** Softmax of the K scores, [B, T, H, K]; only the first counts[row] of the K are defined. */
   readonly weights: Tensor;
@@ -74,6 +78,8 @@ export interface Retrieval {
 export interface MemoryAccess {
   readonly memory: MemorySearch;
   readonly topk: number;
+  /** The number of pairs from which on attention to them gets sharper (sharpening.ts); 0: never. */
+  readonly sharpenFrom: number;
   /** How many of its newest pairs each row may look up, [B]. Default: all. */
   readonly reach?: ArrayLike<number>;
   readonly observe?: (retrieval: Retrieval) => void;
@@ -97,11 +103,20 @@ export function selfAttention(
   extendContext(context, k, v);
   const local = attend({ x, q, k, v, scale, bias, context });
   if (access === undefined) return linear(local.out, weights.o);
-  const neighbours = access.memory.lookup(q, access.topk, access.reach);
+  const factors = sharpnessOfRows(access, x.shape[0]);
+  const queries = factors.every((factor) => factor === 1) ? q : scaleRows(q, factors);
+  const neighbours = access.memory.lookup(queries, access.topk, access.reach);
   if (neighbours.counts.every((count) => count === 0)) return linear(local.out, weights.o);
-  const retrieved = retrievedAttention(q, scale, neighbours);
+  const retrieved = retrievedAttention(queries, scale, neighbours);
   const logit = gateLogit(weights.gate!, x, retrieved.lse, local.lse); // [B, T, H]
   const blended = blend(local.out, retrieved.out, logit, neighbours.counts);
-  access.observe?.({ queries: q, neighbours, weights: retrieved.weights, gates: blended.gates });
+  access.observe?.({ queries, sharpness: factors, neighbours, weights: retrieved.weights, gates: blended.gates });
   return linear(blended.out, weights.o);
+}
+
+/** The sharpness of each row's lookups, by the pairs that it may look up, [B]. */
+function sharpnessOfRows({ memory, reach, sharpenFrom }: MemoryAccess, rows: number): number[] {
+  return Array.from({ length: rows }, (_, row) => {
+    return sharpness(Math.min(memory.length(row), reach?.[row] ?? Number.POSITIVE_INFINITY), sharpenFrom);
+  });
 }

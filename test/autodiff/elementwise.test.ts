@@ -8,6 +8,7 @@ import {
   relu,
   repeat,
   scale,
+  scaleRows,
   sigmoid,
   silu,
   subtract,
@@ -37,6 +38,22 @@ for (const shape of [[0], [1], [3], [4], [5], [3, 5], [16], [17], [31], [3, 11, 
     checkOp({ shapes: [shape], op: (x) => scale(x, -1.75), oracle: (x) => x.map((v) => -1.75 * v) });
   });
 }
+
+for (const shape of [[1], [3], [2, 0], [1, 5], [3, 4], [5, 17], [2, 3, 11]]) {
+  test(`scaleRows multiplies each of ${shape[0]} rows of [${shape}] by a factor of its own`, () => {
+    const factors = Array.from({ length: shape[0] }, (_, row) => 0.5 * row - 1);
+    const oracle = (x: Float64Array) => x.map((v, i) => factors[Math.floor((i * shape[0]) / x.length)] * v);
+    checkOp({ shapes: [shape], op: (x) => scaleRows(x, factors), oracle });
+  });
+}
+
+test("scaleRows refuses another number of factors than rows, and factors that are not finite", () => {
+  for (const factors of [[], [1, 2], [1, 2, Number.NaN], [1, 2, 3, 4]]) {
+    step(() =>
+      assert.throws(() => scaleRows(tensor([1, 2, 3], [3, 1]), factors), /factors .*a list of 3 finite numbers/),
+    );
+  }
+});
 
 const repeats: [number, number[]][] = [
   [1, [1]],

@@ -70,6 +70,7 @@ test("the defaults are the documented ones", () => {
     smear_keys: "none",
     induction_init: false,
     memory_copy: false,
+    memory_sharpen_from: 0,
     num_position_buckets: 32,
     max_position_distance: 128,
     tie_word_embeddings: true,
@@ -212,6 +213,7 @@ test("the limits of numbers are the documented ones", () => {
     ["memory_probes", 1, 65535],
     ["attention_scale_init", 0, 1000],
     ["memory_gate_init", -30, 30],
+    ["memory_sharpen_from", 0, 16777216],
   ]);
 });
 

@@ -15,6 +15,10 @@ const aProbability: Kind = {
   what: "a number from 0 to below 1",
   accepts: (value) => typeof value === "number" && value >= 0 && value < 1,
 };
+const oneForEach = (rows: number): Kind => ({
+  what: `a list of ${rows} finite numbers`,
+  accepts: (value) => Array.isArray(value) && value.length === rows && value.every((each) => Number.isFinite(each)),
+});
 export const aDropoutKey: Kind = { what: "a whole number", accepts: Number.isSafeInteger };
 
 /** z = x + y, of equal shape. Backward: dx = dz, dy = dz. */
@@ -65,6 +69,21 @@ export function scale(x: Tensor, factor: number): Tensor {
   const y = stepTensor(x.shape);
   parallelElements("scale", x.size, y.ptr, x.ptr, factor);
   return record("scale", y, [x], (dy) => parallelElements("add_scaled", x.size, gradient(x), dy, factor));
+}
+
+/** y[b] = factors[b] · x[b], b the first of x's dimensions. */
+export function scaleRows(x: Tensor, factors: readonly number[]): Tensor {
+  requireTensors({ x });
+  check("factors", factors, oneForEach(x.shape[0]));
+  const y = stepTensor(x.shape);
+  const size = x.size / factors.length;
+  const eachRow = (kernel: "scale" | "add_scaled", to: Address, from: Address) => {
+    for (const [row, factor] of factors.entries()) {
+      parallelElements(kernel, size, to + row * size * 4, from + row * size * 4, factor);
+    }
+  };
+  eachRow("scale", y.ptr, x.ptr);
+  return record("scaleRows", y, [x], (dy) => eachRow("add_scaled", gradient(x), dy));
 }
 
 /**

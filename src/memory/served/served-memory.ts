@@ -77,7 +77,10 @@ export class ServedMemory implements ServedPairs, OtherPairs {
   }
 
   besides(memory: KvMemory, layer: number): MemorySearch {
-    return { lookup: (queries, topk, reach) => new JointLookup(this, memory, layer, queries, topk).neighbours(reach) };
+    return {
+      length: (row) => this.length + memory.length(row),
+      lookup: (queries, topk, reach) => new JointLookup(this, memory, layer, queries, topk).neighbours(reach),
+    };
   }
 
   queriesAtOnce(topk: number): number {

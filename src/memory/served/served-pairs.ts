@@ -3,7 +3,7 @@ import type { KvMemory } from "../memory.ts";
 import type { SourceTable } from "../source-table.ts";
 
 /** The part of a memory that a layer reads. */
-export type MemorySearch = Pick<KvMemory, "lookup">;
+export type MemorySearch = Pick<KvMemory, "lookup" | "length">;
 
 /** Pairs that are older than all that a state remembers itself, and that it never changes. */
 export interface ServedPairs {

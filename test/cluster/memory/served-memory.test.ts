@@ -41,6 +41,7 @@ test("three keys in two shards, by head", () => {
   near(out, [3, 2], "3/4 · (4, 0) + 1/4 · (0, 8)");
   remember(own, 0, [0.8, 0.6], [0, 0]);
   assert.equal(lookUp(own, fleet.reader(), Float32Array.of(1, 0), 2, [scale]).pairs, [0, 3], "its own come after them");
+  assert.is(fleet.reader().besides(own, 0).length(0), 4, "all of them are looked up");
   fleet.release();
   own.release();
 });
