@@ -24,6 +24,7 @@ export {
   type GenerationCallbacks,
   type GenerationOptions,
   generate,
+  memorizeDocument,
   memorizeDocuments,
   type ReadingOptions,
   readDocument,

@@ -22,8 +22,8 @@ import {
   type GeneratedToken,
   type GenerationOptions,
   generate,
+  memorizeDocument,
   type ReadingOptions,
-  readDocument,
 } from "./model/generate.ts";
 import { aMemorySize } from "./model/state.ts";
 import {
@@ -88,7 +88,7 @@ export class Reader {
     check("text", text, aText);
     this.beginWork();
     try {
-      await readDocument(this.model, this.state, documentIds(this.model, this.tokenizer, text), options);
+      await memorizeDocument(this.model, this.state, documentIds(this.model, this.tokenizer, text), options);
     } finally {
       this.endWork();
     }

@@ -35,17 +35,26 @@ export function block(x: Tensor, layer: number, input: BlockInput): Tensor {
   return add(attended, outputNorm(feedForward(norm(read, "mlp_norm"), layer, input), "output_norm"));
 }
 
+/** Writes the tokens' keys and values of one layer into the state, as `block` does, and computes nothing else. x [B, n, C]. */
+export function extendWithPairs(x: Tensor, layer: number, input: BlockInput): void {
+  const { weights, state, again } = input;
+  const [unnormed, value] = weights.linears(weights.norm(x, `layers.${layer}.input_norm`), modulesOf(layer, "k", "v"));
+  const key = headNorm(unnormed, layer, "k_norm", input);
+  state.extend(layer, { key, turned: state.turn(key, layer), value }, again);
+}
+
+/** The norm of queries or keys, in models that have one. */
+function headNorm(y: Tensor, layer: number, name: string, { architecture, weights }: BlockInput): Tensor {
+  return architecture.headNorms ? weights.norm(y, `layers.${layer}.${name}`) : y;
+}
+
 /** x [B, n, C] → [B, n, C]. */
-function selfAttention(
-  x: Tensor,
-  layer: number,
-  { architecture, weights, state, again, reach, observe }: BlockInput,
-): Tensor {
-  const { heads, scoreScale, headNorms } = architecture;
+function selfAttention(x: Tensor, layer: number, input: BlockInput): Tensor {
+  const { architecture, weights, state, again, reach, observe } = input;
+  const { heads, scoreScale } = architecture;
   const [query, unnormed, value] = weights.linears(x, modulesOf(layer, "q", "k", "v"));
-  const normed = (y: Tensor, name: string) => (headNorms ? weights.norm(y, `layers.${layer}.${name}`) : y);
-  const q = normed(query, "q_norm"); // [B, n, H·D]
-  const key = normed(unnormed, "k_norm"); // [B, n, KV·D], as value
+  const q = headNorm(query, layer, "q_norm", input); // [B, n, H·D]
+  const key = headNorm(unnormed, layer, "k_norm", input); // [B, n, KV·D], as value
   const [here, turned] = [state.turn(q, layer), state.turn(key, layer)];
   const context = state.extend(layer, { key, turned, value }, again);
   const local = attention(here, turned, value, constantScale(heads, scoreScale), undefined, context);

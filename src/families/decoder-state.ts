@@ -13,6 +13,7 @@ import type { RememberingHeads } from "../memory/chosen-heads.ts";
 import type { KvMemory } from "../memory/memory.ts";
 import { SourceLog, type TokenBytes } from "../memory/sources.ts";
 import type { StateOptions, TrainingState } from "../nn/language-model.ts";
+import { MemorizedDocument } from "../nn/memorized-document.ts";
 import type { Architecture } from "./architecture.ts";
 import type { Distance, DistantPairs } from "./distant-pairs.ts";
 import type { LayerContext, TokenPairs } from "./layer-context.ts";
@@ -51,6 +52,7 @@ export class DecoderState implements TrainingState {
   /** Tokens in the buffers, [B, capacity]. */
   private ids: Int32Array;
   private readonly life = new Lifetime("this state of a model");
+  private readonly memorized = new MemorizedDocument();
 
   /** Makes a state that has read nothing. */
   constructor(architecture: Architecture, { rows, tokenizer, served, ...given }: DecoderStateOptions) {
@@ -120,9 +122,11 @@ export class DecoderState implements TrainingState {
   /**
    * Makes room for the next tokens: if the last segment was complete, what leaves the window is remembered. Rows whose document
    * begins here are reset. `starts` [B] is allowed only at the beginning of a segment.
+   * @throws InputError if they continue a document that was read for the memories alone, and are not `forMemoriesAlone` too
    */
-  begin(starts: ArrayLike<number> | undefined): void {
+  begin(starts: ArrayLike<number> | undefined, forMemoriesAlone = false): void {
     this.life.require();
+    this.memorized.continue(forMemoriesAlone);
     const { place } = this;
     if (place.offset === this.settings.segment) this.nextSegment();
     for (let row = 0; row < this.rows; row++) {
@@ -247,13 +251,13 @@ export class DecoderState implements TrainingState {
   }
 
   /**
-   * Notes that the tokens [B, n] were read, of row b only lengths[b].
+   * Notes that the tokens [B, n] were read, of row b only lengths[b], in the first `layers` layers.
    * @throws NotFiniteError if a key or value to remember is not finite; then the tokens count as unread
    */
-  advance(ids: Int32Array, lengths: ArrayLike<number> | undefined): void {
+  advance(ids: Int32Array, lengths: ArrayLike<number> | undefined, layers = this.contexts.length): void {
     const count = ids.length / this.rows;
     const { capacity } = this;
-    requireFinitePairs(this.parts, this.place.next, count);
+    requireFinitePairs({ ...this.parts, contexts: this.contexts.slice(0, layers) }, this.place.next, count);
     for (let row = 0; row < this.rows; row++) {
       this.ids.set(ids.subarray(row * count, (row + 1) * count), row * capacity + this.place.next);
     }
@@ -272,6 +276,7 @@ export class DecoderState implements TrainingState {
       for (let row = 0; row < this.rows; row++) distant?.forgetSinks(row);
     }
     place.clear();
+    this.memorized.end();
     for (const log of this.sources) log.closeDocument();
   }
 
@@ -283,6 +288,7 @@ export class DecoderState implements TrainingState {
   /** Copies everything that was read and remembered, for a checkpoint; see saved-state.ts. */
   save(prefix = ""): Map<string, StoredTensor> {
     this.life.require();
+    this.memorized.requireWhole();
     return saveState(this.parts, prefix);
   }
 

@@ -11,7 +11,7 @@ import type { LanguageModel } from "../nn/language-model.ts";
 import type { Parameters } from "../nn/parameters.ts";
 import { requireInput, type SegmentInput } from "../nn/segment.ts";
 import type { Architecture } from "./architecture.ts";
-import { block } from "./block.ts";
+import { type BlockInput, block, extendWithPairs } from "./block.ts";
 import { DecoderState, type DecoderStateOptions } from "./decoder-state.ts";
 import { allMemoryHeads, memoryLayersOf, type ReadingSettings } from "./reading-settings.ts";
 import type { Weights } from "./weights.ts";
@@ -110,12 +110,41 @@ export class Decoder implements LanguageModel {
     return x;
   }
 
+  /**
+   * Reads the next tokens for what they leave in the memories alone, to the bit as `hidden` does. Nothing behind the keys and values of the last
+   * layer with a memory is computed, no lookup there either. The document must end before anything is predicted. Advances `state`; no gradients.
+   */
+  memorize(input: SegmentInput, state: DecoderState): void {
+    this.requireState(state);
+    const last = Math.max(...state.memories.keys());
+    if (last < 0) return void noGrad(() => this.hidden(input, state));
+    requireInput(input, state.rows, state.room);
+    state.begin(input.starts, true);
+    const passes = [state.again, input.ids].filter((ids) => ids !== undefined);
+    for (const ids of passes) noGrad(() => this.extend(ids, last, input, state, ids !== input.ids));
+    state.advance(input.ids, input.lengths, last + 1);
+  }
+
   /** The tokens [B, n] through all blocks, [B, n, C]. */
-  private blocks(ids: Int32Array, { reach, observe }: SegmentInput, state: DecoderState, again: boolean): Tensor {
+  private blocks(ids: Int32Array, input: SegmentInput, state: DecoderState, again: boolean): Tensor {
+    return this.firstBlocks(this.architecture.layers, ids, this.blockInput(input, state, again));
+  }
+
+  /** The tokens [B, n] through the blocks before the `last`, and their keys and values there. */
+  private extend(ids: Int32Array, last: number, input: SegmentInput, state: DecoderState, again: boolean): void {
+    const given = this.blockInput(input, state, again);
+    extendWithPairs(this.firstBlocks(last, ids, given), last, given);
+  }
+
+  private blockInput({ reach, observe }: SegmentInput, state: DecoderState, again: boolean): BlockInput {
     const { architecture, weights } = this;
-    const input = { architecture, weights, state, again, reach, observe: again ? undefined : observe };
-    let x = this.embed(ids, state, again);
-    for (let layer = 0; layer < architecture.layers; layer++) x = block(x, layer, input);
+    return { architecture, weights, state, again, reach, observe: again ? undefined : observe };
+  }
+
+  /** The tokens [B, n] through the first `count` blocks, [B, n, C]. */
+  private firstBlocks(count: number, ids: Int32Array, input: BlockInput): Tensor {
+    let x = this.embed(ids, input.state, input.again);
+    for (let layer = 0; layer < count; layer++) x = block(x, layer, input);
     return x;
   }
 

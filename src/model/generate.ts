@@ -86,10 +86,24 @@ export async function readDocument(
   requireReading(model, state);
   check("ids", ids, tokenIds);
   checkOptions("reading options", options, { ...readingKinds, name: optional(aName) });
-  const { name = "" } = options;
+  await readOne(model, state, ids, options, "whole");
+}
+
+/**
+ * Reads a document into the memory of `state`, which has one row, and ends it. The memory is then as after `readDocument`, to the bit, and sooner,
+ * since layers behind it are not computed. `name` is for the sources, if the state notes them.
+ */
+export async function memorizeDocument(
+  model: LanguageModel,
+  state: ReadingState,
+  ids: Int32Array,
+  options: ReadingOptions & { readonly name?: string } = {},
+): Promise<void> {
+  requireReading(model, state);
+  check("ids", ids, tokenIds);
+  checkOptions("reading options", options, { ...readingKinds, name: optional(aName) });
+  await readOne(model, state, ids, options, "for memories alone");
   state.endDocument();
-  state.sources.at(0)?.openDocument(name);
-  await read(model, state, ids, options);
 }
 
 /** Reads the documents completely and ends the last one, so that the memory holds all of them, as far as they fit. */
@@ -102,7 +116,7 @@ export async function memorizeDocuments(
   requireReading(model, state);
   check("documents", documents, someDocuments);
   checkOptions("reading options", options, readingKinds);
-  await readInOrder(model, state, documents, options);
+  await readInOrder(model, state, documents, options, "for memories alone");
   state.endDocument();
 }
 
@@ -123,11 +137,11 @@ export async function readDocuments(
   checkOptions("reading options", options, readingKinds);
   const last = documents.at(-1);
   if (prompt.length > 0 || last === undefined) {
-    await readInOrder(model, state, documents, options);
+    await readInOrder(model, state, documents, options, "whole");
     return prompt;
   }
   const cut = { name: last.name, tokens: () => tokensOf(last).subarray(0, -1) };
-  await readInOrder(model, state, [...documents.slice(0, -1), cut], options);
+  await readInOrder(model, state, [...documents.slice(0, -1), cut], options, "whole");
   return tokensOf(last).subarray(-1);
 }
 
@@ -187,21 +201,39 @@ function emptyPrompt(model: LanguageModel, tokenizer: Tokenizer): Int32Array {
   return begin.length > 0 ? begin : tokenizer.encode("\n");
 }
 
-/** Reads one document after the other. Progress counts the tokens of all documents. */
+/** How a document is read: so that its text can be continued, or only so that the memories hold it. */
+type Depth = "whole" | "for memories alone";
+
+/** Reads one document after the other, all but the last for the memories alone. Progress counts the tokens of all documents. */
 async function readInOrder(
   model: LanguageModel,
   state: ReadingState,
   documents: readonly TokenizedDocument[],
   { onProgress, signal }: ReadingOptions,
+  depthOfLast: Depth,
 ): Promise<void> {
   const total = documents.reduce((sum, document) => sum + tokensOf(document).length, 0);
   let before = 0;
   for (const document of documents) {
     const [{ name }, tokens] = [document, tokensOf(document)];
     const onDocument = (done: number) => onProgress?.(before + done, total);
-    await readDocument(model, state, tokens, { name, onProgress: onDocument, signal });
+    const depth = document === documents.at(-1) ? depthOfLast : "for memories alone";
+    await readOne(model, state, tokens, { name, onProgress: onDocument, signal }, depth);
     before += tokens.length;
   }
+}
+
+/** Reads one document, which ends those before it. */
+async function readOne(
+  model: LanguageModel,
+  state: ReadingState,
+  ids: Int32Array,
+  options: ReadingOptions & { readonly name?: string },
+  depth: Depth,
+): Promise<void> {
+  state.endDocument();
+  state.sources.at(0)?.openDocument(options.name ?? "");
+  await read(model, state, ids, options, depth);
 }
 
 /** Reads a segment at a time, without computing logits. */
@@ -210,11 +242,12 @@ async function read(
   state: ReadingState,
   ids: Int32Array,
   { onProgress, signal }: ReadingOptions,
+  depth: Depth = "whole",
 ): Promise<void> {
   for (let done = 0; done < ids.length && !signal?.aborted; ) {
-    const segment = ids.subarray(done, done + state.room);
-    step(() => noGrad(() => model.hidden({ ids: segment }, state)));
-    done += segment.length;
+    const input = { ids: ids.subarray(done, done + state.room) };
+    step(() => noGrad(() => (depth === "whole" ? model.hidden(input, state) : model.memorize(input, state))));
+    done += input.ids.length;
     onProgress?.(done, ids.length);
     await breathe();
   }

@@ -23,6 +23,7 @@ import { loadMemoryRow, saveMemoryRow } from "../memory/saved-rows.ts";
 import type { MemorySearch, ServedPairs } from "../memory/served/served-pairs.ts";
 import { SourceLog } from "../memory/sources.ts";
 import type { StateOptions, TrainingState } from "../nn/language-model.ts";
+import { MemorizedDocument } from "../nn/memorized-document.ts";
 import type { LayerContext } from "../nn/self-attention.ts";
 import { kernels } from "../wasm/runtime.ts";
 import { type ModelConfig, smearsKeys } from "./config.ts";
@@ -55,6 +56,7 @@ export class ModelState implements TrainingState {
   private readonly config: ModelConfig;
   private readonly contextPairs: readonly LayerPairs[];
   private readonly life = new Lifetime("this state of a model");
+  private readonly memorized = new MemorizedDocument();
   /** Positions before the segment: W, the cache length, or what a mechanism needs. */
   private readonly cacheLength: number;
   /** Positions at the beginning of a context that do not roll. */
@@ -143,9 +145,11 @@ export class ModelState implements TrainingState {
   /**
    * Makes room for the next tokens: rolls the contexts if the last segment was complete, and resets the rows whose document
    * begins here. `starts` [B] is allowed only at the beginning of a segment.
+   * @throws InputError if they continue a document that was read for the memories alone, and are not `forMemoriesAlone` too
    */
-  begin(starts: ArrayLike<number> | undefined): void {
+  begin(starts: ArrayLike<number> | undefined, forMemoriesAlone = false): void {
     this.life.require();
+    this.memorized.continue(forMemoriesAlone);
     if (this.offset === this.config.segment_length) this.roll();
     if (starts === undefined) return;
     for (let row = 0; row < this.rows; row++) {
@@ -222,6 +226,7 @@ export class ModelState implements TrainingState {
     this.life.require();
     if (this.offset < this.config.segment_length) this.remember(undefined);
     this.offset = 0;
+    this.memorized.end();
     this.first.fill(this.cacheLength);
     this.begun.fill(0);
     for (let row = 0; row < this.rows; row++) this.mechanism?.reset(row);
@@ -290,6 +295,7 @@ export class ModelState implements TrainingState {
    */
   save(prefix = ""): Map<string, StoredTensor> {
     this.life.require();
+    this.memorized.requireWhole();
     if (this.offset === this.config.segment_length) this.roll();
     const { num_attention_heads: heads, head_dim: width } = this.config;
     const saved = new Map([

@@ -10,6 +10,7 @@ import { linear } from "../autodiff/ops/matmul.ts";
 import { rmsNorm } from "../autodiff/ops/norm.ts";
 import { embedding } from "../autodiff/ops/vocabulary.ts";
 import { mixVotes } from "../autodiff/ops/votes.ts";
+import { noGrad } from "../autodiff/tape.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
 import { aSeed, check, either, instance, type Kind, listOf, oneOf, whole } from "../base/check.ts";
 import { Random } from "../base/random.ts";
@@ -19,7 +20,13 @@ import type { Gate } from "../nn/gate.ts";
 import type { StateOptions, TrainableModel } from "../nn/language-model.ts";
 import type { Parameters } from "../nn/parameters.ts";
 import { requireInput, type SegmentInput } from "../nn/segment.ts";
-import { type LocalInputs, type Retrieval, type SelfAttentionWeights, selfAttention } from "../nn/self-attention.ts";
+import {
+  extendWithPairs,
+  type LocalInputs,
+  type Retrieval,
+  type SelfAttentionWeights,
+  selfAttention,
+} from "../nn/self-attention.ts";
 import { copyingLayer, type ModelConfig, parseConfig } from "./config.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { makeParameters } from "./parameters.ts";
@@ -108,18 +115,37 @@ export class Transformer implements TrainableModel {
 
   /** Returns the residual stream after the last block, before the final norm, [B, n, C]. Advances `state`. */
   hidden(input: SegmentInput, state: ModelState): Tensor {
-    const { config } = this;
     this.requireState(state);
     requireInput(input, state.rows, state.room);
-    const { ids, starts, lengths, dropoutKey } = input;
-    state.begin(starts);
-    const drop = dropoutFor(config.dropout, dropoutKey);
-    let x = drop(
-      embedding(this.parameters.get("model.embed_tokens.weight"), ids, [state.rows, ids.length / state.rows]),
-    ); // [B, n, C]
-    x = this.blocks(x, input, state, drop);
-    state.advance(ids, lengths);
+    state.begin(input.starts);
+    const drop = dropoutFor(this.config.dropout, input.dropoutKey);
+    const x = this.blocks(drop(this.embed(input, state)), input, state, drop);
+    state.advance(input.ids, input.lengths);
     return x;
+  }
+
+  /**
+   * Reads the next tokens for what they leave in the memories alone, to the bit as `hidden` does. Nothing behind the keys and values of the last
+   * memory is computed, no lookup there either, so the time does not grow with that memory. The document must end before anything is predicted.
+   * A model with a mechanism computes everything. Advances `state`; no gradients.
+   */
+  memorize(input: SegmentInput, state: ModelState): void {
+    this.requireState(state);
+    const last = Math.max(...state.memories.keys());
+    if (this.mechanism !== undefined || last < 0) return void noGrad(() => this.hidden(input, state));
+    requireInput(input, state.rows, state.room);
+    state.begin(input.starts, true);
+    noGrad(() => {
+      let x = this.embed(input, state);
+      for (let layer = 0; layer < last; layer++) x = this.block(x, layer, input, state, dropoutFor(0), undefined);
+      extendWithPairs(this.norm(x, last, "input_layernorm"), this.attentionWeights(last, state), state.context(last));
+    });
+    state.advance(input.ids, input.lengths);
+  }
+
+  /** What enters the first block, [B, n, C]. */
+  private embed({ ids }: SegmentInput, state: ModelState): Tensor {
+    return embedding(this.parameters.get("model.embed_tokens.weight"), ids, [state.rows, ids.length / state.rows]);
   }
 
   /** All blocks, x [B, n, C] → [B, n, C], or what a mechanism puts in their place. */
@@ -274,7 +300,7 @@ export const aModel: Kind = instance(Transformer, "a Transformer");
 const aState: Kind = instance(ModelState, "a state that newState() made");
 
 /** Returns dropout with a different key at each call, or the identity. */
-function dropoutFor(rate: number, key: number | undefined): (x: Tensor) => Tensor {
+function dropoutFor(rate: number, key?: number): (x: Tensor) => Tensor {
   if (rate === 0 || key === undefined) return (x) => x;
   let place = 0;
   return (x) => dropout(x, rate, (Math.imul(key, 0x9e3779b1) + place++) | 0);

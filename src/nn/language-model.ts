@@ -40,8 +40,8 @@ export interface ReadingState extends Remembering, Releasable {
   readonly room: number;
   /** The query heads of a layer that look pairs up, in the order of its retrievals. */
   retrievingHeads(layer: number): readonly number[];
-  /** Makes room for the next tokens. `starts` [B] is 1 for each row whose document begins here. */
-  begin(starts: ArrayLike<number> | undefined): void;
+  /** Makes room for the next tokens. `starts` [B] is 1 for each row whose document begins here; `forMemoriesAlone` as in `memorize`. */
+  begin(starts: ArrayLike<number> | undefined, forMemoriesAlone?: boolean): void;
   /** Ends a document: its last tokens enter the memories, and the next text has no context. */
   endDocument(): void;
 }
@@ -68,6 +68,11 @@ export interface LanguageModel extends Releasable {
   forward(input: SegmentInput, state: ReadingState): Tensor;
   /** Returns the residual stream after the last block, [B, n, C]. Advances `state`. */
   hidden(input: SegmentInput, state: ReadingState): Tensor;
+  /**
+   * Reads the next tokens for what they leave in the memories alone, which is to the bit what `hidden` leaves there. Nothing behind the keys and values
+   * of the last memory is computed, so the document must end before anything is predicted. Advances `state`; no gradients.
+   */
+  memorize(input: SegmentInput, state: ReadingState): void;
   /** Returns the digest that its memories carry: of the weights, and of their meaning. */
   fingerprint(): string;
 }
@@ -97,6 +102,7 @@ export const aLanguageModel: Kind = withMethods(
   "requireState",
   "forward",
   "hidden",
+  "memorize",
   "fingerprint",
 );
 

@@ -85,6 +85,17 @@ export interface MemoryAccess {
   readonly observe?: (retrieval: Retrieval) => void;
 }
 
+/** The segment's keys and values, x [B, T, C] → k̂, k (smeared where keys are) and v [B, T, H·D]. Writes k and v into `context`. */
+export function extendWithPairs(x: Tensor, weights: Omit<SelfAttentionWeights, "q" | "o">, context: LayerContext) {
+  const { smear } = weights;
+  const width = weights.k.shape[0] / weights.scale.size; // D
+  const kHat = l2Normalize(linear(x, weights.k), width);
+  const k = smear && context.preceding ? smearKeys(kHat, smear, context.preceding) : kHat;
+  const v = linear(x, weights.v);
+  extendContext(context, k, v);
+  return { kHat, k, v };
+}
+
 /** x [B, T, C] → [B, T, C]. Writes the segment's keys and values into `context`, to which `attend` attends. */
 export function selfAttention(
   x: Tensor,
@@ -93,14 +104,10 @@ export function selfAttention(
   access: MemoryAccess | undefined,
   attend: LocalAttention = wholeContext,
 ): Tensor {
-  const { scale, bias, smear } = weights;
-  const width = weights.k.shape[0] / scale.size; // D
-  const projected = weights.q && l2Normalize(linear(x, weights.q), width); // [B, T, C] → [B, T, H·D]
-  const kHat = l2Normalize(linear(x, weights.k), width);
+  const { scale, bias } = weights;
+  const projected = weights.q && l2Normalize(linear(x, weights.q), weights.k.shape[0] / scale.size); // [B, T, C] → [B, T, H·D]
+  const { kHat, k, v } = extendWithPairs(x, weights, context);
   const q = projected ?? kHat;
-  const k = smear && context.preceding ? smearKeys(kHat, smear, context.preceding) : kHat;
-  const v = linear(x, weights.v);
-  extendContext(context, k, v);
   const local = attend({ x, q, k, v, scale, bias, context });
   if (access === undefined) return linear(local.out, weights.o);
   const factors = sharpnessOfRows(access, x.shape[0]);
