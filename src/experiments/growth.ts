@@ -1,4 +1,7 @@
-/** Table 5: a memory that grows after training, whether it was trained with one size or with sizes drawn anew in every step. */
+/**
+ * Table 5: a memory that grows after training, whether it was trained with one size or with sizes drawn anew in every step, and with attention
+ * to its pairs that gets sharper with their number.
+ */
 import type { Finding, ReportTable } from "../report/experiment-report.ts";
 import { wholeNumber } from "../report/progress.ts";
 import { evaluate, type TokenLoss } from "../train/evaluate.ts";
@@ -22,21 +25,33 @@ function trainedWith(size: number): Cell {
   return { ...cell, memorySizes: [0, ...GROWN], measure: changedTokens(size) };
 }
 
+/** The number of pairs from which on attention gets sharper, in models that were trained without. */
+const SHARPEN_FROM = 512;
+
 const larger = trainedWith(LARGER);
-const cells: readonly Cell[] = [
+const trained: readonly Cell[] = [
   trainedWith(MEMORY),
   larger,
-  {
-    ...larger,
-    name: `${larger.name}-drawn`,
-    label: `${larger.label}, sizes drawn`,
-    training: { memorySizes: DRAWN },
-  },
+  { ...larger, name: `${larger.name}-drawn`, label: `${larger.label}, sizes drawn`, training: { memorySizes: DRAWN } },
 ];
+
+/** The same model, evaluated with sharper attention. */
+function sharpened({ name, label, config, memorySizes }: Cell): Cell {
+  return {
+    name: `${name}-sharpened`,
+    label: `${label}, sharpened`,
+    config: { ...config, memory_sharpen_from: SHARPEN_FROM },
+    share: 0,
+    from: name,
+    memorySizes,
+  };
+}
+
+const cells: readonly Cell[] = trained.flatMap((cell) => [cell, sharpened(cell)]);
 
 export const growth: Experiment = {
   name: "growth",
-  summary: "train with a small memory or with sizes drawn anew in every step, evaluate with larger ones",
+  summary: "train with one memory size or with sizes drawn anew, evaluate with larger ones, sharpened or not",
   title: "A memory that grows after training",
   paper:
     "The paper's Table 5 and its first submission: growing the memory helps at once (8K → 32K: 2.927 → 2.877), and 20K steps " +
@@ -61,7 +76,10 @@ function chart(results: Results, corpus: string) {
 }
 
 function findings(results: Results, corpus: string): Finding[] {
-  return cells.flatMap(({ name }) => [falls(results, corpus, name), unchanged(results, corpus, name)]);
+  return [
+    ...cells.map(({ name }) => falls(results, corpus, name)),
+    ...trained.map(({ name }) => unchanged(results, corpus, name)),
+  ];
 }
 
 function falls(results: Results, corpus: string, name: string): Finding {
