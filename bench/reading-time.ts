@@ -1,11 +1,12 @@
 /**
  * What a memory costs while a long document is read, with SmolLM2-135M-Instruct: `node dist/bench/reading-time.js FILE [--tokens 32768]
- * [--threads 1] [--weights stored]`. Three readers take turns, segment by segment: without memory, with one in the calibrated heads,
- * and with one in all heads. Prints processor times, which other programs disturb less than the clock's, and bytes a token. The
+ * [--threads 1] [--weights stored]`. Five readers take turns, segment by segment: without memory, with one in the calibrated heads and
+ * in all heads, each of them so that the text could be continued, and for the memory alone, as `memorizing read` does it. Prints processor times, which other programs disturb less than the clock's, and bytes a token. The
  * time of a segment grows by a straight line with the pairs that are remembered, so a shorter document foretells a longer one.
  */
 import { readFileSync } from "node:fs";
 import { argv, cpuUsage, stderr, stdout } from "node:process";
+import { noGrad, step } from "../src/autodiff/tape.ts";
 import { InputError } from "../src/base/errors.ts";
 import type { Decoder } from "../src/families/decoder.ts";
 import type { DecoderState } from "../src/families/decoder-state.ts";
@@ -14,7 +15,7 @@ import { type WeightKind, weightKinds } from "../src/families/weight-kinds.ts";
 import { documentIds } from "../src/nn/language-model.ts";
 import { build } from "../src/wasm/build.ts";
 import { useThreads } from "../src/wasm/parallel.ts";
-import { openBenchModel, pass } from "./foreign-model.ts";
+import { openBenchModel } from "./foreign-model.ts";
 import { lineThrough } from "./line.ts";
 import { thisMachine } from "./machine.ts";
 import { bringModel } from "./peers/model-file.ts";
@@ -32,6 +33,8 @@ interface ReaderTimes {
   readonly title: string;
   readonly state: DecoderState;
   readonly seconds: number[];
+  /** Whether only the memory is wanted. */
+  readonly forMemoryAlone: boolean;
 }
 
 function processorSeconds(): number {
@@ -40,14 +43,18 @@ function processorSeconds(): number {
 }
 
 function readersOf(model: Decoder): ReaderTimes[] {
-  const reader = (title: string, settings: Partial<ReadingSettings>) => {
+  const reader = (title: string, settings: Partial<ReadingSettings>, forMemoryAlone = false): ReaderTimes => {
     const state = model.newState({ rows: 1, segment: SEGMENT, memoryDtype: "float16", ...settings });
-    return { title, state, seconds: [] };
+    return { title, state, seconds: [], forMemoryAlone };
   };
+  const calibrated = { memorySize: LENGTH };
+  const all = { memorySize: LENGTH, memoryHeads: allMemoryHeads(model.architecture) };
   return [
     reader("no memory", { memorySize: 0 }),
-    reader("memory in the calibrated heads", { memorySize: LENGTH }),
-    reader("memory in all heads", { memorySize: LENGTH, memoryHeads: allMemoryHeads(model.architecture) }),
+    reader("memory in the calibrated heads", calibrated),
+    reader("... for the memory alone", calibrated, true),
+    reader("memory in all heads", all),
+    reader("... for the memory alone", all, true),
   ];
 }
 
@@ -55,18 +62,15 @@ function readersOf(model: Decoder): ReaderTimes[] {
 function read(model: Decoder, readers: readonly ReaderTimes[], ids: Int32Array): void {
   let next = FIRST;
   for (let from = 0; from < ids.length; from += SEGMENT) {
-    const place = { ids, from, to: Math.min(from + SEGMENT, ids.length) };
-    for (const { state, seconds } of readers) {
+    const to = Math.min(from + SEGMENT, ids.length);
+    const input = { ids: ids.subarray(from, to), starts: [from === 0 ? 1 : 0] };
+    for (const { state, seconds, forMemoryAlone } of readers) {
       const before = processorSeconds();
-      pass(
-        place,
-        (input) => model.hidden(input, state),
-        () => {},
-      );
+      step(() => noGrad(() => (forMemoryAlone ? model.memorize(input, state) : model.hidden(input, state))));
       seconds.push(processorSeconds() - before);
     }
-    if (place.to < ids.length && place.to < next) continue;
-    stdout.write(`\n${formatted(readers, place.to)}\n`);
+    if (to < ids.length && to < next) continue;
+    stdout.write(`\n${formatted(readers, to)}\n`);
     next *= 2;
   }
 }
