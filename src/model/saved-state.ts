@@ -1,8 +1,10 @@
-/** The parts of a state by the names that they have in a checkpoint. */
+/** What a state keeps of each layer, and its parts by the names that they have in a checkpoint. */
 import type { PrecedingKeys } from "../autodiff/ops/norm.ts";
-import type { PersistentTensor } from "../autodiff/tensor.ts";
+import { NotFiniteError } from "../autodiff/tape.ts";
+import { type PersistentTensor, persistentTensor } from "../autodiff/tensor.ts";
+import type { Releasable } from "../base/lifetime.ts";
 import type { KvMemory } from "../memory/memory.ts";
-import { heap } from "../wasm/runtime.ts";
+import { heap, kernels } from "../wasm/runtime.ts";
 
 /** What one layer keeps of the text: [B, capacity, H·D]. */
 export interface LayerPairs {
@@ -12,6 +14,19 @@ export interface LayerPairs {
   readonly preceding:
     | (PrecedingKeys & { readonly keys: PersistentTensor; readonly latest: PersistentTensor })
     | undefined;
+}
+
+/** Allocates a layer's keys and values, [B, capacity, H·D]. `begun` [B] says in which rows the keys of a token before are known. */
+export function layerPairs(
+  [rows, capacity, floats]: readonly [number, number, number],
+  smeared: boolean,
+  begun: Int32Array,
+  own: <T extends Releasable>(part: T) => T,
+): LayerPairs {
+  const [keys, values] = [0, 1].map(() => own(persistentTensor([rows, capacity, floats])));
+  if (!smeared) return { keys, values, preceding: undefined };
+  const [before, latest] = [0, 1].map(() => own(persistentTensor([rows, floats])));
+  return { keys, values, preceding: { keys: before, known: begun, latest } };
 }
 
 /** The contexts of a state now. */
@@ -24,6 +39,20 @@ export interface ContextParts {
   readonly filled: number;
   /** H·D, numbers of a key or value. */
   readonly floats: number;
+}
+
+/**
+ * Refuses keys and values of the next `count` tokens in a layer that are not finite, because neither a file nor a search can handle them.
+ * @throws NotFiniteError that names the layer
+ */
+export function requireFinitePairs(parts: ContextParts, layer: number, count: number): void {
+  const { rows, layers, capacity, filled, floats } = parts;
+  const { keys, values } = layers[layer];
+  for (let row = 0; row < rows; row++) {
+    const at = (row * capacity + filled) * floats * 4;
+    if ([keys, values].every(({ ptr }) => kernels.all_finite(ptr + at, count * floats))) continue;
+    throw new NotFiniteError(`the keys or values of layer ${layer} are not finite; the model's weights are damaged`);
+  }
 }
 
 /** Views of the filled part of every row's contexts, by name. Valid until the next allocation. */

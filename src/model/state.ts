@@ -6,8 +6,6 @@
  * A segment may arrive in one piece, as in training, or token by token, as in generation. When it is complete, its pairs are
  * appended to the memories. When the next begins, the contexts roll by one segment.
  */
-import { NotFiniteError } from "../autodiff/tape.ts";
-import { type PersistentTensor, persistentTensor } from "../autodiff/tensor.ts";
 import { checkOptions, type Kind, type Kinds, optional, whole, withMethods } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { allOrNothing, Lifetime } from "../base/lifetime.ts";
@@ -27,7 +25,15 @@ import { MemorizedDocument } from "../nn/memorized-document.ts";
 import type { LayerContext } from "../nn/self-attention.ts";
 import { kernels } from "../wasm/runtime.ts";
 import { type ModelConfig, smearsKeys } from "./config.ts";
-import { type ContextParts, contextRows, type LayerPairs, memoryRows, precedingKeys } from "./saved-state.ts";
+import {
+  type ContextParts,
+  contextRows,
+  type LayerPairs,
+  layerPairs,
+  memoryRows,
+  precedingKeys,
+  requireFinitePairs,
+} from "./saved-state.ts";
 import { memoryOptionsOf, requireSameShapes } from "./state-shape.ts";
 
 /** M; 0 is the model without memory. */
@@ -89,23 +95,15 @@ export class ModelState implements TrainingState {
     [this.memories, this.tokens, this.contextPairs, this.mechanism] = allOrNothing((own) => [
       new Map(remembering.map((layer) => [layer, own(new KvMemory(memoryShape, options))])),
       copies ? own(new PairTokens(memoryShape, vocabulary, served?.tokens())) : undefined,
-      Array.from({ length: attending }, (_, layer) => this.layerPairs(layer, (s) => own(persistentTensor(s)))),
+      Array.from({ length: attending }, (_, layer) => {
+        return layerPairs([rows, this.capacity, heads * width], smearsKeys(config, layer), this.begun, own);
+      }),
       chosen && new MechanismState(chosen, rows, own),
     ]);
     const [memory] = this.memories.values(); // all have the same slots
     const logged = remembering.length > 0 ? rows : 0;
     this.sources =
       tokenizer === undefined ? [] : Array.from({ length: logged }, () => new SourceLog(memory.capacity, tokenizer));
-  }
-
-  /** Allocates a layer's keys and values. */
-  private layerPairs(layer: number, allocate: (shape: number[]) => PersistentTensor): LayerPairs {
-    const { num_attention_heads: heads, head_dim: width } = this.config;
-    const shape = [this.rows, this.capacity, heads * width];
-    const [keys, values] = [allocate(shape), allocate(shape)];
-    if (!smearsKeys(this.config, layer)) return { keys, values, preceding: undefined };
-    const oneToken = [this.rows, heads * width];
-    return { keys, values, preceding: { keys: allocate(oneToken), known: this.begun, latest: allocate(oneToken) } };
   }
 
   /** Contexts by layer; refused after the state's release. */
@@ -192,7 +190,7 @@ export class ModelState implements TrainingState {
    */
   advance(ids: Int32Array, lengths: ArrayLike<number> | undefined): void {
     const count = ids.length / this.rows;
-    this.requireFinite(count);
+    for (const layer of this.memories.keys()) requireFinitePairs(this.parts(), layer, count);
     for (const [row, log] of this.sources.entries()) {
       log.read(ids.subarray(row * count, row * count + (lengths?.[row] ?? count)));
     }
@@ -204,21 +202,6 @@ export class ModelState implements TrainingState {
     this.begun.fill(1);
     this.offset += count;
     if (this.offset === this.config.segment_length) this.remember(lengths);
-  }
-
-  /** Refuses keys and values that are not finite, because neither a file nor a search can handle them. */
-  private requireFinite(count: number): void {
-    const floats = this.config.num_attention_heads * this.config.head_dim;
-    for (const layer of this.memories.keys()) {
-      const { keys, values } = this.layers[layer];
-      for (let row = 0; row < this.rows; row++) {
-        const at = (row * this.capacity + this.cacheLength + this.offset) * floats * 4;
-        if ([keys, values].every(({ ptr }) => kernels.all_finite(ptr + at, count * floats))) continue;
-        throw new NotFiniteError(
-          `the keys or values of layer ${layer} are not finite; the model's weights are damaged`,
-        );
-      }
-    }
   }
 
   /** Ends a document, perhaps within a segment: its last tokens enter the memories, and the next text has no context. */
