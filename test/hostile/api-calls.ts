@@ -188,6 +188,12 @@ export function modelCalls(
       args: (random) => [model, state, ids(random, 12), { name: "a", onProgress: nothing }],
       run: library.readDocument,
     },
+    {
+      name: "memorizeDocument",
+      on: state,
+      args: (random) => [model, state, ids(random, 12), { name: "a", onProgress: nothing }],
+      run: library.memorizeDocument,
+    },
     { name: "memorizeDocuments", on: state, args: () => [model, state, documents, {}], run: library.memorizeDocuments },
     {
       name: "readDocuments",
