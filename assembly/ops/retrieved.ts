@@ -20,26 +20,27 @@ export function retrieved_scratch_bytes(width: i32, topk: i32): i32 {
 }
 
 /**
- * out [B, T, H, D] = Σ_k r_k ṽ_k with r = softmax(s · scores), s = |scale of the head|; weights [B, T, H, K] keeps r, 0
+ * out [B, T, H, D] = Σ_k r_k ṽ_k with r = softmax(s · scores − fade · ln(1 + age)), s = |scale of the head|; weights [B, T, H, K] keeps r, 0
  * where nothing was found, and lse [B, T, H] the logsumexp. scores, slots [B, T, H, K] come from the lookup; counts [B] (i32) says how many of the K are
- * valid in a row; values [B, H, capacity, D] is the ring. Queries [from, to) of the B·T are computed.
+ * valid in a row; newest [B] (i32) is the slot of its newest pair, whose age is 0; values [B, H, capacity, D] is the ring. Queries [from, to) of the B·T are computed.
  * `scratch`: retrieved_scratch_bytes.
  */
 export function retrieved_forward(
-  out: usize, weights: usize, lse: usize, scores: usize, slots: usize, counts: usize, values: usize, scale: usize,
+  out: usize, weights: usize, lse: usize, scores: usize, slots: usize, counts: usize, newest: usize, fade: f32, values: usize, scale: usize,
   segment: i32, heads: i32, width: i32, topk: i32, capacity: i32, float16: bool, from: i32, to: i32, scratch: usize,
 ): void {
   const ringBytes = storedBytes(<usize>capacity * width, float16);
   for (let query = from; query < to; query++) {
     const row = query / segment;
-    const count = load<i32>(counts + (row << 2));
+    const count = load<i32>(counts + (row << 2)), last = load<i32>(newest + (row << 2));
     for (let head = 0; head < heads; head++) {
       const at = <usize>query * heads + head;
       const r = weights + ((at * topk) << 2);
       const y = out + ((at * width) << 2);
       memory.fill(y, 0, <usize>width << 2);
       memory.fill(r + (count << 2), 0, (topk - count) << 2);
-      store<f32>(lse + (at << 2), softmaxOfScores(r, scores + ((at * topk) << 2), count, abs(load<f32>(scale + (head << 2)))));
+      const s = abs(load<f32>(scale + (head << 2)));
+      store<f32>(lse + (at << 2), softmaxOfScores(r, scores + ((at * topk) << 2), slots + ((at * topk) << 2), count, s, last, capacity, fade));
       const ring = values + <usize>(row * heads + head) * ringBytes;
       for (let k = 0; k < count; k++) {
         const slot = load<i32>(slots + ((at * topk + k) << 2));
@@ -49,17 +50,31 @@ export function retrieved_forward(
   }
 }
 
-/** r = softmax(s · scores) over `count` scores in falling order; returns the logsumexp. */
-function softmaxOfScores(r: usize, scores: usize, count: i32, s: f32): f32 {
+/** r = softmax(s · scores − fade · ln(1 + age)) over `count` pairs, of which that in slot `last` has age 0; returns the logsumexp. */
+function softmaxOfScores(
+  r: usize, scores: usize, slots: usize, count: i32, s: f32, last: i32, capacity: i32, fade: f32,
+): f32 {
   if (count == 0) return -f32.MAX_VALUE;
-  const most = load<f32>(scores);
-  for (let k = 0; k < count; k++) store<f32>(r + (k << 2), s * (load<f32>(scores + (k << 2)) - most));
-  exponentials(r, r, 0, count);
+  const first = load<f32>(scores); // the largest, unless pairs fade or faded before
+  let most: f32 = -Infinity;
+  for (let k: usize = 0; k < <usize>count << 2; k += 4) {
+    let logit: f32 = s * (load<f32>(scores + k) - first);
+    if (fade != 0) logit -= fade * lnOfAge(last - load<i32>(slots + k), capacity);
+    store<f32>(r + k, logit);
+    most = max(most, logit);
+  }
+  exponentials(r, r, most, count);
   let sum: f32 = 0;
   for (let k = 0; k < count; k++) sum += load<f32>(r + (k << 2));
   const inverse: f32 = 1 / sum;
   for (let k = 0; k < count; k++) store<f32>(r + (k << 2), load<f32>(r + (k << 2)) * inverse);
-  return s * most + <f32>Math.log(sum);
+  return s * first + (most + <f32>Math.log(sum));
+}
+
+/** ln(1 + age) of a pair that lies `behind` slots before the newest one, or after it if the ring has turned round. */
+@inline
+function lnOfAge(behind: i32, capacity: i32): f32 {
+  return <f32>Math.log(<f64>(behind < 0 ? behind + capacity : behind) + 1);
 }
 
 /**

@@ -234,7 +234,8 @@ export class KvMemory {
       const { older, newer } = ring.span(row, reach?.[row], skipped?.[row]);
       return Math.min(topk, older + newer);
     });
-    return { scores, slots, counts, topk, keys, values, capacity, float16 };
+    const newest = Int32Array.from({ length: rows }, (_, row) => Math.max(0, ring.appended(row) - 1) % capacity);
+    return { scores, slots, counts, topk, keys, values, capacity, newest, float16 };
   }
 
   /** A copy of what one row remembers. */

@@ -73,6 +73,8 @@ export interface ModelConfig extends Partial<MechanismSettings> {
   memory_copy: boolean;
   /** Pairs from which on attention to retrieved pairs gets sharper with their number; 0 is never. */
   memory_sharpen_from: number;
+  /** How much logits of retrieved pairs lose with the logarithm of their age; 0 is nothing. */
+  memory_fade: number;
   /** Buckets of the T5 position bias. */
   num_position_buckets: 32;
   /** Distance at and beyond which all tokens share the last bucket. */
@@ -158,6 +160,13 @@ export const configFields: Readonly<Record<keyof ModelConfig, Field>> = {
     2 ** 24,
     "pairs from which on attention to them gets sharper with their number; 0 is never",
   ),
+  memory_fade: {
+    kind: "number",
+    default: 0,
+    min: 0,
+    max: 100,
+    about: "how much logits of retrieved pairs lose with the logarithm of their age; 0 is nothing",
+  },
   mechanism: choice(["none", ...MECHANISM_NAMES], "what takes the place of local attention, or of whole blocks"),
   ...mechanismFields,
   num_position_buckets: choice([32], "buckets of the T5 position bias"),

@@ -14,6 +14,7 @@ const REPLACEABLE: readonly (keyof ModelConfig)[] = [
   "memory_dtype",
   "memory_topk",
   "memory_sharpen_from",
+  "memory_fade",
   "memory_search",
   "memory_buckets",
   "memory_lists",

@@ -168,7 +168,7 @@ export class Transformer implements TrainableModel {
     drop: (x: Tensor) => Tensor,
     place: ReadingLayer | undefined,
   ): Tensor {
-    const { memory_topk, memory_sharpen_from } = this.config;
+    const { memory_topk: topk, memory_sharpen_from: sharpenFrom, memory_fade: fade } = this.config;
     const memory = state.searched(layer);
     const show = observe && ((retrieval: Retrieval) => observe(layer, retrieval));
     const mechanism = this.mechanism?.attention;
@@ -176,7 +176,7 @@ export class Transformer implements TrainableModel {
       this.norm(before, layer, "input_layernorm"),
       this.attentionWeights(layer, state),
       state.context(layer),
-      memory && { memory, topk: memory_topk, sharpenFrom: memory_sharpen_from, reach, observe: show },
+      memory && { memory, topk, sharpenFrom, fade, reach, observe: show },
       mechanism && place && ((inputs: LocalInputs) => mechanism.attend(inputs, place)),
     );
     const x = add(before, drop(attended));

@@ -80,6 +80,8 @@ export interface MemoryAccess {
   readonly topk: number;
   /** The number of pairs from which on attention to them gets sharper (sharpening.ts); 0: never. */
   readonly sharpenFrom: number;
+  /** How much the logits of pairs lose with the logarithm of their age; 0: nothing. */
+  readonly fade: number;
   /** How many of its newest pairs each row may look up, [B]. Default: all. */
   readonly reach?: ArrayLike<number>;
   readonly observe?: (retrieval: Retrieval) => void;
@@ -114,7 +116,7 @@ export function selfAttention(
   const queries = factors.every((factor) => factor === 1) ? q : scaleRows(q, factors);
   const neighbours = access.memory.lookup(queries, access.topk, access.reach);
   if (neighbours.counts.every((count) => count === 0)) return linear(local.out, weights.o);
-  const retrieved = retrievedAttention(queries, scale, neighbours);
+  const retrieved = retrievedAttention(queries, scale, neighbours, access.fade);
   const logit = gateLogit(weights.gate!, x, retrieved.lse, local.lse); // [B, T, H]
   const blended = blend(local.out, retrieved.out, logit, neighbours.counts);
   access.observe?.({ queries, sharpness: factors, neighbours, weights: retrieved.weights, gates: blended.gates });

@@ -71,6 +71,7 @@ test("the defaults are the documented ones", () => {
     induction_init: false,
     memory_copy: false,
     memory_sharpen_from: 0,
+    memory_fade: 0,
     num_position_buckets: 32,
     max_position_distance: 128,
     tie_word_embeddings: true,
@@ -214,6 +215,7 @@ test("the limits of numbers are the documented ones", () => {
     ["attention_scale_init", 0, 1000],
     ["memory_gate_init", -30, 30],
     ["memory_sharpen_from", 0, 16777216],
+    ["memory_fade", 0, 100],
   ]);
 });
 

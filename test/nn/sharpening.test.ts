@@ -15,8 +15,9 @@ const test = suite("sharpening");
 const SEGMENT = 7;
 
 /** The memory is in the first layer, whose inputs no retrieved pair has touched, and every pair is retrieved. */
-function sharpened(memory_sharpen_from: number): Transformer {
-  return new Transformer(tinyConfig({ memory_layers: [0], memory_topk: 40, memory_size: 40, memory_sharpen_from }), 1);
+function sharpened(memory_sharpen_from: number, memory_fade = 0): Transformer {
+  const sizes = { memory_layers: [0], memory_topk: 40, memory_size: 40 };
+  return new Transformer(tinyConfig({ ...sizes, memory_sharpen_from, memory_fade }), 1);
 }
 
 function tokens(count: number, seed = 1): Int32Array {
@@ -100,6 +101,29 @@ test("until there are more pairs than that, nothing changes to the bit", () => {
     const [ours, theirs] = [model, plain].map((each) => weightsOf(each, segments, starts).weights);
     if (count === 3) assert.equal(ours, theirs, "14 pairs");
     else assert.not.equal(ours, theirs, "21 pairs");
+  }
+});
+
+test("with memory_fade older pairs weigh less", () => {
+  using model = sharpened(0, 2);
+  using plain = sharpened(0);
+  const again = tokens(SEGMENT, 5); // read twice, so that each key is there twice, seven pairs apart
+  const segments = [again, again, tokens(SEGMENT, 6)];
+  const lists = ({ weights }: { readonly weights: Float32Array }) =>
+    Array.from({ length: 2 * SEGMENT }, (_, list) => [...weights.subarray(list * 40, list * 40 + 14)]);
+  const [faded, even] = [model, plain].map((each) => lists(weightsOf(each, segments, [[1], [0], [0]])));
+  for (const [list, pairs] of even.entries()) {
+    assertClose(
+      pairs.filter((_, k) => k % 2 === 0),
+      pairs.filter((_, k) => k % 2 === 1),
+      1e-6,
+      "twins are alike",
+    );
+    for (let k = 0; k < 14; k += 2) {
+      // of twins the older comes first; ages a + 7 and a: the ratio of their weights is ((a + 1) / (a + 8))²
+      const ratio = faded[list][k] / faded[list][k + 1];
+      assert.ok(ratio >= (1 / 8) ** 2 - 1e-6 && ratio <= (7 / 14) ** 2 + 1e-6, `${ratio}`);
+    }
   }
 });
 

@@ -108,6 +108,7 @@ export function memoryAttention(
   stored: { keys: Float32Array; values: Float32Array; length: number }[],
   q: Float64Array,
   scale: Float64Array,
+  fade = 0,
 ): Exact & { chosen: number[][] } {
   const { rows, heads, width, segment, topk } = shape;
   const out = new Float64Array(q.length);
@@ -125,7 +126,7 @@ export function memoryAttention(
           .slice(0, topk);
         chosen.push(best);
         if (best.length === 0) continue;
-        const attended = softmax(best.map((j) => Math.abs(scale[h]) * scores[j]));
+        const attended = softmax(best.map((j) => Math.abs(scale[h]) * scores[j] - fade * Math.log(length - j)));
         lse[query * heads + h] = attended.lse;
         for (const [n, weight] of attended.weights.entries()) {
           for (let d = 0; d < width; d++) out[at + d] += weight * values[(h * length + best[n]) * width + d];

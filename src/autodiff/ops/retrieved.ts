@@ -25,12 +25,14 @@ export interface Neighbours {
   readonly values: Address;
   /** Number of slots of a ring. */
   readonly capacity: number;
+  /** The slot of each row's newest pair, [B]; older ones lie before it, and before slot 0 the last one. */
+  readonly newest: Int32Array;
   /** Whether the rings hold numbers of 16 bits. */
   readonly float16: boolean;
   /** The newest pairs, where they were scored by other queries against other keys. */
   readonly near?: NearPairs;
-  /** Attends to the pairs with the scale of each head, [H], where some of them are not in the rings: slots of those are negative. */
-  readonly attend?: (scale: Tensor) => Attended;
+  /** Attends to the pairs with the scale of each head, [H], and `fade`, where some of them are not in the rings: slots of those are negative. */
+  readonly attend?: (scale: Tensor, fade: number) => Attended;
 }
 
 /** Attention to retrieved pairs. */
@@ -56,16 +58,16 @@ export interface NearPairs {
 }
 
 /**
- * out = Σ_k r_k ṽ_k with r = softmax_K(s_h · scores). q [B, T, H·D], scale [H]. Returns out [B, T, H·D], the weights r
- * [B, T, H, K] and lse [B, T, H], of which each may receive a gradient. Gradients reach q, the queries of near pairs, and scale; stored
+ * out = Σ_k r_k ṽ_k with r = softmax_K(s_h · scores − fade · ln(1 + age)), the newest pair's age being 0. q [B, T, H·D], scale [H]. Returns
+ * out [B, T, H·D], the weights r [B, T, H, K] and lse [B, T, H], of which each may receive a gradient. Gradients reach q, the queries of near pairs, and scale; stored
  * keys and values get none.
  */
-export function retrievedAttention(q: Tensor, scale: Tensor, neighbours: Neighbours): Attended {
+export function retrievedAttention(q: Tensor, scale: Tensor, neighbours: Neighbours, fade = 0): Attended {
   const { scores, slots, topk, keys, values, capacity, float16, near, attend } = neighbours;
   if (attend !== undefined) {
     if (needsGrad(q, scale))
       throw new InputError("pairs that others serve have no gradients; read them inside noGrad()");
-    return attend(scale);
+    return attend(scale, fade);
   }
   const [rows, segment, width] = q.shape;
   const heads = scale.size;
@@ -86,6 +88,8 @@ export function retrievedAttention(q: Tensor, scale: Tensor, neighbours: Neighbo
     scores.ptr,
     slots,
     counts,
+    stepIntegers(neighbours.newest),
+    fade,
     values,
     scale.ptr,
     ...shape,

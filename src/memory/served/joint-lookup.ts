@@ -75,10 +75,11 @@ export class JointLookup {
     const found = { ...own, scores, slots, counts: new Int32Array(rows) };
     let blocks = this.find(found);
     note("lookup", [scores]);
-    const attend = (scale: Tensor) => {
+    const attend = (scale: Tensor, fade: number) => {
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-        const parts = this.attend(blocks, scale);
-        if (parts !== undefined) return this.attended(blocks, parts, scale);
+        const faded = blocks.map((block) => this.faded(block, scale, fade));
+        const parts = this.attend(faded, scale);
+        if (parts !== undefined) return this.attended(faded, parts, scale);
         blocks = this.find(found);
       }
       throw new InputError(
@@ -149,6 +150,22 @@ export class JointLookup {
   /** The slot of a pair of the memory's own. */
   private slotOf(pair: number): number {
     return (pair - this.served.end) % this.memory.capacity;
+  }
+
+  /**
+   * The block with scores that have lost fade · ln(1 + age) / s, so that the logits s · score lose fade · ln(1 + age). Its lists stay in their order, which
+   * need not be a falling one then.
+   */
+  private faded(block: Block, scale: Tensor, fade: number): Block {
+    if (fade === 0) return block;
+    const { row, found } = block;
+    const newest = this.served.end + this.memory.appended(row) - 1;
+    const scales = scale.toArray().map(Math.abs);
+    const scores = found.scores.map((score, i) => {
+      const s = scales[Math.floor(i / found.length) % scales.length];
+      return s === 0 ? score : score - (fade * log(1 + newest - found.pairs[i])) / s;
+    });
+    return { ...block, found: { ...found, scores } };
   }
 
   /** Attention of every block; undefined if somebody left before it was complete. */

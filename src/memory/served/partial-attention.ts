@@ -7,7 +7,7 @@ import { exp } from "../../base/portable-math.ts";
 import type { Address } from "../../wasm/heap.ts";
 import { parallelWithScratch } from "../../wasm/parallel.ts";
 import { heap, kernels } from "../../wasm/runtime.ts";
-import { type ChosenPairs, chosenIn, type Retrieved } from "./retrieved-lists.ts";
+import { type ChosenPairs, chosenIn, placeOfLargest, type Retrieved } from "./retrieved-lists.ts";
 
 /** Where values are, [H, capacity, D]. */
 export interface StoredValues {
@@ -82,6 +82,8 @@ function attendInHead(values: StoredValues, head: number, scales: Address, chose
     tensor(scores).ptr,
     stepIntegers(slots),
     stepIntegers(counts),
+    stepIntegers(counts), // no pair fades here, so their ages do not matter
+    0,
     address + head * capacity * width * (float16 ? 2 : 4),
     scales + head * 4,
     1, // every query is a row of one token and one head, and all rows have the same slots
@@ -92,9 +94,10 @@ function attendInHead(values: StoredValues, head: number, scales: Address, chose
     float16,
   );
   const computed = heap.f32(weights.ptr, n * most);
+  const peaks = Int32Array.from(counts, (count, query) => placeOfLargest(scores, query * most, count));
   return {
-    peaks: Float32Array.from(counts, (_, query) => scores[query * most]),
-    sums: Float64Array.from(counts, (count, query) => (count === 0 ? 0 : 1 / computed[query * most])), // exp(0) / sum
+    peaks: Float32Array.from(peaks, (at) => scores[at]),
+    sums: Float64Array.from(counts, (count, query) => (count === 0 ? 0 : 1 / computed[peaks[query]])), // exp(0) / sum
     out: out.toArray(),
   };
 }

@@ -57,11 +57,18 @@ export function chosenIn(
   return chosen;
 }
 
+/** The place of the largest of `count` scores from place `from` on; `from` itself if there are none. */
+export function placeOfLargest(scores: Float32Array, from: number, count: number): number {
+  let largest = from;
+  for (let at = from + 1; at < from + count; at++) if (scores[at] > scores[largest]) largest = at;
+  return largest;
+}
+
 /** The largest score of each list, [n, H]; of an empty one, 0. */
 export function peaksOf({ counts, scores }: Retrieved): Float32Array {
   let at = 0;
   return Float32Array.from(counts, (count) => {
-    const peak = count === 0 ? 0 : scores[at];
+    const peak = count === 0 ? 0 : scores[placeOfLargest(scores, at, count)];
     at += count;
     return peak;
   });

@@ -27,13 +27,14 @@ export function lookUp(
   queries: Float32Array,
   topk: number,
   scales: number[],
+  fade = 0,
 ): Lookup {
   return step(() =>
     noGrad(() => {
       const q = tensor(queries, [1, queries.length / memory.heads / memory.width, memory.heads * memory.width]);
       const search = served?.besides(memory, 0) ?? memory;
       const neighbours = search.lookup(q, topk);
-      const { out, lse, weights } = retrievedAttention(q, tensor(scales), neighbours);
+      const { out, lse, weights } = retrievedAttention(q, tensor(scales), neighbours, fade);
       const before = served?.end ?? 0;
       const [count] = neighbours.counts;
       const isThere = (_: unknown, i: number) => i % topk < count;
