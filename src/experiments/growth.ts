@@ -1,7 +1,9 @@
 /**
- * Table 5: a memory that grows after training, whether it was trained with one size or with sizes drawn anew in every step, and with attention
- * to its pairs that gets sharper with their number.
+ * Table 5 at evaluation alone: a memory that grows after training, and what helps it: attention to its pairs that gets sharper with their
+ * number, and pairs that fade with their age.
  */
+
+import type { ModelConfig } from "../model/config.ts";
 import type { Finding, ReportTable } from "../report/experiment-report.ts";
 import { wholeNumber } from "../report/progress.ts";
 import { evaluate, type TokenLoss } from "../train/evaluate.ts";
@@ -14,44 +16,38 @@ import type { Measurements, Results } from "./lab/results.ts";
 /** Memory sizes M in evaluation: every doubling. */
 const GROWN = [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536];
 
-/** The larger memory of the training. */
-const LARGER = 4 * MEMORY;
-
-/** Sizes that a row may look up in a step of the training that draws them. */
-const DRAWN = [0, 512, MEMORY, LARGER];
-
 function trainedWith(size: number): Cell {
   const cell = copying(withXl(withMemory(size, "gate")));
   return { ...cell, memorySizes: [0, ...GROWN], measure: changedTokens(size) };
 }
 
-/** The number of pairs from which on attention gets sharper, in models that were trained without. */
-const SHARPEN_FROM = 512;
+const trained = trainedWith(MEMORY);
 
-const larger = trainedWith(LARGER);
-const trained: readonly Cell[] = [
-  trainedWith(MEMORY),
-  larger,
-  { ...larger, name: `${larger.name}-drawn`, label: `${larger.label}, sizes drawn`, training: { memorySizes: DRAWN } },
-];
-
-/** The same model, evaluated with sharper attention. */
-function sharpened({ name, label, config, memorySizes }: Cell): Cell {
+/** The same model, evaluated with other weights of what it retrieves. */
+function evaluatedWith(name: string, config: Partial<ModelConfig>): Cell {
   return {
-    name: `${name}-sharpened`,
-    label: `${label}, sharpened`,
-    config: { ...config, memory_sharpen_from: SHARPEN_FROM },
+    name: `${trained.name}-${name}`,
+    label: `${trained.label}, ${name}`,
+    config: { ...trained.config, ...config },
     share: 0,
-    from: name,
-    memorySizes,
+    from: trained.name,
+    memorySizes: trained.memorySizes,
   };
 }
 
-const cells: readonly Cell[] = trained.flatMap((cell) => [cell, sharpened(cell)]);
+/** As in the bundled models. */
+const [SHARPEN_FROM, FADE] = [512, 0.4];
+
+const cells: readonly Cell[] = [
+  trained,
+  evaluatedWith("sharpened", { memory_sharpen_from: SHARPEN_FROM }),
+  evaluatedWith("fading", { memory_fade: FADE }),
+  evaluatedWith("both", { memory_sharpen_from: SHARPEN_FROM, memory_fade: FADE }),
+];
 
 export const growth: Experiment = {
   name: "growth",
-  summary: "train with one memory size or with sizes drawn anew, evaluate with larger ones, sharpened or not",
+  summary: "train with a small memory, evaluate with larger ones, sharper and fading",
   title: "A memory that grows after training",
   paper:
     "The paper's Table 5 and its first submission: growing the memory helps at once (8K → 32K: 2.927 → 2.877), and 20K steps " +
@@ -59,7 +55,8 @@ export const growth: Experiment = {
   cells,
   evalTokens: 65_536,
   report: (results) => ({
-    question: "Models that learned with one size of memory read long documents with others: does every doubling help?",
+    question:
+      "A model that learned with one size of memory reads long documents with others: does every doubling help?",
     findings: results.corpora.flatMap((corpus) => findings(results, corpus)),
     parts: [
       ...results.corpora.map((corpus) => sizeTable(`Test perplexity on ${corpus}, by memory`, results, corpus, cells)),
@@ -76,10 +73,7 @@ function chart(results: Results, corpus: string) {
 }
 
 function findings(results: Results, corpus: string): Finding[] {
-  return [
-    ...cells.map(({ name }) => falls(results, corpus, name)),
-    ...trained.map(({ name }) => unchanged(results, corpus, name)),
-  ];
+  return [...cells.map(({ name }) => falls(results, corpus, name)), unchanged(results, corpus, trained.name)];
 }
 
 function falls(results: Results, corpus: string, name: string): Finding {
