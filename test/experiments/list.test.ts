@@ -228,17 +228,6 @@ test("the scale report says that memory helps only if it does at every size", ()
   assert.equal(held("joint-2048-xl"), [true, false]);
 });
 
-test("names first come before the same training, not in its place", () => {
-  const recipeOf = (name: string) => {
-    const cell = experiments[4].cells.find((each) => each.name === name);
-    assert.ok(cell);
-    return cellRecipe(cell, settings, VOCABULARY);
-  };
-  const [base, named] = [recipeOf("copying-gate-2048-xl"), recipeOf("copying-gate-2048-xl-named")];
-  assert.equal({ ...named, from: null }, base);
-  assert.is(recipeOf(named.from ?? "").documents, "names");
-});
-
 test("the table of baselines has a memory's perplexity at the size it was trained with, and the state of one row", () => {
   const baselines = experiments.find(({ name }) => name === "baselines")!;
   const all = results(baselines);
