@@ -3,17 +3,7 @@ import type { ModelConfig } from "../model/config.ts";
 import type { Finding, ReportTable } from "../report/experiment-report.ts";
 import type { Cell, Experiment } from "./lab/experiment.ts";
 import { gatesTable, measureScales } from "./lab/gates-and-scales.ts";
-import {
-  copying,
-  EVAL_TOKENS,
-  induction,
-  MEMORY,
-  seeded,
-  smeared,
-  withMemory,
-  withXl,
-  xl,
-} from "./lab/recipe.ts";
+import { copying, EVAL_TOKENS, induction, MEMORY, seeded, smeared, withMemory, withXl, xl } from "./lab/recipe.ts";
 import { percentText, perplexityTable, perplexityText, UNKNOWN } from "./lab/reporting.ts";
 import type { Results } from "./lab/results.ts";
 
