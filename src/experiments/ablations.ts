@@ -27,12 +27,11 @@ const parts: readonly Cell[] = [
   { ...measured(smeared(gated)), label: "without both" },
 ];
 
+/** Policies of the gate have an experiment of their own (gates.ts). */
 const others: readonly Cell[] = [
   vary("layer-1", "memory in layer 2 of 4, not 3", { memory_layers: [1] }),
   vary("layer-3", "memory in layer 4 of 4, not 3", { memory_layers: [3] }),
   vary("k-8", "K 8, not 32", { memory_topk: 8 }),
-  vary("joint", "one softmax with the segment, no gate", { memory_combine: "joint" }),
-  vary("content", "a gate that depends on the token", { memory_combine: "content" }),
 ];
 
 const varied: readonly Cell[] = [base, ...parts, ...others];
@@ -73,7 +72,7 @@ const distinct = new Map([...varied, ...seeds, ...searches].map((cell) => [cell.
 
 export const ablations: Experiment = {
   name: "ablations",
-  summary: "what each part is worth, where the memory stands, K, gate or joint, search, seeds",
+  summary: "what each part is worth, where the memory stands, K, search, seeds",
   title: "What matters, and what does not",
   paper:
     "The paper, section 4.5: memory in layer 3, 6, 9 or 12 of 12 gives 2.40, 2.36, 2.37, 2.43; K of 32, 128, 256 gives 2.38, " +
