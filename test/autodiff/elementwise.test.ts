@@ -50,7 +50,7 @@ for (const shape of [[1], [3], [2, 0], [1, 5], [3, 4], [5, 17], [2, 3, 11]]) {
 test("scaleRows refuses another number of factors than rows, and factors that are not finite", () => {
   for (const factors of [[], [1, 2], [1, 2, Number.NaN], [1, 2, 3, 4]]) {
     step(() =>
-      assert.throws(() => scaleRows(tensor([1, 2, 3], [3, 1]), factors), /factors .*a list of 3 finite numbers/),
+      assert.throws(() => scaleRows(tensor([1, 2, 3], [3, 1]), factors), /factors: got .*a list of 3 finite numbers/),
     );
   }
 });
