@@ -18,12 +18,12 @@ export function stateOf({ model, remembered }: Subject, contents?: MemoryContent
   return state;
 }
 
-/** The queries of the memory layer for one segment, [T, H, D]. Within a step. */
+/** The queries of the memory layer for one segment, of unit length, [T, H, D]. Within a step. */
 export function queriesOf(subject: Subject, ids: Int32Array): Float32Array {
   using state = stateOf(subject);
   let queries: Float32Array = new Float32Array();
   const observe = (_: number, retrieval: Retrieval) => {
-    queries = retrieval.queries.toArray();
+    queries = retrieval.queries.toArray().map((each) => each / retrieval.sharpness[0]);
   };
   subject.model.hidden({ ids, observe }, state);
   return queries;
