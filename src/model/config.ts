@@ -84,8 +84,8 @@ export interface ModelConfig extends Partial<MechanismSettings> {
 }
 
 /**
- * Every key, in the order of `config.json` and `--help`. The defaults are the preset `small` without smeared keys and
- * induction heads, because models from before they existed do not have them.
+ * Every key, in the order of `config.json` and `--help`. The defaults are the preset `small` without smeared keys,
+ * induction heads and votes, because models from before they existed do not have them.
  */
 export const configFields: Readonly<Record<keyof ModelConfig, Field>> = {
   model_type: choice(["memorizing-transformer"], "the architecture"),

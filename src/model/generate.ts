@@ -83,9 +83,6 @@ export async function readDocument(
   ids: Int32Array,
   options: ReadingOptions & { readonly name?: string } = {},
 ): Promise<void> {
-  requireReading(model, state);
-  check("ids", ids, tokenIds);
-  checkOptions("reading options", options, { ...readingKinds, name: optional(aName) });
   await readOne(model, state, ids, options, "whole");
 }
 
@@ -99,9 +96,6 @@ export async function memorizeDocument(
   ids: Int32Array,
   options: ReadingOptions & { readonly name?: string } = {},
 ): Promise<void> {
-  requireReading(model, state);
-  check("ids", ids, tokenIds);
-  checkOptions("reading options", options, { ...readingKinds, name: optional(aName) });
   await readOne(model, state, ids, options, "for memories alone");
   state.endDocument();
 }
@@ -231,6 +225,9 @@ async function readOne(
   options: ReadingOptions & { readonly name?: string },
   depth: Depth,
 ): Promise<void> {
+  requireReading(model, state);
+  check("ids", ids, tokenIds);
+  checkOptions("reading options", options, { ...readingKinds, name: optional(aName) });
   state.endDocument();
   state.sources.at(0)?.openDocument(options.name ?? "");
   await read(model, state, ids, options, depth);

@@ -57,7 +57,11 @@ await runScript(async () => {
 
   const tokenizer = byteTokenizer();
   const config = parseConfig(
-    { ...preset("tiny"), ...(parseJson(String(values.model), "--model is not valid JSON") as object) },
+    {
+      ...preset("tiny"),
+      memory_copy: false,
+      ...(parseJson(String(values.model), "--model is not valid JSON") as object),
+    },
     "--model",
   );
 
