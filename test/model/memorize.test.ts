@@ -64,9 +64,15 @@ for (const [title, changes] of Object.entries(shapes)) {
 }
 
 const reading = { window: 6, segment: 4, sinks: 1, memorySize: 19, neighbours: 3, reach: 10 };
+/** Three layers, but for Gemma, whose kinds of layers are listed. */
+const changesOf = (family: string) => {
+  if (family === "gpt2") return { n_positions: 12, n_layer: 3 };
+  return { max_position_embeddings: 12, ...(family !== "gemma3_text" && { num_hidden_layers: 3 }) };
+};
 for (const family of ["gpt2", "gpt_neox", "llama", "qwen3", "gemma3_text"] as const) {
   test(`${family}: the same memory and predictions to the bit, with layers behind the memory and without`, async () => {
-    using model = smallDecoder(family, family === "gpt2" ? { n_positions: 12 } : { max_position_embeddings: 12 });
+    using model = smallDecoder(family, changesOf(family));
+    assert.ok(family === "gemma3_text" || model.architecture.layers === 3);
     const { layers, vocabulary, windows } = model.architecture;
     const sees = Array.from({ length: layers }, (_, layer) => layer).filter((layer) => windows[layer] === null);
     for (const last of sees) {
@@ -92,6 +98,17 @@ test("layers behind the memory are not computed, and nothing is looked up in it"
   const alone = opsOf(() => model.memorize({ ids }, state));
   assert.ok(whole.includes("lookup") && !alone.includes("lookup"), alone.join());
   assert.is(alone.filter((op) => op === "attention").length, 1, "the first of three layers");
+});
+
+test("what a layer behind the memory left in its context does not matter", () => {
+  using model = smallDecoder("llama", { num_hidden_layers: 2 });
+  const memoryHeads: [number, number][] = [[0, 0]];
+  using state = model.newState({ rows: 1, ...reading, memoryHeads });
+  const name = model.parameters.names().find((each) => each === "layers.1.k.weight");
+  model.parameters.get(name ?? "").fill(Number.NaN);
+  const input = { ids: Int32Array.of(1, 2) };
+  assert.throws(() => step(() => noGrad(() => model.hidden(input, state))), /layer 1 are not finite/);
+  step(() => model.memorize(input, state));
 });
 
 test("a document read so must end before anything is predicted or saved", () => {

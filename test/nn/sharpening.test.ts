@@ -3,8 +3,10 @@ import * as assert from "uvu/assert";
 import { crossEntropy } from "../../src/autodiff/ops/vocabulary.ts";
 import { backward, noGrad, step } from "../../src/autodiff/tape.ts";
 import { Random } from "../../src/base/random.ts";
+import { lookups } from "../../src/inspect/lookups.ts";
 import { parseConfig } from "../../src/model/config.ts";
 import { Transformer } from "../../src/model/transformer.ts";
+import type { Retrieval } from "../../src/nn/self-attention.ts";
 import { sharpness } from "../../src/nn/sharpening.ts";
 import { assertClose } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
@@ -125,6 +127,23 @@ test("with memory_fade older pairs weigh less", () => {
       assert.ok(ratio >= (1 / 8) ** 2 - 1e-6 && ratio <= (7 / 14) ** 2 + 1e-6, `${ratio}`);
     }
   }
+});
+
+test("the scores that an inspection shows are those of unit vectors, however sharp attention is", () => {
+  const scoresOf = (model: Transformer) => {
+    using state = model.newState({ rows: 1, memorySize: 40 });
+    let scores: number[] = [];
+    for (const seed of [1, 2, 3]) {
+      const observe = (_: number, retrieval: Retrieval) => {
+        scores = [...lookups(retrieval, [0, 1])].flatMap(({ pairs }) => pairs.map(({ score }) => score));
+      };
+      step(() => noGrad(() => model.forward({ ids: tokens(SEGMENT, seed), observe }, state)));
+    }
+    return scores;
+  };
+  using model = sharpened(2);
+  using plain = sharpened(0);
+  assertClose(scoresOf(model), scoresOf(plain), 1e-6, "scores");
 });
 
 test("gradients reach the queries through the sharpened logits: central differences", () => {
