@@ -9,7 +9,7 @@
 import { checkOptions, type Kind, type Kinds, optional, whole, withMethods } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { allOrNothing, Lifetime } from "../base/lifetime.ts";
-import { floatTensor, integerTensor, type StoredTensor } from "../formats/safetensors.ts";
+import type { StoredTensor } from "../formats/safetensors.ts";
 import type { TensorReader } from "../formats/tensor-reader.ts";
 import { mechanismOf, pastOf } from "../mechanisms/list.ts";
 import type { MechanismLayer } from "../mechanisms/mechanism.ts";
@@ -17,7 +17,6 @@ import { MechanismState } from "../mechanisms/state.ts";
 import { requireRoom } from "../memory/bytes.ts";
 import { KvMemory } from "../memory/memory.ts";
 import { PairTokens } from "../memory/pair-tokens.ts";
-import { loadMemoryRow, saveMemoryRow } from "../memory/saved-rows.ts";
 import type { MemorySearch, ServedPairs } from "../memory/served/served-pairs.ts";
 import { SourceLog } from "../memory/sources.ts";
 import type { StateOptions, TrainingState } from "../nn/language-model.ts";
@@ -26,13 +25,13 @@ import type { LayerContext } from "../nn/self-attention.ts";
 import { kernels } from "../wasm/runtime.ts";
 import { type ModelConfig, smearsKeys } from "./config.ts";
 import {
-  type ContextParts,
-  contextRows,
   type LayerPairs,
   layerPairs,
-  memoryRows,
-  precedingKeys,
+  loadState,
   requireFinitePairs,
+  type StateParts,
+  savedOffset,
+  saveState,
 } from "./saved-state.ts";
 import { memoryOptionsOf, requireSameShapes } from "./state-shape.ts";
 
@@ -270,55 +269,27 @@ export class ModelState implements TrainingState {
     this.offset = 0;
   }
 
-  /**
-   * Copies everything that was read and remembered, by names that begin with `prefix`: `offset [1]`, `first [B]`, the filled
-   * contexts `layers.0.row.0.keys|values [past, H·D]`, and the memories `memories.2.row.0.appended [1]` and
-   * `memories.2.row.0.keys|values [H, length, D]`. Where keys are smeared, also `begun [B]` and `layers.2.preceding_keys
-   * [B, H·D]`; and what copying (memory/pair-tokens.ts) or a mechanism needs. Rolls complete contexts, and changes nothing else.
-   */
+  /** Copies everything that was read and remembered, for a checkpoint; see saved-state.ts. Rolls complete contexts, and changes nothing else. */
   save(prefix = ""): Map<string, StoredTensor> {
     this.life.require();
     this.memorized.requireWhole();
     if (this.offset === this.config.segment_length) this.roll();
-    const { num_attention_heads: heads, head_dim: width } = this.config;
-    const saved = new Map([
-      [`${prefix}offset`, integerTensor([this.offset])],
-      [`${prefix}first`, integerTensor(this.first)],
-      ...(this.mechanism?.save(prefix) ?? []),
-    ]);
-    for (const [name, view] of contextRows(this.parts(), prefix)) {
-      saved.set(name, floatTensor([view.length / (heads * width), heads * width], view.slice()));
-    }
-    const preceding = precedingKeys(this.layers, prefix);
-    if (preceding.length > 0) saved.set(`${prefix}begun`, integerTensor(this.begun));
-    for (const [name, keys] of preceding) saved.set(name, floatTensor(keys.shape, keys.toArray()));
-    for (const [name, memory, row] of memoryRows(this, prefix)) saveMemoryRow(saved, name, memory, row);
-    this.tokens?.save(saved, prefix, this.memories, this.offset);
-    return saved;
+    return saveState(this.parts(), prefix);
   }
 
-  /** The contexts as they are now. */
-  private parts(): ContextParts {
+  /** Everything that the state holds, as it is now. */
+  private parts(): StateParts {
+    const { rows, layers, capacity, offset, first, begun, mechanism, memories, tokens } = this;
     const { num_attention_heads: heads, head_dim: width } = this.config;
-    const filled = this.cacheLength + this.offset;
-    return { rows: this.rows, layers: this.layers, capacity: this.capacity, filled, floats: heads * width };
+    const contexts = { rows, layers, capacity, filled: this.cacheLength + offset, floats: heads * width };
+    return { ...contexts, offset, first, begun, mechanism, memories, tokens };
   }
 
   /** Restores the state that `save` copied with `prefix`. Throws an InputError for tensors that do not fit this state. */
   load(reader: TensorReader, prefix = ""): void {
     this.life.require();
-    const { num_attention_heads: heads, head_dim: width, segment_length: segment } = this.config;
-    [this.offset] = reader.integers(`${prefix}offset`, [1], segment - 1);
-    this.first.set(reader.integers(`${prefix}first`, [this.rows], this.cacheLength));
-    for (const [name, view] of contextRows(this.parts(), prefix)) {
-      view.set(reader.floats(name, [view.length / (heads * width), heads * width]));
-    }
-    this.mechanism?.load(reader, prefix);
-    const preceding = precedingKeys(this.layers, prefix);
-    if (preceding.length > 0) this.begun.set(reader.integers(`${prefix}begun`, [this.rows], 1));
-    for (const [name, keys] of preceding) keys.set(reader.floats(name, keys.shape));
-    for (const [name, memory, row] of memoryRows(this, prefix)) loadMemoryRow(reader, name, memory, row);
-    this.tokens?.load(reader, prefix, this.memories, this.offset);
+    this.offset = savedOffset(reader, prefix, this.config.segment_length);
+    loadState(this.parts(), reader, prefix, this.cacheLength);
   }
 
   /** Frees the storage; the state must not be used afterwards. */
