@@ -41,9 +41,12 @@ export function describeConfig(json: unknown, source: string): Described {
   return { architecture, notes: config.notes };
 }
 
+/** The `model_type` of models of this program. */
+const OWN = "memorizing-transformer";
+
 function requireFamily(json: unknown, source: string): Family {
   const type = isPlainObject(json) ? json.model_type : undefined;
-  const known = Object.keys(families);
+  const known = [...Object.keys(families), OWN];
   if (typeof type === "string" && Object.hasOwn(families, type)) return type as Family;
   const guess = typeof type === "string" ? nearest(type, known) : undefined;
   const advice = guess === undefined ? `readable are ${known.join(", ")}` : `did you mean ${guess}?`;

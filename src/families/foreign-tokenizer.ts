@@ -6,13 +6,28 @@ import type { TemplateTokens } from "../text/chat-kinds.ts";
 import { type GgufVocabulary, tokenizerFromGguf } from "../text/gguf-vocabulary.ts";
 import { type Tokenizer, tokenizerFromJson } from "../text/tokenizer.ts";
 import { readTokenizerConfig } from "../text/tokenizer-config.ts";
+import { addedTokens, type TokenizerJson } from "../text/tokenizer-json.ts";
 import type { ForeignModel, TokenizerSource } from "./foreign-model.ts";
 
-/** @throws InputError if the model has no tokenizer, or one that cannot be used */
-export function tokenizerOf({ name, tokenizer }: ForeignModel): Tokenizer {
-  if (tokenizer === undefined) throw new InputError(`${name} has no tokenizer.json; a model reads text only with it`);
-  if (tokenizer.kind === "json") return tokenizerFromJson(tokenizer.tokenizer, tokenizer.name);
-  return tokenizerFromGguf(vocabularyOf(tokenizer.metadata, tokenizer.name), tokenizer.name);
+/** @throws InputError if the model has no tokenizer, or one that cannot be used with it */
+export function tokenizerOf({ name, tokenizer: source, architecture }: ForeignModel): Tokenizer {
+  if (source === undefined) throw new InputError(`${name} has no tokenizer.json; a model reads text only with it`);
+  const tokenizer =
+    source.kind === "json"
+      ? tokenizerFromJson(source.tokenizer, source.name)
+      : tokenizerFromGguf(vocabularyOf(source.metadata, source.name), source.name);
+  requireRows(tokenizer, source.name, architecture.vocabulary);
+  return tokenizer;
+}
+
+/** Refuses tokens for which the model has no row. The last ones may be without if they were added, such as one for padding, which no text has. */
+function requireRows(tokenizer: Tokenizer, source: string, rows: number): void {
+  if (tokenizer.vocabSize <= rows) return;
+  const added = new Set(addedTokens(tokenizer.toJSON() as TokenizerJson).map(({ id }) => id));
+  let count = tokenizer.vocabSize;
+  while (added.has(count - 1)) count--;
+  if (count <= rows) return;
+  throw new InputError(`${source} has ${tokenizer.vocabSize} tokens, but the model only ${rows}; take the model's own`);
 }
 
 /** @throws InputError if the model has no chat template, or one of an unknown kind */

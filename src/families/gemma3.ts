@@ -7,7 +7,7 @@ import type { ConfigReader } from "./config-reader.ts";
 import type { FamilyReader } from "./family.ts";
 import { describeLikeLlama, llamaNames, ropeSpelling } from "./llama.ts";
 import { inverseFrequencies, type Rope, readRope, readRopeParameters, requireRope, requireWholeHead } from "./rope.ts";
-import { readActivation } from "./sizes.ts";
+import { readGate } from "./sizes.ts";
 import { readWindows, slidingLayers } from "./windows.ts";
 
 /** Ropes of layers that see everything and of those that see a window. */
@@ -33,7 +33,7 @@ function describe(config: ConfigReader): Architecture {
     norm: { ...alike.norm, weightOffset: 1 },
     outputNorms: true,
     headNorms: true,
-    activation: readActivation(config, "hidden_activation", "gelu_pytorch_tanh"),
+    activation: readGate(config, "hidden_activation", "gelu_pytorch_tanh"),
     positions: {
       kind: "rotary",
       dimensions: headWidth,

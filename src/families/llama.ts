@@ -6,7 +6,7 @@ import type { Architecture } from "./architecture.ts";
 import type { ConfigReader } from "./config-reader.ts";
 import type { FamilyReader, FileNames } from "./family.ts";
 import { inverseFrequencies, type OldSpelling, type Rope, readRope, readScaling, requireWholeHead } from "./rope.ts";
-import { perLayer, readActivation, readSizes, sortedIds } from "./sizes.ts";
+import { perLayer, readGate, readSizes, sortedIds } from "./sizes.ts";
 
 /** θ of the models of early 2023, whose files do not name it. */
 const FIRST_THETA = 10_000;
@@ -45,7 +45,7 @@ export function describeLikeLlama(config: ConfigReader, rope: Rope): Architectur
     outputNorms: false,
     headNorms: false,
     block: "serial",
-    activation: readActivation(config, "hidden_act", "silu"),
+    activation: readGate(config, "hidden_act", "silu"),
     gated: true,
     positions: { kind: "rotary", dimensions: headWidth, frequencies: perLayer(layers, () => frequencies) },
     scoreScale: 1 / Math.sqrt(headWidth),

@@ -1,4 +1,5 @@
 /** Keys that families share, and the checks that hold for all of them. */
+import type { GateActivation } from "../autodiff/ops/elementwise.ts";
 import type { Architecture } from "./architecture.ts";
 import type { ConfigReader } from "./config-reader.ts";
 
@@ -59,13 +60,21 @@ export function readActivation(
   return ACTIVATIONS[config.choice(key, standard, ...others)];
 }
 
-const ACTIVATIONS = {
+/** The activation of a gate, which is never the exact GELU. */
+export function readGate(config: ConfigReader, key: string, standard: GateName): GateActivation {
+  const others = (Object.keys(GATES) as GateName[]).filter((name) => name !== standard);
+  return GATES[config.choice(key, standard, ...others)];
+}
+
+const GATES = {
   gelu_new: "gelu_tanh",
   gelu_pytorch_tanh: "gelu_tanh",
-  gelu: "gelu_erf",
   silu: "silu",
   swish: "silu",
 } as const;
+type GateName = keyof typeof GATES;
+
+const ACTIVATIONS = { ...GATES, gelu: "gelu_erf" } as const;
 
 /** Tokens that end a text, in ascending order. */
 export function sortedIds(...lists: readonly (readonly number[])[]): number[] {

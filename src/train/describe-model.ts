@@ -1,4 +1,4 @@
-/** What a model is and what it needs, from its headers; of models that calibration knows, weights are read to recognise them. */
+/** What a model is and what it needs. Of models that others trained, mostly the headers are read: weights only to recognise one that calibration knows. */
 import { aPath, check, oneOf, optional } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import type { Architecture } from "../families/architecture.ts";
@@ -17,6 +17,7 @@ import { requireFloats } from "../model/open-own.ts";
 import { parameterShapes } from "../model/parameters.ts";
 import { fileRanges } from "../platform/file-ranges.ts";
 import { type Tokenizer, tokenizerFromJson } from "../text/tokenizer.ts";
+import { loadModel } from "./checkpoint.ts";
 import { modelDirectory } from "./model-directory.ts";
 import { isForeign } from "./open-model.ts";
 
@@ -145,8 +146,14 @@ function describeOwn(path: string): ModelDescription {
     tokenizer: tokenizer.value ?? tokenizer.reason,
     chat_template: "none: it was not taught to converse",
     notes: [],
-    unreadable: tokenizer.value === undefined ? tokenizer.reason : null,
+    unreadable: attempt(() => loadOnce(path)).reason || null,
   };
+}
+
+/** Loads a model of this program, and lets go of it: it is refused here for whatever it will be refused later. */
+function loadOnce(path: string): string {
+  using model = loadModel(path).model;
+  return model.config.model_type;
 }
 
 function tokenizerWords({ vocabSize, alters }: Tokenizer, rows: number): string {

@@ -5,6 +5,7 @@ import * as assert from "uvu/assert";
 import { readMemory } from "../../src/memory/disk.ts";
 import { openModelFromFiles } from "../../src/model/open-files.ts";
 import { Reader } from "../../src/reader.ts";
+import { modelDirectory } from "../../src/train/model-directory.ts";
 import { openModel } from "../../src/train/open-model.ts";
 import { expectedOf } from "../families/decoder-models.ts";
 import { absent, reference, stories } from "../families/golden-models.ts";
@@ -217,11 +218,22 @@ test.unless(absent, "what is wrong with a model or an option is one sentence", a
   const strange = made("strange", (config) => Object.assign(config, { model_type: "mamba" }));
   const wordless = made("wordless", () => {});
   fs.rmSync(`${wordless}/tokenizer.json`);
+  const gated = made("gated", (config) => Object.assign(config, { hidden_act: "gelu" }));
+  const wordy = made("wordy", () => {});
+  fs.cpSync(join(modelDirectory("reader-1m"), "tokenizer.json"), `${wordy}/tokenizer.json`);
+  const halved = at("halved");
+  fs.cpSync(modelDirectory("reader-1m"), halved, { recursive: true });
+  fs.writeFileSync(
+    `${halved}/config.json`,
+    fs.readFileSync(`${halved}/config.json`, "utf8").replace(/("intermediate_size": )512/, "$1256"),
+  );
   fs.writeFileSync(at("cut.gguf"), fs.readFileSync(gguf).subarray(0, 200_000));
   const text = ["--data", story];
   const sentences: [args: string[], sentence: RegExp][] = [
     [["eval", strange, ...text], /config\.json: model_type is "mamba"; readable are gpt2, gpt_neo/],
     [["eval", wordless, ...text], /wordless has no tokenizer\.json/],
+    [["info", gated], /gated\/config\.json: hidden_act is "gelu"; it must be "silu"/],
+    [["eval", wordy, ...text], /wordy\/tokenizer\.json has 2048 tokens, but the model only 512; take the model's own/],
     [["eval", at("cut.gguf"), ...text], /cut\.gguf/],
     [["eval", at("none.gguf"), ...text], /none\.gguf/],
     [["eval", story, ...text], /story\.txt/],
@@ -242,4 +254,9 @@ test.unless(absent, "what is wrong with a model or an option is one sentence", a
     [["read", gguf, story, "--save", gguf], /would replace .*\.gguf, which is read/],
   ];
   for (const [args, sentence] of sentences) assert.match(await refused(...args), sentence, args.join(" "));
+  assert.match(await run("info", wordy), /readable +no: .*has 2048 tokens, but the model only 512/);
+  assert.match(
+    await run("info", halved),
+    /readable +no: .*tensor "model.layers.0.mlp.up_proj.weight" has shape \[512,128\]/,
+  );
 });
