@@ -41,6 +41,11 @@ export class TrainedDecoder extends Decoder implements TrainableModel {
     );
   }
 
+  /** Names of the files of its directory besides the configuration and the weights. */
+  get companionFiles(): ReadonlySet<string> {
+    return new Set([...this.companions.files.keys(), OFFSETS_FILE]);
+  }
+
   /** The contents of the files of its directory, by name. `metadata` go into the file of weights. */
   files(metadata: Readonly<Record<string, string>> = {}): Map<string, Uint8Array | string> {
     const { architecture, companions, types, learned, settings } = this;

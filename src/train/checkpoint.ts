@@ -28,6 +28,7 @@ import { exists } from "../platform/files.ts";
 import { aTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { CHECKSUMS, requireChecksums, withChecksums } from "./checksums.ts";
 import { aCourse, type Course } from "./course.ts";
+import { requireNoneLeft } from "./left-files.ts";
 import { modelDirectory } from "./model-directory.ts";
 import { names as modelNames, ownModelFiles, readOwnModelFiles } from "./own-model-files.ts";
 import { parseTrainerRecord, type TrainerRecord } from "./trainer-record.ts";
@@ -80,7 +81,7 @@ const saveKinds: Kinds<SaveOptions> = { dtype: optional(oneOf("float32", "float1
 /**
  * Writes `model` and `tokenizer` into `directory`, and creates it if it is missing. Weights in float16 take half the bytes;
  * `loadModel` reads both formats. A model that others trained is written as their files have it, and only what it learned as float32.
- * @throws InputError if a weight is not finite, or outside the range of `dtype`
+ * @throws InputError if a weight is not finite, or outside the range of `dtype`; if a file of another model would stay and be taken for this one's
  */
 export function saveModel(
   directory: string,
@@ -103,7 +104,10 @@ function filesOf(
   metadata: Readonly<Record<string, string>>,
   dtype: WeightDtype = "float32",
 ): Map<string, Uint8Array | string> {
-  if (model instanceof TrainedDecoder) return inDirectory(directory, model.files(metadata));
+  if (model instanceof TrainedDecoder) {
+    requireNoneLeft(directory, model.companionFiles);
+    return inDirectory(directory, model.files(metadata));
+  }
   if (!(model instanceof Transformer)) throw new InputError("model: it is of a kind that this program cannot save");
   const weights = dtype === "float16" ? halfModelTensors(model) : modelTensors(model);
   return inDirectory(directory, ownModelFiles(directory, model, tokenizer, weights, metadata));

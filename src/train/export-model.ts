@@ -7,6 +7,7 @@ import { loadForeign } from "../families/load-foreign.ts";
 import { directoryFiles } from "../families/write-model.ts";
 import { writeFilesAtomic } from "../platform/atomic-write.ts";
 import { loadModel, saveModel } from "./checkpoint.ts";
+import { requireNoneLeft } from "./left-files.ts";
 import { modelDirectory } from "./model-directory.ts";
 import { isForeign } from "./open-model.ts";
 
@@ -29,7 +30,8 @@ const exportKinds: Kinds<ExportOptions> = {
 /**
  * Reads the model at `named`, and returns a function that writes it into `directory`, which is made if it is missing, and returns
  * the number of weights and how they are stored.
- * @throws InputError if the model cannot be read, an option means nothing for it, or a weight is too large for `dtype`
+ * @throws InputError if the model cannot be read, an option means nothing for it, or a weight is too large for `dtype`; when it is written, if a
+ * file of another model would stay in `directory` and be taken for this one's
  */
 export function modelExport(
   named: string,
@@ -65,6 +67,7 @@ function foreignExport(path: string, dtype: ExportDtype) {
   const weights = [...model.parameters.values()].reduce((sum, { shape }) => sum + count(shape), 0);
   return (directory: string) => {
     const files = directoryFiles({ architecture, parameters, companions, trained });
+    requireNoneLeft(directory, files);
     writeFilesAtomic(new Map([...files].map(([name, content]) => [`${directory}/${name}`, content])));
     return { weights, dtype };
   };

@@ -19,6 +19,7 @@ import {
 } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import type { TokenizedDocument } from "../data/corpus.ts";
+import { TrainedDecoder } from "../families/trained-decoder.ts";
 import { makeDirectory } from "../platform/directories.ts";
 import { aTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { OutOfMemoryError } from "../wasm/heap.ts";
@@ -26,6 +27,7 @@ import { ThreadDeathError } from "../wasm/parallel.ts";
 import { saveModel } from "./checkpoint.ts";
 import { aCourse, type Course } from "./course.ts";
 import { type EvaluateOptions, type EvaluationResult, evaluationInSteps } from "./evaluate.ts";
+import { requireNoneLeft } from "./left-files.ts";
 import { appendMetrics, startMetrics, syncMetrics } from "./metrics.ts";
 import { addCheckpoint, removeUnfinished, settleCheckpoint } from "./run-directory.ts";
 import type { MetricsLine, StepMetrics } from "./step-metrics.ts";
@@ -98,7 +100,9 @@ function prepareDirectory(trainer: Course, { directory, tokenizer }: TrainingRun
   if (directory === undefined) return [];
   makeDirectory(directory);
   removeUnfinished(directory);
-  if (trainer.step > 0) saveModel(directory, trainer.model, tokenizer); // it may be of another step than the checkpoint
+  if (trainer.step > 0)
+    saveModel(directory, trainer.model, tokenizer); // it may be of another step than the checkpoint
+  else if (trainer.model instanceof TrainedDecoder) requireNoneLeft(directory, trainer.model.companionFiles);
   return startMetrics(directory, trainer.step);
 }
 

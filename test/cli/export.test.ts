@@ -4,6 +4,7 @@ import * as assert from "uvu/assert";
 import { Transformer } from "../../src/model/transformer.ts";
 import { byteTokenizer } from "../../src/text/tokenizer.ts";
 import { loadModel, saveModel } from "../../src/train/checkpoint.ts";
+import { absent, stories } from "../families/golden-models.ts";
 import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { tinyConfig } from "../tiny.ts";
@@ -48,4 +49,19 @@ test("another dtype, and a missing place for the model, are refused in one sente
   const out = memorizing("export", at("model"));
   assert.equal([out.code, out.stderr], [2, "memorizing export: --out DIR must be given\n"]);
   assert.not.ok(fs.existsSync(at("none")));
+});
+
+test.unless(absent, "a file of another model that would be taken for one of this stays, and is named", () => {
+  const [from, to] = [`${stories}/hf`, at("mixed")];
+  assert.is(memorizing("export", from, "--out", to).code, 0);
+  assert.is(memorizing("export", from, "--out", to, "--dtype", "float16").code, 0, "the same model has the same files");
+  const before = fs.readFileSync(join(to, "model.safetensors"));
+  fs.writeFileSync(join(to, "chat_template.jinja"), "{{ messages }}");
+  const { code, stderr } = memorizing("export", from, "--out", to, "--force");
+  assert.is(code, 1);
+  assert.match(
+    stderr,
+    /^[^\n]*mixed\/chat_template\.jinja is of another model and would be taken for a part of this one/,
+  );
+  assert.ok(fs.readFileSync(join(to, "model.safetensors")).equals(before), "nothing is written");
 });
