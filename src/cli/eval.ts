@@ -1,5 +1,6 @@
 /** `memorizing eval`: perplexity and bits per byte with memories of several sizes, over exactly the same tokens. */
 import process from "node:process";
+import { breathe } from "../base/breathe.ts";
 import type { Exchange } from "../cluster/exchange.ts";
 import { tokenizeDocuments } from "../data/corpus.ts";
 import { LossesFile } from "../report/losses.ts";
@@ -7,14 +8,14 @@ import { memoryTable } from "../report/memory-table.ts";
 import { ProgressLine, tokenProgress } from "../report/progress.ts";
 import { recallTable } from "../report/recall-table.ts";
 import { type ClusterEvaluation, evaluateOnCluster } from "../train/document-jobs.ts";
-import { type EvaluationResult, evaluate, type TokenLoss } from "../train/evaluate.ts";
+import { type EvaluationResult, evaluationInSteps, type TokenLoss } from "../train/evaluate.ts";
 import { modelDirectory } from "../train/model-directory.ts";
 import { command } from "./arguments/command.ts";
 import { flag, integer, integers, required, text, texts } from "./arguments/options.ts";
 import { UsageError } from "./arguments/usage.ts";
 import { clusterOptions, withExchange } from "./cluster-options.ts";
 import { documentsAt, selectionOptions } from "./documents.ts";
-import { INTERRUPTED, interruptible } from "./interruption.ts";
+import { INTERRUPTED, interruptible, notSaved } from "./interruption.ts";
 import { defaultMemorySizes, loadOption } from "./memories.ts";
 import { servedOptions, withServed } from "./memory-at.ts";
 import { MODEL_HELP, openForReading, readingOptions } from "./models.ts";
@@ -107,11 +108,14 @@ export const evalCommand = command(
       await startThreads(threads);
       const onProgress = tokenProgress(progress, "evaluating");
       const options = { memorySizes, maxTokens, known, recall, onToken, onProgress };
-      return withServed({ memoryAt, bestEffort, patience, credentials, load }, model, progress, async (served) =>
-        evaluate(model, documents, tokenizer, { ...options, served }),
+      return withServed({ memoryAt, bestEffort, patience, credentials, load }, model, progress, (served) =>
+        evaluateHere(evaluationInSteps(model, documents, tokenizer, { ...options, served }), progress),
       );
     });
-    if (result === undefined) return INTERRUPTED;
+    if (result === undefined) {
+      if (losses !== undefined) progress.note(notSaved(losses));
+      return INTERRUPTED;
+    }
     progress.end();
     const tables = [memoryTable(result), ...(recall ? [recallTable(result)] : [])];
     if (json) printJson(summaryOf(result), outputs.results);
@@ -124,7 +128,22 @@ function lossesAt(path: string | undefined): Output[] {
   return path === undefined ? [] : [{ option: "--losses", path, kind: lossesFile }];
 }
 
-/** Lets workers evaluate the documents. Returns undefined if Ctrl-C ended the waiting. */
+/** Takes the steps of an evaluation. Returns undefined if it was interrupted. */
+async function evaluateHere(steps: Iterable<EvaluationResult | undefined>, progress: ProgressLine) {
+  let result: EvaluationResult | undefined;
+  const interrupted = await interruptible(
+    () => progress.end(),
+    async (signal) => {
+      for (result of steps) {
+        await breathe();
+        if (signal.aborted) return;
+      }
+    },
+  ).finally(() => progress.end());
+  return interrupted ? undefined : result;
+}
+
+/** Lets workers evaluate the documents. Returns undefined if the waiting was interrupted. */
 async function evaluateTogether(
   exchange: Exchange,
   progress: ProgressLine,

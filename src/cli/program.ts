@@ -11,6 +11,7 @@ import { exactArguments } from "../platform/path-bytes.ts";
 import { codeOf, reasonOf } from "../platform/system-errors.ts";
 import { UsageError } from "./arguments/usage.ts";
 import { commandTable, requestOf } from "./commands.ts";
+import { hasLostReader } from "./early-end.ts";
 import { hideLogins } from "./hide-logins.ts";
 import { printError, printLine, printText } from "./printing.ts";
 import { PROGRAM } from "./summaries.ts";
@@ -77,10 +78,10 @@ function deniedBy(error: Error & { readonly permission?: string; readonly resour
   return printable([error.message, error.permission, error.resource].filter(Boolean).join("; "));
 }
 
-/** A reader of our output may stop early, as `head` does; that is not an error. Anything else is, such as a full disk. */
-function endForLackOf(stream: string): (error: Error) => void {
+/** Ends the program when its output cannot be written, to a full disk for example. */
+function endForLackOf(stream: "output" | "error"): (error: Error) => void {
   return (error) => {
-    if (codeOf(error) === "EPIPE") process.exit();
+    if (hasLostReader(stream, error)) return;
     process.exitCode = 1;
     printError(lackOf(stream, error), () => process.exit(1));
   };

@@ -1,7 +1,10 @@
 /** `memorizing read`: turns documents into a memory, which is kept in a file and known to the model from then on. */
+import { InputError } from "../base/errors.ts";
 import { type Document, tokenizeDocuments } from "../data/corpus.ts";
 import { memorizeDocuments } from "../model/generate.ts";
+import { fileState } from "../platform/files.ts";
 import { pathText } from "../platform/path-bytes.ts";
+import { followLinks } from "../platform/target.ts";
 import { ProgressLine, tokenProgress, wholeNumber } from "../report/progress.ts";
 import { command } from "./arguments/command.ts";
 import { flag, integer, required, text } from "./arguments/options.ts";
@@ -43,6 +46,7 @@ export const readCommand = command(
     const inputs = files.flatMap((document) => document.files);
     const output = { option: "--save", path: save, kind: memoryFile };
     const outputs = new Outputs({ outputs: [output], models: [directory], inputs, force });
+    const version = versionOf(save);
     const { model, tokenizer, known } = openForReading(directory, reading, progress, append ? save : undefined);
     const state = stateWith(known, model, tokenizer, memory);
     requireMemory(state, directory);
@@ -58,6 +62,11 @@ export const readCommand = command(
       return INTERRUPTED;
     }
     outputs.check();
+    if (append && versionOf(save) !== version) {
+      throw new InputError(
+        `${save} was changed while documents were read, and is left as it is now; give the same command again`,
+      );
+    }
     const { length, size, sources } = saveMemory(save, state, model);
     const count = sources?.documents.length;
     const result = { file: save, documents: count, tokens: length, memory: size };
@@ -67,6 +76,11 @@ export const readCommand = command(
     return 0;
   },
 );
+
+/** Another text whenever the content of a file is another one. */
+function versionOf(path: string): string | undefined {
+  return fileState(followLinks(path)[0])?.version;
+}
 
 /** A document of one file by its path, so that it is found again where it is cited. */
 function namedByFile(document: Document): Document {

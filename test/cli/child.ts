@@ -33,7 +33,23 @@ export function memorizing(...args: string[]): Outcome {
 
 /** The same, with Ctrl-C as soon as the program writes `text` to `stream`. */
 export function interrupted(stream: "stdout" | "stderr", text: string, ...args: string[]): Outcome {
-  const [command, line] = scriptLine("test/cli/interrupted", [stream, text, ...args]);
+  return signalled("SIGINT", stream, text, ...args);
+}
+
+/** The same with what `kill` sends. */
+export function terminated(stream: "stdout" | "stderr", text: string, ...args: string[]): Outcome {
+  return signalled("SIGTERM", stream, text, ...args);
+}
+
+function signalled(...args: readonly string[]): Outcome {
+  const [command, line] = scriptLine("test/cli/interrupted", args);
+  const { status, stdout, stderr } = spawnSync(command, line, { encoding: "utf8", timeout: HANGS });
+  return { code: status, stdout, stderr };
+}
+
+/** The same, with a command of the shell that runs to its end as soon as the program writes `text` to standard error. */
+export function meanwhile(text: string, shell: string, ...args: string[]): Outcome {
+  const [command, line] = scriptLine("test/cli/meanwhile", [text, shell, ...args]);
   const { status, stdout, stderr } = spawnSync(command, line, { encoding: "utf8", timeout: HANGS });
   return { code: status, stdout, stderr };
 }

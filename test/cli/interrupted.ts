@@ -1,10 +1,10 @@
 /**
- * The program, to which Ctrl-C comes at a moment that does not depend on the machine: `interrupted stdout|stderr TEXT ARGUMENTS…`
- * sends itself the signal as soon as it writes TEXT there. Progress is shown as on a terminal, from the first line on.
+ * The program, to which a signal comes at a moment that does not depend on the machine: `interrupted SIGINT|SIGTERM stdout|stderr TEXT
+ * ARGUMENTS…` sends itself the signal as soon as it writes TEXT there. Progress is shown as on a terminal, from the first line on.
  */
 import process from "node:process";
 
-const [name, text, ...args] = process.argv.slice(2);
+const [signal, name, text, ...args] = process.argv.slice(2);
 const stream = name === "stdout" ? process.stdout : process.stderr;
 const write = stream.write.bind(stream) as (piece: string) => boolean;
 let isSent = false;
@@ -13,7 +13,7 @@ process.stderr.isTTY = true;
 stream.write = (piece: string | Uint8Array) => {
   if (!isSent && String(piece).includes(text)) {
     isSent = true;
-    process.kill(process.pid, "SIGINT");
+    process.kill(process.pid, signal);
   }
   return write(String(piece));
 };

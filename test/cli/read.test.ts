@@ -1,4 +1,5 @@
 /** A memory saved by `read` works in every later process as if the documents had just been read. */
+import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
@@ -11,8 +12,9 @@ import { loadModel, saveModel } from "../../src/train/checkpoint.ts";
 import { evaluate } from "../../src/train/evaluate.ts";
 import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
+import { HANGS } from "../in-time.ts";
 import { documentOf, tinyConfig } from "../tiny.ts";
-import { interrupted, memorizing } from "./child.ts";
+import { commandLine, interrupted, meanwhile, memorizing, terminated } from "./child.ts";
 
 const test = suite("read");
 
@@ -133,6 +135,57 @@ test("Ctrl-C leaves the file as it was and says so", () => {
   assert.match(stderr, `interrupted; ${file} is as it was\n`);
   assert.ok(fs.readFileSync(file).equals(before));
   assert.equal(fs.readdirSync(folder), names, "nothing is left next to it");
+});
+
+test("what another program writes into the file meanwhile is kept, and said", () => {
+  const [file, other] = [at("shared.safetensors"), at("other.safetensors")];
+  run("read", at("model"), at("notes/a.txt"), "--save", file);
+  run("read", at("model"), at("c.txt"), "--save", other);
+  fs.writeFileSync(at("more.txt"), texts["c.txt"].repeat(100));
+  const args = ["read", at("model"), at("more.txt"), "--save", file, "--append", "--threads", "1"];
+  const { code, stderr } = meanwhile("reading", `mv ${other} ${file}`, ...args);
+  assert.is(code, 1, stderr);
+  assert.match(stderr, `${file} was changed while documents were read, and is left as it is now`);
+  assert.equal(readMemory(file).sources?.documents, [at("c.txt")]);
+});
+
+test("a reader of the output that ends early does not keep the memory from being saved", () => {
+  const file = at("early.safetensors");
+  const [executable, line] = commandLine(["generate", at("model"), "--prompt", "a", "--tokens", "200"]);
+  const shell = (...more: string[]) =>
+    spawnSync("bash", ["-c", `"$@" | head -c 1; exit \${PIPESTATUS[0]}`, "bash", executable, ...line, ...more], {
+      encoding: "utf8",
+      timeout: HANGS,
+    });
+  const saving = shell("--save", file, "--memory", "300");
+  assert.is(saving.status, 0, saving.stderr);
+  assert.ok(readMemory(file).length >= 200);
+  assert.equal([shell().status, shell().stderr], [0, ""], "without a file it ends in silence");
+});
+
+test("kill is as good as Ctrl-C, and an evaluation leaves no part of its losses", () => {
+  const [file, losses] = [at("killed.safetensors"), at("single.jsonl")];
+  const names = fs.readdirSync(folder);
+  const reading = terminated(
+    "stderr",
+    "reading",
+    "read",
+    at("model"),
+    at("long.txt"),
+    "--save",
+    file,
+    "--threads",
+    "1",
+  );
+  assert.is(reading.code, 130, reading.stderr);
+  assert.match(reading.stderr, `interrupted; ${file} was not written\n`);
+  const args = ["eval", at("model"), "--data", at("long.txt"), "--losses", losses, "--threads", "1"];
+  for (const stop of [terminated, interrupted]) {
+    const { code, stdout, stderr } = stop("stderr", "evaluating", ...args);
+    assert.equal([code, stdout], [130, ""], stderr);
+    assert.match(stderr, `interrupted; ${losses} was not written\n`);
+  }
+  assert.equal(fs.readdirSync(folder), names, "nothing is left");
 });
 
 test("Ctrl-C while generate reads saves nothing and says so; while it writes, all that was read and written is saved", () => {

@@ -20,6 +20,7 @@ import { targetOf } from "../../platform/target.ts";
 import { checkpointFiles } from "../../train/checkpoint.ts";
 import { modelDirectory } from "../../train/model-directory.ts";
 import { flag } from "../arguments/options.ts";
+import { promiseFiles } from "../early-end.ts";
 import type { FileKind } from "./kinds.ts";
 
 export const forceOption = flag("also replaces files that this program did not write, but never one that it reads");
@@ -51,6 +52,7 @@ export class Outputs {
   /** @throws InputError that names the path that cannot, or must not, be written */
   constructor(files: CommandFiles) {
     this.files = files;
+    if (files.outputs.length > 0) promiseFiles();
     this.read = filesRead(files);
     for (const output of files.outputs) requireOutside(output, files);
     this.check();
