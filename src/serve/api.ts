@@ -93,14 +93,19 @@ export class Api {
     throw new Refusal(404, `the model ${shown} is not served here, but ${this.model.id} is`, "model");
   }
 
+  /** The body of a request in JSON, which a byte order mark may precede. */
+  private async jsonOf(call: Call): Promise<string> {
+    return (await call.text(this.limits.bodyBytes)).replace(/^\ufeff/, "");
+  }
+
   private async complete(call: Call): Promise<void> {
-    const request = completionRequest(await call.text(this.limits.bodyBytes), this.limits.tokens);
+    const request = completionRequest(await this.jsonOf(call), this.limits.tokens);
     const { prompt, stops, options } = request;
     await this.write(call, request, { prompt, stops, dropsSpace: false, options }, completionShape);
   }
 
   private async chat(call: Call): Promise<void> {
-    const request = chatRequest(await call.text(this.limits.bodyBytes), this.limits.tokens);
+    const request = chatRequest(await this.jsonOf(call), this.limits.tokens);
     const { prompt, stops, dropsSpace } = conversationOf(request.messages, this.model.template);
     const job = { prompt, stops: [...request.stops, ...stops], dropsSpace, options: request.options };
     await this.write(call, request, job, chatShape);
@@ -163,10 +168,15 @@ export class Api {
   private async read(call: Call, name: string, appends: boolean): Promise<void> {
     const { memories } = this;
     requireName(name);
+    const strange = [...call.query.keys()].find((key) => key !== "document");
+    if (strange !== undefined)
+      throw new Refusal(400, `unknown parameter ${strange}; only document can be given`, strange);
     const document = call.query.get("document") ?? UNNAMED;
     check("document", document, aName);
     const text = await call.text(this.limits.bodyBytes);
     if (text === "") throw new Refusal(400, "the body is empty; it must be the text of a document");
+    const zero = text.indexOf("\0");
+    if (zero >= 0) throw new Refusal(400, `the body is no text: character ${zero} is zero`);
     await this.queue.run(call.signal, async () => {
       const isNew = !memories.has(name);
       const before = appends ? memories.load(name) : undefined;

@@ -7,7 +7,7 @@ import { Refusal } from "./refusals.ts";
 export async function readText(request: IncomingMessage, most: number, signal: AbortSignal): Promise<string> {
   if (Number(request.headers["content-length"] ?? 0) > most) throw tooLarge(most);
   const text = decodeUnicode(await readBytes(request, most, signal));
-  if (typeof text === "string") return text.replace(/^\ufeff/, "");
+  if (typeof text === "string") return text;
   throw new Refusal(400, `the body is not ${text.encoding} text: byte ${text.offset} cannot be read`);
 }
 

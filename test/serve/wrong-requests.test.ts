@@ -43,6 +43,8 @@ const wrong: [method: string, path: string, body: object | string | undefined, s
   ["DELETE", "/v1/memories/nowhere", undefined, 404, /^there is no memory nowhere/],
   ["POST", "/v1/memories/nowhere/documents", "text", 404, /^there is no memory nowhere/],
   ["PUT", "/v1/memories/a", "", 400, /^the body is empty/],
+  ["PUT", "/v1/memories/a", "a\0b", 400, /^the body is no text: character 1 is zero$/],
+  ["PUT", "/v1/memories/a?documnt=b", "text", 400, /^unknown parameter documnt; only document can be given$/],
   ["PUT", "/v1/memories/%2e%2e%2fx", "text", 400, /is not a name for a memory/],
   ["PUT", "/v1/memories/a%00b", "text", 400, /is not a name for a memory/],
   ["PUT", `/v1/memories/${"x".repeat(5000)}`, "text", 400, /is not a name for a memory/],
