@@ -2,6 +2,7 @@
 import process from "node:process";
 import { InputError } from "../base/errors.ts";
 import { CHOICE_PASSES, chooseHeads } from "../calibrate/choose-heads.ts";
+import { headBytes } from "../calibrate/measure-set.ts";
 import { rankHeads, rankingPasses } from "../calibrate/rank-heads.ts";
 import { type CalibrationResult, calibrationJson, identityOf } from "../calibrate/result.ts";
 import { type TokenizedDocument, tokenizeDocuments } from "../data/corpus.ts";
@@ -87,6 +88,7 @@ export const calibrateCommand = command(
     const floats = opened("float32");
     progress.pass();
     for (const note of floats.notes) progress.note(note);
+    requireBudget(budget, headBytes(floats.model, memoryDtype ?? "float32"));
     const documents = tokenizeDocuments(files, floats.tokenizer, { framed: true });
     requireLongDocuments(floats.model, documents, maxTokens);
     const tokens = documents.reduce((sum, document) => sum + predicted(document, maxTokens), 0);
@@ -117,6 +119,12 @@ function requireForeign(named: string): string {
   throw new InputError(
     `${named} is a model of this program, which was trained with its memory layers; calibrate takes models that others trained`,
   );
+}
+
+/** Refuses bytes that do not pay for a head. */
+function requireBudget(budget: number | undefined, bytes: number): void {
+  if (budget === undefined || budget >= bytes) return;
+  throw new UsageError(`--budget ${budget} pays for no head: a remembered token takes ${bytes} bytes in each`);
 }
 
 function predicted(document: TokenizedDocument, maxTokens: number): number {

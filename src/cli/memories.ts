@@ -5,6 +5,8 @@ import type { ServedPairs } from "../memory/served/served-pairs.ts";
 import { type MemorySnapshot, restoreSnapshot, takeSnapshot } from "../memory/snapshot.ts";
 import type { LanguageModel, ReadingState } from "../nn/language-model.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { modelDirectory } from "../train/model-directory.ts";
+import { isForeign } from "../train/open-model.ts";
 import { type Option, text } from "./arguments/options.ts";
 
 /** The memory sizes of an evaluation when no others are given: none, and the model's own. */
@@ -35,7 +37,10 @@ export function stateWith(
 /** Refuses a state that has nothing to save, before work is spent on it. */
 export function requireMemory(state: ReadingState, directory: string): void {
   if (state.memories.size > 0) return;
-  throw new InputError(`${directory} has no memory to save: it needs memory_layers, and a memory size above 0`);
+  const layers = isForeign(modelDirectory(directory))
+    ? "heads that remember, such as those of --memory-layers all,"
+    : "memory_layers,";
+  throw new InputError(`${directory} has no memory to save: it needs ${layers} and a memory size above 0`);
 }
 
 /** Ends the document and writes what `state` remembers to `path`. */

@@ -4,7 +4,7 @@ import type { ServedMemory } from "../memory/served/served-memory.ts";
 import { Transformer } from "../model/transformer.ts";
 import type { LanguageModel } from "../nn/language-model.ts";
 import type { ProgressLine } from "../report/progress.ts";
-import { flag, integer, text } from "./arguments/options.ts";
+import { flag, givenOf, integer, optionName, text } from "./arguments/options.ts";
 import { UsageError } from "./arguments/usage.ts";
 import { clusterOptions, requireExchange } from "./cluster-options.ts";
 
@@ -32,16 +32,17 @@ interface ServedValues {
 
 /** Connects to the memory of `--memory-at` for as long as `work` takes; without that option, `work` gets undefined. */
 export async function withServed<T>(
-  { memoryAt, bestEffort, patience = PATIENCE, credentials, load }: ServedValues,
+  { memoryAt, load, ...reaching }: ServedValues,
   model: LanguageModel,
   progress: ProgressLine,
   work: (served: ServedMemory | undefined) => Promise<T>,
 ): Promise<T> {
   if (memoryAt === undefined) {
-    if (bestEffort)
-      throw new UsageError("--best-effort is about the memory of --memory-at, which must be given with it");
-    return work(undefined);
+    const [surplus] = Object.keys(givenOf(reaching)).filter((key) => key !== "bestEffort" || reaching.bestEffort);
+    if (surplus === undefined) return work(undefined);
+    throw new UsageError(`${optionName(surplus)} is about the memory of --memory-at, which must be given with it`);
   }
+  const { bestEffort, patience = PATIENCE, credentials } = reaching;
   if (load !== undefined)
     throw new UsageError("--memory-at and --load both say what was read before; give one of them");
   if (!(model instanceof Transformer)) {

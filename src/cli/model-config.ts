@@ -8,13 +8,13 @@ import { readJson } from "../formats/json-file.ts";
 import { applyOverrides, configFields, type ModelConfig, parseConfig } from "../model/config.ts";
 import { preset, presetNames } from "../model/presets.ts";
 import { formatTable } from "../report/table.ts";
-import { type Option, text, texts } from "./arguments/options.ts";
+import { choiceOption, type Option, text, texts } from "./arguments/options.ts";
 import { UsageError } from "./arguments/usage.ts";
 
 export const DEFAULT_PRESET = "small";
 
 export const configOptions = {
-  preset: text("NAME", `model to begin with: ${presetNames.join(", ")} [${DEFAULT_PRESET}]`),
+  preset: choiceOption(presetNames, `model to begin with [${DEFAULT_PRESET}]`),
   config: text("FILE", "config.json to begin with instead"),
   set: overrides("replaces keys of the configuration; all of them are listed below"),
 };

@@ -8,6 +8,7 @@ import { LEASE } from "../cluster/exchange.ts";
 import { resultOf } from "../cluster/jobs.ts";
 import { programName } from "../cluster/program.ts";
 import { work } from "../cluster/worker.ts";
+import { requireWritable } from "../platform/atomic-write.ts";
 import { isDirectory, listDirectory, removeTree } from "../platform/files.ts";
 import { duration, ProgressLine } from "../report/progress.ts";
 import { command } from "./arguments/command.ts";
@@ -42,6 +43,7 @@ export const workerCommand = command(
       "machine and a DIR. It ends at Ctrl-C; its job goes to others.",
   },
   async ({ dir = join(homedir(), ".cache/memorizing-transformer/worker"), lease, credentials, threads }, [place]) => {
+    requireWritable(`${dir}/jobs/trial`);
     const progress = new ProgressLine(process.stderr);
     const milliseconds = lease === undefined ? LEASE : 1000 * lease;
     const warn = (sentence: string) => progress.note(sentence);

@@ -36,33 +36,37 @@ export function parsePlaces(text: string, name: string): MemoryPlaces {
 }
 
 /**
- * The heads at these places, in ascending order. A head that is named twice counts once.
+ * The heads at these places, in ascending order. A head that is named twice counts once. `source`: what names them, for messages.
  * @throws InputError for a layer or head that does not exist, or cannot remember
  */
-export function headsAt(architecture: Architecture, places: MemoryPlaces): ReadingSettings["memoryHeads"] {
+export function headsAt(
+  architecture: Architecture,
+  places: MemoryPlaces,
+  source = "memory layers",
+): ReadingSettings["memoryHeads"] {
   check("memoryLayers", places, somePlaces);
   const all = allMemoryHeads(architecture);
   if (places === "all") return all;
   const named = places.map((place): readonly [layer: number, keyHead?: number] => {
     return typeof place === "number" ? [place] : place;
   });
-  for (const place of named) requirePlace(architecture, ...place);
+  for (const place of named) requirePlace(architecture, source, ...place);
   return all.filter(([layer, head]) => named.some(([at, only = head]) => at === layer && only === head));
 }
 
-function requirePlace(architecture: Architecture, layer: number, head?: number): void {
+function requirePlace(architecture: Architecture, source: string, layer: number, head?: number): void {
   const { layers, keyHeads, windows } = architecture;
   if (layer >= layers) {
-    throw new InputError(`memory layers: there is no layer ${layer}; the model has layers 0 to ${layers - 1}`);
+    throw new InputError(`${source}: there is no layer ${layer}; the model has layers 0 to ${layers - 1}`);
   }
   if (head !== undefined && head >= keyHeads) {
     throw new InputError(
-      `memory layers: layer ${layer} has no kv head ${head}; a layer has the kv heads 0 to ${keyHeads - 1}`,
+      `${source}: layer ${layer} has no kv head ${head}; a layer has the kv heads 0 to ${keyHeads - 1}`,
     );
   }
   if (sees(architecture, layer)) return;
   throw new InputError(
-    `memory layers: layer ${layer} sees only ${windows[layer]} tokens by design, so it can have no memory`,
+    `${source}: layer ${layer} sees only ${windows[layer]} tokens by design, so it can have no memory`,
   );
 }
 

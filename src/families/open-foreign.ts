@@ -71,9 +71,12 @@ export function settingsOf(
   check("memoryLayers", memoryLayers, optional(somePlaces));
   const found = memoryLayers === undefined ? calibration : undefined;
   const { memoryHeads: trainedHeads, ...learned } = trainedSettings(trained, given.window);
-  const places = memoryLayers ?? trainedHeads ?? found?.places ?? "all";
+  const chosen = memoryLayers ?? trainedHeads;
   const { neighbours, reach } = found ?? {};
-  const memoryHeads = headsAt(architecture, places);
+  const memoryHeads =
+    chosen === undefined && found !== undefined
+      ? headsAt(architecture, found.places, `${found.name}: memory_layers`)
+      : headsAt(architecture, chosen ?? "all");
   const inOrder: Partial<ReadingSettings>[] = [{ neighbours, reach }, learned, { ...given, memoryHeads }];
   return readingSettings(architecture, inOrder.reduce(withDefaults, { memorySize: USUAL_MEMORY }));
 }

@@ -183,3 +183,16 @@ POND is a pond.
 `,
   );
 });
+
+test("an empty name is refused by the option or the operand that has it", () => {
+  const empty = (...argv: string[]) =>
+    refusal(() => {
+      const given = splitArguments(argv, description);
+      readOperands(given, description);
+      readValues(given, description);
+    });
+  assert.is(empty("mill", "--net", ""), "memorizing fish: --net NET must not be empty");
+  assert.is(empty("mill", "--net=big", "--bait", "worm", ""), "memorizing fish: --bait FILE must not be empty");
+  assert.is(empty("mill", "--net=big", "--sizes", ""), "memorizing fish: --sizes N,N,… must not be empty");
+  assert.is(empty("", "--net=big"), "memorizing fish: POND must not be empty");
+});

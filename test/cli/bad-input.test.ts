@@ -139,7 +139,7 @@ test("a model is not overwritten", () => {
 
 test("a run that was never saved cannot be resumed", () => {
   const sentence = train("good", "--resume");
-  assert.is(sentence, `${at("out")} holds no checkpoint to resume from; leave --resume out to begin a run there`);
+  assert.is(sentence, `${at("out")} holds no checkpoint to resume from; begin a new run there`);
 });
 
 test("a directory that cannot be written is refused before training", () => {

@@ -109,6 +109,8 @@ test.unless(absent, "what is wrong is one sentence", async () => {
   const data = ["--data", twice];
   assert.match(await refused("calibrate", "reader-1m", ...data), "reader-1m is a model of this program");
   assert.match(await refused("calibrate", model, ...data, "--gain", "9", "--budget", "9"), "exclude each other");
+  const poor = await refused("calibrate", model, ...data, "--budget", "63");
+  assert.match(poor, "--budget 63 pays for no head: a remembered token takes 64 bytes in each");
   assert.match(await refused("calibrate", model, ...data, "--max-tokens", "100"), "too short: at most 100 tokens");
   assert.match(await refused("eval", model, ...data, "--memory-layers", "1:9"), "layer 1 has no kv head 9");
   assert.match(
@@ -130,7 +132,7 @@ test.unless(absent, "what is wrong is one sentence", async () => {
     return refusal(() => openModel(model));
   };
   assert.match(written({}), /is for the model 0123456789abcdef, this is the model \w{16}; calibrate this one/);
-  assert.match(written({ memory_layers: "5" }), "there is no layer 5");
+  assert.match(written({ memory_layers: "5" }), "memory.json: memory_layers: there is no layer 5");
   assert.match(written({ memory_layers: [5] }), "memory_layers is [5]");
   assert.match(written({ reach: -1 }), /reach: got -1; it must be/);
   assert.match(written({ memory_layer: 3 }), /unknown key "memory_layer"; did you mean memory_layers\?/);

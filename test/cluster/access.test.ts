@@ -121,6 +121,10 @@ test("a wrong address is refused without repeating it, and makes no directory", 
   assert.is(code, 2);
   assert.match(stderr, '"nats://host" is an argument too many');
   assert.equal(natsAddress("NATS://host").options.servers, "host:4222");
+  const kept = file("occupied", "not a directory");
+  const unusable = memorizing("worker", at("b"), "--dir", kept);
+  assert.is(unusable.code, 1);
+  assert.match(unusable.stderr, `cannot write ${kept}/jobs/trial: `);
 });
 
 test.unless(noServer, "a password opens a server: in the address, in a file, in the environment", async () => {

@@ -5,7 +5,14 @@
 import { parseArgs } from "node:util";
 import { nearest } from "../../base/did-you-mean.ts";
 import { InputError } from "../../base/errors.ts";
-import { type CommandDescription, type Option, type Options, optionName, type Values } from "./options.ts";
+import {
+  type CommandDescription,
+  type Option,
+  type Options,
+  optionName,
+  requireNames,
+  type Values,
+} from "./options.ts";
 
 export interface Arguments {
   /** The texts of every option that was given, by its key in the table; a flag's text is empty. */
@@ -56,7 +63,9 @@ export function readOperands(given: Arguments, { name, operands = [] }: CommandD
   if (missing !== undefined) throw new InputError(`${name}: ${missing} must be given${swallowed(given, missing)}`);
   const surplus = operands.at(-1)?.endsWith("…") ? undefined : given.operands[operands.length];
   if (surplus !== undefined) throw new InputError(`${name}: "${surplus}" is an argument too many; see ${name} --help`);
-  return given.operands;
+  return given.operands.flatMap((operand, i) => {
+    return requireNames([operand], `${name}: ${operands[Math.min(i, operands.length - 1)].replace("…", "")}`);
+  });
 }
 
 /** Says which option took what may have been meant as `operand`: one that had a value already. */

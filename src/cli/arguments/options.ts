@@ -47,8 +47,17 @@ export function flag(about: string): Option<boolean> {
   return { about, read: (texts) => texts.length > 0 };
 }
 
+/** A name, such as that of a file. */
 export function text(placeholder: string, about: string): Option<string | undefined> {
-  return { placeholder, about, read: (texts) => texts.at(-1) };
+  const read = (given: readonly string[], name: string, command: string) =>
+    requireNames(given, `${command}: ${name} ${placeholder}`).at(-1);
+  return { placeholder, about, read };
+}
+
+/** Refuses an empty name, such as a shell's unset variable: it would be taken for the root, or for the directory that one is in. */
+export function requireNames(given: readonly string[], what: string): readonly string[] {
+  if (given.includes("")) throw new InputError(`${what} must not be empty`);
+  return given;
 }
 
 /** A text that is itself used: bytes that are not UTF-8 are refused in it, as paths alone may have them. */
@@ -61,9 +70,11 @@ export function wellFormedText(placeholder: string, about: string): Option<strin
   return { placeholder, about, read };
 }
 
-/** Several texts; none if the option is left out. */
+/** Several names; none if the option is left out. */
 export function texts(placeholder: string, about: string): Option<readonly string[]> {
-  return { placeholder, about, many: true, read: (given) => given };
+  const read = (given: readonly string[], name: string, command: string) =>
+    requireNames(given, `${command}: ${name} ${placeholder}`);
+  return { placeholder, about, many: true, read };
 }
 
 /** A whole number from `min` to `max`. */
@@ -73,7 +84,13 @@ export function integer(about: string, min: number, max: number): Option<number 
 
 /** Whole numbers from `min` to `max`, separated by commas; they come in ascending order. */
 export function integers(about: string, min: number, max: number): Option<readonly number[] | undefined> {
-  return fieldOption<readonly number[]>({ kind: "integers", default: [], about, min, max });
+  const option = fieldOption<readonly number[]>({ kind: "integers", default: [], about, min, max });
+  const read = (texts: readonly string[], name: string, command: string) => {
+    const numbers = option.read(texts, name, command);
+    if (numbers?.length === 0) throw new InputError(`${command}: ${name} ${option.placeholder} must not be empty`);
+    return numbers;
+  };
+  return { ...option, read };
 }
 
 /** One of several words. */
