@@ -30,11 +30,9 @@ export function requireRoom(shape: MemoryShape, options: Partial<MemoryOptions>,
   if (needed <= available) return;
   const halved = count * memoryBytes(shape, { ...options, dtype: "float16" });
   const advice =
-    needed > halved
-      ? `lower memory_size, or set memory_dtype to float16, which needs ${halved} bytes`
-      : "lower memory_size";
+    needed > halved ? `make it smaller, or keep it as float16, which takes ${halved} bytes` : "make it smaller";
   const limit = "the 4 GiB that one WebAssembly memory can hold";
   throw new InputError(
-    `a memory_size of ${shape.size} needs ${needed} bytes, but ${available} are left of ${limit}; ${advice}`,
+    `a memory of ${shape.size} pairs needs ${needed} bytes, but ${available} are left of ${limit}; ${advice}`,
   );
 }

@@ -71,7 +71,7 @@ function newestOf<M extends TrainableModel>(
   const directories = savedSteps(run).map((step) => checkpointName(run, step));
   if (exists(`${run}/trainer.json`)) directories.push(run);
   if (directories.length === 0) {
-    throw new InputError(`${run} holds no checkpoint to resume from; leave --resume out to begin a run there`);
+    throw new InputError(`${run} holds no checkpoint to resume from; begin a new run there`);
   }
   const refusals: string[] = [];
   for (const directory of directories) {

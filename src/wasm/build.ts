@@ -3,6 +3,7 @@
  * bytes. The environment is read only where that needs no permission, so importing this file never asks for one.
  */
 import { InputError } from "../base/errors.ts";
+import { show } from "../base/show.ts";
 
 /** The builds of one source: `relaxed` has fused multiply-add, `plain` runs on every engine with SIMD. */
 export type KernelBuild = "plain" | "relaxed";
@@ -43,8 +44,13 @@ function requestedBuild(): string | undefined {
 /** The build of the kernels that runs: the fastest that this engine supports, or `plain` if the environment says so. */
 export const build: KernelBuild = requestedBuild() === "plain" || !runs("relaxed") ? "plain" : "relaxed";
 
-/** @throws InputError if this engine cannot run the kernels */
+/** @throws InputError if this engine cannot run the kernels, or the environment asks for something else than a build that it runs */
 export function requireWebAssembly(): void {
+  const asked = requestedBuild() || undefined; // an empty one is as good as none
+  if (asked !== undefined && asked !== build) {
+    const known = runs("relaxed") ? "plain or relaxed" : "plain, since this engine lacks relaxed SIMD";
+    throw new InputError(`${VARIABLE} is ${show(asked)}; it can be ${known}`);
+  }
   if (runs("plain")) return;
   const missing =
     typeof WebAssembly === "object" ? "its 128-bit SIMD, which this engine lacks" : "which is missing here";

@@ -8,6 +8,7 @@
  */
 
 import { InputError } from "../base/errors.ts";
+import { show } from "../base/show.ts";
 import type { Address } from "./heap.ts";
 import type { Kernels } from "./kernels.generated.ts";
 import { canShare } from "./load.ts";
@@ -72,7 +73,7 @@ export function useThreads(count: number = defaultThreads(), spawn: () => Thread
 
 async function changeThreads(count: number, spawn: () => Thread): Promise<void> {
   if (!(Number.isInteger(count) && count >= 1 && count <= MOST_THREADS)) {
-    throw new InputError(`useThreads: count must be a whole number from 1 to ${MOST_THREADS}, but is ${String(count)}`);
+    throw new InputError(`useThreads: count must be a whole number from 1 to ${MOST_THREADS}, but is ${show(count)}`);
   }
   for (const thread of threads.splice(0)) thread.terminate();
   death = undefined;

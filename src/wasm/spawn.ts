@@ -3,6 +3,7 @@
  * program from ending; pages have Web Workers. Both run worker.js; thread.ts is the code of a thread.
  */
 import type * as workerThreads from "node:worker_threads";
+import { InputError } from "../base/errors.ts";
 import { builtin } from "./builtin.ts";
 import { processors } from "./processors.ts";
 
@@ -73,6 +74,9 @@ function nodeThread({ Worker }: WorkerThreads, address: string): Thread {
  * from `memorizing-transformer/worker` for a bundle that is not a module, or for scripts on another server.
  */
 export function webThread(made?: WebWorker): Thread {
+  if (made === undefined && globalThis.Worker === undefined) {
+    throw new InputError("webThread: there are no Web Workers here; in Node, useThreads starts threads without it");
+  }
   const { worker, address } = made === undefined ? ownWorker() : { worker: made, address: "the caller's" };
   return {
     address,

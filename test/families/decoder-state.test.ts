@@ -221,7 +221,7 @@ test("the offset of a memory gets the gradient that central differences show", (
 test("impossible settings and input are refused", () => {
   using model = smallDecoder("gpt2", { n_positions: 12 });
   const huge = refusal(() => model.newState({ ...settings, rows: 16, memorySize: 2 ** 24 }));
-  assert.match(huge, /a memory_size of 16777216 needs/);
+  assert.match(huge, /a memory of 16777216 pairs needs/);
   assert.match(
     refusal(() => model.newState({ rows: 1, window: 10, segment: 4 })),
     /exceed the 12 positions of the model/,

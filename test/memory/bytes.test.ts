@@ -22,8 +22,8 @@ test("memories that fit one by one are refused if they do not fit together, with
   assert.is(needed, (shape.size + 7) * pairBytes);
   assert.is(
     refusal(() => requireRoom(shape, {}, 3)),
-    `a memory_size of ${shape.size} needs ${3 * needed} bytes, but ${heap.bytesAvailable} are left of the 4 GiB that one ` +
-      `WebAssembly memory can hold; lower memory_size, or set memory_dtype to float16, which needs ${3 * halved} bytes`,
+    `a memory of ${shape.size} pairs needs ${3 * needed} bytes, but ${heap.bytesAvailable} are left of the 4 GiB that one ` +
+      `WebAssembly memory can hold; make it smaller, or keep it as float16, which takes ${3 * halved} bytes`,
   );
 });
 

@@ -175,12 +175,12 @@ test("a memory that cannot fit is refused with the bytes needed, the bytes left 
   const left = "are left of the 4 GiB that one WebAssembly memory can hold";
   assert.is(
     refusal(() => new KvMemory(shape)),
-    `a memory_size of 600000 needs 4919394304 bytes, but ${heap.bytesAvailable} ${left}; ` +
-      "lower memory_size, or set memory_dtype to float16, which needs 2459697152 bytes",
+    `a memory of 600000 pairs needs 4919394304 bytes, but ${heap.bytesAvailable} ${left}; ` +
+      "make it smaller, or keep it as float16, which takes 2459697152 bytes",
   );
   assert.match(
     refusal(() => new KvMemory({ ...shape, size: 2 ** 24 }, { dtype: "float16" })),
-    /^a memory_size of 16777216 needs \d+ bytes, but \d+ are left of .*; lower memory_size$/,
+    /^a memory of 16777216 pairs needs \d+ bytes, but \d+ are left of .*; make it smaller$/,
   );
   assert.is(heap.bytesInUse, before);
 });

@@ -118,9 +118,9 @@ test("memories that cannot fit together are refused before anything is allocated
   const sentence = refusal(() => exact.newState({ rows, memorySize }));
   assert.match(
     sentence,
-    `a memory_size of ${memorySize} needs ${needed(4)} bytes, but ${heap.bytesAvailable} are left`,
+    `a memory of ${memorySize} pairs needs ${needed(4)} bytes, but ${heap.bytesAvailable} are left`,
   );
-  assert.match(sentence, `lower memory_size, or set memory_dtype to float16, which needs ${needed(2)} bytes`);
+  assert.match(sentence, `make it smaller, or keep it as float16, which takes ${needed(2)} bytes`);
   assert.is(heap.bytesInUse, before);
 });
 

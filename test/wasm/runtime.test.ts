@@ -79,10 +79,13 @@ test.unless(cannotRequire, "require() loads the library", () => {
 });
 
 test.unless(inNode, "the environment chooses the plain build", () => {
-  const script = `const { build } = await import(${JSON.stringify(library)}); console.log(build)`;
+  const script = `const { build, ready } = await import(${JSON.stringify(library)}); console.log(build); await ready()`;
   const environment = { ...process.env, MEMORIZING_KERNELS: "plain" };
   const line = ["--input-type=module", "-e", script];
   assert.is(spawnSync(process.execPath, line, { encoding: "utf8", env: environment }).stdout, "plain\n");
+  const mistyped = { ...process.env, MEMORIZING_KERNELS: "Plain" };
+  const { stderr } = spawnSync(process.execPath, line, { encoding: "utf8", env: mistyped });
+  assert.match(stderr, /InputError: MEMORIZING_KERNELS is "Plain"; it can be plain/);
 });
 
 for (const kind of ["plain", "relaxed"] satisfies KernelBuild[]) {

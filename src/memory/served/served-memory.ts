@@ -210,7 +210,7 @@ export class ServedMemory implements ServedPairs, OtherPairs {
     const more = others.length > 0 ? ` (and ${others.length} more)` : "";
     return new InputError(
       `nobody at ${this.asker.name} serves segment ${number}${more} of the memory, pairs ${first} to ${first + pairs - 1}; ` +
-        `run "memorizing memory serve ${file}", or go on without it with --best-effort`,
+        `run "memorizing memory serve ${file} --cluster ${this.asker.name}", or go on without it with --best-effort`,
     );
   }
 

@@ -16,7 +16,7 @@ test("a missing shard is an error that names its segment and file", () => {
   fleet.shards.splice(2, 2);
   assert.is(
     refusal(() => find(reader)),
-    'nobody at this test serves segment 2 (and 1 more) of the memory, pairs 4 to 5; run "memorizing memory serve a.safetensors", ' +
+    'nobody at this test serves segment 2 (and 1 more) of the memory, pairs 4 to 5; run "memorizing memory serve a.safetensors --cluster this test", ' +
       "or go on without it with --best-effort",
   );
   assert.is(reader.searched, 1);
