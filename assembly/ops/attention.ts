@@ -104,7 +104,7 @@ function attendOne(head: Head, out: usize, lse: usize, p: usize, q: usize, keys:
 
 /**
  * p[j] ← softmax over low ≤ j < high of s · (p[j] + bias[j]); zero elsewhere in [blockLow, blockHigh). Returns the
- * logsumexp; −∞ when nothing is visible. `bias` is already shifted: bias[j] belongs to position j.
+ * logsumexp; −f32.MAX_VALUE when nothing is visible. `bias` is already shifted: bias[j] belongs to position j.
  */
 export function softmaxBiasedRow(
   p: usize, bias: usize, s: f32, blockLow: i32, low: i32, high: i32, blockHigh: i32,

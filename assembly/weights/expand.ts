@@ -11,12 +11,6 @@ export function isExpanded(four: bool): bool {
   return four || !ASC_FEATURE_RELAXED_SIMD;
 }
 
-/** Bytes of an expanded group of `blocks` blocks. */
-@inline
-export function expandedBytes(blocks: i32): usize {
-  return <usize>(blocks * EXPANDED_BYTES);
-}
-
 /** to = the whole numbers of a group. */
 export function expandGroup(to: usize, group: usize, width: i32, four: bool): void {
   const numbers = numbersBytes(four), rest = blockBytes(four) - numbers;

@@ -27,7 +27,8 @@ const cells: readonly Cell[] = [
 
 export const mechanisms: Experiment = {
   name: "mechanisms",
-  summary: "every mechanism that the paper names, at equal tokens and about equal state: worth, cost and reach",
+  summary:
+    "every mechanism that the paper names, and a few since, at equal tokens and about equal state: worth, cost and reach",
   title: "Ways of seeing far",
   paper: "Section 2 of the paper lists these mechanisms. It compares with Transformer-XL alone (table 4).",
   cells,

@@ -23,7 +23,7 @@ export class PairTokens implements Releasable {
   /** Address of the whole block, and slots of the memories. */
   private readonly block: Address;
   private readonly slotCount: number;
-  /** The current segment, [B, T]; how much of a row is known, the state says. */
+  /** Tokens of the current segment, [B, T]; the caller's `offset` says how many of each row are filled. */
   private readonly waiting: Int32Array;
 
   /**

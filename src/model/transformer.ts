@@ -38,11 +38,11 @@ export class Transformer implements TrainableModel {
   readonly config: ModelConfig;
   /** Its weights. */
   readonly parameters: Parameters;
-  /** Its vocabulary is its tokenizer's. */
+  /** Every row of its embedding belongs to a token. */
   readonly padsVocabulary = false;
-  /** It was trained on texts as they are. */
+  /** Its training texts had no tokens put before or after them. */
   readonly framesTexts = false;
-  /** It was trained on nothing that ends. */
+  /** None: no token ends a text. */
   readonly stopIds: readonly number[] = [];
   private readonly mechanism: ChosenMechanism | undefined;
 

@@ -11,7 +11,7 @@ import { gradient, stepIntegers, stepTensor, type Tensor } from "../tensor.ts";
 
 /** The results of a lookup, and the rings that hold the pairs. To the tape they are constants. */
 export interface Neighbours {
-  /** q̂·k̃ in falling order, [B, T, H, K]. */
+  /** Inner products of queries, which our models have sharpened, and stored keys, in falling order, [B, T, H, K]. */
   readonly scores: Tensor;
   /** Address of the slots of those pairs in the ring, i32 [B, T, H, K]. */
   readonly slots: Address;

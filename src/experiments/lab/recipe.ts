@@ -1,10 +1,11 @@
 /**
- * The recipe of every cell that does not say otherwise: a model of about a million parameters, with a memory in its third
- * layer of four. It learns in minutes, and its memory is small compared with the documents. All models begin with the
- * weights of `names`, which has learned to look back within a segment and has not seen the corpus yet.
+ * The recipe of every cell that does not say otherwise: a model of about a million parameters, with a memory in its third layer of four. It
+ * learns in minutes, and its memory is small compared with the documents. Cells with `from: names.name` begin with the weights of `names`, which
+ * has learned to look back within a segment and has not seen the corpus yet; those of `fresh`, `smeared`, `induction` and `copying` begin
+ * from nothing.
  *
- * Below it are the models that several experiments share. They all have the same number of parameters, because joint
- * attention needs none of its own.
+ * Below it are the models that several experiments share. With joint attention they have equally many parameters; gates, smears and copying add
+ * a few.
  */
 import type { ModelConfig } from "../../model/config.ts";
 import type { TrainingOptions } from "../../train/options.ts";
@@ -53,7 +54,7 @@ export const MEMORY = 2048;
 export const XL_CACHE = 128;
 
 /**
- * The beginning of all other cells: a million tokens of invented names (invented-names.ts), without a memory. Here a head of
+ * The beginning of cells with `from: names.name`: a million tokens of invented names (invented-names.ts), without a memory. Here a head of
  * the third layer learns to find where the present token stood last, and to say what followed.
  */
 export const names: Cell = {

@@ -15,7 +15,7 @@ export interface SearchJob {
   /** Receive the results: scores (floats) and slots (i32), [B, T, H, K] each. */
   readonly scores: Address;
   readonly slots: Address;
-  /** q̂, [B, T, H·D]. */
+  /** As they are looked up, of any length, [B, T, H·D]. */
   readonly queries: Tensor;
   readonly topk: number;
   /** The number of newest pairs that each row may look up, [B]; default: all. */
