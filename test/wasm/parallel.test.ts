@@ -197,9 +197,10 @@ test("a thread that cannot start raises an error that names its script, and ends
 });
 
 for (const count of [0, -1, 1.5, Number.NaN, 257, "2" as unknown as number]) {
-  test(`useThreads(${JSON.stringify(count)}) is refused`, async () => {
+  const shown = typeof count === "string" ? `"${count}"` : String(count);
+  test(`useThreads(${shown}) is refused`, async () => {
     const message = await messageOf(useThreads(count));
-    assert.is(message, `useThreads: count must be a whole number from 1 to 256, but is ${count}`);
+    assert.is(message, `useThreads: count must be a whole number from 1 to 256, but is ${shown}`);
   });
 }
 
