@@ -149,7 +149,7 @@ test("the demo leaves a page and a directory of others alone", async () => {
 
 test("a name that no file can have is refused before anything is read", async () => {
   const read = (save: string) => refused("read", at("model"), at("b.md"), "--save", save);
-  assert.is(await read(""), "cannot write a file whose name is empty");
+  assert.is(await read(""), "memorizing read: --save FILE must not be empty");
   assert.is(await read(`${at("new")}/`), `cannot write ${at("new")}/: it names a directory, a file is needed`);
 });
 
