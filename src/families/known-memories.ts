@@ -20,6 +20,6 @@ export const knownMemories: readonly KnownMemory[] = [
     name: "the calibration of SmolLM2-135M-Instruct (GGUF, Q4_1)",
     model: "b38d2966f4e47698",
     weights: 134_515_008,
-    found: { memory_layers: "7:0,7:2,17:1,18:2,20:2,23:0,23:2,24:0" },
+    found: { memory_layers: "7:0,7:2,17:1,18:2,20:2,23:0,23:2,24:0", neighbours: 16 },
   },
 ];
