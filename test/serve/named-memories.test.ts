@@ -59,6 +59,20 @@ test("a small example, written out: a memory is made, used, extended, described,
   }
 });
 
+test("a byte order mark is a part of a document, and none of a request", async () => {
+  const on = await run({ memories: join(folder, "marks") });
+  try {
+    const [plain, marked] = await Promise.all(
+      ["one fish", "\ufeffone fish"].map((text, i) => ask(on, "PUT", `/v1/memories/m${i}`, text)),
+    );
+    assert.is(marked.json.tokens - plain.json.tokens, new TextEncoder().encode("\ufeff").length);
+    const request = JSON.stringify({ prompt: "a", max_tokens: 1 });
+    assert.is((await ask(on, "POST", "/v1/completions", `\ufeff${request}`)).status, 200);
+  } finally {
+    await on.close();
+  }
+});
+
 test("a memory that another model made is refused, by a stream too", async () => {
   const on = await run({ memories: join(folder, "others") });
   try {
