@@ -64,4 +64,23 @@ test.unless(absent, "a file of another model that would be taken for one of this
     /^[^\n]*mixed\/chat_template\.jinja is of another model and would be taken for a part of this one/,
   );
   assert.ok(fs.readFileSync(join(to, "model.safetensors")).equals(before), "nothing is written");
+  fs.writeFileSync(at("story.md"), "one fish, two fish, red fish, blue fish. ".repeat(20));
+  const training = [
+    "--only",
+    "offsets",
+    "--window",
+    "32",
+    "--segment",
+    "32",
+    "--steps",
+    "1",
+    "--warmup",
+    "0",
+    "--force",
+  ];
+  fs.mkdirSync(at("run"));
+  fs.writeFileSync(at("run/chat_template.jinja"), "{{ messages }}");
+  const late = memorizing("train", "--from", from, "--data", at("story.md"), "--out", at("run"), ...training);
+  assert.match(late.stderr, "chat_template.jinja is of another model");
+  assert.not.ok(fs.existsSync(at("run/metrics.jsonl")), "a training is refused before its first step");
 });
