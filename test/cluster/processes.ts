@@ -11,19 +11,24 @@ export class Running {
   private static readonly all: Running[] = [];
 
   readonly child: ChildProcess;
+  readonly line: readonly string[];
   readonly ended: Promise<Ended>;
   output = "";
 
   constructor(...args: string[]) {
+    this.line = args;
     this.child = spawn(...this.lineOf(args), { stdio: ["ignore", "pipe", "pipe"] });
     for (const stream of [this.child.stdout, this.child.stderr]) stream?.on("data", (text) => (this.output += text));
     Running.all.push(this);
     this.ended = new Promise((resolve) => this.child.once("exit", (code) => resolve({ code, output: this.output })));
   }
 
-  /** Ends what a failed test left running. */
+  /** Ends what a failed test left running, and prints what it had said: nothing else tells why it did not end. */
   static async endAll(): Promise<void> {
-    for (const running of Running.all) await running.end();
+    for (const running of Running.all.splice(0)) {
+      if (running.isRunning) console.error(`left running: ${running.line.join(" ")}\n${running.output.slice(-2000)}`);
+      await running.end();
+    }
   }
 
   /** Command and arguments that start it. */

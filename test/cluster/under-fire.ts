@@ -92,10 +92,12 @@ class Battle {
   /** Resolves when a command has come to its end that was not killed. */
   async ended(): Promise<void> {
     for (;;) {
-      const { code, output } = await Promise.race([this.client.running.ended, this.failed]);
+      const { client } = this;
+      const { code, output } = await Promise.race([client.running.ended, this.failed]);
       if (code === 0) return;
       if (code !== null) throw new Error(output);
       await this.turn; // until the next one is started
+      if (this.client === client) throw new Error(`the command was killed from outside; it had said: ${output}`);
     }
   }
 

@@ -1,14 +1,15 @@
 /**
- * The leader's side of a training: offers seats, deals each round out to those who sit there, and deals it out anew if one of them falls
+ * The leader's side of a training: deals each round out to those who sit in the training's seats, and deals it out anew if one of them falls
  * silent. What a round computes, and when it is done, is known to the caller.
  */
 import { InputError } from "../../base/errors.ts";
 import type { Exchange } from "../exchange.ts";
-import { deathOf, type Job, putJob } from "../jobs.ts";
-import { pause } from "../pause.ts";
+import type { Job } from "../jobs.ts";
+import { atMostEvery, pause } from "../pause.ts";
 import { workersOf } from "../status.ts";
 import { deal } from "./deal.ts";
 import { Leadership, type LeadershipOptions } from "./leadership.ts";
+import { SeatOffers } from "./seat-offers.ts";
 import { Seats, type TakenSeat } from "./seats.ts";
 import { Slots } from "./slots.ts";
 import type { Task } from "./training-record.ts";
@@ -17,6 +18,8 @@ import type { Task } from "./training-record.ts";
 const [SOON, LATE] = [5, 200];
 /** Milliseconds that the first round waits for more workers, once there is one. */
 const GRACE = 5000;
+/** Milliseconds between two offers of a seat in which nobody sits. */
+const OFFERS = 5000;
 
 export interface RoundsOptions extends LeadershipOptions {
   /** Name of the training, 64 hexadecimal digits. */
@@ -25,8 +28,8 @@ export interface RoundsOptions extends LeadershipOptions {
   readonly seats: number;
   /** The program that they must be (program.ts). */
   readonly program: string;
-  /** The job by which a worker takes a seat. */
-  readonly seatJob: (leader: string, seat: number) => Job;
+  /** The job by which a worker takes a seat, for the n-th time. */
+  readonly seatJob: (leader: string, seat: number, turn: number) => Job;
   /** Told what is waited for. */
   readonly onNote?: (note: string) => void;
 }
@@ -45,30 +48,29 @@ export class Rounds {
   private readonly options: RoundsOptions;
   private readonly leadership: Leadership;
   private readonly seats: Seats;
-  private readonly jobs: string[] = [];
+  private readonly offers: SeatOffers;
+  private readonly renewOffers: () => Promise<void>;
   private attempt = 0;
   private isFirst = true;
 
-  private constructor(exchange: Exchange, options: RoundsOptions, leadership: Leadership) {
+  private constructor(exchange: Exchange, options: RoundsOptions, leadership: Leadership, offers: SeatOffers) {
     this.exchange = exchange;
     this.options = options;
     this.leadership = leadership;
     this.slots = new Slots(exchange, options.training);
     this.seats = new Seats(exchange, options.training, leadership.name, options.seats);
+    this.offers = offers;
+    this.renewOffers = atMostEvery(OFFERS, async () =>
+      this.offers.renew((await this.seats.taken()).map(({ seat }) => seat)),
+    );
   }
 
   /** Leads a training and offers its seats; undefined if the signal ended the waiting for another leader. */
   static async lead(exchange: Exchange, options: RoundsOptions): Promise<Rounds | undefined> {
     const leadership = await Leadership.take(exchange, options.training, options);
     if (leadership === undefined) return undefined;
-    const rounds = new Rounds(exchange, options, leadership);
-    for (let seat = 0; seat < options.seats; seat++) {
-      const job = options.seatJob(leadership.name, seat);
-      const name = await putJob(exchange, job);
-      rounds.jobs.push(name);
-      await exchange.offer(job.program, name);
-    }
-    return rounds;
+    const seatJob = (seat: number, turn: number) => options.seatJob(leadership.name, seat, turn);
+    return new Rounds(exchange, options, leadership, await SeatOffers.make(exchange, seatJob, options.seats));
   }
 
   /** The name that this leader drew. */
@@ -132,6 +134,7 @@ export class Rounds {
     let [told, since] = [-1, performance.now()];
     while (!signal?.aborted) {
       this.require();
+      await this.renewOffers();
       const taken = await this.takenSeats();
       if (taken.length === 0) since = performance.now();
       const isEnough = taken.length === seats || (taken.length > 0 && performance.now() - since > GRACE);
@@ -166,10 +169,8 @@ export class Rounds {
 
   /** @throws InputError if a seat cannot be taken, whoever tries */
   private async requireSeats(): Promise<void> {
-    for (const job of this.jobs) {
-      const error = await deathOf(this.exchange, job);
-      if (error !== undefined) throw new InputError(`no worker could take part, the last one with: ${error}`);
-    }
+    const error = await this.offers.failure();
+    if (error !== undefined) throw new InputError(`no worker could take part, the last one with: ${error}`);
   }
 }
 

@@ -70,9 +70,11 @@ export class Seat {
   async nextTask(last: Task | undefined): Promise<Task | undefined> {
     let [revision, since] = [0, performance.now()];
     for (let wait = SOON; ; wait = Math.min(LATE, 1.2 * wait)) {
+      const asked = performance.now();
       const found = await readTraining(this.exchange, this.options.training);
       if (this.isLost || found?.leader !== this.options.leader) return undefined;
-      if (found.revision !== revision) [revision, since] = [found.revision, performance.now()];
+      const wasAway = performance.now() - asked > found.lease; // a server that was away says nothing of the leader
+      if (found.revision !== revision || wasAway) [revision, since] = [found.revision, performance.now()];
       if (performance.now() - since > PATIENCE * found.lease) return undefined;
       const { task } = found;
       const isNew = task?.round !== last?.round || task?.attempt !== last?.attempt;
@@ -119,6 +121,8 @@ export class Seat {
 
 /** A seat that somebody sits in. */
 export interface TakenSeat {
+  /** Its number, from 0. */
+  readonly seat: number;
   readonly entry: string;
   readonly worker: string;
   /** Why nothing can be computed there. */
@@ -148,7 +152,7 @@ export class Seats {
       const record = await readRecord(this.exchange, MAP, keyOf(this.training, seat));
       if (record === undefined || record.leader !== this.leader || !this.isAlive(record)) continue;
       const { entry, worker, error } = record;
-      all.push({ entry: String(entry), worker: String(worker), error: error === null ? null : String(error) });
+      all.push({ seat, entry: String(entry), worker: String(worker), error: error === null ? null : String(error) });
     }
     return all;
   }

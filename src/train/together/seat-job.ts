@@ -56,12 +56,12 @@ export async function leadTraining(
   const settings = { config, options, rounds };
   const text = JSON.stringify({ program, tree, settings, place });
   const training = nameOf(new TextEncoder().encode(text));
-  const seatJob = (leader: string, seat: number): Job => ({
+  const seatJob = (leader: string, seat: number, turn: number): Job => ({
     kind: SEAT,
     program,
     inputs: { documents: tree },
     after: {},
-    settings: { ...settings, training, leader, seat },
+    settings: { ...settings, training, leader, seat, turn }, // a turn of its own: a job that has a result is not done again
   });
   return Rounds.lead(exchange, { ...more, training, program, seats: workers, seatJob });
 }
