@@ -1,6 +1,7 @@
 /** The program's own processes, for tests that start, watch and kill them. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { commandLine } from "../cli/child.ts";
+import { tally } from "../harness.ts";
 
 export interface Ended {
   readonly code: number | null;
@@ -23,10 +24,11 @@ export class Running {
     this.ended = new Promise((resolve) => this.child.once("exit", (code) => resolve({ code, output: this.output })));
   }
 
-  /** Ends what a failed test left running, and prints what it had said: nothing else tells why it did not end. */
+  /** Ends what tests left running. If one has failed, prints what those processes had said: nothing else tells why they did not end. */
   static async endAll(): Promise<void> {
     for (const running of Running.all.splice(0)) {
-      if (running.isRunning) console.error(`left running: ${running.line.join(" ")}\n${running.output.slice(-2000)}`);
+      if (running.isRunning && tally.failed > 0)
+        console.error(`left running: ${running.line.join(" ")}\n${running.output.slice(-2000)}`);
       await running.end();
     }
   }
