@@ -80,6 +80,7 @@ async function trainWith(values: Values<typeof description.options>): Promise<nu
   const source = isJoining ? undefined : from;
   const chosen = { documents, out, from: source, preset, config, set, tokenizer, foreign, together };
   const run = (resume || isJoining ? resumeRun : beginRun)(chosen, options);
+  requireOptimizer(options, run.trainer.options);
   const evaluation = evaluationOf(run, evalData === undefined ? undefined : () => documentsIn(evalData), evalTokens);
   const inputs = [data, evalData, config, tokenizer];
   const outputs = new Outputs({
@@ -103,6 +104,16 @@ async function trainWith(values: Values<typeof description.options>): Promise<nu
   if (json) printJson({ directory: out, step, ...last });
   else printLine(`${out}: ${text}`);
   return interrupted ? INTERRUPTED : 0;
+}
+
+/** @throws UsageError if an option was given of the optimizer that is not used */
+function requireOptimizer(given: Partial<TrainingOptions>, { optimizer }: TrainingOptions): void {
+  if (optimizer === "adamw") return;
+  const options = { weightDecay: "--weight-decay", beta1: "--beta1", beta2: "--beta2", eps: "--eps" } as const;
+  for (const [key, option] of Object.entries(options)) {
+    if (Object.hasOwn(given, key))
+      throw new UsageError(`${option} is one of AdamW; with --optimizer ${optimizer} it means nothing`);
+  }
 }
 
 /** The documents that the run evaluates from time to time, if it was asked to. */

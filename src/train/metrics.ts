@@ -17,7 +17,8 @@ function metricsPath(directory: string): string {
 export function startMetrics(directory: string, step: number): MetricsLine[] {
   const path = metricsPath(directory);
   if (!exists(path)) return [];
-  const kept = linesIn(path).filter((line) => line.step <= step);
+  const lines = readText(path).split("\n").map(parsedLine);
+  const kept = lines.filter(isMetricsLine).filter((line) => line.step <= step);
   writeFileAtomic(path, kept.map((line) => `${JSON.stringify(line)}\n`).join(""));
   return kept;
 }
@@ -31,9 +32,16 @@ export function syncMetrics(directory: string): void {
   if (exists(metricsPath(directory))) syncFile(metricsPath(directory));
 }
 
-/** Returns all complete lines so far, oldest first; a crash may have cut off the last. */
+/** Returns all complete lines so far, oldest first; a crash may have cut off the last. @throws InputError if another one is damaged */
 export function readMetrics(directory: string): MetricsLine[] {
-  return linesIn(metricsPath(directory));
+  const path = metricsPath(directory);
+  const lines = readText(path).split("\n");
+  return lines.flatMap((line, index) => {
+    const value = parsedLine(line);
+    if (isMetricsLine(value)) return [value];
+    if (index === lines.length - 1) return [];
+    throw new InputError(`${path}, line ${index + 1}, is damaged; without that line the others can be read`);
+  });
 }
 
 /** Whether a file that begins with `text` is a metrics file. */
@@ -41,12 +49,7 @@ export function beginsAsMetrics(text: string): boolean {
   return /^\{"step":\d+,"(loss|evaluation)":/.test(text);
 }
 
-function linesIn(path: string): MetricsLine[] {
-  const values = readText(path).split("\n").map(parsedLine);
-  return values.filter(isMetricsLine);
-}
-
-/** Returns undefined for a line that a crash has cut off. */
+/** Returns undefined for a line that is damaged, as by a crash that cut it off. */
 function parsedLine(line: string): unknown {
   try {
     return parseJson(line, "the line is damaged");

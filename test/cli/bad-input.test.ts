@@ -167,6 +167,10 @@ test("a configuration that is not JSON is refused in one line, even if it has se
 
 test("evaluations without documents for them are refused", () => {
   assert.is(mistrain("--eval-every", "5"), "--eval-every N and --eval-data DIR need each other; give both, or none");
+  for (const option of ["--weight-decay", "--beta1", "--beta2", "--eps"]) {
+    const message = `${option} is one of AdamW; with --optimizer adafactor it means nothing`;
+    assert.is(mistrain("--optimizer", "adafactor", option, "0.5"), message);
+  }
 });
 
 test("an unknown command is refused, with the nearest one", () => {

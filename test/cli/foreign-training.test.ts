@@ -100,6 +100,13 @@ test("evaluations before and after are drawn as curves", async () => {
   assert.match(page, "curve-offsets, no memory");
   assert.is(page.match(/<polyline/g)?.length, 4);
   assert.match(await refused("curves", at("offsets-whole")), "was not evaluated while it was trained");
+  const path = at("curve-all/metrics.jsonl");
+  const lines = fs.readFileSync(path, "utf8").split("\n");
+  fs.writeFileSync(path, lines.with(1, lines[1].slice(0, 9)).join("\n"));
+  assert.match(
+    await refused("curves", at("curve-all")),
+    `${path}, line 2, is damaged; without that line the others can be read`,
+  );
 });
 
 test("what makes no sense is one sentence", async () => {
