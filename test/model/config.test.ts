@@ -1,28 +1,16 @@
 import * as assert from "uvu/assert";
-import { InputError } from "../../src/base/errors.ts";
 import { describeValues } from "../../src/base/fields.ts";
 import { mechanismFields } from "../../src/mechanisms/settings.ts";
 import { applyOverrides, configFields, parseConfig } from "../../src/model/config.ts";
 import { preset, presetNames } from "../../src/model/presets.ts";
 import { GATE_POLICIES } from "../../src/nn/gate.ts";
 import { suite } from "../harness.ts";
+import { refusal } from "../refusal.ts";
 
 const test = suite("config");
 
-/** Returns the sentence that refuses `json`. */
-function refusal(json: unknown): string {
-  return sentence(() => parseConfig(json, "model/config.json"));
-}
-
-function sentence(action: () => unknown): string {
-  try {
-    action();
-  } catch (error) {
-    assert.instance(error, InputError);
-    return String((error as Error).message);
-  }
-  return assert.unreachable("nothing was refused") as never;
-}
+/** The sentence that refuses `json`. */
+const refused = (json: unknown) => refusal(() => parseConfig(json, "model/config.json"));
 
 test("a small example, written out: given keys replace the defaults", () => {
   const { hidden_size, memory_layers, memory_size } = parseConfig(
@@ -112,15 +100,15 @@ test("a preset is a fresh copy, so changing one changes no other", () => {
 
 test("an unknown preset is refused with the names there are", () => {
   assert.is(
-    sentence(() => preset("huge")),
+    refusal(() => preset("huge")),
     'unknown preset "huge"; the presets are tiny, small, base, paper',
   );
-  sentence(() => preset("toString"));
+  refusal(() => preset("toString"));
 });
 
 test("a configuration that is not an object is refused", () => {
   for (const json of [null, [], "small", 3, true, undefined]) {
-    assert.match(refusal(json), /^model\/config\.json: a configuration must be a JSON object/);
+    assert.match(refused(json), /^model\/config\.json: a configuration must be a JSON object/);
   }
 });
 
@@ -132,7 +120,7 @@ test("a mistyped key is refused with the key that was meant", () => {
     xl_cache_len: "xl_cache_length",
   };
   for (const [key, meant] of Object.entries(cases)) {
-    const message = refusal({ [key]: 1 });
+    const message = refused({ [key]: 1 });
     assert.match(message, `unknown key "${key}"`);
     assert.match(message, meant === undefined ? "the keys are model_type" : `did you mean ${meant}?`);
   }
@@ -140,7 +128,7 @@ test("a mistyped key is refused with the key that was meant", () => {
 
 test("keys that every JavaScript object has are unknown keys too", () => {
   for (const key of ["__proto__", "constructor", "toString", ""]) {
-    assert.match(refusal(JSON.parse(`{${JSON.stringify(key)}: 1}`)), `unknown key "${key}"`);
+    assert.match(refused(JSON.parse(`{${JSON.stringify(key)}: 1}`)), `unknown key "${key}"`);
   }
 });
 
@@ -158,7 +146,7 @@ test("every key describes its values and its purpose", () => {
 });
 
 test("an endless unknown key is cut short in the message", () => {
-  assert.ok(refusal({ ["x".repeat(1e6)]: 1 }).length < 1000);
+  assert.ok(refused({ ["x".repeat(1e6)]: 1 }).length < 1000);
 });
 
 test("every key refuses every value of a wrong type, naming file, key and the right values", () => {
@@ -166,14 +154,14 @@ test("every key refuses every value of a wrong type, naming file, key and the ri
   for (const [key, field] of Object.entries(configFields)) {
     for (const value of field.kind === "boolean" ? [...wrong, 0, 1] : [...wrong, false]) {
       if (key === "memory_gate_init" && value === -1.5) continue;
-      assert.match(refusal({ [key]: value }), `model/config.json: ${key} must be ${describeValues(field)}, not `);
+      assert.match(refused({ [key]: value }), `model/config.json: ${key} must be ${describeValues(field)}, not `);
     }
   }
 });
 
 test("whole numbers are required where things are counted", () => {
   assert.is(
-    refusal({ hidden_size: 255.5 }),
+    refused({ hidden_size: 255.5 }),
     "model/config.json: hidden_size must be a whole number from 1 to 65536, not 255.5",
   );
 });
@@ -187,7 +175,7 @@ test("ranges include their ends and nothing beyond", () => {
     const outside = [min === undefined ? above : min - step, max === undefined ? below : max + step];
     // One layer cannot hold the default memory layer 2.
     for (const value of inside) parseConfig({ memory_layers: [], [key]: value }, "config.json");
-    for (const value of outside) assert.match(refusal({ [key]: value }), `${key} must be a`);
+    for (const value of outside) assert.match(refused({ [key]: value }), `${key} must be a`);
   }
 });
 
@@ -220,7 +208,7 @@ test("the limits of numbers are the documented ones", () => {
 });
 
 test("a wrong value is shown up to sixty characters, and cut beyond", () => {
-  const shown = (characters: number) => refusal({ memory_combine: "x".repeat(characters - 2) }); // and two quotation marks
+  const shown = (characters: number) => refused({ memory_combine: "x".repeat(characters - 2) }); // and two quotation marks
   assert.ok(shown(60).endsWith(`, not "${"x".repeat(58)}"`));
   assert.ok(shown(61).endsWith(`, not "${"x".repeat(59)}…`));
 });
@@ -228,25 +216,25 @@ test("a wrong value is shown up to sixty characters, and cut beyond", () => {
 const policies = GATE_POLICIES.map((policy) => `"${policy}"`).join(" or ");
 
 test("a choice names all its values", () => {
-  assert.is(refusal({ memory_combine: "mix" }), `model/config.json: memory_combine must be ${policies}, not "mix"`);
+  assert.is(refused({ memory_combine: "mix" }), `model/config.json: memory_combine must be ${policies}, not "mix"`);
   assert.is(
-    refusal({ model_type: "gpt2" }),
+    refused({ model_type: "gpt2" }),
     'model/config.json: model_type must be "memorizing-transformer", not "gpt2"',
   );
-  assert.is(refusal({ num_position_buckets: 64 }), "model/config.json: num_position_buckets must be 32, not 64");
+  assert.is(refused({ num_position_buckets: 64 }), "model/config.json: num_position_buckets must be 32, not 64");
 });
 
 test("a memory layer that the model does not have is refused", () => {
   assert.is(
-    refusal({ num_hidden_layers: 4, memory_layers: [1, 4] }),
+    refused({ num_hidden_layers: 4, memory_layers: [1, 4] }),
     "model/config.json: memory_layers has layer 4, but num_hidden_layers is 4, so the layers are 0 to 3",
   );
-  assert.match(refusal({ num_hidden_layers: 1 }), "has layer 2, but num_hidden_layers is 1, so the only layer is 0");
-  assert.match(refusal({ memory_layers: [-1] }), "memory_layers must be a list of whole numbers from 0");
+  assert.match(refused({ num_hidden_layers: 1 }), "has layer 2, but num_hidden_layers is 1, so the only layer is 0");
+  assert.match(refused({ memory_layers: [-1] }), "memory_layers must be a list of whole numbers from 0");
 });
 
 test("a memory layer named twice is refused", () => {
-  assert.match(refusal({ memory_layers: [3, 1, 3] }), "memory_layers has layer 3 twice");
+  assert.match(refused({ memory_layers: [3, 1, 3] }), "memory_layers has layer 3 twice");
 });
 
 test("memory layers come back in ascending order, and the caller's list stays as it was", () => {
@@ -258,7 +246,7 @@ test("memory layers come back in ascending order, and the caller's list stays as
 test("no memory layers, and memory layers of size 0, are both a baseline that parses", () => {
   assert.equal(parseConfig({ memory_layers: [] }, "config.json").memory_layers, []);
   assert.is(parseConfig({ memory_size: 0 }, "config.json").memory_size, 0);
-  assert.match(refusal({ memory_topk: 0 }), "memory_topk must be a whole number from 1");
+  assert.match(refused({ memory_topk: 0 }), "memory_topk must be a whole number from 1");
 });
 
 test("sizes may be odd, and one, and need not be multiples of anything", () => {
@@ -266,26 +254,6 @@ test("sizes may be odd, and one, and need not be multiples of anything", () => {
   assert.equal(parseConfig(odd, "config.json"), { ...parseConfig({}, "config.json"), ...odd });
   const ones = Object.fromEntries(Object.keys(odd).map((key) => [key, 1]));
   assert.equal(parseConfig(ones, "config.json"), { ...parseConfig({}, "config.json"), ...ones });
-});
-
-test("overrides are read as numbers, words, truths and lists", () => {
-  const config = applyOverrides(preset("small"), [
-    "hidden_size=96",
-    "dropout = 0.25",
-    "memory_combine=joint",
-    'hidden_act="gelu"',
-    "memory_layer_position_bias=false",
-    "memory_layers=3,1",
-  ]);
-  assert.equal(config, {
-    ...preset("small"),
-    hidden_size: 96,
-    dropout: 0.25,
-    memory_combine: "joint",
-    hidden_act: "gelu",
-    memory_layer_position_bias: false,
-    memory_layers: [1, 3],
-  });
 });
 
 test("a mechanism brings its settings, and without one a configuration has no key of it", () => {
@@ -297,62 +265,7 @@ test("a mechanism brings its settings, and without one a configuration has no ke
   assert.equal(applyOverrides(config, ["mechanism=none"]), preset("small"));
   assert.equal(parseConfig(JSON.parse(JSON.stringify(config)), "config.json"), config);
   assert.is(
-    refusal({ mechanism: "window", xl_cache_length: 4 }),
+    refused({ mechanism: "window", xl_cache_length: 4 }),
     "model/config.json: xl_cache_length is 4, but the mechanism window keeps what it needs of the past itself; set it to 0",
   );
-});
-
-test("a list is overridden with brackets, without them, and by nothing at all", () => {
-  for (const [text, layers] of Object.entries({ "[1,2]": [1, 2], "1, 2": [1, 2], "3": [3], "[]": [], "": [] })) {
-    assert.equal(applyOverrides(preset("small"), [`memory_layers=${text}`]).memory_layers, layers);
-  }
-});
-
-test("of two overrides of one key the last wins", () => {
-  assert.is(applyOverrides(preset("small"), ["memory_topk=4", "memory_topk=8"]).memory_topk, 8);
-});
-
-test("overrides are checked together, so that two may need each other", () => {
-  const overrides = ["memory_layers=9", "num_hidden_layers=10"];
-  assert.equal(applyOverrides(preset("small"), overrides).memory_layers, [9]);
-  const alone = sentence(() => applyOverrides(preset("small"), ["memory_layers=9"]));
-  assert.match(alone, "--set: memory_layers has layer 9");
-});
-
-test("copying ends with the memory layers or smeared keys that it needs, unless it is asked for", () => {
-  const [copies, needs] = [preset("small"), ["memory_layers=", "smear_keys=none"]];
-  assert.ok(copies.memory_copy);
-  for (const without of needs) assert.not.ok(applyOverrides(copies, [without]).memory_copy, without);
-  for (const without of needs) {
-    assert.match(
-      sentence(() => applyOverrides(copies, [without, "memory_copy=true"])),
-      /^--set: memory_copy is true, but /,
-    );
-  }
-  assert.ok(applyOverrides(copies, ["memory_layers=1"]).memory_copy);
-  assert.not.ok(applyOverrides({ ...copies, memory_copy: false }, ["memory_layers=1"]).memory_copy);
-});
-
-test("overrides do not change the original configuration", () => {
-  const config = preset("small");
-  applyOverrides(config, ["hidden_size=96", "memory_layers=1"]);
-  assert.equal(config, preset("small"));
-});
-
-test("a bad override is refused with its key and the right values", () => {
-  const cases = {
-    memory_topk: "an override must be written key=value",
-    "=3": "an override must be written key=value",
-    "memory_topk=": 'memory_topk must be a whole number from 1 to 65536, not ""',
-    "memory_topk=many": 'memory_topk must be a whole number from 1 to 65536, not "many"',
-    "memory_top=3": 'unknown key "memory_top"; did you mean memory_topk?',
-    "memory_layers=a,b": "memory_layers must be a list of whole numbers",
-    "memory_combine=": `memory_combine must be ${policies}, not ""`,
-    "dropout=1": "dropout must be a number from 0 to below 1, not 1",
-  };
-  for (const [override, expected] of Object.entries(cases)) {
-    const message = sentence(() => applyOverrides(preset("small"), [override]));
-    assert.match(message, expected);
-    assert.match(message, /^--set/);
-  }
 });
