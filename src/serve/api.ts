@@ -179,8 +179,8 @@ export class Api {
     if (zero >= 0) throw new Refusal(400, `the body is no text: character ${zero} is zero`);
     await this.queue.run(call.signal, async () => {
       const isNew = !memories.has(name);
-      const before = appends ? memories.load(name) : undefined;
-      memories.save(name, await this.model.read(text, document, before, call.signal));
+      const [version, before] = appends ? [memories.stateOf(name)?.version, memories.load(name)] : [];
+      memories.save(name, await this.model.read(text, document, before, call.signal), version);
       call.json(isNew ? 201 : 200, this.describeMemory(name));
     });
   }

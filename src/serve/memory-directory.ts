@@ -66,9 +66,16 @@ export class MemoryDirectory {
     return memory;
   }
 
-  /** Replaces the memory of that name all at once. */
-  save(name: string, memory: MemorySnapshot): void {
-    if (this.stateOf(name) === undefined) this.requireFree(name);
+  /**
+   * Replaces the memory of that name all at once. `version`: that of the file which the new one continues.
+   * @throws Refusal if another program has changed the file since then
+   */
+  save(name: string, memory: MemorySnapshot, version?: string): void {
+    const state = this.stateOf(name);
+    if (state === undefined) this.requireFree(name);
+    if (version !== undefined && state?.version !== version) {
+      throw new Refusal(409, `the memory ${name} was changed by another program meanwhile; send the document again`);
+    }
     writeMemory(this.file(name), memory);
     this.last = { name, version: this.requireState(name).version, memory };
   }

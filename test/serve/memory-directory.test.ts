@@ -70,6 +70,22 @@ test("a file that another program replaces is read again", () => {
   );
 });
 
+test("a memory that continues a file does not take the place of what another program made of it meanwhile", () => {
+  const path = join(folder, "meanwhile");
+  const memories = new MemoryDirectory(path);
+  memories.save("a", memoryOf(1));
+  const version = memories.stateOf("a")?.version;
+  memories.save("a", memoryOf(1, 2), version);
+  const older = memories.stateOf("a")?.version;
+  writeMemory(join(path, "a.memory.safetensors"), memoryOf(1, 2, 3));
+  const late = () => memories.save("a", memoryOf(1, 2, 4), older);
+  assert.is(statusOf(late), 409);
+  assert.equal([...(memories.load("a").layers.get(0)?.keys ?? [])], [1, 2, 3]);
+  fs.rmSync(join(path, "a.memory.safetensors"));
+  assert.is(statusOf(late), 409);
+  assert.equal(fs.readdirSync(path), []);
+});
+
 const hostile = [
   "",
   ".",
