@@ -1,5 +1,5 @@
 /**
- * `npm run test:cluster`: the cells of an experiment, more than 24, computed by four workers while 50 workers, 5 commands and 3 servers are
+ * `npm run test:cluster`: the cells of an experiment, computed by four workers while 50 workers, 5 commands and 3 servers are
  * killed. Prints what was killed and how often a cell was begun; exits 1 unless every table and every weight is that of one machine.
  */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
  * Workers far away: `node dist/test/reliability/namespaces.js` has four workers in four network namespaces, with 20 ms in each direction and
- * 100 Mbit/s, compute 24 cells of an experiment, and exits 1 unless every table and weight is that of one machine. With
+ * 100 Mbit/s, compute the cells of an experiment, and exits 1 unless every table and weight is that of one machine. With
  * `--measure` it prints bench/results/exchange.json instead: the exchange without a distance, and over such a link.
  */
 import { spawn } from "node:child_process";

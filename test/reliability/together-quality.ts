@@ -20,7 +20,7 @@ import { Trainer } from "../../src/train/trainer.ts";
 import { useThreads } from "../../src/wasm/parallel.ts";
 
 const given = {
-  corpus: "../shared/corpora/math",
+  corpus: "corpora/math",
   seeds: "0,1,2",
   before: "0",
   steps: "2000",
