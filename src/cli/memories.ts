@@ -43,10 +43,15 @@ export function requireMemory(state: ReadingState, directory: string): void {
   throw new InputError(`${directory} has no memory to save: it needs ${layers} and a memory size above 0`);
 }
 
-/** Ends the document and writes what `state` remembers to `path`. */
-export function saveMemory(path: string, state: ReadingState, model: LanguageModel): MemorySnapshot {
+/** Ends the document and writes what `state` remembers to `path`, unless `require` throws when all is written. */
+export function saveMemory(
+  path: string,
+  state: ReadingState,
+  model: LanguageModel,
+  require?: () => void,
+): MemorySnapshot {
   state.endDocument();
   const snapshot = takeSnapshot(state, 0, model.fingerprint());
-  writeMemory(path, snapshot);
+  writeMemory(path, snapshot, require);
   return snapshot;
 }

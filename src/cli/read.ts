@@ -62,12 +62,13 @@ export const readCommand = command(
       return INTERRUPTED;
     }
     outputs.check();
-    if (append && versionOf(save) !== version) {
+    const requireSame = () => {
+      if (!append || versionOf(save) === version) return;
       throw new InputError(
         `${save} was changed while documents were read, and is left as it is now; give the same command again`,
       );
-    }
-    const { length, size, sources } = saveMemory(save, state, model);
+    };
+    const { length, size, sources } = saveMemory(save, state, model, requireSame);
     const count = sources?.documents.length;
     const result = { file: save, documents: count, tokens: length, memory: size };
     const line = `${save}: ${wholeNumber(length)} of at most ${wholeNumber(size)} tokens, documents: ${count}`;

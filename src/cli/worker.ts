@@ -10,6 +10,7 @@ import { programName } from "../cluster/program.ts";
 import { work } from "../cluster/worker.ts";
 import { requireWritable } from "../platform/atomic-write.ts";
 import { isDirectory, listDirectory, removeTree } from "../platform/files.ts";
+import { removeLeftovers } from "../platform/temporary.ts";
 import { duration, ProgressLine } from "../report/progress.ts";
 import { command } from "./arguments/command.ts";
 import { integer, text } from "./arguments/options.ts";
@@ -55,6 +56,7 @@ export const workerCommand = command(
       void ending().then(() => end.abort());
       progress.note(`works for ${exchange.name} as program ${program.slice(0, SHOWN)}, until Ctrl-C`);
       for (const folder of ["jobs", "done"]) await forgetFinished(exchange, `${dir}/${folder}`);
+      removeLeftovers(`${dir}/trees`, isBlockName);
       try {
         await work(exchange, {
           program,

@@ -8,6 +8,7 @@ import { rename } from "../platform/atomic-write.ts";
 import { makeDirectory } from "../platform/directories.ts";
 import { fileRanges } from "../platform/file-ranges.ts";
 import { exists, listDirectory, removeTree } from "../platform/files.ts";
+import { temporaryName } from "../platform/temporary.ts";
 import { UnfinishedFile } from "../platform/unfinished-file.ts";
 import { ahead } from "./ahead.ts";
 import { isBlockName } from "./blocks.ts";
@@ -92,7 +93,7 @@ export function fileIn(tree: Tree, path: string): string {
 export async function writeTree(exchange: Exchange, name: string, directory: string): Promise<void> {
   if (exists(directory)) return;
   const tree = await getTree(exchange, name);
-  const unfinished = `${directory}.incoming-${crypto.randomUUID()}`;
+  const unfinished = temporaryName(directory);
   makeDirectory(unfinished);
   let left = MOST_OF_TREE;
   try {

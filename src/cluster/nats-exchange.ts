@@ -176,10 +176,7 @@ export class NatsExchange implements Exchange {
   /** Makes the stream; one of that name stays as it is. */
   private async stream(config: Parameters<JetStreamManager["streams"]["add"]>[0]): Promise<void> {
     await this.patiently(async () => {
-      const known = await this.manager.streams.info(config.name).catch((error: Error) => {
-        if (error instanceof this.nats.JetStreamApiError && error.status === 404) return undefined;
-        throw error;
-      });
+      const known = await this.ifThere(this.manager.streams.info(config.name));
       if (known === undefined) await this.manager.streams.add(config);
     });
   }
@@ -187,16 +184,34 @@ export class NatsExchange implements Exchange {
   private async consumer(queue: string): Promise<Consumer> {
     const known = this.consumers.get(queue);
     if (known !== undefined) return known;
-    await this.manager.consumers.add(JOBS, {
-      durable_name: queue,
-      filter_subject: `${JOB}.${queue}.*`,
-      ack_policy: this.nats.AckPolicy.Explicit,
-      ack_wait: this.lease * 1e6,
-      max_deliver: -1,
-    });
+    await this.makeConsumer(queue);
     const consumer = await this.client.consumers.get(JOBS, queue);
     this.consumers.set(queue, consumer);
     return consumer;
+  }
+
+  /** Makes the queue's consumer, unless it is there. All workers of a queue have one lease, which is that of the consumer. */
+  private async makeConsumer(queue: string): Promise<void> {
+    const { consumers } = this.manager;
+    const ack_wait = this.lease * 1e6; // nanoseconds
+    const found = await this.ifThere(consumers.info(JOBS, queue));
+    if (found?.config.ack_wait === ack_wait) return;
+    if (found === undefined) {
+      const [filter_subject, ack_policy] = [`${JOB}.${queue}.*`, this.nats.AckPolicy.Explicit];
+      await consumers.add(JOBS, { durable_name: queue, filter_subject, ack_policy, ack_wait, max_deliver: -1 });
+    } else if (found.num_waiting + found.num_ack_pending === 0) await consumers.update(JOBS, queue, { ack_wait });
+    else {
+      const seconds = Number(found.config.ack_wait) / 1e9;
+      throw new InputError(`workers there have --lease ${seconds}, and all must have the same; give it to this one`);
+    }
+  }
+
+  /** What the server tells of something; undefined if that does not exist. */
+  private async ifThere<T>(told: Promise<T>): Promise<T | undefined> {
+    return told.catch((error: Error) => {
+      if (error instanceof this.nats.JetStreamApiError && error.status === 404) return undefined;
+      throw error;
+    });
   }
 
   private async count(stream: string, subject: string): Promise<number> {

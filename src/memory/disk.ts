@@ -1,17 +1,19 @@
 /** Memories on disk, in the format of memory-file.ts. A new file is written next to the old one and then renamed over it. */
-import { aPath, check } from "../base/check.ts";
+import { aFunction, aPath, check, optional } from "../base/check.ts";
 import { writeFileAtomic } from "../platform/atomic-write.ts";
 import { readFile } from "../platform/read-file.ts";
 import { decodeMemory, encodeMemory, requireMemoryFile } from "./memory-file.ts";
 import type { MemorySnapshot } from "./snapshot.ts";
 
 /**
- * Replaces the file at `path`, usually called `NAME.memory.safetensors`, all at once.
+ * Replaces the file at `path`, usually called `NAME.memory.safetensors`, all at once. `require` is called when all is written, just before
+ * the file takes the old one's place: what it throws leaves that as it is.
  * @throws InputError if the file cannot be written, or cannot hold the snapshot
  */
-export function writeMemory(path: string, snapshot: MemorySnapshot): void {
+export function writeMemory(path: string, snapshot: MemorySnapshot, require?: () => void): void {
   check("path", path, aPath);
-  writeFileAtomic(path, encodeMemory(snapshot));
+  check("require", require, optional(aFunction));
+  writeFileAtomic(path, encodeMemory(snapshot), require);
 }
 
 /**

@@ -10,16 +10,19 @@ import { targetOf } from "./target.ts";
 import { removeLeftovers, temporaryName } from "./temporary.ts";
 import { UnfinishedFile } from "./unfinished-file.ts";
 
-/** Replaces the file at `path` all at once; makes the parent directory if it is missing. */
-export function writeFileAtomic(path: string, content: Uint8Array | string): void {
-  writeFilesAtomic(new Map([[path, content]]));
+/**
+ * Replaces the file at `path` all at once; makes the parent directory if it is missing. `require` is called just before, when all is
+ * written: what it throws leaves the file as it was.
+ */
+export function writeFileAtomic(path: string, content: Uint8Array | string, require?: () => void): void {
+  writeFilesAtomic(new Map([[path, content]]), require);
 }
 
 /**
  * The same for files that belong together: all are written before the first is renamed, so a full disk changes none. They
  * are renamed one after the other, in the order given; a crash in between leaves new files and old ones.
  */
-export function writeFilesAtomic(files: ReadonlyMap<string, Uint8Array | string>): void {
+export function writeFilesAtomic(files: ReadonlyMap<string, Uint8Array | string>, require?: () => void): void {
   const unfinished: UnfinishedFile[] = [];
   try {
     for (const [path, content] of files) {
@@ -28,6 +31,7 @@ export function writeFilesAtomic(files: ReadonlyMap<string, Uint8Array | string>
       file.write(content);
       file.complete();
     }
+    require?.();
     for (const file of unfinished) file.publish();
   } finally {
     for (const file of unfinished) file.discard();

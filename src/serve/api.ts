@@ -180,9 +180,22 @@ export class Api {
     await this.queue.run(call.signal, async () => {
       const isNew = !memories.has(name);
       const [version, before] = appends ? [memories.stateOf(name)?.version, memories.load(name)] : [];
+      if (before !== undefined) this.requireRoom(before);
       memories.save(name, await this.model.read(text, document, before, call.signal), version);
       call.json(isNew ? 201 : 200, this.describeMemory(name));
     });
+  }
+
+  /** Refuses to go on with a memory of which a part would be forgotten at once. */
+  private requireRoom({ name, length }: MemorySnapshot): void {
+    const { memorySize } = this.model;
+    if (memorySize === 0 || length <= memorySize) return;
+    const advice = `start it with --memory ${length} or more to add to it`;
+    throw new Refusal(
+      409,
+      `${name} holds ${length} pairs, and this server looks up ${memorySize}; ${advice}`,
+      "memory",
+    );
   }
 
   private async deleteMemory(call: Call, name: string): Promise<void> {

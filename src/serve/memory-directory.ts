@@ -71,13 +71,15 @@ export class MemoryDirectory {
    * @throws Refusal if another program has changed the file since then
    */
   save(name: string, memory: MemorySnapshot, version?: string): void {
-    const state = this.stateOf(name);
-    if (state === undefined) this.requireFree(name);
-    if (version !== undefined && state?.version !== version) {
+    const requireSame = () => {
+      const state = this.stateOf(name);
+      if (state === undefined) this.requireFree(name);
+      if (version === undefined || state?.version === version) return;
       throw new Refusal(409, `the memory ${name} was changed by another program meanwhile; send the document again`);
-    }
-    writeMemory(this.file(name), memory);
-    this.last = { name, version: this.requireState(name).version, memory };
+    };
+    requireSame();
+    writeMemory(this.file(name), memory, requireSame);
+    this.last = undefined; // another program may have written right behind us, and its file would pass for ours
   }
 
   /** @throws Refusal if there is none */

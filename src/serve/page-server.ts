@@ -2,9 +2,10 @@
  * The HTTP server of the page: it answers with the files of one directory and with nothing else, on 127.0.0.1. The list of files
  * is made when it starts, so no path leads anywhere else.
  */
-import { createReadStream, readdirSync, statSync } from "node:fs";
+import { createReadStream, readdirSync, type Stats, statSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { extname, join } from "node:path";
+import { pipeline } from "node:stream";
 import { isLocalHost, listenLocally } from "./local.ts";
 import { pageHeaders } from "./page-headers.ts";
 
@@ -50,21 +51,23 @@ export class PageServer {
   private answer({ method = "", url = "/", headers }: IncomingMessage, response: ServerResponse): void {
     const [path] = url.split("?");
     const file = this.files.get(path === "/" ? "/index.html" : path);
+    const state = file === undefined ? undefined : statSync(file, { throwIfNoEntry: false });
     if (!isLocalHost(headers.host ?? "")) refuse(response, 403, "this page is for this machine alone");
     else if (method !== "GET" && method !== "HEAD") refuse(response, 405, "only GET and HEAD are answered");
-    else if (file === undefined) refuse(response, 404, "there is no such file");
-    else send(response, path, file, method === "GET");
+    else if (file === undefined || state === undefined) refuse(response, 404, "there is no such file");
+    else send(response, path, file, state, method === "GET");
   }
 }
 
-function send(response: ServerResponse, path: string, file: string, withBody: boolean): void {
+function send(response: ServerResponse, path: string, file: string, { size }: Stats, withBody: boolean): void {
   response.writeHead(200, {
     ...pageHeaders,
     "content-type": TYPES[extname(file)] ?? "application/octet-stream",
-    "content-length": statSync(file).size,
+    "content-length": size,
     "cache-control": path.startsWith("/assets/") ? FOREVER : "no-cache",
   });
-  if (withBody) createReadStream(file).pipe(response);
+  if (withBody)
+    pipeline(createReadStream(file), response, () => {}); // which ends both, whichever fails
   else response.end();
 }
 

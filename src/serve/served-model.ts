@@ -64,6 +64,11 @@ export class ServedModel {
     if (known !== undefined) this.begin(known);
   }
 
+  /** Pairs that a head remembers, at most; 0 if the model has no memory. */
+  get memorySize(): number {
+    return this.reader.memorySize;
+  }
+
   /** @throws InputError if the model has a template of an unknown kind */
   get template(): ChatTemplate | undefined {
     this.found ??= { template: this.parts.template?.() };

@@ -24,20 +24,39 @@ export interface RowGradients extends RowRange {
   readonly passes: readonly Pass[];
 }
 
+type RowGradientsArguments = [model: TrainableModel, states: readonly TrainingState[], draw: StepDraw, range: RowRange];
+
 /** Computes the gradients of rows [from, to), each with its own state. The model's gradients are undefined afterwards. */
-export function rowGradients(
-  model: TrainableModel,
-  states: readonly TrainingState[],
-  draw: StepDraw,
-  { from, to }: RowRange,
-): RowGradients {
+export function rowGradients(...given: RowGradientsArguments): RowGradients {
+  const rows = rowByRow(...given);
+  for (;;) {
+    const { done, value } = rows.next();
+    if (done) return value;
+  }
+}
+
+/** The same, awaiting `between` after each row. */
+export async function rowGradientsInTurn(
+  between: () => Promise<void>,
+  ...given: RowGradientsArguments
+): Promise<RowGradients> {
+  const rows = rowByRow(...given);
+  for (;;) {
+    const { done, value } = rows.next();
+    if (done) return value;
+    await between();
+  }
+}
+
+function* rowByRow(...[model, states, draw, { from, to }]: RowGradientsArguments): Generator<void, RowGradients> {
   const sum = new RowSum(draw.passes.length);
-  const passes = states.map((state, index) => {
+  const passes: Pass[] = [];
+  for (const [index, state] of states.entries()) {
     model.parameters.zeroGradients();
-    const pass = runPass(model, state, draw, from + index);
+    passes.push(runPass(model, state, draw, from + index));
     sum.add({ level: 0, index: from + index, sum: flatCopy(model.parameters, "gradients") });
-    return pass;
-  });
+    yield;
+  }
   return { from, to, nodes: sum.nodes(), passes };
 }
 

@@ -5,6 +5,7 @@
  * generator. If all of it is saved and restored, training continues with bit-identical results. run.ts evaluates, and writes
  * files.
  */
+import { breathe } from "../base/breathe.ts";
 import { aFunction, check, instance, oneOf, someObject, whole } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { allOrNothing, Lifetime } from "../base/lifetime.ts";
@@ -24,7 +25,13 @@ import { GateMeans } from "./gate-means.ts";
 import { clipGradients, type Optimizer } from "./optimizers.ts";
 import { parseTrainingOptions, type TrainingOptions } from "./options.ts";
 import { type Pass, runPass, type StepDraw } from "./pass.ts";
-import { type RowGradients, type RowRange, rowGradients, takeRowGradients } from "./row-gradients.ts";
+import {
+  type RowGradients,
+  type RowRange,
+  rowGradients,
+  rowGradientsInTurn,
+  takeRowGradients,
+} from "./row-gradients.ts";
 import type { Schedule } from "./schedules.ts";
 import { keyCosines, meanByAge, type RowReading } from "./staleness.ts";
 import type { StepMetrics } from "./step-metrics.ts";
@@ -119,18 +126,21 @@ export class Trainer<M extends TrainableModel = TrainableModel> {
 
   /**
    * The same step, with gradients "rows", of which other machines compute some: `gather` gets the gradients of this trainer's rows and
-   * resolves to those of all rows. Then the step is that of a trainer with all rows, bit for bit.
+   * resolves to those of all rows. Then the step is that of a trainer with all rows, bit for bit. `between` is awaited after each row.
    * @throws InputError as `trainStep`, or if rows are missing
    */
   async trainStepTogether(
     gather: (own: RowGradients) => readonly RowGradients[] | Promise<readonly RowGradients[]>,
+    between: () => Promise<void> = breathe,
   ): Promise<StepMetrics> {
     this.life.require();
     check("gather", gather, aFunction);
+    check("between", between, aFunction);
     check("gradients", this.options.gradients, oneOf("rows"));
     const start = performance.now();
     const draw = this.draw();
-    const parts = await gather(rowGradients(this.model, this.states, draw, this.own));
+    const own = await rowGradientsInTurn(between, this.model, this.states, draw, this.own);
+    const parts = await gather(own);
     return this.update(draw, this.sumOfRows(parts), start);
   }
 

@@ -222,6 +222,28 @@ servers.unless(
   },
 );
 
+servers.unless(
+  noServer,
+  "NATS: workers of one queue have one lease; when none is there, it can be another",
+  async () => {
+    const [one, same, other] = await Promise.all(
+      [LONG_LEASE, LONG_LEASE, LEASE].map((lease) => openExchange(server!.url, { lease })),
+    );
+    await one.offer("one-lease", "job");
+    const delivery = await one.take("one-lease", PATIENCE);
+    assert.is(await same.take("one-lease", 0), undefined);
+    const refused = messageOf(other.take("one-lease", 0));
+    assert.match(await refused, `workers there have --lease ${LONG_LEASE / 1000}, and all must have the same`);
+    await delivery?.acknowledge();
+    for (const exchange of [one, same]) await exchange.close();
+    await inTime(2000, async (time) => {
+      await new Promise((resolve) => setTimeout(resolve, time)); // the server still counts whoever asked a moment ago
+      assert.is(await other.take("one-lease", 0), undefined);
+    });
+    await other.close();
+  },
+);
+
 servers.unless(noServer, "NATS: a server that is not there is one sentence", async () => {
   assert.match(
     await messageOf(openExchange("nats://127.0.0.1:1")),

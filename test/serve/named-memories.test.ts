@@ -90,6 +90,26 @@ test("a memory that another model made is refused, by a stream too", async () =>
   }
 });
 
+test("a memory that is larger than the server's is not cut by one more document", async () => {
+  const path = join(folder, "larger");
+  const large = new Reader(tinyModel, tokenizer, { memorySize: 90 });
+  await large.read("one fish, two fish, red fish, blue fish, one fish, two fish, red fish, blue fish");
+  const memory = large.snapshot();
+  large.release();
+  const on = await run({ memories: path, model: { memorySize: 40 } });
+  try {
+    writeMemory(join(path, "a.memory.safetensors"), memory);
+    const { status, json } = await ask(on, "POST", "/v1/memories/a/documents", "three fish");
+    assert.is(status, 409);
+    const wanted = `the memory a holds ${memory.length} pairs, and this server looks up 40; start it with --memory ${memory.length} or more to add to it`;
+    assert.is(json.error.message, wanted);
+    assert.is(readMemory(join(path, "a.memory.safetensors")).length, memory.length);
+    assert.is((await completion(on, { prompt: "a", memory: "a" })).status, 200);
+  } finally {
+    await on.close();
+  }
+});
+
 test("a request without a name begins with the memory of --load", async () => {
   const reader = new Reader(tinyModel, tokenizer);
   await reader.read("one fish, two fish");

@@ -64,6 +64,14 @@ test("a small example, written out: the page, a script and a model", async () =>
   assert.is(answers[0].headers["cache-control"], "no-cache");
 });
 
+test("a file that is gone is missing, and the server goes on", async () => {
+  fs.renameSync(join(folder, "models/weights"), join(folder, "moved"));
+  const { status, body } = await ask("/models/weights");
+  fs.renameSync(join(folder, "moved"), join(folder, "models/weights"));
+  assert.equal([status, body], [404, "there is no such file\n"]);
+  assert.is((await ask("/models/weights")).status, 200);
+});
+
 test("HEAD has no body, and other methods are refused", async () => {
   assert.equal([(await ask("/", { method: "HEAD" })).body, (await ask("/", { method: "HEAD" })).status], ["", 200]);
   for (const method of ["POST", "PUT", "DELETE"]) assert.is((await ask("/", { method })).status, 405);

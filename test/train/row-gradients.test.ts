@@ -133,3 +133,18 @@ test("missing rows, and rows of a trainer of whole batches, are refused in a sen
   );
   for (const one of [half, whole, model]) one.release();
 });
+
+test("whoever waits between rows is awaited after each of a step, before the sums are sent", async () => {
+  const trainer = new Trainer(new Transformer(tinyConfig(), 1), documents, { batchSize: 3, gradients: "rows" });
+  const seen: string[] = [];
+  const between = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    seen.push("row");
+  };
+  await trainer.trainStepTogether((own) => {
+    seen.push("sent");
+    return [own];
+  }, between);
+  assert.equal(seen, ["row", "row", "row", "sent"]);
+  trainer.release();
+});

@@ -18,6 +18,7 @@ export class DirectoryTransport implements Transport {
   private readonly directory: string;
   private readonly ending = new AbortController();
   private listening: Promise<void> = Promise.resolve();
+  private failure: Error | undefined;
 
   constructor(directory: string) {
     this.directory = directory;
@@ -62,7 +63,11 @@ export class DirectoryTransport implements Transport {
         await pause(LOOKS, this.ending.signal);
       }
     };
-    this.listening = look();
+    this.listening = look().catch((error: Error) => void (this.failure = error));
+  }
+
+  requireListening(): void {
+    if (this.failure !== undefined) throw this.failure;
   }
 
   async close(): Promise<void> {

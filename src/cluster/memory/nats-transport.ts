@@ -85,6 +85,8 @@ export class NatsTransport implements Transport {
     await this.connection.flush();
   }
 
+  requireListening(): void {} // the connection comes back by itself
+
   async close(): Promise<void> {
     await this.connection.close();
   }

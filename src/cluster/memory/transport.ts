@@ -12,5 +12,7 @@ export interface Transport {
   ask(subject: string, message: Uint8Array, milliseconds: number, take: (answer: Uint8Array) => boolean): Promise<void>;
   /** Has `answer` called with every message on these subjects until the transport is closed. */
   listen(subjects: readonly string[], answer: Listener): Promise<void>;
+  /** @throws what ended the listening, if something has */
+  requireListening(): void;
   close(): Promise<void>;
 }

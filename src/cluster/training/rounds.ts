@@ -70,7 +70,12 @@ export class Rounds {
     const leadership = await Leadership.take(exchange, options.training, options);
     if (leadership === undefined) return undefined;
     const seatJob = (seat: number, turn: number) => options.seatJob(leadership.name, seat, turn);
-    return new Rounds(exchange, options, leadership, await SeatOffers.make(exchange, seatJob, options.seats));
+    try {
+      return new Rounds(exchange, options, leadership, await SeatOffers.make(exchange, seatJob, options.seats));
+    } catch (error) {
+      await leadership.end(); // or it would lead for ever
+      throw error;
+    }
   }
 
   /** The name that this leader drew. */
@@ -97,7 +102,7 @@ export class Rounds {
       await this.leadership.publish({ ...task, attempt: this.attempt++, members });
       const outcome = await this.watch(round, new Set(members.map(({ entry }) => entry)), signal);
       if (outcome !== "anew") return outcome === "done";
-      this.options.onNote?.("a worker has fallen silent; its rows go to others");
+      this.options.onNote?.("a worker was silent for its --lease; its rows go to others");
     }
     return true;
   }

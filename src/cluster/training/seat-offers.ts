@@ -11,8 +11,8 @@ export type SeatJob = (seat: number, turn: number) => Job;
 export class SeatOffers {
   private readonly exchange: Exchange;
   private readonly seatJob: SeatJob;
-  /** The last offer of each seat. */
-  private readonly offers: { turn: number; name: string }[] = [];
+  /** The last offer of each seat, and whether somebody sat there then. */
+  private readonly offers: { readonly turn: number; readonly name: string; wasTaken: boolean }[] = [];
 
   private constructor(exchange: Exchange, seatJob: SeatJob) {
     this.exchange = exchange;
@@ -26,29 +26,33 @@ export class SeatOffers {
     return offers;
   }
 
-  /** Offers the seats again in which nobody sits. */
+  /** Offers the seats again in which nobody sits, but none that nobody could take. */
   async renew(taken: readonly number[]): Promise<void> {
-    for (const [seat, { turn, name }] of this.offers.entries()) {
-      if (taken.includes(seat) || (await deathOf(this.exchange, name)) !== undefined) continue;
-      const isOver = (await resultOf(this.exchange, name)) !== undefined;
-      await this.offer(seat, isOver ? turn + 1 : turn);
+    for (const seat of taken) this.offers[seat].wasTaken = true;
+    for (const [seat, { turn, name, wasTaken }] of this.offers.entries()) {
+      if (taken.includes(seat)) continue;
+      const isDead = (await deathOf(this.exchange, name)) !== undefined;
+      if (isDead && !wasTaken) continue;
+      const isOver = isDead || (await resultOf(this.exchange, name)) !== undefined; // dead: of too many workers that came and went
+      await this.offer(seat, isOver ? turn + 1 : turn, wasTaken && !isOver);
     }
   }
 
-  /** Why a seat cannot be taken, whoever tries; undefined as long as all can. */
+  /** Why no seat can be taken, whoever tries; undefined as long as one can. */
   async failure(): Promise<string | undefined> {
-    for (const { name } of this.offers) {
-      const error = await deathOf(this.exchange, name);
-      if (error !== undefined) return error;
+    let error: string | undefined;
+    for (const { name, wasTaken } of this.offers) {
+      error = await deathOf(this.exchange, name);
+      if (error === undefined || wasTaken) return undefined;
     }
-    return undefined;
+    return error;
   }
 
   /** Puts the seat's job into the queue, unless it is there, or with a worker. */
-  private async offer(seat: number, turn: number): Promise<void> {
+  private async offer(seat: number, turn: number, wasTaken = false): Promise<void> {
     const job = this.seatJob(seat, turn);
     const name = await putJob(this.exchange, job);
-    this.offers[seat] = { turn, name };
+    this.offers[seat] = { turn, name, wasTaken };
     await this.exchange.offer(job.program, name);
   }
 }

@@ -51,12 +51,14 @@ export class Slots {
 
   /** What is in the slot, if that has this tag. @throws InputError if it is damaged, or has more than `most` bytes */
   async read(slot: string, tag: string, most: number): Promise<Uint8Array | undefined> {
-    for (let look = 0; look < MOST_LOOKS; look++) {
+    for (let look = 0, before = ""; look < MOST_LOOKS; look++) {
       const head = await this.head(slot);
       if (head?.tag !== tag) return undefined;
       if (head.bytes > most) throw new InputError(`${this.name(slot)} claims ${head.bytes} bytes; at most ${most} fit`);
-      const bytes = await this.content(slot, head);
-      if (bytes !== undefined) return bytes;
+      const content = await this.content(slot, head);
+      if (typeof content !== "string") return content;
+      if (content !== before) look = 0; // somebody is writing it
+      before = content;
       await pause(LATE);
     }
     throw new InputError(`${this.name(slot)} is damaged: its pieces have another SHA-256`);
@@ -82,13 +84,14 @@ export class Slots {
     return record && checkedHead(record, this.name(slot));
   }
 
-  /** The content of a head; undefined if its pieces are not those. */
-  private async content(slot: string, { bytes, pieces }: Head): Promise<Uint8Array | undefined> {
+  /** The content of a head; if its pieces are not those, a text that says which they are instead. */
+  private async content(slot: string, { bytes, pieces }: Head): Promise<Uint8Array | string> {
     const whole = new Uint8Array(bytes);
     for (const [index, name] of pieces.entries()) {
       const piece = (await this.exchange.read(MAP, this.key(slot, index)))?.value;
       const size = Math.min(MOST_BYTES, bytes - index * MOST_BYTES);
-      if (piece?.length !== size || nameOf(piece) !== name) return undefined;
+      const found = piece === undefined ? "none" : nameOf(piece);
+      if (piece?.length !== size || found !== name) return `${index} of ${pieces}: ${found}`;
       whole.set(piece, index * MOST_BYTES);
     }
     return whole;

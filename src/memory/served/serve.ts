@@ -81,6 +81,7 @@ export async function serve(
     if (told !== shard.pairs) onChange?.(shard.pairs);
     told = shard.pairs;
     await pause(LOOKS, signal);
+    transport.requireListening();
     const manifest = await readManifest(exchange, model);
     if (manifest !== undefined) shard.follow(manifest);
   }

@@ -51,6 +51,7 @@ export class PartMember {
       const state = await loadPart(slots, part, begin.parts[part]);
       const result = await computePart(model, parts[part], shared.weights, state, steps, between);
       await this.seat.requireRound(task);
+      if (await hasArrived(slots, round, part)) continue; // by whom this one was taken for dead
       await keepPart(slots, part, nextPlace(begin.parts[part], round), result.state);
       await keepArrival(slots, round, part, result);
     }

@@ -55,7 +55,7 @@ export class RoundCourse extends LedCourse<OuterTrainer> {
     this.beginning ??= await this.begin();
     if (trainer.step > step) return this.history.after(step);
     const { round, steps = trainer.roundSteps, ...others } = this.beginning;
-    const begin = { ...others, history: await this.history.put() };
+    const begin = { ...others, history: await this.history.put(), start: this.start };
     const began = performance.now();
     const isDone = this.doneAt(round, began);
     const things = trainer.parts.length;
@@ -72,10 +72,10 @@ export class RoundCourse extends LedCourse<OuterTrainer> {
   /** Begins where the exchange is, if that is ahead; else it gets the state of this machine. */
   private async begin(): Promise<Beginning> {
     const { trainer, rounds } = this;
-    const { last } = rounds;
-    const found = last === null || last.step < trainer.step ? undefined : await this.take(last);
+    const { lastRound } = this;
+    const found = lastRound === undefined ? undefined : await this.take(lastRound);
     if (found !== undefined) return found;
-    const round = (last?.round ?? 0) + 2; // nobody has written states of it
+    const round = (rounds.last?.round ?? 0) + 2; // nobody has written states of it
     const places = trainer.parts.map((): PartPlace => ({ slot: round % 2, tag: String(round) }));
     for (const [part, place] of places.entries()) await keepPart(rounds.slots, part, place, trainer.stateOf(part));
     return this.keep(round, places);

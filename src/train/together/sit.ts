@@ -39,9 +39,9 @@ export async function sit(
       await computeOrTell(task, member, seat);
     }
   } finally {
-    await seat.end();
     member.release?.();
     model.release();
+    await seat.end();
   }
 }
 

@@ -46,7 +46,7 @@ export class StepCourse extends LedCourse<Trainer> {
     if (trainer.step > step) return this.history.after(step);
     const { round, record } = this.beginning;
     const steps = this.beginning.steps ?? stepsUntilDue(trainer.options, step, MOST_STEPS);
-    const begin = { record, history: await this.history.put() };
+    const begin = { record, history: await this.history.put(), start: this.start };
     const isDone = this.presence([...stateSlots(rows.to, round + 1), "report"], round + 1);
     if (!(await rounds.compute({ round, step, steps, begin, things: rows.to, isDone }, signal))) {
       return [];
@@ -61,10 +61,10 @@ export class StepCourse extends LedCourse<Trainer> {
   /** Begins where the exchange is, if that is ahead; else it gets the state of this machine. */
   private async begin(): Promise<Beginning> {
     const { trainer, rounds, rows } = this;
-    const { last } = rounds;
-    const found = last === null || last.step < trainer.step ? undefined : await this.take(last);
+    const { lastRound } = this;
+    const found = lastRound === undefined ? undefined : await this.take(lastRound);
     if (found !== undefined) return found;
-    const round = (last?.round ?? 0) + 2; // nobody has written states of it
+    const round = (rounds.last?.round ?? 0) + 2; // nobody has written states of it
     return { round, record: await keepState(rounds.slots, round, trainer, rows, true) };
   }
 

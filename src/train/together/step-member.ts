@@ -55,10 +55,15 @@ export class StepMember {
     this.sent.clear();
     const trainer = await this.trainerAt(task, { from, to });
     const look = atMostEvery(LOOKS, () => this.lookAround(task));
+    const between = async () => {
+      await breathe(); // signs of life go out between two rows too
+      await look();
+    };
     try {
       const metrics: StepMetrics[] = [];
       for (let step = task.step + 1; step <= task.step + task.steps; step++) {
-        metrics.push(await trainer.trainStepTogether((gradients) => this.gather(task, own, step, gradients, look)));
+        const gather = (gradients: RowGradients) => this.gather(task, own, step, gradients, look);
+        metrics.push(await trainer.trainStepTogether(gather, between));
         await breathe();
       }
       await this.seat.requireCurrent(task);

@@ -1,4 +1,6 @@
 /** What holds for every way of questions and answers, and for the thread that waits for answers in the place of one that sleeps. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import * as assert from "uvu/assert";
 import { MOST_BYTES } from "../../../src/cluster/exchange.ts";
@@ -146,6 +148,33 @@ behaves(servers, {
   },
 });
 servers.after(() => server?.kill());
+
+const broken = suite("questions in a directory that cannot be written");
+const folderOfBroken = folderFor(broken, "memory-transport-broken");
+
+broken("what keeps answers from being written is told to whoever serves", async () => {
+  writeFileSync(join(folderOfBroken, "answers"), "no directory");
+  const [asker, server] = [await openTransport(folderOfBroken), await openTransport(folderOfBroken)];
+  await server.listen(["any"], () => bytes("an answer"));
+  server.requireListening();
+  const asked = answersTo(asker, "any", bytes("a question"), 1, 2000);
+  for (let waited = 0; waited < 2000 && !isRefused(server); waited += 10) await pause(10);
+  assert.match(
+    refusal(() => server.requireListening()),
+    `cannot write ${folderOfBroken}/answers/`,
+  );
+  assert.equal(await asked, []);
+  await server.close();
+});
+
+function isRefused(transport: Transport): boolean {
+  try {
+    transport.requireListening();
+    return false;
+  } catch {
+    return true;
+  }
+}
 
 const messages = suite("messages of a memory");
 

@@ -204,3 +204,21 @@ function optionsOf() {
   model.release();
   return all;
 }
+
+test("the same command with other first weights is another training, though the exchange has the end of the first", async () => {
+  await trainAlone(training, at("alone-other"), newModel(2));
+  const place = at("other-weights");
+  for (const [out, seed, alone] of [
+    ["led-first", 1, "alone"],
+    ["led-other", 2, "alone-other"],
+    ["led-other-again", 2, "alone-other"],
+  ] as const) {
+    const worker = out === "led-other-again" ? undefined : newWorker(place); // all is done by then
+    const led = await lead(place, training, { model: newModel(seed) });
+    await led.run(at(out));
+    await (await worker)?.ended;
+    const [found, wanted] = [filesOf(at(out)), filesOf(at(alone))];
+    for (const path of ["model.safetensors", "config.json"])
+      assert.is(found.get(path), wanted.get(path), `${out}/${path}`);
+  }
+});

@@ -1,7 +1,7 @@
 /** Offers of seats: what is lost, or over though the training goes on, is offered again; what is taken, or cannot be taken by anybody, is not. */
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { failJob, getJob, keepResult, MOST_FAILURES } from "../../../src/cluster/jobs.ts";
+import { beginJob, failJob, getJob, keepResult, MOST_FAILURES } from "../../../src/cluster/jobs.ts";
 import { openExchange } from "../../../src/cluster/open-exchange.ts";
 import { programName } from "../../../src/cluster/program.ts";
 import { SeatOffers } from "../../../src/cluster/training/seat-offers.ts";
@@ -67,14 +67,27 @@ test("a seat whose job has a result is offered as another job, as often as it ta
   assert.equal(seatsOf(await taken()), ["0.3"]);
 });
 
-test("a seat that nobody can take is not offered again, and says why", async () => {
+test("seats that nobody can take are not offered again, and when all are such they say why", async () => {
   const { exchange, offers, taken } = await world("dead", 2);
-  const [first] = await taken();
-  for (let failure = 0; failure < MOST_FAILURES; failure++) await failJob(exchange, first.delivery.job, "no room");
-  await first.delivery.acknowledge();
+  for (const { delivery } of await taken()) {
+    assert.is(await offers.failure(), undefined);
+    for (let failure = 0; failure < MOST_FAILURES; failure++) await failJob(exchange, delivery.job, "no room");
+    await delivery.acknowledge();
+  }
   await offers.renew([]);
   assert.equal(await taken(), []);
   assert.is(await offers.failure(), "no room");
+});
+
+test("a seat that too many workers took and left is another job from then on", async () => {
+  const { exchange, offers, taken } = await world("left", 1);
+  const [first] = await taken();
+  await offers.renew([0]); // somebody sits there
+  while (await beginJob(exchange, first.delivery.job));
+  await first.delivery.acknowledge();
+  assert.is(await offers.failure(), undefined);
+  await offers.renew([]);
+  assert.equal(seatsOf(await taken()), ["0.1"]);
 });
 
 test("a training whose offers were all lost is computed by a worker that comes later", async () => {

@@ -36,7 +36,7 @@ export interface Training {
   readonly closing?: Closing;
 }
 
-export const newModel = () => new Transformer(tinyConfig({ dropout: 0.1, xl_cache_length: 7 }), 1);
+export const newModel = (seed = 1) => new Transformer(tinyConfig({ dropout: 0.1, xl_cache_length: 7 }), seed);
 
 export function newTrainer(model: Transformer, { options, rounds }: Training): Trainer | OuterTrainer {
   return rounds === undefined
@@ -45,8 +45,7 @@ export function newTrainer(model: Transformer, { options, rounds }: Training): T
 }
 
 /** Trains on this machine alone. */
-export async function trainAlone(training: Training, directory: string): Promise<void> {
-  const model = newModel();
+export async function trainAlone(training: Training, directory: string, model = newModel()): Promise<void> {
   const trainer = newTrainer(model, training);
   await runTraining(trainer, { tokenizer, directory, evaluation: { documents, memorySizes: [0, 17] } });
   trainer.release();
@@ -111,14 +110,16 @@ export interface LeadOptions {
   readonly resumes?: string;
   /** Milliseconds [LEASE]. */
   readonly lease?: number;
+  /** What is trained, as `--from` brings it. */
+  readonly model?: Transformer;
 }
 
 /** Leads a training. */
 export async function lead(place: string, training: Training, options: LeadOptions = {}): Promise<Led> {
-  const { exchange, resumes, lease = LEASE } = options;
+  const { exchange, resumes, lease = LEASE, model: given = newModel() } = options;
   const own = exchange ?? (await openExchange(place, { lease }));
   const found = resumes === undefined ? undefined : newestCheckpoint(resumes);
-  const model = found?.model ?? newModel();
+  const model = found?.model ?? given;
   const trainer = newTrainer(model, training);
   if (found !== undefined) trainer.load(found.record, found.tensors);
   const { rounds: inRounds = null, workers = inRounds?.parts ?? 1, closing } = training;
