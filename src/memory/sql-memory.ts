@@ -25,6 +25,8 @@ export interface SqlPair {
 
 /** Rows that one statement writes. */
 const ROWS = 1024;
+/** PostgreSQL's code of a row whose key is there. */
+const ALREADY_THERE = "23505";
 
 interface MemoryRow {
   readonly heads: number;
@@ -58,23 +60,38 @@ export class SqlMemory {
 
   /**
    * Appends the pairs of a snapshot as the newest. Floats are rounded to halves.
-   * @throws InputError if they do not fit, or somebody else appended meanwhile; then the memory is as that one left it
+   * @throws InputError if they do not fit, or somebody else appends meanwhile; what was there, or that one appended, stays
    */
   async append(snapshot: MemorySnapshot): Promise<void> {
     requireSnapshot(snapshot);
-    const { heads, length, layers, sources } = snapshot;
-    const { next } = await this.rowFor(snapshot);
+    const writer = crypto.randomUUID();
+    await this.requireFit(snapshot);
+    // Whoever claimed the memory before fails from here on: at its last statement, or where a pair of the same number is written.
+    await this.client.query("UPDATE memorizing_memories SET writer = $2 WHERE model = $1", [this.model, writer]);
+    const { next } = (await this.row()) as MemoryRow;
     await this.remove("pair >= $2", next); // what a program that was killed left
+    try {
+      await this.appendPairs(snapshot, next);
+    } catch (error) {
+      throw Object(error).code === ALREADY_THERE ? this.conflict() : error;
+    }
+    const { rows } = await this.client.query(
+      "UPDATE memorizing_memories SET next_pair = $3 WHERE model = $1 AND writer = $2 RETURNING model",
+      [this.model, writer, next + snapshot.length],
+    );
+    if (rows.length === 0) throw this.conflict();
+  }
+
+  private async appendPairs(snapshot: MemorySnapshot, next: number): Promise<void> {
+    const { heads, layers, sources } = snapshot;
     for (const layer of layers.keys()) {
       for (let head = 0; head < heads; head++) await this.appendHead(snapshot, layer, head, next);
     }
     if (sources !== undefined) await this.appendSources(sources, next);
-    const { rows } = await this.client.query(
-      "UPDATE memorizing_memories SET next_pair = $3 WHERE model = $1 AND next_pair = $2 RETURNING model",
-      [this.model, next, next + length],
-    );
-    if (rows.length > 0) return;
-    throw new InputError(`somebody else appended to the memory of ${this.model} at the same time; one at a time may`);
+  }
+
+  private conflict(): InputError {
+    return new InputError(`somebody else appends to the memory of ${this.model} at the same time; one at a time may`);
   }
 
   /** Drops the oldest `count` pairs, or all if there are fewer. */
@@ -127,8 +144,8 @@ export class SqlMemory {
     return { heads, width, layers, first: Number(first_pair), next: Number(next_pair) };
   }
 
-  /** The memory's own row, which is made for the first snapshot. @throws InputError if the snapshot does not fit */
-  private async rowFor({ name, model, heads, width, layers, chosen }: MemorySnapshot): Promise<MemoryRow> {
+  /** Makes the memory's own row for the first snapshot. @throws InputError if the snapshot does not fit */
+  private async requireFit({ name, model, heads, width, layers, chosen }: MemorySnapshot): Promise<void> {
     if (model !== this.model) throw new InputError(`${name} was made by ${model ?? "no model"}, not by ${this.model}`);
     if (chosen !== undefined) throw new InputError(`${name} remembers in some heads only, which the tables cannot say`);
     const numbers = [...layers.keys()].sort((a, b) => a - b);
@@ -137,7 +154,7 @@ export class SqlMemory {
       [model, heads, width, numbers],
     );
     const row = (await this.row()) as MemoryRow;
-    if (row.heads === heads && row.width === width && String(row.layers) === String(numbers)) return row;
+    if (row.heads === heads && row.width === width && String(row.layers) === String(numbers)) return;
     throw new InputError(`${name} has other layers, heads or widths than the memory of ${model} in the database`);
   }
 

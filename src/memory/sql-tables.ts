@@ -5,6 +5,7 @@ export const SQL_TABLES = [
   "CREATE EXTENSION IF NOT EXISTS vector",
   `CREATE TABLE IF NOT EXISTS memorizing_memories (model text PRIMARY KEY, heads integer NOT NULL, width integer NOT NULL,
     layers integer[] NOT NULL, first_pair bigint NOT NULL, next_pair bigint NOT NULL)`,
+  "ALTER TABLE memorizing_memories ADD COLUMN IF NOT EXISTS writer text",
   `CREATE TABLE IF NOT EXISTS memorizing_pairs (model text, layer integer, head integer, pair bigint,
     key halfvec NOT NULL, value halfvec NOT NULL, PRIMARY KEY (model, layer, head, pair))`,
   `CREATE TABLE IF NOT EXISTS memorizing_sources (model text, pair bigint, name text NOT NULL, document integer NOT NULL,

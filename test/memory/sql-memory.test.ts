@@ -127,6 +127,34 @@ test("appending twice is one memory, and what a killed program left is replaced"
   assert.equal(sources?.documents, ["a", "b", "a", "b"]);
 });
 
+test("of two that append at once only one succeeds, and nothing that was there goes", async () => {
+  const name = "twoatonce";
+  const other = await SqlMemory.open(database, name);
+  await other.append(snapshotOf(name, 5));
+  const head = async () => [...(await other.snapshot()).layers.get(1)!.keys].slice(0, 15); // five pairs of the first head
+  const before = await head();
+  const outcomes: string[] = [];
+  for (let place = 0; outcomes.at(-1) !== "alone"; place++) {
+    let [statement, isBeaten] = [Number.NEGATIVE_INFINITY, false];
+    /** Lets the other one append before one of its statements. */
+    const query = async (text: string, values?: unknown[]) => {
+      if (statement++ === place) await other.append(snapshotOf(name, 2)).then(() => (isBeaten = true));
+      return database.query(text, values);
+    };
+    const first = await SqlMemory.open({ query }, name);
+    statement = 0;
+    const length = await other.length();
+    const message = await messageOf(first.append(snapshotOf(name, 3)));
+    const isRefused = message.includes("somebody else appends to the memory of twoatonce at the same time");
+    outcomes.push(isRefused ? "refused" : isBeaten ? "both" : "alone");
+    const added = (isRefused ? 0 : 3) + (isBeaten ? 2 : 0);
+    assert.is((await other.length()) - length, added, `before statement ${place}: ${message}`);
+    assert.equal(await head(), before);
+  }
+  const claimed = outcomes.indexOf("refused");
+  assert.ok(claimed > 0 && outcomes.slice(claimed, -1).every((one) => one === "refused"), outcomes.join(" "));
+});
+
 test("what does not fit is refused, and nothing changes", async () => {
   const memory = await SqlMemory.open(database, "refused");
   assert.match(await messageOf(memory.snapshot()), "InputError: the database has no memory of the model refused");
