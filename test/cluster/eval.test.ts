@@ -1,8 +1,10 @@
 /** An evaluation whose documents are computed by workers: what it prints, and every loss, are those of one machine. */
+import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import * as assert from "uvu/assert";
+import { temporaryName } from "../../src/platform/temporary.ts";
 import { memorizing } from "../cli/child.ts";
 import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
@@ -39,6 +41,9 @@ test.unless(inNode, "two workers give every digit of one machine, from a loaded 
   const saved = at("known.memory.safetensors");
   const read = memorizing("read", "reader-1m", at("documents/2.txt"), "--save", saved, "--memory", "300");
   assert.is(read.code, 0, read.stderr);
+  const ended = spawnSync(process.execPath, ["--version"]).pid;
+  const unfinished = temporaryName(at(`kept/trees/${"a".repeat(64)}`)).replace(`-${process.pid}-`, `-${ended}-`);
+  fs.mkdirSync(unfinished, { recursive: true });
   const workers = [0, 1].map(() => new Running("worker", at("exchange"), "--dir", at("kept"), "--threads", "1"));
   for (const running of workers) await running.says("works for");
   for (const [index, more] of [[], ["--load", saved, "--set", "memory_topk=7"]].entries()) {
@@ -57,6 +62,7 @@ test.unless(inNode, "two workers give every digit of one machine, from a loaded 
   const jobs = fs.readdirSync(at("exchange/maps/results")).length;
   assert.is(jobs, 2 * 2, "equal documents are read once, and those with nothing to predict never");
   for (const running of workers) assert.is((await running.end("SIGINT")).code, 0, running.output);
+  assert.not.ok(fs.existsSync(unfinished), "what a killed worker left of its inputs is removed");
 });
 
 test.unless(
