@@ -63,9 +63,9 @@ export function contextBytes(length: i32, width: i32): usize {
 }
 
 /** Bytes of scratch for attention over a context of `length` positions and heads of `width` floats. */
-export function attention_scratch_bytes(length: i32, width: i32): i32 {
-  const block = packedBytes(length, width) + panelBytes(width, BLOCK, TILE_COLUMNS) + ((<usize>BLOCK * (length + width)) << 2);
-  return <i32>(HEAD_BYTES + 2 * contextBytes(length, width) + block + TILE_BYTES);
+export function attention_scratch_bytes(length: i32, width: i32): f64 {
+  const block = <f64>packedBytes(length, width) + <f64>panelBytes(width, BLOCK, TILE_COLUMNS) + 4.0 * BLOCK * (<f64>length + width);
+  return <f64>HEAD_BYTES + 2.0 * <f64>contextBytes(length, width) + block + TILE_BYTES; // beyond 4 GiB too
 }
 
 /** Lays out a head at the beginning of `scratch`, followed by its room; openHead chooses which head it is. */

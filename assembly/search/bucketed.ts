@@ -53,8 +53,8 @@ function listAt(scratch: usize, width: i32, buckets: i32): usize {
 }
 
 /** Bytes of scratch for queries of `width` floats, `buckets` buckets and `k` neighbours. */
-export function bucketed_scratch_bytes(width: i32, buckets: i32, k: i32): i32 {
-  return <i32>listAt(0, width, buckets) + bestBytes(k);
+export function bucketed_scratch_bytes(width: i32, buckets: i32, k: i32): f64 {
+  return <f64>listAt(0, width, 0) + 8.0 * BLOCK_ROOM * buckets + bestBytes(k); // beyond 4 GiB too
 }
 
 /** Like topk_exact, but approximate. `buckets`: L, a multiple of 8 and at least k. Units are those of topk_units. */

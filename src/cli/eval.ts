@@ -77,6 +77,13 @@ export const evalCommand = command(
     if (memoryAt !== undefined && recall) {
       throw new UsageError("--recall measures how well this process searches, so it cannot be given with --memory-at");
     }
+    if (cluster !== undefined && (bestEffort || patience !== undefined)) {
+      const option = bestEffort ? "--best-effort" : "--patience";
+      throw new UsageError(`${option} is about the memory of --memory-at, which must be given with it`);
+    }
+    if (cluster !== undefined && threads !== undefined) {
+      throw new UsageError("--threads means nothing with --cluster; give it to the workers");
+    }
     const progress = new ProgressLine(process.stderr);
     const files = documentsAt(data, { include, exclude }, progress);
     const inputs = [load, ...files.flatMap((document) => document.files)];

@@ -64,6 +64,9 @@ export const experimentCommand = command(
       return 0;
     }
     const { cluster, credentials } = values;
+    if (cluster === undefined && credentials !== undefined) {
+      throw new UsageError("--credentials means nothing without --cluster");
+    }
     if (cluster === undefined) {
       await startThreads(threads);
       return withLock(out, () => runInto(out, experiment, settings, values));

@@ -54,9 +54,11 @@ export class JobProcess {
     const child = fork(script, [this.directory, String(this.threads ?? 0)], {
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
-    child.once("exit", () => {
+    const forget = () => {
       if (this.child === child) this.child = undefined;
-    });
+    };
+    child.once("exit", forget);
+    child.on("error", forget); // it could not be started, or hears nothing any more
     return child;
   }
 }
@@ -66,6 +68,7 @@ function ask(child: ChildProcess, question: Question): Promise<Answer> {
     const over = () => {
       child.off("message", answered);
       child.off("exit", ended);
+      child.off("error", failed);
     };
     const answered = (answer: unknown) => {
       over();
@@ -75,8 +78,14 @@ function ask(child: ChildProcess, question: Question): Promise<Answer> {
       over();
       reject(new Error(`the process that computed it ended (${signal ?? `exit code ${code}`})`));
     };
+    const failed = (error: Error | null) => {
+      if (error === null) return;
+      over();
+      reject(new Error(`the process that computes could not be reached: ${error.message}`));
+    };
     child.on("message", answered);
     child.on("exit", ended);
-    child.send(question);
+    child.on("error", failed);
+    child.send(question, failed);
   });
 }

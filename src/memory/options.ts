@@ -55,7 +55,8 @@ export const memoryDefaults: MemoryOptions = {
 
 /** Ranges of H, D and M in the files of memories. */
 export const aHeadCount: Kind = whole(1, 2 ** 16);
-export const aWidth: Kind = whole(1, 2 ** 20);
+/** Wider keys would overflow sums of quantised scans, and the room of searches. */
+export const aWidth: Kind = whole(1, 2 ** 14);
 export const aSize: Kind = whole(1, 2 ** 31);
 export const aSearch: Kind = oneOf("exact", "quantised", "bucketed", "inverted");
 export const aDtype: Kind = oneOf("float32", "float16");

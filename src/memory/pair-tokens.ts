@@ -53,12 +53,12 @@ export class PairTokens implements Releasable {
     }
   }
 
-  /** Writes the tokens of the segment into the ring, just before the memories (by layer) get their pairs: lengths[b] of row b, or `offset`. */
-  remember(memories: ReadonlyMap<number, KvMemory>, lengths: ArrayLike<number> | undefined, offset: number): void {
+  /** Writes the tokens of the segment into the ring, just before the memories (by layer) get their pairs: lengths[b] of row b. */
+  remember(memories: ReadonlyMap<number, KvMemory>, lengths: ArrayLike<number>): void {
     const { rows, segment } = this.shape;
     const memory = anyOf(memories);
     for (let row = 0; row < rows; row++) {
-      const ids = this.waiting.subarray(row * segment, row * segment + (lengths?.[row] ?? offset));
+      const ids = this.waiting.subarray(row * segment, row * segment + lengths[row]);
       this.write(row, memory.appended(row), ids);
     }
   }

@@ -138,11 +138,12 @@ export class Ring {
    */
   copyIn(row: number, written: number, keys: StoredNumbers, values?: StoredNumbers): void {
     const headNumbers = keys.length / this.heads; // n·D
+    const asStored = this.float16 ? asHalves : asFloats;
+    const stored = [keys, values].map((given) => given && asStored(given)); // which may run out of memory
     this.written[row] = written;
     this.first[row] = written - headNumbers / this.width;
-    for (const [target, given] of [[this.keys, keys] as const, [this.values, values] as const]) {
-      if (given === undefined) continue;
-      const pairs = this.float16 ? asHalves(given) : asFloats(given);
+    for (const [target, pairs] of [[this.keys, stored[0]] as const, [this.values, stored[1]] as const]) {
+      if (pairs === undefined) continue;
       for (const [head, [older, newer]] of this.runs(row, target).entries()) {
         const end = (head + 1) * headNumbers;
         older.set(pairs.subarray(end - newer.length - older.length, end - newer.length));

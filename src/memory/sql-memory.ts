@@ -2,6 +2,7 @@
  * Memories in PostgreSQL with pgvector, for those who want them in SQL: a row for each pair, layer and head, keys and values as halves. A search scans
  * all keys of a head, so it is exact. Pairs count when the memory's own row says so, which changes last.
  */
+import { aText, check, instance, whole, withMethods } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { asFloats, asHalves, type StoredNumbers } from "../wasm/half.ts";
 import type { MemoryContents } from "./options.ts";
@@ -48,6 +49,8 @@ export class SqlMemory {
 
   /** Opens the memory of the model with this fingerprint; makes the tables if they are missing. */
   static async open(client: SqlClient, model: string): Promise<SqlMemory> {
+    check("client", client, withMethods("a Pool of pg, or a PGlite", "query"));
+    check("model", model, aText);
     for (const statement of SQL_TABLES) await client.query(statement);
     return new SqlMemory(client, model);
   }
@@ -96,6 +99,7 @@ export class SqlMemory {
 
   /** Drops the oldest `count` pairs, or all if there are fewer. */
   async forget(count: number): Promise<void> {
+    check("count", count, whole(0));
     const { client, model } = this;
     await client.query(
       "UPDATE memorizing_memories SET first_pair = least(next_pair, first_pair + $2::bigint) WHERE model = $1",
@@ -106,6 +110,10 @@ export class SqlMemory {
 
   /** The best pairs of one head for a query [D], best first; of equal ones the older. Sums are the database's, so last bits differ. */
   async best(layer: number, head: number, query: Float32Array, topk: number): Promise<SqlPair[]> {
+    check("layer", layer, whole(0));
+    check("head", head, whole(0));
+    check("query", query, instance(Float32Array, "a Float32Array"));
+    check("topk", topk, whole(1));
     const width = (await this.row())?.width ?? query.length;
     if (query.length !== width) throw new InputError(`query: it has ${query.length} numbers; it must have ${width}`);
     const { rows } = await this.client.query(
@@ -231,8 +239,10 @@ export class SqlMemory {
     if (rows.length < next - first) return undefined;
     const documents: string[] = [];
     const numbers = rows.map((row, i) => {
-      const { name, index } = Object(row);
-      if (i === 0 || Object(rows[i - 1]).document !== Object(row).document || index === 0) documents.push(name);
+      const { name, document, index } = Object(row);
+      const before = Object(rows[i - 1]); // numbers of documents are those of the snapshot that brought them, and begin anew in the next
+      const isSame = before.name === name && before.document === document && before.index + 1 === index;
+      if (!isSame) documents.push(name);
       return documents.length - 1;
     });
     const column = (field: string) => Int32Array.from(rows, (row) => Object(row)[field]);

@@ -199,8 +199,9 @@ export function applyOverrides(config: ModelConfig, overrides: readonly string[]
   check("source", source, aText);
   const given = parseOverrides(configFields, overrides, source);
   const replaced = { ...config, ...given };
-  const memory_copy = replaced.memory_copy && ("memory_copy" in given || canCopy(replaced));
-  return parseConfig({ ...replaced, memory_copy }, source);
+  if (!replaced.memory_copy || "memory_copy" in given) return parseConfig(replaced, source);
+  const without = parseConfig({ ...replaced, memory_copy: false }, source);
+  return canCopy(without) ? parseConfig(replaced, source) : without;
 }
 
 /** Whether the keys of `layer` are smeared: mixed with the key of the token before. */

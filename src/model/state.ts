@@ -68,6 +68,8 @@ export class ModelState implements TrainingState {
   private readonly pinned: number;
   /** Tokens read of the current segment. */
   private offset = 0;
+  /** Of each row, its real tokens of the current segment. */
+  private readonly filled: Int32Array;
   /** First valid position of each row's context. */
   private readonly first: Int32Array;
   /** 1 for each row that has read something of its document, [B]. */
@@ -84,6 +86,7 @@ export class ModelState implements TrainingState {
     ({ length: this.cacheLength, pinned: this.pinned } = pastOf(config));
     this.first = new Int32Array(rows).fill(this.cacheLength);
     this.begun = new Int32Array(rows);
+    this.filled = new Int32Array(rows);
     const remembering = memorySize > 0 ? config.memory_layers : [];
     const memoryShape = { rows, heads, width, size: memorySize, segment };
     const options = memoryOptionsOf(config);
@@ -193,6 +196,7 @@ export class ModelState implements TrainingState {
     for (const [row, log] of this.sources.entries()) {
       log.read(ids.subarray(row * count, row * count + (lengths?.[row] ?? count)));
     }
+    for (const row of this.filled.keys()) this.filled[row] = this.offset + (lengths?.[row] ?? count);
     for (const { preceding } of this.layers) {
       if (preceding !== undefined) kernels.move(preceding.keys.ptr, preceding.latest.ptr, preceding.keys.size * 4);
     }
@@ -200,14 +204,14 @@ export class ModelState implements TrainingState {
     this.tokens?.read(ids, this.offset);
     this.begun.fill(1);
     this.offset += count;
-    if (this.offset === this.config.segment_length) this.remember(lengths);
+    if (this.offset === this.config.segment_length) this.remember();
   }
 
   /** Ends a document, perhaps within a segment: its last tokens enter the memories, and the next text has no context. */
   endDocument(): void {
     this.life.require();
-    if (this.offset < this.config.segment_length) this.remember(undefined);
-    this.offset = 0;
+    if (this.offset < this.config.segment_length) this.remember();
+    this.beginSegment();
     this.memorized.end();
     this.first.fill(this.cacheLength);
     this.begun.fill(0);
@@ -227,7 +231,7 @@ export class ModelState implements TrainingState {
     this.mechanism.readAgain(this.offset);
     this.first.fill(this.cacheLength);
     this.begun.fill(0);
-    this.offset = 0;
+    this.beginSegment();
   }
 
   /** Forgets what the model's mechanism carries, because its meaning has changed. Documents go on. */
@@ -237,17 +241,22 @@ export class ModelState implements TrainingState {
   }
 
   /** Appends the segment's pairs to the memories. */
-  private remember(lengths: ArrayLike<number> | undefined): void {
+  private remember(): void {
     const rowBytes = this.capacity * this.config.num_attention_heads * this.config.head_dim * 4;
     const segmentAt = (rowBytes / this.capacity) * this.cacheLength;
-    this.tokens?.remember(this.memories, lengths, this.offset);
+    this.tokens?.remember(this.memories, this.filled);
     for (const [layer, memory] of this.memories) {
       const { keys, values } = this.layers[layer];
       for (let row = 0; row < this.rows; row++) {
         const at = row * rowBytes + segmentAt;
-        memory.append(row, keys.ptr + at, values.ptr + at, lengths?.[row] ?? this.offset);
+        memory.append(row, keys.ptr + at, values.ptr + at, this.filled[row]);
       }
     }
+  }
+
+  private beginSegment(): void {
+    this.offset = 0;
+    this.filled.fill(0);
   }
 
   /** Moves the last W positions of every context to the front, once the mechanism has taken from the segment what it carries on. */
@@ -266,7 +275,7 @@ export class ModelState implements TrainingState {
     for (let row = 0; row < this.rows; row++) {
       this.first[row] = Math.max(this.pinned, this.first[row] - this.config.segment_length);
     }
-    this.offset = 0;
+    this.beginSegment();
   }
 
   /** Copies everything that was read and remembered, for a checkpoint; see saved-state.ts. Rolls complete contexts, and changes nothing else. */
@@ -289,6 +298,7 @@ export class ModelState implements TrainingState {
   load(reader: TensorReader, prefix = ""): void {
     this.life.require();
     this.offset = savedOffset(reader, prefix, this.config.segment_length);
+    this.filled.fill(this.offset);
     loadState(this.parts(), reader, prefix, this.cacheLength);
   }
 

@@ -9,7 +9,7 @@
 
 import { InputError } from "../base/errors.ts";
 import { show } from "../base/show.ts";
-import type { Address } from "./heap.ts";
+import { type Address, OutOfMemoryError } from "./heap.ts";
 import type { Kernels } from "./kernels.generated.ts";
 import { canShare } from "./load.ts";
 import { processors } from "./processors.ts";
@@ -183,8 +183,9 @@ export function reserveScratch(scratchBytes: number): void {
   scratch(strideOf(scratchBytes) * threadCount());
 }
 
-/** Bytes from one thread's scratch to the next thread's. */
+/** Bytes from one thread's scratch to the next thread's. @throws OutOfMemoryError for what no memory has */
 function strideOf(scratchBytes: number): number {
+  if (scratchBytes < 0) throw new OutOfMemoryError("a kernel needs more than 2 GiB of scratch space for this"); // in 32 bits
   return Math.ceil(scratchBytes / 64) * 64;
 }
 
@@ -237,12 +238,13 @@ const NAP_MS = 1000;
  * running. If the process was paused, that time counts as one nap at most, so a laptop may sleep in the middle of a step.
  */
 function waitForAll(): void {
-  let silent = 0;
+  let [silent, before] = [0, performance.now()];
   while (!spinUntilDone()) {
-    const before = performance.now();
     const pending = Atomics.load(control, CONTROL.pending);
     if (canSleep && pending > 0) Atomics.wait(control, CONTROL.pending, pending, NAP_MS);
-    silent += Math.min(performance.now() - before, NAP_MS);
+    const now = performance.now();
+    silent += Math.min(now - before, NAP_MS);
+    before = now;
     if (silent > STALL_TIMEOUT_MS)
       throw new ThreadDeathError("a worker thread has died: it did not end its part of a kernel");
   }

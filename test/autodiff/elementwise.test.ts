@@ -28,6 +28,8 @@ test("a small example, written out", () => {
     assert.equal([...subtract(y, x).toArray()], [11, 20, 29, 38]);
     assert.equal([...scale(x, 3).toArray()], [-3, 0, 3, 6]);
     assert.equal([...repeat(tensor([1, 2]), [3]).toArray()], [1, 2, 1, 2, 1, 2]);
+    const [none, behind] = [repeat(tensor([1, 2]), [2, 0]), tensor([5, 6])];
+    assert.equal([none.size, ...behind.toArray()], [0, 5, 6]);
   });
 });
 

@@ -173,6 +173,19 @@ test("evaluations without documents for them are refused", () => {
   }
 });
 
+test("options about other machines are refused where nobody would read them", () => {
+  const evaluation = ["eval", at("plain"), "--data", at("good"), "--cluster", at("exchange")];
+  for (const [line, message] of [
+    [["experiment", "gates", "--credentials", at("login")], "--credentials means nothing without --cluster"],
+    [[...evaluation, "--patience", "5"], "--patience is about the memory of --memory-at, which must be given with it"],
+    [[...evaluation, "--best-effort"], "--best-effort is about the memory of --memory-at, which must be given with it"],
+    [[...evaluation, "--threads", "1"], "--threads means nothing with --cluster; give it to the workers"],
+  ] as const) {
+    assert.is(misuseOf(...line), message);
+  }
+  assert.not.ok(fs.existsSync(at("exchange")));
+});
+
 test("an unknown command is refused, with the nearest one", () => {
   assert.is(misuseOf("evil", "x"), 'memorizing: unknown command "evil"; did you mean memorizing eval?');
 });

@@ -127,6 +127,25 @@ test("appending twice is one memory, and what a killed program left is replaced"
   assert.equal(sources?.documents, ["a", "b", "a", "b"]);
 });
 
+test("pairs whose documents lost their beginning keep their own documents, and a wrong count changes nothing", async () => {
+  const memory = await SqlMemory.open(database, "cut");
+  for (const [name, from] of [
+    ["first.txt", 4],
+    ["second.txt", 9],
+    ["second.txt", 2],
+  ] as const) {
+    const { sources, ...others } = snapshotOf("cut", 3);
+    const index = Int32Array.from({ length: 3 }, (_, n) => from + n);
+    const columns = { ...sources!.columns, document: new Int32Array(3), index };
+    await memory.append({ ...others, sources: { documents: [name], columns } });
+  }
+  const { sources } = await memory.snapshot();
+  assert.equal(sources?.documents, ["first.txt", "second.txt", "second.txt"]);
+  assert.equal([...sources!.columns.document], [0, 0, 0, 1, 1, 1, 2, 2, 2]);
+  assert.match(await messageOf(memory.forget(-3)), "InputError: count: got -3; it must be a whole number");
+  assert.is(await memory.length(), 9);
+});
+
 test("of two that append at once only one succeeds, and nothing that was there goes", async () => {
   const name = "twoatonce";
   const other = await SqlMemory.open(database, name);

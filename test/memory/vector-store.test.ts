@@ -140,6 +140,21 @@ test("an empty store, no queries and no pairs give empty results and leak nothin
   assert.is(heap.bytesInUse, before);
 });
 
+test("keys are at most 16,384 wide, and such are found by every search that passes over all", () => {
+  const width = 16_384;
+  const keys = directions(9, width, 1);
+  for (const search of ["exact", "quantised"] as const) {
+    const store = new VectorStore({ width, size: 9, search });
+    store.append(keys, keys);
+    assert.equal([...store.lookup(keys.subarray(4 * width, 5 * width), 1).serials], [4], search);
+    store.release();
+  }
+  assert.match(
+    refusal(() => new VectorStore({ width: width + 1, size: 9 })),
+    "width: got 16385; it must be a whole number from 1 to 16,384",
+  );
+});
+
 test("arrays of a wrong length, and impossible sizes, are refused", () => {
   const store = new VectorStore({ heads: 2, width: 3, size: 4 });
   const [whole, odd] = [new Float32Array(6), new Float32Array(7)];

@@ -1,6 +1,6 @@
 /** `--set key=value`: what is read, what is checked together, and what is refused. */
 import * as assert from "uvu/assert";
-import { applyOverrides } from "../../src/model/config.ts";
+import { applyOverrides, type ModelConfig, parseConfig } from "../../src/model/config.ts";
 import { preset } from "../../src/model/presets.ts";
 import { GATE_POLICIES } from "../../src/nn/gate.ts";
 import { suite } from "../harness.ts";
@@ -59,6 +59,15 @@ test("copying ends with the memory layers or smeared keys that it needs, unless 
   }
   assert.ok(applyOverrides(copies, ["memory_layers=1"]).memory_copy);
   assert.not.ok(applyOverrides({ ...copies, memory_copy: false }, ["memory_layers=1"]).memory_copy);
+});
+
+test("a configuration that is none is refused by its key, whether it copies or not", () => {
+  const layers = (memory_layers: unknown) => ({ ...preset("small"), memory_layers }) as ModelConfig;
+  assert.match(
+    refusal(() => applyOverrides(layers(5), [])),
+    "--set: memory_layers must be a list",
+  );
+  assert.equal(applyOverrides(layers(undefined), []).memory_layers, parseConfig({}, "defaults").memory_layers);
 });
 
 test("overrides do not change the original configuration", () => {

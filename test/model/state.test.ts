@@ -40,6 +40,30 @@ test("a small example, written out: of 9 tokens a segment of 7 is remembered, an
   state.release();
 });
 
+test("a segment in pieces of which some rows have less is remembered as far as it is real", () => {
+  /** The keys that row 0 and row 1 remember after these pieces, `[count, lengths]` each. */
+  const remembered = (...pieces: readonly (readonly [number, readonly number[] | undefined])[]) => {
+    const state = model.newState({ rows });
+    let from = 0;
+    for (const [count, lengths] of pieces) {
+      const ids = Int32Array.from({ length: rows * count }, (_, i) => (from + (i % count)) * 7 + Math.floor(i / count));
+      step(() => noGrad(() => void model.forward({ ids, lengths }, state)));
+      from += count;
+    }
+    state.endDocument();
+    const memory = state.memories.get(1)!;
+    const lengths = [0, 1].map((row) => memory.length(row));
+    state.release();
+    return lengths;
+  };
+  assert.equal(remembered([4, undefined], [3, [3, 3]]), [7, 7]);
+  assert.equal(remembered([4, undefined], [3, [3, 1]]), [7, 5]);
+  assert.equal(remembered([4, undefined], [3, [0, 2]]), [4, 6]);
+  assert.equal(remembered([4, [4, 2]]), [4, 2]);
+  assert.equal(remembered([7, undefined], [4, [4, 1]]), [11, 8]);
+  assert.equal(remembered([7, [7, 5]], [2, undefined]), [9, 7]);
+});
+
 for (const [keys, reading] of [
   ["plain keys", model],
   ["smeared keys", smearing],

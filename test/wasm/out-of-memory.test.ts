@@ -11,7 +11,8 @@ import { VectorStore } from "../../src/memory/vector-store.ts";
 import { Transformer } from "../../src/model/transformer.ts";
 import { Trainer } from "../../src/train/trainer.ts";
 import { OutOfMemoryError } from "../../src/wasm/heap.ts";
-import { heap, scratch } from "../../src/wasm/runtime.ts";
+import { reserveScratch } from "../../src/wasm/parallel.ts";
+import { heap, kernels, scratch } from "../../src/wasm/runtime.ts";
 import { suite } from "../harness.ts";
 import { randomDocuments, tinyConfig } from "../tiny.ts";
 
@@ -48,6 +49,15 @@ test("scratch space that cannot grow keeps its buffer", () => {
   assert.is(scratch(bytes), address);
   assertOwned(address, bytes);
   assertOwned(scratch(2 * bytes), 2 * bytes);
+});
+
+test("more scratch space than 32 bits can say is more than there is", () => {
+  const bytes = kernels.attention_scratch_bytes(2 ** 20 + 512, 512);
+  assert.ok(bytes > 2 ** 32);
+  assert.ok(kernels.bucketed_scratch_bytes(64, 64 * 65_536, 65_536) > 2 ** 32);
+  const isRefusal = (error: Error) => error instanceof OutOfMemoryError;
+  assert.throws(() => reserveScratch(bytes), isRefusal);
+  assert.throws(() => reserveScratch(-64), isRefusal); // of a kernel that counts in 32 bits
 });
 
 test("a table of positions that cannot grow keeps its contents", () => {

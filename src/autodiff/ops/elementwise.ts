@@ -55,7 +55,7 @@ export function subtract(x: Tensor, y: Tensor): Tensor {
 export function repeat(x: Tensor, outer: readonly number[]): Tensor {
   const y = stepTensor([...outer, x.size]);
   const times = y.size / x.size;
-  kernels.move(y.ptr, x.ptr, x.size * 4);
+  if (times > 0) kernels.move(y.ptr, x.ptr, x.size * 4);
   for (let done = 1; done < times; done *= 2) {
     kernels.move(y.ptr + done * x.size * 4, y.ptr, Math.min(done, times - done) * x.size * 4);
   }

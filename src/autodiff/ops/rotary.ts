@@ -49,11 +49,20 @@ export class RotaryTable implements Releasable {
       own(persistentTensor([count, half])),
       own(persistentTensor([count, half])),
     ]);
-    const address = heap.allocate((count + half) * 8);
+    const address = this.roomFor((count + half) * 8);
     heap.f64(address, count).set(lines);
     heap.f64(address + count * 8, half).set(frequencies);
     kernels.rotary_table(this.cos.ptr, this.sin.ptr, address, address + count * 8, half, 0, count);
     heap.release(address);
+  }
+
+  private roomFor(bytes: number): number {
+    try {
+      return heap.allocate(bytes);
+    } catch (error) {
+      this.release();
+      throw error;
+    }
   }
 
   /** Frees the table. */
