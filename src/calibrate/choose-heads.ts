@@ -67,7 +67,8 @@ export function* chooseHeads(
       : yield* measure(headsFor(model, budget.bytesPerToken, reading, ranked.length));
   const tolerance = TOLERANCE * Math.abs(sets[0].loss - sets[sets.length - 1].loss);
   const changes = chosen.heads.length === 0 ? [] : otherSettings(model, reading);
-  return { sets, ...(yield* settled(chosen, changes, tolerance, measure)) };
+  const found = yield* settled(chosen, changes, tolerance, measure);
+  return { sets, ...found, neighbours: found.neighbours ?? reading.settings.neighbours };
 }
 
 /** A set with the changes that pay: fewer neighbours where little is lost, another R where something is won. */

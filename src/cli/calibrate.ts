@@ -67,6 +67,11 @@ export const calibrateCommand = command(
     const { data, include, exclude, gain, budget, html, force, threads, json } = given;
     if (gain !== undefined && budget !== undefined) throw new UsageError("--gain and --budget exclude each other");
     const path = requireForeign(named);
+    if (loadForeign(path).trained !== undefined) {
+      throw new InputError(
+        `${named} has a memory that was trained in some heads, and those remember; calibrate takes models without one`,
+      );
+    }
     const out = given.out ?? calibrationPath(path);
     const progress = new ProgressLine(process.stderr);
     const files = documentsAt(data, { include, exclude }, progress);

@@ -21,6 +21,10 @@ export interface Companions {
 /** Names of the files that may be there besides config.json and the weights. */
 export const companionNames = [
   "tokenizer.json",
+  "tokenizer.model",
+  "vocab.json",
+  "merges.txt",
+  "added_tokens.json",
   "tokenizer_config.json",
   "special_tokens_map.json",
   "generation_config.json",

@@ -173,8 +173,17 @@ function readBiases({ tensors }: GgufFile, family: GgufFamily): Biases {
   };
 }
 
+/** Tokens that end a text, a turn or a message by their name: files often say only one of those that the model writes. */
+const ENDS = "<|eot_id|> <|im_end|> <|end|> <end_of_turn> <|endoftext|> <|eom_id|> <|end_of_text|> <EOT>".split(" ");
+/** Numbers of `token_type`: of control, and defined by a user. */
+const MARKS: readonly unknown[] = [3, 4];
+
 /** The ends of a text, of a turn and of a message. */
 function readStopIds({ metadata, name }: GgufFile): number[] {
   const config = new ConfigReader(Object.fromEntries(metadata), name);
-  return sortedIds(...["eos", "eot", "eom"].map((end) => config.tokenIds(`tokenizer.ggml.${end}_token_id`)));
+  const said = ["eos", "eot", "eom"].map((end) => config.tokenIds(`tokenizer.ggml.${end}_token_id`));
+  const [tokens, types] = ["tokens", "token_type"].map((key) => metadata.get(`tokenizer.ggml.${key}`));
+  if (!Array.isArray(tokens) || !Array.isArray(types)) return sortedIds(...said);
+  const named = ENDS.map((end) => tokens.indexOf(end)).filter((id) => id >= 0 && MARKS.includes(types[id]));
+  return sortedIds(...said, named);
 }

@@ -31,7 +31,19 @@ function describe(config: ConfigReader): Architecture {
   };
 }
 
+/** Versions 4.45 to 4.57 of transformers write the old keys and, with the same values, these. */
+const written = { rope_theta: "rotary_emb_base", partial_rotary_factor: "rotary_pct" } as const;
+
+function requireSameTwice(config: ConfigReader): void {
+  for (const [key, old] of Object.entries(written)) {
+    if (!config.has(key)) continue;
+    const [value, other] = [config.positive(key), config.positive(old)];
+    if (value !== other) config.refuse(`${key} is ${value} and ${old} is ${other}; they must be the same`);
+  }
+}
+
 function readPositions(config: ConfigReader, headWidth: number, layers: number): Architecture["positions"] {
+  requireSameTwice(config);
   const rope = requireRope(config, readRope(config, oldSpelling), oldSpelling);
   const share =
     rope.share ?? config.refuse("it names neither partial_rotary_factor nor rotary_pct, the rotated share of a head");

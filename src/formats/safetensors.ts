@@ -106,7 +106,7 @@ export function writeSafetensors(
   const ordered = [...tensors].sort(([, a], [, b]) => bytesPerElement[b.dtype] - bytesPerElement[a.dtype]);
   const header = encodeHeader(ordered, metadata);
   const total = ordered.reduce((sum, [, { data }]) => sum + data.byteLength, LENGTH_BYTES + header.length);
-  const bytes = new Uint8Array(total);
+  const bytes = roomFor(total);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(header.length), true);
   bytes.set(header, LENGTH_BYTES);
   let at = LENGTH_BYTES + header.length;
@@ -115,6 +115,18 @@ export function writeSafetensors(
     at += data.byteLength;
   }
   return bytes;
+}
+
+/** @throws InputError if this engine has no array of so many bytes */
+function roomFor(total: number): Uint8Array {
+  try {
+    return new Uint8Array(total);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new InputError(
+      `a file of ${total} bytes is more than this engine can hold at once; weights of 16 bits take half of it`,
+    );
+  }
 }
 
 const tensorMap: Kind = instance(Map, "a Map from names to tensors");

@@ -36,6 +36,8 @@ export interface ChatKind {
   readonly has: readonly string[];
   /** Marks of other kinds, which would be rendered otherwise. */
   readonly lacks: readonly string[];
+  /** What else tells a template of another kind. */
+  readonly isOther?: (template: string) => boolean;
   readonly needs: readonly (keyof TemplateTokens)[];
   /** Why the template refuses a conversation, if it does. */
   readonly refuses?: (messages: readonly Message[]) => string | undefined;
@@ -68,15 +70,29 @@ const chatMLTurn = (role: string, ...content: Piece[]): Piece[] => [
 ];
 const chatMLAnswer = "<|im_start|>assistant\n";
 
-/** The system text that a ChatML template brings, in a literal of its own: with a line end, or with "\n" spelled out. */
+/** The system text that a ChatML template brings, in a literal of its own: with a line end, or with "\n" and the like spelled out. */
 function ownSystemText(template: string): string | undefined {
-  return /<\|im_start\|>system(?:\n|\\n)([^'"{}<]+)<\|im_end\|>/.exec(template)?.[1];
+  const texts = template.matchAll(/<\|im_start\|>system(\n|\\n)((?:(?!<\|im_(?:start|end)\|>).)+)<\|im_end\|>/gs);
+  for (const [, lineEnd, text] of texts) {
+    if (/['"]\s*\+|\{[{%]/.test(text)) continue; // an expression, such as that of the first message
+    return lineEnd === "\n" ? text : text.replace(/\\(n|.)/g, (_, mark) => (mark === "n" ? "\n" : mark));
+  }
+  return undefined;
 }
 
 const chatML: ChatKind = {
   name: "ChatML",
   has: ["<|im_start|>", "<|im_end|>"],
-  lacks: ["<think>", "enable_thinking", "trim", "strip", "raise_exception", "strftime_now", "bos_token"],
+  lacks: [
+    "<think>",
+    "enable_thinking",
+    "trim",
+    "strip",
+    "raise_exception",
+    "strftime_now",
+    "bos_token",
+    "system_message",
+  ],
   needs: [],
   render(messages, { template, opensAnswer }) {
     const own = messages[0].role === "system" ? undefined : ownSystemText(template);
@@ -178,6 +194,8 @@ const zephyr: ChatKind = {
   name: "Zephyr",
   has: ["<|assistant|>", "eos_token"],
   lacks: ["<|end|>", "<|im_start|>", "bos_token", "trim", "raise_exception"],
+  // Tulu's ends only the turns of the assistant.
+  isOther: (template) => template.includes("<|user|>") && !/<\|user\|>(?:(?!<\|).){0,200}?eos_token/s.test(template),
   needs: ["eos"],
   render(messages, { tokens, opensAnswer }) {
     const turns = messages.flatMap(({ role, content }) => [`<|${role}|>\n`, typed(content), `${tokens.eos}\n`]);

@@ -66,9 +66,9 @@ export function chatTemplate(template: string, tokens: TemplateTokens, source: s
   check("template", template, aText);
   checkOptions("tokens", tokens, tokenKinds);
   check("source", source, aText);
-  const found = chatKinds.find(({ has, lacks }) => {
+  const found = chatKinds.find(({ has, lacks, isOther }) => {
     const isIn = (mark: string) => template.includes(mark);
-    return has.every(isIn) && !lacks.some(isIn);
+    return has.every(isIn) && !lacks.some(isIn) && isOther?.(template) !== true;
   });
   if (found === undefined) {
     throw new InputError(`${source} has no chat template of a kind that is known here; use the raw prompt`);

@@ -30,7 +30,7 @@ export interface GgufVocabulary {
   readonly eos?: number;
   /** `unknown_token_id`. */
   readonly unknown?: number;
-  /** `add_bos_token`. Absent: true for "llama", false for "gpt2". */
+  /** `add_bos_token`. Absent: true for "llama" and the words of Llama 3, false for others of "gpt2". */
   readonly addBos?: boolean;
   /** `add_eos_token`. Absent: false. */
   readonly addEos?: boolean;
@@ -102,10 +102,12 @@ interface Pre {
   readonly patterns: readonly string[];
   readonly composes?: boolean;
   readonly ignoresMerges?: boolean;
+  /** Whether texts begin with the beginning-of-text token unless the file says otherwise; llama.cpp knows it by the name. */
+  readonly addsBos?: boolean;
 }
 
 const gpt2: Pre = { patterns: [GPT2_WORDS] };
-const llama3: Pre = { patterns: [modernWords("\\p{N}{1,3}")], ignoresMerges: true };
+const llama3: Pre = { patterns: [modernWords("\\p{N}{1,3}")], ignoresMerges: true, addsBos: true };
 
 const pres: Readonly<Record<string, Pre>> = {
   "gpt-2": gpt2,
@@ -132,7 +134,7 @@ function byteLevelTokenizer(vocabulary: GgufVocabulary, source: string, refuse: 
   }));
   const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false };
   const json: TokenizerJson = {
-    ...commonJson(vocabulary, false),
+    ...commonJson(vocabulary, pre.addsBos === true),
     normalizer: pre.composes ? { type: "NFC" } : null,
     pre_tokenizer: { type: "Sequence", pretokenizers: [...splits, byteLevel] },
     decoder: byteLevel,

@@ -32,7 +32,7 @@ const isByteToken = (token: string) => /^<0x[0-9A-Fa-f]{2}>$/.test(token);
 function checked(json: unknown): TokenizerJson {
   demand(isObject(json), "it must be a JSON object as Hugging Face's tokenizer.json is");
   const { model, added_tokens = [] } = json;
-  demand(isObject(model) && model.type === "BPE", 'its model must be of type "BPE"');
+  demand(isObject(model) && isBpe(model), 'its model must be of type "BPE"');
   const { spelling } = readSteps(json);
   const checkedModel = checkModel(model, spelling);
   demandHarmlessAddedTokens(added_tokens, checkedModel, spelling);
@@ -69,7 +69,12 @@ function checkModel(model: Record<string, unknown>, spelling: Spelling): Model {
   demand(!drops, "model.fuse_unk with an unk_token would drop text");
   demandByteVocabulary(vocab, isByteLevel ? (byte) => BYTE_SYMBOLS[byte] : byteToken, unknownToken(model, isByteLevel));
   demandMerges(merges, vocab, spelling);
-  return { ...model, vocab, merges };
+  return { ...model, type: "BPE", vocab, merges };
+}
+
+/** The oldest files, GPT-2's among them, name no type; of all kinds only BPE has merges. */
+function isBpe({ type, vocab, merges }: Record<string, unknown>): boolean {
+  return type === "BPE" || (type === undefined && isObject(vocab) && Array.isArray(merges));
 }
 
 /** The token that stands for bytes without one of their own, in byte-level vocabularies that have it. */

@@ -1,6 +1,7 @@
 /** Writes a model once more, in another format or place: ours, or one that others trained as a directory that `transformers` loads. */
 import { aPath, aText, check, checkOptions, type Kinds, listOf, oneOf, optional } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
+import { CALIBRATION_FILE } from "../families/calibration.ts";
 import { companionsOf } from "../families/companions.ts";
 import { type ExportDtype, exportDtypes, exported } from "../families/export-types.ts";
 import { loadForeign } from "../families/load-foreign.ts";
@@ -62,11 +63,13 @@ function foreignExport(path: string, dtype: ExportDtype) {
   const model = loadForeign(path);
   const { architecture, trained } = model;
   const companions = companionsOf(model);
+  const calibration = dtype === "stored" ? model.files?.open(CALIBRATION_FILE) : undefined; // other weights have another fingerprint
   const parameters = new Map([...model.parameters].map(([name, parameter]) => [name, exported(parameter, dtype)]));
   const count = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
   const weights = [...model.parameters.values()].reduce((sum, { shape }) => sum + count(shape), 0);
   return (directory: string) => {
     const files = directoryFiles({ architecture, parameters, companions, trained });
+    if (calibration !== undefined) files.set(CALIBRATION_FILE, calibration.read(0, calibration.size));
     requireNoneLeft(directory, files);
     writeFilesAtomic(new Map([...files].map(([name, content]) => [`${directory}/${name}`, content])));
     return { weights, dtype };

@@ -1,5 +1,6 @@
 /** What another model left in a directory that a model is written into, and that would be taken for this one's. */
 import { InputError } from "../base/errors.ts";
+import { CALIBRATION_FILE } from "../families/calibration.ts";
 import { companionNames } from "../families/companions.ts";
 import { OFFSETS_FILE } from "../families/offsets-file.ts";
 import { exists } from "../platform/files.ts";
@@ -9,7 +10,9 @@ import { exists } from "../platform/files.ts";
  * @throws InputError that names the file
  */
 export function requireNoneLeft(directory: string, written: { has(name: string): boolean }): void {
-  const left = [...companionNames, OFFSETS_FILE].find((name) => !written.has(name) && exists(`${directory}/${name}`));
+  const left = [...companionNames, OFFSETS_FILE, CALIBRATION_FILE].find(
+    (name) => !written.has(name) && exists(`${directory}/${name}`),
+  );
   if (left === undefined) return;
   throw new InputError(
     `${directory}/${left} is of another model and would be taken for a part of this one, which has no such file; move it away, or give another directory`,

@@ -100,4 +100,5 @@ test("a choice keeps the share that was asked for, with as few of the best heads
   assert.equal(paid.heads.map(String), names.slice(0, 3));
   assert.is(choose({ bytesPerToken: 1e6 }).chosen.heads.length, 12);
   assert.is(choose({ bytesPerToken: 0 }).chosen.heads.length, 0);
+  assert.is(choose({ bytesPerToken: 1e6 }).neighbours, settings.neighbours, "what was measured with is what is kept");
 });

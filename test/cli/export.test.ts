@@ -84,3 +84,20 @@ test.unless(absent, "a file of another model that would be taken for one of this
   assert.match(late.stderr, "chat_template.jinja is of another model");
   assert.not.ok(fs.existsSync(at("run/metrics.jsonl")), "a training is refused before its first step");
 });
+
+test.unless(absent, "a calibration goes with the weights that it was made for, and with no others", () => {
+  const [from, to] = [at("calibrated"), at("copied")];
+  assert.is(memorizing("export", `${stories}/hf`, "--out", from).code, 0);
+  fs.writeFileSync(at("fish.md"), "one fish, two fish, red fish, blue fish. ".repeat(30));
+  const options = ["--rounds", "1", "--window", "32", "--memory-dtype", "float16", "--gain", "50"];
+  const calibrated = memorizing("calibrate", from, "--data", at("fish.md"), ...options);
+  assert.is(calibrated.code, 0, calibrated.stderr);
+  assert.is(memorizing("export", from, "--out", to).code, 0);
+  assert.is(fs.readFileSync(join(to, "memory.json"), "utf8"), fs.readFileSync(join(from, "memory.json"), "utf8"));
+  assert.is(memorizing("eval", to, "--data", at("fish.md")).code, 0);
+  const { code, stderr } = memorizing("export", from, "--out", to, "--dtype", "float16", "--force");
+  assert.is(code, 1);
+  assert.match(stderr, "copied/memory.json is of another model and would be taken for a part of this one");
+  assert.is(memorizing("export", from, "--out", at("halves"), "--dtype", "float16").code, 0);
+  assert.not.ok(fs.existsSync(at("halves/memory.json")));
+});

@@ -100,6 +100,8 @@ test("evaluations before and after are drawn as curves", async () => {
   assert.match(page, "curve-offsets, no memory");
   assert.is(page.match(/<polyline/g)?.length, 4);
   assert.match(await refused("curves", at("offsets-whole")), "was not evaluated while it was trained");
+  const again = await refused("calibrate", at("offsets-whole"), "--data", at("unseen"));
+  assert.match(again, "has a memory that was trained in some heads, and those remember");
   const path = at("curve-all/metrics.jsonl");
   const lines = fs.readFileSync(path, "utf8").split("\n");
   fs.writeFileSync(path, lines.with(1, lines[1].slice(0, 9)).join("\n"));

@@ -87,6 +87,16 @@ test("biases of Llama, Qwen 3 and GPT-NeoX are what the configuration says; thos
   assert.equal(describe("gpt_neox", { attention_bias: false }).biases, { ...without, up: true, down: true });
 });
 
+test("GPT-NeoX's rotation may be written twice, in the same way", () => {
+  const old = { rotary_emb_base: 5000, rotary_pct: 0.5, rope_parameters: undefined };
+  const twice = { rope_theta: 5000, partial_rotary_factor: 0.5 };
+  assert.equal(describe("gpt_neox", { ...old, ...twice }).positions, describe("gpt_neox", old).positions);
+  assert.is(
+    refused("gpt_neox", { ...old, ...twice, rope_theta: 9 }),
+    "rope_theta is 9 and rotary_emb_base is 5000; they must be the same",
+  );
+});
+
 test("Gemma has four norms with 1 + w, a scaled embedding, and layers of two kinds", () => {
   const { norm, outputNorms, headNorms, embeddingScale, scoreScale, windows, positions } = describe("gemma3_text");
   assert.equal(norm, { kind: "rms", epsilon: 1e-5, weightOffset: 1 });

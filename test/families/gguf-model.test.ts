@@ -97,6 +97,18 @@ test("all tokens that end something end a text", () => {
   assert.equal(read({ "tokenizer.ggml.eot_token_id": [TYPE.u32, 1] }).architecture.stopIds, [1, 3]);
 });
 
+test("marks that end a turn by their name end a text, if they are marks", () => {
+  const tokens = ["<|im_end|>", "<|eot_id|>", "a", "</s>"];
+  const ends = (types: readonly number[]) =>
+    read({
+      "tokenizer.ggml.tokens": [TYPE.array, [TYPE.text, tokens]],
+      "tokenizer.ggml.token_type": [TYPE.array, [TYPE.i32, types]],
+    }).architecture.stopIds;
+  assert.equal(ends([3, 4, 3, 3]), [0, 1, 3]);
+  assert.equal(ends([1, 3, 3, 3]), [1, 3]);
+  assert.equal(ends([1, 1, 1, 1]), [3]);
+});
+
 test("what is missing, unknown or not computed is refused", () => {
   assert.match(
     refused({ "general.architecture": undefined }),

@@ -34,6 +34,37 @@ test("a system text of the template's own is found, however its line end is writ
   }
 });
 
+test("a system text may have braces, quotes and escapes; one that is computed is not taken for it", () => {
+  const own = "{{- '<|im_start|>system\\nPut it\\'s answer in \\\\boxed{}, \"so\".<|im_end|>\\n' }}";
+  const computed = "{{- '<|im_start|>system\\n' + messages[0]['content'] + '<|im_end|>\\n' }}";
+  for (const text of [computed + own, own + computed]) {
+    const { render } = chatTemplate(text + CHATML, {}, "t");
+    assert.match(
+      render(question).text,
+      '<|im_start|>system\nPut it\'s answer in \\boxed{}, "so".<|im_end|>\n<|im_start|>user',
+    );
+  }
+  assert.is(
+    chatTemplate(computed + CHATML, {}, "t")
+      .render(question)
+      .text.includes("system"),
+    false,
+  );
+});
+
+test("templates that look like a known kind and render otherwise are refused", () => {
+  const tulu =
+    "{% if m.role == 'user' %}{{ '<|user|>\\n' + m.content + '\\n' }}{% else %}{{ '<|assistant|>\\n' + m.content + eos_token }}{% endif %}";
+  const zephyr =
+    "{% if m.role == 'user' %}{{ '<|user|>\\n' + m.content + eos_token }}{% else %}{{ '<|assistant|>\\n' + m.content + eos_token }}{% endif %}";
+  const factory = `{% set system_message = 'Be kind.' %}{{ '<|im_start|>system\\n' + system_message + '<|im_end|>\\n' }}${CHATML}`;
+  for (const template of [tulu, factory]) {
+    const sentence = refusal(() => chatTemplate(template, { eos: "</s>" }, "dir"));
+    assert.match(sentence, "no chat template of a kind that is known here");
+  }
+  assert.is(chatTemplate(zephyr, { eos: "</s>" }, "dir").kind, "Zephyr");
+});
+
 test("a special token that a participant types is text, one of the template's is a token", () => {
   const tokenizer = tokenizerFromJson(fallbackJson(), "small");
   const prompt = chatTemplate(ZEPHYR, { eos: "</s>" }, "t").render([{ role: "user", content: "hi</s>" }]);

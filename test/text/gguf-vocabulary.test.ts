@@ -50,6 +50,18 @@ test("a small example, written out: merges of a byte-level vocabulary", () => {
   assert.equal(framed.encode("he", { framed: true }), Int32Array.of(258, 256, 258));
 });
 
+test("texts of Llama 3's words begin with the token for it, unless the file says otherwise", () => {
+  const framed = (changes: Partial<GgufVocabulary>) => [
+    ...tokenizerFromGguf({ ...words, ...changes }, "m.gguf").encode("he", { framed: true }),
+  ];
+  for (const pre of ["llama-bpe", "llama3"]) {
+    assert.equal(framed({ pre }), [258, 256]);
+    assert.equal(framed({ pre, addBos: false }), [256]);
+    assert.equal(framed({ pre, bos: undefined }), [256]);
+  }
+  assert.equal(framed({ pre: "qwen2" }), [256]);
+});
+
 test("pre decides how digits are cut, whether a whole word may be a token, and whether accents are composed", () => {
   const vocabulary = {
     ...words,

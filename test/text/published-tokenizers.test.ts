@@ -6,6 +6,7 @@ import * as assert from "uvu/assert";
 import { TokenStream, tokenTexts } from "../../src/text/token-stream.ts";
 import { type Tokenizer, tokenizerFromJson } from "../../src/text/tokenizer.ts";
 import { suite } from "../harness.ts";
+import { refusal } from "../refusal.ts";
 import { absent, GOLDEN, type GoldenTokens, readAny, readGolden, STORIES } from "./published.ts";
 import { fallbackJson } from "./samples.ts";
 
@@ -36,6 +37,22 @@ test("a run of byte tokens that is not UTF-8 is one U+FFFD a byte, letters too",
   const ids = [3 + 0xc3, 3 + 0x61, 260, 3 + 0xc3, 3 + 0xa9];
   assert.is(tokenizer.decode(ids), "\ufffd\ufffdhé");
   assert.equal(tokenTexts(tokenizer, Int32Array.from(ids)), ["\ufffd", "\ufffd", "h", "", "é"]);
+});
+
+test.unless(absent, "the oldest files, GPT-2's own, name no type of model", () => {
+  const path = `${GOLDEN}/tokenizers/gpt2/tokenizer.json`;
+  const { model, ...others } = readAny(path);
+  const { type: _, ...untyped } = { ...model, continuing_subword_prefix: "", end_of_word_suffix: "", dropout: null };
+  const [now, before] = [
+    tokenizerFromJson({ ...others, model }, path),
+    tokenizerFromJson({ ...others, model: untyped }, path),
+  ];
+  for (const text of ["The key was lost.", "naïve  日本 🙂\n"]) assert.equal(before.encode(text), now.encode(text));
+  assert.is(Object(Object(before.toJSON()).model).type, "BPE");
+  assert.match(
+    refusal(() => tokenizerFromJson({ ...others, model: { ...untyped, merges: undefined } }, path)),
+    'its model must be of type "BPE"',
+  );
 });
 
 test("byte fallback without merges is refused, as merges that were not read are", () => {
