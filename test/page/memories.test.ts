@@ -71,6 +71,28 @@ test.unless(
   },
 );
 
+test.unless(noPage, "another text of the same name is kept beside the first, the same text only once", async () => {
+  const { page, wrong } = await visit.open(`${KERNELS}sample=`);
+  const keep = async (name: string, text: string, names: RegExp) => {
+    await page.setInputFiles("#files", file(name, text));
+    await isRead(page, name);
+    await page.locator("#keep").click();
+    await until(
+      page,
+      `${names}.test([...document.querySelectorAll("#kept .name")].map((one) => one.textContent).join(" "))`,
+    );
+  };
+  await keep("same.ts", TEXT, /^same\.ts\.memory\S+$/);
+  const first = await keptFile(page, "same.ts.memory.safetensors");
+  await keep("between.ts", TEXT, /^between\S+ same\S+$/);
+  await keep("same.ts", TEXT.toUpperCase(), /same\.ts-2\.memory/);
+  await keep("between.ts", TEXT, /^between\S+ same\S+ same\S+$/);
+  assert.equal(await keptFile(page, "same.ts.memory.safetensors"), first);
+  assert.not.equal(await keptFile(page, "same.ts-2.memory.safetensors"), first);
+  assert.equal(wrong, []);
+  await page.close();
+});
+
 test.unless(
   noPage,
   "a text that is read after a memory's file retrieves from it, and another model begins with none",

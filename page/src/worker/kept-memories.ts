@@ -17,9 +17,9 @@ export class KeptMemories {
     return found.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** Keeps the bytes of a memory's file under a name made from `name`, in place of the one that had it. */
+  /** Keeps the bytes of a memory's file under a name made from `name`, with a number behind it if another memory has that name. */
   async save(name: string, bytes: Uint8Array): Promise<KeptMemory> {
-    const file = fileName(name);
+    const file = await this.freeName(fileName(name), bytes);
     const handle = await (await folder()).getFileHandle(file, { create: true });
     try {
       const stream = await handle.createWritable();
@@ -32,6 +32,17 @@ export class KeptMemories {
     return { name: file, bytes: bytes.length };
   }
 
+  /** The name itself if no memory, or the same one, has it. */
+  private async freeName(name: string, bytes: Uint8Array): Promise<string> {
+    const there = new Map((await this.list()).map((memory) => [memory.name, memory.bytes]));
+    const isFree = async (file: string) =>
+      !there.has(file) || (there.get(file) === bytes.length && (await holds(await this.file(file), bytes)));
+    for (let number = 2, file = name; ; number++) {
+      if (await isFree(file)) return file;
+      file = name.replace(SUFFIX, `-${number}${SUFFIX}`);
+    }
+  }
+
   async file(name: string): Promise<File> {
     return (await (await folder()).getFileHandle(name)).getFile();
   }
@@ -39,6 +50,12 @@ export class KeptMemories {
   async remove(name: string): Promise<void> {
     await (await folder()).removeEntry(name);
   }
+}
+
+/** Whether a file has exactly these bytes. */
+async function holds(file: File, bytes: Uint8Array): Promise<boolean> {
+  const found = new Uint8Array(await file.arrayBuffer());
+  return found.length === bytes.length && found.every((byte, i) => byte === bytes[i]);
 }
 
 async function folder(): Promise<FileSystemDirectoryHandle & { values(): AsyncIterable<FileSystemHandle> }> {
