@@ -1,5 +1,6 @@
 /** Every mechanism that the paper's section 2 names, and a few since: what each is worth, what it costs, and how far it looks. */
 import type { Cell, Experiment, TrainedCell } from "./lab/experiment.ts";
+import { goOn } from "./lab/go-on.ts";
 import { plantedDocuments, reachOf } from "./lab/reach.ts";
 import { EVAL_TOKENS } from "./lab/recipe.ts";
 import type { Measurements } from "./lab/results.ts";
@@ -9,14 +10,15 @@ import { rows } from "./mechanisms/rows.ts";
 import { seedCells, seedTable } from "./mechanisms/seeds.ts";
 import { AGAIN, GROWN, GROWN_REACH, REACH, worthCharts, worthTable } from "./mechanisms/worth.ts";
 
-async function measure({ model, corpus, evalTokens }: TrainedCell): Promise<Measurements> {
+async function measure({ model, corpus, evalTokens, signal }: TrainedCell): Promise<Measurements> {
   const planted = plantedDocuments(corpus.test, corpus.valid);
-  const reach = (prefix: string, memorySize?: number) => {
+  const reach = async (prefix: string, memorySize?: number) => {
+    await goOn(signal);
     return [...reachOf(model, planted, memorySize)].map(([distance, share]) => [`${prefix}.${distance}`, share]);
   };
-  const grown = model.config.memory_size > 0 ? reach(GROWN_REACH, GROWN) : [];
-  const again = readsAgain(model) ? [[AGAIN, await perplexityReadAgain(model, corpus.test, evalTokens)]] : [];
-  return { numbers: Object.fromEntries([...reach(REACH), ...grown, ...again]) };
+  const grown = model.config.memory_size > 0 ? await reach(GROWN_REACH, GROWN) : [];
+  const again = readsAgain(model) ? [[AGAIN, await perplexityReadAgain(model, corpus.test, evalTokens, signal)]] : [];
+  return { numbers: Object.fromEntries([...(await reach(REACH)), ...grown, ...again]) };
 }
 
 const cells: readonly Cell[] = [

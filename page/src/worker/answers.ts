@@ -21,6 +21,9 @@ let begun: MemorySnapshot | undefined;
 /** The memory with the document, for one size. */
 let remembered: { readonly of: ReadDocument; readonly size: number; readonly snapshot: MemorySnapshot } | undefined;
 const kept = new KeptMemories();
+/** Ends what uses the open model, which is waited for before another one takes its place. */
+let ending = new AbortController();
+let work: Promise<unknown> = Promise.resolve();
 
 export const answers: Answers = {
   openNamed: ({ name, base }, asked) => replaceModel(name, () => openNamed(name, base, asked)),
@@ -35,16 +38,18 @@ export const answers: Answers = {
     await next.run(sizes, asked);
   },
   details: async ({ size, token }): Promise<Details> => requireDocument().details(size, token),
-  async write({ memorySize, ...writing }, { tell, signal }) {
-    const { model, tokenizer } = requireModel();
-    const snapshot = memorySize > 0 ? await withDocument(memorySize, { tell: () => {}, signal }) : undefined;
-    await writeText({ model, tokenizer, snapshot, signal }, writing, tell);
-  },
-  async keep({ name, memorySize }, asked) {
-    requireDocument();
-    const snapshot = await withDocument(memorySize, asked);
-    return kept.save(name, encodeMemory(snapshot as MemorySnapshot));
-  },
+  write: ({ memorySize, ...writing }, { tell, signal: given }) =>
+    whileOpen(given, async (signal) => {
+      const { model, tokenizer } = requireModel();
+      const snapshot = memorySize > 0 ? await withDocument(memorySize, { tell: () => {}, signal }) : undefined;
+      await writeText({ model, tokenizer, snapshot, signal }, writing, tell);
+    }),
+  keep: ({ name, memorySize }, { tell, signal: given }) =>
+    whileOpen(given, async (signal) => {
+      requireDocument();
+      const snapshot = await withDocument(memorySize, { tell, signal });
+      return kept.save(name, encodeMemory(snapshot as MemorySnapshot));
+    }),
   async take({ name, data }) {
     const bytes = new Uint8Array(await data.arrayBuffer());
     decodeMemory(bytes, name);
@@ -64,11 +69,24 @@ export const answers: Answers = {
 /** Opens a model and gives up the one before, with all that was read with it. */
 async function replaceModel(name: string, open: () => Promise<OpenedModel>): Promise<ModelFacts> {
   const next = await open();
+  ending.abort();
+  await work;
+  ending = new AbortController();
   forgetDocument();
   begun = undefined;
   opened?.model.release();
   opened = { ...next, name };
   return factsOf(name, next);
+}
+
+/** Runs what uses the open model; its signal aborts when nobody waits any more, or when another model takes the place. */
+function whileOpen<T>(given: AbortSignal, body: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const { signal } = ending;
+  const running = body(AbortSignal.any([given, signal])).catch((error) => {
+    throw signal.aborted ? new Error("another model was opened meanwhile") : error;
+  });
+  work = Promise.allSettled([work, running]);
+  return running;
 }
 
 function forgetDocument(): void {

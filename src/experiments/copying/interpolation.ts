@@ -3,11 +3,11 @@
  * documents; the test documents are read with them once.
  */
 
-import { breathe } from "../../base/breathe.ts";
 import { perplexityOf } from "../../base/perplexity.ts";
 import type { TokenizedDocument } from "../../data/corpus.ts";
 import type { Transformer } from "../../model/transformer.ts";
 import type { TrainedCell } from "../lab/experiment.ts";
+import { goOn } from "../lab/go-on.ts";
 import { type CopyingMethod, meanSquare, SHARPNESSES, votes } from "./copying.ts";
 import { type HiddenDocument, readHidden } from "./read-hidden.ts";
 
@@ -22,11 +22,12 @@ export interface Mixture {
 }
 
 /** Tunes `method` on valid and measures it on test. */
-export async function mixture({ model, corpus, evalTokens }: TrainedCell, method: CopyingMethod): Promise<Mixture> {
+export async function mixture(trained: TrainedCell, method: CopyingMethod): Promise<Mixture> {
+  const { model, corpus, evalTokens } = trained;
   const scale = scaleOf(model, corpus.valid, evalTokens, method);
-  const valid = await mixedNats(model, corpus.valid, evalTokens, method, scale);
+  const valid = await mixedNats(trained, corpus.valid, method, scale);
   const best = valid.nats.indexOf(Math.min(...valid.nats));
-  const test = await mixedNats(model, corpus.test, evalTokens, method, scale);
+  const test = await mixedNats(trained, corpus.test, method, scale);
   return {
     sharpness: SHARPNESSES[Math.floor(best / LAMBDAS.length)],
     lambda: LAMBDAS[best % LAMBDAS.length],
@@ -47,9 +48,8 @@ function scaleOf(
 
 /** Returns −ln p summed over all tokens, for every pair of sharpness and λ. */
 async function mixedNats(
-  model: Transformer,
+  { model, evalTokens, signal }: TrainedCell,
   documents: readonly TokenizedDocument[],
-  evalTokens: number,
   method: CopyingMethod,
   scale: number,
 ): Promise<{ nats: number[]; tokens: number }> {
@@ -61,7 +61,7 @@ async function mixedNats(
     for (const [s, shares] of votes(read, method, scale).entries()) {
       for (const [l, lambda] of LAMBDAS.entries()) nats[s * LAMBDAS.length + l] += mixedLoss(read, shares, lambda);
     }
-    await breathe();
+    await goOn(signal);
   }
   return { nats, tokens };
 }

@@ -51,6 +51,8 @@ export interface TrainedCell {
   readonly corpus: ExperimentCorpus;
   /** Tokens of each document to evaluate, from its beginning. */
   readonly evalTokens: number;
+  /** Ends a measurement that asks by `goOn`. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Experiment {

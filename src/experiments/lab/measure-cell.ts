@@ -3,12 +3,12 @@ import { breathe } from "../../base/breathe.ts";
 import { type EvaluationResult, evaluationInSteps } from "../../train/evaluate.ts";
 import type { ExperimentCorpus } from "./corpus.ts";
 import type { Cell, TrainedCell } from "./experiment.ts";
+import { MeasurementEnded } from "./go-on.ts";
 import type { Measurements } from "./results.ts";
 
 /** A trained cell that is measured. */
 export interface CellMeasuring extends TrainedCell {
   readonly cell: Cell;
-  readonly signal?: AbortSignal;
   /** Receives the predictions made so far and the total, over all memory sizes. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -26,7 +26,12 @@ export async function measureCell(
 ): Promise<{ evaluation: EvaluationResult; measurements: Measurements } | undefined> {
   const evaluation = await evaluateCell(measuring);
   if (evaluation === undefined || measuring.signal?.aborted) return undefined;
-  return { evaluation, measurements: (await measuring.cell.measure?.(measuring)) ?? {} };
+  try {
+    return { evaluation, measurements: (await measuring.cell.measure?.(measuring)) ?? {} };
+  } catch (error) {
+    if (error instanceof MeasurementEnded) return undefined;
+    throw error;
+  }
 }
 
 async function evaluateCell(measuring: CellMeasuring): Promise<EvaluationResult | undefined> {

@@ -2,11 +2,11 @@
  * What a token costs at the end of a document of n tokens, as n grows: time in training and when writing, and bytes of state. It depends
  * on no trained weight, so one cell measures all rows, and rows that were trained before get their figures too.
  */
-import { breathe } from "../../base/breathe.ts";
 import { type ModelConfig, parseConfig } from "../../model/config.ts";
 import type { ReportBody, ReportTable } from "../../report/experiment-report.ts";
 import { wholeNumber } from "../../report/progress.ts";
 import type { Cell, TrainedCell } from "../lab/experiment.ts";
+import { goOn } from "../lab/go-on.ts";
 import { plain } from "../lab/recipe.ts";
 import type { Measurements, Results } from "../lab/results.ts";
 import { growthExponent, type Speed, speedAt } from "../lab/speed.ts";
@@ -33,7 +33,7 @@ export const costCell: Cell = {
   measuringSeconds: 3,
 };
 
-async function measureCosts({ model, evalTokens }: TrainedCell): Promise<Measurements> {
+async function measureCosts({ model, evalTokens, signal }: TrainedCell): Promise<Measurements> {
   const lengths = LENGTHS.filter((length, i) => i === 0 || length <= evalTokens);
   const full = Math.min(FULL, lengths.at(-1) ?? FULL);
   const [numbers, seconds]: Record<string, number>[] = [{}, {}];
@@ -48,9 +48,11 @@ async function measureCosts({ model, evalTokens }: TrainedCell): Promise<Measure
       return parseConfig({ ...model.config, ...cell.config, ...larger }, `the cell ${cell.name}`);
     };
     // The longest first: by then the engine has compiled what the short ones run.
-    for (const length of lengths.toReversed()) take(`${cell.name}.${length}`, config(length), length);
+    for (const length of lengths.toReversed()) {
+      await goOn(signal);
+      take(`${cell.name}.${length}`, config(length), length);
+    }
     take(`${cell.name}.full`, config(), full);
-    await breathe();
   }
   return { numbers, seconds };
 }

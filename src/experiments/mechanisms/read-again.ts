@@ -1,12 +1,12 @@
 /** The perplexity of documents that are given whole: a mechanism that reads twice has then seen all of a token's document, later tokens too. */
 import { noGrad, step } from "../../autodiff/tape.ts";
-import { breathe } from "../../base/breathe.ts";
 import { perplexityOf } from "../../base/perplexity.ts";
 import type { TokenizedDocument } from "../../data/corpus.ts";
 import { mechanismOf } from "../../mechanisms/list.ts";
 import { targetLosses } from "../../model/losses.ts";
 import type { ModelState } from "../../model/state.ts";
 import type { Transformer } from "../../model/transformer.ts";
+import { goOn } from "../lab/go-on.ts";
 
 /** Whether the model's mechanism can read a document again that it has read whole. */
 export function readsAgain({ config }: Transformer): boolean {
@@ -21,6 +21,7 @@ export async function perplexityReadAgain(
   model: Transformer,
   documents: readonly TokenizedDocument[],
   tokens: number,
+  signal?: AbortSignal,
 ): Promise<number> {
   let [nats, count] = [0, 0];
   for (const document of documents) {
@@ -28,7 +29,7 @@ export async function perplexityReadAgain(
     if (ids.length < 2) continue;
     nats += natsReadAgain(model, ids);
     count += ids.length - 1;
-    await breathe();
+    await goOn(signal);
   }
   return perplexityOf(nats / count);
 }

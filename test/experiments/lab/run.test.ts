@@ -2,6 +2,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import type { Cell, Experiment } from "../../../src/experiments/lab/experiment.ts";
+import { goOn } from "../../../src/experiments/lab/go-on.ts";
 import type { CellResult } from "../../../src/experiments/lab/results.ts";
 import { type ExperimentRun, runExperiment } from "../../../src/experiments/lab/run.ts";
 import { loadModel } from "../../../src/train/checkpoint.ts";
@@ -231,6 +232,22 @@ test("an interrupted run continues to bit-identical numbers", async () => {
     assert.equal(resultIn(parts, name).course, resultIn(whole, name).course);
     assert.is(resultIn(parts, name).trainingTokens, resultIn(whole, name).trainingTokens);
   }
+});
+
+test("a measurement that asks ends when the run does, and is made when the run goes on, without another training", async () => {
+  const out = newDirectory();
+  const abort = new AbortController();
+  let measured = 0;
+  const measure: Cell["measure"] = async ({ signal }) => {
+    abort.abort();
+    await goOn(signal);
+    return { numbers: { measured: ++measured } };
+  };
+  assert.not.ok((await run(out, [{ ...plain, measure }], { signal: abort.signal })).done);
+  assert.is(measured, 0);
+  const again = await run(out, [{ ...plain, measure }]);
+  assert.equal([again.done, again.steps, measured], [true, 0, 1]);
+  assert.equal(resultIn(out, "plain").measurements?.numbers, { measured: 1 });
 });
 
 function withoutSource(cell: Cell): Cell {
