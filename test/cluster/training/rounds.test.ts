@@ -16,7 +16,17 @@ import { suite } from "../../harness.ts";
 import { refusal } from "../../refusal.ts";
 import { randomDocuments } from "../../tiny.ts";
 import { mortal } from "./mortal.ts";
-import { documents, filesOf, LEASE, lead, newModel, newWorker, type Training, trainAlone } from "./world.ts";
+import {
+  documents,
+  filesOf,
+  LEASE,
+  lead,
+  newModel,
+  newWorker,
+  requireOwnStart,
+  type Training,
+  trainAlone,
+} from "./world.ts";
 
 const test = suite("training together in rounds");
 
@@ -205,20 +215,5 @@ function optionsOf() {
   return all;
 }
 
-test("the same command with other first weights is another training, though the exchange has the end of the first", async () => {
-  await trainAlone(training, at("alone-other"), newModel(2));
-  const place = at("other-weights");
-  for (const [out, seed, alone] of [
-    ["led-first", 1, "alone"],
-    ["led-other", 2, "alone-other"],
-    ["led-other-again", 2, "alone-other"],
-  ] as const) {
-    const worker = out === "led-other-again" ? undefined : newWorker(place); // all is done by then
-    const led = await lead(place, training, { model: newModel(seed) });
-    await led.run(at(out));
-    await (await worker)?.ended;
-    const [found, wanted] = [filesOf(at(out)), filesOf(at(alone))];
-    for (const path of ["model.safetensors", "config.json"])
-      assert.is(found.get(path), wanted.get(path), `${out}/${path}`);
-  }
-});
+test("the same command with other first weights is another training, though the exchange has the end of the first", () =>
+  requireOwnStart(training, at));

@@ -7,7 +7,7 @@ import { folderFor } from "../../folder.ts";
 import { suite } from "../../harness.ts";
 import { inTime } from "../../in-time.ts";
 import { mortal } from "./mortal.ts";
-import { filesOf, LEASE, lead, newModel, newWorker, type Training, trainAlone } from "./world.ts";
+import { filesOf, LEASE, lead, newWorker, requireOwnStart, type Training, trainAlone } from "./world.ts";
 
 const test = suite("training together in every step");
 
@@ -128,20 +128,5 @@ test("a leader that is killed is followed by another elsewhere, which writes eve
   requireSame("followed-out");
 });
 
-test("the same command with other first weights is another training, though the exchange has the end of the first", async () => {
-  await trainAlone(training, at("alone-other"), newModel(2));
-  const place = at("other-weights");
-  for (const [out, seed, alone] of [
-    ["led-first", 1, "alone"],
-    ["led-other", 2, "alone-other"],
-    ["led-other-again", 2, "alone-other"],
-  ] as const) {
-    const worker = out === "led-other-again" ? undefined : newWorker(place); // all is done by then
-    const led = await lead(place, { ...training, workers: 1 }, { model: newModel(seed) });
-    await led.run(at(out));
-    await (await worker)?.ended;
-    const [found, wanted] = [filesOf(at(out)), filesOf(at(alone))];
-    for (const path of ["model.safetensors", "config.json"])
-      assert.is(found.get(path), wanted.get(path), `${out}/${path}`);
-  }
-});
+test("the same command with other first weights is another training, though the exchange has the end of the first", () =>
+  requireOwnStart({ ...training, workers: 1 }, at));

@@ -1,6 +1,7 @@
 /** Trainings on a directory, whose workers are in this process and can be killed. */
 import * as fs from "node:fs";
 import { join } from "node:path";
+import * as assert from "uvu/assert";
 import type { Delivery, Exchange } from "../../../src/cluster/exchange.ts";
 import { getJob } from "../../../src/cluster/jobs.ts";
 import { openExchange } from "../../../src/cluster/open-exchange.ts";
@@ -148,4 +149,23 @@ function contentOf(path: string): string {
   if (!/\.jsonl?$/.test(path)) return fs.readFileSync(path, "base64");
   const timeless = /,?"(seconds|secondsLeft|tokensPerSecond)": ?[-+.e\d]+/g;
   return fs.readFileSync(path, "utf8").replaceAll(timeless, "");
+}
+
+/** Requires that the same command with other first weights is another training, though the exchange has the end of the first. */
+export async function requireOwnStart(training: Training, at: (name: string) => string): Promise<void> {
+  await trainAlone(training, at("alone-other"), newModel(2));
+  const place = at("other-weights");
+  for (const [out, seed, alone] of [
+    ["led-first", 1, "alone"],
+    ["led-other", 2, "alone-other"],
+    ["led-other-again", 2, "alone-other"],
+  ] as const) {
+    const worker = out === "led-other-again" ? undefined : newWorker(place); // all is done by then
+    const led = await lead(place, training, { model: newModel(seed) });
+    await led.run(at(out));
+    await (await worker)?.ended;
+    const [found, wanted] = [filesOf(at(out)), filesOf(at(alone))];
+    for (const path of ["model.safetensors", "config.json"])
+      assert.is(found.get(path), wanted.get(path), `${out}/${path}`);
+  }
 }
