@@ -82,3 +82,18 @@ test("a content that claims too much, or is damaged, is refused in a sentence", 
     /^InputError: the slot large .* is damaged: its pieces have another SHA-256$/,
   );
 });
+
+test("a content that somebody is still writing is waited for, longer than one that is damaged", async () => {
+  const { exchange, slots } = await world();
+  await slots.write("part", "1", Uint8Array.of(1, 2));
+  let looks = 0;
+  const read = async (map: string, key: string) => {
+    const entry = await exchange.read(map, key);
+    const isPiece = key.endsWith("_0");
+    if (!isPiece || entry === undefined || ++looks > 55) return entry; // 50 looks at one content are the most
+    return { ...entry, value: Uint8Array.of(looks, 0) };
+  };
+  const slow = new Slots(Object.create(exchange, { read: { value: read } }), TRAINING);
+  assert.equal(await slow.read("part", "1", 9), Uint8Array.of(1, 2));
+  assert.is(looks, 56);
+});
