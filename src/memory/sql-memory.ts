@@ -85,6 +85,7 @@ export class SqlMemory {
     if (rows.length === 0) throw this.conflict();
   }
 
+  /** Writes the pairs of a snapshot, and their sources, with numbers from `next` on. */
   private async appendPairs(snapshot: MemorySnapshot, next: number): Promise<void> {
     const { heads, layers, sources } = snapshot;
     for (const layer of layers.keys()) {
@@ -93,6 +94,7 @@ export class SqlMemory {
     if (sources !== undefined) await this.appendSources(sources, next);
   }
 
+  /** The error of a writer that is not the only one. */
   private conflict(): InputError {
     return new InputError(`somebody else appends to the memory of ${this.model} at the same time; one at a time may`);
   }

@@ -254,6 +254,7 @@ export class ModelState implements TrainingState {
     }
   }
 
+  /** Empties the place of the segment. */
   private beginSegment(): void {
     this.offset = 0;
     this.filled.fill(0);
