@@ -15,7 +15,7 @@
  * and the number of its block. The plain build has 16-bit q, [16 steps][4 rows][2 columns]. A tile for a single row has one instead
  * of four. Multiplications are never fused here, so all builds have the same bits.
  */
-import { hiddenInteger, loadPartial } from "../base/simd";
+import { hidden, hiddenInteger, maxLanes } from "../base/simd";
 import { BLOCK, blocksOf } from "./blocks";
 
 /** Bytes of q. */
@@ -72,10 +72,14 @@ export function activation_bytes(n: i32, width: i32): usize {
   return <usize>activation_tiles(n) * tileBytes(tileRows(n), width);
 }
 
-/** How much larger than the mean a scale is whose block gets a second term. */
+/** How much larger than the mean a scale is whose block gets a second term; of what is rounded to fewer steps, more. */
 const SPREAD: f32 = 1.5;
-/** Room for what is left over of a block, and for the largest scale of each row that needs no second term. */
+/** Room for a block that is not whole or what is left over of one, and for the largest scale of each row that needs no second term. */
 const LEFT_BYTES: i32 = BLOCK << 2;
+/** 1.5 · 2²³: adding it to a small number rounds that to the nearest integer, ties to even, which the low bits of the sum hold. */
+const ROUNDER: f32 = 12582912;
+/** The bits of the largest float. */
+const LARGEST_FINITE: i32 = 0x7f7fffff;
 
 /** Bytes of scratch for `round_activations`. */
 export function round_activations_scratch_bytes(): i32 {
@@ -101,9 +105,9 @@ function roundTile(tile: usize, x: usize, rows: i32, present: i32, width: i32, f
   const first = tile + HEAD_BYTES;
   let term = first;
   for (let block = 0; block < blocks; block++, term += bytes) {
-    const at = x + <usize>(block * BLOCK << 2);
+    const at = x + <usize>(block * BLOCK << 2), count = min(BLOCK, width - block * BLOCK);
     for (let row = 0; row < present; row++) {
-      roundBlock(term, row, rows, at + (<usize>(row * width) << 2), min(BLOCK, width - block * BLOCK), four);
+      roundBlock(term, row, rows, wholeBlock(at + (<usize>(row * width) << 2), count, scratch), four);
     }
     for (let row = present; row < rows; row++) clearRow(term, row, rows);
     store<i32>(term + termBlock(rows), block);
@@ -127,6 +131,15 @@ function meanScale(term: usize, row: i32, rows: i32, blocks: i32): f32 {
   return sum / <f32>blocks;
 }
 
+/** A block of 32 numbers: x [count] itself, or a copy in scratch with zeros behind it. */
+@inline
+function wholeBlock(x: usize, count: i32, scratch: usize): usize {
+  if (count == BLOCK) return x;
+  memory.fill(scratch, 0, LEFT_BYTES);
+  memory.copy(scratch, x, count << 2);
+  return scratch;
+}
+
 /** Rounds what `rounded`, a term of x's block, left over, for the rows with too large a scale. False if there is none. */
 function roundRest(
   term: usize, rounded: usize, x: usize, rows: i32, width: i32, count: i32, four: bool, scratch: usize,
@@ -139,8 +152,8 @@ function roundRest(
   if (!any) return false;
   for (let row = 0; row < rows; row++) {
     if (load<f32>(scales + (row << 2)) > load<f32>(scratch + LEFT_BYTES + (row << 2))) {
-      leftOver(scratch, rounded, row, rows, x + (<usize>(row * width) << 2), count, four);
-      roundBlock(term, row, rows, scratch, count, four);
+      leftOver(scratch, rounded, row, rows, wholeBlock(x + (<usize>(row * width) << 2), count, scratch), four);
+      roundBlock(term, row, rows, scratch, four);
     } else {
       clearRow(term, row, rows);
     }
@@ -148,16 +161,24 @@ function roundRest(
   return true;
 }
 
-/** to [count] = x − the numbers that row `row` of a term stands for. */
-function leftOver(to: usize, term: usize, row: i32, rows: i32, x: usize, count: i32, four: bool): void {
-  const numbers = tileNumbersBytes(rows);
-  const scale = load<f32>(term + numbers + (row << 2));
-  const zero = four ? 0 : load<i32>(term + numbers + ((rows + row) << 2));
-  for (let c = 0; c < count; c++) {
-    const at = term + ((c / STEP * rows + row) << 2) + c % STEP * Q_BYTES;
-    const q = ASC_FEATURE_RELAXED_SIMD ? <i32>load<i8>(at) : <i32>load<i16>(at);
-    store<f32>(to + (c << 2), load<f32>(x + (c << 2)) - scale * <f32>(q - zero));
+/** to [BLOCK] = x − the numbers that row `row` of a term stands for. */
+function leftOver(to: usize, term: usize, row: i32, rows: i32, x: usize, four: bool): void {
+  const scales = term + tileNumbersBytes(rows) + (row << 2);
+  const scale = v128.load32_splat(scales);
+  const zeros = four ? i32x4.splat(0) : v128.load32_splat(scales + (rows << 2));
+  let from = term + (row << 2);
+  for (let c = 0; c < BLOCK << 2; c += 16, from += rows * 4 * Q_BYTES) {
+    const numbers = f32x4.convert_i32x4_s(i32x4.sub(loadNumbers(from, rows), zeros));
+    v128.store(to + c, f32x4.sub(v128.load(x + c), f32x4.mul(scale, numbers)));
   }
+}
+
+/** Four columns of a row of a term. */
+@inline
+function loadNumbers(from: usize, rows: i32): v128 {
+  const first = v128.load_zero<i32>(from);
+  if (ASC_FEATURE_RELAXED_SIMD) return i32x4.extend_low_i16x8_s(i16x8.extend_low_i8x16_s(first));
+  return i32x4.extend_low_i16x8_s(v128.load_lane<i32>(from + (rows << 2), first, 1));
 }
 
 /** A row of a term that is all zeros. */
@@ -165,69 +186,72 @@ function clearRow(term: usize, row: i32, rows: i32): void {
   for (const end = term + termBlock(rows); term < end; term += rows << 2) store<i32>(term + (row << 2), 0);
 }
 
-/** Row `row` of a term = x [count]; columns beyond are 0. NaN and infinity become a scale of NaN. */
-function roundBlock(term: usize, row: i32, rows: i32, x: usize, count: i32, four: bool): void {
-  let low = f32x4.splat(0), high = f32x4.splat(0);
-  for (let c = 0; c < count; c += 4) {
-    const numbers = loadFour(x, c, count);
-    low = f32x4.min(low, numbers);
-    high = f32x4.max(high, numbers);
+/** Row `row` of a term = x [BLOCK]. NaN and infinity become a scale of NaN. */
+function roundBlock(term: usize, row: i32, rows: i32, x: usize, four: bool): void {
+  const magnitude = hiddenInteger(i32.MAX_VALUE, rows >> 31); // rows is never negative
+  let low = f32x4.splat(0), high = f32x4.splat(0), largest = i32x4.splat(0);
+  for (let c = 0; c < BLOCK << 2; c += 16) {
+    const numbers = v128.load(x + c);
+    low = f32x4.pmin(low, numbers);
+    high = f32x4.pmax(high, numbers);
+    largest = i32x4.max_s(largest, v128.and(numbers, magnitude)); // floats without a sign are ordered as their bits are
   }
-  const least = minLanes(low), most = maxLanesOrNaN(high);
-  const range: f32 = four ? max<f32>(most, -least) : most - least;
+  const isFinite = !v128.any_true(i32x4.gt_s(largest, i32x4.splat(LARGEST_FINITE)));
+  const least = minLanes(low), most = maxLanes(high);
+  const range: f32 = isFinite ? (four ? max<f32>(most, -least) : most - least) : NaN;
   const factor: f32 = 127 / range;
   const usable = factor > 0 && factor < Infinity;
   const scale: f32 = usable ? range / 127 : range * 0; // NaN for NaN and infinity, 0 where 127 / range would be infinite
-  const inverse = f32x4.splat(usable ? factor : 0);
-  const zero = four ? 0 : i32x4.extract_lane(roundFour(f32x4.mul(f32x4.splat(-least), inverse)), 0);
+  const inverse: f32 = usable ? factor : 0;
+  const zero = four || !usable ? 0 : reinterpret<i32>(-least * inverse + ROUNDER) - reinterpret<i32>(ROUNDER);
+  const sum = storeRounded(term + (row << 2), x, inverse, zero, rows);
   const scales = term + tileNumbersBytes(rows) + (row << 2);
-  let sum = i32x4.splat(0);
-  const zeros = i32x4.splat(zero), ceiling = hiddenInteger(127, count >> 31); // count is never negative
-  const floor = four ? i32x4.neg(ceiling) : i32x4.splat(0);
-  let to = term + (row << 2);
-  for (let c = 0; c < BLOCK; c += 4) {
-    const q = i32x4.add(c < count ? roundFour(f32x4.mul(loadFour(x, c, count), inverse)) : i32x4.splat(0), zeros);
-    const within = i32x4.min_s(i32x4.max_s(q, floor), ceiling);
-    sum = i32x4.add(sum, within);
-    const pairs = i16x8.narrow_i32x4_s(within, within);
-    if (ASC_FEATURE_RELAXED_SIMD) {
-      v128.store_lane<i32>(to, i8x16.narrow_i16x8_s(pairs, pairs), 0);
-      to += rows << 2;
-    } else {
-      v128.store_lane<i32>(to, pairs, 0);
-      v128.store_lane<i32>(to + (rows << 2), pairs, 1);
-      to += rows << 3;
-    }
-  }
   store<f32>(scales, scale);
   if (four) store<f32>(scales + (rows << 2), scale * <f32>sumIntegers(sum));
   else store<i32>(scales + (rows << 2), zero);
 }
 
+/**
+ * q [BLOCK] = round(x · inverse) + zero, at most 127; 4 bytes of a row are `rows` words apart. Returns four sums of q, whose sum is
+ * that of all. Rounding is symmetric, so no q is below 0 with a zero, or below −127 without; with one, 63.5 + 63.5 may round to 128.
+ */
 @inline
-function loadFour(x: usize, column: i32, count: i32): v128 {
-  const at = x + (<usize>column << 2);
-  return count - column >= 4 ? v128.load(at) : loadPartial(at, count - column, 0);
+function storeRounded(to: usize, x: usize, inverse: f32, zero: i32, rows: i32): v128 {
+  const none = rows >> 31; // rows is never negative
+  const factor = f32x4.splat(inverse), rounder = hidden(ROUNDER, none), ceiling = hiddenInteger(0x007f007f, none);
+  const base = i32x4.sub(rounder, i32x4.splat(zero));
+  const step = <usize>rows << 2;
+  let sum = i32x4.splat(0);
+  for (const end = x + (BLOCK << 2); x < end; x += 64 / Q_BYTES) {
+    const q0 = roundFour(x, factor, rounder, base), q1 = roundFour(x + 16, factor, rounder, base);
+    sum = i32x4.add(i32x4.add(sum, q0), q1);
+    let words = i16x8.narrow_i32x4_s(q0, q1);
+    if (ASC_FEATURE_RELAXED_SIMD) {
+      const q2 = roundFour(x + 32, factor, rounder, base), q3 = roundFour(x + 48, factor, rounder, base);
+      sum = i32x4.add(i32x4.add(sum, q2), q3);
+      words = i8x16.narrow_i16x8_s(words, i16x8.narrow_i32x4_s(q2, q3)); // 128 becomes 127
+    } else {
+      words = i16x8.min_s(words, ceiling);
+    }
+    v128.store_lane<i32>(to, words, 0);
+    v128.store_lane<i32>(to + step, words, 1);
+    v128.store_lane<i32>(to + 2 * step, words, 2);
+    v128.store_lane<i32>(to + 3 * step, words, 3);
+    to += 4 * step;
+  }
+  return sum;
 }
 
-/** Four floats rounded to whole numbers, ties to even; NaN becomes 0. */
+/** Four floats times `factor`, rounded to whole numbers, ties to even, minus what `base` has more than `rounder`. */
 @inline
-function roundFour(x: v128): v128 {
-  return i32x4.trunc_sat_f32x4_s(f32x4.nearest(x));
+function roundFour(x: usize, factor: v128, rounder: v128, base: v128): v128 {
+  return i32x4.sub(f32x4.add(f32x4.mul(v128.load(x), factor), rounder), base);
 }
 
-/** The smallest of four; NaN if one is NaN. */
 @inline
 function minLanes(x: v128): f32 {
-  const pairs = f32x4.min(x, v128.shuffle<f32>(x, x, 2, 3, 0, 1));
-  return min<f32>(f32x4.extract_lane(pairs, 0), f32x4.extract_lane(pairs, 1));
-}
-
-/** The largest of four; NaN if one is NaN. */
-@inline
-function maxLanesOrNaN(x: v128): f32 {
-  const pairs = f32x4.max(x, v128.shuffle<f32>(x, x, 2, 3, 0, 1));
-  return max<f32>(f32x4.extract_lane(pairs, 0), f32x4.extract_lane(pairs, 1));
+  const pairs = f32x4.pmin(x, v128.shuffle<f32>(x, x, 2, 3, 0, 1));
+  return f32x4.extract_lane(f32x4.pmin(pairs, v128.shuffle<f32>(pairs, pairs, 1, 0, 3, 2)), 0);
 }
 
 @inline
