@@ -7,8 +7,8 @@
  * is 0. Next to 4-bit weights, which are in 0…15, x has the sign: x ≈ scale · q, with q in −127…127.
  *
  * Language models have a few channels that are far larger than the rest, and their blocks make most of the error. So what rounding
- * left over of a block with a scale of more than SPREAD times the row's mean is rounded too, as one more term: a block that is
- * multiplied with the same weights. About one block in eight is such a block, and they halve the error of a row.
+ * left over of a block with a scale of more than `spread` times the row's mean is rounded too, as one more term: a block that is
+ * multiplied with the same weights. With 8-bit weights about one block in eight is such a block, and they halve the error of a row.
  *
  * Four rows are a tile: the number of terms, then the terms of all blocks, in order, then those of what is left over. A term has q
  * [8 steps][4 rows][4 columns], scales (f32) [4], with 8-bit weights zeros (i32) [4], with 4-bit weights scale · Σ q (f32) [4],
@@ -72,8 +72,15 @@ export function activation_bytes(n: i32, width: i32): usize {
   return <usize>activation_tiles(n) * tileBytes(tileRows(n), width);
 }
 
-/** How much larger than the mean a scale is whose block gets a second term; of what is rounded to fewer steps, more. */
-const SPREAD: f32 = 1.5;
+/**
+ * How much larger than the mean a scale is whose block gets a second term. Next to 4-bit weights x has twice as many steps, so fewer
+ * blocks need one for the same error.
+ */
+@inline
+function spread(four: bool): f32 {
+  return four ? 4 : 1.5;
+}
+
 /** Room for a block that is not whole or what is left over of one, and for the largest scale of each row that needs no second term. */
 const LEFT_BYTES: i32 = BLOCK << 2;
 /** 1.5 · 2²³: adding it to a small number rounds that to the nearest integer, ties to even, which the low bits of the sum hold. */
@@ -112,7 +119,7 @@ function roundTile(tile: usize, x: usize, rows: i32, present: i32, width: i32, f
     for (let row = present; row < rows; row++) clearRow(term, row, rows);
     store<i32>(term + termBlock(rows), block);
   }
-  for (let row = 0; row < rows; row++) store<f32>(scratch + LEFT_BYTES + (row << 2), SPREAD * meanScale(first, row, rows, blocks));
+  for (let row = 0; row < rows; row++) store<f32>(scratch + LEFT_BYTES + (row << 2), spread(four) * meanScale(first, row, rows, blocks));
   for (let block = 0; block < blocks; block++) {
     const at = x + <usize>(block * BLOCK << 2);
     if (roundRest(term, first + <usize>(block * bytes), at, rows, width, min(BLOCK, width - block * BLOCK), four, scratch)) {

@@ -52,14 +52,14 @@ export function roundBlock(x: readonly number[], four: boolean): Rounded {
 
 /**
  * A row of x as terms, each with the number of its block: every block, then what rounding left over of those whose scale is more
- * than 1.5 times the row's mean.
+ * than 1.5 times the row's mean, or 4 times with 4-bit weights.
  */
 export function roundRow(row: ArrayLike<number>, four: boolean): [block: number, term: Rounded][] {
   const blocks = blocksOf(row);
   const terms = blocks.map((block) => roundBlock(block, four));
   const mean = fround(terms.reduce((sum, { scale }) => fround(sum + scale), 0) / terms.length);
   const rest = terms.flatMap(({ q, scale, zero }, b): [number, Rounded][] => {
-    if (!(scale > fround(1.5 * mean))) return [];
+    if (!(scale > fround((four ? 4 : 1.5) * mean))) return [];
     const left = blocks[b].map((x, i) => fround(x - fround(scale * (q[i] - zero))));
     return [[b, roundBlock(left, four)]];
   });
