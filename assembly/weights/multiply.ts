@@ -109,7 +109,16 @@ function timesPairs(sums: usize, x: usize, numbers: usize, stride: i32, scales: 
 
 /** y [rows] = sums + bias. */
 function storeSums(y: usize, sums: usize, bias: usize, rows: i32): void {
-  for (const end = y + (rows << 2); y < end; y += 4, sums += 4) {
+  const end = y + (rows << 2);
+  for (; y + 16 <= end; y += 16, sums += 16) {
+    let four = v128.load(sums);
+    if (bias != 0) {
+      four = f32x4.add(four, v128.load(bias));
+      bias += 16;
+    }
+    v128.store(y, four);
+  }
+  for (; y < end; y += 4, sums += 4) {
     let sum = load<f32>(sums);
     if (bias != 0) {
       sum += load<f32>(bias);
