@@ -45,6 +45,8 @@ export interface Settings {
   readonly repeats: number;
   /** Leaves out the cases marked slow. */
   readonly quick: boolean;
+  /** Only cases whose shape has this text. */
+  readonly cases: string;
   /** Reports progress. */
   readonly say: (line: string) => void;
 }
@@ -83,7 +85,7 @@ export async function measureFamily(
     const rows: Row[] = [];
     let repeated = 0;
     for (const problem of family.cases) {
-      if (problem.slow && settings.quick) continue;
+      if ((problem.slow && settings.quick) || !problem.shape.includes(settings.cases)) continue;
       settings.say(`${family.name}: ${problem.shape}`);
       const contestants = await prepareAll(family.name, problem, processes, folder, miss);
       const measured = await measureCase(contestants, settings);

@@ -33,6 +33,7 @@ const help = `Measures our kernels, and other libraries' next to them, on this m
 
 Options, after " -- ":
   --only FAMILY[,FAMILY]             only these; the families are ${names.join(", ")}
+  --cases TEXT                       only cases whose shape has this text, such as "a prompt"
   --json FILE                        also write the results to FILE
   --rounds N                         rounds; each times every implementation once (default: 7)
   --repeats N                        rounds of a case that may be repeated because other processes used the cores
@@ -48,6 +49,8 @@ MEMORIZING_KERNELS=plain in the environment measures the plain build on an engin
 
 interface Options {
   families: readonly Family[];
+  /** Text that the shape of a case must have. */
+  cases: string;
   json: string | undefined;
   rounds: number;
   repeats: number;
@@ -66,6 +69,7 @@ function parseOptions(args: string[]): Options | "help" {
   const peers = values.peers ?? false;
   return {
     families: values.only === undefined ? families : values.only.split(",").map(familyNamed),
+    cases: values.cases,
     json: values.json,
     rounds,
     repeats: values.repeats === undefined ? 2 * rounds : countOf("repeats", values.repeats, 0),
@@ -83,6 +87,7 @@ function parse(args: string[]) {
       allowNegative: true,
       options: {
         only: { type: "string" },
+        cases: { type: "string", default: "" },
         json: { type: "string" },
         rounds: { type: "string", default: "7" },
         repeats: { type: "string" },
@@ -180,6 +185,7 @@ async function main(options: Options): Promise<boolean> {
       writeFileAtomic(options.json, `${JSON.stringify(report, null, 1)}\n`);
     }
   }
+  if (rows.length === 0 && options.cases !== "") throw new InputError(`no case has "${options.cases}" in its shape`);
   return rows.every(({ agrees }) => agrees);
 }
 
