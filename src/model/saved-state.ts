@@ -1,67 +1,16 @@
-/** What a state keeps of each layer, and its parts by the names that they have in a checkpoint. */
-import type { PrecedingKeys } from "../autodiff/ops/norm.ts";
-import { NotFiniteError } from "../autodiff/tape.ts";
-import { type PersistentTensor, persistentTensor } from "../autodiff/tensor.ts";
-import type { Releasable } from "../base/lifetime.ts";
+/** The parts of a state by the names that they have in a checkpoint. */
+import type { PersistentTensor } from "../autodiff/tensor.ts";
 import { floatTensor, integerTensor, type StoredTensor } from "../formats/safetensors.ts";
 import type { TensorReader } from "../formats/tensor-reader.ts";
 import type { MechanismState } from "../mechanisms/state.ts";
 import type { KvMemory } from "../memory/memory.ts";
 import type { PairTokens } from "../memory/pair-tokens.ts";
 import { loadMemoryRow, saveMemoryRow } from "../memory/saved-rows.ts";
-import { heap, kernels } from "../wasm/runtime.ts";
-
-/** What one layer keeps of the text: [B, capacity, H·D]. */
-export interface LayerPairs {
-  readonly keys: PersistentTensor;
-  readonly values: PersistentTensor;
-  /** The keys of the tokens read last, where keys are smeared. */
-  readonly preceding:
-    | (PrecedingKeys & { readonly keys: PersistentTensor; readonly latest: PersistentTensor })
-    | undefined;
-}
-
-/** Allocates a layer's keys and values, [B, capacity, H·D]. `begun` [B] says in which rows the keys of a token before are known. */
-export function layerPairs(
-  [rows, capacity, floats]: readonly [number, number, number],
-  smeared: boolean,
-  begun: Int32Array,
-  own: <T extends Releasable>(part: T) => T,
-): LayerPairs {
-  const [keys, values] = [0, 1].map(() => own(persistentTensor([rows, capacity, floats])));
-  if (!smeared) return { keys, values, preceding: undefined };
-  const [before, latest] = [0, 1].map(() => own(persistentTensor([rows, floats])));
-  return { keys, values, preceding: { keys: before, known: begun, latest } };
-}
-
-/** The contexts of a state now. */
-interface ContextParts {
-  /** B */
-  readonly rows: number;
-  readonly layers: readonly LayerPairs[];
-  /** Positions of a context, and those before the next token. */
-  readonly capacity: number;
-  readonly filled: number;
-  /** H·D, numbers of a key or value. */
-  readonly floats: number;
-}
-
-/**
- * Refuses keys and values of the next `count` tokens in a layer that are not finite, because neither a file nor a search can handle them.
- * @throws NotFiniteError that names the layer
- */
-export function requireFinitePairs(parts: ContextParts, layer: number, count: number): void {
-  const { rows, layers, capacity, filled, floats } = parts;
-  const { keys, values } = layers[layer];
-  for (let row = 0; row < rows; row++) {
-    const at = (row * capacity + filled) * floats * 4;
-    if ([keys, values].every(({ ptr }) => kernels.all_finite(ptr + at, count * floats))) continue;
-    throw new NotFiniteError(`the keys or values of layer ${layer} are not finite; the model's weights are damaged`);
-  }
-}
+import { heap } from "../wasm/runtime.ts";
+import type { Contexts, LayerPairs } from "./contexts.ts";
 
 /** Everything that a state holds between two passes. */
-export interface StateParts extends ContextParts {
+export interface StateParts extends Contexts {
   /** Tokens read of the current segment. */
   readonly offset: number;
   /** First valid position of each row's context, [B]. */
@@ -117,7 +66,7 @@ export function loadState(parts: StateParts, reader: TensorReader, prefix: strin
 }
 
 /** Views of the filled part of every row's contexts, by name. Valid until the next allocation. */
-function* contextRows(parts: ContextParts, prefix: string): Generator<[name: string, view: Float32Array]> {
+function* contextRows(parts: Contexts, prefix: string): Generator<[name: string, view: Float32Array]> {
   const { rows, layers, capacity, filled, floats } = parts;
   for (const [layer, pairs] of layers.entries()) {
     for (let row = 0; row < rows; row++) {

@@ -24,15 +24,8 @@ import { MemorizedDocument } from "../nn/memorized-document.ts";
 import type { LayerContext } from "../nn/self-attention.ts";
 import { kernels } from "../wasm/runtime.ts";
 import { type ModelConfig, smearsKeys } from "./config.ts";
-import {
-  type LayerPairs,
-  layerPairs,
-  loadState,
-  requireFinitePairs,
-  type StateParts,
-  savedOffset,
-  saveState,
-} from "./saved-state.ts";
+import { type LayerPairs, layerPairs, requireFinitePairs, rollContexts } from "./contexts.ts";
+import { loadState, type StateParts, savedOffset, saveState } from "./saved-state.ts";
 import { memoryOptionsOf, requireSameShapes } from "./state-shape.ts";
 
 /** M; 0 is the model without memory. */
@@ -263,16 +256,7 @@ export class ModelState implements TrainingState {
   /** Moves the last W positions of every context to the front, once the mechanism has taken from the segment what it carries on. */
   private roll(): void {
     this.mechanism?.afterSegment((layer) => (this.contextPairs[layer] ? this.context(layer) : undefined));
-    const positionBytes = this.config.num_attention_heads * this.config.head_dim * 4;
-    for (const { keys, values } of this.layers) {
-      for (let row = 0; row < this.rows; row++) {
-        const at = (row * this.capacity + this.pinned) * positionBytes;
-        const kept = at + this.config.segment_length * positionBytes;
-        const bytes = (this.cacheLength - this.pinned) * positionBytes;
-        kernels.move(keys.ptr + at, keys.ptr + kept, bytes);
-        kernels.move(values.ptr + at, values.ptr + kept, bytes);
-      }
-    }
+    rollContexts(this.parts(), this.pinned, this.config.segment_length);
     for (let row = 0; row < this.rows; row++) {
       this.first[row] = Math.max(this.pinned, this.first[row] - this.config.segment_length);
     }
