@@ -1,5 +1,6 @@
 /** A reader: it reads, writes and evaluates like the model itself, and its memory survives saving. */
 import * as assert from "uvu/assert";
+import { InputError } from "../src/base/errors.ts";
 import { summarize } from "../src/inspect/inspection-summary.ts";
 import { decodeMemory, encodeMemory } from "../src/memory/memory-file.ts";
 import { generate, readDocument } from "../src/model/generate.ts";
@@ -63,6 +64,13 @@ test("it writes what the model writes, and remembers prompt and text", async () 
   assert.is(await written(reader, "old", options), expected);
   assert.is(reader.remembered, notes.join("").length + 3 + 8, "the last token that was written was not read any more");
   assert.equal(reader.snapshot().sources?.documents.slice(2), ["(prompt)", "(written)"]);
+});
+
+test("a prompt with a wrong option leaves no source", async () => {
+  const reader = await readerOf(100);
+  const refused = await written(reader, "old", { temperature: -1 }).catch((error: Error) => error);
+  assert.instance(refused, InputError);
+  assert.equal([...(reader.snapshot().sources?.documents ?? [])], ["note 0", "note 1"]);
 });
 
 for (const [memory_search, smear_keys, memory_copy = false] of [

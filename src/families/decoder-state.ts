@@ -292,11 +292,20 @@ export class DecoderState implements TrainingState {
     return saveState(this.parts, prefix);
   }
 
-  /** Restores what `save` copied. Throws an InputError for tensors that do not fit this state. */
+  /**
+   * Restores what `save` copied.
+   * @throws InputError for tensors that do not fit this state, which has read nothing then
+   */
   load(reader: TensorReader, prefix = ""): void {
     this.life.require();
     this.grow(Math.max(this.capacity, savedCapacity(reader, prefix, this.mostRoom)));
-    loadState(this.parts, reader, prefix, { window: this.settings.window, vocabulary: this.architecture.vocabulary });
+    try {
+      loadState(this.parts, reader, prefix, { window: this.settings.window, vocabulary: this.architecture.vocabulary });
+    } catch (error) {
+      for (let row = 0; row < this.rows; row++) this.forget(row);
+      this.place.clear();
+      throw error;
+    }
   }
 
   /** Frees the storage; the state must not be used afterwards. */

@@ -57,14 +57,16 @@ export class SourceLog {
   /** Begins a document called `name`. The name must be well-formed text, so that a file can keep it. */
   openDocument(name: string): void {
     check("name", name, aName);
+    this.closeDocument();
     this.names.push(name);
     this.open = true;
     this.nextIndex = 0;
     this.nextByte = 0;
   }
 
-  /** Ends the document. If no other is opened, the next token begins one without a name. */
+  /** Ends the document; one of which nothing was read leaves no name. If no other is opened, the next token begins one without a name. */
   closeDocument(): void {
+    if (this.open && this.nextIndex === 0) this.names.pop();
     this.open = false;
   }
 

@@ -148,12 +148,17 @@ export class ModelState implements TrainingState {
     for (let row = 0; row < this.rows; row++) {
       if (!starts[row]) continue;
       if (this.offset > 0) throw new InputError("a document can begin only where a segment begins");
-      this.first[row] = this.cacheLength;
-      this.begun[row] = 0;
-      this.mechanism?.reset(row);
-      for (const memory of this.memories.values()) memory.reset(row);
-      this.sources.at(row)?.reset();
+      this.forget(row);
     }
+  }
+
+  /** Forgets what a row has read. */
+  private forget(row: number): void {
+    this.first[row] = this.cacheLength;
+    this.begun[row] = 0;
+    this.mechanism?.reset(row);
+    for (const memory of this.memories.values()) memory.reset(row);
+    this.sources.at(row)?.reset();
   }
 
   /** The context that `layer` attends to now. */
@@ -279,12 +284,21 @@ export class ModelState implements TrainingState {
     return { ...contexts, offset, first, begun, mechanism, memories, tokens };
   }
 
-  /** Restores the state that `save` copied with `prefix`. Throws an InputError for tensors that do not fit this state. */
+  /**
+   * Restores the state that `save` copied with `prefix`.
+   * @throws InputError for tensors that do not fit this state, which has read nothing then
+   */
   load(reader: TensorReader, prefix = ""): void {
     this.life.require();
-    this.offset = savedOffset(reader, prefix, this.config.segment_length);
-    this.filled.fill(this.offset);
-    loadState(this.parts(), reader, prefix, this.cacheLength);
+    try {
+      this.offset = savedOffset(reader, prefix, this.config.segment_length);
+      this.filled.fill(this.offset);
+      loadState(this.parts(), reader, prefix, this.cacheLength);
+    } catch (error) {
+      this.beginSegment();
+      for (let row = 0; row < this.rows; row++) this.forget(row);
+      throw error;
+    }
   }
 
   /** Frees the storage; the state must not be used afterwards. */

@@ -70,6 +70,22 @@ test("a memory of halves, buffers that have grown and rolled, and a document lon
   assert.equal([...logitsOf(model, copy, [next])[0]], [...logitsOf(model, state, [next])[0]]);
 });
 
+test("a state whose file is refused late has read nothing", () => {
+  using model = smallDecoder("llama");
+  const [state, late, fresh] = [0, 1, 2].map(() => model.newState({ rows: 1, ...settings }));
+  for (const each of [state, late]) logitsOf(model, each, [randomTokens(24)]);
+  const saved = state.save();
+  const last = [...saved.keys()].slice(-1)[0];
+  saved.delete(last);
+  assert.match(
+    refusal(() => late.load(reader(saved))),
+    last,
+  );
+  const next = randomTokens(24, 5);
+  assert.equal(logitsOf(model, late, [next]), logitsOf(model, fresh, [next]));
+  for (const each of [state, late, fresh]) each.release();
+});
+
 test("what does not fit is refused, and names the file", () => {
   using model = smallDecoder("llama");
   using state = model.newState({ rows: 1, ...settings });

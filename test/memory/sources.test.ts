@@ -40,6 +40,18 @@ test("tokens that no memory keeps are passed over: the next ones have their plac
   assert.equal([...other.documents], [""]);
 });
 
+test("a document of which nothing is read leaves no name", () => {
+  const log = new SourceLog(5, tokenizer);
+  log.openDocument("empty");
+  log.closeDocument();
+  log.openDocument("replaced");
+  log.openDocument("read");
+  log.read(Int32Array.of(4));
+  log.closeDocument();
+  assert.equal([...log.documents], ["read"]);
+  assert.is(log.at(0).document, 0);
+});
+
 test("an empty slot has no source", () => {
   const log = new SourceLog(5, tokenizer);
   log.read(Int32Array.of(3, 1));

@@ -132,6 +132,22 @@ test("a state of other rows, another cache or a larger memory is refused by tens
   );
 });
 
+test("a state whose file is refused late has read nothing", () => {
+  const [state, late, fresh] = [0, 1, 2].map(() => smearing.newState({ rows }));
+  for (const first of [1, 2, 3]) {
+    read(state, 7, first, smearing);
+    read(late, 7, first + 3, smearing);
+  }
+  const saved = state.save();
+  const [last] = [...saved.keys()].filter((name) => name.startsWith("memories.")).slice(-1);
+  saved.delete(last);
+  assert.match(
+    refusal(() => late.load(new TensorReader(saved, "saved"))),
+    last,
+  );
+  for (const first of [1, 2, 3]) assert.equal(read(late, 7, first, smearing), read(fresh, 7, first, smearing));
+});
+
 test("memories that cannot fit together are refused before anything is allocated", () => {
   const exact = new Transformer({ ...model.config, memory_search: "exact" }, 1); // which needs no bytes of its own
   const before = heap.bytesInUse;
