@@ -11,7 +11,7 @@ import { corpusName } from "../experiments/lab/corpus.ts";
 import { expectedHours, expectedSeconds } from "../experiments/lab/cost.ts";
 import type { Experiment } from "../experiments/lab/experiment.ts";
 import { BUDGET } from "../experiments/lab/recipe.ts";
-import { type ExperimentRun, runExperiment } from "../experiments/lab/run.ts";
+import { type ExperimentRun, runExperiment, withSources } from "../experiments/lab/run.ts";
 import { experiments } from "../experiments/list.ts";
 import { withLock } from "../platform/lock.ts";
 import { duration, ProgressLine, wholeNumber } from "../report/progress.ts";
@@ -60,12 +60,17 @@ export const experimentCommand = command(
     const settings: RunSettings = { budget, evalTokens, seed, overrides: values.set };
     requireCells(experiment, values.cells);
     if (values.list) {
-      printText(`${cellList(experiment, settings)}\n`);
+      const only = values.cells.length > 0 ? withSources(values.cells, experiment.cells) : undefined;
+      const cells = experiment.cells.filter(({ name }) => only?.has(name) !== false);
+      printText(`${cellList({ ...experiment, cells }, settings)}\n`);
       return 0;
     }
     const { cluster, credentials } = values;
     if (cluster === undefined && credentials !== undefined) {
       throw new UsageError("--credentials means nothing without --cluster");
+    }
+    if (cluster !== undefined && threads !== undefined) {
+      throw new UsageError("--threads means nothing with --cluster; give it to the workers");
     }
     if (cluster === undefined) {
       await startThreads(threads);
@@ -214,5 +219,6 @@ function factsOf(
 }
 
 function thisMachine(): string {
-  return `${cpus()[0]?.model ?? "unknown processor"}, ${threadCount()} threads, ${build} kernels`;
+  const threads = threadCount() === 1 ? "1 thread" : `${threadCount()} threads`;
+  return `${cpus()[0]?.model ?? "unknown processor"}, ${threads}, ${build} kernels`;
 }

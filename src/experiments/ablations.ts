@@ -141,13 +141,16 @@ function seedFinding(results: Results, corpus: string): Finding {
 }
 
 function changesChart(results: Results, corpus: string) {
-  const labels = { title: `One thing changed, on ${corpus}`, x: "what was changed", y: "gain in perplexity, %" };
+  const labels = {
+    title: `One thing changed, on ${corpus}`,
+    x: "what was changed",
+    y: "perplexity saved, %; below 0: worse",
+  };
   const bars = varied.flatMap(({ name, label }) => {
     const change = results.change(corpus, name, base.name);
     if (change === undefined || name === base.name) return [];
-    return [
-      { label: name.replace(`${base.name}-`, ""), value: -100 * change, detail: `${label}: ${percentText(change)}` },
-    ];
+    const [short] = label.split(","); // what it is, without what it was
+    return [{ label: short, value: -100 * change, detail: `${label}: ${percentText(change)}` }];
   });
   return { kind: "bars", labels, bars } as const;
 }

@@ -70,15 +70,23 @@ export const baselines: Experiment = {
     question:
       "A cache at the output copies what followed similar states, without any training. Is a memory inside the model worth more, " +
       "and does a cache still add to it? All models begin from nothing. Sharpness and weight are tuned on valid for each.",
-    findings: results.corpora.flatMap((corpus) => groups.flatMap((group) => findings(results, corpus, group))),
+    findings: ofGroups(results, findings).flat(),
     parts: [
-      ...results.corpora.flatMap((corpus) => groups.map((group) => rivalsTable(results, corpus, group))),
-      ...results.corpora.flatMap((corpus) => groups.map((group) => bySize(results, corpus, group))),
+      ...ofGroups(results, rivalsTable),
+      ...ofGroups(results, bySize),
       ...results.corpora.map((corpus) => denseTable(results, corpus)),
-      ...results.corpora.flatMap((corpus) => groups.map((group) => chart(results, corpus, group))),
+      ...ofGroups(results, chart),
     ],
   }),
 };
+
+/** A part of the report for every corpus and every group of which it has a cell. */
+function ofGroups<T>(results: Results, part: (results: Results, corpus: string, group: readonly Cell[]) => T): T[] {
+  return results.corpora.flatMap((corpus) => {
+    const known = groups.filter((group) => group.some(({ name }) => results.cell(corpus, name) !== undefined));
+    return known.map((group) => part(results, corpus, group));
+  });
+}
 
 /** The memory is judged at the size that it was trained with. */
 function perplexityOf(results: Results, corpus: string, cell: Cell): number | undefined {
@@ -113,7 +121,8 @@ function rivalsTable(results: Results, corpus: string, group: readonly Cell[]): 
     const { name, label } = cell;
     const copies = Object.keys(methods).flatMap((prefix) => {
       const tuned = [`${prefix}.sharpness`, `${prefix}.lambda`].map((key) => results.number(corpus, name, key));
-      return [perplexityText(results.number(corpus, name, `${prefix}.perplexity`)), tuned.join(", ")];
+      const settings = tuned.includes(undefined) ? UNKNOWN : tuned.join(", ");
+      return [perplexityText(results.number(corpus, name, `${prefix}.perplexity`)), settings];
     });
     return [label, perplexityText(perplexityOf(results, corpus, cell)), ...copies, ...costs(results, corpus, cell)];
   });
@@ -157,7 +166,7 @@ function denseTable(results: Results, corpus: string): ReportTable {
 /** Draws what each method gains over the plain model alone. */
 function chart(results: Results, corpus: string, group: readonly Cell[]) {
   const title = `Gain over the plain model on ${corpus}, ${tokensOfGroup(results, group)}`;
-  const labels = { title, x: "model", y: "gain in perplexity, %" };
+  const labels = { title, x: "model", y: "perplexity saved, %; below 0: worse" };
   const reference = perplexityOf(results, corpus, group[0]);
   const bars = group.flatMap((cell) => [
     ...barOf(cell.label, perplexityOf(results, corpus, cell), reference),

@@ -32,13 +32,13 @@ export async function computeCell(
   inputs: Readonly<Record<string, string>>,
   scratch: string,
 ): Promise<Computed> {
-  const { cell, corpusName, settings } = readSettings(given);
+  const { cell, source, corpusName, settings } = readSettings(given);
   const [models, results, directory] = ["models", "results", "out"].map((name) => `${scratch}/${name}`);
   copy(`${inputs.tokenizer}/tokenizer.json`, `${models}/tokenizer.json`);
   if (inputs.source !== undefined && cell.from !== undefined) copyModel(inputs.source, `${models}/${cell.from}`);
   if (inputs.model !== undefined) copyModel(inputs.model, `${models}/${cell.name}`);
   const corpus = { ...openCorpus(inputs.corpus, models, VOCABULARY), name: corpusName };
-  const result = await runCell({ cell, corpus, settings, models, results });
+  const result = await runCell({ cell, source, corpus, settings, models, results });
   if (result === undefined) throw new Error("nobody interrupts a worker's cell");
   makeDirectory(directory);
   writeFileAtomic(`${directory}/result.json`, jsonText(result));
@@ -59,6 +59,7 @@ function proofOf(result: CellResult, weights: Uint8Array | undefined): string {
 
 interface CellSettings {
   readonly cell: Cell;
+  readonly source: Cell | undefined;
   readonly corpusName: string;
   readonly settings: RunSettings;
 }
@@ -66,7 +67,8 @@ interface CellSettings {
 /** What a message may ask for is only what this program has. */
 function readSettings(given: Job["settings"]): CellSettings {
   const { experiment, cell: name, corpus, budget, seed, evalTokens, overrides } = given;
-  const cell = experiments.find((known) => known.name === experiment)?.cells.find((known) => known.name === name);
+  const cells = experiments.find((known) => known.name === experiment)?.cells;
+  const cell = cells?.find((known) => known.name === name);
   if (cell === undefined)
     throw new InputError(`this program has no cell ${show(name)} of an experiment ${show(experiment)}`);
   const numbers = [budget, seed, evalTokens].every((number) => isCount(number) && number <= MOST_TOKENS);
@@ -75,7 +77,7 @@ function readSettings(given: Job["settings"]): CellSettings {
     throw new InputError(`the settings of the cell ${cell.name} are not what this program writes`);
   }
   const settings = { budget: Number(budget), seed: Number(seed), evalTokens: Number(evalTokens), overrides };
-  return { cell, corpusName: corpus, settings };
+  return { cell, source: cells?.find((known) => known.name === cell.from), corpusName: corpus, settings };
 }
 
 function copyModel(result: string, directory: string): void {

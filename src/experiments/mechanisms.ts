@@ -29,21 +29,20 @@ const cells: readonly Cell[] = [
 
 export const mechanisms: Experiment = {
   name: "mechanisms",
-  summary:
-    "every mechanism that the paper names, and a few since, at equal tokens and about equal state: worth, cost and reach",
+  summary: "every mechanism that the paper names, and a few since, at equal tokens: worth, cost, state and reach",
   title: "Ways of seeing far",
   paper: "Section 2 of the paper lists these mechanisms. It compares with Transformer-XL alone (table 4).",
   cells,
   evalTokens: EVAL_TOKENS,
   report: (results) => ({
     question:
-      "The same model, the same tokens and about the same bytes of state: what is each way of seeing far worth, what does it cost, " +
+      "The same model and the same tokens: what is each way of seeing far worth, what does it cost, what does it keep, " +
       "and how far back does it look? Reach: the share of a planted passage's nats that its first occurrence saves, that many tokens later.",
     findings: [],
     parts: [
       ...results.corpora.map((corpus) => worthTable(results, corpus)),
       ...results.corpora.flatMap((corpus) => worthCharts(results, corpus)),
-      ...results.corpora.map((corpus) => seedTable(results, corpus)),
+      ...results.corpora.flatMap((corpus) => seedTable(results, corpus) ?? []),
       ...costParts(results),
     ],
   }),

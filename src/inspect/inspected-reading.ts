@@ -65,7 +65,10 @@ export class InspectedReading implements Releasable {
       requireModel(known, model.fingerprint());
       requireTokens(known, tokenizer.vocabSize);
     }
-    if (ids.length < 2) throw new InputError(`a document of ${ids.length} tokens has nothing to predict or inspect`);
+    if (ids.length < 2)
+      throw new InputError(
+        `a document of ${ids.length} token${ids.length === 1 ? "" : "s"} has nothing to predict or inspect`,
+      );
     this.model = model;
     this.ids = ids;
     this.nats = new Float32Array(ids.length);

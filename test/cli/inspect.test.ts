@@ -69,7 +69,7 @@ test("writes a report next to the tables, all at once", () => {
 test("a document with nothing to predict, and a model without memory, are refused in one sentence", () => {
   const short = memorizing("inspect", at("model"), at("a"));
   assert.equal([short.code, short.stdout], [1, ""]);
-  assert.is(short.stderr, "a document of 1 tokens has nothing to predict or inspect\n");
+  assert.is(short.stderr, "a document of 1 token has nothing to predict or inspect\n");
   const plain = memorizing("inspect", at("plain"), at("text.md"));
   assert.equal([plain.code, plain.stdout], [1, ""]);
   assert.match(plain.stderr, /^the model reads without a memory, so there is nothing to inspect\n$/);

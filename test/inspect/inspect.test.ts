@@ -174,7 +174,7 @@ test("progress covers both readings, and all allocations are freed", async () =>
 });
 
 test("impossible inspections are refused", async () => {
-  assert.match(await refused(shallow, ids.subarray(0, 1)), "a document of 1 tokens has nothing to predict or inspect");
+  assert.match(await refused(shallow, ids.subarray(0, 1)), "a document of 1 token has nothing to predict or inspect");
   assert.match(await refused(shallow, ids, { memorySize: 0 }), "the model reads without a memory");
   assert.match(await refused(modelOf({ memory_layers: [] }), ids), "the model reads without a memory");
 });

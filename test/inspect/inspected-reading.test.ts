@@ -62,7 +62,7 @@ test("its memory is given back, also when it cannot begin", () => {
 
 test("what cannot be read is refused, and so is reading on after the release", () => {
   const say = (tokens: Int32Array, options = {}) => refusal(() => new InspectedReading(model, bytes, tokens, options));
-  assert.is(say(ids.subarray(0, 1)), "a document of 1 tokens has nothing to predict or inspect");
+  assert.is(say(ids.subarray(0, 1)), "a document of 1 token has nothing to predict or inspect");
   assert.match(say(ids, { tpo: 3 }), /reading options: unknown key "tpo"; did you mean top\?/);
   const reading = new InspectedReading(model, bytes, ids);
   reading.release();

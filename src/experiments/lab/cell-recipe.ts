@@ -24,6 +24,8 @@ export interface CellRecipe {
   readonly onlyLayer: number | null;
   /** Tokens of each document in evaluations during training; only if there are such evaluations. */
   readonly courseTokens?: number;
+  /** How the model was trained that is measured; only of a cell without a training of its own. */
+  readonly source?: CellRecipe;
 }
 
 /** Checkpoints during a training. */
@@ -69,5 +71,6 @@ export function sameRecipe(a: CellRecipe, b: CellRecipe): boolean {
 
 function completed(recipe: CellRecipe): CellRecipe {
   const options = { ...parseTrainingOptions({}, "the defaults"), ...recipe.options };
-  return { ...recipe, config: parseConfig(recipe.config, "the recipe of a finished cell"), options };
+  const source = recipe.source && { source: completed(recipe.source) };
+  return { ...recipe, config: parseConfig(recipe.config, "the recipe of a finished cell"), options, ...source };
 }

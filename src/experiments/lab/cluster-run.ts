@@ -2,7 +2,6 @@
  * Runs the cells of an experiment on a cluster. What comes back is written where the same run on one machine would have written it, so the two
  * can be mixed: finished cells are known to both.
  */
-import { isPlainObject } from "../../base/check.ts";
 import { DamageError, jsonIn } from "../../cluster/damage.ts";
 import type { Exchange } from "../../cluster/exchange.ts";
 import { writeTree } from "../../cluster/files.ts";
@@ -15,8 +14,8 @@ import { cellJob, putCorpus } from "./cell-jobs.ts";
 import { corpusName } from "./corpus.ts";
 import { expectedSeconds } from "./cost.ts";
 import type { Experiment } from "./experiment.ts";
-import type { CellResult } from "./results.ts";
-import { cellRuns, type ExperimentRun, withSources, writeReport } from "./run.ts";
+import { isCellResult } from "./results.ts";
+import { cellRuns, type ExperimentRun, unfinished, writeReport } from "./run.ts";
 import { type CellRun, finishedResult } from "./run-cell.ts";
 
 export interface ClusterRun extends ExperimentRun {
@@ -31,7 +30,7 @@ export interface ClusterRun extends ExperimentRun {
  */
 export async function runOnCluster(exchange: Exchange, experiment: Experiment, run: ClusterRun): Promise<boolean> {
   const runs = cellRuns(experiment, run);
-  const members = await sweepOf(exchange, experiment, run, runs);
+  const members = await sweepOf(exchange, experiment, run, unfinished(experiment, run, runs));
   const report = () => {
     const results = runs.map(finishedResult).filter((result) => result !== undefined);
     run.onReport?.();
@@ -53,18 +52,16 @@ export async function runOnCluster(exchange: Exchange, experiment: Experiment, r
   return done === sweep.length;
 }
 
-/** The jobs of the cells that are wanted and not finished, and the cells. */
+/** The jobs of the cells that are not finished, and the cells. */
 async function sweepOf(
   exchange: Exchange,
   experiment: Experiment,
-  { corpora, only }: ClusterRun,
-  runs: readonly CellRun[],
+  { corpora }: ClusterRun,
+  todo: readonly CellRun[],
 ): Promise<ReadonlyMap<SweepJob, CellRun>> {
-  const wanted = only && withSources(only, experiment.cells);
   const members = new Map<SweepJob, CellRun>();
   for (const directory of corpora) {
-    const ours = runs.filter(({ corpus }) => corpus.name === corpusName(directory));
-    const missing = ours.filter((run) => finishedResult(run) === undefined && wanted?.has(run.cell.name) !== false);
+    const missing = todo.filter(({ corpus }) => corpus.name === corpusName(directory));
     if (missing.length === 0) continue;
     const jobs = new Map<string, string>();
     const parts = { experiment: experiment.name, corpus: await putCorpus(exchange, directory), jobs };
@@ -116,15 +113,6 @@ async function receive(exchange: Exchange, { tree, worker }: Finished, run: Cell
   } finally {
     removeTree(incoming);
   }
-}
-
-/** Whether a value from another machine has what reports read. */
-function isCellResult(value: unknown): boolean {
-  const { parameters, recipe, evaluation, course, measurements } = Object(value) as Partial<CellResult>;
-  const sizes: unknown = Object(evaluation).results;
-  const areSizes = Array.isArray(sizes) && sizes.every((size) => Number.isFinite(Object(size).memory));
-  const areParts = [recipe, measurements].every(isPlainObject) && Array.isArray(course);
-  return Number.isFinite(parameters) && areSizes && areParts;
 }
 
 /** Puts a directory in the place of another one, if there is one to put. */

@@ -31,8 +31,14 @@ export interface ExperimentCorpus {
   readonly names: readonly TokenizedDocument[];
 }
 
+/**
+ * The name of the corpus in `directory`: the last part of its path.
+ * @throws InputError if that is no name
+ */
 export function corpusName(directory: string): string {
-  return directory.replace(/\/+$/, "").split("/").at(-1) ?? directory;
+  const name = directory.replace(/\/+$/, "").split("/").at(-1) ?? "";
+  if (!["", ".", ".."].includes(name)) return name;
+  throw new InputError(`the corpus "${directory}" has no name; give a path that ends in one, such as corpora/math`);
 }
 
 export const SPLITS = ["train", "valid", "test"] as const;

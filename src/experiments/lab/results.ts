@@ -1,4 +1,5 @@
 /** The results of an experiment so far, for its report: by corpus and cell. */
+import { isPlainObject } from "../../base/check.ts";
 import type { TokenGroup } from "../../inspect/inspection-summary.ts";
 import type { EvaluationResult } from "../../train/evaluate.ts";
 
@@ -32,6 +33,15 @@ export interface CellResult {
   readonly evaluation: EvaluationResult;
   readonly course: readonly CoursePoint[];
   readonly measurements: Measurements;
+}
+
+/** Whether a value from a file or from another machine has what reports read. */
+export function isCellResult(value: unknown): value is CellResult {
+  const { parameters, recipe, evaluation, course, measurements } = Object(value) as Partial<CellResult>;
+  const sizes: unknown = Object(evaluation).results;
+  const areSizes = Array.isArray(sizes) && sizes.every((size) => Number.isFinite(Object(size).memory));
+  const areParts = [recipe, measurements].every(isPlainObject) && Array.isArray(course);
+  return Number.isFinite(parameters) && areSizes && areParts;
 }
 
 export class Results {

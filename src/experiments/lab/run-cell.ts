@@ -1,4 +1,5 @@
 /** Runs one cell on one corpus: reads its result, or trains and measures its model if it has none. */
+import { InputError } from "../../base/errors.ts";
 import { jsonText, readJson } from "../../formats/json-file.ts";
 import { writeFileAtomic } from "../../platform/atomic-write.ts";
 import { makeDirectory } from "../../platform/directories.ts";
@@ -8,11 +9,13 @@ import { type CellRecipe, cellRecipe, type RunSettings, sameRecipe } from "./cel
 import type { ExperimentCorpus } from "./corpus.ts";
 import type { Cell } from "./experiment.ts";
 import { measureCell, rowsFor } from "./measure-cell.ts";
-import type { CellResult } from "./results.ts";
+import { type CellResult, isCellResult } from "./results.ts";
 import { modelWithWeights, type TrainingRecord, trainCell } from "./train-cell.ts";
 
 export interface CellRun {
   readonly cell: Cell;
+  /** The cell that it begins with, if it does. */
+  readonly source?: Cell;
   readonly corpus: ExperimentCorpus;
   readonly settings: RunSettings;
   /** Directory of the corpus' models, with one sub-directory per cell. */
@@ -28,19 +31,31 @@ export interface CellRun {
 }
 
 /** Returns the result, if the cell was finished before with the same recipe. */
-export function finishedResult({ cell, corpus, settings, results, reported = [] }: CellRun): CellResult | undefined {
+export function finishedResult(run: CellRun): CellResult | undefined {
+  const { cell, corpus, results, reported = [] } = run;
   const path = `${results}/${cell.name}.json`;
   const known = exists(path)
-    ? (readJson(path) as CellResult)
+    ? cellResultIn(path)
     : reported.find((result) => result.cell === cell.name && result.corpus === corpus.name);
   if (known === undefined) return undefined;
-  return sameRecipe(known.recipe as CellRecipe, resultRecipe(cell, settings, corpus)) ? known : undefined;
+  return sameRecipe(known.recipe as CellRecipe, resultRecipe(run)) ? known : undefined;
 }
 
-/** Returns the results of the report in `path`; none if there is no such file. */
+function cellResultIn(path: string): CellResult {
+  const value = readJson(path);
+  if (isCellResult(value)) return value;
+  throw new InputError(`${path} is not the result of a cell; move it away, and it is measured again`);
+}
+
+/**
+ * Returns the results of the report in `path`; none if there is no such file.
+ * @throws InputError if the file is no report
+ */
 export function reportedResults(path: string): readonly CellResult[] {
-  const { cells } = Object(exists(path) ? readJson(path) : undefined) as { cells?: readonly CellResult[] };
-  return cells ?? [];
+  if (!exists(path)) return [];
+  const { cells } = Object(readJson(path)) as { cells?: unknown };
+  if (Array.isArray(cells) && cells.every(isCellResult)) return cells;
+  throw new InputError(`${path} is not the report of an experiment; move it away, or give another --out`);
 }
 
 /** Trains and measures. Resolves to undefined if the signal ended the work; the training until then is kept. */
@@ -56,7 +71,7 @@ export async function runCell(run: CellRun): Promise<CellResult | undefined> {
   const result: CellResult = {
     cell: cell.name,
     corpus: corpus.name,
-    recipe: resultRecipe(cell, settings, corpus),
+    recipe: resultRecipe(run),
     parameters,
     ...(record === "untrained" ? NO_TRAINING : trainingOf(record)),
     measuringSeconds: (performance.now() - began) / 1000,
@@ -72,9 +87,11 @@ function trainingOf({ steps, tokens, seconds, course }: TrainingRecord) {
   return { steps, trainingTokens: tokens, trainingSeconds: seconds, course };
 }
 
-function resultRecipe(cell: Cell, settings: RunSettings, { tokenizer }: ExperimentCorpus) {
-  const { memorySizes } = cell;
-  return { ...cellRecipe(cell, settings, tokenizer.vocabSize), memorySizes, evalTokens: settings.evalTokens };
+function resultRecipe({ cell, source, settings, corpus: { tokenizer } }: CellRun) {
+  const recipe = cellRecipe(cell, settings, tokenizer.vocabSize);
+  const measured = recipe.options.steps === 0 &&
+    source && { source: cellRecipe(source, settings, tokenizer.vocabSize) };
+  return { ...recipe, ...measured, memorySizes: cell.memorySizes, evalTokens: settings.evalTokens };
 }
 
 function train({ cell, corpus, settings, models, signal, onStep }: CellRun, recipe: CellRecipe) {

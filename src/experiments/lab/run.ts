@@ -8,6 +8,7 @@
  */
 import { jsonText } from "../../formats/json-file.ts";
 import { writeFilesAtomic } from "../../platform/atomic-write.ts";
+import { exists } from "../../platform/files.ts";
 import { type ExperimentReport, markdownReport } from "../../report/experiment-report.ts";
 import { chartFiles, experimentPage } from "../../report/html/experiment-page.ts";
 import type { StepMetrics } from "../../train/step-metrics.ts";
@@ -42,25 +43,43 @@ export interface ExperimentRun {
  * @throws InputError if a corpus lacks a split, or if models in the output directory were trained differently
  */
 export async function runExperiment(experiment: Experiment, run: ExperimentRun): Promise<boolean> {
-  const { only } = run;
   const runs = cellRuns(experiment, run);
-  const known = runs.map(finishedResult);
-  const done = known.filter((result) => result !== undefined);
-  const wanted = only && withSources(only, experiment.cells);
+  const todo = new Set(unfinished(experiment, run, runs));
+  const done = new Map(runs.map((cellRun) => [cellRun, finishedResult(cellRun)]));
   for (const [index, cellRun] of runs.entries()) {
     const { cell, corpus } = cellRun;
-    const finished = known[index] !== undefined;
-    if (!finished && wanted?.has(cell.name) === false) continue;
-    run.onCell?.(corpus.name, cell, index, finished);
-    if (!finished) {
+    if (!todo.has(cellRun) && done.get(cellRun) === undefined) continue;
+    run.onCell?.(corpus.name, cell, index, !todo.has(cellRun));
+    if (todo.has(cellRun)) {
       const result = await runCell(cellRun);
       if (result === undefined) return false;
-      done.push(result);
+      done.set(cellRun, result);
     }
     run.onReport?.();
-    writeReport(experiment, run, done);
+    writeReport(
+      experiment,
+      run,
+      [...done.values()].filter((result) => result !== undefined),
+    );
   }
   return true;
+}
+
+/**
+ * The cells that are wanted and not finished. Where one of them begins with a cell whose result was kept without its model, that cell
+ * is computed again.
+ */
+export function unfinished(experiment: Experiment, { only }: ExperimentRun, runs: readonly CellRun[]): CellRun[] {
+  const wanted = only && withSources(only, experiment.cells);
+  const todo: CellRun[] = [];
+  for (const run of runs.toReversed()) {
+    const { cell, corpus, models } = run;
+    const begins = todo.some((later) => later.corpus === corpus && later.cell.from === cell.name);
+    const lacksModel = begins && !exists(`${models}/${cell.name}/model.safetensors`);
+    if (wanted?.has(cell.name) === false) continue;
+    if (lacksModel || finishedResult(run) === undefined) todo.unshift(run);
+  }
+  return todo;
 }
 
 /** Opens the corpora; returns every cell of each of them, in the order in which they are computed and reported. */
@@ -73,7 +92,8 @@ export function cellRuns(experiment: Experiment, run: ExperimentRun): CellRun[] 
     const results = `${out}/${experiment.name}/${corpusName(directory)}`;
     const corpus = openCorpus(directory, models, VOCABULARY);
     return experiment.cells.map((cell): CellRun => {
-      return { cell, corpus, settings, models, results, reported, signal, onStep, onEvaluation };
+      const source = experiment.cells.find(({ name }) => name === cell.from);
+      return { cell, source, corpus, settings, models, results, reported, signal, onStep, onEvaluation };
     });
   });
 }
@@ -85,24 +105,26 @@ export function withSources(names: readonly string[], cells: readonly Cell[]): R
   return wanted;
 }
 
-/** Writes the report of the cells that are done. */
+/** Writes the report of the cells that are done. `results.json` keeps those that an earlier run reported of other corpora. */
 export function writeReport(
   experiment: Experiment,
   { corpora, out, settings, facts }: ExperimentRun,
   done: CellResult[],
 ): void {
   const { name, title, paper } = experiment;
-  const results = new Results(corpora.map(corpusName), settings.budget, done);
+  const names = corpora.map(corpusName);
+  const results = new Results(names, settings.budget, done);
   const seconds = done.reduce((sum, cell) => sum + cell.trainingSeconds + cell.measuringSeconds, 0);
   const hours: [string, string] = ["hours", (seconds / 3600).toFixed(2)];
   const cells: [string, string] = ["cells", `${done.length} of ${corpora.length * experiment.cells.length}`];
   const report = { title, paper, facts: [...facts, cells, hours], ...experiment.report(results) };
   const directory = `${out}/${name}`;
+  const kept = reportedResults(`${directory}/results.json`).filter(({ corpus }) => !names.includes(corpus));
   writeFilesAtomic(
     new Map([
       [
         `${directory}/results.json`,
-        jsonText({ experiment: name, facts: Object.fromEntries(report.facts), cells: done }),
+        jsonText({ experiment: name, facts: Object.fromEntries(report.facts), cells: [...done, ...kept] }),
       ],
       [`${directory}/table.md`, markdownReport(report)],
       [`${directory}/index.html`, experimentPage(report)],

@@ -2,6 +2,7 @@
  * Trains a cell's model in its own directory, from the beginning or from the checkpoint there. When it is done,
  * `trained.json` next to the model records how it was made, and the files that only a training needs are removed.
  */
+import { isPlainObject } from "../../base/check.ts";
 import { InputError } from "../../base/errors.ts";
 import { jsonText, readJson } from "../../formats/json-file.ts";
 import type { ModelConfig } from "../../model/config.ts";
@@ -81,7 +82,16 @@ export async function trainCell(training: CellTraining): Promise<TrainingRecord 
  */
 export function finishedTraining(directory: string, recipe: CellRecipe): TrainingRecord | undefined {
   const path = recordPath(directory);
-  return exists(path) ? sameTraining(readJson(path) as TrainingRecord, recipe, directory) : undefined;
+  if (!exists(path)) return undefined;
+  const record = readJson(path);
+  if (!isRecord(record)) throw new InputError(`${path} is not the record of a training; move ${directory} away`);
+  return sameTraining(record, recipe, directory);
+}
+
+function isRecord(value: unknown): value is TrainingRecord {
+  const { recipe, steps, tokens, seconds, course } = Object(value) as Partial<TrainingRecord>;
+  const areParts = isPlainObject(recipe) && [recipe.config, recipe.options].every(isPlainObject);
+  return areParts && [steps, tokens, seconds].every(Number.isFinite) && Array.isArray(course);
 }
 
 function recordPath(directory: string): string {

@@ -1,4 +1,4 @@
-/** The four best rows of the table of mechanisms with three seeds each: whether their order is more than luck. */
+/** The four rows that were best on `math`, with three seeds each: whether their order is more than luck. */
 import type { ReportTable } from "../../report/experiment-report.ts";
 import type { Cell } from "../lab/experiment.ts";
 import { seeded } from "../lab/recipe.ts";
@@ -21,8 +21,12 @@ const families: readonly (readonly Cell[])[] = rows
 /** The cells that the table of rows does not have: the second and the third seed of each. */
 export const seedCells: readonly Cell[] = families.flatMap((family) => family.slice(1));
 
-/** Perplexity of every seed, their mean, and the difference between the highest and the lowest; the best mean first. */
-export function seedTable(results: Results, corpus: string): ReportTable {
+/**
+ * Perplexity of every seed, their mean, and the difference between the highest and the lowest; the best mean first. Undefined where no
+ * second seed is known.
+ */
+export function seedTable(results: Results, corpus: string): ReportTable | undefined {
+  if (seedCells.every(({ name }) => results.cell(corpus, name) === undefined)) return undefined;
   const figures = families.map((family) => {
     const perplexities = family.map(({ name }) => results.perplexity(corpus, name));
     const known = perplexities.filter((perplexity) => perplexity !== undefined);
@@ -33,7 +37,7 @@ export function seedTable(results: Results, corpus: string): ReportTable {
   const ranked = figures.filter(({ mean }) => !Number.isNaN(mean)).toSorted((a, b) => a.mean - b.mean);
   return {
     kind: "table",
-    title: `Three seeds of the four best on ${corpus}`,
+    title: `Three seeds on ${corpus} of the four that were best on math`,
     header: ["mechanism", "seed", "seed + 1", "seed + 2", "mean", "spread"],
     rows: ranked.map(({ label, perplexities, mean, spread }) => [
       label,

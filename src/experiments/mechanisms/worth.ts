@@ -24,7 +24,7 @@ const COLUMNS = ["mechanism", "perplexity", "bits a byte", "parameters", "traini
 export function worthTable(results: Results, corpus: string): ReportTable {
   const { known, note } = knownOf(results, cells);
   const ranked = known.toSorted(
-    (a, b) => (results.perplexity(corpus, a.name) ?? 0) - (results.perplexity(corpus, b.name) ?? 0),
+    (a, b) => (results.perplexity(corpus, a.name) ?? Infinity) - (results.perplexity(corpus, b.name) ?? Infinity),
   );
   const notes = [
     "Training and generating: tokens/s, in steps of the recipe and one token at a time. State: what one document keeps. The last columns are reach.",
@@ -57,7 +57,7 @@ function worthRows(results: Results, corpus: string, cell: Cell): string[][] {
     label,
     perplexityText(results.perplexity(corpus, name)),
     result?.evaluation.results.at(-1)?.bits_per_byte.toFixed(3) ?? UNKNOWN,
-    wholeNumber(result?.parameters ?? 0),
+    result === undefined ? UNKNOWN : wholeNumber(result.parameters),
     result === undefined ? UNKNOWN : wholeNumber(Math.round(1 / trainingSeconds(result))),
     generating === undefined ? UNKNOWN : wholeNumber(Math.round(1 / generating)),
     result === undefined ? UNKNOWN : wholeNumber(stateKilobytes(result)),

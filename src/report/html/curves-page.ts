@@ -15,7 +15,7 @@ export function writeCurvesPage(path: string, curves: readonly TrainingCurve[]):
   const chart = lineChart({ title, x: "step", y: "mean loss, nats a token" }, lines);
   const [header, ...rows] = curveRows(curves);
   const body = `<h1>${escapeHtml(title)}</h1>
-<p>Each run was evaluated from time to time on the same documents, which it does not learn from, without and with its memory.</p>
+<p>Each run was evaluated from time to time on documents that it does not learn from, without and with its memory. Runs can be compared if these were the same documents.</p>
 <div class="charts">${figure(chart)}</div>
 ${htmlTable(header, rows)}`;
   writeFileAtomic(path, htmlPage({ title, styles, body }));

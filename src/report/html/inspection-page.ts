@@ -105,7 +105,10 @@ function charts(inspection: Inspection, { all, distances, occurrences, kinds }: 
   return [
     barChart({ title: "Gain along the document", x: "first token of a stretch", y }, stretches(inspection), 10),
     barChart({ title: "Gain by distance", x: "tokens back to the pair with the largest share", y }, bars(distances)),
-    barChart({ title: "Gain by frequency", x: "occurrences of the token's word so far", y }, bars(occurrences)),
+    barChart(
+      { title: "Gain by occurrence in the document", x: "occurrences of the token's word so far", y },
+      bars(occurrences),
+    ),
     barChart({ title: "Gain by kind of word", x: "kind of the token's word", y }, bars(kinds)),
   ].map(figure);
 }

@@ -198,6 +198,58 @@ test("a report that was kept alone gets more rows, and its own cells are not com
   assert.is((await run(kept, [plain], { settings: other })).steps, 8, "those of another recipe are");
 });
 
+test("a report that was kept alone keeps its other corpora, and trains again what a new row begins with", async () => {
+  const [whole, kept, other] = [newDirectory(), newDirectory(), join(newDirectory(), "code")];
+  writeTinyCorpus(other, 2);
+  await run(whole, [plain], { corpora: [at("math"), other] });
+  fs.mkdirSync(join(kept, "tiny"), { recursive: true });
+  fs.copyFileSync(join(whole, "tiny/results.json"), join(kept, "tiny/results.json"));
+  const { steps } = await run(kept, [plain, layer], { only: ["layer"] });
+  assert.is(steps, 6 + 3, "plain, whose model was not kept, and layer");
+  const reported = JSON.parse(fs.readFileSync(join(kept, "tiny/results.json"), "utf8")).cells as CellResult[];
+  assert.equal(
+    reported.map(({ corpus, cell }) => `${corpus}/${cell}`),
+    ["math/plain", "math/layer", "code/plain"],
+  );
+});
+
+test("a cell without a training is measured again if its source was trained with another budget", async () => {
+  const [short, long] = [newDirectory(), newDirectory()];
+  await run(short, [memory, untrained]);
+  fs.mkdirSync(join(long, "tiny"), { recursive: true });
+  fs.copyFileSync(join(short, "tiny/results.json"), join(long, "tiny/results.json"));
+  await run(long, [memory, untrained], { settings: tinySettings({ budget: 600 }) });
+  const perplexityIn = (out: string) => resultIn(out, "untrained").evaluation.results[0].perplexity;
+  assert.is.not(perplexityIn(long), perplexityIn(short));
+  assert.is((await run(short, [memory, untrained])).steps, 0);
+});
+
+test("damaged results, records and reports, and corpora without a name, are refused in a sentence", async () => {
+  const out = newDirectory();
+  const refused = (more: Partial<ExperimentRun> = {}) =>
+    run(out, [plain], more).then(
+      () => "",
+      (error: Error) => `${error.name}: ${error.message}`,
+    );
+  await run(out, [plain]);
+  const broken: [string, RegExp][] = [
+    ["tiny/math/plain.json", /InputError: .*plain.json is not the result of a cell/],
+    ["models/math/plain/trained.json", /InputError: .*trained.json is not the record of a training/],
+    ["tiny/results.json", /InputError: .*results.json is not the report of an experiment/],
+  ];
+  for (const [path, sentence] of broken) {
+    const text = fs.readFileSync(join(out, path), "utf8");
+    if (path.endsWith("trained.json")) fs.rmSync(join(out, "tiny"), { recursive: true });
+    fs.writeFileSync(join(out, path), '{"recipe": {}, "cells": [{}]}');
+    assert.match(await refused(), sentence);
+    fs.writeFileSync(join(out, path), text);
+    await run(out, [plain]);
+  }
+  for (const corpus of [".", "..", at("math/..")]) {
+    assert.match(await refused({ corpora: [corpus] }), /has no directory|has no name/);
+  }
+});
+
 test("cells finished before a configuration key existed are not computed again", async () => {
   const out = newDirectory();
   await run(out, [plain]);
@@ -311,8 +363,8 @@ test("known results of a later corpus are reported while an earlier one is compu
   assert.equal(
     reported.map(({ corpus, cell }) => [corpus, cell]),
     [
-      ["code", "plain"],
       ["math", "plain"],
+      ["code", "plain"],
     ],
   );
 });
