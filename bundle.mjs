@@ -1,5 +1,5 @@
 /**
- * Bundles the command line into dist/src/bundle, so that a command is a few files instead of three hundred: loading a file of a
+ * Bundles the command line into dist/src/bundle, so that a command is eight to fifty files instead of three hundred: loading a file of a
  * module costs about a millisecond, however short it is. Needs the build of the library. What the package depends on and the kernels
  * stay where they are, so nothing of them is shipped twice.
  *
