@@ -30,7 +30,7 @@ export function expiring_lists(
       for (let j = t; j >= end; j--) {
         const span = load<f32>(spanAt(before, own, row, j, segment, past, capacity));
         const m: f32 = 1 + (span - <f32>(t - j)) / ramp;
-        if (!(m > 0)) continue;
+        if (m <= 0) continue; // a span that is NaN makes a mask that is NaN
         if (m < 1) cost += span;
         store<i32>(list + (n << 2), j);
         store<f32>(mask + (n++ << 2), min<f32>(m, 1));

@@ -8,20 +8,20 @@
 import { addScaled, dot, exponentials, hidden, loadPartial, madd, scaleTo, storePartial, sumOf } from "../base/simd";
 import { multiplyPanels, packPanels, panelBytes, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "./matmul";
 
-/** y = e^x for x ≤ 0, and x + 1 above, over elements [from, to). */
+/** y = e^x for x ≤ 0, and x + 1 above, over elements [from, to). NaN stays NaN, since it is the first operand of each comparison. */
 export function elu_plus_one_forward(y: usize, x: usize, from: i32, to: i32): void {
   y += <usize>from << 2;
   x += <usize>from << 2;
   const n = to - from, zero = f32x4.splat(0);
   const vectors = <usize>(n & ~3) << 2, tail = n & 3;
-  for (let at: usize = 0; at < vectors; at += 16) v128.store(y + at, f32x4.pmin(zero, v128.load(x + at)));
-  if (tail) storePartial(y + vectors, f32x4.pmin(zero, loadPartial(x + vectors, tail, 0)), tail);
+  for (let at: usize = 0; at < vectors; at += 16) v128.store(y + at, f32x4.pmin(v128.load(x + at), zero));
+  if (tail) storePartial(y + vectors, f32x4.pmin(loadPartial(x + vectors, tail, 0), zero), tail);
   exponentials(y, y, 0, n);
   for (let at: usize = 0; at < vectors; at += 16) {
-    v128.store(y + at, f32x4.add(v128.load(y + at), f32x4.pmax(zero, v128.load(x + at))));
+    v128.store(y + at, f32x4.add(v128.load(y + at), f32x4.pmax(v128.load(x + at), zero)));
   }
   if (!tail) return;
-  const above = f32x4.pmax(zero, loadPartial(x + vectors, tail, 0));
+  const above = f32x4.pmax(loadPartial(x + vectors, tail, 0), zero);
   storePartial(y + vectors, f32x4.add(loadPartial(y + vectors, tail, 0), above), tail);
 }
 

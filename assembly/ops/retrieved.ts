@@ -5,6 +5,7 @@
  * reaches them. Rows of the batch whose memory is empty retrieve nothing.
  */
 import { floatsAt, storedBytes } from "../base/storage";
+import { behind } from "../search/merge";
 import { addScaled, dot, exponentials } from "../base/simd";
 
 // Scratch: room for a widened key or value, [D]; in the backward, dr [K] after it.
@@ -80,7 +81,7 @@ function lnOfAge(behind: i32, capacity: i32): f32 {
 /**
  * With dr_k = dout · ṽ_k + dweights_k and dt = r (dr − Σ r dr + dlse): dq += s Σ dt k̃, dscale += sign(scale) Σ dt · score. `dlse`
  * and `dweights` [B, T, H, K] may be 0. Stored pairs get no gradient. dscale [queries, H] is per query; add_rows sums it. `scratch`: retrieved_scratch_bytes.
- * With `nearRows` [B, 2] (i32: pairs nearby, pairs ever appended), a row's newest pairs were scored by other queries against other
+ * With `nearRows` [B, 3] (i32: pairs nearby, slots of the newest pair in the ring and in that of near pairs), a row's newest pairs were scored by other queries against other
  * keys: `dnear` gets their gradient, and their keys are in the ring `nearKeys` of `nearCapacity`. It may be 0.
  */
 export function retrieved_backward(
@@ -93,7 +94,9 @@ export function retrieved_backward(
   for (let query = from; query < to; query++) {
     const row = query / segment;
     const count = load<i32>(counts + (row << 2));
-    const nearby = nearRows ? load<i32>(nearRows + (row << 3)) : 0, written = nearRows ? load<i32>(nearRows + (row << 3), 4) : 1;
+    const place = nearRows + <usize>row * 12;
+    const nearby = nearRows ? load<i32>(place) : 0, newest = nearRows ? load<i32>(place, 4) : 0;
+    const nearNewest = nearRows ? load<i32>(place, 8) : 0;
     for (let head = 0; head < heads; head++) {
       const at = <usize>query * heads + head;
       const list = (at * topk) << 2;
@@ -115,9 +118,9 @@ export function retrieved_backward(
         const slot = load<i32>(slots + list + (k << 2));
         const dt: f32 = load<f32>(weights + list + (k << 2)) * (load<f32>(dr + (k << 2)) - pull);
         scaleSum += dt * load<f32>(scores + list + (k << 2));
-        const age = ((written - 1) % capacity - slot + capacity) % capacity; // 0 is the newest
+        const age = behind(newest, slot, capacity); // 0 is the newest
         const isNear = age < nearby;
-        const nearSlot = isNear ? (written - 1 - age) % nearCapacity : 0;
+        const nearSlot = isNear ? behind(nearNewest, age, nearCapacity) : 0;
         const key = isNear
           ? floatsAt(nearKeys + <usize>(row * heads + head) * nearBytes, <usize>nearSlot * width, width, float16, scratch)
           : floatsAt(keys + ring, <usize>slot * width, width, float16, scratch);

@@ -88,6 +88,7 @@ export function votes_backward(
       for (let k = 0; k < count; k++) {
         const at = lists + ((head * topk + k) << 2);
         const token = tokenOf(slots + at, ring);
+        if (token == rowBytes) continue; // an unknown token votes for nothing
         const p = <f32>Math.exp(load<f32>(logits + token) + own) + load<f32>(votes + token);
         const dp: f32 = p > 0 ? load<f32>(dout + token) / p : 0;
         store<f32>(dweights + at, load<f32>(dweights + at) + share * dp);

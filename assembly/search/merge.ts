@@ -2,13 +2,13 @@
  * Two lookups made one: pairs far away and pairs nearby are compared with different queries, and the k best of both count.
  */
 
-/** Bytes of a row's description: three i32. */
-const ROW_BYTES: usize = 12;
+/** Bytes of a row's description: four i32. */
+const ROW_BYTES: usize = 16;
 
 /**
  * scores, slots [B, T, H, k] (slots i32) = the k best of two such lists, in falling order; of equal scores the far one, which is
- * older, comes first. rows [B, 3] (i32): how many of a row's far and of its near entries are valid, and the pairs ever appended to either
- * ring. Near slots are those of a ring of `nearCapacity`; the results are slots of the far ring, of `capacity`. Where both have fewer than k entries the rest of a list is left alone. Queries [from, to) of the B·T are computed.
+ * older, comes first. rows [B, 4] (i32): how many of a row's far and of its near entries are valid, and the slots of its newest pair in the
+ * far and in the near ring. Near slots are those of a ring of `nearCapacity`; the results are slots of the far ring, of `capacity`. Where both have fewer than k entries the rest of a list is left alone. Queries [from, to) of the B·T are computed.
  */
 export function merge_best(
   scores: usize, slots: usize, farScores: usize, farSlots: usize, nearScores: usize, nearSlots: usize, rows: usize,
@@ -16,7 +16,7 @@ export function merge_best(
 ): void {
   for (let query = from; query < to; query++) {
     const row = rows + <usize>(query / segment) * ROW_BYTES;
-    const far = load<i32>(row), near = load<i32>(row, 4), written = load<i32>(row, 8);
+    const far = load<i32>(row), near = load<i32>(row, 4), newest = load<i32>(row, 8), nearNewest = load<i32>(row, 12);
     for (let list = <usize>query * heads * k << 2, end = list + (<usize>(heads * k) << 2); list < end; list += <usize>k << 2) {
       let f = list, n = list;
       const farEnd = list + (far << 2), nearEnd = list + (near << 2), room = min(k, far + near) << 2;
@@ -27,11 +27,17 @@ export function merge_best(
           f += 4;
         } else {
           store<f32>(scores + at, load<f32>(nearScores + n));
-          const age = (written - 1 - load<i32>(nearSlots + n) + nearCapacity) % nearCapacity;
-          store<i32>(slots + at, (written - 1 - age) % capacity);
+          const age = behind(nearNewest, load<i32>(nearSlots + n), nearCapacity);
+          store<i32>(slots + at, behind(newest, age, capacity));
           n += 4;
         }
       }
     }
   }
+}
+
+/** The slot, or the number of slots, from b to a in a ring. */
+@inline
+export function behind(a: i32, b: i32, capacity: i32): i32 {
+  return a < b ? a - b + capacity : a - b;
 }

@@ -50,9 +50,9 @@ export function groupBytes(width: i32, four: bool): usize {
   return <usize>(blocksOf(width) * blockBytes(four));
 }
 
-/** Bytes of a matrix [rows, width]. */
-export function blocks_bytes(rows: i32, width: i32, four: bool): usize {
-  return <usize>groupsOf(rows) * groupBytes(width, four);
+/** Bytes of a matrix [rows, width], which may be more than an address can say. */
+export function blocks_bytes(rows: i32, width: i32, four: bool): f64 {
+  return <f64>groupsOf(rows) * <f64>blocksOf(width) * <f64>blockBytes(four);
 }
 
 /** Sign, exponent and fraction of a half, three bits to the right of where they stand in the high half of a float. */

@@ -2,8 +2,8 @@
  * y = x · Wᵀ + bias, for weights that are halves or the upper halves of floats ("brain floats"), row by row as files have them.
  * They are widened as they are read, exactly, so memory gives half the bytes.
  *
- * The bits are those of ops/matmul.ts with widened weights: few rows of x take dot products in the order of `dot`, many rows the
- * register tile, with the same blocks of depth.
+ * Up to eight rows of x take dot products in the order of `dot`, more rows the register tile of ops/matmul.ts, with the same blocks of
+ * depth. So one row, and nine or more, have the bits of ops/matmul.ts with widened weights; two to eight rows differ in the last bits.
  */
 import { multiplyPanels, packPanels, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "../ops/matmul";
 import { addTo, dot, loadPartial, madd, sumLanes } from "../base/simd";

@@ -269,8 +269,13 @@ export function stepIntegers(values: ArrayLike<number>): Address {
 /** Returns the address of x's gradient, for a backward to add to. The first call makes it, zeroed. */
 export function gradient(x: Tensor): Address {
   x.grad ??= stepZeros(x.shape);
-  if (x.grad.size === x.size) return x.grad.ptr;
-  throw new InputError(`a tensor of shape [${x.shape}] cannot have a gradient of shape [${x.grad.shape}]`);
+  return fitting(x, x.grad).ptr;
+}
+
+/** @throws InputError if the gradient, which a caller set, is not of x's size */
+function fitting(x: Tensor, grad: Tensor): Tensor {
+  if (grad.size === x.size) return grad;
+  throw new InputError(`a tensor of shape [${x.shape}] cannot have a gradient of shape [${grad.shape}]`);
 }
 
 /**
@@ -280,7 +285,7 @@ export function gradient(x: Tensor): Address {
 export function gradientTarget(x: Tensor): [address: Address, accumulate: boolean] {
   const accumulate = x.grad !== undefined;
   x.grad ??= stepTensor(x.shape);
-  return [x.grad.ptr, accumulate];
+  return [fitting(x, x.grad).ptr, accumulate];
 }
 
 /** Returns N and C of a tensor [..., C] seen as [N, C], as row kernels see it. */

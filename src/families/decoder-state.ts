@@ -262,6 +262,7 @@ export class DecoderState implements TrainingState {
       this.ids.set(ids.subarray(row * count, (row + 1) * count), row * capacity + this.place.next);
     }
     this.place.advance(count, lengths);
+    this.memorized.advance();
   }
 
   /**
@@ -298,6 +299,7 @@ export class DecoderState implements TrainingState {
    */
   load(reader: TensorReader, prefix = ""): void {
     this.life.require();
+    this.memorized.end();
     this.grow(Math.max(this.capacity, savedCapacity(reader, prefix, this.mostRoom)));
     try {
       loadState(this.parts, reader, prefix, { window: this.settings.window, vocabulary: this.architecture.vocabulary });

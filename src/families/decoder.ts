@@ -100,7 +100,7 @@ export class Decoder implements LanguageModel {
   /** Returns the residual stream after the last block, before the last norm, [B, n, C]. Advances `state`. */
   hidden(input: SegmentInput, state: DecoderState): Tensor {
     this.requireState(state);
-    requireInput(input, state.rows, state.room);
+    requireInput(input, state.rows, state.room, this.architecture.vocabulary);
     const { ids, starts, lengths } = input;
     state.begin(starts);
     const window = state.again;
@@ -118,7 +118,7 @@ export class Decoder implements LanguageModel {
     this.requireState(state);
     const last = Math.max(...state.memories.keys());
     if (last < 0) return void noGrad(() => this.hidden(input, state));
-    requireInput(input, state.rows, state.room);
+    requireInput(input, state.rows, state.room, this.architecture.vocabulary);
     state.begin(input.starts, true);
     const passes = [state.again, input.ids].filter((ids) => ids !== undefined);
     for (const ids of passes) noGrad(() => this.extend(ids, last, input, state, ids !== input.ids));

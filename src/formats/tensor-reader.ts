@@ -21,6 +21,11 @@ export class TensorReader {
     this.source = source;
   }
 
+  /** Whether the file has a tensor of this name. */
+  has(name: string): boolean {
+    return this.tensors.has(name);
+  }
+
   /** The numbers of a tensor of 32-bit floats; half floats are widened. */
   floats(name: string, shape: readonly number[]): Float32Array {
     return asFloats(this.numbers(name, shape));

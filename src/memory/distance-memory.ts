@@ -91,7 +91,7 @@ export class DistanceMemory implements Releasable {
       : this.pairs.lookup(far, topk, reach, nearby);
     const merged = this.merged(farther, { scores, slots, counts });
     const { keys, capacity } = this.rotated;
-    const rows = stepIntegers([...nearby].flatMap((count, row) => [count, this.rotated.appended(row)]));
+    const rows = stepIntegers([...nearby].flatMap((count, row) => [count, ...this.newestSlots(row, farther.capacity)]));
     return { ...merged, near: { queries: near, keys, capacity, rows } };
   }
 
@@ -100,12 +100,22 @@ export class DistanceMemory implements Releasable {
     const [rows, segment, heads, topk] = far.scores.shape;
     const scores = stepZeros(far.scores.shape);
     const slots = stepIntegers(new Int32Array(scores.size));
-    const counts = Array.from(far.counts, (count, row) => [count, near.counts[row], this.rotated.appended(row)]);
+    const counts = Array.from(far.counts, (count, row) => [
+      count,
+      near.counts[row],
+      ...this.newestSlots(row, far.capacity),
+    ]);
     const from = [far.scores.ptr, far.slots, near.scores.ptr, near.slots, stepIntegers(counts.flat())] as const;
     const shape = [segment, heads, topk, this.rotated.capacity, far.capacity] as const;
     parallel("merge_best", rows * segment, scores.ptr, slots, ...from, ...shape);
     note("lookup", [scores]);
     return { ...far, scores, slots, counts: Int32Array.from(counts, ([a, b]) => Math.min(topk, a + b)) };
+  }
+
+  /** Slots of a row's newest pair in the ring of all pairs, of `capacity`, and in the ring of those nearby. */
+  private newestSlots(row: number, capacity: number): [all: number, nearby: number] {
+    const newest = Math.max(0, this.rotated.appended(row) - 1);
+    return [newest % capacity, newest % this.rotated.capacity];
   }
 
   /** Copies a row for a checkpoint: its pairs as saved-rows.ts does, and `NAME.rotated [H, length, D]`. */
@@ -121,7 +131,7 @@ export class DistanceMemory implements Releasable {
     const { rotated } = this;
     loadMemoryRow(reader, name, this.pairs, row);
     const appended = this.pairs.appended(row);
-    const shape = [rotated.heads, Math.min(appended, rotated.size), rotated.width];
+    const shape = [rotated.heads, Math.min(this.pairs.length(row), rotated.size), rotated.width];
     rotated.copyIn(row, appended, reader.numbers(`${name}.rotated`, shape));
     this.index.reset(row);
     this.index.appended(row, rotated.length(row));

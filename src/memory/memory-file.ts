@@ -16,8 +16,9 @@ import { floatTensor, readSafetensors, type StoredTensor, writeSafetensors } fro
 import { requireSafetensors } from "../formats/safetensors-layout.ts";
 import { TensorReader } from "../formats/tensor-reader.ts";
 import { type ChosenHeads, headCount } from "./chosen-heads.ts";
+import { MOST_APPENDED } from "./ring.ts";
 import type { MemorySnapshot } from "./snapshot.ts";
-import { FINGERPRINT, MOST_APPENDED, MOST_LAYER, MOST_PAIRS, requireSnapshot } from "./snapshot-check.ts";
+import { FINGERPRINT, MOST_LAYER, MOST_PAIRS, requireSnapshot } from "./snapshot-check.ts";
 import { requireOrder, type SourceTable, sourceFields } from "./source-table.ts";
 
 const FORMAT = "memorizing-memory";

@@ -21,7 +21,7 @@ import {
   memoryDefaults,
   type SearchOptions,
 } from "./options.ts";
-import { pairInSlot, Ring } from "./ring.ts";
+import { MOST_APPENDED, pairInSlot, Ring } from "./ring.ts";
 import { bucketedIndex } from "./search/bucketed.ts";
 import { exactIndex, type FallbackCount, type KeyIndex, type SearchJob } from "./search/exact.ts";
 import { invertedIndex } from "./search/inverted.ts";
@@ -253,7 +253,7 @@ export class KvMemory {
     this.requireRow(row);
     requireContents(contents, this.heads, this.width);
     const { keys, values } = contents;
-    check("appended", appended, whole(keys.length / this.heads / this.width));
+    check("appended", appended, whole(keys.length / this.heads / this.width, MOST_APPENDED));
     this.ring.copyIn(row, appended, keys, values);
     this.index.reset(row);
     this.index.appended(row, this.length(row));

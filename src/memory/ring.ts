@@ -10,6 +10,9 @@ import { type Address, ALIGNMENT } from "../wasm/heap.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
 import type { MemoryDtype, MemoryShape } from "./options.ts";
 
+/** Pairs that can ever be appended to a row. */
+export const MOST_APPENDED = 2 ** 48;
+
 /** The visible slots of a row, oldest first: [begin, begin + older), then [0, newer). */
 export interface Span {
   readonly begin: number;

@@ -7,6 +7,7 @@ import { InputError } from "../base/errors.ts";
 import { type ChosenHeads, headCount, requireChosen, someChosenHeads } from "./chosen-heads.ts";
 import { requireContents } from "./contents-check.ts";
 import { aHeadCount, aSize, aWidth, type MemoryContents } from "./options.ts";
+import { MOST_APPENDED } from "./ring.ts";
 import { requireSources, type SourceTable } from "./source-table.ts";
 
 /** A copy of the pairs that one row remembers, independent of any model. */
@@ -34,7 +35,6 @@ export interface MemorySnapshot {
 }
 
 export const MOST_PAIRS = 2 ** 31;
-export const MOST_APPENDED = 2 ** 48;
 export const MOST_LAYER = 2 ** 16;
 /** The fingerprint of a model. */
 export const FINGERPRINT = /^\w{1,64}$/;

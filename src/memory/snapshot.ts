@@ -2,13 +2,14 @@
  * A copy of one row's memory as plain arrays. It can be kept in a file (memory-file.ts), restored into another state, resized,
  * or merged with others. The pairs come with their sources, if those were noted.
  */
-import { check, type Kind } from "../base/check.ts";
+import { check, type Kind, whole } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { asFloats, type StoredNumbers } from "../wasm/half.ts";
 import { type ChosenHeads, headCount, partlyChosen, placesText, type RememberingHeads } from "./chosen-heads.ts";
 import type { KvMemory } from "./memory.ts";
 import { aSize, type MemoryContents } from "./options.ts";
 import type { PairTokens } from "./pair-tokens.ts";
+import { MOST_APPENDED } from "./ring.ts";
 import { type MemorySnapshot, requireSnapshot } from "./snapshot-check.ts";
 import { joinSources, newestSources, type SourceLog } from "./sources.ts";
 
@@ -89,12 +90,14 @@ export function mergeSnapshots(parts: readonly [MemorySnapshot, ...MemorySnapsho
       length * first.width,
     );
   const pairsOf = (layer: number): MemoryContents => ({ keys: newest("keys", layer), values: newest("values", layer) });
+  const appended = sum(parts.map(({ appended }) => appended));
+  check("appended, of all parts,", appended, whole(length, MOST_APPENDED));
   const sources = parts.flatMap(({ sources }) => sources ?? []);
   return {
     ...first,
     size,
     length,
-    appended: sum(parts.map(({ appended }) => appended)),
+    appended,
     layers: new Map([...first.layers.keys()].map((layer) => [layer, pairsOf(layer)])),
     sources: sources.length < parts.length ? undefined : newestSources(sources.reduce(joinSources), length),
   };
@@ -124,7 +127,8 @@ function requireSameOrigin(a: MemorySnapshot, b: MemorySnapshot): void {
   }
 }
 
-function requireSameShape(snapshot: MemorySnapshot, remembering: Remembering): void {
+/** @throws InputError if the snapshot has other layers, heads or widths than what is to remember it */
+export function requireSameShape(snapshot: MemorySnapshot, remembering: Remembering): void {
   const { memories } = remembering;
   const { width } = anyMemory(memories);
   const wanted = shapeOf({ ...headsOf(remembering), width, layers: memories });

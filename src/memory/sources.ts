@@ -81,9 +81,10 @@ export class SourceLog {
   /** Passes over the next tokens of the document, which no memory keeps. */
   pass(ids: Int32Array): void {
     check("ids", ids, tokenIds);
+    const lengths = Array.from(ids, (id) => this.tokenizer.byteLength(id)); // refuses unknown tokens before anything is noted
     if (!this.open) this.openDocument("");
     this.nextIndex += ids.length;
-    for (const id of ids) this.nextByte += this.tokenizer.byteLength(id);
+    this.nextByte += lengths.reduce((sum, length) => sum + length, 0);
   }
 
   /** Notes the next tokens of the document. */

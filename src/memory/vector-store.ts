@@ -45,6 +45,8 @@ export interface Found {
 
 /** The largest number in keys and queries. It keeps inner products of any width within the range of floats. */
 const LARGEST_COMPONENT = 1e16;
+/** Numbers that one lookup can return. */
+const MOST_FOUND = 2 ** 31;
 
 const optionKinds: Kinds<VectorStoreOptions> = {
   width: aWidth,
@@ -152,6 +154,10 @@ export class VectorStore {
     requireComponents("queries", someQueries);
     const k = Math.min(topk, this.length);
     const lists = count * heads;
+    if (lists * k * width > MOST_FOUND) {
+      const most = Math.floor(MOST_FOUND / (lists * width));
+      throw new InputError(`topk: got ${topk}; ${count} queries of ${heads} heads may have ${most} pairs each at most`);
+    }
     const values = new Float32Array(lists * k * width);
     if (lists * k === 0) return { k, scores: new Float32Array(), serials: new Float64Array(), values };
     return step(() => {

@@ -201,6 +201,7 @@ export class ModelState implements TrainingState {
     this.mechanism?.afterTokens(this.offset, count);
     this.tokens?.read(ids, this.offset);
     this.begun.fill(1);
+    this.memorized.advance();
     this.offset += count;
     if (this.offset === this.config.segment_length) this.remember();
   }
@@ -290,6 +291,7 @@ export class ModelState implements TrainingState {
    */
   load(reader: TensorReader, prefix = ""): void {
     this.life.require();
+    this.memorized.end();
     try {
       this.offset = savedOffset(reader, prefix, this.config.segment_length);
       this.filled.fill(this.offset);

@@ -116,7 +116,7 @@ export class Transformer implements TrainableModel {
   /** Returns the residual stream after the last block, before the final norm, [B, n, C]. Advances `state`. */
   hidden(input: SegmentInput, state: ModelState): Tensor {
     this.requireState(state);
-    requireInput(input, state.rows, state.room);
+    requireInput(input, state.rows, state.room, this.config.vocab_size);
     state.begin(input.starts);
     const drop = dropoutFor(this.config.dropout, input.dropoutKey);
     const x = this.blocks(drop(this.embed(input, state)), input, state, drop);
@@ -133,7 +133,7 @@ export class Transformer implements TrainableModel {
     this.requireState(state);
     const last = Math.max(...state.memories.keys());
     if (this.mechanism !== undefined || last < 0) return void noGrad(() => this.hidden(input, state));
-    requireInput(input, state.rows, state.room);
+    requireInput(input, state.rows, state.room, this.config.vocab_size);
     state.begin(input.starts, true);
     noGrad(() => {
       let x = this.embed(input, state);

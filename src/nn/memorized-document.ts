@@ -6,14 +6,20 @@ import { InputError } from "../base/errors.ts";
 
 export class MemorizedDocument {
   private begun = false;
+  private next = false;
 
   /**
-   * Notes that tokens are read next, for the memories alone or for more.
+   * Says whether the tokens that come next are read for the memories alone.
    * @throws InputError if they continue a document that was read for the memories alone, and more is wanted
    */
   continue(forMemoriesAlone: boolean): void {
     if (!forMemoriesAlone) this.requireWhole();
-    this.begun = forMemoriesAlone;
+    this.next = forMemoriesAlone;
+  }
+
+  /** Notes that they were read. */
+  advance(): void {
+    this.begun = this.next;
   }
 
   /** @throws InputError in a document that was read for the memories alone */

@@ -2,7 +2,7 @@
  * The input of a forward pass, and the cut from a batch of data to it. It only copies token ids.
  */
 import { aDropoutKey } from "../autodiff/ops/elementwise.ts";
-import { MASKED } from "../autodiff/ops/vocabulary.ts";
+import { MASKED, requireKnownTokens } from "../autodiff/ops/vocabulary.ts";
 import type { Tensor } from "../autodiff/tensor.ts";
 import { aFunction, checkOptions, type Kind, type Kinds, optional, tokenIds, whole } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
@@ -43,16 +43,17 @@ const inputKinds: Kinds<SegmentInput> = {
 };
 
 /**
- * Checks the input of a state with `rows` rows and room for `room` tokens.
- * @throws InputError that names the first malformed entry
+ * Checks the input of a state with `rows` rows and room for `room` tokens, before anything is changed.
+ * @throws InputError that names the first malformed entry, or a token that is not in the vocabulary of `size` tokens
  */
-export function requireInput(input: SegmentInput, rows: number, room: number): void {
+export function requireInput(input: SegmentInput, rows: number, room: number, size: number): void {
   checkOptions("input", input, inputKinds);
   const { ids, starts, lengths, reach } = input;
   const count = ids.length / rows;
   if (!Number.isInteger(count) || count < 1 || count > room) {
     throw new InputError(`ids: got ${ids.length}; they must give each of ${rows} rows 1 to ${room} tokens`);
   }
+  requireKnownTokens(ids, size);
   if (starts !== undefined) requireRows("starts", starts, rows, 1);
   if (lengths !== undefined) requireRows("lengths", lengths, rows, count);
   if (reach !== undefined) requireRows("reach", reach, rows, 2 ** 31);

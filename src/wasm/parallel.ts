@@ -7,6 +7,7 @@
  * threads. spawn.ts starts threads; thread.ts is the code that they run.
  */
 
+import { check } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { show } from "../base/show.ts";
 import { type Address, OutOfMemoryError } from "./heap.ts";
@@ -14,7 +15,7 @@ import type { Kernels } from "./kernels.generated.ts";
 import { canShare } from "./load.ts";
 import { processors } from "./processors.ts";
 import { kernels, module, ready, scratch, wasmMemory } from "./runtime.ts";
-import { defaultThreads, newThread, type Thread } from "./spawn.ts";
+import { aThread, defaultThreads, newThread, type Thread } from "./spawn.ts";
 import { CONTROL, finish, MOST_ARGUMENTS, SPINS, shareOf, type ThreadStart, take } from "./thread.ts";
 
 type Argument = number | boolean;
@@ -110,8 +111,11 @@ async function startAll(count: number, spawn: () => Thread): Promise<Thread[]> {
 
 function spawnOrRefuse(spawn: () => Thread): Thread {
   try {
-    return spawn();
+    const thread = spawn();
+    check("what spawn returns", thread, aThread);
+    return thread;
   } catch (error) {
+    if (error instanceof InputError) throw error;
     throw new InputError(`no worker thread can be started here: ${(error as Error).message}; one thread needs none`);
   }
 }
@@ -245,8 +249,12 @@ function waitForAll(): void {
     const now = performance.now();
     silent += Math.min(now - before, NAP_MS);
     before = now;
-    if (silent > STALL_TIMEOUT_MS)
-      throw new ThreadDeathError("a worker thread has died: it did not end its part of a kernel");
+    if (silent > STALL_TIMEOUT_MS) {
+      death = new ThreadDeathError(
+        "a worker thread has died: it did not end its part of a kernel; start the program again",
+      );
+      throw death;
+    }
   }
   const failed = Atomics.exchange(control, CONTROL.failed, 0);
   if (failed !== 0) throw new Error(`worker thread ${failed} failed in ${kernelNames[control[CONTROL.kernel]]}`);

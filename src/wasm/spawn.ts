@@ -3,6 +3,7 @@
  * program from ending; pages have Web Workers. Both run worker.js; thread.ts is the code of a thread.
  */
 import type * as workerThreads from "node:worker_threads";
+import { check, type Kind, optional, withMethods } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { builtin } from "./builtin.ts";
 import { processors } from "./processors.ts";
@@ -18,6 +19,9 @@ export interface Thread {
   /** Ends the thread at once. */
   terminate(): void;
 }
+
+/** What a function that starts threads must return. */
+export const aThread: Kind = withMethods("a thread, such as webThread()", "start", "onEnd", "terminate");
 
 /** The members of a Web Worker that `webThread` uses. */
 export interface WebWorker {
@@ -77,6 +81,7 @@ export function webThread(made?: WebWorker): Thread {
   if (made === undefined && globalThis.Worker === undefined) {
     throw new InputError("webThread: there are no Web Workers here; in Node, useThreads starts threads without it");
   }
+  check("worker", made, optional(withMethods("a Web Worker", "postMessage", "terminate")));
   const { worker, address } = made === undefined ? ownWorker() : { worker: made, address: "the caller's" };
   return {
     address,

@@ -1,6 +1,6 @@
 /**
- * Weights as half floats, or as brain floats (the upper half of a float), row by row as files have them: half the bytes of floats,
- * and the same bits in every product as with the floats that they stand for.
+ * Weights as half floats, or as brain floats (the upper half of a float), row by row as files have them: half the bytes of floats.
+ * They are exact; products of two to eight rows differ in the last bits from those with the floats that they stand for.
  */
 import type { Address } from "../wasm/heap.ts";
 import { parallelWithScratch } from "../wasm/parallel.ts";

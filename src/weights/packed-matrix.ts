@@ -2,6 +2,7 @@
  * A matrix of weights kept in few bytes, and products with it: half or brain floats, or whole numbers of 8 or 4 bits in blocks.
  * For reading with a model, not for training it: nothing here has a gradient.
  */
+import { requireKnownTokens } from "../autodiff/ops/vocabulary.ts";
 import { needsGrad, note } from "../autodiff/tape.ts";
 import { requireTensors, sizeOf, stepIntegers, stepTensor, type Tensor } from "../autodiff/tensor.ts";
 import { check, oneOf, tokenIds } from "../base/check.ts";
@@ -108,10 +109,7 @@ export class PackedMatrix implements Releasable {
     this.life.require();
     check("ids", ids, tokenIds);
     const [rows, width] = this.shape;
-    const outside = ids.findIndex((id) => id < 0 || id >= rows);
-    if (outside >= 0) {
-      throw new InputError(`token id ${ids[outside]} is not in the vocabulary of ${rows} tokens (0 to ${rows - 1})`);
-    }
+    requireKnownTokens(ids, rows);
     const y = stepTensor([ids.length, width]);
     this.storage.unpack(y.ptr, stepIntegers(ids), ids.length);
     note("packed embedding", [y]);

@@ -112,3 +112,12 @@ test("spans that do not fit the contexts are named", () => {
     );
   });
 });
+
+test("a span that is NaN makes a mask that is NaN", () => {
+  const context = contextOf({ ...pastOf(1, 1, 1, 2, 2), first: [0] });
+  step(() => {
+    const [before, own] = [tensor(new Float32Array(7).fill(9), [1, 7, 1]), tensor([Number.NaN, 9], [1, 2, 1])];
+    const { lists } = expiringLists(context, 1, { before, own, ramp: 2, most: 4 });
+    assert.ok(lists.masks.toArray().some(Number.isNaN));
+  });
+});

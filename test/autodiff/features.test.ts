@@ -112,3 +112,12 @@ test("shapes that do not fit are refused", () => {
     assert.throws(() => randomFeatures(tensor([1, 2, 3, 4], [1, 1, 4]), tensor([1, 1]), projection), refused);
   });
 });
+
+test("NaN stays NaN at every place of a vector", () => {
+  for (const place of [0, 3, 4, 6]) {
+    const x = new Float32Array(7).fill(-1);
+    x[place] = Number.NaN;
+    const y = step(() => eluPlusOne(tensor(x)).toArray());
+    assert.equal([...y].map(Number.isNaN), Array.from(x, Number.isNaN), `place ${place}`);
+  }
+});

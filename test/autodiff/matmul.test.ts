@@ -3,12 +3,13 @@ import * as assert from "uvu/assert";
 import { scale } from "../../src/autodiff/ops/elementwise.ts";
 import { linear, matmul } from "../../src/autodiff/ops/matmul.ts";
 import { backward, step } from "../../src/autodiff/tape.ts";
-import { parameter, stepTensor, stepZeros, type Tensor, tensor } from "../../src/autodiff/tensor.ts";
+import { parameter, persistentTensor, stepTensor, stepZeros, type Tensor, tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
 import { build } from "../../src/wasm/build.ts";
 import { kernels } from "../../src/wasm/runtime.ts";
 import { assertClose, checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
+import { refusal } from "../refusal.ts";
 
 const test = suite("matmul ops");
 
@@ -209,4 +210,16 @@ test("a bias of another size is refused", () => {
     const weight = tensor([1, 2, 3, 4], [2, 2]);
     assert.throws(() => linear(tensor([1, 2]), weight, tensor([1])), /weight \[2,2\] needs a bias \[2\], not \[1\]/);
   });
+});
+
+test("a constant gets no gradient, and a gradient of another size is refused", () => {
+  const [x, constant] = [parameter([1, 3]), persistentTensor([3, 1])];
+  for (let times = 0; times < 2; times++) step(() => backward(matmul(x, constant)));
+  assert.is(constant.grad, undefined);
+  const wrong = parameter([3, 1]);
+  wrong.grad = parameter([1]);
+  assert.match(
+    refusal(() => step(() => backward(matmul(x, wrong)))),
+    "a tensor of shape [3,1] cannot have a gradient of shape [1]",
+  );
 });

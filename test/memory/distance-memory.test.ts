@@ -212,3 +212,21 @@ test("pairs far away that cannot be among the best are no infinity on the tape, 
   });
   memory.release();
 });
+
+test("slots are right however many pairs were ever appended", () => {
+  const shape = { rows: 1, heads: 1, width: 1, size: 5, segment: 0 } as const;
+  for (const appended of [8, 2 ** 31 + 1, 3 * 2 ** 30, 2 ** 40]) {
+    const memory = new DistanceMemory(shape, "float32", 2);
+    const old = { keys: Float32Array.of(1, 2, 3), values: Float32Array.of(1, 2, 3) };
+    memory.pairs.restore(0, appended, old);
+    const floats = Float32Array.of(10, 20);
+    append(memory, 0, { keys: floats, rotated: floats, values: floats });
+    step(() => {
+      const one = tensor([1], [1, 1, 1]);
+      const { slots } = memory.lookup({ near: one, far: one, topk: 4, nearby: Int32Array.of(2) });
+      const serials = [...heap.i32(slots, 4)].map((slot) => memory.pairs.serial(0, slot) - appended);
+      assert.equal(serials, [1, 0, -1, -2], `after ${appended}`);
+    });
+    memory.release();
+  }
+});

@@ -3,11 +3,15 @@ import * as assert from "uvu/assert";
 import { step } from "../../src/autodiff/tape.ts";
 import { tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
+import type { StoredTensor } from "../../src/formats/safetensors.ts";
+import { TensorReader } from "../../src/formats/tensor-reader.ts";
 import { KvMemory } from "../../src/memory/memory.ts";
 import type { MemoryContents } from "../../src/memory/options.ts";
+import { loadMemoryRow, saveMemoryRow } from "../../src/memory/saved-rows.ts";
 import { heap } from "../../src/wasm/runtime.ts";
 import { suite } from "../harness.ts";
 import { normals, remember } from "../memories.ts";
+import { refusal } from "../refusal.ts";
 
 const test = suite("memory");
 
@@ -210,3 +214,33 @@ for (const kind of ["exact", "quantised", "bucketed", "inverted"] as const) {
     memory.release();
   });
 }
+
+test("a lookup without queries returns nothing, in every search", () => {
+  for (const kind of ["exact", "quantised", "bucketed", "inverted"] as const) {
+    const memory = new KvMemory({ rows: 1, heads: 1, width: 8, size: 64, segment: 4 }, { kind });
+    step(() => assert.is(memory.lookup(tensor([], [1, 0, 8]), 1).scores.size, 0, kind));
+    memory.release();
+  }
+});
+
+test("more pairs than a file can count are refused when a row is restored", () => {
+  const memory = new KvMemory({ rows: 1, heads: 1, width: 1, size: 3, segment: 1 });
+  const contents = { keys: Float32Array.of(1), values: Float32Array.of(1) };
+  assert.match(
+    refusal(() => memory.restore(0, Number.MAX_SAFE_INTEGER, contents)),
+    `appended: got ${Number.MAX_SAFE_INTEGER}; it must be a whole number`,
+  );
+  memory.release();
+});
+
+test("a row that was restored with fewer pairs than were ever appended is saved as it is", () => {
+  const [memory, copy] = [0, 1].map(() => new KvMemory({ rows: 1, heads: 1, width: 2, size: 32, segment: 1 }));
+  memory.restore(0, 20, { keys: Float32Array.of(1, 2, 3, 4), values: Float32Array.of(5, 6, 7, 8) });
+  const saved = new Map<string, StoredTensor>();
+  saveMemoryRow(saved, "memory", memory, 0);
+  const reader = new TensorReader(saved, "saved");
+  loadMemoryRow(reader, "memory", copy, 0);
+  reader.end();
+  assert.equal([copy.contents(0), copy.appended(0)], [memory.contents(0), 20]);
+  for (const each of [memory, copy]) each.release();
+});

@@ -1,5 +1,6 @@
 /** The sources of remembered pairs: spans of bytes, several documents, rings that wrap, copies into other sizes. */
 import * as assert from "uvu/assert";
+import { InputError } from "../../src/base/errors.ts";
 import { SourceLog } from "../../src/memory/sources.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
@@ -38,6 +39,19 @@ test("tokens that no memory keeps are passed over: the next ones have their plac
   const other = new SourceLog(5, tokenizer);
   other.pass(Int32Array.of(2));
   assert.equal([...other.documents], [""]);
+});
+
+test("tokens that are refused leave nothing, whether they are passed over or read", () => {
+  for (const refused of ["pass", "read"] as const) {
+    const log = new SourceLog(5, { byteLength: (id) => (id < 9 ? 1 : refuse(id)) });
+    assert.throws(() => log[refused](Int32Array.of(1, 99)), /99/);
+    assert.equal([...log.documents], []);
+    log.read(Int32Array.of(2));
+    assert.equal(log.at(0), { document: 0, index: 0, token: 2, begin: 0, end: 1 });
+  }
+  function refuse(id: number): never {
+    throw new InputError(`there is no token ${id}`);
+  }
 });
 
 test("a document of which nothing is read leaves no name", () => {

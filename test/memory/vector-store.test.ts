@@ -175,3 +175,13 @@ test("arrays of a wrong length, and impossible sizes, are refused", () => {
     "size: got 0; it must be a whole number from 1 to 2,147,483,648",
   );
 });
+
+test("a lookup that would return more numbers than an array holds is refused", () => {
+  const store = new VectorStore({ width: 16, size: 65_536 });
+  store.append(new Float32Array(65_536 * 16), new Float32Array(65_536 * 16));
+  assert.match(
+    refusal(() => store.lookup(new Float32Array(160_000), 65_536)),
+    "topk: got 65536; 10000 queries of 1 heads may have 13421 pairs each at most",
+  );
+  store.release();
+});

@@ -6,6 +6,7 @@ import type { ModelConfig } from "../../src/model/config.ts";
 import { memorizeDocument, readDocument } from "../../src/model/generate.ts";
 import { Transformer } from "../../src/model/transformer.ts";
 import type { LanguageModel, ReadingState, StateOptions } from "../../src/nn/language-model.ts";
+import type { SegmentInput } from "../../src/nn/segment.ts";
 import { smallDecoder } from "../families/small-decoders.ts";
 import { suite } from "../harness.ts";
 import { refusal } from "../refusal.ts";
@@ -133,3 +134,38 @@ test("a document read so must end before anything is predicted or saved", () => 
     state.save();
   }
 });
+
+for (const [name, model] of [
+  ["of this program", new Transformer(tinyConfig({ vocab_size: 16, memory_layers: [0] }), 1)],
+  ["that others trained", smallDecoder("llama")],
+] as [string, LanguageModel][]) {
+  test(`a model ${name}: a call that is refused changes nothing, and memorizing begins with what was memorized`, () => {
+    const state = model.newState({ rows: 1, memorySize: 9 });
+    const room = state.room;
+    const segment = Int32Array.from({ length: room }, (_, i) => i % 7);
+    const read = (input: SegmentInput) => step(() => noGrad(() => model.forward(input, state).toArray()));
+    const remembered = () => [...state.memories.values()].map((memory) => memory.length(0));
+    for (let times = 0; times < 4; times++) read({ ids: segment });
+    const before = remembered();
+    const unknown = Int32Array.of(1, 9999);
+    for (const call of [read, (input: SegmentInput) => step(() => model.memorize(input, state))]) {
+      assert.match(
+        refusal(() => call({ ids: unknown, starts: [1] })),
+        "token id 9999 is not in the vocabulary",
+      );
+      assert.equal(remembered(), before);
+    }
+    read({ ids: Int32Array.of(1) }); // within a segment, so that no document may begin
+    assert.match(
+      refusal(() => step(() => model.memorize({ ids: Int32Array.of(1), starts: [1] }, state))),
+      "a document can begin only where a segment begins",
+    );
+    read({ ids: Int32Array.of(2) });
+    step(() => model.memorize({ ids: Int32Array.of(3) }, state));
+    assert.match(
+      refusal(() => read({ ids: Int32Array.of(3) })),
+      "was read for the memories alone",
+    );
+    state.release();
+  });
+}

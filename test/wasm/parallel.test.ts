@@ -10,7 +10,7 @@ import { Transformer } from "../../src/model/transformer.ts";
 import { parallelElements, ThreadDeathError, threadCount, useThreads } from "../../src/wasm/parallel.ts";
 import { processors } from "../../src/wasm/processors.ts";
 import { heap } from "../../src/wasm/runtime.ts";
-import { newThread, type Thread } from "../../src/wasm/spawn.ts";
+import { newThread, type Thread, webThread } from "../../src/wasm/spawn.ts";
 import { CONTROL, shareOf, type ThreadStart } from "../../src/wasm/thread.ts";
 import { suite } from "../harness.ts";
 
@@ -236,3 +236,13 @@ function thrownBy(action: () => unknown): Error {
 }
 
 test.after(() => useThreads(1));
+
+test("what is no worker, or no thread, is refused in a sentence", async () => {
+  for (const worker of [null, 5, {}]) {
+    const refused = await useThreads(2, () => webThread(worker as never)).catch((error: Error) => error);
+    assert.match(String(refused), "InputError: worker: got");
+  }
+  const refused = await useThreads(2, () => undefined as never).catch((error: Error) => error);
+  assert.match(String(refused), "InputError: what spawn returns: got undefined; it must be a thread");
+  await useThreads(1);
+});

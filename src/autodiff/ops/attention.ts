@@ -65,13 +65,14 @@ export function positionBucket(distance: number): number {
 let bucketTable: Address = 0;
 let tabulated = 0;
 
-/** Returns the address of the buckets of distances 0 to length − 1 and at least to FAR (i32), computed once. On OutOfMemoryError the old table stays. */
+/**
+ * Returns the address of the buckets of distances 0 to length − 1 and at least to FAR (i32), computed once. A longer table is twice as
+ * long at least, and the shorter one stays, since ops that were recorded may still read it.
+ */
 export function positionBuckets(length: number): Address {
-  const needed = Math.max(length, FAR + 1);
-  if (needed > tabulated) {
-    const longer = heap.allocate(needed * 4);
-    if (tabulated > 0) heap.release(bucketTable);
-    bucketTable = longer;
+  if (length > tabulated) {
+    const needed = Math.max(length, 2 * tabulated, FAR + 1);
+    bucketTable = heap.allocate(needed * 4);
     heap.i32(bucketTable, needed).set(Int32Array.from({ length: needed }, (_, distance) => positionBucket(distance)));
     tabulated = needed;
   }

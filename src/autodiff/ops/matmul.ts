@@ -50,11 +50,18 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
   };
   each((atA, atB, atC) => multiply(c.ptr + atC, operand(a.ptr + atA, k), operand(b.ptr + atB, n), m, n, k, false));
   return record("matmul", c, [a, b], (dc) => {
-    const [[da, addsToA], [db, addsToB]] = [gradientTarget(a), gradientTarget(b)];
-    each((atA, atB, atC) => {
-      multiply(da + atA, operand(dc + atC, n), transposed(operand(b.ptr + atB, n)), m, k, n, addsToA);
-      multiply(db + atB, transposed(operand(a.ptr + atA, k)), operand(dc + atC, n), k, n, m, addsToB);
-    });
+    if (a.requiresGrad) {
+      const [da, adds] = gradientTarget(a);
+      each((atA, atB, atC) => {
+        multiply(da + atA, operand(dc + atC, n), transposed(operand(b.ptr + atB, n)), m, k, n, adds);
+      });
+    }
+    if (b.requiresGrad) {
+      const [db, adds] = gradientTarget(b);
+      each((atA, atB, atC) => {
+        multiply(db + atB, transposed(operand(a.ptr + atA, k)), operand(dc + atC, n), k, n, m, adds);
+      });
+    }
   });
 }
 

@@ -53,7 +53,7 @@ export interface NearPairs {
   readonly keys: Address;
   /** Slots of that ring. */
   readonly capacity: number;
-  /** How many of each row's newest pairs they are, and the pairs that were ever appended to the row: [B, 2] (i32). */
+  /** How many of each row's newest pairs they are, and the slots of its newest pair in either ring, this one last: [B, 3] (i32). */
   readonly rows: Address;
 }
 

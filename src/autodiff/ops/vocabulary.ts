@@ -32,15 +32,19 @@ export function embedding(table: Tensor, ids: Int32Array, shape: readonly number
   const y = stepTensor([...shape, width]);
   if (y.size !== ids.length * width)
     throw new InputError(`embedding: ${ids.length} ids do not fill the shape [${shape}]`);
-  const outside = ids.findIndex((id) => id < 0 || id >= rows);
-  if (outside >= 0) {
-    throw new InputError(`token id ${ids[outside]} is not in the vocabulary of ${rows} tokens (0 to ${rows - 1})`);
-  }
+  requireKnownTokens(ids, rows);
   const copy = stepIntegers(ids);
   kernels.embedding_forward(y.ptr, table.ptr, copy, ids.length, width);
   return record("embedding", y, [table], (dy) => {
     kernels.embedding_backward(gradient(table), dy, copy, ids.length, width);
   });
+}
+
+/** @throws InputError for an id that is none of `size` tokens */
+export function requireKnownTokens(ids: Int32Array, size: number): void {
+  const outside = ids.find((id) => id < 0 || id >= size);
+  if (outside === undefined) return;
+  throw new InputError(`token id ${outside} is not in the vocabulary of ${size} tokens (0 to ${size - 1})`);
 }
 
 /** The target of a position that does not count: padding. */

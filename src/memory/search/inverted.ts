@@ -96,7 +96,7 @@ class InvertedIndex implements KeyIndex {
     }
     // Split the queries of a head only if whole heads do not divide evenly among the threads.
     const parts = (rows * heads) % threadCount() === 0 ? 1 : threadCount();
-    const block = Math.min(MOST_QUERIES, Math.ceil(segment / parts));
+    const block = Math.max(1, Math.min(MOST_QUERIES, Math.ceil(segment / parts)));
     parallelWithScratch(
       "topk_inverted",
       kernels.inverted_units(rows, segment, heads, block),

@@ -74,6 +74,7 @@ class QuantisedIndex implements KeyIndex {
   appended(row: number, count: number): void {
     const unbounded = this.quantise(row, Math.min(count, this.ring.capacity));
     if (unbounded === 0 && !this.frames.isDue(row)) return;
+    this.unboundedEnd[row] = Math.max(this.unboundedEnd[row], unbounded); // counts if there is no room for frames
     this.frames.fit(row);
     this.unboundedEnd[row] = this.quantise(row, this.ring.length(row));
   }

@@ -37,10 +37,11 @@ export class SegmentStore implements Releasable {
     const { size } = shape;
     [this.ring, this.index] = allOrNothing((own) => {
       const ring = own(new Ring(shape, dtypeOf(contents)));
-      return [ring, own(quantisedIndex(ring))];
+      const index = own(quantisedIndex(ring));
+      ring.copyIn(0, size, contents.keys, contents.values); // pair n is in slot n
+      index.appended(0, size);
+      return [ring, index];
     });
-    this.ring.copyIn(0, size, contents.keys, contents.values); // pair n is in slot n
-    this.index.appended(0, size);
   }
 
   /**

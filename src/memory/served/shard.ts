@@ -56,6 +56,7 @@ export class Shard implements Releasable, protocol.Heads {
 
   /** Holds the pairs of a segment. They are served as soon as a manifest has them. @throws InputError if they do not fit into the heap */
   hold(name: string, { layers, sources }: MemorySnapshot): void {
+    if (this.held.has(name)) return;
     const { heads, width } = this;
     const needed = [...layers.values()].reduce((sum, contents) => sum + storeBytes(contents, heads, width), 0);
     const left = heap.bytesAvailable - LOOKUP_ROOM;
