@@ -1,7 +1,13 @@
 /** `memorizing generate`: reads documents into a model's memory and lets it write on. */
 import process from "node:process";
 import { tokenizeDocuments } from "../data/corpus.ts";
-import { type GenerationOptions, generate, generationFields, readDocuments } from "../model/generate.ts";
+import {
+  type GenerationOptions,
+  generate,
+  generationFields,
+  memorizeDocuments,
+  readDocuments,
+} from "../model/generate.ts";
 import { type LanguageModel, promptIds } from "../nn/language-model.ts";
 import type { OpenedModel } from "../nn/opened-model.ts";
 import { ProgressLine, tokenProgress } from "../report/progress.ts";
@@ -77,7 +83,8 @@ export const generateCommand = command(
       const onProgress = tokenProgress(progress, "reading");
       let hasWritten = false;
       const work = async (signal: AbortSignal) => {
-        const beginning = await readDocuments(model, state, documents, start, { onProgress, signal });
+        if (chat) await memorizeDocuments(model, state, documents, { onProgress, signal }); // which ends them
+        const beginning = await readDocuments(model, state, chat ? [] : documents, start, { onProgress, signal });
         progress.end();
         if (signal.aborted) return;
         if (prompt !== "" || documents.length === 0) state.sources.at(0)?.openDocument("(prompt)");

@@ -30,7 +30,13 @@ export function stateWith(
   served?: ServedPairs,
 ): ReadingState {
   const state = model.newState({ rows: 1, memorySize: size ?? known?.size, tokenizer, served });
-  if (known !== undefined && state.memories.size > 0) restoreSnapshot(state, 0, known);
+  if (known !== undefined && state.memories.size === 0) {
+    state.release();
+    throw new InputError(
+      `${known.name} has pairs to remember, but the model is to have no memory; leave one of them out`,
+    );
+  }
+  if (known !== undefined) restoreSnapshot(state, 0, known);
   return state;
 }
 

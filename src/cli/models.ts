@@ -4,7 +4,8 @@ import type { ForeignOptions } from "../families/open-foreign.ts";
 import { type WeightKind, weightKinds } from "../families/weight-kinds.ts";
 import { readMemory } from "../memory/disk.ts";
 import type { MemoryDtype } from "../memory/options.ts";
-import { type MemorySnapshot, requireModel } from "../memory/snapshot.ts";
+import { type MemorySnapshot, requireModel, requireSameShape } from "../memory/snapshot.ts";
+import type { LanguageModel } from "../nn/language-model.ts";
 import type { OpenedModel } from "../nn/opened-model.ts";
 import { loadProgress, type ProgressLine } from "../report/progress.ts";
 import { modelDirectory } from "../train/model-directory.ts";
@@ -42,11 +43,11 @@ export const weightsOption = choiceOption<WeightKind>(
 /** Options that say how a model reads. */
 export const readingOptions = {
   window: integer("tokens before a segment of 256 that a token sees [512]", 0, 2 ** 24),
-  neighbours: integer("remembered pairs that a head retrieves for a token [32, or the model's own]", 1, 2 ** 16),
+  neighbours: integer("remembered pairs that a head retrieves for a token [what was calibrated, else 32]", 1, 2 ** 16),
   memoryLayers: memoryLayersOption,
   memoryDtype: choiceOption<MemoryDtype>(
     ["float32", "float16"],
-    "how pairs are remembered [float32, or the model's own]",
+    "how pairs are remembered [that of --load, else the model's own, else float32]",
   ),
   weights: weightsOption,
   set: setOption,
@@ -69,11 +70,17 @@ export function openForReading(
   load: string | undefined,
 ): ReadingModel {
   const known = load === undefined ? undefined : readMemory(load);
-  const memoryLayers = isForeign(modelDirectory(path)) ? (chosenPlaces ?? placesIn(known)) : ownPlaces(chosenPlaces);
-  const chosen: ForeignOptions = { ...given, memoryLayers, onProgress: loadProgress(progress) };
+  const { memoryDtype = dtypeIn(known) } = given;
+  const others = { ...given, memoryDtype, onProgress: loadProgress(progress) };
+  const chosen: ForeignOptions = isForeign(modelDirectory(path))
+    ? { ...others, memoryLayers: chosenPlaces, restoredLayers: placesIn(known) }
+    : { ...others, memoryLayers: ownPlaces(chosenPlaces) };
   const opened = openModel(path, { ...chosen, overrides });
   progress.pass();
-  if (known !== undefined) requireModel(known, opened.model.fingerprint());
+  if (known !== undefined) {
+    requireModel(known, opened.model.fingerprint());
+    requireFit(known, opened.model);
+  }
   for (const note of opened.notes) progress.note(note);
   return { ...opened, known };
 }
@@ -81,6 +88,22 @@ export function openForReading(
 /** A model of this program has a memory in all heads of its layers, so that "all" says nothing new. */
 function ownPlaces(chosen: MemoryPlaces | undefined): MemoryPlaces | undefined {
   return chosen === "all" ? undefined : chosen;
+}
+
+/** How a memory's file has its pairs. */
+function dtypeIn(known: MemorySnapshot | undefined): MemoryDtype | undefined {
+  if (known === undefined) return undefined;
+  return [...known.layers.values()].every(({ keys }) => keys instanceof Uint16Array) ? "float16" : "float32";
+}
+
+/** Refuses a memory that the model would not remember in: before work is spent on what comes first. */
+function requireFit(known: MemorySnapshot, model: LanguageModel): void {
+  const state = model.newState({ rows: 1, memorySize: 1 });
+  try {
+    requireSameShape(known, state);
+  } finally {
+    state.release();
+  }
 }
 
 /** Where a memory's file remembers. */

@@ -38,9 +38,9 @@ const KEYS = ["format", "model", "memory_layers", "neighbours", "reach", "measur
 /** The name of the file in a model's directory. */
 export const CALIBRATION_FILE = "memory.json";
 
-/** The file of a model at `path`: in its directory, or next to its .gguf. */
-export function calibrationPath(path: string): string {
-  return path.endsWith(".gguf") ? path.replace(/\.gguf$/, `.${CALIBRATION_FILE}`) : `${path}/${CALIBRATION_FILE}`;
+/** The file of a model at `path`: in its directory, or next to the one file that it is, `NAME.memory.json` next to `NAME.gguf`. */
+export function calibrationPath(path: string, isDirectory: boolean): string {
+  return isDirectory ? `${path}/${CALIBRATION_FILE}` : `${path.replace(/\.gguf$/i, "")}.${CALIBRATION_FILE}`;
 }
 
 /** @throws InputError that names the file and the key that is not as `memorizing calibrate` writes it */

@@ -15,6 +15,6 @@ export function loadForeign(path: string): ForeignModel {
     throw new InputError(`${path} is one file of a model; give the directory that it is in`);
   }
   const rangesAt = (file: string) => (exists(file) ? fileRanges(file) : undefined);
-  if (!isDirectory(path)) return readGgufModel(fileRanges(path), rangesAt(calibrationPath(path)));
+  if (!isDirectory(path)) return readGgufModel(fileRanges(path), rangesAt(calibrationPath(path, false)));
   return readModelFiles({ name: path, open: (file) => rangesAt(`${path}/${file}`) });
 }

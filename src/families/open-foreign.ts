@@ -21,6 +21,8 @@ export interface ForeignOptions extends Partial<Omit<ReadingSettings, "memoryHea
    * what calibration found for the model, else all.
    */
   readonly memoryLayers?: MemoryPlaces;
+  /** Where a memory remembers that is to be restored. Counts in place of the default of `memoryLayers`; a calibration still says K and R. */
+  readonly restoredLayers?: MemoryPlaces;
   /** How weights are kept. Default: `stored`. */
   readonly weights?: WeightKind;
   /** Called while weights are read. */
@@ -65,13 +67,14 @@ export function openDecoder(foreign: ForeignModel, options: ForeignOptions = {})
  */
 export function settingsOf(
   { architecture, trained }: Pick<ForeignModel, "architecture" | "trained">,
-  { memoryLayers, weights: _, onProgress: __, ...given }: ForeignOptions = {},
+  { memoryLayers, restoredLayers, weights: _, onProgress: __, ...given }: ForeignOptions = {},
   calibration: Calibration | undefined = undefined,
 ): ReadingSettings {
   check("memoryLayers", memoryLayers, optional(somePlaces));
+  check("restoredLayers", restoredLayers, optional(somePlaces));
   const found = memoryLayers === undefined ? calibration : undefined;
   const { memoryHeads: trainedHeads, ...learned } = trainedSettings(trained, given.window);
-  const chosen = memoryLayers ?? trainedHeads;
+  const chosen = memoryLayers ?? restoredLayers ?? trainedHeads;
   const { neighbours, reach } = found ?? {};
   const memoryHeads =
     chosen === undefined && found !== undefined

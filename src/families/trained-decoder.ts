@@ -115,5 +115,6 @@ export function resumedDecoder(source: ForeignModel): OpenedForTraining {
 
 function opened(source: ForeignModel, settings: ReadingSettings, learned: LearningPart): OpenedForTraining {
   const tokenizer = tokenizerOf(source);
-  return { tokenizer, model: trainedDecoder(source, settings, learned), notes: source.notes };
+  const altered = tokenizer.alters === undefined ? [] : [`${source.name}: the tokenizer ${tokenizer.alters}`];
+  return { tokenizer, model: trainedDecoder(source, settings, learned), notes: [...source.notes, ...altered] };
 }

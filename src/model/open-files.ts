@@ -55,7 +55,7 @@ export async function openModelFromFiles(
   const gguf = [...bytes.keys()].filter((name) => name.endsWith(".gguf"));
   if (gguf.length > 1) throw new InputError(`${gguf.join(" and ")} are two models; give the files of one`);
   if (gguf.length === 1) {
-    const [file, calibration] = [gguf[0], calibrationPath(gguf[0])].map(open);
+    const [file, calibration] = [gguf[0], calibrationPath(gguf[0], false)].map(open);
     return openForeign(readGgufModel(file as ByteSource, calibration), options);
   }
   return openDirectory({ name: "the model", open }, options);

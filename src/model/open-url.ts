@@ -5,7 +5,7 @@
 import { aFlag, aFunction, aSignal, check, isPlainObject, type Kind, optional, someOptions } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { show } from "../base/show.ts";
-import { CALIBRATION_FILE } from "../families/calibration.ts";
+import { CALIBRATION_FILE, calibrationPath } from "../families/calibration.ts";
 import { OFFSETS_FILE } from "../families/offsets-file.ts";
 import type { ForeignOptions } from "../families/open-foreign.ts";
 import { sourceOf } from "../formats/byte-source.ts";
@@ -58,7 +58,7 @@ export async function openModelFromUrl(url: string | URL, options: UrlOptions = 
   const reading = { cache: cache ? await PieceCache.open() : undefined, onBytes, signal };
   const address = addressOf(url) as URL;
   const isFile = address.pathname.endsWith(".gguf");
-  const files = isFile ? [await weightsAt(address, reading)] : await filesOfDirectory(address, reading);
+  const files = isFile ? await filesOfGguf(address, reading) : await filesOfDirectory(address, reading);
   return openModelFromFiles(files, others);
 }
 
@@ -71,7 +71,20 @@ function addressOf(value: unknown): URL | undefined {
 async function weightsAt(address: URL, reading: RemoteReading): Promise<NamedFile> {
   const data = await fetchByRanges(address.href, reading);
   if (data === undefined) throw new InputError(`${address.href} does not exist`);
-  return { name: address.pathname.slice(address.pathname.lastIndexOf("/") + 1), data };
+  return { name: lastPart(address), data };
+}
+
+/** The file, and its calibration if there is one next to it. */
+async function filesOfGguf(address: URL, reading: RemoteReading): Promise<NamedFile[]> {
+  const beside = new URL(address);
+  beside.pathname = calibrationPath(address.pathname, false);
+  const calibration = await fetchWhole(beside.href, reading.signal);
+  const name = calibrationPath(lastPart(address), false);
+  return [await weightsAt(address, reading), ...(calibration === undefined ? [] : [{ name, data: calibration }])];
+}
+
+function lastPart({ pathname }: URL): string {
+  return pathname.slice(pathname.lastIndexOf("/") + 1);
 }
 
 async function filesOfDirectory(directory: URL, reading: RemoteReading): Promise<NamedFile[]> {

@@ -78,7 +78,8 @@ function describeForeign(model: ForeignModel, kind: WeightKind): ModelDescriptio
   const { architecture, parameters, notes } = model;
   const stored = [...parameters.values()].map(({ type, shape }) => ({ type, count: product(shape) }));
   const kept = [...parameters].map(([name, parameter]) => keptForm(name, parameter, kind));
-  const heads = headsAt(architecture, calibrated(model)?.places ?? "all");
+  const calibration = attempt(() => calibrated(model));
+  const heads = model.trained?.settings.memoryHeads ?? headsAt(architecture, calibration.value?.places ?? "all");
   const tokenizer = attempt(() => tokenizerWords(tokenizerOf(model), architecture.vocabulary));
   const chat = attempt(() => chatTemplateOf(model).kind);
   const weights = sum(stored.map(({ count }) => count));
@@ -96,14 +97,15 @@ function describeForeign(model: ForeignModel, kind: WeightKind): ModelDescriptio
     tokenizer: tokenizer.value ?? tokenizer.reason,
     chat_template: chat.value ?? chat.reason,
     notes,
-    unreadable: tokenizer.value === undefined ? tokenizer.reason : null,
+    unreadable: tokenizer.reason || calibration.reason || null,
   };
 }
 
 /** What calibration found for the model: in a file next to it, or known to this program. */
 function calibrated(model: ForeignModel): Calibration | undefined {
+  if (model.trained !== undefined) return undefined;
   const found = model.calibration();
-  if (found !== undefined) return found;
+  if (found !== undefined) return calibrationOf(found, fingerprintOf(model));
   const weights = sum([...model.parameters.values()].map(({ shape }) => product(shape)));
   const mayBeKnown = knownMemories.some((known) => known.weights === weights);
   return mayBeKnown ? calibrationOf(undefined, fingerprintOf(model)) : undefined;
@@ -162,7 +164,7 @@ function tokenizerWords({ vocabSize, alters }: Tokenizer, rows: number): string 
 }
 
 /** What `get` returns, or the sentence that says why there is none. */
-function attempt(get: () => string): { value?: string; reason: string } {
+function attempt<T>(get: () => T): { value?: T; reason: string } {
   try {
     return { value: get(), reason: "" };
   } catch (error) {

@@ -12,7 +12,8 @@ import { type Finished, runSweep, type SweepJob, sweepJob } from "../cluster/swe
 import { nothingToPredict } from "../data/batches.ts";
 import { type Document, type TokenizedDocument, textOf } from "../data/corpus.ts";
 import { tokensOf } from "../data/documents.ts";
-import { isDirectory, listDirectory } from "../platform/files.ts";
+import { calibrationPath } from "../families/calibration.ts";
+import { exists, isDirectory, listDirectory } from "../platform/files.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type EvaluationResult, predictedOf, type TokenLoss } from "./evaluate.ts";
 import { EvaluationSums } from "./evaluation-sums.ts";
@@ -110,9 +111,13 @@ async function sweepOf(
   return members;
 }
 
-/** Puts what belongs to a model: a .gguf file, or the files at the top of its directory without checkpoints and memories. */
+/** Puts what belongs to a model: a .gguf file and its calibration, or the files at the top of its directory without checkpoints and memories. */
 function putModel(exchange: Exchange, path: string): Promise<string> {
-  if (!isDirectory(path)) return putTree(exchange, new Map([[GGUF, path]]));
+  if (!isDirectory(path)) {
+    const calibration = calibrationPath(path, false);
+    const beside: [string, string][] = exists(calibration) ? [[calibrationPath(GGUF, false), calibration]] : [];
+    return putTree(exchange, new Map([[GGUF, path], ...beside]));
+  }
   const names = listDirectory(path).map(({ name }) => name);
   const files = names.filter((name) => /\.(json|safetensors|jinja|txt)$/.test(name) && !/\.memory\./.test(name));
   return putTree(exchange, new Map(files.map((name) => [name, `${path}/${name}`])));

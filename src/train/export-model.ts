@@ -1,10 +1,11 @@
 /** Writes a model once more, in another format or place: ours, or one that others trained as a directory that `transformers` loads. */
 import { aPath, aText, check, checkOptions, type Kinds, listOf, oneOf, optional } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
-import { CALIBRATION_FILE } from "../families/calibration.ts";
+import { CALIBRATION_FILE, calibrationOf } from "../families/calibration.ts";
 import { companionsOf } from "../families/companions.ts";
 import { type ExportDtype, exportDtypes, exported } from "../families/export-types.ts";
 import { loadForeign } from "../families/load-foreign.ts";
+import { fingerprintOf } from "../families/load-weights.ts";
 import { directoryFiles } from "../families/write-model.ts";
 import { writeFilesAtomic } from "../platform/atomic-write.ts";
 import { loadModel, saveModel } from "./checkpoint.ts";
@@ -47,6 +48,9 @@ export function modelExport(
   throw new InputError(`${named} has no keys of this program's configuration, so ${overrides[0]} means nothing`);
 }
 
+/** Files of a model of this program. */
+const OWN_FILES: ReadonlySet<string> = new Set(["config.json", "model.safetensors", "tokenizer.json"]);
+
 function ownExport(named: string, dtype: ExportDtype, overrides: readonly string[]) {
   if (dtype === "bfloat16") {
     throw new InputError(`${named} is a model of this program, which is stored as float32 or float16, not as bfloat16`);
@@ -54,6 +58,7 @@ function ownExport(named: string, dtype: ExportDtype, overrides: readonly string
   const { model, tokenizer } = loadModel(named, overrides);
   const stored = dtype === "stored" ? "float32" : dtype;
   return (directory: string) => {
+    requireNoneLeft(directory, OWN_FILES);
     saveModel(directory, model, tokenizer, { dtype: stored });
     return { weights: model.parameters.count, dtype: stored };
   };
@@ -64,6 +69,7 @@ function foreignExport(path: string, dtype: ExportDtype) {
   const { architecture, trained } = model;
   const companions = companionsOf(model);
   const calibration = dtype === "stored" ? model.files?.open(CALIBRATION_FILE) : undefined; // other weights have another fingerprint
+  if (calibration !== undefined && trained === undefined) calibrationOf(model.calibration(), fingerprintOf(model));
   const parameters = new Map([...model.parameters].map(([name, parameter]) => [name, exported(parameter, dtype)]));
   const count = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
   const weights = [...model.parameters.values()].reduce((sum, { shape }) => sum + count(shape), 0);

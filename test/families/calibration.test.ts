@@ -13,8 +13,10 @@ const written = { format: FORMAT, model: "a1", memory_layers: "1:0,2", neighbour
 test("a small example, written out: a file that names heads and a number of neighbours", () => {
   const { name, model, places, neighbours, reach } = parseCalibration(written, "memory.json");
   assert.equal([name, model, places, neighbours, reach], ["memory.json", "a1", [[1, 0], 2], 8, undefined]);
-  assert.is(calibrationPath("models/llama"), "models/llama/memory.json");
-  assert.is(calibrationPath("models/llama.gguf"), "models/llama.memory.json");
+  assert.is(calibrationPath("models/llama", true), "models/llama/memory.json");
+  assert.is(calibrationPath("models/llama.gguf", false), "models/llama.memory.json");
+  assert.is(calibrationPath("models/LLAMA.GGUF", false), "models/LLAMA.memory.json");
+  assert.is(calibrationPath("models/blob", false), "models/blob.memory.json");
 });
 
 test("options go before a calibration, and a calibration before what is usual", () => {
