@@ -38,10 +38,10 @@ const TOLERANCE = 0.01;
 /** Readings of the documents that a choice takes, at most. */
 export const CHOICE_PASSES = BUDGETS.length + 2 + MOST_TRIES + 3;
 
-/** The share of the gain of all heads that a set keeps. */
+/** The share of the gain of all heads that a set keeps; NaN where these gain nothing together. */
 export function shareOfGain({ loss }: MeasuredSet, sets: readonly MeasuredSet[]): number {
   const [without, all] = [sets[0].loss, sets[sets.length - 1].loss];
-  return (without - loss) / (without - all);
+  return without > all ? (without - loss) / (without - all) : Number.NaN;
 }
 
 /** Measures the best heads, that many of them, with changed settings. */

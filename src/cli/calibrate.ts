@@ -14,6 +14,7 @@ import { readingSettings } from "../families/reading-settings.ts";
 import { jsonText } from "../formats/json-file.ts";
 import type { MemoryDtype } from "../memory/options.ts";
 import { writeFileAtomic } from "../platform/atomic-write.ts";
+import { isDirectory } from "../platform/files.ts";
 import { calibrationTable } from "../report/calibration-table.ts";
 import { writeCalibrationPage } from "../report/html/calibration-page.ts";
 import { loadProgress, ProgressLine, tokenProgress } from "../report/progress.ts";
@@ -72,7 +73,7 @@ export const calibrateCommand = command(
         `${named} has a memory that was trained in some heads, and those remember; calibrate takes models without one`,
       );
     }
-    const out = given.out ?? calibrationPath(path);
+    const out = given.out ?? calibrationPath(path, isDirectory(path));
     const progress = new ProgressLine(process.stderr);
     const files = documentsAt(data, { include, exclude }, progress);
     const page = html === undefined ? [] : [{ option: "--html", path: html, kind: reportPage }];

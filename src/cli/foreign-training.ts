@@ -18,11 +18,14 @@ export const foreignOptions = {
     "what learns of a model that others trained: offsets of its memories, the layers that have one, or everything",
   ),
   memory: integer("pairs that a head of such a model remembers [8192]", 0, 2 ** 24),
-  segment: integer("tokens of a segment of such a model [256]", 1, 2 ** 20),
+  segment: integer("tokens of a segment of such a model [256]", 1, 2 ** 16),
   window,
   neighbours,
-  memoryLayers,
-  memoryDtype,
+  memoryLayers: {
+    ...memoryLayers,
+    about: "layers that have a memory, N:H in one kv head only [those that were trained, else calibrated, else all]",
+  },
+  memoryDtype: { ...memoryDtype, about: "how pairs are remembered [float32, or the model's own]" },
 };
 
 /** What was given for them. */

@@ -1,12 +1,15 @@
 /** `memorizing train`: trains a model on a directory of documents, or resumes a saved run. */
 import process from "node:process";
+import { InputError } from "../base/errors.ts";
 import { type Document, tokenizeDocuments } from "../data/corpus.ts";
 import { TrainedDecoder } from "../families/trained-decoder.ts";
+import type { TrainableModel } from "../nn/language-model.ts";
 import { withLock } from "../platform/lock.ts";
 import { writeStalenessPage } from "../report/html/staleness-page.ts";
 import { ProgressLine, trainingLine, wholeNumber } from "../report/progress.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Course } from "../train/course.ts";
-import type { EvaluationResult } from "../train/evaluate.ts";
+import { type EvaluationResult, predictedOf } from "../train/evaluate.ts";
 import { readMetrics } from "../train/metrics.ts";
 import { type TrainingOptions, trainingFields } from "../train/options.ts";
 import { runTraining, type TrainingRun } from "../train/run.ts";
@@ -81,7 +84,12 @@ async function trainWith(values: Values<typeof description.options>): Promise<nu
   const chosen = { documents, out, from: source, preset, config, set, tokenizer, foreign, together };
   const run = (resume || isJoining ? resumeRun : beginRun)(chosen, options);
   requireOptimizer(options, run.trainer.options);
+  requireMemoryFor(options, run.trainer.model);
+  if (evalTokens !== undefined && evalData === undefined) {
+    throw new UsageError("--eval-tokens is about the documents of --eval-data, which must be given with it");
+  }
   const evaluation = evaluationOf(run, evalData === undefined ? undefined : () => documentsIn(evalData), evalTokens);
+  if (evaluation !== undefined && run.trainer.step > 0) requireSameEvaluation(out, evaluation, run.tokenizer);
   const inputs = [data, evalData, config, tokenizer];
   const outputs = new Outputs({
     outputs: runOutputs(out, run.trainer.model instanceof TrainedDecoder),
@@ -116,6 +124,32 @@ function requireOptimizer(given: Partial<TrainingOptions>, { optimizer }: Traini
   }
 }
 
+/** @throws UsageError if an option was given that is about memories, and the model has none */
+function requireMemoryFor(given: Partial<TrainingOptions>, model: TrainableModel): void {
+  if (model.memoryLayers.length > 0 && model.memorySize > 0) return;
+  const options = { memorySizes: "--memory-sizes", stalenessEvery: "--staleness-every" } as const;
+  for (const [key, option] of Object.entries(options)) {
+    const value = given[key as keyof typeof options];
+    if (value === undefined || value === 0 || (Array.isArray(value) && value.length === 0)) continue;
+    throw new UsageError(`${option} is about memories, and this model has none`);
+  }
+}
+
+/** @throws InputError if the run evaluated other tokens before: its curve would be of both */
+function requireSameEvaluation(
+  out: string,
+  { documents, maxTokens }: NonNullable<ReturnType<typeof evaluationOf>>,
+  tokenizer: Tokenizer,
+): void {
+  const before = readMetrics(out).find((line) => "evaluation" in line);
+  if (before === undefined || !("evaluation" in before)) return;
+  const { tokens } = predictedOf(documents, tokenizer, maxTokens);
+  if (tokens === before.evaluation.tokens) return;
+  throw new InputError(
+    `the run in ${out} evaluated ${before.evaluation.tokens} tokens, and these are ${tokens}; give the same --eval-data and --eval-tokens`,
+  );
+}
+
 /** The documents that the run evaluates from time to time, if it was asked to. */
 function evaluationOf(
   { trainer, tokenizer }: Run,
@@ -123,6 +157,12 @@ function evaluationOf(
   maxTokens: number | undefined,
 ) {
   const evaluates = trainer.options.evaluateEvery > 0;
+  if (evaluates && data === undefined && trainer.step > 0) {
+    const every = `the run evaluates every ${trainer.options.evaluateEvery} steps`;
+    throw new UsageError(
+      `${every}; give its --eval-data again, and its --eval-tokens if it had them, or --eval-every 0`,
+    );
+  }
   if (evaluates !== (data !== undefined)) {
     throw new UsageError("--eval-every N and --eval-data DIR need each other; give both, or none");
   }

@@ -117,6 +117,7 @@ export function resumeRun(choice: RunChoice, options: Partial<TrainingOptions>):
   }
   requireSameModel(choice, found);
   requireSameSync(choice.together, record.options, record.rounds?.options, out);
+  requireSameCourse(options, record.options, out);
   const documents = tokenizeDocuments(choice.documents(), tokenizer, { framed: model.framesTexts });
   const trainer = trainerOf(model, documents, { ...record.options, ...options }, record.rounds?.options);
   trainer.load(record, tensors);
@@ -137,6 +138,17 @@ function requireSameModel(choice: RunChoice, { model, tokenizer }: FoundCheckpoi
   if (key !== undefined)
     throw new UsageError(`the model in ${out} is one that others trained, so ${key} means nothing`);
   if (model instanceof TrainedDecoder) requireSameReading(foreign, model, out);
+}
+
+/** Options that decide what a run has become, and that a checkpoint has no other values for. */
+const KEPT = { seed: "--seed", optimizer: "--optimizer" } as const;
+
+/** Refuses another seed or update rule than the run has. */
+function requireSameCourse(given: Partial<TrainingOptions>, kept: TrainingOptions, out: string): void {
+  for (const [key, option] of Object.entries(KEPT) as [keyof typeof KEPT, string][]) {
+    if (given[key] === undefined || given[key] === kept[key]) continue;
+    throw new InputError(`the run in ${out} has ${option} ${kept[key]}; a resumed run keeps it`);
+  }
 }
 
 function tokenizerAt(path: string): Tokenizer {

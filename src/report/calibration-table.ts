@@ -33,7 +33,9 @@ export function calibrationTable(result: CalibrationResult): string {
     choice.neighbours === undefined ? [] : [`--neighbours ${choice.neighbours}`],
     choice.reach === undefined ? [] : [`distances up to ${choice.reach}`],
   ].flat();
-  const where = places === "" ? "no head: a memory lowers the loss in none" : `--memory-layers ${places}`;
+  const gains = choice.sets.some(({ loss }) => loss < choice.sets[0].loss);
+  const none = gains ? "no head" : "no head: a memory lowers the loss in none";
+  const where = places === "" ? none : `--memory-layers ${places}`;
   return `${table}\n${over}\nchosen: ${[where, ...settings].join(", ")}`;
 }
 

@@ -13,12 +13,12 @@ function metricsPath(directory: string): string {
   return `${directory}/metrics.jsonl`;
 }
 
-/** Prepares the file for a run that has done `step` steps: keeps and returns the lines of those steps. */
+/** Prepares the file for a run that has done `step` steps: keeps and returns the lines of those steps; none for one that begins anew. */
 export function startMetrics(directory: string, step: number): MetricsLine[] {
   const path = metricsPath(directory);
   if (!exists(path)) return [];
   const lines = readText(path).split("\n").map(parsedLine);
-  const kept = lines.filter(isMetricsLine).filter((line) => line.step <= step);
+  const kept = lines.filter(isMetricsLine).filter((line) => step > 0 && line.step <= step);
   writeFileAtomic(path, kept.map((line) => `${JSON.stringify(line)}\n`).join(""));
   return kept;
 }
@@ -61,7 +61,9 @@ function parsedLine(line: string): unknown {
 
 /** Whether `value` has the fields we read back from metrics.jsonl, with the types we wrote. */
 function isMetricsLine(value: unknown): value is MetricsLine {
-  const { step, evaluation = {}, keyCosines = [] }: Record<string, unknown> = Object(value);
+  const { step, evaluation = { results: [] }, keyCosines = [] }: Record<string, unknown> = Object(value);
   const isNumbers = Array.isArray(keyCosines) && keyCosines.every((cosine) => typeof cosine === "number");
-  return Number.isSafeInteger(step) && typeof evaluation === "object" && isNumbers;
+  const { results } = Object(evaluation) as { results?: unknown };
+  const areResults = Array.isArray(results) && results.every((result) => Number.isFinite(Object(result).perplexity));
+  return Number.isSafeInteger(step) && areResults && isNumbers;
 }

@@ -6,6 +6,7 @@
 import { basename, dirname } from "node:path";
 import process from "node:process";
 import { InputError } from "../../base/errors.ts";
+import { calibrationPath } from "../../families/calibration.ts";
 import { requireWritable } from "../../platform/atomic-write.ts";
 import {
   exists,
@@ -21,7 +22,7 @@ import { checkpointFiles } from "../../train/checkpoint.ts";
 import { modelDirectory } from "../../train/model-directory.ts";
 import { flag } from "../arguments/options.ts";
 import { promiseFiles } from "../early-end.ts";
-import type { FileKind } from "./kinds.ts";
+import { calibrationFile, type FileKind } from "./kinds.ts";
 
 export const forceOption = flag("also replaces files that this program did not write, but never one that it reads");
 
@@ -54,6 +55,7 @@ export class Outputs {
     this.files = files;
     if (files.outputs.length > 0) promiseFiles();
     this.read = filesRead(files);
+    requireApart(files.outputs);
     for (const output of files.outputs) requireOutside(output, files);
     this.check();
     for (const { path } of files.outputs) requireWritable(path);
@@ -66,7 +68,7 @@ export class Outputs {
     for (const output of outputs) {
       const identity = identityOf(output.path);
       const input = identity && read.get(identity);
-      if (input !== undefined)
+      if (input !== undefined && output.kind !== calibrationFile)
         throw new InputError(`${named(output)} would replace ${input}, which is read; ${ELSEWHERE}`);
       requireOwnPlace(output);
       if (!force) requireReplaceable(output);
@@ -95,21 +97,36 @@ function filesRead({ models = [], inputs = [] }: CommandFiles): string[] {
   return [...ofModels, ...inputs.filter(given).flatMap(filesAt)];
 }
 
-/** The files of a model: of a checkpoint of ours, of a directory of others, or the one that it is. */
+/** The files of a model: of a checkpoint of ours, of a directory of others, or the one that it is and its calibration. */
 function modelFilesAt(model: string): string[] {
-  if (!isDirectory(model)) return [model];
+  if (!isDirectory(model)) return [model, calibrationPath(model, false)];
   const shards = listDirectory(model).filter(({ name }) => OF_OTHERS.test(name));
   return [...checkpointFiles, ...shards.map(({ name }) => name)].map((name) => `${model}/${name}`);
 }
 
 /** Files that models of others have besides those of ours. */
-const OF_OTHERS = /^(?:model-\d+-of-\d+\.safetensors|.*\.index\.json|.*_config\.json|chat_template\.jinja)$/;
+const OF_OTHERS =
+  /^(?:model-\d+-of-\d+\.safetensors|.*\.index\.json|.*_config\.json|chat_template\.jinja|memory\.json)$/;
 
 function filesAt(path: string): string[] {
   if (!isDirectory(path)) return [path];
   return listDirectory(path).flatMap(({ name, kind }) => {
     return kind === "directory" ? filesAt(`${path}/${name}`) : [`${path}/${name}`];
   });
+}
+
+/** Refuses two options that name one file. */
+function requireApart(outputs: readonly Output[]): void {
+  for (const [i, output] of outputs.entries()) {
+    const other = outputs.slice(0, i).find(({ path }) => isSameFile(path, output.path));
+    if (other === undefined) continue;
+    throw new InputError(`${named(output)} and ${named(other)} are one file; give each its own`);
+  }
+}
+
+function isSameFile(a: string, b: string): boolean {
+  const [of, other] = [a, b].map(targetOf);
+  return of.kind === "file" && other.kind === "file" && of.path === other.path;
 }
 
 /** Refuses a directory for results inside one whose files are documents: the next run would read the results. */
