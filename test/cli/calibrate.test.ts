@@ -89,6 +89,17 @@ test.unless(absent, "next to a .gguf it is NAME.memory.json, and goes with the m
   assert.equal(bare.model.memoryLayers, [0, 1, 2, 3, 4]);
 });
 
+test.unless(absent, "a file of another name has its calibration next to it", async () => {
+  const { model, twice } = prepare("tiny.gguf");
+  const [blob, file] = [at("blob"), at("blob.memory.json")];
+  fs.copyFileSync(model, blob);
+  const options = ["--rounds", "1", "--budget", "192", "--memory-dtype", "float16", "--neighbours", "4", ...small];
+  const { file: named } = JSON.parse(await run("calibrate", blob, "--data", twice, "--json", ...options));
+  assert.is(named, file);
+  const { memory_heads } = JSON.parse(await run("info", blob, "--json"));
+  assert.is(memory_heads, JSON.parse(fs.readFileSync(file, "utf8")).memory_layers);
+});
+
 test.unless(absent, "chosen heads go through read, --load and inspect", async () => {
   const { model } = prepare("chosen");
   const file = at("chosen.memory.safetensors");

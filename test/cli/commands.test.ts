@@ -121,6 +121,8 @@ test("a resumed run is refused another configuration or tokenizer than it has", 
   fs.writeFileSync(at("bytes.json"), JSON.stringify(byteTokenizer().toJSON()));
   const tokenizer = refusal("--tokenizer", at("bytes.json"));
   assert.match(tokenizer, `${at("bytes.json")} is not the tokenizer of the run in ${at("whole")}`);
+  assert.match(refusal("--seed", "5"), `the run in ${at("whole")} has --seed 0; a resumed run keeps it`);
+  assert.match(refusal("--optimizer", "adafactor"), "has --optimizer adamw; a resumed run keeps it");
 });
 
 test("a run can begin with the weights of another model, and a larger memory than that had", () => {

@@ -124,6 +124,73 @@ test.unless(absent, "a memory in a file has its layers, unless others are asked 
   assert.match(foreign, /was made by the model \w{16}, this is the model \w{16}/);
 });
 
+/** A copy of the tiny Llama, with a file that a calibration could have left. */
+function calibratedCopy(name: string, changes: object = {}): string {
+  const model = at(name);
+  fs.cpSync(hf, model, { recursive: true });
+  const calibration = { format: "memorizing-calibration", memory_layers: "4:0", neighbours: 2, reach: 40 };
+  const written = { ...calibration, model: openModel(hf).model.fingerprint(), ...changes };
+  fs.writeFileSync(join(model, "memory.json"), JSON.stringify(written));
+  return model;
+}
+
+test.unless(
+  absent,
+  "a loaded memory brings its heads and its form; a calibration still says how many neighbours",
+  async () => {
+    const model = calibratedCopy("calibrated");
+    const file = at("calibrated.memory.safetensors");
+    await run("read", model, story, "--save", file, "--memory-dtype", "float16", ...small);
+    const perplexity = async (...options: string[]) => {
+      const text = await run(
+        "eval",
+        model,
+        "--data",
+        story,
+        "--load",
+        file,
+        "--memory",
+        "500",
+        "--json",
+        ...small,
+        ...options,
+      );
+      return JSON.parse(text).results[0].perplexity;
+    };
+    assert.is(await perplexity(), await perplexity("--neighbours", "2"));
+    assert.is.not(await perplexity(), await perplexity("--neighbours", "32"));
+    await run("read", model, story, "--save", file, "--append", ...small);
+    const kept = [...readMemory(file).layers].map(([layer, { keys }]) => [layer, keys instanceof Uint16Array]);
+    assert.equal(kept, [[4, true]]);
+    for (const option of [
+      ["--memory", "0"],
+      ["--memory-layers", ""],
+    ]) {
+      const sentence = await refused("generate", model, "--load", file, "--tokens", "1", ...option);
+      assert.match(sentence, /has pairs to remember, but the model is to have no memory|no memory/);
+    }
+  },
+);
+
+test.unless(
+  absent,
+  "info says where a memory was trained or calibrated, and that another model's calibration is refused",
+  async () => {
+    const described = async (model: string) => JSON.parse(await run("info", model, "--json"));
+    assert.is((await described(calibratedCopy("told"))).memory_heads, "4:0");
+    const other = calibratedCopy("other", { model: "1111111111111111" });
+    assert.match((await described(other)).unreadable, "memory.json is for the model 1111111111111111");
+    assert.match(
+      await refused("export", other, "--out", at("exported")),
+      "memory.json is for the model 1111111111111111",
+    );
+    const reading = ["--segment", "16", "--window", "32", "--memory-layers", "3:1", "--steps", "1", "--warmup", "0"];
+    await run("train", "--from", hf, "--only", "offsets", "--data", story, "--out", at("trained"), ...reading);
+    const trained = await described(at("trained"));
+    assert.equal([trained.memory_heads, trained.memory_bytes_per_token], ["3:1", 64]);
+  },
+);
+
 test.unless(absent, "inspect shows what was retrieved, at its place in the document", async () => {
   const shown = JSON.parse(await run("inspect", hf, story, "--json", "--max-tokens", "200", ...small));
   const places = shown.tokens.flatMap(({ retrieved }: { retrieved: { index: number }[] }) =>

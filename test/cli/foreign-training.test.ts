@@ -225,3 +225,48 @@ test.unless(absent, "weights are exported as halves or brain floats, rounded to 
   await run("export", at("bfloat16"), "--out", at("bfloat16-32"), "--dtype", "float32");
   for (const [i, { floats }] of storedIn(at("bfloat16-32")).entries()) assert.equal(floats(), back[i].floats());
 });
+
+test("a run that evaluates is resumed with the same evaluation, or with none", async () => {
+  const evaluation = ["--eval-every", "2", "--eval-data", at("unseen"), "--eval-tokens", "20"];
+  await begin("judged", "offsets", "--steps", "2", ...evaluation);
+  const resume = ["train", "--resume", "--steps", "4", "--data", at("texts"), "--out", at("judged")];
+  assert.match(await refused(...resume), "the run evaluates every 2 steps; give its --eval-data again");
+  const other = await refused(...resume, "--eval-data", at("unseen"));
+  assert.match(other, /the run in .*judged evaluated 40 tokens, and these are \d+; give the same --eval-data/);
+  await run(...resume, "--eval-data", at("unseen"), "--eval-tokens", "20");
+  const steps = fs
+    .readFileSync(at("judged/metrics.jsonl"), "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  assert.equal(
+    steps.filter(({ evaluation }) => evaluation).map(({ step }) => step),
+    [0, 2, 4],
+  );
+});
+
+test("a run that begins anew evaluates its first weights once", async () => {
+  const evaluation = ["--eval-every", "6", "--eval-data", at("unseen")];
+  fs.mkdirSync(at("anew"));
+  const stale = { step: 0, evaluation: { tokens: 1, bytes: 1, results: [{ memory: 0, perplexity: 9 }] } };
+  fs.writeFileSync(at("anew/metrics.jsonl"), `${JSON.stringify(stale)}\n`); // what a kill before the first checkpoint left
+  await begin("anew", "offsets", ...evaluation);
+  const lines = fs
+    .readFileSync(at("anew/metrics.jsonl"), "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  const first = lines.filter(({ step }) => step === 0);
+  assert.equal([first.length, first[0].evaluation.results.length], [1, 2]);
+});
+
+test("options of a training that would do nothing are refused, and so is a line of metrics without a result", async () => {
+  const train = ["train", "--data", at("texts"), "--out", at("nothing")];
+  assert.match(await refused(...train, "--eval-tokens", "5"), "--eval-tokens is about the documents of --eval-data");
+  const plain = ["--set", "memory_layers=", "memory_copy=false", "smear_keys=none"];
+  assert.match(await refused(...train, "--memory-sizes", "1,2", ...plain), "--memory-sizes is about memories, and");
+  assert.match(await refused(...train, "--staleness-every", "1", ...plain), "--staleness-every is about memories, and");
+  fs.mkdirSync(at("damaged"));
+  fs.writeFileSync(at("damaged/metrics.jsonl"), '{"step":1,"evaluation":null}\n{"step":2,"loss":1}\n');
+  assert.match(await refused("curves", at("damaged")), "metrics.jsonl, line 1, is damaged");
+});

@@ -3,7 +3,7 @@
  * replaced only if this program wrote one of that kind, or if `--force` is given. That is asked before the work begins, and
  * once more before the result is written.
  */
-import { basename, dirname } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import process from "node:process";
 import { InputError } from "../../base/errors.ts";
 import { calibrationPath } from "../../families/calibration.ts";
@@ -126,7 +126,7 @@ function requireApart(outputs: readonly Output[]): void {
 
 function isSameFile(a: string, b: string): boolean {
   const [of, other] = [a, b].map(targetOf);
-  return of.kind === "file" && other.kind === "file" && of.path === other.path;
+  return of.kind === "file" && other.kind === "file" && resolve(of.path) === resolve(other.path);
 }
 
 /** Refuses a directory for results inside one whose files are documents: the next run would read the results. */

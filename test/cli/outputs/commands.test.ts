@@ -9,6 +9,7 @@ import { Transformer } from "../../../src/model/transformer.ts";
 import { byteTokenizer } from "../../../src/text/tokenizer.ts";
 import { saveModel } from "../../../src/train/checkpoint.ts";
 import { writeTinyCorpus } from "../../experiments/tiny.ts";
+import { absent, stories } from "../../families/golden-models.ts";
 import { folderFor } from "../../folder.ts";
 import { suite } from "../../harness.ts";
 import { tinyConfig } from "../../tiny.ts";
@@ -48,6 +49,25 @@ const training = (...more: string[]) => {
   const sizes = ["hidden_size=12", "num_hidden_layers=1", "memory_layers=0", "segment_length=7", "memory_size=9"];
   return ["train", "--data", at("data"), "--steps", "1", "--batch-size", "1", "--set", ...sizes, ...more];
 };
+
+test.unless(
+  absent,
+  "two outputs in one file are refused, and so is the calibration of the model, even with --force",
+  async () => {
+    const model = at("llama");
+    fs.cpSync(`${stories}/hf`, model, { recursive: true });
+    const both = ["--out", at("both"), "--html", `${folder}/./both`];
+    assert.match(
+      await refused("calibrate", model, "--data", at("b.md"), ...both),
+      /--html .* and --out .* are one file/,
+    );
+    const calibration = join(model, "memory.json");
+    fs.writeFileSync(calibration, JSON.stringify({ format: "memorizing-calibration", model: "1", memory_layers: "1" }));
+    const save = ["--save", calibration, "--force"];
+    assert.match(await refused("read", model, at("b.md"), ...save), "memory.json, which is read");
+    fs.rmSync(model, { recursive: true });
+  },
+);
 
 test("no command replaces what it reads", async () => {
   const [model, a, b, link] = ["model", "data/a.md", "b.md", "link.md"].map(at);
