@@ -6,7 +6,7 @@
  * get them when their segment is complete. The slack segment keeps the log from overwriting what a memory can still return.
  * The log never sees text.
  */
-import { aName, check, tokenIds, whole, withMethods } from "../base/check.ts";
+import { aFlag, aName, check, tokenIds, whole, withMethods } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { pairInSlot } from "./ring.ts";
 import { requireSources, type Source, type SourceTable, sourceFields } from "./source-table.ts";
@@ -15,6 +15,8 @@ import { requireSources, type Source, type SourceTable, sourceFields } from "./s
 export interface TokenBytes {
   /** Bytes of a token's text. */
   byteLength(id: number): number;
+  /** Of the tokens that a text begins with, the bytes that are none of the text's own. Default: none. */
+  bytesBefore?(ids: Int32Array): number;
 }
 
 const aCapacity = whole(1, 2 ** 26);
@@ -33,7 +35,10 @@ export class SourceLog {
   /** Whether the next token belongs to the last of the documents. */
   private open = false;
   private nextIndex = 0;
+  /** Below 0 in the bytes that a tokenizer puts before a text. */
   private nextByte = 0;
+  /** Whether the document goes on with a text, so that nothing is put before it. */
+  private continues = false;
 
   /** Makes an empty log. */
   constructor(capacity: number, tokenizer: TokenBytes) {
@@ -54,11 +59,13 @@ export class SourceLog {
     return this.names;
   }
 
-  /** Begins a document called `name`. The name must be well-formed text, so that a file can keep it. */
-  openDocument(name: string): void {
+  /** Begins a document called `name`, or one that continues a text. The name must be well-formed text, so that a file can keep it. */
+  openDocument(name: string, continues = false): void {
     check("name", name, aName);
+    check("continues", continues, aFlag);
     this.closeDocument();
     this.names.push(name);
+    this.continues = continues;
     this.open = true;
     this.nextIndex = 0;
     this.nextByte = 0;
@@ -78,11 +85,18 @@ export class SourceLog {
     this.open = false;
   }
 
+  /** Bytes of the next tokens; begins a document if none is open. Refuses unknown tokens before anything is noted. */
+  private lengthsOf(ids: Int32Array): number[] {
+    const lengths = Array.from(ids, (id) => this.tokenizer.byteLength(id));
+    if (!this.open) this.openDocument("");
+    if (this.nextIndex === 0 && !this.continues) this.nextByte = -(this.tokenizer.bytesBefore?.(ids) ?? 0);
+    return lengths;
+  }
+
   /** Passes over the next tokens of the document, which no memory keeps. */
   pass(ids: Int32Array): void {
     check("ids", ids, tokenIds);
-    const lengths = Array.from(ids, (id) => this.tokenizer.byteLength(id)); // refuses unknown tokens before anything is noted
-    if (!this.open) this.openDocument("");
+    const lengths = this.lengthsOf(ids);
     this.nextIndex += ids.length;
     this.nextByte += lengths.reduce((sum, length) => sum + length, 0);
   }
@@ -90,17 +104,16 @@ export class SourceLog {
   /** Notes the next tokens of the document. */
   read(ids: Int32Array): void {
     check("ids", ids, tokenIds);
-    const lengths = Array.from(ids, (id) => this.tokenizer.byteLength(id)); // refuses unknown tokens before anything is noted
-    if (!this.open) this.openDocument("");
+    const lengths = this.lengthsOf(ids);
     const { document, index, token, begin, end } = this.columns;
     for (const [n, id] of ids.entries()) {
       const slot = this.written++ % this.capacity;
       document[slot] = this.names.length - 1;
       index[slot] = this.nextIndex++;
       token[slot] = id;
-      begin[slot] = this.nextByte;
+      begin[slot] = Math.max(0, this.nextByte);
       this.nextByte += lengths[n];
-      end[slot] = this.nextByte;
+      end[slot] = Math.max(0, this.nextByte);
     }
   }
 

@@ -169,7 +169,7 @@ export async function* generate(
   let last = ids.subarray(-1);
   for (let left = options.tokens; left > 0 && !signal?.aborted; left--) {
     const logits = finite(step(() => noGrad(() => model.forward({ ids: last, observe }, state).toArray()))); // [1, 1, V]
-    if (left === options.tokens) state.sources.at(0)?.openDocument(WRITTEN);
+    if (left === options.tokens) state.sources.at(0)?.openDocument(WRITTEN, true);
     const id = sampleToken(logits.subarray(0, tokenizer.vocabSize), options, random); // what follows is padding
     const isStop = model.stopIds.includes(id);
     const text = isStop ? "" : stream.push(id);

@@ -12,6 +12,8 @@ import { byteToken } from "./tokenizer-checks.ts";
 import { type AddedToken, addedTokens, mergePairs, type TokenizerJson, tokensById } from "./tokenizer-json.ts";
 import { META_SPACE, readSteps, type Steps } from "./tokenizer-steps.ts";
 
+const SPACE = " ".charCodeAt(0);
+
 /** The tokens of a word; the words of one text that are known already. */
 type Known = Map<string, readonly number[]>;
 
@@ -89,6 +91,15 @@ export class BpeTokenizer {
 
   byteLength(id: number): number {
     return this.bytes(id).length;
+  }
+
+  bytesBefore(ids: Int32Array): number {
+    const { begin } = this.steps.frame;
+    let count = 0;
+    while (count < begin.length && ids[count] === begin[count]) count++;
+    const framed = begin.slice(0, count).reduce((sum, id) => sum + this.byteLength(id), 0);
+    const first = count < ids.length ? this.bytes(ids[count])[0] : undefined;
+    return framed + (this.dropsFirstSpace && first === SPACE ? 1 : 0);
   }
 
   toJSON(): unknown {

@@ -37,6 +37,11 @@ export interface Tokenizer extends DecodableTokens {
   bytes(id: number): Uint8Array;
   /** How many bytes those are (for bits per byte). */
   byteLength(id: number): number;
+  /**
+   * Of the tokens that a text begins with, the bytes that are none of the text's own: those of tokens that are put around it, and a
+   * space that is put before it. Default: none.
+   */
+  bytesBefore?(ids: Int32Array): number;
   /** The content of a tokenizer.json. */
   toJSON(): unknown;
 }

@@ -100,6 +100,12 @@ test.unless(absent, "a memory in a file is the memory of the process that made i
   assert.is(length, 431 - 4, "the first four tokens are sinks, which no memory keeps");
   assert.equal(sources?.documents, [story]);
   assert.is(sources?.columns.index[0], 4);
+  const { token, begin, end } = sources!.columns;
+  const bytes = fs.readFileSync(story);
+  const { tokenizer } = openModel(gguf);
+  token.forEach((id, n) => {
+    assert.equal([...bytes.subarray(begin[n], end[n])], [...tokenizer.bytes(id)], `token ${n} at byte ${begin[n]}`);
+  });
 });
 
 /** What a Reader in this process writes after it has read the story. */
