@@ -12,7 +12,7 @@ import { setOption } from "./model-config.ts";
 import { MODEL_HELP } from "./models.ts";
 import { modelOutputs } from "./outputs/directories.ts";
 import { forceOption, Outputs } from "./outputs/outputs.ts";
-import { printJson, printLine } from "./printing.ts";
+import { printError, printJson, printLine } from "./printing.ts";
 import { summaries } from "./summaries.ts";
 
 export const exportCommand = command(
@@ -41,7 +41,9 @@ export const exportCommand = command(
     if (!force) requireNoTraining(out);
     const write = modelExport(named, { dtype, overrides: set });
     outputs.check();
-    const { weights, dtype: stored } = write(out);
+    const { weights, dtype: stored, dropsCalibration } = write(out);
+    if (dropsCalibration)
+      printError(`${out}: what calibrate found is for ${named}; calibrate this one anew, or all heads remember`);
     const line = `${out}: ${wholeNumber(weights)} weights ${stored === "stored" ? "as they were stored" : `as ${stored}`}`;
     if (json) printJson({ directory: out, weights, dtype: stored });
     else printLine(line);

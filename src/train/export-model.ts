@@ -4,6 +4,7 @@ import { InputError } from "../base/errors.ts";
 import { CALIBRATION_FILE, calibrationOf } from "../families/calibration.ts";
 import { companionsOf } from "../families/companions.ts";
 import { type ExportDtype, exportDtypes, exported } from "../families/export-types.ts";
+import { knownMemories } from "../families/known-memories.ts";
 import { loadForeign } from "../families/load-foreign.ts";
 import { fingerprintOf } from "../families/load-weights.ts";
 import { directoryFiles } from "../families/write-model.ts";
@@ -24,6 +25,16 @@ export interface ExportOptions {
   readonly overrides?: readonly string[];
 }
 
+/** What was written. */
+export interface Exported {
+  /** The number of weights. */
+  readonly weights: number;
+  /** How they are stored. */
+  readonly dtype: string;
+  /** Whether a calibration stays behind, because it is for weights that are stored in another way. */
+  readonly dropsCalibration: boolean;
+}
+
 const exportKinds: Kinds<ExportOptions> = {
   dtype: optional(oneOf(...exportDtypes)),
   overrides: optional(listOf(aText)),
@@ -31,14 +42,11 @@ const exportKinds: Kinds<ExportOptions> = {
 
 /**
  * Reads the model at `named`, and returns a function that writes it into `directory`, which is made if it is missing, and returns
- * the number of weights and how they are stored.
+ * what was written.
  * @throws InputError if the model cannot be read, an option means nothing for it, or a weight is too large for `dtype`; when it is written, if a
  * file of another model would stay in `directory` and be taken for this one's
  */
-export function modelExport(
-  named: string,
-  options: ExportOptions = {},
-): (directory: string) => { weights: number; dtype: string } {
+export function modelExport(named: string, options: ExportOptions = {}): (directory: string) => Exported {
   check("model", named, aPath);
   checkOptions("options", options, exportKinds);
   const { dtype = "stored", overrides = [] } = options;
@@ -60,7 +68,7 @@ function ownExport(named: string, dtype: ExportDtype, overrides: readonly string
   return (directory: string) => {
     requireNoneLeft(directory, OWN_FILES);
     saveModel(directory, model, tokenizer, { dtype: stored });
-    return { weights: model.parameters.count, dtype: stored };
+    return { weights: model.parameters.count, dtype: stored, dropsCalibration: false };
   };
 }
 
@@ -73,11 +81,13 @@ function foreignExport(path: string, dtype: ExportDtype) {
   const parameters = new Map([...model.parameters].map(([name, parameter]) => [name, exported(parameter, dtype)]));
   const count = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
   const weights = [...model.parameters.values()].reduce((sum, { shape }) => sum + count(shape), 0);
+  const isCalibrated = model.calibration() !== undefined || knownMemories.some((known) => known.weights === weights);
+  const dropsCalibration = isCalibrated && trained === undefined && calibration === undefined;
   return (directory: string) => {
     const files = directoryFiles({ architecture, parameters, companions, trained });
     if (calibration !== undefined) files.set(CALIBRATION_FILE, calibration.read(0, calibration.size));
     requireNoneLeft(directory, files);
     writeFilesAtomic(new Map([...files].map(([name, content]) => [`${directory}/${name}`, content])));
-    return { weights, dtype };
+    return { weights, dtype, dropsCalibration };
   };
 }
