@@ -26,6 +26,8 @@ class Lists {
   bucketOf: usize;
   buckets: i32;
   distances: i32;
+  /** Positions before this one are no places in the text: their distance is the greatest. */
+  pinned: i32;
 
   @inline
   query(unit: i32, i: i32): usize {
@@ -53,7 +55,8 @@ class Lists {
 
   @inline
   bucket(i: i32, j: i32): i32 {
-    return load<i32>(this.bucketOf + (min(this.past + i - j, this.distances - 1) << 2));
+    const farthest = this.distances - 1;
+    return load<i32>(this.bucketOf + ((j < this.pinned ? farthest : min(this.past + i - j, farthest)) << 2));
   }
 }
 

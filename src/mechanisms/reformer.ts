@@ -30,9 +30,9 @@ function attendInRound(inputs: LocalInputs, layer: ReadingLayer, round: number) 
   const queries = nearestDirections(q, scale.size, directions).chosen; // [B, n, H]
   const keys = layer.carried(`buckets.${round}`); // [B, capacity, H]
   writeTokens(keys, context.past, k === q ? queries : nearestDirections(k, scale.size, directions).chosen);
-  const store = storeOf(layer, kindsOf(layer.sizes), round);
-  const lists = bucketLists(context, { queries, keys, count, store }, most, false);
-  return listedAttention(q, k, v, scale, bias, context, lists);
+  const kinds = kindsOf(layer.sizes);
+  const lists = bucketLists(context, { queries, keys, count, store: storeOf(layer, kinds, round) }, most, false);
+  return listedAttention(q, k, v, scale, bias, context, { ...lists, pinned: pinnedStores(layer.sizes, kinds) });
 }
 
 export const reformer: AttentionMechanism = {

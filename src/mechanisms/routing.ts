@@ -37,7 +37,8 @@ export const routing: AttentionMechanism = {
       layer.auxiliary(times(losses, 0.5));
     }
     const buckets = { queries: ofQueries.chosen, keys: clusters, count, store: storeOf(layer, CLUSTERS, 0) };
-    return listedAttention(q, k, v, scale, bias, context, bucketLists(context, buckets, mechanism_window, true));
+    const lists = bucketLists(context, buckets, mechanism_window, true);
+    return listedAttention(q, k, v, scale, bias, context, { ...lists, pinned: pinnedStores(layer.sizes, CLUSTERS) });
   },
   afterSegment: (layer, context) => rollBuckets(layer, CLUSTERS, context),
 };

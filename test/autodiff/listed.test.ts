@@ -78,6 +78,26 @@ for (const [rows, heads, width, segment, past, most] of cases) {
   }
 }
 
+test("positions that are pinned have the bias of the greatest distance, wherever they stand", () => {
+  const [rows, heads, width, segment, past, most, pinned] = [2, 2, 5, 7, 9, 6, 4];
+  const given = pastOf(rows, heads, width, segment, past);
+  const chosen = randomLists(rows, 1, segment, past, most);
+  assert.ok(chosen.some((list) => list.some((position) => position < pinned)));
+  const numbers = chosen.flatMap((list) => [...list, ...Array<number>(most - list.length).fill(-1)]);
+  const visible = (row: number, _head: number, i: number) =>
+    chosen[row * segment + i].map((position) => {
+      return { position, distance: position < pinned ? 10_000 : past + i - position };
+    });
+  const lists = () => ({ positions: stepIntegers(numbers), most, perHead: false, pinned });
+  checkAttention(
+    given,
+    "out",
+    true,
+    (...inputs) => listedAttention(...inputs, lists()),
+    (...inputs) => maskedAttention(given, visible, ...inputs),
+  );
+});
+
 test("queries in the middle of a segment give gradients to all pairs of it, those of later tokens 0", () => {
   const [rows, heads, width, segment, past] = [2, 2, 3, 5, 4];
   const given = pastOf(rows, heads, width, segment, past);

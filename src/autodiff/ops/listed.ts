@@ -17,6 +17,8 @@ export interface Lists {
   readonly most: number;
   /** Whether every head has lists of its own. */
   readonly perHead: boolean;
+  /** Positions before this one hold what is kept from far back, in no order; their bias is that of the greatest distance. Default: 0. */
+  readonly pinned?: number;
   /** Factors of the exponentials above 0, [B, T, H, K]; default: 1. */
   readonly masks?: Tensor;
 }
@@ -33,7 +35,7 @@ export function listedAttention(
   scale: Tensor,
   bias: PositionBias | undefined,
   { keys, values, past, capacity }: AttentionContext,
-  { positions, most, perHead, masks }: Lists,
+  { positions, most, perHead, masks, pinned = 0 }: Lists,
   firstKey = past,
 ): { out: Tensor; lse: Tensor } {
   const [rows, segment, width] = q.shape;
@@ -44,7 +46,7 @@ export function listedAttention(
   const probabilities = stepTensor([rows, segment, heads, most]);
   const buckets = bias?.table.shape[1] ?? 0;
   const sizes = [heads, width / heads, segment, past, firstKey, k.shape[1], capacity, most, perHead ? heads : 1];
-  const biases = [bias?.table.ptr ?? 0, bias?.buckets ?? 0, buckets, FAR + 1];
+  const biases = [bias?.table.ptr ?? 0, bias?.buckets ?? 0, buckets, FAR + 1, pinned];
   const shared = stepIntegers([...sizes, ...biases]); // the Lists of assembly/ops/listed.ts
   const operands = [q.ptr, keys.ptr, values.ptr, positions, masks?.ptr ?? 0, scale.ptr, shared] as const;
   parallel("listed_forward", units, out.ptr, lse.ptr, probabilities.ptr, ...operands);
