@@ -135,3 +135,9 @@ export function ring_append(
     if (++slot == capacity) slot = 0;
   }
 }
+
+/** The slot, or the number of slots, from b to a in a ring. */
+@inline
+export function behind(a: i32, b: i32, capacity: i32): i32 {
+  return a < b ? a - b + capacity : a - b;
+}

@@ -4,8 +4,7 @@
  * Retrieved keys and values are read in place from the ring, which may hold halves: no copy is gathered, and no gradient
  * reaches them. Rows of the batch whose memory is empty retrieve nothing.
  */
-import { floatsAt, storedBytes } from "../base/storage";
-import { behind } from "../search/merge";
+import { behind, floatsAt, storedBytes } from "../base/storage";
 import { addScaled, dot, exponentials } from "../base/simd";
 
 // Scratch: room for a widened key or value, [D]; in the backward, dr [K] after it.

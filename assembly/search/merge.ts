@@ -1,6 +1,7 @@
 /**
  * Two lookups made one: pairs far away and pairs nearby are compared with different queries, and the k best of both count.
  */
+import { behind } from "../base/storage";
 
 /** Bytes of a row's description: four i32. */
 const ROW_BYTES: usize = 16;
@@ -34,10 +35,4 @@ export function merge_best(
       }
     }
   }
-}
-
-/** The slot, or the number of slots, from b to a in a ring. */
-@inline
-export function behind(a: i32, b: i32, capacity: i32): i32 {
-  return a < b ? a - b + capacity : a - b;
 }

@@ -110,12 +110,15 @@ async function startAll(count: number, spawn: () => Thread): Promise<Thread[]> {
 }
 
 function spawnOrRefuse(spawn: () => Thread): Thread {
+  const thread = attempt(spawn);
+  check("what spawn returns", thread, aThread);
+  return thread;
+}
+
+function attempt(spawn: () => Thread): Thread {
   try {
-    const thread = spawn();
-    check("what spawn returns", thread, aThread);
-    return thread;
+    return spawn();
   } catch (error) {
-    if (error instanceof InputError) throw error;
     throw new InputError(`no worker thread can be started here: ${(error as Error).message}; one thread needs none`);
   }
 }
