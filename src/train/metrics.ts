@@ -2,6 +2,7 @@
  * metrics.jsonl: one JSON line for each step and each evaluation, next to the checkpoint. A resumed run repeats the steps after
  * its checkpoint, so their old lines are dropped first.
  */
+import { isPlainObject } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { parseJson } from "../formats/json.ts";
 import { appendText, syncFile, writeFileAtomic } from "../platform/atomic-write.ts";
@@ -61,9 +62,7 @@ function parsedLine(line: string): unknown {
 
 /** Whether `value` has the fields we read back from metrics.jsonl, with the types we wrote. */
 function isMetricsLine(value: unknown): value is MetricsLine {
-  const { step, evaluation = { results: [] }, keyCosines = [] }: Record<string, unknown> = Object(value);
+  const { step, evaluation = {}, keyCosines = [] }: Record<string, unknown> = Object(value);
   const isNumbers = Array.isArray(keyCosines) && keyCosines.every((cosine) => typeof cosine === "number");
-  const { results } = Object(evaluation) as { results?: unknown };
-  const areResults = Array.isArray(results) && results.every((result) => Number.isFinite(Object(result).perplexity));
-  return Number.isSafeInteger(step) && areResults && isNumbers;
+  return Number.isSafeInteger(step) && isPlainObject(evaluation) && isNumbers;
 }
