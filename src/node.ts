@@ -25,7 +25,7 @@ export {
   saveModel,
 } from "./train/checkpoint.ts";
 export { describeModel, type ModelDescription } from "./train/describe-model.ts";
-export { type ExportOptions, modelExport } from "./train/export-model.ts";
+export { type ExportOptions, type ExportResult, modelExport } from "./train/export-model.ts";
 export { type OpenOptions, openModel, openModelForTraining } from "./train/open-model.ts";
 export { runTraining, type TrainingRun } from "./train/run.ts";
 export { type FoundCheckpoint, newestAnyCheckpoint, newestCheckpoint } from "./train/run-directory.ts";

@@ -26,7 +26,7 @@ export interface ExportOptions {
 }
 
 /** What was written. */
-export interface Exported {
+export interface ExportResult {
   /** The number of weights. */
   readonly weights: number;
   /** How they are stored. */
@@ -46,7 +46,7 @@ const exportKinds: Kinds<ExportOptions> = {
  * @throws InputError if the model cannot be read, an option means nothing for it, or a weight is too large for `dtype`; when it is written, if a
  * file of another model would stay in `directory` and be taken for this one's
  */
-export function modelExport(named: string, options: ExportOptions = {}): (directory: string) => Exported {
+export function modelExport(named: string, options: ExportOptions = {}): (directory: string) => ExportResult {
   check("model", named, aPath);
   checkOptions("options", options, exportKinds);
   const { dtype = "stored", overrides = [] } = options;
