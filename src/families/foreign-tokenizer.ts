@@ -96,3 +96,8 @@ function vocabularyOf(metadata: GgufMetadata, name: string): GgufVocabulary {
   };
   return vocabulary as unknown as GgufVocabulary;
 }
+
+/** What a user should know of a model and its tokenizer, a sentence each. */
+export function notesOf({ name, notes }: ForeignModel, { alters }: Tokenizer): readonly string[] {
+  return alters === undefined ? notes : [...notes, `${name}: the tokenizer ${alters}`];
+}

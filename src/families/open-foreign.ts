@@ -5,7 +5,7 @@ import type { OpenedModel } from "../nn/opened-model.ts";
 import { type Calibration, calibrationOf } from "./calibration.ts";
 import { Decoder } from "./decoder.ts";
 import type { ForeignModel } from "./foreign-model.ts";
-import { chatTemplateOf, tokenizerOf } from "./foreign-tokenizer.ts";
+import { chatTemplateOf, notesOf, tokenizerOf } from "./foreign-tokenizer.ts";
 import { type LoadProgress, loadWeights } from "./load-weights.ts";
 import { headsAt, type MemoryPlaces, somePlaces } from "./memory-places.ts";
 import { type ReadingSettings, readingSettings } from "./reading-settings.ts";
@@ -54,9 +54,8 @@ export function openDecoder(foreign: ForeignModel, options: ForeignOptions = {})
     own(weights);
     const calibration = options.memoryLayers === undefined ? calibrationOf(found, digest) : undefined;
     const settings = settingsOf(foreign, options, calibration);
-    const altered = tokenizer.alters === undefined ? [] : [`${foreign.name}: the tokenizer ${tokenizer.alters}`];
     const model = new Decoder(architecture, weights, settings, digest);
-    return { model, tokenizer, notes: [...foreign.notes, ...altered] };
+    return { model, tokenizer, notes: notesOf(foreign, tokenizer) };
   });
 }
 

@@ -10,7 +10,7 @@ import { type Companions, companionsOf } from "./companions.ts";
 import { Decoder } from "./decoder.ts";
 import { bytesAs, exactType } from "./export-types.ts";
 import type { ForeignModel } from "./foreign-model.ts";
-import { tokenizerOf } from "./foreign-tokenizer.ts";
+import { notesOf, tokenizerOf } from "./foreign-tokenizer.ts";
 import { fingerprintOf } from "./load-weights.ts";
 import { type LearningPart, OFFSETS_FILE } from "./offsets-file.ts";
 import { type ForeignOptions, settingsOf } from "./open-foreign.ts";
@@ -115,6 +115,5 @@ export function resumedDecoder(source: ForeignModel): OpenedForTraining {
 
 function opened(source: ForeignModel, settings: ReadingSettings, learned: LearningPart): OpenedForTraining {
   const tokenizer = tokenizerOf(source);
-  const altered = tokenizer.alters === undefined ? [] : [`${source.name}: the tokenizer ${tokenizer.alters}`];
-  return { tokenizer, model: trainedDecoder(source, settings, learned), notes: [...source.notes, ...altered] };
+  return { tokenizer, model: trainedDecoder(source, settings, learned), notes: notesOf(source, tokenizer) };
 }

@@ -1,8 +1,9 @@
 /** Predictions mixed with votes, against plain loops. */
 import * as assert from "uvu/assert";
+import { crossEntropy } from "../../src/autodiff/ops/vocabulary.ts";
 import { mixVotes } from "../../src/autodiff/ops/votes.ts";
-import { step } from "../../src/autodiff/tape.ts";
-import { stepIntegers, type Tensor, tensor } from "../../src/autodiff/tensor.ts";
+import { backward, step } from "../../src/autodiff/tape.ts";
+import { parameter, stepIntegers, type Tensor, tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
 import { assertClose, checkOp } from "../gradcheck.ts";
 import { suite } from "../harness.ts";
@@ -79,4 +80,13 @@ test("shapes that do not fit are refused with all of them", () => {
       /mixVotes: z \[1,1,2\], mix \[1,1,2\], weights \[1,1,1,1\] and 1 counts/,
     );
   });
+});
+
+test("an unknown token votes for nothing and gets no gradient", () => {
+  const given = { rows: 1, segment: 2, heads: 1, topk: 2, vocabulary: 2, counts: [2], tokens: [2, 1, 2, 1] };
+  const [z, mix] = [parameter([1, 2, 2]), parameter([1, 2, 1])];
+  const weights = parameter([1, 2, 1, 2]).set(Float32Array.of(0.5, 0.5, 0.5, 0.5));
+  step(() => backward(crossEntropy(mixVotes(z, mix, votesOf(given, weights)), Int32Array.of(1, 0)).loss));
+  const [first, , third] = weights.grad?.toArray() ?? [];
+  assert.equal([first, third], [0, 0]);
 });
