@@ -1,6 +1,8 @@
 /** A memory in shards that grows and forgets while somebody reads it. */
 import * as assert from "uvu/assert";
 import { Random } from "../../../src/base/random.ts";
+import { Shard } from "../../../src/memory/served/shard.ts";
+import { heap } from "../../../src/wasm/runtime.ts";
 import { suite } from "../../harness.ts";
 import { normals, unitVectors } from "../../memories.ts";
 import { snapshotOf } from "./fleet.ts";
@@ -42,4 +44,17 @@ test("what is forgotten is answered for a minute longer, and then readers go on 
   fleet.forget(0, now + 140_000);
   assert.equal(find(reader).counts, [0]);
   assert.is(fleet.reader().length, 0);
+});
+
+test("a segment that is held twice takes its bytes once, and gives all of them back", () => {
+  const random = new Random(2);
+  const segment = snapshotOf(1, 3, [{ keys: unitVectors(3, 3, random), values: normals(9, random) }]);
+  const before = heap.bytesInUse;
+  const shard = new Shard({ heads: 1, width: 3 });
+  shard.hold("a", segment);
+  const once = heap.bytesInUse;
+  shard.hold("a", segment);
+  assert.is(heap.bytesInUse, once);
+  shard.release();
+  assert.is(heap.bytesInUse, before);
 });
