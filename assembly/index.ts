@@ -2,7 +2,7 @@
 export { sumOf as sum } from "./base/simd";
 export { packHalf as pack_half, ring_append, unpackHalf as unpack_half } from "./base/storage";
 export { attention_backward, attention_forward, position_bias_backward, position_bias_forward } from "./ops/attention";
-export { attention_scratch_bytes } from "./ops/attention-head";
+export { attention_scratch_bytes, query_blocks } from "./ops/attention-head";
 export { blend_backward, blend_forward, log_add_exp_backward, log_add_exp_forward } from "./ops/blend";
 export { dropout_backward, dropout_forward } from "./ops/dropout";
 export {

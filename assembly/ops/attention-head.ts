@@ -8,6 +8,11 @@ import { addTo, dot } from "../base/simd";
 /** Queries in a block. A larger block saves packing; a smaller one wastes less beyond the diagonal. */
 export const BLOCK: i32 = 64;
 
+/** Blocks of a segment's queries. */
+export function query_blocks(segment: i32): i32 {
+  return (segment + BLOCK - 1) / BLOCK;
+}
+
 /** Bytes of the largest left operand that a block packs: queries, scores, or scores transposed. */
 @inline
 export function packedBytes(length: i32, width: i32): usize {

@@ -2,9 +2,9 @@
  * Causal attention of one segment over its context: scores, learned scale, position bias, mask, softmax and the product with
  * the values, without touching what the mask hides.
  *
- * A unit is one head of one row (unit = row · heads + head); a call computes units [from, to), so units can be shared out
- * among threads. Within a unit, queries go in blocks: one block's scores against all keys it may see are a matrix product
- * on packed panels, its softmax runs in cache, its product with the values is a second one.
+ * Queries go in blocks: one block's scores against all keys it may see are a matrix product on packed panels, its softmax
+ * runs in cache, its product with the values is a second one. Threads share out units, of which a call computes [from, to): a unit
+ * of the forward is one block of one head, so that nine heads keep two threads busy; a unit of the backward is one kv head of one row.
  *
  * Query i of the segment sits at context position `past + i` and sees positions j with
  * j ≥ first(row), past + i − window ≤ j ≤ past + i, in its own block of `block` positions. The logit is
@@ -22,8 +22,8 @@
  * Where a head's operands lie is in attention-head.ts. For retrieved pairs see retrieved.ts.
  */
 import {
-  addQueryGradients, BLOCK, firstSeen, Head, layOutHead, lowOf, multiplyByContext, openHead, pairAt, queryAt, rowAt,
-  sumOverContext,
+  addQueryGradients, BLOCK, firstSeen, Head, layOutHead, lowOf, multiplyByContext, openHead, pairAt, query_blocks, queryAt,
+  rowAt, sumOverContext,
 } from "./attention-head";
 import { multiplyPanels, packPanels, TILE_COLUMNS, TILE_ROWS, Triangle } from "./matmul";
 import { addScaled, addTo, dot, exponentials, maxLanes, scaleTo } from "../base/simd";
@@ -43,7 +43,8 @@ export function position_bias_forward(
 }
 
 /**
- * out [B, T, H, D] and lse [B, T, H] (the logsumexp of each query's logits), for units [from, to).
+ * out [B, T, H, D] and lse [B, T, H] (the logsumexp of each query's logits), for units [from, to) of B · H · query_blocks(T):
+ * unit = (row · H + head) · query_blocks(T) + block.
  * q [B, T, H, D]; k, v [B, capacity, G, D], of which head h reads kv head h · G / H, and where positions [0, past + T) are in use; bias [H, past + T], reversed:
  * the bias of distance n is at past + T − 1 − n; scale [H]; first [B] (i32): first valid position of each row.
  * probabilities [B·H, T, past + T] keeps the softmax for the backward, or is 0 when there is none.
@@ -54,25 +55,24 @@ export function attention_forward(
   from: i32, to: i32, scratch: usize,
 ): void {
   const head = layOutHead(scratch, heads, kvHeads, width, segment, past, window, block);
-  const length = head.length;
+  const length = head.length, blocks = query_blocks(segment);
   let packedAt: usize = usize.MAX_VALUE;
   for (let unit = from; unit < to; unit++) {
-    openHead(head, unit, scale, first, capacity);
-    const unitBias = bias + ((<usize>(unit % heads) * length) << 2);
-    const p = probabilities ? probabilities + ((<usize>unit * segment * length) << 2) : 0;
+    const headOfRow = unit / blocks, i = unit % blocks * BLOCK;
+    openHead(head, headOfRow, scale, first, capacity);
+    const headBias = bias + ((<usize>(headOfRow % heads) * length) << 2);
+    const p = probabilities ? probabilities + (((<usize>headOfRow * segment + i) * length) << 2) : head.scores;
     const keys = k + head.contextAt, values = v + head.contextAt;
     if (segment == 1) {
-      attendOne(head, out, lse, p ? p : head.scores, q, keys, values, unitBias);
+      attendOne(head, out, lse, p, q, keys, values, headBias);
       continue;
     }
     if (head.contextAt != packedAt) {
       packPanels(head.panelsK, keys, length, width, head.pairStride, 1, TILE_COLUMNS);
       packPanels(head.panelsV, values, width, length, 1, head.pairStride, TILE_COLUMNS);
-      packedAt = head.contextAt; // heads of a group share it
+      packedAt = head.contextAt; // blocks and heads of a group share it
     }
-    for (let i = 0; i < segment; i += BLOCK) {
-      attendBlock(head, i, out, lse, p ? p + ((<usize>i * length) << 2) : head.scores, q, unitBias);
-    }
+    attendBlock(head, i, out, lse, p, q, headBias);
   }
 }
 

@@ -172,7 +172,7 @@ export function attention(
   const shape = [heads, kvHeads, width / heads, segment, past, capacity, window, block] as const;
   parallelWithScratch(
     "attention_forward",
-    units,
+    units * kernels.query_blocks(segment),
     scratchBytes,
     out.ptr,
     lse.ptr,
