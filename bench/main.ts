@@ -39,7 +39,8 @@ Options, after " -- ":
   --repeats N                        rounds of a case that may be repeated because other processes used the cores
                                      (default: twice as many as --rounds)
   --peers, --no-peers                with or without peers
-  --without PEER[,PEER]              leaves out these peers, such as hnswlib-node, which builds its graphs for minutes
+  --without NAME[,NAME]              leaves out these peers or implementations of ours, such as hnswlib-node, which builds its graphs
+                                     for minutes, or ours-f32, the slowest way of reading a long prompt
   --beside DIR                       also measures the build of another commit, in rows that are called "beside"
   --full, --quick                    with or without the slow cases (default: --full with peers)
   --help                             print this
@@ -74,7 +75,7 @@ function parseOptions(args: string[]): Options | "help" {
     rounds,
     repeats: values.repeats === undefined ? 2 * rounds : countOf("repeats", values.repeats, 0),
     peers,
-    without: (values.without?.split(",") ?? []).map(peerNamed),
+    without: (values.without?.split(",") ?? []).map(implementationNamed),
     beside: values.beside === undefined ? undefined : builtAt(values.beside),
     quick: values.quick ?? !(values.full ?? peers),
   };
@@ -116,10 +117,10 @@ function familyNamed(name: string): Family {
   return family;
 }
 
-function peerNamed(name: string): string {
-  const peers = new Set(families.flatMap(({ peers }) => peers));
-  if (peers.has(name)) return name;
-  throw new InputError(`unknown peer "${name}"; the peers are ${[...peers].join(", ")}`);
+function implementationNamed(name: string): string {
+  const known = new Set(families.flatMap(({ ours, peers }) => [...peers, ...Object.keys(ours)]));
+  if (known.has(name)) return name;
+  throw new InputError(`--without: "${name}" is not known; known are ${[...known].join(", ")}`);
 }
 
 function builtAt(directory: string): string {
@@ -138,8 +139,10 @@ function oursOf(directory: string): string {
 const THREADS = [1, 2];
 
 /** Returns the plans of a family, ours first, so that the first is the reference; then ours of the build at `beside`. */
-function plansFor(family: Family, peers: ReadonlySet<string>, beside: string | undefined): ProcessPlan[] {
-  const roles = Object.keys(family.ours).flatMap((role) => THREADS.map((threads) => ({ role, threads })));
+function plansFor(family: Family, peers: ReadonlySet<string>, { without, beside }: Options): ProcessPlan[] {
+  const kept = Object.keys(family.ours).filter((role) => !without.includes(role));
+  if (kept.length === 0) throw new InputError(`--without leaves nothing of ours in ${family.name} to compare others with`);
+  const roles = kept.flatMap((role) => THREADS.map((threads) => ({ role, threads })));
   const ours = roles.map((plan) => ({ ...plan, impl: plan.role, command: moduleCommand("ours") }));
   if (beside !== undefined) {
     const command = [execPath, oursOf(beside)];
@@ -174,7 +177,7 @@ async function main(options: Options): Promise<boolean> {
       stdout.write(`\n## ${family.name}\n\nNot measured: models/smollm2.sh could not bring the model.\n`);
       continue;
     }
-    const measured = await measureFamily(family, plansFor(family, peers, options.beside), { ...options, say });
+    const measured = await measureFamily(family, plansFor(family, peers, options), { ...options, say });
     Object.assign(versions, measured.versions);
     rows.push(...measured.rows);
     stdout.write(`\n${section(family, measured, context.peak)}\n`);
