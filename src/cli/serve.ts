@@ -1,6 +1,8 @@
 /** `memorizing serve`: answers programs of this machine through OpenAI's interface, with memories over HTTP. */
+
 import { basename, resolve } from "node:path";
 import process from "node:process";
+import { InputError } from "../base/errors.ts";
 import { ProgressLine } from "../report/progress.ts";
 import { MemoryDirectory } from "../serve/memory-directory.ts";
 import { templateAt } from "../serve/model-template.ts";
@@ -65,7 +67,7 @@ export const serveCommand = command(
       model: served,
       memories: memories === undefined ? undefined : new MemoryDirectory(memories),
       limits: { queue, bodyBytes: maxBody, tokens: maxTokens, seconds: timeout },
-      onFault: (error) => printError(error instanceof Error ? (error.stack ?? error.message) : String(error)),
+      onFault: (error) => printError(faultText(error)),
     });
     await startThreads(threads);
     const listening = await server.listen(port);
@@ -76,3 +78,9 @@ export const serveCommand = command(
     return 0;
   },
 );
+
+/** What the log says of a fault: where it happened, if it is one of this program. */
+function faultText(error: unknown): string {
+  if (error instanceof InputError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

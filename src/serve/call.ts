@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { readText } from "./bodies.ts";
-import { Refusal, refusalOf } from "./refusals.ts";
+import { Refusal, refusalOf, ServerFault } from "./refusals.ts";
 
 /** A client that is refused may send on for so long. Cut off at once, it might not see the answer. */
 const LINGER_MS = 2000;
@@ -58,9 +58,15 @@ export class Call {
 
   json(status: number, value: object): void {
     const { response } = this;
-    if (!this.request.complete) this.leave();
+    if (this.isSending) this.leave();
     response.writeHead(status, { "content-type": "application/json; charset=utf-8" });
     response.end(JSON.stringify(value));
+  }
+
+  /** Whether more of the body is to come. A request without one counts as complete only after it was handed on. */
+  private get isSending(): boolean {
+    const { complete, headers } = this.request;
+    return !complete && (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0);
   }
 
   /** Begins a stream of events. */
@@ -92,6 +98,7 @@ export class Call {
       this.event(refusal.body);
       response.end();
     } else this.json(refusal.status, refusal.body);
+    if (refusal instanceof ServerFault) return refusal.cause;
     return refusal.status === 500 ? error : undefined;
   }
 

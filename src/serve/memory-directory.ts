@@ -2,12 +2,13 @@
  * Named memories: `NAME.memory.safetensors` in one directory, as `memorizing read` writes them too. A name is letters, digits
  * and a few marks, so no name leads out of the directory, and what is not a plain file in it is not a memory.
  */
+import { InputError } from "../base/errors.ts";
 import { readMemory, writeMemory } from "../memory/disk.ts";
 import type { MemorySnapshot } from "../memory/snapshot.ts";
 import { makeDirectory } from "../platform/directories.ts";
 import { type FileState, fileState, listDirectory, removeFile } from "../platform/files.ts";
 import { removeLeftovers } from "../platform/temporary.ts";
-import { Refusal } from "./refusals.ts";
+import { Refusal, ServerFault } from "./refusals.ts";
 
 const SUFFIX = ".memory.safetensors";
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
@@ -41,7 +42,8 @@ export class MemoryDirectory {
 
   /** All memories, by name. */
   list(): ListedMemory[] {
-    const files = listDirectory(this.path).filter(({ name, kind }) => kind === "file" && name.endsWith(SUFFIX));
+    const entries = onDisk("the memories cannot be listed", () => listDirectory(this.path));
+    const files = entries.filter(({ name, kind }) => kind === "file" && name.endsWith(SUFFIX));
     const names = files.map(({ name }) => name.slice(0, -SUFFIX.length)).filter((name) => NAME.test(name));
     return names.map((name) => ({ name, state: fileState(this.file(name)) }));
   }
@@ -50,25 +52,27 @@ export class MemoryDirectory {
     return this.stateOf(name) !== undefined;
   }
 
-  /** @throws Refusal if there is no memory of that name */
+  /** @throws Refusal for a name that no memory can have */
   stateOf(name: string): FileState | undefined {
-    return fileState(this.file(requireName(name)));
+    const file = this.file(requireName(name));
+    return onDisk(`the memory ${name} cannot be looked for`, () => fileState(file));
   }
 
-  /** @throws Refusal if there is none, InputError if its file is damaged */
+  /** @throws Refusal if there is none, ServerFault if its file is damaged */
   load(name: string): MemorySnapshot {
     const state = this.requireState(name);
     const { last } = this;
     if (last?.name === name && last.version === state.version) return last.memory;
     this.last = undefined; // not two at once
-    const memory = { ...readMemory(this.file(name)), name: `the memory ${name}` };
+    const read = onDisk(`the memory ${name} cannot be read`, () => readMemory(this.file(name)));
+    const memory = { ...read, name: `the memory ${name}` };
     this.last = { name, version: state.version, memory };
     return memory;
   }
 
   /**
    * Replaces the memory of that name all at once. `version`: that of the file which the new one continues.
-   * @throws Refusal if another program has changed the file since then
+   * @throws Refusal if another program has changed the file since then, ServerFault if the disk is full
    */
   save(name: string, memory: MemorySnapshot, version?: string): void {
     const requireSame = () => {
@@ -78,14 +82,14 @@ export class MemoryDirectory {
       throw new Refusal(409, `the memory ${name} was changed by another program meanwhile; send the document again`);
     };
     requireSame();
-    writeMemory(this.file(name), memory, requireSame);
+    onDisk(`the memory ${name} cannot be saved`, () => writeMemory(this.file(name), memory, requireSame));
     this.last = undefined; // another program may have written right behind us, and its file would pass for ours
   }
 
   /** @throws Refusal if there is none */
   delete(name: string): void {
     this.requireState(name);
-    removeFile(this.file(name));
+    onDisk(`the memory ${name} cannot be deleted`, () => removeFile(this.file(name)));
     this.last = undefined;
   }
 
@@ -97,11 +101,22 @@ export class MemoryDirectory {
 
   /** Refuses to write where there is something that is not a plain file, such as a link. */
   private requireFree(name: string): void {
-    if (!listDirectory(this.path).some((entry) => entry.name === name + SUFFIX)) return;
+    const entries = onDisk(`the memory ${name} cannot be saved`, () => listDirectory(this.path));
+    if (!entries.some((entry) => entry.name === name + SUFFIX)) return;
     throw new Refusal(409, `${name}${SUFFIX} in the server's directory is not a plain file, so it cannot be a memory`);
   }
 
   private file(name: string): string {
     return `${this.path}/${name}${SUFFIX}`;
+  }
+}
+
+/** What `work` on the disk returns. What it refuses is no mistake of a client. @throws ServerFault, which says `sentence` */
+function onDisk<Result>(sentence: string, work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof InputError) throw new ServerFault(`${sentence}; the server's log says why`, error);
+    throw error;
   }
 }

@@ -1,4 +1,5 @@
 /** Refusals as clients of OpenAI's interface know them: a status, and an object that says in one sentence what is wrong. */
+import { NotFiniteError } from "../autodiff/tape.ts";
 import { InputError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
 
@@ -33,9 +34,20 @@ export class Refusal extends Error {
   }
 }
 
-/** The refusal that tells a client of `error`: a mistake in its request, or a fault of the server, which keeps the details. */
+/** A fault of the server itself: a disk that is full, a damaged file. The client is told the message, the log the cause, which may name paths. */
+export class ServerFault extends Refusal {
+  constructor(message: string, cause: unknown) {
+    super(500, message);
+    this.cause = cause;
+  }
+}
+
+/**
+ * The refusal that tells a client of `error`: a mistake in its request, or a fault of the server, which keeps the details. Numbers that
+ * are not finite come from the model's weights, and no request can help it.
+ */
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
-  if (error instanceof InputError) return new Refusal(400, error.message);
+  if (error instanceof InputError && !(error instanceof NotFiniteError)) return new Refusal(400, error.message);
   return new Refusal(500, "the server could not answer because of an error of its own; its log has the details");
 }

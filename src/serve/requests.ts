@@ -46,10 +46,7 @@ const someStops: Kind = {
   what: "an array of at most 4 such texts",
   accepts: (value) => isArrayOf(value, aStop.accepts) && (value as unknown[]).length <= 4,
 };
-const aTopP: Kind = {
-  what: "a number above 0, at most 1",
-  accepts: (value) => typeof value === "number" && value > 0 && value <= 1,
-};
+const leftOut: Kind = { what: "left out, since no log-probabilities are told here", accepts: () => false };
 const nothing: Kind = { what: "an empty array", accepts: (value) => Array.isArray(value) && value.length === 0 };
 const anEmptyObject: Kind = {
   what: "an empty object",
@@ -72,9 +69,9 @@ const commonFields = (most: number): Fields => ({
   memory: aName,
   max_tokens: whole(1, most),
   temperature: numberWithin(0, 2),
-  top_p: aTopP,
+  top_p: numberWithin(0, 1),
   top_k: whole(0, 2 ** 24),
-  seed: whole(0),
+  seed: whole(-Number.MAX_SAFE_INTEGER),
   stop: either(aStop, someStops),
   stream: aFlag,
   stream_options: streamOptions,
@@ -95,7 +92,7 @@ const completionFields = (most: number): Fields => ({
   prompt: onePrompt,
   best_of: oneOf(1),
   echo: oneOf(false),
-  logprobs: oneOf(0),
+  logprobs: leftOut,
   suffix: oneOf(""),
 });
 
@@ -154,7 +151,8 @@ export function chatRequest(body: string, mostTokens: number): ChatRequest {
 
 function textRequest(given: Body, tokens: number): TextRequest {
   const { model, memory, stop = [], stream = false, stream_options, temperature, top_p, top_k, seed } = given;
-  const options = { tokens, temperature, topP: top_p, topK: top_k, seed: seed ?? randomInt(SEEDS) };
+  const kept = top_p === 0 ? { topK: 1 } : { topP: top_p, topK: top_k }; // of no share of the probability, the likeliest token remains
+  const options = { tokens, temperature, ...kept, seed: seedOf((seed as number | undefined) ?? randomInt(SEEDS)) };
   const { include_usage: countsInStream = false } = (stream_options ?? {}) as { include_usage?: boolean };
   return {
     model: model as string | undefined,
@@ -164,6 +162,11 @@ function textRequest(given: Body, tokens: number): TextRequest {
     streams: stream as boolean,
     countsInStream,
   };
+}
+
+/** OpenAI's seeds may be negative; ours count from 0. */
+function seedOf(seed: number): number {
+  return seed < 0 ? seed + Number.MAX_SAFE_INTEGER : seed;
 }
 
 /** Answers come back as messages of the next request, with fields that are null. */

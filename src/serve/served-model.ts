@@ -85,20 +85,24 @@ export class ServedModel {
     this.begin(memory ?? this.parts.known ?? this.empty);
     const prompt = this.prompts.take(job.prompt);
     const stops = new StopTexts(job.stops);
-    let [dropsSpace, writtenTokens] = [job.dropsSpace, 0];
+    let [dropsSpace, writtenTokens, ended] = [job.dropsSpace, 0, false];
     const send = (text: string) => {
+      if (text !== "") onText(text);
+    };
+    const withoutSpace = (text: string) => {
       const shown = dropsSpace && text.startsWith(" ") ? text.slice(1) : text;
       dropsSpace &&= text === "";
-      if (shown !== "") onText(shown);
+      return shown;
     };
-    for await (const { text } of this.reader.generate(prompt, { ...job.options, signal })) {
+    for await (const { id, text } of this.reader.generate(prompt, { ...job.options, signal })) {
       writtenTokens++;
-      send(stops.push(text));
+      send(stops.push(withoutSpace(text)));
+      ended = stops.ended || this.parts.model.stopIds.includes(id);
       if (stops.ended) break;
     }
     signal.throwIfAborted();
     send(stops.flush());
-    const finish = stops.ended || writtenTokens < job.options.tokens ? "stop" : "length";
+    const finish = ended ? "stop" : "length";
     return { finish, promptTokens: this.prompts.count(), writtenTokens };
   }
 

@@ -10,8 +10,8 @@ import type { MemoryDirectory } from "./memory-directory.ts";
 import { Refusal, refusalOf } from "./refusals.ts";
 import type { ServedModel } from "./served-model.ts";
 
-/** Connections beyond those that may wait. */
-const SPARE_CONNECTIONS = 64;
+/** Connections beyond those that may wait: who comes then is told to come again, and beyond these is cut off. */
+const SPARE_CONNECTIONS = 1024;
 /** Milliseconds for the head of a request, for all of it, and for a connection that nothing is asked on. */
 const [HEAD_MS, REQUEST_MS, IDLE_MS] = [10_000, 60_000, 5000];
 /** Milliseconds that requests have to end when the server stops. */
@@ -86,17 +86,19 @@ export class ApiServer {
   }
 }
 
-/** Refuses pages of other sites, which a browser would let send requests here. */
+/** Refuses pages of other sites, which a browser would let send requests here: an image's has no origin, but says that it crosses sites. */
 function requireLocal(call: Call): void {
-  const [host = "", origin] = [call.header("host"), call.header("origin")];
+  const [host = "", origin, site = "none"] = ["host", "origin", "sec-fetch-site"].map((name) => call.header(name));
   if (!isLocalHost(host)) {
     throw new Refusal(
       403,
       `the request is for the host ${JSON.stringify(host.slice(0, 80))}, which is not this machine`,
     );
   }
-  if (origin === undefined || origin.toLowerCase() === `http://${host.toLowerCase()}`) return;
-  throw new Refusal(403, `pages of ${JSON.stringify(origin.slice(0, 80))} may not use this server`);
+  if (origin !== undefined && origin.toLowerCase() !== `http://${host.toLowerCase()}`) {
+    throw new Refusal(403, `pages of ${JSON.stringify(origin.slice(0, 80))} may not use this server`);
+  }
+  if (site !== "none" && site !== "same-origin") throw new Refusal(403, "pages of other sites may not use this server");
 }
 
 function stopping(): Refusal {

@@ -1,11 +1,14 @@
 /** Named memories in a directory: names that lead nowhere else, files all at once. */
+import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import * as assert from "uvu/assert";
 import { writeMemory } from "../../src/memory/disk.ts";
 import type { MemorySnapshot } from "../../src/memory/snapshot.ts";
+import { temporaryName } from "../../src/platform/temporary.ts";
 import { MemoryDirectory, requireName } from "../../src/serve/memory-directory.ts";
-import { Refusal } from "../../src/serve/refusals.ts";
+import { Refusal, ServerFault } from "../../src/serve/refusals.ts";
 import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 
@@ -161,6 +164,9 @@ test("what a killed process left unfinished goes, other files stay", () => {
   const path = join(folder, "left");
   fs.mkdirSync(path);
   fs.writeFileSync(join(path, "notes.tmp"), "");
+  const { pid } = spawnSync(process.execPath, ["--version"]);
+  const left = temporaryName("a.memory.safetensors").replace(`tmp-${process.pid}`, `tmp-${pid}`);
+  fs.writeFileSync(join(path, left), "half of a memory");
   const memories = new MemoryDirectory(path);
   memories.save("a", memoryOf(1));
   assert.equal(fs.readdirSync(path).sort(), ["a.memory.safetensors", "notes.tmp"]);
@@ -176,6 +182,14 @@ test("a file that was altered is refused in a sentence, and a list still has it"
   fs.writeFileSync(file, bytes);
   const later = Date.now() / 1000 + 1; // the clock of files may not have moved on since the memory was saved
   fs.utimesSync(file, later, later);
-  assert.throws(() => memories.load("a"), /a\.memory\.safetensors was altered/);
+  try {
+    memories.load("a");
+    assert.unreachable("it was loaded");
+  } catch (error) {
+    assert.instance(error, ServerFault, String(error));
+    const { message, cause } = error as ServerFault;
+    assert.is(message, "the memory a cannot be read; the server's log says why");
+    assert.match(String(cause), /a\.memory\.safetensors was altered/);
+  }
   assert.is(memories.list().length, 1);
 });

@@ -110,6 +110,27 @@ test("a memory that is larger than the server's is not cut by one more document"
   }
 });
 
+test("a disk that fails is a fault of the server, whose log alone has its paths", async () => {
+  const path = join(folder, "gone");
+  const on = await run({ memories: path });
+  try {
+    assert.is((await ask(on, "PUT", "/v1/memories/a", "one fish")).status, 201);
+    fs.truncateSync(join(path, "a.memory.safetensors"), 100);
+    fs.utimesSync(join(path, "a.memory.safetensors"), 1, 1); // the memory that was just saved is not read again otherwise
+    const cut = await completion(on, { prompt: "a", memory: "a" });
+    assert.equal([cut.status, cut.json.error.type], [500, "server_error"]);
+    assert.is(cut.json.error.message, "the memory a cannot be read; the server's log says why");
+    fs.rmSync(path, { recursive: true });
+    const listed = await ask(on, "GET", "/v1/memories");
+    assert.equal([listed.status, listed.json.error.message.includes(path)], [500, false]);
+    assert.is((await ask(on, "PUT", "/v1/memories/b", "two fish")).status, 500);
+    assert.is(on.faults.length, 3);
+    for (const fault of on.faults) assert.match(String(fault), path);
+  } finally {
+    await on.close();
+  }
+});
+
 test("a request without a name begins with the memory of --load", async () => {
   const reader = new Reader(tinyModel, tokenizer);
   await reader.read("one fish, two fish");

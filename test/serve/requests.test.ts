@@ -50,6 +50,17 @@ test("requests without a seed get different ones", () => {
   assert.ok(seeds.size > 15);
 });
 
+test("of no share of the probability the likeliest token remains, and a seed may be negative", () => {
+  assert.equal(completion({ prompt: "a", top_p: 0, seed: 1 }).options, {
+    tokens: 16,
+    temperature: undefined,
+    topK: 1,
+    seed: 1,
+  });
+  const seeds = [-1, -Number.MAX_SAFE_INTEGER].map((seed) => completion({ prompt: "a", seed }).options.seed);
+  assert.equal(seeds, [Number.MAX_SAFE_INTEGER - 1, 0]);
+});
+
 test("a prompt may be an array of one, a stop text alone or in an array of four", () => {
   assert.is(completion({ prompt: ["a"] }).prompt, "a");
   assert.equal(completion({ prompt: "", stop: "x" }).stops, ["x"]);
@@ -90,7 +101,7 @@ test("either name of the limit counts, and not two that differ", () => {
 
 test("fields of other servers that ask for nothing are fine", () => {
   const nothing = { n: 1, presence_penalty: 0, frequency_penalty: 0, logit_bias: {}, user: "me" };
-  assert.is(completion({ prompt: "a", ...nothing, best_of: 1, echo: false, logprobs: 0, suffix: "" }).prompt, "a");
+  assert.is(completion({ prompt: "a", ...nothing, best_of: 1, echo: false, suffix: "" }).prompt, "a");
   const more = { logprobs: false, tools: [], tool_choice: "none", response_format: { type: "text" }, store: false };
   assert.is(chat({ messages: hello, ...nothing, ...more }).messages.length, 1);
 });
@@ -107,13 +118,14 @@ const wrong: [body: object, sentence: RegExp, param: string | undefined][] = [
   [{ prompt: "a", max_tokens: "5" }, /^max_tokens: got "5"/, "max_tokens"],
   [{ prompt: "a", temperature: 2.1 }, /^temperature: got 2.1; it must be a number from 0 to 2$/, "temperature"],
   [{ prompt: "a", temperature: -1 }, /^temperature/, "temperature"],
-  [{ prompt: "a", top_p: 0 }, /^top_p: got 0; it must be a number above 0, at most 1$/, "top_p"],
-  [{ prompt: "a", seed: -1 }, /^seed: got -1/, "seed"],
+  [{ prompt: "a", top_p: -0.1 }, /^top_p: got -0.1; it must be a number from 0 to 1$/, "top_p"],
+  [{ prompt: "a", seed: 1.5 }, /^seed: got 1.5/, "seed"],
   [{ prompt: "a", stop: "" }, /^stop: got ""/, "stop"],
   [{ prompt: "a", stop: ["a", "b", "c", "d", "e"] }, /^stop/, "stop"],
   [{ prompt: "a", stream: 1 }, /^stream: got 1; it must be true or false$/, "stream"],
   [{ prompt: "a", stream_options: { include: true } }, /^stream_options/, "stream_options"],
-  [{ prompt: "a", logprobs: 3 }, /^logprobs: got 3; it must be 0$/, "logprobs"],
+  [{ prompt: "a", logprobs: 3 }, /^logprobs: got 3; it must be left out, since no log-probabilities/, "logprobs"],
+  [{ prompt: "a", logprobs: 0 }, /^logprobs: got 0; it must be left out/, "logprobs"], // the chosen tokens' own
   [{ prompt: "a", echo: true }, /^echo/, "echo"],
   [{ prompt: "a", memory: 5 }, /^memory: got 5/, "memory"],
   [{ prompt: "a", presence_penalty: 0.5 }, /^presence_penalty: got 0.5; it must be 0$/, "presence_penalty"],

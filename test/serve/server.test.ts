@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { openModel } from "../../src/train/open-model.ts";
 import { absent, stories } from "../families/golden-models.ts";
 import { suite } from "../harness.ts";
-import { ask, completion, events, type Running, run, tinyModel, written } from "./running.ts";
+import { ask, completion, events, type Running, run, tinyModel, tokenizer, written } from "./running.ts";
 
 const test = suite("serve");
 let shared: Running;
@@ -97,6 +97,34 @@ test("a stop text ends the text before it, and is counted", async () => {
   assert.ok(json.usage.completion_tokens < 60);
 });
 
+test("a text that ends with the last token that it may have has ended by itself", async () => {
+  const every = Array.from({ length: tokenizer.vocabSize }, (_, id) => id);
+  const on = await run({ model: { model: Object.create(tinyModel, { stopIds: { value: every } }) } });
+  try {
+    for (const max_tokens of [1, 2]) {
+      const { json } = await completion(on, { prompt: "abc", max_tokens });
+      assert.equal([json.choices[0].text, json.choices[0].finish_reason], ["", "stop"], String(max_tokens));
+    }
+  } finally {
+    await on.close();
+  }
+});
+
+test("a chat's stop text may be a space, which the space behind the colon is not", async () => {
+  const messages = [{ role: "user", content: "hello" }];
+  const [seed, text] = await firstWithSpace();
+  const { json } = await ask(shared, "POST", "/v1/chat/completions", { messages, max_tokens: 400, seed, stop: " " });
+  assert.is(json.choices[0].message.content, text.slice(1).split(" ")[0]);
+});
+
+/** A seed whose answer in the plain form begins with a space, and the answer. */
+async function firstWithSpace(): Promise<[seed: number, text: string]> {
+  for (let seed = 0; ; seed++) {
+    if (!(await written("User: hello\nAssistant:", { tokens: 1, seed })).startsWith(" ")) continue;
+    return [seed, await written("User: hello\nAssistant:", { tokens: 400, seed })];
+  }
+}
+
 test("a stream has the text of the whole answer, its end and its counts", async () => {
   const stop = (await written("abc", { tokens: 60, seed: 3 })).slice(30, 32);
   const messages = [{ role: "user", content: "abc" }];
@@ -130,17 +158,14 @@ test("a chat's stream begins with the role, and no counts come that were not ask
   assert.equal(chunks.at(-1).choices[0].delta, {});
 });
 
-test("100 requests at once are answered in turn, each as if it were alone", async () => {
+test("100 requests at once are all answered, each as if it were alone", async () => {
   const seeds = Array.from({ length: 100 }, (_, i) => i % 7);
   const expected = await Promise.all([0, 1, 2, 3, 4, 5, 6].map((seed) => written("fish", { tokens: 8, seed })));
-  const order: number[] = [];
-  const answers = seeds.map(async (seed, i) => {
-    const { status, json } = await completion(shared, { prompt: "fish", max_tokens: 8, seed });
-    order.push(i);
-    assert.equal([status, json.choices[0].text], [200, expected[seed]]);
-  });
-  await Promise.all(answers);
-  assert.is(order.length, 100);
+  const answers = await Promise.all(seeds.map((seed) => completion(shared, { prompt: "fish", max_tokens: 8, seed })));
+  assert.equal(
+    answers.map(({ status, json }) => [status, json.choices[0].text]),
+    seeds.map((seed) => [200, expected[seed]]),
+  );
 });
 
 test("a fault of the program is told without details, and goes to its log", async () => {

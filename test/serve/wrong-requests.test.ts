@@ -92,8 +92,23 @@ test("only requests for this machine are answered, and no page of another site",
     assert.match(answer, /^HTTP\/1.1 403 /, origin);
     assert.not.match(answer, /access-control/i);
   }
+  for (const site of ["cross-site", "same-site"]) {
+    const answer = await raw(shared, get("/v1/memories", "host: localhost", `sec-fetch-site: ${site}`)); // an image's, which has no origin
+    assert.match(answer, /^HTTP\/1.1 403 /, site);
+  }
   const own = await raw(shared, get("/v1/models", "host: localhost:5", "origin: http://localhost:5"));
   assert.match(own, /^HTTP\/1.1 200 /);
+  assert.match(await raw(shared, get("/v1/models", "host: localhost", "sec-fetch-site: none")), /^HTTP\/1.1 200 /);
+});
+
+test("connections stay open after requests without a body, and after those whose body came whole", async () => {
+  for (const method of ["GET", "PATCH"]) {
+    const { headers } = await fetch(`${shared.address}/v1/models`, {
+      method,
+      body: method === "GET" ? undefined : "a",
+    });
+    assert.is(headers.get("connection"), method === "GET" ? "keep-alive" : "close", method);
+  }
 });
 
 test("a body that grows without end is refused when it is too large", async () => {
