@@ -31,3 +31,10 @@ export function makeButton(text: string, act: () => void): HTMLButtonElement {
 export function fillList(list: HTMLElement, rows: readonly (readonly [term: string, value: string])[]): void {
   list.replaceChildren(...rows.map(([term, value]) => make("div", "", make("dt", "", term), make("dd", "", value))));
 }
+
+/** Hides an element. If it has the keyboard's focus, `next` gets that, which would be lost otherwise. */
+export function hide(element: HTMLElement, next: HTMLElement | null): void {
+  const hadFocus = document.activeElement === element;
+  element.hidden = true;
+  if (hadFocus) next?.focus();
+}

@@ -27,6 +27,7 @@ const models = startModels(remote, refusals, () => {
   reading.forget();
   memories.forget();
 });
+reading.onBegin = () => memories.withdraw();
 reading.onRead = (name, text) => {
   memories.offer(name);
   writing.suggest(text);
@@ -41,6 +42,6 @@ byId("version").textContent = __VERSION__;
 
 /** `?sample=novel` begins with another sample, `?sample=` with none. */
 const first = samples.find(({ key }) => key === (wanted.get("sample") ?? "code"));
-await models.openShipped();
+const isOpen = await models.openShipped();
 void navigator.serviceWorker?.register("./service-worker.js").catch(() => {}); // without it, the page needs a network
-if (first !== undefined) await reading.readSample(first);
+if (isOpen && first !== undefined && !reading.chosen) await reading.readSample(first);

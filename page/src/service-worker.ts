@@ -18,7 +18,11 @@ interface Scope {
 }
 
 const scope = globalThis as unknown as Scope;
-const SHELL = `shell-${__SHELL__.digest}`;
+/** Caches belong to a whole site, which may have other pages with a service worker: the names of ours have the page's address. */
+const SHELLS = `shell of ${scope.registration.scope} `;
+const SHELL = `${SHELLS}${__SHELL__.digest}`;
+/** The cache that the page's worker keeps models in, by their addresses. */
+const MODELS = "models";
 
 scope.addEventListener("install", (event) => event.waitUntil(keepShell().then(() => scope.skipWaiting())));
 scope.addEventListener("activate", (event) => event.waitUntil(forgetOldShells().then(() => scope.clients.claim())));
@@ -35,7 +39,7 @@ async function keepShell(): Promise<void> {
 }
 
 async function forgetOldShells(): Promise<void> {
-  const old = (await caches.keys()).filter((name) => name.startsWith("shell-") && name !== SHELL);
+  const old = (await caches.keys()).filter((name) => name.startsWith(SHELLS) && name !== SHELL);
   await Promise.all(old.map((name) => caches.delete(name)));
 }
 
@@ -43,7 +47,9 @@ async function forgetOldShells(): Promise<void> {
 async function answer(request: Request): Promise<Response> {
   const { origin, pathname } = new URL(request.url);
   const isPage = [scope.registration.scope, `${scope.registration.scope}index.html`].includes(origin + pathname);
-  const cached = await caches.match(isPage ? scope.registration.scope : request, { ignoreSearch: isPage });
+  const asked = isPage ? scope.registration.scope : request;
+  const shell = await caches.match(asked, { cacheName: SHELL, ignoreSearch: isPage });
+  const cached = shell ?? (await caches.match(request, { cacheName: MODELS }));
   return isolated(cached ?? (await fetch(request)));
 }
 

@@ -2,7 +2,7 @@
 import { byId } from "./element.ts";
 
 /** A line of index.html; next to it stands an unseen one, `NAME-spoken`, for screen readers. */
-export type StatusLine = "status" | "memory-status";
+export type StatusLine = "status" | "memory-status" | "writing-status";
 
 /** Shows a sentence. */
 export function say(line: StatusLine, sentence: string): void {

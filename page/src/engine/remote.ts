@@ -15,6 +15,8 @@ export class Remote {
   private readonly worker: Worker;
   private readonly waiting = new Map<number, Waiting>();
   private last = 0;
+  /** Why the worker answers no more. */
+  private failure: Error | undefined;
 
   constructor(worker: Worker) {
     this.worker = worker;
@@ -32,6 +34,7 @@ export class Remote {
     onNews: (news: Questions[N]["news"]) => void = () => {},
     signal?: AbortSignal,
   ): Promise<Questions[N]["answer"]> {
+    if (this.failure !== undefined) return Promise.reject(this.failure);
     const id = ++this.last;
     const stop = () => this.send({ id, stop: true });
     return new Promise<Questions[N]["answer"]>((resolve, reject) => {
@@ -57,6 +60,7 @@ export class Remote {
   }
 
   private fail(error: Error): void {
+    this.failure = error;
     for (const { reject } of this.waiting.values()) reject(error);
     this.waiting.clear();
   }

@@ -12,6 +12,8 @@ const KEPT_SIZE = 32_768;
 export interface Memories {
   /** Offers to keep the text that was read. */
   offer(name: string): void;
+  /** Another text is being read, so there is nothing to keep. */
+  withdraw(): void;
   /** Keeps the file of a memory. */
   take(file: GivenFile): Promise<void>;
   /** Another model is open: it has read nothing, and begins with no memory. */
@@ -24,8 +26,26 @@ export function startMemories(remote: Remote, refusals: Refusals, current: () =>
 
   async function list(): Promise<void> {
     const kept = await remote.ask("kept", undefined);
+    const focused = placeOfFocus();
     byId("kept").replaceChildren(...kept.map(row));
     if (kept.length === 0) byId("kept").append(make("li", "note", "No memory is kept yet."));
+    if (focused !== undefined) focusAt(focused);
+  }
+
+  /** The row and the button that have the keyboard's focus. */
+  function placeOfFocus(): { readonly row: number; readonly button: number } | undefined {
+    for (const [row, item] of [...byId("kept").children].entries()) {
+      const button = [...item.querySelectorAll("button")].indexOf(document.activeElement as HTMLButtonElement);
+      if (button >= 0) return { row, button };
+    }
+    return undefined;
+  }
+
+  /** The rows are new: focuses the same button again, or that of the last row, or the file's chooser where there are none. */
+  function focusAt({ row, button }: { readonly row: number; readonly button: number }): void {
+    const rows = byId("kept").children;
+    const buttons = rows[Math.min(row, rows.length - 1)].querySelectorAll("button");
+    (buttons[button] ?? byId("memory-file")).focus();
   }
 
   function row({ name, bytes }: KeptMemory): HTMLLIElement {
@@ -34,7 +54,6 @@ export function startMemories(remote: Remote, refusals: Refusals, current: () =>
       isUsed ? "Begin with none" : "Begin with it",
       guarded(() => begin(isUsed ? undefined : name)),
     );
-    use.setAttribute("aria-pressed", String(isUsed));
     const buttons = [
       use,
       makeButton(
@@ -109,6 +128,11 @@ export function startMemories(remote: Remote, refusals: Refusals, current: () =>
     input.value = "";
     if (file !== undefined) guarded(() => take({ name: file.name, data: file }))();
   });
+  function withdraw(): void {
+    keep.disabled = true;
+    keep.textContent = "Keep what was read";
+  }
+
   const relist = () => void list().catch((error) => say("memory-status", error.message));
   relist();
   return {
@@ -116,10 +140,10 @@ export function startMemories(remote: Remote, refusals: Refusals, current: () =>
       keep.disabled = false;
       keep.textContent = `Keep ${name}`;
     },
+    withdraw,
     take,
     forget() {
-      keep.disabled = true;
-      keep.textContent = "Keep what was read";
+      withdraw();
       used = undefined;
       relist();
     },

@@ -10,7 +10,8 @@ import { modelIn } from "./model-files.ts";
 const SHIPPED = "reader-1m";
 
 export interface Models {
-  openShipped(): Promise<void>;
+  /** Resolves to whether it is open. */
+  openShipped(): Promise<boolean>;
   openFiles(files: readonly FoundFile[]): Promise<void>;
 }
 
@@ -35,20 +36,24 @@ export function startModels(remote: Remote, refusals: Refusals, onNew: () => voi
   }
 
   /** Opens a model; if that fails, the one before stays. */
-  const open = (ask: () => Promise<ModelFacts>) =>
-    refusals.guard(async () => {
+  async function open(ask: () => Promise<ModelFacts>): Promise<boolean> {
+    let isOpen = false;
+    await refusals.guard(async () => {
       const before = byId("status").textContent ?? "";
       try {
         opened(await ask());
+        isOpen = true;
       } catch (error) {
         say("status", before);
         throw error;
       }
     });
+    return isOpen;
+  }
 
   const models: Models = {
     openShipped: () => open(() => remote.ask("openNamed", { name: SHIPPED, base: document.baseURI }, hear)),
-    openFiles: (found) => open(() => remote.ask("openFiles", modelIn(found), hear)),
+    openFiles: async (found) => void (await open(() => remote.ask("openFiles", modelIn(found), hear))),
   };
   byId("shipped").addEventListener("click", () => void models.openShipped());
   for (const id of ["model-folder", "gguf"]) {

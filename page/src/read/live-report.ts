@@ -6,6 +6,7 @@ type Described = Extract<ReadingNews, { kind: "document" }>;
 
 /** The losses with one size of memory. */
 interface Losses {
+  /** NaN for tokens that are not predicted yet. The first never is. */
   readonly nats: Float32Array;
   /** Tokens predicted, counted from the second. */
   done: number;
@@ -139,7 +140,7 @@ export class LiveReport extends TokenText implements ShownReport {
   private lossesOf(size: number): Losses {
     const known = this.losses.get(size);
     if (known !== undefined) return known;
-    const none = { nats: new Float32Array(this.length), done: 0 };
+    const none = { nats: new Float32Array(this.length).fill(Number.NaN, 1), done: 0 };
     this.losses.set(size, none);
     return none;
   }

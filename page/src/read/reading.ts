@@ -1,5 +1,5 @@
 /** The part Read: chooses a text, has it read for every size of memory, and shows what is known so far. */
-import { byId, makeButton } from "../element.ts";
+import { byId, hide, makeButton } from "../element.ts";
 import type { FoundFile, ReadingNews } from "../engine/calls.ts";
 import { type Remote, Stopped } from "../engine/remote.ts";
 import type { Refusals } from "../refusals.ts";
@@ -13,10 +13,14 @@ import { SizeSlider, sizes } from "./sizes.ts";
 import { TokenPanel } from "./token-panel.ts";
 
 export interface Reading {
+  /** Called when another text takes the place of what was read. */
+  onBegin: () => void;
   /** Called when a text was read for all sizes. */
   onRead: (name: string, text: string) => void;
   /** The size of memory that is chosen. */
   readonly size: number;
+  /** Whether a text was chosen since the page was opened. */
+  readonly chosen: boolean;
   /** The name of the text that was read; undefined if there is none. */
   current(): string | undefined;
   readFiles(files: readonly FoundFile[]): Promise<void>;
@@ -32,12 +36,14 @@ export function startReading(remote: Remote, refusals: Refusals): Reading {
   let panel: TokenPanel | undefined;
   let name: string | undefined;
   let speed = "";
+  let chosen = false;
 
   async function read(files: readonly FoundFile[], sample?: Sample): Promise<void> {
     stop.abort();
     const own = new AbortController();
     stop = own;
     speed = "";
+    chosen = true;
     byId("stop").hidden = false;
     announce("status", `Reading ${sample?.title ?? "the text"}`);
     const hear = (news: ReadingNews) => {
@@ -58,12 +64,18 @@ export function startReading(remote: Remote, refusals: Refusals): Reading {
       say("status", name === undefined ? "Choose a text." : `${name} is still there.`);
       throw error;
     } finally {
-      if (stop === own) byId("stop").hidden = true;
+      if (stop === own) hideStop();
     }
+  }
+
+  /** Who pressed it with the keyboard goes on at the texts. */
+  function hideStop(): void {
+    hide(byId("stop"), byId("samples").querySelector("button"));
   }
 
   function begin(news: Extract<ReadingNews, { kind: "document" }>, sample?: Sample): void {
     name = undefined;
+    reading.onBegin();
     report = new LiveReport(news);
     showSample(sample);
     slider.begin(news.heads.length > 0);
@@ -120,9 +132,13 @@ export function startReading(remote: Remote, refusals: Refusals): Reading {
   }
 
   const reading: Reading = {
+    onBegin: () => {},
     onRead: () => {},
     get size() {
       return slider.size;
+    },
+    get chosen() {
+      return chosen;
     },
     current: () => name,
     readFiles: (files) => refusals.guard(() => read(files)),
@@ -137,7 +153,7 @@ export function startReading(remote: Remote, refusals: Refusals): Reading {
       stop = new AbortController();
       name = undefined;
       byId("result").hidden = true;
-      byId("stop").hidden = true;
+      hideStop();
     },
   };
 

@@ -16,20 +16,23 @@ interface Open extends OpenedModel {
 
 let opened: Open | undefined;
 let document: ReadDocument | undefined;
-/** The memory that documents are read and texts are written after. */
+/** The memory that the next document is read after. */
 let begun: MemorySnapshot | undefined;
 /** The memory with the document, for one size. */
 let remembered: { readonly of: ReadDocument; readonly size: number; readonly snapshot: MemorySnapshot } | undefined;
 const kept = new KeptMemories();
+/** The last model that was asked for, which a text waits for. */
+let opening: Promise<unknown> = Promise.resolve();
 /** Ends what uses the open model, which is waited for before another one takes its place. */
 let ending = new AbortController();
 let work: Promise<unknown> = Promise.resolve();
 
 export const answers: Answers = {
-  openNamed: ({ name, base }, asked) => replaceModel(name, () => openNamed(name, base, asked)),
-  openFiles: ({ name, files }, asked) => replaceModel(name, () => openFiles(files, asked)),
+  openNamed: ({ name, base }, asked) => awaited(replaceModel(name, () => openNamed(name, base, asked))),
+  openFiles: ({ name, files }, asked) => awaited(replaceModel(name, () => openFiles(files, asked))),
   async read({ files, sizes }, asked) {
     const text = await documentOf(files, MOST_CHARACTERS);
+    await opening;
     asked.signal.throwIfAborted();
     const { model, tokenizer } = requireModel();
     const next = new ReadDocument(model, tokenizer, text, begun);
@@ -46,7 +49,9 @@ export const answers: Answers = {
     }),
   keep: ({ name, memorySize }, { tell, signal: given }) =>
     whileOpen(given, async (signal) => {
-      requireDocument();
+      const { name: shown } = requireDocument();
+      if (shown !== name)
+        throw new Error(`${shown} is read now, and ${name} is gone; keep it before you read another text`);
       const snapshot = await withDocument(memorySize, { tell, signal });
       return kept.save(name, encodeMemory(snapshot as MemorySnapshot));
     }),
@@ -57,7 +62,6 @@ export const answers: Answers = {
   },
   async use({ name }) {
     begun = name === undefined ? undefined : await checkedMemory(name);
-    remembered = undefined;
     return { pairs: begun?.length ?? 0, documents: begun?.sources?.documents ?? [] };
   },
   kept: () => kept.list(),
@@ -65,6 +69,12 @@ export const answers: Answers = {
   drop: ({ name }) => kept.remove(name),
   ...articleAnswers,
 };
+
+/** Has texts wait for a model. */
+function awaited(model: Promise<ModelFacts>): Promise<ModelFacts> {
+  opening = model.catch(() => {}); // whoever asked for it is told
+  return model;
+}
 
 /** Opens a model and gives up the one before, with all that was read with it. */
 async function replaceModel(name: string, open: () => Promise<OpenedModel>): Promise<ModelFacts> {
@@ -96,8 +106,8 @@ function forgetDocument(): void {
 }
 
 /**
- * The memory with the document in it, as `memorizing read` makes it: read without predictions. Without a document, the memory that
- * everything begins with.
+ * The memory with the document in it, as `memorizing read` makes it: read without predictions, after the memory that the document was
+ * read after. Without a document, the memory that the next one begins with.
  */
 async function withDocument(size: number, { tell, signal }: Asked<Progress>): Promise<MemorySnapshot | undefined> {
   if (document === undefined) return begun;
@@ -106,8 +116,8 @@ async function withDocument(size: number, { tell, signal }: Asked<Progress>): Pr
   const { model, tokenizer } = requireModel();
   const reader = new Reader(model, tokenizer, { memorySize: size });
   try {
-    if (begun !== undefined) reader.restore(begun);
-    const { name, text } = read;
+    const { name, text, known } = read;
+    if (known !== undefined) reader.restore(known);
     await reader.read(text, { name, signal, onProgress: (done, total) => tell({ done, total }) });
     await turn(signal);
     const snapshot = reader.snapshot();

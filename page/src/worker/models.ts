@@ -24,10 +24,14 @@ export async function openNamed(name: string, base: string, asked: Asked<Progres
     asked.tell({ done, total });
   };
   const files = await Promise.all(
-    listed.files.map(async ({ file, digest }): Promise<NamedFile> => {
-      const address = new URL(`models/${name}/${file}?${digest}`, base).href;
-      return { name: file, data: await bytesAt(address, onBytes, asked.signal) };
+    listed.files.map(async ({ file, ...wanted }): Promise<NamedFile> => {
+      const address = new URL(`models/${name}/${file}?${wanted.digest}`, base).href;
+      return { name: file, data: await bytesAt(address, wanted, onBytes, asked.signal) };
     }),
+  );
+  await forgetOthers(
+    new URL(`models/${name}/`, base).href,
+    listed.files.map(({ file, digest }) => `${file}?${digest}`),
   );
   return open(files);
 }
@@ -47,27 +51,63 @@ export function factsOf(name: string, { model, notes }: OpenedModel): ModelFacts
   return { name, notes, memoryLayers, vocabulary, threads: threadCount(), kernels: build };
 }
 
+/** What the page was built with: the length of a file, and the beginning of its SHA-256. */
+interface Wanted {
+  readonly bytes: number;
+  readonly digest: string;
+}
+
 /**
- * The bytes at an address of this site, from the cache if they were fetched before. They are kept only when all are here: a cache that fails
- * while it reads a copy of the response takes the response's bytes with it in Firefox.
+ * The bytes at an address of this site, from the cache if they were fetched before. They are kept only when all are here and are those that the
+ * page was built with: a host in the middle of an update may answer with others. A cache that fails while it reads a copy of the response takes
+ * the response's bytes with it in Firefox, so it is given the bytes instead.
  */
-async function bytesAt(address: string, onBytes: (bytes: number) => void, signal: AbortSignal): Promise<Uint8Array> {
+async function bytesAt(
+  address: string,
+  wanted: Wanted,
+  onBytes: (bytes: number) => void,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
   const cache = await globalThis.caches?.open(CACHE).catch(() => undefined); // an insecure page has none
   const cached = await cache?.match(address);
   const response = cached ?? (await fetch(address, { signal }));
   if (!response.ok || response.body === null) {
     throw new Error(`${address} cannot be fetched: ${response.status} ${response.statusText}`);
   }
-  const pieces: Uint8Array<ArrayBuffer>[] = [];
-  const reader = response.body.getReader();
-  for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
-    pieces.push(piece.value as Uint8Array<ArrayBuffer>);
-    onBytes(piece.value.length);
+  const bytes = await bytesOf(response.body, onBytes);
+  if (!(await isWanted(bytes, wanted))) {
+    await cache?.delete(address);
+    throw new Error(`${address} is not the file that this page was made with; load the page again`);
   }
-  const bytes = new Uint8Array(await new Blob(pieces).arrayBuffer());
   if (cached === undefined) {
     const kept = new Response(bytes, { headers: { "content-type": response.headers.get("content-type") ?? "" } });
     await cache?.put(address, kept).catch(() => {}); // a full disk is no reason to stop
   }
   return bytes;
+}
+
+async function bytesOf(body: ReadableStream<Uint8Array>, onBytes: (bytes: number) => void) {
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  const reader = body.getReader();
+  for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+    pieces.push(piece.value as Uint8Array<ArrayBuffer>);
+    onBytes(piece.value.length);
+  }
+  return new Uint8Array(await new Blob(pieces).arrayBuffer());
+}
+
+async function isWanted(found: Uint8Array<ArrayBuffer>, { bytes, digest }: Wanted): Promise<boolean> {
+  if (found.length !== bytes || crypto.subtle === undefined) return found.length === bytes; // an insecure page has no digests
+  const sum = new Uint8Array(await crypto.subtle.digest("SHA-256", found));
+  return Array.from(sum, (byte) => byte.toString(16).padStart(2, "0"))
+    .join("")
+    .startsWith(digest);
+}
+
+/** Removes from the cache what earlier versions of the page kept of the model whose files lie at `folder`. */
+async function forgetOthers(folder: string, kept: readonly string[]): Promise<void> {
+  const cache = await globalThis.caches?.open(CACHE).catch(() => undefined);
+  for (const { url } of (await cache?.keys()) ?? []) {
+    if (url.startsWith(folder) && !kept.includes(url.slice(folder.length))) await cache?.delete(url);
+  }
 }

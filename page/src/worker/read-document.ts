@@ -23,9 +23,10 @@ export class ReadDocument {
   readonly name: string;
   /** The text that is read, which may be cut. */
   readonly text: string;
+  /** The memory that it is read after. */
+  readonly known: MemorySnapshot | undefined;
   private readonly model: LanguageModel;
   private readonly tokenizer: Tokenizer;
-  private readonly known: MemorySnapshot | undefined;
   private readonly ids: Int32Array;
   private readonly inspected: InspectedText;
   /** What is not read, and why, a sentence each. */

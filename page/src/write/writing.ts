@@ -1,8 +1,9 @@
 /** The part Write: a continuation with memory and one without, side by side, and where each token came from. */
-import { byId } from "../element.ts";
+import { byId, hide } from "../element.ts";
 import type { WrittenToken } from "../engine/calls.ts";
-import type { Remote } from "../engine/remote.ts";
+import { type Remote, Stopped } from "../engine/remote.ts";
 import type { Refusals } from "../refusals.ts";
+import { announce } from "../status.ts";
 import { showOrigin } from "./origin.ts";
 import { WrittenText } from "./written-text.ts";
 
@@ -26,6 +27,7 @@ export function startWriting(remote: Remote, refusals: Refusals, sizeOf: () => n
     stop = own;
     byId("stop-writing").hidden = false;
     byId("origin").hidden = true;
+    announce("writing-status", "Writing, with memory and without.");
     const writing = {
       prompt: prompt.value,
       tokens: numberIn("tokens"),
@@ -39,8 +41,12 @@ export function startWriting(remote: Remote, refusals: Refusals, sizeOf: () => n
     };
     try {
       await Promise.all([side("with", memorySize ?? USUAL_SIZE), side("without", 0)]);
+      if (stop === own) announce("writing-status", "Both texts are written. Choose a token to see where it came from.");
+    } catch (error) {
+      if (stop === own) announce("writing-status", error instanceof Stopped ? "Stopped." : "");
+      throw error;
     } finally {
-      if (stop === own) byId("stop-writing").hidden = true;
+      if (stop === own) hide(byId("stop-writing"), prompt);
     }
   }
 

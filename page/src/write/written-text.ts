@@ -29,8 +29,12 @@ export class WrittenText {
   }
 
   private choose(element: HTMLElement, token: WrittenToken): void {
-    for (const other of this.root.querySelectorAll(".pinned")) other.classList.remove("pinned");
+    for (const other of this.root.querySelectorAll(".pinned")) {
+      other.classList.remove("pinned");
+      other.setAttribute("aria-pressed", "false");
+    }
     element.classList.add("pinned");
+    element.setAttribute("aria-pressed", "true");
     this.show(token);
   }
 }

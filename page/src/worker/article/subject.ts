@@ -53,11 +53,12 @@ const BASE = new URL("..", self.location.href).href;
 
 async function open(): Promise<Subject> {
   const { signal } = new AbortController();
-  const { model, tokenizer } = await openNamed("reader-1m", BASE, { tell: () => {}, signal });
-  if (!(model instanceof Transformer)) throw new Error("the article needs reader-1m");
   const response = await fetch(new URL("samples/code.txt", BASE));
   if (!response.ok) throw new Error(`the article's text cannot be fetched: ${response.status}`);
-  const ids = tokenizer.encode(await response.text());
+  const read = await response.text();
+  const { model, tokenizer } = await openNamed("reader-1m", BASE, { tell: () => {}, signal });
+  if (!(model instanceof Transformer)) throw new Error("the article needs reader-1m");
+  const ids = tokenizer.encode(read);
   const [past, ahead] = [ids.subarray(0, READ), ids.subarray(READ, READ + AHEAD + 1)];
   const reader = new Reader(model, tokenizer, { memorySize: READ });
   try {

@@ -26,12 +26,20 @@ export class Panel {
   /** Shows a token; `pinned` says that it stays. */
   show(token: number, pinned: boolean): void {
     const pairs = this.report.pairs(token);
-    const nothing = this.node("p", "note", token === 0 ? "The first token is not predicted." : this.report.whyNone);
+    const nothing = this.node("p", "note", this.whyNone(token));
     this.root.replaceChildren(
       this.heading(token, pinned),
       ...(token === 0 ? [] : [this.losses(token)]),
       ...(pairs.length === 0 ? [nothing] : [this.gates(token), this.list(token, pairs)]),
     );
+  }
+
+  /** Why there are no pairs. */
+  private whyNone(token: number): string {
+    if (token === 0) return "The first token is not predicted.";
+    return Number.isNaN(this.report.nats[token])
+      ? "The model has not read this token with this memory."
+      : this.report.whyNone;
   }
 
   /** The token, and its place. */
@@ -60,11 +68,16 @@ export class Panel {
       ["without memory", natsWithout[token]] as const,
       ["with memory", nats[token]] as const,
     ]) {
+      if (Number.isNaN(loss)) {
+        list.append(this.node("dt", "", name), this.node("dd", "", "not read"));
+        continue;
+      }
       const probability = `${(100 * Math.exp(-loss)).toPrecision(3)} %`;
       const value = this.node("dd", "", `${probability} `);
       value.append(this.bar(Math.exp(-loss)), this.node("small", "", `${loss.toFixed(2)} nats`));
       list.append(this.node("dt", "", name), value);
     }
+    if (Number.isNaN(natsWithout[token] - nats[token])) return list;
     const verdict = `${gain < 0 ? "−" : "+"}${Math.abs(gain).toFixed(2)} nats`;
     list.append(this.node("dt", "", "gain"), this.node("dd", gain < 0 ? "harm-text" : "gain-text", verdict));
     return list;

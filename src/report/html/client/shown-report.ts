@@ -20,7 +20,7 @@ export interface ShownReport
   readonly heads: readonly string[];
   /** Why nothing was retrieved for a token that has no pairs. */
   readonly whyNone: string;
-  /** −ln p(token) with memory, [length]. */
+  /** −ln p(token) with memory, [length]; NaN for a token that was not read yet, here and without memory. */
   readonly nats: Float32Array;
   /** −ln p(token) without memory, [length]. */
   readonly natsWithout: Float32Array;
