@@ -9,6 +9,11 @@ import { quote } from "./json-scanner.ts";
 /** Bytes that are read from the file at a time. */
 const PIECE = 2 ** 20;
 
+/** Items of all arrays together: of a vocabulary of a quarter of a million tokens, texts, scores, types and merges are a million. */
+const MOST_ITEMS = 2 ** 23;
+/** Bytes of one text. A chat template has some thousands. */
+const MOST_TEXT = 2 ** 26;
+
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** A place in the header. `what` is always what a message calls the value that is being read. */
@@ -19,6 +24,7 @@ export class GgufCursor {
   #view = new DataView(this.#piece.buffer);
   #begin = 0;
   #at = 0;
+  #items = 0;
 
   constructor(source: ByteSource) {
     this.#source = source;
@@ -90,6 +96,7 @@ export class GgufCursor {
 
   text(what: string): string {
     const length = this.count(1, what);
+    if (length > MOST_TEXT) this.refuse(`${what} has ${length} bytes; a text has ${MOST_TEXT} at most`);
     const at = this.#take(length, what);
     try {
       return utf8.decode(this.#piece.subarray(at, at + length));
@@ -105,6 +112,14 @@ export class GgufCursor {
     const left = this.#source.size - this.#at;
     if (count * least <= left) return count;
     return this.refuse(`${what} would have a length of ${count}, but only ${left} bytes are left; it may be truncated`);
+  }
+
+  /** The number of items of an array. All arrays together are limited, since a list takes many times the bytes that it has in the file. */
+  items(least: number, what: string): number {
+    const count = this.count(least, what);
+    this.#items += count;
+    if (this.#items <= MOST_ITEMS) return count;
+    return this.refuse(`${what} has ${count} items, and all arrays together may have ${MOST_ITEMS}`);
   }
 
   #whole(value: bigint, what: string): number {

@@ -44,7 +44,7 @@ export function readMetadata(cursor: GgufCursor, count: number): GgufMetadata {
 function readArray(cursor: GgufCursor, what: string): GgufValue[] {
   const type = typeAt(cursor, what);
   if (type === TYPES[ARRAY]) cursor.refuse(`${what} is an array of arrays`);
-  const count = cursor.count(type.least, what);
+  const count = cursor.items(type.least, what);
   const items: GgufValue[] = [];
   for (let i = 0; i < count; i++) items.push(type.read(cursor, what));
   return items;

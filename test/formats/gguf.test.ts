@@ -5,6 +5,7 @@ import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { sourceOf } from "../../src/formats/byte-source.ts";
 import { readGguf } from "../../src/formats/gguf.ts";
+import { GgufCursor } from "../../src/formats/gguf-cursor.ts";
 import { floatsOf } from "../../src/formats/weight-file.ts";
 import { fileRanges } from "../../src/platform/file-ranges.ts";
 import { suite } from "../harness.ts";
@@ -155,6 +156,29 @@ test("a length that the file cannot hold is refused before anything is allocated
   const tensors = ggufHeader([], []).slice();
   tensors.set([0xff, 0xff, 0xff, 0xff], 8);
   assert.match(refused(tensors), "the list of tensors would have a length of 4294967295");
+});
+
+test("lists and texts that a program could not hold are refused before they are read", () => {
+  const length = (count: number) => {
+    const bytes = new Uint8Array(16);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(0, 0, true); // u8
+    view.setBigUint64(4, BigInt(count), true);
+    return { name: "x.gguf", size: 2 ** 40, read: (from: number, to: number) => bytes.slice(from, to) };
+  };
+  const refusedBy = (act: (cursor: GgufCursor) => void, count: number) => {
+    const cursor = new GgufCursor(length(count));
+    cursor.u32("the type");
+    return refusal(() => act(cursor)).replace("x.gguf: not a valid GGUF file: ", "");
+  };
+  assert.is(
+    refusedBy((cursor) => cursor.items(1, "the list"), 2 ** 23 + 1),
+    "the list has 8388609 items, and all arrays together may have 8388608",
+  );
+  assert.is(
+    refusedBy((cursor) => cursor.text("the text"), 2 ** 29),
+    "the text has 536870912 bytes; a text has 67108864 at most",
+  );
 });
 
 test("an alignment that is none is refused", () => {
