@@ -28,7 +28,7 @@ export interface ReportData {
   readonly gates: string;
   /** Number of pairs of each token; u8 [n]. */
   readonly counts: string;
-  /** All pairs, those of the first token first: head (u16), token (i32), 65535 times weight (u16), 32767 times score (i16). */
+  /** All pairs, those of the first token first: head (u16), token (i32), 65535 times weight (u16), score (f32). */
   readonly pairHeads: string;
   readonly pairTokens: string;
   readonly pairWeights: string;
@@ -62,7 +62,7 @@ export function reportData(inspection: Inspection, text: InspectedText): ReportD
     pairHeads: base64(Uint16Array.from(pairs, ({ head }) => head)),
     pairTokens: base64(Int32Array.from(pairs, ({ token }) => token)),
     pairWeights: base64(Uint16Array.from(pairs, ({ weight }) => Math.round(65535 * weight))),
-    pairScores: base64(Int16Array.from(pairs, ({ score }) => Math.round(32767 * Math.max(-1, Math.min(1, score))))),
+    pairScores: base64(Float32Array.from(pairs, ({ score }) => score)),
     earlier: Object.fromEntries(
       [...earlier].map((token) => [token, { ...text.excerpt(token, SURROUNDINGS), place: text.place(token) }]),
     ),

@@ -53,6 +53,13 @@ test("a small example, written out: the page of two lines of a letter each", asy
   );
 });
 
+test("scores of models whose keys have any length are shown as they are", async () => {
+  const { inspection, text } = await inspected("a\nb\n");
+  inspection.retrieved.add(3, { head: 0, token: 1, score: -57.75, weight: 0.5, share: 0.25 });
+  const report = new DecodedReport(JSON.parse(JSON.stringify(reportData(inspection, text))));
+  assert.ok(report.pairs(3).some(({ score }) => score === -57.75));
+});
+
 test("the browser's data has everything that the inspection found about each token", async () => {
   const { inspection, text } = await inspected(hostile);
   const report = new DecodedReport(JSON.parse(JSON.stringify(reportData(inspection, text))));

@@ -18,7 +18,7 @@ export class DecodedReport extends TokenText implements ShownReport {
   private readonly pairHeads: Uint16Array;
   private readonly pairTokens: Int32Array;
   private readonly pairWeights: Uint16Array;
-  private readonly pairScores: Int16Array;
+  private readonly pairScores: Float32Array;
   private readonly earlier: Readonly<Record<number, EarlierToken>>;
 
   constructor(data: ReportData) {
@@ -30,7 +30,7 @@ export class DecodedReport extends TokenText implements ShownReport {
     this.pairHeads = new Uint16Array(bytesOf(data.pairHeads));
     this.pairTokens = new Int32Array(bytesOf(data.pairTokens));
     this.pairWeights = new Uint16Array(bytesOf(data.pairWeights));
-    this.pairScores = new Int16Array(bytesOf(data.pairScores));
+    this.pairScores = new Float32Array(bytesOf(data.pairScores));
     this.earlier = data.earlier;
     const counts = new Uint8Array(bytesOf(data.counts));
     let pairs = 0;
@@ -60,7 +60,7 @@ export class DecodedReport extends TokenText implements ShownReport {
       head: this.heads[this.pairHeads[begin + i]],
       token: this.pairTokens[begin + i],
       weight: this.pairWeights[begin + i] / 65535,
-      score: this.pairScores[begin + i] / 32767,
+      score: this.pairScores[begin + i],
     }));
   }
 
