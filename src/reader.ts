@@ -23,6 +23,7 @@ import {
   type GenerationOptions,
   generate,
   memorizeDocument,
+  memorizeLast,
   type ReadingOptions,
 } from "./model/generate.ts";
 import { aMemorySize } from "./model/state.ts";
@@ -99,7 +100,7 @@ export class Reader {
     prompt: string,
     options: Partial<GenerationOptions> & { readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<GeneratedToken, void> {
-    yield* this.write(prompt, (state, ids) => generate(this.model, this.tokenizer, state, ids, options));
+    yield* this.write(prompt, options, (state, ids) => generate(this.model, this.tokenizer, state, ids, options));
   }
 
   /** `generate`, where each token comes with what was retrieved for it, those pairs that had the largest shares. */
@@ -107,7 +108,9 @@ export class Reader {
     prompt: string,
     options: InspectedGenerationOptions = {},
   ): AsyncGenerator<InspectedToken, void> {
-    yield* this.write(prompt, (state, ids) => inspectGeneration(this.model, this.tokenizer, state, ids, options));
+    yield* this.write(prompt, options, (state, ids) =>
+      inspectGeneration(this.model, this.tokenizer, state, ids, options),
+    );
   }
 
   /**
@@ -166,16 +169,27 @@ export class Reader {
   }
 
   /** Writes what `generator` yields behind the prompt, and memorizes both. */
-  private async *write<T>(
+  private async *write<T extends GeneratedToken>(
     prompt: string,
+    options: { readonly signal?: AbortSignal },
     generator: (state: ReadingState, ids: Int32Array) => AsyncGenerator<T, void>,
   ): AsyncGenerator<T, void> {
     check("prompt", prompt, aText);
     this.beginWork();
+    let unread: number | undefined;
     try {
       this.state.sources.at(0)?.openDocument("(prompt)");
-      yield* generator(this.state, promptIds(this.model, this.tokenizer, prompt));
+      const ids = promptIds(this.model, this.tokenizer, prompt);
+      for await (const token of generator(this.state, ids)) {
+        unread = token.id;
+        yield token;
+      }
+      if (!options.signal?.aborted) unread ??= ids.at(-1);
+    } catch (error) {
+      unread = undefined;
+      throw error;
     } finally {
+      if (unread !== undefined && !this.life.ended) memorizeLast(this.model, this.state, unread);
       this.endWork();
     }
   }

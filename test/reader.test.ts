@@ -62,7 +62,7 @@ test("it writes what the model writes, and remembers prompt and text", async () 
   const options = { tokens: 9, seed: 4 };
   for await (const piece of generate(model, tokenizer, state, tokenizer.encode("old"), options)) expected += piece.text;
   assert.is(await written(reader, "old", options), expected);
-  assert.is(reader.remembered, notes.join("").length + 3 + 8, "the last token that was written was not read any more");
+  assert.is(reader.remembered, notes.join("").length + 3 + 9, "the last token that was written too");
   assert.equal(reader.snapshot().sources?.documents.slice(2), ["(prompt)", "(written)"]);
 });
 
@@ -131,7 +131,21 @@ test("an abort ends reading and writing, and the tokens read so far are remember
     if (pieces.push(text) === 5) halt.abort();
   }
   assert.is(pieces.length, 5);
-  assert.is(reader.remembered, 14 + 5);
+  assert.is(reader.remembered, 14 + 1 + 5);
+});
+
+test("a prompt is remembered whole where nothing is written, and where somebody stops listening", async () => {
+  const reader = new Reader(model, tokenizer, { memorySize: 100 });
+  assert.is(await written(reader, "old", { tokens: 0 }), "");
+  assert.is(reader.remembered, 3);
+  for await (const { text } of reader.generate("new", { tokens: 9 })) {
+    assert.ok(text.length <= 1);
+    break;
+  }
+  assert.is(reader.remembered, 3 + 3 + 1);
+  const whole = new Reader(model, tokenizer, { memorySize: 100 });
+  await whole.read("old");
+  assert.equal(reader.snapshot().layers.get(1)?.keys.slice(0, 8), whole.snapshot().layers.get(1)?.keys.slice(0, 8));
 });
 
 test("inspecting a text reports the pairs retrieved from earlier documents, and memorizes nothing", async () => {

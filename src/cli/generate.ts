@@ -6,6 +6,7 @@ import {
   generate,
   generationFields,
   memorizeDocuments,
+  memorizeLast,
   readDocuments,
 } from "../model/generate.ts";
 import { type LanguageModel, promptIds } from "../nn/language-model.ts";
@@ -81,23 +82,28 @@ export const generateCommand = command(
       if (save !== undefined) requireMemory(state, directory);
       await startThreads(threads);
       const onProgress = tokenProgress(progress, "reading");
-      let hasWritten = false;
+      let unread: number | undefined;
       const work = async (signal: AbortSignal) => {
         if (chat) await memorizeDocuments(model, state, documents, { onProgress, signal }); // which ends them
         const beginning = await readDocuments(model, state, chat ? [] : documents, start, { onProgress, signal });
         progress.end();
         if (signal.aborted) return;
         if (prompt !== "" || documents.length === 0) state.sources.at(0)?.openDocument("(prompt)");
-        for await (const { text } of generate(model, tokenizer, state, beginning, { ...givenOf(options), signal })) {
+        for await (const { id, text } of generate(model, tokenizer, state, beginning, {
+          ...givenOf(options),
+          signal,
+        })) {
           printGenerated(text, results);
-          hasWritten = true;
+          unread = id;
         }
+        if (!signal.aborted) unread ??= beginning.at(-1);
         printGenerated("\n", results);
       };
       const wasInterrupted = await interruptible(() => progress.end(), work).finally(() => progress.end());
-      if (save !== undefined && wasInterrupted && !hasWritten) progress.note(notSaved(save));
+      if (save !== undefined && wasInterrupted && unread === undefined) progress.note(notSaved(save));
       else if (save !== undefined) {
         outputs.check();
+        if (unread !== undefined) memorizeLast(model, state, unread);
         saveMemory(save, state, model);
         if (wasInterrupted) progress.note(`interrupted; ${save} has all that was read and written`);
       }

@@ -180,6 +180,12 @@ export async function* generate(
   }
 }
 
+/** Reads the token that `generate` left unread, the last that was written or that of the prompt, so that a document that ends there is remembered whole. */
+export function memorizeLast(model: LanguageModel, state: ReadingState, id: number): void {
+  if (model.stopIds.includes(id)) return; // it is no part of the text
+  step(() => noGrad(() => model.memorize({ ids: Int32Array.of(id) }, state)));
+}
+
 const readingKinds: Kinds<ReadingOptions> = { onProgress: optional(aFunction), signal: optional(aSignal) };
 
 /** @throws InputError if `state` is not a state of `model` with one row */
