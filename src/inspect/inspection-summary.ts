@@ -174,14 +174,16 @@ function occurrencesOf(words: readonly Word[]): number[] {
 }
 
 function documentShares({ name, earlier, received }: Inspection): DocumentShare[] {
-  const weights = new Map<string, number>();
+  const here = earlier.documents.length;
+  const weights = new Map<number, number>();
   for (const [pair, weight] of received.entries()) {
-    const document = earlier.documents[earlier.columns.document[pair]] ?? name;
+    const document = earlier.columns.document[pair] ?? here;
     weights.set(document, (weights.get(document) ?? 0) + weight);
   }
+  const ownName = earlier.documents.includes(name) ? `${name} (this document)` : name;
   const total = received.reduce((sum, weight) => sum + weight, 0);
   return [...weights]
     .filter(([, weight]) => weight > 0)
     .sort(([, a], [, b]) => b - a)
-    .map(([document, weight]) => ({ document, share: weight / total }));
+    .map(([document, weight]) => ({ document: earlier.documents[document] ?? ownName, share: weight / total }));
 }

@@ -93,6 +93,17 @@ test("each document has its share of all retrieved weight", () => {
   ]);
 });
 
+test("documents of one name are told apart, and the one that is inspected is marked", () => {
+  const earlier = { documents: ["mine", "mine"], columns: sourceColumns([0, 1]) };
+  const received = Float64Array.of(1, 2, 1);
+  const inspection = inspectionOf([0], [], { earlier, received });
+  assert.equal(summarize(inspection, wordsOf(["", "word"]), 0).documents, [
+    { document: "mine", share: 0.5 },
+    { document: "mine", share: 0.25 },
+    { document: "mine (this document)", share: 0.25 },
+  ]);
+});
+
 test("the tokens that gained most come first, without those that lost", () => {
   const inspection = inspectionOf([5, -1, 0.5, 0, 0.75, 0.25], []);
   const words = wordsOf(...new Array<[string, WordKind]>(6).fill(["x", "word"]));
