@@ -84,6 +84,7 @@ const chatML: ChatKind = {
   name: "ChatML",
   has: ["<|im_start|>", "<|im_end|>"],
   lacks: [
+    "<|im_sep|>", // Phi-4
     "<think>",
     "enable_thinking",
     "trim",
@@ -111,10 +112,8 @@ const qwen3: ChatKind = {
   lacks: ["raise_exception", "strftime_now", "bos_token"],
   needs: [],
   render(messages, { opensAnswer, thinks }) {
-    const question = Math.max(
-      0,
-      messages.findLastIndex(({ role }) => role === "user"),
-    );
+    const last = messages.findLastIndex(isQuestion);
+    const question = last < 0 ? messages.length - 1 : last;
     const turns = messages.flatMap(({ role, content }, i) => {
       if (role !== "assistant") return chatMLTurn(role, typed(content));
       const { thought, answer } = thoughtOf(content);
@@ -127,6 +126,11 @@ const qwen3: ChatKind = {
     return [...turns, chatMLAnswer, ...(thinks ? [] : ["<think>\n\n</think>\n\n"])];
   },
 };
+
+/** Whether a turn is a user's own, and not the answer of a tool. */
+function isQuestion({ role, content }: Message): boolean {
+  return role === "user" && !(content.startsWith("<tool_response>") && content.endsWith("</tool_response>"));
+}
 
 /** Divides an answer at its last "</think>"; the thought is what stands before the first one. */
 function thoughtOf(content: string): { thought: string; answer: string } {
@@ -156,7 +160,7 @@ const gemmaTurn = (role: string, ...content: Piece[]): Piece[] => [
 const gemmaAnswer = "<start_of_turn>model\n";
 
 function refusesUnlessTurns(messages: readonly Message[]): string | undefined {
-  const alternate = messages.every(({ role }, i) => role === (i % 2 === 0 ? "user" : "assistant"));
+  const alternate = messages.every(({ role }, i) => (role === "user") === (i % 2 === 0));
   return alternate ? undefined : "Conversation roles must alternate user/assistant/user/assistant/...";
 }
 

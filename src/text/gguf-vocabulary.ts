@@ -146,10 +146,17 @@ function byteLevelTokenizer(vocabulary: GgufVocabulary, source: string, refuse: 
   return new BpeTokenizer(readTokenizerJson(json, source));
 }
 
+/** Characters of the longest token whose parts are looked for, which takes the square of its length. */
+const LONGEST_TOKEN = 1024;
+
 function sentencePieceTokenizer(vocabulary: GgufVocabulary, source: string, refuse: Refuse): Tokenizer {
   const { tokens, scores, addSpacePrefix = true } = vocabulary;
   if (scores === undefined || !isArrayOf(scores, Number.isFinite) || scores.length !== tokens.length) {
     return refuse('tokenizer.ggml.scores must have a finite number for every token, which "llama" needs');
+  }
+  const long = tokens.find(({ length }) => length > LONGEST_TOKEN);
+  if (long !== undefined) {
+    return refuse(`tokenizer.ggml.tokens has one of ${long.length} characters; a token has ${LONGEST_TOKEN} at most`);
   }
   const { merges, ranks } = mergesByScore(vocabulary, scores);
   const replace = { type: "Replace", pattern: { String: " " }, content: "▁" };
@@ -187,16 +194,22 @@ function mergesByScore({ tokens, types }: GgufVocabulary, scores: readonly numbe
   const distinct = [...new Set(scores)].sort((a, b) => b - a);
   const rankOf = new Map(distinct.map((score, rank) => [score, rank]));
   const found = tokens.flatMap((token, id) => {
-    if (!isText(id)) return [];
-    const characters = [...token];
-    const ways = characters
-      .slice(1)
-      .map((_, i): [string, string] => [characters.slice(0, i + 1).join(""), characters.slice(i + 1).join("")]);
-    const possible = ways.filter(([left, right]) => texts.has(left) && texts.has(right));
-    return possible.map((merge) => ({ merge, rank: rankOf.get(scores[id])! }));
+    return isText(id) ? waysTo(token, texts).map((merge) => ({ merge, rank: rankOf.get(scores[id])! })) : [];
   });
   found.sort((a, b) => a.rank - b.rank);
   return { merges: found.map(({ merge }) => merge), ranks: found.map(({ rank }) => rank) };
+}
+
+/** The pairs of `texts` that make up a token. */
+function waysTo(token: string, texts: ReadonlySet<string>): [left: string, right: string][] {
+  const ways: [string, string][] = [];
+  let left = "";
+  for (const character of token) {
+    left += character;
+    const right = token.slice(left.length);
+    if (right !== "" && texts.has(left) && texts.has(right)) ways.push([left, right]);
+  }
+  return ways;
 }
 
 function commonJson(vocabulary: GgufVocabulary, addsBos: boolean) {

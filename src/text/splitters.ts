@@ -66,13 +66,19 @@ function cutAt(text: string, borders: readonly number[]): string[] {
   return borders.slice(1).map((border, i) => text.slice(borders[i], border));
 }
 
-/** Writes spaces as a sign, puts one before a text that begins with none, and cuts before every sign where it is asked to. */
-export function metaspaceSplitter(step: Step): Splitter {
-  const { replacement = "▁", prepend_scheme, add_prefix_space, split = true } = step;
-  demand(replacement === "▁", 'the replacement of its "Metaspace" must be ▁');
+/** Where a "Metaspace" puts a space before a text that begins without one. Older files say it with a flag. */
+export function prependScheme({ prepend_scheme, add_prefix_space }: Step): "first" | "always" | "never" {
   const scheme = prepend_scheme ?? (add_prefix_space === false ? "never" : "always");
   const isKnown = scheme === "first" || scheme === "always" || scheme === "never";
   demand(isKnown, 'the prepend_scheme of its "Metaspace" must be "first", "always" or "never"');
+  return scheme;
+}
+
+/** Writes spaces as a sign, puts one before a text that begins with none, and cuts before every sign where it is asked to. */
+export function metaspaceSplitter(step: Step): Splitter {
+  const { replacement = "▁", split = true } = step;
+  demand(replacement === "▁", 'the replacement of its "Metaspace" must be ▁');
+  const scheme = prependScheme(step);
   demand(split === true || split === false, 'split of its "Metaspace" must be true or false');
   return (text, isFirst) => {
     const signs = text.replaceAll(" ", "▁");

@@ -5,7 +5,7 @@
  * refused with the step's name.
  */
 import { quote } from "../formats/json-scanner.ts";
-import { metaspaceSplitter, type Splitter, splitters } from "./splitters.ts";
+import { metaspaceSplitter, prependScheme, type Splitter, splitters } from "./splitters.ts";
 import type { Step } from "./tokenizer-json.ts";
 import { demand, isObject, isOff, isStep, stepsOf } from "./unusable.ts";
 
@@ -114,7 +114,7 @@ function fallbackSteps(
     alters: [
       ...(normalizers.some(({ type }) => type === "NFC") ? [COMPOSES] : []),
       `turns ${META_SPACE} into a space`,
-      ...firstSpace(prepends, metaspace !== undefined && metaspace.prepend_scheme !== "never", dropsFirstSpace),
+      ...firstSpace(prepends, metaspace !== undefined && prependScheme(metaspace) !== "never", dropsFirstSpace),
     ],
   };
 }

@@ -26,9 +26,12 @@ export interface Word {
   readonly kind: WordKind;
 }
 
-/** LaTeX commands, names with their digits and underscores, numbers, white space, and every other sign by itself. */
+/**
+ * LaTeX commands, names with their digits and underscores, numbers, white space, and every other sign by itself. A name is looked for at the first of
+ * several underscores alone: at each of them, a line of underscores would take the square of its length.
+ */
 const WORD =
-  /(?<command>\\\p{L}+)|(?<name>_*\p{L}[\p{L}\p{M}\p{N}]*(?:_+[\p{L}\p{M}\p{N}]+)*)|(?<number>\p{N}+(?:[.,]\p{N}+)*)|(?<space>\s+)|\S/gu;
+  /(?<command>\\\p{L}+)|(?<name>(?<!_)_*\p{L}[\p{L}\p{M}\p{N}]*(?:_+[\p{L}\p{M}\p{N}]+)*)|(?<number>\p{N}+(?:[.,]\p{N}+)*)|(?<space>\s+)|\S/gu;
 
 /** Signs that a word is not prose: an underscore or a digit in a name, or a capital behind a small letter. */
 const IDENTIFIER = /[_\p{N}]|\p{Ll}\p{Lu}/u;

@@ -58,11 +58,25 @@ test("templates that look like a known kind and render otherwise are refused", (
   const zephyr =
     "{% if m.role == 'user' %}{{ '<|user|>\\n' + m.content + eos_token }}{% else %}{{ '<|assistant|>\\n' + m.content + eos_token }}{% endif %}";
   const factory = `{% set system_message = 'Be kind.' %}{{ '<|im_start|>system\\n' + system_message + '<|im_end|>\\n' }}${CHATML}`;
-  for (const template of [tulu, factory]) {
+  const phi4 =
+    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '<|im_sep|>' + m['content'] + '<|im_end|>' }}{% endfor %}";
+  for (const template of [tulu, factory, phi4]) {
     const sentence = refusal(() => chatTemplate(template, { eos: "</s>" }, "dir"));
     assert.match(sentence, "no chat template of a kind that is known here");
   }
   assert.is(chatTemplate(zephyr, { eos: "</s>" }, "dir").kind, "Zephyr");
+});
+
+test("Qwen3 thinks aloud behind the last question of a user, which the answer of a tool is not", () => {
+  const { render } = chatTemplate("<|im_start|><|im_end|>enable_thinking</think>", {}, "dir");
+  const answer = { role: "assistant", content: "Hi" } as const;
+  const closed = (...messages: Message[]) => render(messages, { opensAnswer: false }).text;
+  assert.match(closed({ role: "user", content: "Hi?" }, answer), "assistant\n<think>\n\n</think>\n\nHi<|im_end|>");
+  assert.match(closed({ role: "system", content: "Be kind." }, answer), "assistant\nHi<|im_end|>");
+  const tool = { role: "user", content: "<tool_response>4</tool_response>" } as const;
+  const thought = { role: "assistant", content: "<think>\nSo.\n</think>\n\nCall." } as const;
+  const after = closed({ role: "user", content: "2 + 2?" }, thought, tool, { role: "assistant", content: "4" });
+  assert.match(after, "assistant\n<think>\nSo.\n</think>\n\nCall.<|im_end|>"); // the question is still the user's
 });
 
 test("a special token that a participant types is text, one of the template's is a token", () => {

@@ -130,6 +130,7 @@ test("a vocabulary that cannot be used is refused in a sentence that names the f
     [{ ...words, bos: 259 }, /bos_token_id is 259/],
     [{ ...words, eos: -1 }, /eos_token_id is -1/],
     [{ ...words, tokens: words.tokens.with(256, "a") }, /the token "a" comes twice/],
+    [pieces(["x".repeat(1025)]), /tokens has one of 1025 characters; a token has 1024 at most/],
     [{ ...pieces(["a"]), scores: undefined }, /scores must have a finite number for every token/],
     [{ ...pieces(["a"]), scores: [NaN] }, /scores must have/],
     [{ ...pieces(["▁", "a", "▁a"]), tokens: pieces(["▁", "a", "▁a"]).tokens.with(3, "x") }, /byte 0 has none/],

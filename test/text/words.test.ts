@@ -57,6 +57,20 @@ test("no tokens have no words, and empty texts none to speak of", () => {
   assert.equal(words("", ""), [":space", ":space"]);
 });
 
+test("a line of underscores is so many signs, however long it is", () => {
+  const words = wordsOfTokens(["_".repeat(200_000), " ", "__init__", "-_x", "a__"]);
+  assert.equal(
+    words.map(({ text, kind }) => [text, kind]),
+    [
+      ["_", "punctuation"],
+      [" ", "space"],
+      ["__init", "identifier"],
+      ["-", "punctuation"],
+      ["_xa", "identifier"],
+    ],
+  );
+});
+
 test("characters beyond the basic plane are not split", () => {
   assert.equal(words("😀", "𝒳", "y"), ["😀:punctuation", "𝒳y:word", "𝒳y:word"]);
 });
