@@ -142,10 +142,16 @@ function requireSameModel(choice: RunChoice, { model, tokenizer }: FoundCheckpoi
 
 /** Options that decide what a run has become, and that a checkpoint has no other values for. */
 const KEPT = { seed: "--seed", optimizer: "--optimizer" } as const;
+/** Those that divide the rows of a step, of which each part has a state. Where every row has one, the rows may be divided otherwise. */
+const DIVIDING = { batchSize: "--batch-size", gradientAccumulation: "--gradient-accumulation" } as const;
 
-/** Refuses another seed or update rule than the run has. */
+/** Refuses another seed, update rule or division of the rows than the run has. */
 function requireSameCourse(given: Partial<TrainingOptions>, kept: TrainingOptions, out: string): void {
-  for (const [key, option] of Object.entries(KEPT) as [keyof typeof KEPT, string][]) {
+  const { batchSize, gradientAccumulation } = { ...kept, ...given };
+  const isAsDivided =
+    kept.gradients === "rows" && batchSize * gradientAccumulation === kept.batchSize * kept.gradientAccumulation;
+  const options = { ...KEPT, ...(!isAsDivided && DIVIDING) };
+  for (const [key, option] of Object.entries(options) as [keyof typeof KEPT | keyof typeof DIVIDING, string][]) {
     if (given[key] === undefined || given[key] === kept[key]) continue;
     throw new InputError(`the run in ${out} has ${option} ${kept[key]}; a resumed run keeps it`);
   }

@@ -123,6 +123,7 @@ test("a resumed run is refused another configuration or tokenizer than it has", 
   assert.match(tokenizer, `${at("bytes.json")} is not the tokenizer of the run in ${at("whole")}`);
   assert.match(refusal("--seed", "5"), `the run in ${at("whole")} has --seed 0; a resumed run keeps it`);
   assert.match(refusal("--optimizer", "adafactor"), "has --optimizer adamw; a resumed run keeps it");
+  assert.match(refusal("--batch-size", "5"), /has --batch-size \d; a resumed run keeps it/);
 });
 
 test("a run can begin with the weights of another model, and a larger memory than that had", () => {
