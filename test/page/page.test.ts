@@ -140,6 +140,29 @@ test.unless(
   },
 );
 
+test.unless(noPage, "a token that was not read is not shown as known, and half a text cannot be kept", async () => {
+  const { page, wrong } = await visit.open(`${KERNELS}sample=`);
+  await page.setInputFiles("#files", file("first.ts", TEXT));
+  await isRead(page, "first.ts");
+  assert.is(await page.evaluate("keep.disabled"), false);
+  await page.setInputFiles("#files", file("long.ts", TEXT.repeat(30)));
+  await until(page, "keep.disabled");
+  await page.evaluate(`document.getElementById("stop").click()`);
+  const last = await page.evaluate<number>(`(() => {
+    let token = 0;
+    while (document.getElementById("t" + (token + 1)) !== null) token++;
+    return token;
+  })()`);
+  await page.evaluate(`document.getElementById("t${last}").click()`);
+  await until(page, `/has not read this token/.test(panel.textContent)`);
+  const panel = await textOf(page, "panel");
+  assert.match(panel, /without memory\s*not read\s*with memory\s*not read/);
+  assert.not.match(panel, /nats/);
+  assert.is(await page.evaluate("keep.disabled"), true);
+  assert.equal(wrong, []);
+  await page.close();
+});
+
 test.unless(noPage, "after the first visit it opens without a network, and reads", async () => {
   const { page } = await visit.open("sample=");
   await until(page, `navigator.serviceWorker.controller !== null`);
