@@ -27,17 +27,25 @@ const parts: readonly Cell[] = [
   { ...measured(smeared(gated)), label: "without both" },
 ];
 
-/** Policies of the gate have an experiment of their own (gates.ts). */
+const last = vary("layer-3", "memory in layer 4 of 4, not 3", { memory_layers: [3] });
+
+/** Where the memory stands, and how it is asked and answers. Gates of models that do not copy are compared in gates.ts. */
 const others: readonly Cell[] = [
   vary("layer-1", "memory in layer 2 of 4, not 3", { memory_layers: [1] }),
-  vary("layer-3", "memory in layer 4 of 4, not 3", { memory_layers: [3] }),
+  last,
+  vary("layers-1-3", "two memories: in layers 2 and 4", { memory_layers: [1, 3] }),
+  vary("layers-2-3", "two memories: in layers 3 and 4", { memory_layers: [2, 3] }),
   vary("k-8", "K 8, not 32", { memory_topk: 8 }),
+  vary("heads-1", "1 head of 128, not 2 of 64", { num_attention_heads: 1, head_dim: 128 }),
+  vary("heads-4", "4 heads of 32, not 2 of 64", { num_attention_heads: 4, head_dim: 32 }),
+  vary("joint", "joint softmax, no gate", { memory_combine: "joint" }),
+  vary("content", "a gate that depends on the token", { memory_combine: "content" }),
 ];
 
 const varied: readonly Cell[] = [base, ...parts, ...others];
 
 const sameButSeed: readonly Cell[] = [base, ...seeded(base)];
-const seeds: readonly Cell[] = [rival, ...sameButSeed];
+const seeds: readonly Cell[] = [rival, ...sameButSeed, last, ...seeded(last)];
 
 /** Pairs that are searched. Searches differ more with more pairs. */
 const SEARCHED = 8192;
