@@ -121,7 +121,7 @@ test("others are answered while a document is read, and the reading ends with it
 });
 
 test("a client that reads slowly delays nobody", async () => {
-  const on = await run();
+  const on = await run({ model: { id: "x".repeat(5000) } }); // in every event: 15 MB, more than the system takes for a client
   try {
     const socket = connect(on.port, "127.0.0.1");
     const body = JSON.stringify({ prompt: "a", max_tokens: 3000, stream: true });
