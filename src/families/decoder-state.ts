@@ -19,6 +19,7 @@ import type { Distance, DistantPairs } from "./distant-pairs.ts";
 import type { LayerContext, TokenPairs } from "./layer-context.ts";
 import { type ReadingSettings, readingSettings } from "./reading-settings.ts";
 import { loadState, type SavedParts, savedCapacity, saveState } from "./saved-state.ts";
+import { SeenTokens } from "./seen-tokens.ts";
 import type { SegmentAngles } from "./segment-angles.ts";
 import { type GoneRange, SegmentPlace } from "./segment-place.ts";
 import { requireFinitePairs, stateParts } from "./state-parts.ts";
@@ -49,8 +50,7 @@ export class DecoderState implements TrainingState {
   private readonly distant: readonly (DistantPairs | undefined)[];
   private readonly angles: SegmentAngles | undefined;
   private readonly place: SegmentPlace;
-  /** Tokens in the buffers, [B, capacity]. */
-  private ids: Int32Array;
+  private readonly seenTokens: SeenTokens;
   private readonly life = new Lifetime("this state of a model");
   private readonly memorized = new MemorizedDocument();
 
@@ -67,7 +67,7 @@ export class DecoderState implements TrainingState {
     this.rows = rows;
     this.place = new SegmentPlace(rows, this.settings.window);
     const capacity = Math.min(this.mostRoom, Math.max(this.settings.segment, FIRST_ROOM));
-    this.ids = new Int32Array(rows * capacity);
+    this.seenTokens = new SeenTokens(rows, capacity);
     ({
       contexts: this.contexts,
       distant: this.distant,
@@ -148,40 +148,27 @@ export class DecoderState implements TrainingState {
     place.nextSegment();
     this.remember(place.leave());
     const needed = place.start + settings.segment;
-    if (needed <= this.capacity) return;
-    if (this.capacity < this.mostRoom) this.grow(Math.min(this.mostRoom, Math.max(needed, 2 * this.capacity)));
-    if (needed > this.capacity) this.roll(place.start - settings.window);
-  }
-
-  /** Tokens that the buffers have room for. */
-  private get capacity(): number {
-    return this.ids.length / this.rows;
+    const { capacity } = this.seenTokens;
+    if (needed <= capacity) return;
+    if (capacity < this.mostRoom) this.grow(Math.min(this.mostRoom, Math.max(needed, 2 * capacity)));
+    if (needed > this.seenTokens.capacity) this.roll(place.start - settings.window);
   }
 
   private grow(capacity: number): void {
-    const before = this.capacity;
-    const ids = new Int32Array(this.rows * capacity);
-    for (let row = 0; row < this.rows; row++) {
-      ids.set(this.ids.subarray(row * before, (row + 1) * before), row * capacity);
-    }
     for (const context of this.contexts) context.grow(capacity);
-    this.ids = ids;
+    this.seenTokens.grow(capacity);
   }
 
   /** Gives up the tokens before index `from`. */
   private roll(from: number): void {
-    const { place, capacity } = this;
+    const { place } = this;
     for (const context of this.contexts) context.roll(from, place.start);
-    for (let row = 0; row < this.rows; row++) {
-      const at = row * capacity;
-      this.ids.copyWithin(at, at + from, at + place.start);
-    }
+    this.seenTokens.roll(from, place.start);
     place.shift(from);
   }
 
   /** Keeps what left the window: the first tokens of a document as sinks, the others in the memories. */
   private remember(ranges: readonly GoneRange[]): void {
-    const { capacity } = this;
     for (const { row, from, to, position } of ranges) {
       const sinks = Math.min(to - from, Math.max(0, this.settings.sinks - position));
       for (const [layer, distant] of this.distant.entries()) {
@@ -189,7 +176,7 @@ export class DecoderState implements TrainingState {
         if (from + sinks < to) distant?.remember(row, this.gonePairs(layer, row, from + sinks, to));
       }
       const log = this.sources.at(row);
-      const ids = this.ids.subarray(row * capacity + from, row * capacity + to);
+      const ids = this.seenTokens.range(row, from, to);
       log?.pass(ids.subarray(0, sinks));
       log?.read(ids.subarray(sinks));
     }
@@ -204,12 +191,9 @@ export class DecoderState implements TrainingState {
 
   /** The tokens of the window if they must be read again, [B, W]: with learned positions, once something has left it. */
   get again(): Int32Array | undefined {
-    const { place, settings, architecture, capacity } = this;
+    const { place, settings, architecture } = this;
     if (architecture.positions.kind !== "learned" || place.offset > 0 || !place.isCut) return undefined;
-    const windows = Array.from({ length: this.rows }, (_, row) => {
-      return [...this.ids.subarray(row * capacity + place.start - settings.window, row * capacity + place.start)];
-    });
-    return Int32Array.from(windows.flat());
+    return this.seenTokens.columns(place.start - settings.window, place.start);
   }
 
   /** Learned positions of `count` tokens of every row, from index `past` on: they count from the first token that is seen. */
@@ -256,11 +240,8 @@ export class DecoderState implements TrainingState {
    */
   advance(ids: Int32Array, lengths: ArrayLike<number> | undefined, layers = this.contexts.length): void {
     const count = ids.length / this.rows;
-    const { capacity } = this;
     requireFinitePairs({ ...this.parts, contexts: this.contexts.slice(0, layers) }, this.place.next, count);
-    for (let row = 0; row < this.rows; row++) {
-      this.ids.set(ids.subarray(row * count, (row + 1) * count), row * capacity + this.place.next);
-    }
+    this.seenTokens.write(ids, this.place.next);
     this.place.advance(count, lengths);
     this.memorized.advance();
   }
@@ -282,8 +263,8 @@ export class DecoderState implements TrainingState {
   }
 
   private get parts(): SavedParts {
-    const { rows, place, ids, contexts, distant } = this;
-    return { rows, place, ids, contexts, distant };
+    const { rows, place, seenTokens, contexts, distant } = this;
+    return { rows, place, ids: seenTokens.ids, contexts, distant };
   }
 
   /** Copies everything that was read and remembered, for a checkpoint; see saved-state.ts. */
@@ -300,7 +281,7 @@ export class DecoderState implements TrainingState {
   load(reader: TensorReader, prefix = ""): void {
     this.life.require();
     this.memorized.end();
-    this.grow(Math.max(this.capacity, savedCapacity(reader, prefix, this.mostRoom)));
+    this.grow(Math.max(this.seenTokens.capacity, savedCapacity(reader, prefix, this.mostRoom)));
     try {
       loadState(this.parts, reader, prefix, { window: this.settings.window, vocabulary: this.architecture.vocabulary });
     } catch (error) {
