@@ -4,10 +4,12 @@ import { mechanismFields } from "../mechanisms/settings.ts";
 import type { MemoryOptions } from "../memory/options.ts";
 import type { ModelConfig } from "./config.ts";
 
-/** The keys that determine the shapes of a state's contexts and memories. */
+/** The keys that determine the shapes of a state's contexts and memories, and the tokens that pairs vote for. */
 const shapeKeys = [
   "mechanism",
   ...(Object.keys(mechanismFields) as (keyof typeof mechanismFields)[]),
+  "vocab_size",
+  "hidden_size",
   "num_hidden_layers",
   "num_attention_heads",
   "head_dim",

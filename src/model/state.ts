@@ -194,7 +194,10 @@ export class ModelState implements TrainingState {
     for (const [row, log] of this.sources.entries()) {
       log.read(ids.subarray(row * count, row * count + (lengths?.[row] ?? count)));
     }
-    for (const row of this.filled.keys()) this.filled[row] = this.offset + (lengths?.[row] ?? count);
+    for (const row of this.filled.keys()) {
+      const length = lengths?.[row] ?? count;
+      if (length > 0 || this.offset === 0) this.filled[row] = this.offset + length; // padding behind what was read changes nothing
+    }
     for (const { preceding } of this.layers) {
       if (preceding !== undefined) kernels.move(preceding.keys.ptr, preceding.latest.ptr, preceding.keys.size * 4);
     }

@@ -4,6 +4,7 @@ import { tensor } from "../../src/autodiff/tensor.ts";
 import { Random } from "../../src/base/random.ts";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "../../src/formats/safetensors.ts";
 import { TensorReader } from "../../src/formats/tensor-reader.ts";
+import type { ModelConfig } from "../../src/model/config.ts";
 import { readDocument } from "../../src/model/generate.ts";
 import type { ModelState } from "../../src/model/state.ts";
 import { Transformer } from "../../src/model/transformer.ts";
@@ -60,6 +61,7 @@ test("a segment in pieces of which some rows have less is remembered as far as i
   assert.equal(remembered([4, undefined], [3, [3, 1]]), [7, 5]);
   assert.equal(remembered([4, undefined], [3, [0, 2]]), [4, 6]);
   assert.equal(remembered([4, [4, 2]]), [4, 2]);
+  assert.equal(remembered([4, [4, 2]], [3, [3, 0]]), [7, 2]);
   assert.equal(remembered([7, undefined], [4, [4, 1]]), [11, 8]);
   assert.equal(remembered([7, [7, 5]], [2, undefined]), [9, 7]);
 });
@@ -263,4 +265,19 @@ test("a failed forward pass does not change the keys before it", () => {
   const ids = new Int32Array(rows * 2).fill(9);
   assert.throws(() => step(() => noGrad(() => smearing.forward({ ids, observe: spoilt }, failing))), "interrupted");
   assert.equal(read(failing, 7, 4, smearing), read(other, 7, 4, smearing));
+});
+
+test("a state of a model with other tokens, or another width, is refused", () => {
+  const other = (overrides: Partial<ModelConfig>) => new Transformer({ ...config, ...overrides }, 1);
+  for (const [key, value] of [
+    ["vocab_size", 300],
+    ["hidden_size", 16],
+  ] as const) {
+    const state = model.newState({ rows: 1 });
+    assert.match(
+      refusal(() => other({ [key]: value }).requireState(state)),
+      `state: it is that of a model with ${key} ${model.config[key]}; this model has ${value}`,
+    );
+    state.release();
+  }
 });
