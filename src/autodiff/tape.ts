@@ -118,8 +118,12 @@ export function backward(y: Tensor, seed: ArrayLike<number> = [1]): void {
   if (walkedBack) {
     throw new InputError("backward() was already called in this step; sum the losses, or take a step for each");
   }
-  if (!entries.some(({ outputs }) => outputs.includes(y))) {
-    throw new InputError(`backward: no op of this step made the tensor of shape [${y.shape}]`);
+  const made = entries.find(({ outputs }) => outputs.includes(y));
+  if (made === undefined) throw new InputError(`backward: no op of this step made the tensor of shape [${y.shape}]`);
+  if (made.backward === undefined) {
+    throw new InputError(
+      `backward: the tensor of shape [${y.shape}] was made of constants, or within noGrad, so it has no gradients`,
+    );
   }
   y.grad = tensor(seed, y.shape);
   walkedBack = true;
