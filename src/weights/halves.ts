@@ -7,8 +7,9 @@ import { parallelWithScratch } from "../wasm/parallel.ts";
 import { heap, kernels } from "../wasm/runtime.ts";
 import { type Piece, type Product, productTable, type Storage } from "./storage.ts";
 
-/** The largest half. */
+/** The largest half, and the number from which on a float is rounded to an infinite brain float: 2¹²⁸ − 2¹¹⁹. */
 const MOST_HALF = 65504;
+const BEYOND_BRAIN = 2 ** 128 - 2 ** 119;
 
 export class HalfStorage implements Storage {
   readonly bytes: number;
@@ -37,7 +38,10 @@ export class HalfStorage implements Storage {
     const { address, width, brain } = this;
     const count = rows * width;
     if (!kernels.all_finite(floats, count)) return false;
-    if (!brain && heap.f32(floats, count).some((number) => Math.abs(number) > MOST_HALF)) return false;
+    const isBeyond = brain
+      ? (number: number) => Math.abs(number) >= BEYOND_BRAIN
+      : (number: number) => Math.abs(number) > MOST_HALF;
+    if (heap.f32(floats, count).some(isBeyond)) return false;
     kernels[brain ? "pack_brain" : "pack_half"](address + 2 * first * width, floats, count);
     return true;
   }
