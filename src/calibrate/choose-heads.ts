@@ -67,15 +67,20 @@ export function* chooseHeads(
       : yield* measure(headsFor(model, budget.bytesPerToken, reading, ranked.length));
   const tolerance = TOLERANCE * Math.abs(sets[0].loss - sets[sets.length - 1].loss);
   const changes = chosen.heads.length === 0 ? [] : otherSettings(model, reading);
-  const found = yield* settled(chosen, changes, tolerance, measure);
+  const least = "share" in budget ? Math.min(budget.share, shareOfGain(chosen, sets)) : Number.NEGATIVE_INFINITY;
+  const keeps = (set: MeasuredSet) => !(shareOfGain(set, sets) < least); // where all gain nothing, there is no share
+  const found = yield* settled(chosen, changes, { tolerance, keeps }, measure);
   return { sets, ...found, neighbours: found.neighbours ?? reading.settings.neighbours };
 }
 
-/** A set with the changes that pay: fewer neighbours where little is lost, another R where something is won. */
+/**
+ * A set with the changes that pay: fewer neighbours where little is lost and the set still keeps what was asked for, another R where something
+ * is won.
+ */
 function* settled(
   chosen: MeasuredSet,
   changes: readonly Change[],
-  tolerance: number,
+  { tolerance, keeps }: { readonly tolerance: number; readonly keeps: (set: MeasuredSet) => boolean },
   measure: Measure,
 ): Generator<number, Omit<Choice, "sets">> {
   let now = chosen;
@@ -83,7 +88,7 @@ function* settled(
   for (const change of changes) {
     const set = yield* measure(chosen.heads.length, { ...kept, ...change });
     const most = now.loss + (change.neighbours === undefined ? -tolerance : tolerance);
-    if (set.loss > most) continue;
+    if (set.loss > most || !keeps(set)) continue;
     now = set;
     kept = { ...kept, ...change };
   }

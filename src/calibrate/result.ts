@@ -2,6 +2,7 @@
 import { type CalibrationJson, FORMAT } from "../families/calibration.ts";
 import type { Decoder } from "../families/decoder.ts";
 import { placesOf } from "../families/memory-places.ts";
+import type { ReadingSettings } from "../families/reading-settings.ts";
 import { type Choice, shareOfGain } from "./choose-heads.ts";
 import type { MeasuredSet } from "./measure-set.ts";
 import type { Ranking } from "./rank-heads.ts";
@@ -18,6 +19,8 @@ export interface CalibrationResult {
   readonly keyHeads: number;
   /** Names of the documents that were read. */
   readonly documents: readonly string[];
+  /** How they were read, where that was said. */
+  readonly read: Pick<Partial<ReadingSettings>, "window" | "memoryDtype">;
   /** Predicted tokens of one reading. */
   readonly tokens: number;
   /** What each head brings. */
@@ -51,7 +54,8 @@ export function setSummaries({ choice, keyHeads }: CalibrationResult): { sets: S
 
 /** The content of the calibration's file. */
 export function calibrationJson(result: CalibrationResult): CalibrationJson {
-  const { model, documents, tokens, ranking, choice } = result;
+  const { model, documents, read, tokens, ranking, choice } = result;
+  const { window, memoryDtype } = read;
   const { neighbours, reach } = choice;
   const { sets, chosen } = setSummaries(result);
   return {
@@ -60,6 +64,8 @@ export function calibrationJson(result: CalibrationResult): CalibrationJson {
     memory_layers: chosen.memory_layers,
     ...(neighbours !== undefined && { neighbours }),
     ...(reach !== undefined && { reach }),
+    ...(window !== undefined && { window }),
+    ...(memoryDtype !== undefined && { memory_dtype: memoryDtype }),
     measured: {
       documents,
       tokens,

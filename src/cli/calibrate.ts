@@ -108,7 +108,15 @@ export const calibrateCommand = command(
     const choice = follow(chooseHeads(model, ranking, reading, wanted), 1);
     progress.end();
     const names = documents.map(({ name }) => name);
-    const result: CalibrationResult = { name: named, ...identityOf(model), documents: names, tokens, ranking, choice };
+    const result: CalibrationResult = {
+      name: named,
+      ...identityOf(model),
+      documents: names,
+      read: settings,
+      tokens,
+      ranking,
+      choice,
+    };
     outputs.check();
     writeFileAtomic(out, jsonText(calibrationJson(result)));
     if (html !== undefined) writeCalibrationPage(html, result);

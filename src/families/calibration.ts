@@ -2,9 +2,10 @@
  * Which heads of a model remember where nobody says otherwise, as `memorizing calibrate` found it: a file of JSON next to the model,
  * `memory.json` in its directory or `NAME.memory.json` next to `NAME.gguf`. Those of some models come with this program.
  */
-import { check, isPlainObject, optional, requireKnownKey, whole } from "../base/check.ts";
+import { check, isPlainObject, oneOf, optional, requireKnownKey, whole } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
 import { show } from "../base/show.ts";
+import type { MemoryDtype } from "../memory/options.ts";
 import { knownMemories } from "./known-memories.ts";
 import { type MemoryPlaces, parsePlaces } from "./memory-places.ts";
 
@@ -20,6 +21,10 @@ export interface Calibration {
   readonly neighbours: number | undefined;
   /** R; undefined for half of the trained length. */
   readonly reach: number | undefined;
+  /** W, where it was measured with another than the usual one. */
+  readonly window: number | undefined;
+  /** How pairs are remembered, where that was said. */
+  readonly memoryDtype: MemoryDtype | undefined;
 }
 
 /** A calibration as its file has it. `measured` is for people. */
@@ -29,11 +34,13 @@ export interface CalibrationJson {
   readonly memory_layers: string;
   readonly neighbours?: number;
   readonly reach?: number;
+  readonly window?: number;
+  readonly memory_dtype?: MemoryDtype;
   readonly measured?: unknown;
 }
 
 export const FORMAT = "memorizing-calibration";
-const KEYS = ["format", "model", "memory_layers", "neighbours", "reach", "measured"] as const;
+const KEYS = ["format", "model", "memory_layers", "neighbours", "reach", "window", "memory_dtype", "measured"] as const;
 
 /** The name of the file in a model's directory. */
 export const CALIBRATION_FILE = "memory.json";
@@ -49,7 +56,7 @@ export function parseCalibration(json: unknown, name: string): Calibration {
     throw new InputError(`${name} is not a calibration, as "memorizing calibrate" writes them`);
   }
   for (const key of Object.keys(json)) requireKnownKey(name, key, KEYS);
-  const { model, memory_layers: places, neighbours, reach } = json;
+  const { model, memory_layers: places, neighbours, reach, window, memory_dtype: memoryDtype } = json;
   if (typeof model !== "string" || !/^\w{1,64}$/.test(model)) {
     throw new InputError(`${name}: model is ${show(model)}; it must be the fingerprint of a model`);
   }
@@ -58,12 +65,16 @@ export function parseCalibration(json: unknown, name: string): Calibration {
   }
   check(`${name}: neighbours`, neighbours, optional(whole(1, 2 ** 16)));
   check(`${name}: reach`, reach, optional(whole(0, 2 ** 24)));
+  check(`${name}: window`, window, optional(whole(0, 2 ** 24)));
+  check(`${name}: memory_dtype`, memoryDtype, optional(oneOf("float32", "float16")));
   return {
     name,
     model,
     places: parsePlaces(places, `${name}: memory_layers`),
     neighbours: neighbours as number | undefined,
     reach: reach as number | undefined,
+    window: window as number | undefined,
+    memoryDtype: memoryDtype as MemoryDtype | undefined,
   };
 }
 

@@ -74,12 +74,16 @@ export function settingsOf(
   const found = memoryLayers === undefined ? calibration : undefined;
   const { memoryHeads: trainedHeads, ...learned } = trainedSettings(trained, given.window);
   const chosen = memoryLayers ?? restoredLayers ?? trainedHeads;
-  const { neighbours, reach } = found ?? {};
+  const { neighbours, reach, window, memoryDtype } = found ?? {};
   const memoryHeads =
     chosen === undefined && found !== undefined
       ? headsAt(architecture, found.places, `${found.name}: memory_layers`)
       : headsAt(architecture, chosen ?? "all");
-  const inOrder: Partial<ReadingSettings>[] = [{ neighbours, reach }, learned, { ...given, memoryHeads }];
+  const inOrder: Partial<ReadingSettings>[] = [
+    { neighbours, reach, window, memoryDtype },
+    learned,
+    { ...given, memoryHeads },
+  ];
   return readingSettings(architecture, inOrder.reduce(withDefaults, { memorySize: USUAL_MEMORY }));
 }
 

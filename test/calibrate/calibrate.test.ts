@@ -1,10 +1,12 @@
 /** Calibration on small decoders: shares of the gain, rankings, choices. */
 import * as assert from "uvu/assert";
+import { tensor } from "../../src/autodiff/tensor.ts";
 import { type Choice, chooseHeads, shareOfGain } from "../../src/calibrate/choose-heads.ts";
 import { type GainReading, gainShares } from "../../src/calibrate/gain-shares.ts";
 import { measureSet } from "../../src/calibrate/measure-set.ts";
 import { rankHeads } from "../../src/calibrate/rank-heads.ts";
 import type { Decoder } from "../../src/families/decoder.ts";
+import type { DecoderStateOptions } from "../../src/families/decoder-state.ts";
 import { allMemoryHeads } from "../../src/families/reading-settings.ts";
 import { offsetName } from "../../src/families/weights.ts";
 import { randomTokens, smallDecoder } from "../families/small-decoders.ts";
@@ -101,4 +103,43 @@ test("a choice keeps the share that was asked for, with as few of the best heads
   assert.is(choose({ bytesPerToken: 1e6 }).chosen.heads.length, 12);
   assert.is(choose({ bytesPerToken: 0 }).chosen.heads.length, 0);
   assert.is(choose({ bytesPerToken: 1e6 }).neighbours, settings.neighbours, "what was measured with is what is kept");
+});
+
+/** A decoder of nine layers with ten kv heads whose loss is known: it falls with the heads that remember, and a little less so with eight neighbours. */
+function knownDecoder(): Decoder {
+  const [layers, keyHeads] = [9, 10];
+  const lossOf = (heads: number, neighbours: number) => {
+    const gain = (1 - Math.exp(-heads / 9)) / (1 - Math.exp(-10));
+    return 2 - gain * (neighbours === 8 ? 0.992 : 1);
+  };
+  const positions = { kind: "learned", rows: 4096 };
+  const sizes = { layers, keyHeads, heads: keyHeads, headWidth: 8, context: 4096, positions };
+  return {
+    architecture: { ...sizes, windows: new Array(layers).fill(null) },
+    newState: ({ memorySize, memoryHeads, neighbours = 32 }: DecoderStateOptions) => ({
+      settings: { memoryDtype: "float32" },
+      segmentLength: 256,
+      loss: lossOf(memorySize === 0 ? 0 : (memoryHeads?.length ?? 0), neighbours),
+      begin() {},
+      release() {},
+    }),
+    forward({ ids }: { ids: Int32Array }, { loss }: { loss: number }) {
+      const p = Math.exp(-loss);
+      return tensor(Array.from(ids, () => [Math.log(p), Math.log(1 - p)]).flat(), [1, ids.length, 2]);
+    },
+  } as unknown as Decoder;
+}
+
+test("fewer neighbours are chosen only where the set still keeps what was asked for", () => {
+  const model = knownDecoder();
+  const heads = allMemoryHeads(model.architecture).map(([layer, head]) => ({ layer, head, gain: 1 }));
+  const documents = [{ name: "known", tokens: () => new Int32Array(1025) }];
+  const choices = [0.5, 0.6, 0.63, 0.75, 0.8, 0.9].map((share) => {
+    const { chosen, sets, neighbours } = result(
+      chooseHeads(model, { heads }, { documents, maxTokens: 1024, settings: {} }, { share }),
+    ).value;
+    assert.ok(shareOfGain(chosen, sets) >= share, `${share}`);
+    return neighbours;
+  });
+  assert.ok(choices.includes(8) && choices.includes(undefined), `${choices}`);
 });

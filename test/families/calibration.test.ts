@@ -25,6 +25,10 @@ test("options go before a calibration, and a calibration before what is usual", 
   const calibration = parseCalibration(written, "memory.json");
   const usual = settingsOf(model, {});
   assert.equal([usual.memoryHeads.length, usual.neighbours, usual.reach], [6, 32, 300]);
+  const read = parseCalibration({ ...written, window: 128, memory_dtype: "float16" }, "memory.json");
+  const { window, memoryDtype } = settingsOf(model, {}, read);
+  assert.equal([window, memoryDtype], [128, "float16"]);
+  assert.is(settingsOf(model, { window: 64 }, read).window, 64);
   const found = settingsOf(model, {}, calibration);
   assert.equal(found.memoryHeads, [
     [1, 0],

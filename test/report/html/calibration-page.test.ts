@@ -25,7 +25,17 @@ function resultOf(losses: readonly [without: number, one: number, all: number], 
   const sets = [set([], losses[0]), set([pairs[2]], losses[1]), set(pairs, losses[2])];
   const heads = pairs.map(([layer, head], i) => ({ layer, head, gain: [0.002, -0.001, 0.08, 0.019][i] }));
   const choice = { chosen: sets[1], neighbours: 8, reach: undefined, sets };
-  return { name, model: "m", layers: 2, keyHeads: 2, documents: ["b & c"], tokens: 4000, ranking: { heads }, choice };
+  return {
+    name,
+    model: "m",
+    layers: 2,
+    keyHeads: 2,
+    documents: ["b & c"],
+    read: {},
+    tokens: 4000,
+    ranking: { heads },
+    choice,
+  };
 }
 
 test("a small example, written out: what one head of four keeps of the gain", () => {
