@@ -8,6 +8,7 @@ import { outerStep } from "../../cluster/training/outer-step.ts";
 import type { TokenizedDocument } from "../../data/corpus.ts";
 import { floatTensor, type StoredTensor } from "../../formats/safetensors.ts";
 import type { TensorReader } from "../../formats/tensor-reader.ts";
+import { Transformer } from "../../model/transformer.ts";
 import type { TrainableModel } from "../../nn/language-model.ts";
 import type { Course, SavedTraining } from "../course.ts";
 import { requireFiniteParameters } from "../finite.ts";
@@ -61,6 +62,7 @@ export class OuterTrainer implements Course {
     this.options = parseTrainingOptions(options, "training options");
     this.rounds = rounds;
     requireWholeRounds(this.options, rounds);
+    requireNoRedraws(model);
     this.parts = partsOf(documents, this.options, rounds.parts);
     this.states = this.parts.map((part) => newPart(model, part));
     this.velocity = new Float32Array(flatLength(model.parameters));
@@ -189,4 +191,13 @@ export class OuterTrainer implements Course {
   release(): void {
     this.states = [];
   }
+}
+
+/** Refuses directions that are drawn anew: their seed is a parameter, and the mean of the seeds of several parts is none. */
+function requireNoRedraws(model: TrainableModel): void {
+  const interval = model instanceof Transformer ? model.config.mechanism_redraw : 0;
+  if (interval === undefined || interval === 0) return;
+  throw new InputError(
+    `mechanism_redraw is ${interval}: each part of a training in rounds would draw directions of its own; set it to 0, or use --sync step`,
+  );
 }

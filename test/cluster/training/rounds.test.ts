@@ -3,6 +3,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { openExchange } from "../../../src/cluster/open-exchange.ts";
+import { Transformer } from "../../../src/model/transformer.ts";
 import { byteTokenizer } from "../../../src/text/tokenizer.ts";
 import { saveCheckpoint } from "../../../src/train/checkpoint.ts";
 import { flatCopy } from "../../../src/train/flat-parameters.ts";
@@ -14,7 +15,7 @@ import { Trainer } from "../../../src/train/trainer.ts";
 import { folderFor } from "../../folder.ts";
 import { suite } from "../../harness.ts";
 import { refusal } from "../../refusal.ts";
-import { randomDocuments } from "../../tiny.ts";
+import { randomDocuments, tinyConfig } from "../../tiny.ts";
 import { mortal } from "./mortal.ts";
 import {
   documents,
@@ -217,3 +218,12 @@ function optionsOf() {
 
 test("the same command with other first weights is another training, though the exchange has the end of the first", () =>
   requireOwnStart(training, at));
+
+test("directions that are drawn anew in training are refused, since each part would draw its own", () => {
+  const config = tinyConfig({ mechanism: "performer", mechanism_redraw: 24, memory_layers: [] });
+  const make = () => new OuterTrainer(new Transformer(config, 1), documents, options, rounds);
+  assert.match(
+    refusal(make),
+    /^mechanism_redraw is 24: each part of a training in rounds would draw directions of its own/,
+  );
+});
