@@ -1,6 +1,6 @@
 /**
  * Big Bird (Zaheer et al. 2020, section 2), read in order: a query sees its own block of tokens, the blocks of a sliding window, the
- * document's first tokens, and a few random earlier blocks, always the same ones for a block.
+ * document's first tokens, and a few random earlier blocks, the same ones for all queries of a block, or of its part in a segment if two divide it.
  *
  * The published model is an encoder. Its global tokens read everything, so through them every token would see the future; here the first tokens
  * are only read. Random blocks are drawn among those that the context keeps, xl_cache_length; the first tokens are kept for good.
