@@ -89,6 +89,14 @@ export class Seat {
     if (now.attempt !== task.attempt) throw new SupersededError(`round ${task.round} was dealt out anew`);
   }
 
+  /** Whether the round was dealt out anew, or is not to be computed any more; false if that is not known. */
+  async isSuperseded(task: Task): Promise<boolean> {
+    return this.requireCurrent(task).then(
+      () => false,
+      (error: unknown) => error instanceof SupersededError,
+    );
+  }
+
   /** The round as it was dealt out last. @throws SupersededError if it is not to be computed any more */
   async requireRound({ round }: Task): Promise<Task> {
     const found = await readTraining(this.exchange, this.options.training);

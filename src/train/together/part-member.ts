@@ -41,10 +41,7 @@ export class PartMember {
     const { round, steps, members } = task;
     const begin = beginningIn(task.begin, parts.length);
     const own = members.find(({ entry }) => entry === this.seat.entry);
-    const shared = await loadShared(slots, round, begin.shared, flatLength(model.parameters)).catch(async (error) => {
-      await this.seat.requireRound(task); // a round that is closed has no such slot any more
-      throw error;
-    });
+    const shared = await loadShared(slots, round, begin.shared, flatLength(model.parameters));
     const between = atMostEvery(LOOKS, () => this.seat.requireRound(task));
     for (let part = own?.from ?? 0; part < (own?.to ?? 0); part++) {
       if (await hasArrived(slots, round, part)) continue;

@@ -57,7 +57,8 @@ async function computeOrTell(task: Task, member: RoundMember, seat: Seat): Promi
   try {
     await member.compute(task);
   } catch (error) {
-    if (error instanceof SupersededError) return;
+    // A round that is over, or was dealt out anew, may have no state any more.
+    if (error instanceof SupersededError || (await seat.isSuperseded(task))) return;
     await seat.fail(error instanceof Error ? error.message : String(error));
   }
 }
