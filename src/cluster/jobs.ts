@@ -6,8 +6,17 @@
 import { InputError } from "../base/errors.ts";
 import { isBlockName } from "./blocks.ts";
 import { DamageError, isCount, jsonIn, orDamage, shortText } from "./damage.ts";
-import type { Exchange } from "./exchange.ts";
-import { type Content, changeRecord, lookAt, type Reading, replaceRecord, setAside, soundRecord } from "./records.ts";
+import type { Entry, Exchange } from "./exchange.ts";
+import {
+  type Content,
+  changeRecord,
+  lookAt,
+  type Reading,
+  replaceRecord,
+  setAside,
+  soundFound,
+  soundRecord,
+} from "./records.ts";
 
 /** A job that fails so often is not tried again. */
 export const MOST_FAILURES = 5;
@@ -59,9 +68,21 @@ export async function getJob(exchange: Exchange, name: string): Promise<Job> {
   return { kind, program, inputs, after, settings };
 }
 
+/** A result, and the state of the record that it was read from. */
+export interface FoundResult {
+  readonly result: Result;
+  readonly entry: Entry;
+}
+
 /** The result of a job; undefined if there is none, or its record was damaged. */
-export function resultOf(exchange: Exchange, job: string): Promise<Result | undefined> {
-  return soundRecord(exchange, "results", job, resultIn);
+export async function findResult(exchange: Exchange, job: string): Promise<FoundResult | undefined> {
+  const { content, entry } = await soundFound(exchange, "results", job, resultIn);
+  return content && entry && { result: content, entry };
+}
+
+/** The same without the record. */
+export async function resultOf(exchange: Exchange, job: string): Promise<Result | undefined> {
+  return (await findResult(exchange, job))?.result;
 }
 
 /**
@@ -76,13 +97,13 @@ export async function keepResult(exchange: Exchange, job: string, result: Result
 }
 
 /**
- * Sets a result aside whose files are not what they must be, for `reason`, and counts a failure of the job. Resolves to whether it may
- * be tried again; if not, it is dead now.
+ * Sets a result aside whose files are not what they must be, for `reason`, and counts a failure of the job. Of several that read the same
+ * `entry` only the first does so, and a result that was kept since stays. Resolves to whether the job may be tried again; if not, it is
+ * dead now.
  */
-export async function discardResult(exchange: Exchange, job: string, reason: string): Promise<boolean> {
-  const entry = await exchange.read("results", job);
-  if (entry !== undefined) await setAside(exchange, "results", job, `the result of the job ${job}: ${reason}`, entry);
-  return failJob(exchange, job, reason);
+export async function discardResult(exchange: Exchange, job: string, entry: Entry, reason: string): Promise<boolean> {
+  const isFirst = await setAside(exchange, "results", job, `the result of the job ${job}: ${reason}`, entry);
+  return isFirst ? failJob(exchange, job, reason) : true;
 }
 
 /** The sentence on two different results of a job; undefined if there are none. */

@@ -55,9 +55,19 @@ export async function soundRecord<T>(
   key: string,
   reading: Reading<T>,
 ): Promise<T | undefined> {
+  return (await soundFound(exchange, map, key, reading)).content;
+}
+
+/** The same, with the state of the record that was read. */
+export async function soundFound<T>(
+  exchange: Exchange,
+  map: string,
+  key: string,
+  reading: Reading<T>,
+): Promise<Found<T>> {
   const found = await lookAt(exchange, map, key, reading);
   if (found.damage !== undefined) await setAside(exchange, map, key, found.damage, found.entry!);
-  return found.content;
+  return found;
 }
 
 /** Replaces the record, whatever it was. `undefined` empties it. */
@@ -95,18 +105,22 @@ export async function changeRecord<T extends object = Content>(
   throw changedTooOften(map, key);
 }
 
-/** Empties a record that does no good, keeps its bytes and the reason under `ASIDE`, and tells whoever reads the log. */
+/**
+ * Empties a record that does no good, keeps its bytes and the reason under `ASIDE`, and tells whoever reads the log. Resolves to false if
+ * somebody has replaced this state of it before.
+ */
 export async function setAside(
   exchange: Exchange,
   map: string,
   key: string,
   reason: string,
   entry: Entry,
-): Promise<void> {
+): Promise<boolean> {
   const block = await exchange.put(entry.value.subarray(0, MOST_BYTES));
   await replaceRecord(exchange, ASIDE, `${map}-${key}`, { record: `${map}/${key}`, reason, block, at: Date.now() });
-  await exchange.write(map, key, bytesOf(undefined), entry.revision); // unless somebody wrote a better one meanwhile
-  exchange.warn?.(`${reason}; it was set aside`);
+  const isEmptied = (await exchange.write(map, key, bytesOf(undefined), entry.revision)) !== undefined;
+  if (isEmptied) exchange.warn?.(`${reason}; it was set aside`);
+  return isEmptied;
 }
 
 function strict<T>({ content, damage }: Found<T>): T | undefined {

@@ -102,12 +102,12 @@ async function received(
   { name, job }: SweepJob,
   receive: SweepOptions["receive"],
 ): Promise<Finished | undefined> {
-  const result = await jobs.resultOf(exchange, name);
-  if (result !== undefined) {
-    const finished = { name, ...result };
+  const found = await jobs.findResult(exchange, name);
+  if (found !== undefined) {
+    const finished = { name, ...found.result };
     const damage = await orDamage(Promise.resolve(receive?.(finished)));
     if (!(damage instanceof DamageError)) return finished;
-    if (!(await jobs.discardResult(exchange, name, damage.message))) return undefined;
+    if (!(await jobs.discardResult(exchange, name, found.entry, damage.message))) return undefined;
   }
   await exchange.offer(job.program, name);
   return undefined;

@@ -180,11 +180,11 @@ class Task {
     };
     for (const [key, tree] of Object.entries(inputs)) await bring(key, tree);
     for (const [key, source] of Object.entries(after)) {
-      const result = await jobs.resultOf(this.exchange, source);
-      if (result === undefined) throw new MissingResult(source);
-      const damage = await orDamage(bring(key, result.tree));
+      const found = await jobs.findResult(this.exchange, source);
+      if (found === undefined) throw new MissingResult(source);
+      const damage = await orDamage(bring(key, found.result.tree));
       if (!(damage instanceof DamageError)) continue;
-      if (await jobs.discardResult(this.exchange, source, damage.message)) throw new MissingResult(source);
+      if (await jobs.discardResult(this.exchange, source, found.entry, damage.message)) throw new MissingResult(source);
       throw damage;
     }
     return directories;

@@ -8,7 +8,15 @@ import * as assert from "uvu/assert";
 import { nameOf } from "../../src/cluster/blocks.ts";
 import type { Exchange } from "../../src/cluster/exchange.ts";
 import { filesBelow, putBytes, putListing, putTree } from "../../src/cluster/files.ts";
-import { deathOf, keepResult, MOST_FAILURES, noteDependant } from "../../src/cluster/jobs.ts";
+import {
+  deathOf,
+  discardResult,
+  findResult,
+  keepResult,
+  MOST_FAILURES,
+  noteDependant,
+  resultOf,
+} from "../../src/cluster/jobs.ts";
 import { openExchange } from "../../src/cluster/open-exchange.ts";
 import { ASIDE, readRecord } from "../../src/cluster/records.ts";
 import { statusOf } from "../../src/cluster/status.ts";
@@ -17,6 +25,7 @@ import { memorizing } from "../cli/child.ts";
 import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { NatsServer, noServer } from "./nats-server.ts";
+import { holdsAt, overwrite } from "./places.ts";
 import { collected, job, LEASE, numbers, PROGRAM, refusal, until, worldsIn } from "./world.ts";
 
 const test = suite("hostile exchange");
@@ -24,39 +33,7 @@ const test = suite("hostile exchange");
 const folder = folderFor(test, "hostile");
 const { newFolder, world, double } = worldsIn(folder);
 const bytes = (text: string) => new TextEncoder().encode(text);
-
-/** Where the exchange of a test is; the second part ends it. */
-type Place = () => Promise<readonly [string, () => Promise<void>]>;
-
-const places: readonly (readonly [string, string | undefined, Place])[] = [
-  ["a directory", undefined, async () => [newFolder(), async () => {}]],
-  [
-    "NATS",
-    noServer,
-    async () => {
-      const server = await NatsServer.start(newFolder());
-      return [server.url, () => server.kill()];
-    },
-  ],
-];
-
-function holds(title: string, body: (place: string) => Promise<void>): void {
-  for (const [name, reason, begin] of places) {
-    test.unless(reason, `${name}: ${title}`, async () => {
-      const [place, end] = await begin();
-      try {
-        await body(place);
-      } finally {
-        await end();
-      }
-    });
-  }
-}
-
-async function overwrite(exchange: Exchange, map: string, key: string, value: Uint8Array): Promise<void> {
-  const revision = (await exchange.read(map, key))?.revision ?? 0;
-  assert.ok((await exchange.write(map, key, value, revision)) !== undefined);
-}
+const holds = holdsAt(test, newFolder);
 
 /** Two jobs, the second of which doubles the result of the first: 2 · n and 4 · n. */
 async function pair(exchange: Exchange, n: number): Promise<[SweepJob, SweepJob]> {
@@ -173,6 +150,26 @@ holds("a dependant whose source was damaged behind its back has the source compu
   await until(async () => (await exchange.keys("results")).includes(second.name));
   await end();
   assert.equal(await numbers(exchange, await collected(exchange, [first, second])), [10, 20]);
+  await exchange.close();
+});
+
+holds("of many that read one lost result the first sets it aside, and the next result stays", async (place) => {
+  const { exchange, warnings } = await world(place);
+  const { name } = await sweepJob(exchange, "double 5", job({ n: 5 }));
+  const none = await putListing(exchange, { n: nameOf(bytes("never put")) });
+  const lost = { proof: nameOf(bytes("10")), tree: none, seconds: 1, worker: "one whose disk died" };
+  await keepResult(exchange, name, lost);
+  const { entry } = (await findResult(exchange, name))!;
+  const discard = () => discardResult(exchange, name, entry, "a block is lost");
+  const readers = await Promise.all(Array.from({ length: MOST_FAILURES }, discard));
+  assert.equal(readers, Array(MOST_FAILURES).fill(true), "each may wait for the next result");
+  assert.is(await resultOf(exchange, name), undefined);
+  const good = { ...lost, tree: await putListing(exchange, { n: await putBytes(exchange, bytes("10")) }) };
+  await keepResult(exchange, name, good);
+  assert.ok(await discard(), "a slow reader");
+  assert.equal(await resultOf(exchange, name), good);
+  assert.is((await readRecord(exchange, "tries", name))?.failures, 1);
+  assert.is(warnings.length, 1);
   await exchange.close();
 });
 
