@@ -18,6 +18,9 @@ export const ASIDE = "aside";
 /** A record that others replace so often before it is replaced here is not a record of this program. */
 const MOST_TRIES = 1000;
 
+/** The key of what tells two equal changes of a record apart, which readings pass over. */
+const CHANGE = "change";
+
 const encoder = new TextEncoder();
 
 /** A record as it is found: its content, or the sentence on its damage, or neither. */
@@ -81,7 +84,8 @@ export async function replaceRecord(exchange: Exchange, map: string, key: string
 
 /**
  * Replaces the record by what `change` makes of it, however many do so at once. `undefined` empties it, and what `change` was given stays
- * as it is. With a `reading`, a damaged record is set aside and counts as not there.
+ * as it is. With a `reading`, a damaged record is set aside and counts as not there. A write whose answer was lost is found again, so no
+ * change is made twice.
  * @throws InputError if, without one, the record is not an object in JSON
  */
 export async function changeRecord<T extends object = Content>(
@@ -91,8 +95,10 @@ export async function changeRecord<T extends object = Content>(
   change: (content: T | undefined) => T | undefined,
   reading?: Reading<T>,
 ): Promise<T | undefined> {
+  let [sent, meant]: [Uint8Array?, T?] = [];
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     const found = await lookAt(exchange, map, key, reading ?? ((content) => content as T));
+    if (areEqual(sent, found.entry?.value)) return meant;
     if (reading === undefined) strict(found);
     else if (found.damage !== undefined) {
       await setAside(exchange, map, key, found.damage, found.entry!);
@@ -100,7 +106,8 @@ export async function changeRecord<T extends object = Content>(
     }
     const content = change(found.content);
     if (content === found.content) return content;
-    if ((await exchange.write(map, key, bytesOf(content), found.entry?.revision ?? 0)) !== undefined) return content;
+    [sent, meant] = [bytesOf(content && { ...content, [CHANGE]: crypto.randomUUID() }), content];
+    if ((await exchange.write(map, key, sent, found.entry?.revision ?? 0)) !== undefined) return content;
   }
   throw changedTooOften(map, key);
 }
@@ -130,6 +137,10 @@ function strict<T>({ content, damage }: Found<T>): T | undefined {
 
 function bytesOf(content: object | undefined): Uint8Array {
   return encoder.encode(JSON.stringify(content ?? null));
+}
+
+function areEqual(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a !== undefined && b !== undefined && a.length === b.length && a.every((byte, index) => byte === b[index]);
 }
 
 function isObject(value: unknown): value is Content {

@@ -4,12 +4,14 @@ import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { nameOf } from "../../src/cluster/blocks.ts";
 import { filesBelow, getBytes, putBytes, putTree, writeTree } from "../../src/cluster/files.ts";
-import { deathOf, getJob, keepResult, MOST_FAILURES, putJob } from "../../src/cluster/jobs.ts";
+import { deathOf, failJob, getJob, keepResult, MOST_FAILURES, putJob } from "../../src/cluster/jobs.ts";
+import { readRecord } from "../../src/cluster/records.ts";
 import { statusOf } from "../../src/cluster/status.ts";
 import { type Finished, runSweep, type SweepJob, sweepJob } from "../../src/cluster/sweep.ts";
 import type { Compute } from "../../src/cluster/worker.ts";
 import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
+import { loses } from "./loses.ts";
 import { collected, job, LEASE, numbers, PROGRAM, refusal, worldsIn } from "./world.ts";
 
 const test = suite("sweep");
@@ -138,6 +140,15 @@ test("a worker that is told to end gives its job back at once, and that is no fa
   const next = worker();
   assert.equal(await numbers(exchange, await waiting), [16]);
   await next();
+});
+
+test("a failure counts once if the answer to its write is lost, and two at once count twice", async () => {
+  const { exchange } = await world();
+  const { name } = await sweepJob(exchange, "double 9", job({ n: 9 }));
+  assert.ok(await failJob(loses(exchange, 1).exchange, name, "no luck"));
+  assert.is((await readRecord(exchange, "tries", name))?.failures, 1);
+  await Promise.all([1, 2].map(() => failJob(exchange, name, "no luck")));
+  assert.is((await readRecord(exchange, "tries", name))?.failures, 3);
 });
 
 test("jobs of another program are left to its workers", async () => {

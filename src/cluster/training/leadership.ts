@@ -75,7 +75,9 @@ export class Leadership {
 
   private async begin(task: Task | null, revision: number): Promise<boolean> {
     this.record = { ...this.record, task };
-    const next = await this.exchange.write(TRAININGS, this.training, trainingBytes(this.record), revision);
+    const { exchange, training, record } = this;
+    const written = await exchange.write(TRAININGS, training, trainingBytes(record), revision);
+    const next = written ?? (await this.revisionOf(record));
     if (next === undefined) return false;
     this.revision = next;
     this.timer = setInterval(() => void this.write({}).catch(() => {}), this.record.lease / 3);
@@ -93,14 +95,17 @@ export class Leadership {
     this.require();
     const { exchange, training } = this;
     const revision = await exchange.write(TRAININGS, training, trainingBytes(record), this.revision);
-    this.revision = revision ?? (await this.revisionOf(record));
+    this.revision = revision ?? (await this.revisionOf(record)) ?? this.lose();
     this.record = record;
   }
 
-  /** The revision of a record that was written, though nobody said so. */
-  private async revisionOf({ leader, beat }: TrainingRecord): Promise<number> {
+  /** The revision of a record that was written, though nobody said so; undefined if it was not. */
+  private async revisionOf({ leader, beat }: TrainingRecord): Promise<number | undefined> {
     const found = await readTraining(this.exchange, this.training);
-    if (found !== undefined && found.leader === leader && found.beat === beat && leader !== "") return found.revision;
+    return found?.leader === leader && found.beat === beat && leader !== "" ? found.revision : undefined;
+  }
+
+  private lose(): never {
     clearInterval(this.timer);
     this.loss = new InputError("another command leads this training now, so this one ends; nothing is lost");
     throw this.loss;

@@ -10,6 +10,7 @@ import { mergeSnapshots } from "../../../src/memory/snapshot.ts";
 import { requireSnapshot } from "../../../src/memory/snapshot-check.ts";
 import { folderFor } from "../../folder.ts";
 import { suite } from "../../harness.ts";
+import { loses } from "../loses.ts";
 import { snapshotOf } from "./fleet.ts";
 
 const test = suite("manifest of a served memory");
@@ -65,6 +66,17 @@ test("twelve that append at once all get numbers of their own", async () => {
     assert.equal([each.number, each.first], [i, first]);
     first += each.pairs;
   }
+});
+
+test("forgetting drops one segment if the answer to its write is lost, and two that forget at once drop two", async () => {
+  const exchange = new DirectoryExchange(join(folder, "lost"));
+  const all = ["a", "b", "c", "d"].map((text) => segment(text, 1));
+  await appendSegments(exchange, "m", SHAPE, named("one"), all);
+  assert.is(await forgetOldest(loses(exchange, 1).exchange, "m", 1), 3);
+  assert.is((await readManifest(exchange, "m"))?.nextPair, 4);
+  assert.is((await readManifest(exchange, "m"))?.segments.length, 3);
+  await Promise.all([1, 1].map((count) => forgetOldest(exchange, "m", count)));
+  assert.is((await readManifest(exchange, "m"))?.segments.length, 1);
 });
 
 test("what does not fit is refused in a sentence, and changes nothing", async () => {

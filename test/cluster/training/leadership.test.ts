@@ -8,6 +8,7 @@ import { readTraining, type Task } from "../../../src/cluster/training/training-
 import { folderFor } from "../../folder.ts";
 import { suite } from "../../harness.ts";
 import { inTime } from "../../in-time.ts";
+import { loses } from "../loses.ts";
 import { mortal } from "./mortal.ts";
 
 const test = suite("leadership");
@@ -72,19 +73,14 @@ test("of several that come at once exactly one leads", async () => {
   await first!.end();
 });
 
-test("a write whose answer was lost counts, and the next one follows it", async () => {
+test("a write whose answer was lost counts, the first too, and the next one follows it", async () => {
   const exchange = await newExchange();
-  let isLost = false;
-  const write: typeof exchange.write = async (...args) => {
-    const revision = await exchange.write(...args);
-    return isLost ? undefined : revision;
-  };
-  const deaf = new Proxy(exchange, { get: (target, key) => (key === "write" ? write : Reflect.get(target, key)) });
-  const leadership = await Leadership.take(deaf, TRAINING, { lease: LONG_LEASE });
-  isLost = true;
+  const lost = loses(exchange);
+  const options = { lease: LONG_LEASE, onWait: () => assert.unreachable("it waited for itself") };
+  const leadership = await Leadership.take(lost.exchange, TRAINING, options);
   await leadership!.publish(task(1));
   await leadership!.publish(task(2));
-  isLost = false;
+  lost.end();
   await leadership!.publish(task(3));
   assert.is((await readTraining(exchange, TRAINING))?.task?.round, 3);
   await leadership!.end();
