@@ -1,18 +1,21 @@
 /**
  * Questions and answers as files of a directory, for one machine and for tests: a question is `asks/SUBJECT/ID`, an answer is
- * `answers/ID_ANY`. Both sides look again every few milliseconds, and the asker removes both in the end.
+ * `answers/ID_ANY`. Both sides look again every few milliseconds. The asker removes its question and the answers to it in the end; an answer
+ * that comes later is removed by whoever wrote it, and what killed processes left by those who listen.
  */
 import { writeFileAtomic } from "../../platform/atomic-write.ts";
 import { exists, fileState, isDirectory, listDirectory, removeFile } from "../../platform/files.ts";
 import { beginningOf } from "../../platform/read-file.ts";
 import { MOST_BYTES } from "../exchange.ts";
-import { pause } from "../pause.ts";
+import { atMostEvery, pause } from "../pause.ts";
 import type { Listener, Transport } from "./transport.ts";
 
 /** Milliseconds between two looks. */
 const LOOKS = 5;
 /** Milliseconds after which nobody waits for an answer any more: whoever asked was killed. */
 const STALE = 2 * 3_600_000;
+/** Milliseconds between two looks for what is stale. */
+const SWEEPS = 600_000;
 
 export class DirectoryTransport implements Transport {
   private readonly directory: string;
@@ -48,7 +51,8 @@ export class DirectoryTransport implements Transport {
       }
     } finally {
       removeFile(question);
-      for (const name of seen) removeFile(`${answers}/${name}`);
+      const late = namesIn(answers).filter((name) => name.startsWith(`${id}_`)); // of several that serve the same pairs
+      for (const name of new Set([...seen, ...late])) removeFile(`${answers}/${name}`);
     }
   }
 
@@ -57,8 +61,12 @@ export class DirectoryTransport implements Transport {
       asks: `${this.directory}/asks/${subject}`,
       answered: new Set<string>(),
     }));
+    const sweep = async () => this.removeStale(asked.map(({ asks }) => asks));
+    const sweepAgain = atMostEvery(SWEEPS, sweep);
     const look = async () => {
+      await sweep();
       while (!this.ending.signal.aborted) {
+        await sweepAgain();
         for (const { asks, answered } of asked) this.answerAll(asks, answered, answer);
         await pause(LOOKS, this.ending.signal);
       }
@@ -83,16 +91,29 @@ export class DirectoryTransport implements Transport {
       const question = `${asks}/${id}`;
       const [message, state] = [beginningOf(question, MOST_BYTES), fileState(question)];
       if (message === undefined || state === undefined) continue; // others answered it meanwhile
-      if (Date.now() - state.changedAt > STALE) {
-        removeFile(question);
-        continue;
-      }
+      if (isStale(state.changedAt)) continue;
       const reply = answer(message);
       if (reply === undefined || !exists(question)) continue;
-      writeFileAtomic(`${this.directory}/answers/${id}_${crypto.randomUUID()}`, reply);
+      const path = `${this.directory}/answers/${id}_${crypto.randomUUID()}`;
+      writeFileAtomic(path, reply);
+      if (!exists(question)) removeFile(path); // the asker has ended, and may have looked before
     }
     for (const id of answered) if (!ids.includes(id)) answered.delete(id);
   }
+
+  /** Removes questions and answers that nobody waits for any more. */
+  private removeStale(asks: readonly string[]): void {
+    for (const directory of [...asks, `${this.directory}/answers`]) {
+      for (const name of namesIn(directory)) {
+        const state = fileState(`${directory}/${name}`);
+        if (state !== undefined && isStale(state.changedAt)) removeFile(`${directory}/${name}`);
+      }
+    }
+  }
+}
+
+function isStale(changedAt: number): boolean {
+  return Date.now() - changedAt > STALE;
 }
 
 /** Names of the complete files of a directory; none if there is no such directory. */

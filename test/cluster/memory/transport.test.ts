@@ -1,5 +1,5 @@
 /** What holds for every way of questions and answers, and for the thread that waits for answers in the place of one that sleeps. */
-import { writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import * as assert from "uvu/assert";
@@ -135,6 +135,34 @@ function behaves(test: Suite, { name, reason, place: open }: Kind): void {
 const directories = suite("questions in a directory");
 const shared = folderFor(directories, "memory-transport");
 behaves(directories, { name: "a directory", reason: undefined, place: async () => shared });
+
+/** Waits until the directory is empty; resolves to what is there after a minute. */
+async function leftIn(directory: string): Promise<string[]> {
+  for (let waited = 0; waited < 60_000 && readdirSync(directory).length > 0; waited += 10) await pause(10);
+  return readdirSync(directory);
+}
+
+directories(
+  "a directory: several that answer the same question leave no answers, nor do killed processes",
+  async () => {
+    const place = join(shared, "replicas");
+    const [answers, asks] = [join(place, "answers"), join(place, "asks/same")];
+    const transports = await Promise.all([1, 2, 3, 4].map(() => openTransport(place)));
+    const [asker, ...replicas] = transports;
+    const old = new Date(Date.now() - 3 * 3_600_000);
+    for (const directory of [answers, asks]) {
+      mkdirSync(directory, { recursive: true });
+      writeFileSync(join(directory, "left_a"), "by one that was killed");
+      utimesSync(join(directory, "left_a"), old, old);
+    }
+    for (const each of replicas) await each.listen(["same"], (message) => message);
+    const asked = Array.from({ length: 25 }, (_, i) => `${i}`);
+    for (const each of asked) assert.equal(await answersTo(asker, "same", bytes(each), 1), [each]);
+    assert.equal([await leftIn(answers), await leftIn(asks)], [[], []]);
+    for (const each of transports) await each.close();
+    assert.equal([readdirSync(answers), readdirSync(asks)], [[], []]);
+  },
+);
 
 const servers = suite("questions on a server");
 const kept = folderFor(servers, "memory-transport-nats");
