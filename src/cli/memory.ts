@@ -55,7 +55,8 @@ export const memoryServeCommand = command(
     const end = new AbortController();
     void ending().then(() => end.abort());
     await startThreads(threads);
-    await withExchange(cluster, { credentials }, async (exchange) => {
+    const warn = (sentence: string) => progress.note(sentence);
+    await withExchange(cluster, { credentials, warn }, async (exchange) => {
       const served = await holdFiles(exchange, { files, segmentPairs: segment, share });
       const transport = await openTransport(cluster, credentials);
       const onChange = (pairs: number) =>

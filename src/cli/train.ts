@@ -223,7 +223,8 @@ async function onCluster(
   const { cluster, credentials } = together;
   if (cluster === undefined || run.trainer.done) return work(run.trainer);
   requireRows(run.trainer, together);
-  return withExchange(cluster, { credentials }, async (exchange) => {
+  const warn = (sentence: string) => progress.note(sentence);
+  return withExchange(cluster, { credentials, warn }, async (exchange) => {
     const led = await leadOn(exchange, run, directory, together, progress, signal);
     if (led === undefined) return;
     await work(led.course).finally(led.end);

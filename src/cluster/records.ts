@@ -48,7 +48,9 @@ async function contentOf<T>(value: Uint8Array, reading: Reading<T>, what: string
 
 /** The record; undefined if there is none, or it was emptied. @throws InputError if it is not an object in JSON */
 export async function readRecord(exchange: Exchange, map: string, key: string): Promise<Content | undefined> {
-  return strict(await lookAt(exchange, map, key, (content) => content));
+  const { content, damage } = await lookAt(exchange, map, key, (found) => found);
+  if (damage !== undefined) throw new InputError(damage);
+  return content;
 }
 
 /** The record as `reading` makes it; undefined if there is none, or it was emptied, or is damaged: then it is set aside. */
@@ -84,23 +86,20 @@ export async function replaceRecord(exchange: Exchange, map: string, key: string
 
 /**
  * Replaces the record by what `change` makes of it, however many do so at once. `undefined` empties it, and what `change` was given stays
- * as it is. With a `reading`, a damaged record is set aside and counts as not there. A write whose answer was lost is found again, so no
- * change is made twice.
- * @throws InputError if, without one, the record is not an object in JSON
+ * as it is. A damaged record is set aside and counts as not there. A write whose answer was lost is found again, so no change is made twice.
  */
-export async function changeRecord<T extends object = Content>(
+export async function changeRecord<T extends object>(
   exchange: Exchange,
   map: string,
   key: string,
   change: (content: T | undefined) => T | undefined,
-  reading?: Reading<T>,
+  reading: Reading<T>,
 ): Promise<T | undefined> {
   let [sent, meant]: [Uint8Array?, T?] = [];
   for (let tries = 0; tries < MOST_TRIES; tries++) {
-    const found = await lookAt(exchange, map, key, reading ?? ((content) => content as T));
+    const found = await lookAt(exchange, map, key, reading);
     if (areEqual(sent, found.entry?.value)) return meant;
-    if (reading === undefined) strict(found);
-    else if (found.damage !== undefined) {
+    if (found.damage !== undefined) {
       await setAside(exchange, map, key, found.damage, found.entry!);
       continue;
     }
@@ -128,11 +127,6 @@ export async function setAside(
   const isEmptied = (await exchange.write(map, key, bytesOf(undefined), entry.revision)) !== undefined;
   if (isEmptied) exchange.warn?.(`${reason}; it was set aside`);
   return isEmptied;
-}
-
-function strict<T>({ content, damage }: Found<T>): T | undefined {
-  if (damage !== undefined) throw new InputError(damage);
-  return content;
 }
 
 function bytesOf(content: object | undefined): Uint8Array {

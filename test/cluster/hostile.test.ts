@@ -25,7 +25,7 @@ import { memorizing } from "../cli/child.ts";
 import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { NatsServer, noServer } from "./nats-server.ts";
-import { holdsAt, overwrite } from "./places.ts";
+import { DAMAGES, holdsAt, overwrite } from "./places.ts";
 import { collected, job, LEASE, numbers, PROGRAM, refusal, until, worldsIn } from "./world.ts";
 
 const test = suite("hostile exchange");
@@ -56,18 +56,6 @@ holds("a result that is not JSON is set aside, and the job is computed again", a
   assert.equal((await statusOf(exchange)).damage, warnings);
   await exchange.close();
 });
-
-/** What a record may hold besides what this program writes. */
-const DAMAGES = [
-  "{oops",
-  "7",
-  "[]",
-  '"text"',
-  "{}",
-  '{"begun":-1,"failures":"x","proof":1,"tree":"../../x","error":7,"jobs":["../x"],"title":1,"began":null}',
-  "[".repeat(200_000),
-  "\u0000\ufffd",
-];
 
 holds("a damaged record of any kind ends no worker, and the sweep has its results", async (place) => {
   const { exchange, worker } = await world(place);

@@ -4,6 +4,19 @@ import type { Exchange } from "../../src/cluster/exchange.ts";
 import type { Suite } from "../harness.ts";
 import { NatsServer, noServer } from "./nats-server.ts";
 
+/** What a record may hold besides what this program writes. */
+export const DAMAGES = [
+  "{oops",
+  "7",
+  "[]",
+  '"text"',
+  "{}",
+  '{"begun":-1,"failures":"x","proof":1,"tree":"../../x","error":7,"jobs":["../x"],"title":1,"began":null}',
+  '{"leader":"","lease":1,"beat":1,"task":{"round":1,"attempt":0,"step":0,"steps":1,"members":[],"begin":null}}',
+  "[".repeat(200_000),
+  "\u0000\ufffd",
+];
+
 /** Where the exchange of a test is; the second part ends it. */
 type Place = () => Promise<readonly [string, () => Promise<void>]>;
 

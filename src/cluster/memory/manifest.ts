@@ -6,7 +6,7 @@
 import { InputError } from "../../base/errors.ts";
 import { isBlockName } from "../blocks.ts";
 import type { Exchange } from "../exchange.ts";
-import { type Content, changeRecord, readRecord } from "../records.ts";
+import { changeRecord, lookAt, type Reading, soundRecord } from "../records.ts";
 
 /** The map of manifests. */
 const MEMORIES = "memories";
@@ -56,15 +56,19 @@ interface Kept extends MemoryShape {
   readonly segments: readonly SegmentFile[];
 }
 
-/** The manifest of the memory that `model` made; undefined if none is served. @throws InputError if the record is none */
+/** The manifest of the memory that `model` made; undefined if none is served, or its record was damaged: then it is set aside. */
 export async function readManifest(exchange: Exchange, model: string): Promise<Manifest | undefined> {
-  const content = await readRecord(exchange, MEMORIES, model);
-  return content && manifestOf(keptIn(content, model, exchange));
+  const kept = await soundRecord(exchange, MEMORIES, model, keptIn);
+  return kept && manifestOf(kept);
 }
 
 /** Fingerprints of the models whose memories are served. */
 export async function servedModels(exchange: Exchange): Promise<readonly string[]> {
-  return exchange.keys(MEMORIES);
+  const models: string[] = [];
+  for (const model of await exchange.keys(MEMORIES)) {
+    if ((await lookAt(exchange, MEMORIES, model, keptIn)).content !== undefined) models.push(model);
+  }
+  return models;
 }
 
 /**
@@ -79,7 +83,7 @@ export async function appendSegments(
   segments: readonly SegmentFile[],
 ): Promise<void> {
   const empty: Kept = { heads, width, layers, files: [], firstNumber: 0, firstPair: 0, segments: [] };
-  await changeManifest(exchange, model, (known = empty) => {
+  const append = (known = empty): Kept => {
     if (shapeText(known) !== shapeText(empty)) {
       const there = `the memory at ${exchange.name} has ${shapeText(known)}`;
       throw new InputError(`${segments[0]?.file ?? "the file"} has ${shapeText(empty)}, but ${there}`);
@@ -88,7 +92,8 @@ export async function appendSegments(
     const all = [...known.segments, ...segments];
     if (pairsOf(all) > MOST_PAIRS) throw new InputError(`a memory that is served may have ${MOST_PAIRS} pairs at most`);
     return { ...known, files: [...known.files, name], segments: all };
-  });
+  };
+  await changeRecord(exchange, MEMORIES, model, append, keptIn);
 }
 
 /**
@@ -97,25 +102,16 @@ export async function appendSegments(
  */
 export async function forgetOldest(exchange: Exchange, model: string, count: number): Promise<number> {
   let left = 0;
-  await changeManifest(exchange, model, (known) => {
+  const forget = (known: Kept | undefined): Kept => {
     if (known === undefined) throw new InputError(`${exchange.name} has no memory of the model ${model}`);
     const dropped = known.segments.slice(0, count);
     const segments = known.segments.slice(count);
     left = pairsOf(segments);
     const [firstNumber, firstPair] = [known.firstNumber + dropped.length, known.firstPair + pairsOf(dropped)];
     return { ...known, segments, firstNumber, firstPair };
-  });
+  };
+  await changeRecord(exchange, MEMORIES, model, forget, keptIn);
   return left;
-}
-
-async function changeManifest(
-  exchange: Exchange,
-  model: string,
-  change: (known: Kept | undefined) => Kept,
-): Promise<void> {
-  await changeRecord(exchange, MEMORIES, model, (content): Content => {
-    return { ...change(content && keptIn(content, model, exchange)) };
-  });
 }
 
 function manifestOf({ firstNumber, firstPair, segments, ...rest }: Kept): Manifest {
@@ -129,8 +125,7 @@ function manifestOf({ firstNumber, firstPair, segments, ...rest }: Kept): Manife
 }
 
 /** The record, checked: anybody who can write to the exchange may have written it. */
-function keptIn(content: Content, model: string, exchange: Exchange): Kept {
-  const { heads, width, layers, files, firstNumber, firstPair, segments } = content;
+const keptIn: Reading<Kept> = ({ heads, width, layers, files, firstNumber, firstPair, segments }) => {
   const isWhole =
     isCount(heads, 1, 2 ** 16) &&
     isCount(width, 1, 2 ** 20) &&
@@ -139,9 +134,8 @@ function keptIn(content: Content, model: string, exchange: Exchange): Kept {
     isCount(firstNumber, 0, 2 ** 48) &&
     isCount(firstPair, 0, 2 ** 48) &&
     isList(segments, isSegment);
-  if (!isWhole) throw new InputError(`the memory of ${model} at ${exchange.name} is not one that this program wrote`);
-  return { heads, width, layers, files, firstNumber, firstPair, segments } as Kept;
-}
+  return isWhole ? ({ heads, width, layers, files, firstNumber, firstPair, segments } as Kept) : undefined;
+};
 
 function isSegment(value: unknown): value is SegmentFile {
   const { name, pairs, file } = Object(value);

@@ -6,7 +6,14 @@
 import { InputError } from "../../base/errors.ts";
 import type { Exchange } from "../exchange.ts";
 import { pause } from "../pause.ts";
-import { readTraining, type Task, TRAININGS, type TrainingRecord, trainingBytes } from "./training-record.ts";
+import {
+  findTraining,
+  readTraining,
+  type Task,
+  TRAININGS,
+  type TrainingRecord,
+  trainingBytes,
+} from "./training-record.ts";
 
 /** Most milliseconds between two looks at another leader. */
 const LOOKS = 500;
@@ -25,6 +32,8 @@ export class Leadership {
   private readonly training: string;
   private record: TrainingRecord;
   private revision: number;
+  /** A round that nobody has written states of. Every round that was begun has replaced the record, so its revision is none of them. */
+  private fresh = 0;
   private timer: NodeJS.Timeout | undefined;
   private written: Promise<void> = Promise.resolve();
   private loss: Error | undefined;
@@ -41,8 +50,9 @@ export class Leadership {
     const leadership = new Leadership(exchange, training, options.lease);
     let [revision, since, isTold] = [-1, performance.now(), false];
     while (!options.signal?.aborted) {
-      const found = await readTraining(exchange, training);
-      if (found?.revision !== revision) [revision, since] = [found?.revision ?? 0, performance.now()];
+      const { content: found, entry } = await findTraining(exchange, training);
+      const seen = entry?.revision ?? 0;
+      if (seen !== revision) [revision, since] = [seen, performance.now()];
       const isFree = found === undefined || found.leader === "" || performance.now() - since >= found.lease;
       if (isFree && (await leadership.begin(found?.task ?? null, revision))) return leadership;
       if (!isFree && !isTold) options.onWait?.();
@@ -55,6 +65,11 @@ export class Leadership {
   /** The last round that was begun, by this leader or the one before. */
   get task(): Task | null {
     return this.record.task;
+  }
+
+  /** Number of a round that nobody has written states of, whoever led before. */
+  get freshRound(): number {
+    return this.fresh;
   }
 
   /** Begins a round. @throws InputError if another leads by now */
@@ -80,6 +95,7 @@ export class Leadership {
     const next = written ?? (await this.revisionOf(record));
     if (next === undefined) return false;
     this.revision = next;
+    this.fresh = (task?.round ?? revision) + 2;
     this.timer = setInterval(() => void this.write({}).catch(() => {}), this.record.lease / 3);
     return true;
   }

@@ -88,6 +88,11 @@ export class Rounds {
     return this.leadership.task;
   }
 
+  /** Number of a round that nobody has written states of, and so the first one of a leader that finds none to go on with. */
+  get freshRound(): number {
+    return this.leadership.freshRound;
+  }
+
   /**
    * Has a round computed; resolves to false if `signal` ended the waiting.
    * @throws InputError if a worker cannot compute it, or another leads by now
@@ -101,8 +106,8 @@ export class Rounds {
       const members = shares.map((share, index) => ({ ...share, entry: hands[index].entry }));
       await this.leadership.publish({ ...task, attempt: this.attempt++, members });
       const outcome = await this.watch(round, new Set(members.map(({ entry }) => entry)), signal);
-      if (outcome !== "anew") return outcome === "done";
-      this.options.onNote?.("a worker was silent for its --lease; its rows go to others");
+      if (outcome === "done" || outcome === "ended") return outcome === "done";
+      this.options.onNote?.(outcome);
     }
     return true;
   }
@@ -117,17 +122,15 @@ export class Rounds {
     return this.leadership.end();
   }
 
-  /** Waits until the round is done, or somebody who computes it has gone. */
-  private async watch(
-    { isDone }: Round,
-    members: ReadonlySet<string>,
-    signal?: AbortSignal,
-  ): Promise<"done" | "anew" | "ended"> {
+  /** Waits until the round is done; resolves to a note if it is to be dealt out anew. */
+  private async watch({ isDone }: Round, members: ReadonlySet<string>, signal?: AbortSignal): Promise<string> {
+    const { losses } = this.slots;
     for (let wait = SOON; !signal?.aborted; wait = Math.min(LATE, 1.2 * wait)) {
       this.require();
       if (await isDone()) return "done";
       const present = (await this.takenSeats()).filter(({ entry }) => members.has(entry));
-      if (present.length < members.size) return "anew";
+      if (present.length < members.size) return "a worker was silent for its --lease; its rows go to others";
+      if (this.slots.losses > losses) return "what a worker had computed was damaged, so the round is computed again";
       await pause(wait, signal);
     }
     return "ended";

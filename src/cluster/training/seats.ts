@@ -2,9 +2,11 @@
  * Seats: a training has one for each worker that it wants. Whoever sits there gives signs of life, so the leader knows whom it can deal rows
  * to, and says why it failed.
  */
+import { isCount, shortText } from "../damage.ts";
 import type { Exchange } from "../exchange.ts";
+import { LONGEST_ERROR } from "../jobs.ts";
 import { pause } from "../pause.ts";
-import { type Content, changeRecord, readRecord } from "../records.ts";
+import { changeRecord, type Reading, soundRecord } from "../records.ts";
 import { readTraining, type Task } from "./training-record.ts";
 
 const MAP = "seats";
@@ -61,9 +63,8 @@ export class Seat {
     clearInterval(this.timer);
     await this.written;
     const { training, seat } = this.options;
-    await changeRecord(this.exchange, MAP, keyOf(training, seat), (record) =>
-      this.isOurs(record) ? undefined : record,
-    );
+    const leave = (record: SeatRecord | undefined) => (this.isOurs(record) ? undefined : record);
+    await changeRecord(this.exchange, MAP, keyOf(training, seat), leave, seatIn);
   }
 
   /** The next round that has this seat; undefined when the leader has gone, or another process sits here. */
@@ -114,18 +115,32 @@ export class Seat {
     const { training, leader, seat, worker, lease } = this.options;
     const { entry, error } = this;
     const content = { leader, entry, worker, lease, error, beat: this.beat };
-    await changeRecord(this.exchange, MAP, keyOf(training, seat), (record) => {
+    const sign = (record: SeatRecord | undefined) => {
       this.isLost = this.beat > 0 && !this.isOurs(record);
       return this.isLost ? record : content;
-    });
+    };
+    await changeRecord(this.exchange, MAP, keyOf(training, seat), sign, seatIn);
     this.beat++;
     if (this.isLost) clearInterval(this.timer);
   }
 
-  private isOurs(record: Content | undefined): boolean {
+  private isOurs(record: SeatRecord | undefined): boolean {
     return record?.entry === this.entry;
   }
 }
+
+/** What somebody says who sits there. */
+interface SeatRecord extends Pick<SeatOptions, "leader" | "worker" | "lease"> {
+  readonly entry: string;
+  readonly error: string | null;
+  readonly beat: number;
+}
+
+const seatIn: Reading<SeatRecord> = ({ leader, entry, worker, lease, error, beat }) => {
+  if (typeof leader !== "string" || typeof entry !== "string" || typeof worker !== "string") return undefined;
+  if (!isCount(lease) || !isCount(beat) || !(error === null || typeof error === "string")) return undefined;
+  return { leader, entry, worker, lease, error: error && shortText(error, LONGEST_ERROR), beat };
+};
 
 /** A seat that somebody sits in. */
 export interface TakenSeat {
@@ -144,7 +159,7 @@ export class Seats {
   private readonly leader: string;
   private readonly count: number;
   /** Beats of those who sit there, and since when this process has known them. */
-  private readonly beats = new Map<string, { readonly beat: unknown; readonly since: number }>();
+  private readonly beats = new Map<string, { readonly beat: number; readonly since: number }>();
 
   constructor(exchange: Exchange, training: string, leader: string, count: number) {
     this.exchange = exchange;
@@ -157,18 +172,18 @@ export class Seats {
   async taken(): Promise<TakenSeat[]> {
     const all: TakenSeat[] = [];
     for (let seat = 0; seat < this.count; seat++) {
-      const record = await readRecord(this.exchange, MAP, keyOf(this.training, seat));
+      const record = await soundRecord(this.exchange, MAP, keyOf(this.training, seat), seatIn);
       if (record === undefined || record.leader !== this.leader || !this.isAlive(record)) continue;
       const { entry, worker, error } = record;
-      all.push({ seat, entry: String(entry), worker: String(worker), error: error === null ? null : String(error) });
+      all.push({ seat, entry, worker, error });
     }
     return all;
   }
 
-  private isAlive({ entry, beat, lease }: Content): boolean {
-    const known = this.beats.get(String(entry));
-    if (known !== undefined && known.beat === beat) return performance.now() - known.since < Number(lease);
-    this.beats.set(String(entry), { beat, since: performance.now() });
+  private isAlive({ entry, beat, lease }: SeatRecord): boolean {
+    const known = this.beats.get(entry);
+    if (known !== undefined && known.beat === beat) return performance.now() - known.since < lease;
+    this.beats.set(entry, { beat, since: performance.now() });
     return true;
   }
 }

@@ -5,9 +5,10 @@
  */
 import { InputError } from "../../base/errors.ts";
 import { isBlockName, nameOf } from "../blocks.ts";
+import { isCount } from "../damage.ts";
 import { type Exchange, MOST_BYTES } from "../exchange.ts";
 import { pause } from "../pause.ts";
-import { type Content, readRecord } from "../records.ts";
+import { type Reading, soundFound } from "../records.ts";
 
 const MAP = "slots";
 
@@ -30,6 +31,8 @@ export class Slots {
   private readonly prefix: string;
   /** Revisions of records that were written here. */
   private readonly revisions = new Map<string, number>();
+  /** How many slots were found here without a head that this program wrote, and were set aside. */
+  losses = 0;
 
   /** `training` is its name, 64 hexadecimal digits. */
   constructor(exchange: Exchange, training: string) {
@@ -49,7 +52,7 @@ export class Slots {
     await this.replace(this.key(slot), encoder.encode(JSON.stringify(head)));
   }
 
-  /** What is in the slot, if that has this tag. @throws InputError if it is damaged, or has more than `most` bytes */
+  /** What is in the slot, if that has this tag. @throws InputError if its pieces are damaged, or have more than `most` bytes */
   async read(slot: string, tag: string, most: number): Promise<Uint8Array | undefined> {
     for (let look = 0, before = ""; look < MOST_LOOKS; look++) {
       const head = await this.head(slot);
@@ -74,14 +77,15 @@ export class Slots {
     }
   }
 
-  /** Tag of what is in the slot. */
+  /** Tag of what is in the slot; undefined if that is nothing, or is damaged. */
   async tag(slot: string): Promise<string | undefined> {
     return (await this.head(slot))?.tag;
   }
 
   private async head(slot: string): Promise<Head | undefined> {
-    const record = await readRecord(this.exchange, MAP, this.key(slot));
-    return record && checkedHead(record, this.name(slot));
+    const { content, damage } = await soundFound(this.exchange, MAP, this.key(slot), headIn);
+    if (damage !== undefined) this.losses++;
+    return content;
   }
 
   /** The content of a head; if its pieces are not those, a text that says which they are instead. */
@@ -116,10 +120,8 @@ export class Slots {
   }
 }
 
-function checkedHead({ tag, bytes, pieces }: Content, name: string): Head {
-  const isWhole = typeof tag === "string" && Number.isSafeInteger(bytes) && Number(bytes) >= 0 && Array.isArray(pieces);
-  if (isWhole && pieces.length === Math.ceil(Number(bytes) / MOST_BYTES) && pieces.every(isBlockName)) {
-    return { tag, bytes: Number(bytes), pieces };
-  }
-  throw new InputError(`${name} is not one that this program wrote`);
-}
+const headIn: Reading<Head> = ({ tag, bytes, pieces }) => {
+  if (typeof tag !== "string" || !isCount(bytes) || !Array.isArray(pieces)) return undefined;
+  const isWhole = pieces.length === Math.ceil(bytes / MOST_BYTES) && pieces.every(isBlockName);
+  return isWhole ? { tag, bytes, pieces } : undefined;
+};

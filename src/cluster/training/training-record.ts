@@ -2,9 +2,9 @@
  * The record of a training in an exchange: who leads it, and the round that is computed now. Only its leader writes it, and gives a sign of
  * life by writing it again.
  */
-import { DamageError, jsonIn } from "../damage.ts";
+import { isCount } from "../damage.ts";
 import type { Entry, Exchange } from "../exchange.ts";
-import type { Content } from "../records.ts";
+import { type Content, type Found, type Reading, soundFound } from "../records.ts";
 import type { Share } from "./deal.ts";
 
 export const TRAININGS = "trainings";
@@ -42,34 +42,35 @@ export interface TrainingRecord {
 
 export interface FoundTraining extends TrainingRecord, Pick<Entry, "revision" | "changedAt"> {}
 
-/** The record of a training; undefined if there is none. @throws DamageError if this program did not write it */
+/** The record of a training; undefined if there is none, or it was damaged: then it is set aside. */
 export async function readTraining(exchange: Exchange, training: string): Promise<FoundTraining | undefined> {
-  const entry = await exchange.read(TRAININGS, training);
-  return entry && { ...recordIn(entry, training), revision: entry.revision, changedAt: entry.changedAt };
+  const { content, entry } = await findTraining(exchange, training);
+  return content && entry && { ...content, revision: entry.revision, changedAt: entry.changedAt };
+}
+
+/** The same, with the state of the record, whatever it was. */
+export function findTraining(exchange: Exchange, training: string): Promise<Found<TrainingRecord>> {
+  return soundFound(exchange, TRAININGS, training, trainingIn);
 }
 
 export function trainingBytes(record: TrainingRecord): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(record));
 }
 
-function recordIn({ value }: Entry, training: string): TrainingRecord {
-  const what = `the record of the training ${training.slice(0, 16)}`;
-  const { leader, lease, beat, task } = Object(jsonIn(value, what));
-  const isWhole = typeof leader === "string" && areCounts(lease, beat) && (task === null || isTask(Object(task)));
-  if (isWhole) return { leader, lease, beat, task };
-  throw new DamageError(`${what} is not one that this program wrote`);
-}
+/** Also for `cluster status`. */
+export const trainingIn: Reading<TrainingRecord> = ({ leader, lease, beat, task }) => {
+  if (typeof leader !== "string" || !isCount(lease) || !isCount(beat)) return undefined;
+  return task === null || isTask(task) ? { leader, lease, beat, task } : undefined;
+};
 
-function isTask({ round, attempt, step, steps, members, begin }: Partial<Task>): boolean {
-  const isMember = ({ entry, from, to }: Partial<Member>) => typeof entry === "string" && areCounts(from, to);
+function isTask(value: unknown): value is Task {
+  const { round, attempt, step, steps, members, begin } = Object(value);
+  const isMember = ({ entry, from, to }: Partial<Member>) => typeof entry === "string" && [from, to].every(isCount);
   return (
-    areCounts(round, attempt, step, steps) &&
+    [round, attempt, step, steps].every(isCount) &&
     Array.isArray(members) &&
     members.every((member) => isMember(Object(member))) &&
-    typeof begin === "object"
+    typeof begin === "object" &&
+    begin !== null
   );
-}
-
-function areCounts(...numbers: readonly unknown[]): boolean {
-  return numbers.every((number) => Number.isSafeInteger(number) && Number(number) >= 0);
 }

@@ -1,7 +1,7 @@
 /** What `memorizing cluster status` says of trainings: who leads, and the round that is computed. */
-import { DamageError, orDamage } from "../damage.ts";
 import type { Exchange } from "../exchange.ts";
-import { readTraining, TRAININGS } from "./training-record.ts";
+import { lookAt } from "../records.ts";
+import { TRAININGS, trainingIn } from "./training-record.ts";
 
 /** A leader that was silent for so many leases is gone. */
 const PATIENCE = 3;
@@ -25,11 +25,11 @@ export interface TrainingStatus {
 export async function trainingsOf(exchange: Exchange, damage: string[]): Promise<TrainingStatus[]> {
   const all: TrainingStatus[] = [];
   for (const training of await exchange.keys(TRAININGS)) {
-    const found = await orDamage(readTraining(exchange, training));
-    if (found instanceof DamageError) damage.push(found.message);
-    if (found === undefined || found instanceof DamageError || found.task === null) continue;
-    const { round, step, steps, members } = found.task;
-    const isLed = found.leader !== "" && Date.now() - found.changedAt < PATIENCE * found.lease;
+    const { content, entry, damage: sentence } = await lookAt(exchange, TRAININGS, training, trainingIn);
+    if (sentence !== undefined) damage.push(sentence);
+    if (content === undefined || entry === undefined || content.task === null) continue;
+    const { round, step, steps, members } = content.task;
+    const isLed = content.leader !== "" && Date.now() - entry.changedAt < PATIENCE * content.lease;
     all.push({ training, isLed, round, step, steps, workers: members.length });
   }
   return all;

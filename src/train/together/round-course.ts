@@ -75,7 +75,7 @@ export class RoundCourse extends LedCourse<OuterTrainer> {
     const { lastRound } = this;
     const found = lastRound === undefined ? undefined : await this.take(lastRound);
     if (found !== undefined) return found;
-    const round = (rounds.last?.round ?? 0) + 2; // nobody has written states of it
+    const round = rounds.freshRound;
     const places = trainer.parts.map((): PartPlace => ({ slot: round % 2, tag: String(round) }));
     for (const [part, place] of places.entries()) await keepPart(rounds.slots, part, place, trainer.stateOf(part));
     return this.keep(round, places);
@@ -84,9 +84,9 @@ export class RoundCourse extends LedCourse<OuterTrainer> {
   /** Takes over the state at the beginning of a round; undefined if it was never complete, or is damaged. */
   private async take({ round, step, steps, begin: content }: Task): Promise<Beginning | undefined> {
     const { trainer, rounds } = this;
-    const begin = beginningIn(content, trainer.parts.length);
     const count = flatLength(trainer.model.parameters);
     return ifWhole(async () => {
+      const begin = beginningIn(content, trainer.parts.length);
       const { weights, velocity } = await loadShared(rounds.slots, round, begin.shared, count);
       const states: SavedTraining[] = [];
       for (const [part, place] of begin.parts.entries()) states.push(await loadPart(rounds.slots, part, place));

@@ -64,15 +64,15 @@ export class StepCourse extends LedCourse<Trainer> {
     const { lastRound } = this;
     const found = lastRound === undefined ? undefined : await this.take(lastRound);
     if (found !== undefined) return found;
-    const round = (rounds.last?.round ?? 0) + 2; // nobody has written states of it
+    const round = rounds.freshRound;
     return { round, record: await keepState(rounds.slots, round, trainer, rows, true) };
   }
 
   /** Takes over the state at the beginning of a round; undefined if it was never complete, or is damaged. */
   private async take(last: Task): Promise<Beginning | undefined> {
     const { trainer, rounds, rows } = this;
-    const found = beginningIn(last);
     return ifWhole(async () => {
+      const found = beginningIn(last);
       await loadState(rounds.slots, found.round, trainer, rows, found.record);
       this.history = new History(rounds.exchange, historyIn(last), trainer.step);
       return found;

@@ -1,10 +1,10 @@
 /** The manifest of a served memory: numbers that never change, however many append and forget at once; and cutting memories into segments. */
-import * as fs from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { nameOf } from "../../../src/cluster/blocks.ts";
 import { DirectoryExchange } from "../../../src/cluster/directory-exchange.ts";
 import { appendSegments, forgetOldest, readManifest, servedModels } from "../../../src/cluster/memory/manifest.ts";
+import { ASIDE, readRecord, replaceRecord } from "../../../src/cluster/records.ts";
 import { rejoinSources, segmentsOf } from "../../../src/memory/served/cut.ts";
 import { mergeSnapshots } from "../../../src/memory/snapshot.ts";
 import { requireSnapshot } from "../../../src/memory/snapshot-check.ts";
@@ -93,12 +93,10 @@ test("what does not fit is refused in a sentence, and changes nothing", async ()
   assert.is((await readManifest(exchange, "m"))?.nextPair, 4);
 });
 
-test("a record that anybody might have written is checked", async () => {
+test("a record that this program did not write is set aside, and counts as none", async () => {
   const exchange = new DirectoryExchange(join(folder, "strange"));
   await appendSegments(exchange, "m", SHAPE, named("one"), [segment("a", 4)]);
-  const [state] = fs.readdirSync(join(folder, "strange/maps/memories/m"));
-  const path = join(folder, "strange/maps/memories/m", state);
-  const good = JSON.parse(fs.readFileSync(path, "utf8"));
+  const good = await readRecord(exchange, "memories", "m");
   const bad = [
     { heads: 0 },
     { width: 1.5 },
@@ -110,13 +108,14 @@ test("a record that anybody might have written is checked", async () => {
     { segments: [{ ...segment("a", 1), name: "../a" }] },
   ];
   for (const change of bad) {
-    fs.writeFileSync(path, JSON.stringify({ ...good, ...change }));
-    assert.match(
-      await messageOf(readManifest(exchange, "m")),
-      "is not one that this program wrote",
-      JSON.stringify(change),
-    );
+    await replaceRecord(exchange, "memories", "m", { ...good, ...change });
+    assert.equal(await servedModels(exchange), [], JSON.stringify(change));
+    assert.is(await readManifest(exchange, "m"), undefined, JSON.stringify(change));
+    assert.match(String((await readRecord(exchange, ASIDE, "memories-m"))?.reason), "not one that this program wrote");
+    await replaceRecord(exchange, ASIDE, "memories-m");
   }
+  await appendSegments(exchange, "m", SHAPE, named("one"), [segment("a", 4)]);
+  assert.is((await readManifest(exchange, "m"))?.nextPair, 4, "the same command serves it again");
 });
 
 test("segments put together again are the memory that they were cut from", () => {

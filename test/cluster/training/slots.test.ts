@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import { nameOf } from "../../../src/cluster/blocks.ts";
 import { MOST_BYTES } from "../../../src/cluster/exchange.ts";
 import { openExchange } from "../../../src/cluster/open-exchange.ts";
-import { replaceRecord } from "../../../src/cluster/records.ts";
+import { ASIDE, readRecord, replaceRecord } from "../../../src/cluster/records.ts";
 import { Slots } from "../../../src/cluster/training/slots.ts";
 import { folderFor } from "../../folder.ts";
 import { suite } from "../../harness.ts";
@@ -73,14 +73,25 @@ test("a content that claims too much, or is damaged, is refused in a sentence", 
     await refusal("large", 19),
     /^InputError: the slot large of the training .* claims 20 bytes; at most 19/,
   );
-  await replaceRecord(exchange, "slots", `${TRAINING.slice(0, 16)}_odd`, { tag: "1", bytes: 3, pieces: [] });
-  assert.match(await refusal("odd", 9), /^InputError: the slot odd .* is not one that this program wrote$/);
   const piece = await exchange.read("slots", `${TRAINING.slice(0, 16)}_large_0`);
   await exchange.write("slots", `${TRAINING.slice(0, 16)}_large_0`, bytesOf(20, 2), piece?.revision ?? 0);
   assert.match(
     await refusal("large", 20),
     /^InputError: the slot large .* is damaged: its pieces have another SHA-256$/,
   );
+});
+
+test("a head that this program did not write is set aside, and counts as none", async () => {
+  const { exchange, slots, others } = await world();
+  const key = `${TRAINING.slice(0, 16)}_odd`;
+  await slots.write("odd", "1", Uint8Array.of(1));
+  await replaceRecord(exchange, "slots", key, { tag: "1", bytes: 3, pieces: [] });
+  assert.is(await others.tag("odd"), undefined);
+  assert.is(await others.read("odd", "1", 9), undefined);
+  assert.equal([slots.losses, others.losses], [0, 1]);
+  assert.match(String((await readRecord(exchange, ASIDE, `slots-${key}`))?.reason), "not one that this program wrote");
+  await slots.write("odd", "2", Uint8Array.of(2));
+  assert.equal(await others.read("odd", "2", 9), Uint8Array.of(2));
 });
 
 test("a content that somebody is still writing is waited for, longer than one that is damaged", async () => {
