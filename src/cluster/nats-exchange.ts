@@ -131,12 +131,25 @@ export class NatsExchange implements Exchange {
 
   async take(queue: string, milliseconds: number): Promise<Delivery | undefined> {
     const expires = Math.max(SHORTEST_PULL, milliseconds);
-    const message = await this.patiently(async () => (await this.consumer(queue)).next({ expires }));
+    const message = await this.patiently(() => this.next(queue, expires));
     return message === null ? undefined : this.delivery(message);
   }
 
   async close(): Promise<void> {
     await this.connection.close();
+  }
+
+  /** The next message of a queue. A consumer that the server has lost is made again. */
+  private async next(queue: string, expires: number): Promise<JsMsg | null> {
+    const known = this.consumers.get(queue);
+    if (known !== undefined) {
+      try {
+        return await known.next({ expires });
+      } catch {
+        this.consumers.delete(queue);
+      }
+    }
+    return (await this.consumer(queue)).next({ expires });
   }
 
   private delivery(message: JsMsg): Delivery {
@@ -182,8 +195,6 @@ export class NatsExchange implements Exchange {
   }
 
   private async consumer(queue: string): Promise<Consumer> {
-    const known = this.consumers.get(queue);
-    if (known !== undefined) return known;
     await this.makeConsumer(queue);
     const consumer = await this.client.consumers.get(JOBS, queue);
     this.consumers.set(queue, consumer);

@@ -244,6 +244,29 @@ servers.unless(
   },
 );
 
+servers.unless(noServer, "NATS: a queue whose consumer the server has lost gets another one", async () => {
+  const exchange = await openExchange(server!.url, { lease: LONG_LEASE });
+  assert.is(await exchange.take("lost", 0), undefined);
+  const { connect } = await import("@nats-io/transport-node");
+  const { jetstreamManager } = await import("@nats-io/jetstream");
+  const stranger = await connect({ servers: server!.url.slice("nats://".length) });
+  const { consumers } = await jetstreamManager(stranger);
+  for (const job of ["one", "two"]) {
+    await consumers.delete("MEMORIZING_JOBS", "lost");
+    await exchange.offer("lost", job);
+    const delivery = (await exchange.take("lost", 1000)) ?? (await exchange.take("lost", PATIENCE));
+    assert.is(delivery?.job, job);
+    await delivery?.acknowledge();
+  }
+  const waiting = exchange.take("lost", PATIENCE);
+  await new Promise((resolve) => setTimeout(resolve, 300)); // it waits for a job
+  await consumers.delete("MEMORIZING_JOBS", "lost");
+  await exchange.offer("lost", "three");
+  assert.is((await waiting)?.job, "three");
+  await stranger.close();
+  await exchange.close();
+});
+
 servers.unless(noServer, "NATS: a server that is not there is one sentence", async () => {
   assert.match(
     await messageOf(openExchange("nats://127.0.0.1:1")),
