@@ -38,8 +38,8 @@ export interface RoundsOptions extends LeadershipOptions {
 export interface Round extends Pick<Task, "round" | "step" | "steps" | "begin"> {
   /** How many rows or parts there are to deal. */
   readonly things: number;
-  /** Whether all that it computes is there. */
-  readonly isDone: () => Promise<boolean>;
+  /** Whether all that it computes is there, or enough, so many seconds after it was dealt out; 0 before. */
+  readonly isDone: (seconds: number) => Promise<boolean>;
 }
 
 export class Rounds {
@@ -99,7 +99,7 @@ export class Rounds {
    */
   async compute(round: Round, signal?: AbortSignal): Promise<boolean> {
     const { isDone, things, ...task } = round;
-    while (!(await isDone())) {
+    while (!(await isDone(0))) {
       const hands = await this.hands(signal);
       if (hands === undefined) return false;
       const shares = deal(things, Math.min(things, hands.length));
@@ -125,9 +125,10 @@ export class Rounds {
   /** Waits until the round is done; resolves to a note if it is to be dealt out anew. */
   private async watch({ isDone }: Round, members: ReadonlySet<string>, signal?: AbortSignal): Promise<string> {
     const { losses } = this.slots;
+    const began = performance.now();
     for (let wait = SOON; !signal?.aborted; wait = Math.min(LATE, 1.2 * wait)) {
       this.require();
-      if (await isDone()) return "done";
+      if (await isDone((performance.now() - began) / 1000)) return "done";
       const present = (await this.takenSeats()).filter(({ entry }) => members.has(entry));
       if (present.length < members.size) return "a worker was silent for its --lease; its rows go to others";
       if (this.slots.losses > losses) return "what a worker had computed was damaged, so the round is computed again";

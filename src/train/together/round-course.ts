@@ -28,7 +28,7 @@ import { ifWhole } from "./whole-state.ts";
 export interface Closing {
   /** Parts that must have arrived. Default: all. */
   readonly quorum?: number;
-  /** Seconds after which the others are not waited for. Default: for ever. */
+  /** Seconds after the round was dealt out, the last time, after which the others are not waited for. Default: for ever. */
   readonly deadline?: number;
 }
 
@@ -57,7 +57,7 @@ export class RoundCourse extends LedCourse<OuterTrainer> {
     const { round, steps = trainer.roundSteps, ...others } = this.beginning;
     const begin = { ...others, history: await this.history.put(), start: this.start };
     const began = performance.now();
-    const isDone = this.doneAt(round, began);
+    const isDone = this.doneAt(round);
     const things = trainer.parts.length;
     if (!(await rounds.compute({ round, step, steps, begin, things, isDone }, signal))) return [];
     const arrived = await this.arrivals(round, steps, begin);
@@ -108,14 +108,14 @@ export class RoundCourse extends LedCourse<OuterTrainer> {
   }
 
   /** Tells whether the round can be closed: all parts have arrived, or the time is over and enough have. */
-  private doneAt(round: number, began: number): () => Promise<boolean> {
+  private doneAt(round: number): (seconds: number) => Promise<boolean> {
     const { quorum, deadline = Infinity } = this.closing;
     const missing = new Set(this.trainer.parts.keys());
     const enough = quorum ?? missing.size;
     const all = missing.size;
-    return async () => {
+    return async (seconds) => {
       for (const part of missing) if (await hasArrived(this.rounds.slots, round, part)) missing.delete(part);
-      const isOver = performance.now() - began > 1000 * deadline;
+      const isOver = seconds > deadline;
       return missing.size === 0 || (isOver && all - missing.size >= enough);
     };
   }
