@@ -150,14 +150,22 @@ export async function leadOn(
   return { course, end: () => led.end() };
 }
 
-/** @throws InputError if there are more workers than rows; asked before an exchange is opened, which may have to be made */
-export function requireRows(trainer: Trained["trainer"], choice: ClusterChoice): void {
+/** @throws InputError if there are more workers than rows, or a quorum of more than all parts; asked before an exchange is opened, which may have to be made */
+export function requireRows(trainer: Trained["trainer"], choice: Pick<ClusterChoice, "workers" | "quorum">): void {
   const { batchSize, gradientAccumulation } = trainer.options;
+  requireQuorum(trainer, choice);
   const [workers, rows] = [workersOf(trainer, choice), batchSize * gradientAccumulation];
   if (workers <= rows) return;
   throw new InputError(`--workers ${workers} is more than the ${rows} rows of a step (--batch-size); each needs one`);
 }
 
-function workersOf(trainer: Trained["trainer"], { workers = 1 }: ClusterChoice): number {
+/** @throws InputError if a round could never be closed: a run that goes on has the parts that it began with */
+function requireQuorum(trainer: Trained["trainer"], { quorum = 0 }: Pick<ClusterChoice, "quorum">): void {
+  const parts = trainer instanceof OuterTrainer ? trainer.rounds.parts : Infinity;
+  if (quorum <= parts) return;
+  throw new InputError(`--quorum ${quorum} is more than the ${parts} ${parts === 1 ? "part" : "parts"} of the run`);
+}
+
+function workersOf(trainer: Trained["trainer"], { workers = 1 }: Pick<ClusterChoice, "workers">): number {
   return trainer instanceof OuterTrainer ? trainer.rounds.parts : workers;
 }

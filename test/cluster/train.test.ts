@@ -124,6 +124,7 @@ test("wrong uses are refused in a sentence, and nothing is written", () => {
       [...cluster, "--sync", "9", "--workers", "2", "--quorum", "3", "--deadline", "1"],
       "--quorum 3 is more than --workers 2",
     ],
+    [[...cluster, "--sync", "9", "--quorum", "8", "--deadline", "1"], "--quorum 8 is more than the 1 part of the run"],
     [[...cluster, "--sync", "step", "--workers", "9"], "--workers 9 is more than the 8 rows of a step (--batch-size)"],
     [["--sync", "9", "--workers", "9"], "9 workers are more than the 8 rows of a batch (batchSize)"],
     [["--sync", "9", "--workers", "4"], "4 workers need 4 documents of two tokens or more, one each, and there are 3"],

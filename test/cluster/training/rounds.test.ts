@@ -2,6 +2,7 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
+import { requireRows } from "../../../src/cli/cluster-training.ts";
 import { openExchange } from "../../../src/cluster/open-exchange.ts";
 import { Transformer } from "../../../src/model/transformer.ts";
 import { byteTokenizer } from "../../../src/text/tokenizer.ts";
@@ -203,6 +204,13 @@ test("what cannot be is refused in a sentence", () => {
     refused({}, {}, randomDocuments([9, 1])),
     "2 workers need 2 documents of two tokens or more, one each, and there are 1",
   );
+  const trainer = new OuterTrainer(model, documents, options, rounds); // as a run that goes on has it
+  assert.match(
+    refusal(() => requireRows(trainer, { workers: undefined, quorum: 8 })),
+    "--quorum 8 is more than the 2 parts of the run",
+  );
+  requireRows(trainer, { workers: undefined, quorum: 2 });
+  trainer.release();
   assert.match(refused({ evaluateEvery: 4 }), "evaluateEvery is 4, but only every 3 steps (--sync 3) the workers have");
   model.release();
 });
