@@ -20,7 +20,7 @@ import {
 
 /** A job that fails so often is not tried again. */
 export const MOST_FAILURES = 5;
-/** Nor is one that this many workers began and did not finish: it may be what ends them. */
+/** Nor is one that this many workers began and never ended, not even with an error: it may be what kills them. */
 const MOST_BEGINNINGS = 25;
 export const LONGEST_ERROR = 2000;
 const LONGEST_NAME = 200;
@@ -119,6 +119,11 @@ export async function beginJob(exchange: Exchange, job: string): Promise<boolean
   if (begun <= MOST_BEGINNINGS) return true;
   await bury(exchange, job, `${MOST_BEGINNINGS} workers began it, and none came to its end`);
   return false;
+}
+
+/** Notes that a worker that began has ended without a result, and was not killed: then it does not count as one that never ended. */
+export async function leaveJob(exchange: Exchange, job: string): Promise<void> {
+  await change(exchange, job, (tries) => ({ ...tries, begun: Math.max(0, tries.begun - 1) }));
 }
 
 /** Notes a failure. Resolves to whether the job may be tried again; if not, it is dead now. */

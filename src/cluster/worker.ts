@@ -146,6 +146,7 @@ class Task {
       options.onJob?.(job, seconds());
       return "over";
     } catch (error) {
+      await jobs.leaveJob(exchange, job);
       if (this.ending.signal.aborted) return "again";
       const message = shortText(error instanceof Error ? error.message : error, jobs.LONGEST_ERROR);
       this.record.finish(false);

@@ -3,8 +3,9 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { nameOf } from "../../src/cluster/blocks.ts";
+import type { Exchange } from "../../src/cluster/exchange.ts";
 import { filesBelow, getBytes, putBytes, putTree, writeTree } from "../../src/cluster/files.ts";
-import { deathOf, failJob, getJob, keepResult, MOST_FAILURES, putJob } from "../../src/cluster/jobs.ts";
+import { deathOf, failJob, getJob, keepResult, MOST_FAILURES, noteDependant, putJob } from "../../src/cluster/jobs.ts";
 import { readRecord } from "../../src/cluster/records.ts";
 import { statusOf } from "../../src/cluster/status.ts";
 import { type Finished, runSweep, type SweepJob, sweepJob } from "../../src/cluster/sweep.ts";
@@ -12,12 +13,18 @@ import type { Compute } from "../../src/cluster/worker.ts";
 import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";
 import { loses } from "./loses.ts";
-import { collected, job, LEASE, numbers, PROGRAM, refusal, worldsIn } from "./world.ts";
+import { collected, job, LEASE, numbers, PROGRAM, refusal, until, worldsIn } from "./world.ts";
 
 const test = suite("sweep");
 
 const folder = folderFor(test, "sweep");
 const { newFolder, world, double } = worldsIn(folder);
+
+/** How many workers began a job and were not seen to end without a result, and how often it failed. */
+async function triesOf(exchange: Exchange, name: string): Promise<unknown[]> {
+  const tries = await readRecord(exchange, "tries", name);
+  return [tries?.begun, tries?.failures];
+}
 
 test("every job is computed once by one of two workers, and those that wait for others after those", async () => {
   const { exchange, worker } = await world();
@@ -137,9 +144,23 @@ test("a worker that is told to end gives its job back at once, and that is no fa
   const waiting = collected(exchange, [member]);
   while ((await exchange.keys("tries")).length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
   await end();
+  assert.equal(await triesOf(exchange, member.name), [0, 0]);
   const next = worker();
   assert.equal(await numbers(exchange, await waiting), [16]);
+  assert.equal(await triesOf(exchange, member.name), [1, 0]);
   await next();
+});
+
+test("a job that finds no result to read is given back, and that is neither a failure nor a worker that was killed", async () => {
+  const { exchange, worker } = await world();
+  const first = await sweepJob(exchange, "first", job({ n: 5 }));
+  const second = await sweepJob(exchange, "second", job({}, { after: { before: first.name } }));
+  await noteDependant(exchange, second.name, second.job);
+  await exchange.offer(PROGRAM, second.name); // too early
+  const end = worker();
+  await until(async () => (await exchange.keys("results")).includes(second.name));
+  await end();
+  assert.equal(await triesOf(exchange, second.name), [1, 0]);
 });
 
 test("a failure counts once if the answer to its write is lost, and two at once count twice", async () => {
