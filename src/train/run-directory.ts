@@ -3,7 +3,7 @@
  * numbered checkpoints (`checkpoint-1200`).
  *
  * A checkpoint is written under a temporary name and renamed when it is complete. If it is damaged later, the one before it is
- * used. Every writer must hold the lock of the directory.
+ * used, and when the run comes to that step again, the damaged one is replaced, or moved to another name if somebody put files into it. Every writer must hold the lock of the directory.
  */
 import { aPath, check } from "../base/check.ts";
 import { InputError } from "../base/errors.ts";
@@ -41,6 +41,7 @@ export function addCheckpoint(run: string, trainer: Course, tokenizer: Tokenizer
   writeDirectory(directory, (unfinished) => {
     saveCheckpoint(unfinished, trainer, tokenizer);
     discardCheckpoint(directory); // a damaged one of the same step, if the run resumed from an earlier one
+    moveAway(directory); // one with files of others in it
   });
 }
 
@@ -121,6 +122,15 @@ export function discardCheckpoint(directory: string): void {
   const discarded = temporaryName(`${directory}.old`);
   rename(directory, discarded);
   removeTree(discarded);
+}
+
+/** Gives a directory that is in the way a free name that says so. What is in it stays. */
+function moveAway(directory: string): void {
+  if (!isDirectory(directory)) return;
+  const name = `${directory}.in-the-way`;
+  let free = name;
+  for (let number = 2; exists(free); number++) free = `${name}-${number}`;
+  rename(directory, free);
 }
 
 function holdsOnlyCheckpoint(directory: string): boolean {

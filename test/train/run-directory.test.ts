@@ -133,6 +133,23 @@ test("a run resumed from an older checkpoint replaces the damaged one and remove
   assert.is(newestCheckpoint(run).record.step, 3);
 });
 
+test("a damaged checkpoint with a foreign file in it is moved away, as often as it takes, and nothing of it is lost", async () => {
+  const run = runOf(3, 1);
+  for (const moved of ["checkpoint-3.in-the-way", "checkpoint-3.in-the-way-2"]) {
+    fs.truncateSync(`${run}/checkpoint-3/trainer.safetensors`, 99);
+    fs.writeFileSync(`${run}/checkpoint-3/.DS_Store`, moved);
+    const { model, record, tensors } = newestCheckpoint(run);
+    assert.is(record.step, 2);
+    const trainer = new Trainer(model, documents, { ...record.options, steps: 3 });
+    trainer.load(record, tensors);
+    await runTraining(trainer, { tokenizer, directory: run });
+    assert.is(fs.readFileSync(`${run}/${moved}/.DS_Store`, "utf8"), moved);
+    assert.is(newestCheckpoint(run).record.step, 3);
+  }
+  const names = ["checkpoint-2", "checkpoint-3", "checkpoint-3.in-the-way", "checkpoint-3.in-the-way-2"];
+  assert.equal(checkpointsIn(run), names);
+});
+
 test("unfinished files of a killed process are removed, and nothing else", async () => {
   const run = runOf(2, 1);
   const before = fs.readdirSync(run);
