@@ -88,12 +88,15 @@ for (const [sync, training] of Object.entries(trainings)) {
     };
     await first.run(out, ending.signal);
     await (await worker).ended;
+    await (await worker).exchange.close();
     assert.ok(!fs.existsSync(join(out, "checkpoint-6")), "it was over before it could be ended");
     await damageAll(first.exchange);
+    await first.exchange.close();
     const next = newWorker(place);
     const second = await lead(place, training, { resumes: out });
     await second.run(out);
     await (await next).ended;
+    for (const { exchange } of [second, await next]) await exchange.close();
     const [found, wanted] = [filesOf(out), filesOf(alone)];
     for (const [path, content] of wanted) assert.is(found.get(path), content, path);
   });
