@@ -141,7 +141,8 @@ const THREADS = [1, 2];
 /** Returns the plans of a family, ours first, so that the first is the reference; then ours of the build at `beside`. */
 function plansFor(family: Family, peers: ReadonlySet<string>, { without, beside }: Options): ProcessPlan[] {
   const kept = Object.keys(family.ours).filter((role) => !without.includes(role));
-  if (kept.length === 0) throw new InputError(`--without leaves nothing of ours in ${family.name} to compare others with`);
+  if (kept.length === 0)
+    throw new InputError(`--without leaves nothing of ours in ${family.name} to compare others with`);
   const roles = kept.flatMap((role) => THREADS.map((threads) => ({ role, threads })));
   const ours = roles.map((plan) => ({ ...plan, impl: plan.role, command: moduleCommand("ours") }));
   if (beside !== undefined) {
