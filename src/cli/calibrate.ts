@@ -149,9 +149,14 @@ function predicted(document: TokenizedDocument, maxTokens: number): number {
 function requireLongDocuments(model: Decoder, documents: readonly TokenizedDocument[], maxTokens: number): void {
   const { window, segment, sinks } = readingSettings(model.architecture, model.settings);
   const longest = Math.max(...documents.map((document) => predicted(document, maxTokens)));
-  if (longest > window + segment + sinks) return;
+  const least = window + segment + sinks;
+  if (longest > least) return;
+  const whole = Math.max(...documents.map((document) => predicted(document, Number.POSITIVE_INFINITY)));
+  if (whole > least) {
+    throw new InputError(`--max-tokens must be above ${least} here, since a memory is used only after so many tokens`);
+  }
   throw new InputError(
-    `the documents are too short: at most ${longest} tokens are predicted in one, and a memory is used only after ${window + segment + sinks}`,
+    `the documents are too short: at most ${longest} tokens are predicted in one, and a memory is used only after ${least}`,
   );
 }
 

@@ -63,7 +63,7 @@ export const corpusNamesCommand = command(
     requireNew(out);
     const characters = writeDirectory(out, (unfinished) => writeNames(unfinished, documents, seed));
     const size = { documents, characters };
-    const sentence = `${out}: ${wholeNumber(size.documents)} documents, ${wholeNumber(size.characters)} characters`;
+    const sentence = `${out}: ${wholeNumber(size.documents)} document${size.documents === 1 ? "" : "s"}, ${wholeNumber(size.characters)} characters`;
     if (json) printJson(size);
     else printLine(sentence);
     return 0;

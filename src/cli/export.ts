@@ -24,7 +24,7 @@ export const exportCommand = command(
       out: required(text("DIR", "where config.json, model.safetensors, tokenizer.json and the like go")),
       dtype: choiceOption<ExportDtype>(
         exportDtypes,
-        "how weights are stored [stored: as they are; blocks of a .gguf file, and our own weights, as float32]",
+        "how weights are stored, bfloat16 only those that others trained [stored: as they are; blocks of a .gguf file, and our own weights, as float32]",
       ),
       force: forceOption,
       set: setOption,

@@ -27,7 +27,8 @@ export const MODEL_HELP =
 /** `all`, or layers and kv heads of layers. */
 const memoryLayersOption: Option<MemoryPlaces | undefined> = {
   placeholder: "all|N,N:H,…",
-  about: "layers that have a memory, N:H in one kv head only [those of --load, else what was calibrated, else all]",
+  about:
+    "layers that have a memory, N:H in one kv head only [those of a memory that is loaded, else what was calibrated, else all]",
   read(texts, name, command) {
     const given = texts.at(-1);
     return given === undefined ? undefined : parsePlaces(given, `${command}: ${name}`);

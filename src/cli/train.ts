@@ -57,7 +57,9 @@ const description = {
     evalData: text("DIR|FILE", "documents that --eval-every evaluates, without and with memory"),
     evalTokens: integer("tokens evaluated in each document, from its beginning [all]", 1, 2 ** 40),
     ...clusterTrainingOptions,
-    resume: flag("resumes the run in --out; options that are left out stay as they were"),
+    resume: flag(
+      "resumes the run in --out; options that are left out stay as they were, but for --data, --eval-data and --eval-tokens",
+    ),
     force: forceOption,
     threads: threadsOption,
     json: flag("prints the result as JSON"),

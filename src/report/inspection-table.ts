@@ -22,13 +22,16 @@ export function inspectionTables(inspection: Inspection, summary: InspectionSumm
     ...groups("tokens back to the best pair", distances),
   ];
   const shares = documents.map(({ document, share }) => [`  ${document}`, `${(100 * share).toFixed(1)} %`]);
-  return [
-    overview(inspection, all),
-    formatTable(rows, ["left", "right"]),
-    formatTable([["retrieved from"], ...shares], ["left", "right"]),
-    mostGainedList(inspection, summary, text),
-  ].join("\n\n");
+  const parts = [overview(inspection, all), formatTable(rows, ["left", "right"])];
+  if (shares.length === 0) return [...parts, NOTHING_RETRIEVED].join("\n\n");
+  parts.push(formatTable([["retrieved from"], ...shares], ["left", "right"]));
+  if (summary.mostGained.length > 0) parts.push(mostGainedList(inspection, summary, text));
+  return parts.join("\n\n");
 }
+
+const NOTHING_RETRIEVED =
+  "  Nothing was retrieved: the memory was empty, and the document is no longer than what the model sees without it. Take a longer\n" +
+  "  document, or one that follows what a memory holds (--load).";
 
 /** Lists the tokens that gained most, each in its context, and below it the pair with the largest share. */
 export function mostGainedList(inspection: Inspection, { mostGained }: InspectionSummary, text: InspectedText): string {

@@ -58,11 +58,17 @@ export function readValues<O extends Options>(
 }
 
 /** The arguments that are not options: one for each operand of the command, one or more for an operand with `…`. */
-export function readOperands(given: Arguments, { name, operands = [] }: CommandDescription): readonly string[] {
+export function readOperands(
+  given: Arguments,
+  { name, operands = [], options }: CommandDescription,
+): readonly string[] {
   const missing = operands[given.operands.length]?.replace("…", "");
   if (missing !== undefined) throw new InputError(`${name}: ${missing} must be given${swallowed(given, missing)}`);
   const surplus = operands.at(-1)?.endsWith("…") ? undefined : given.operands[operands.length];
-  if (surplus !== undefined) throw new InputError(`${name}: "${surplus}" is an argument too many; see ${name} --help`);
+  if (surplus !== undefined) {
+    const advice = options.data === undefined ? `see ${name} --help` : "documents go behind --data";
+    throw new InputError(`${name}: "${surplus}" is an argument too many; ${advice}`);
+  }
   return given.operands.flatMap((operand, i) => {
     return requireNames([operand], `${name}: ${operands[Math.min(i, operands.length - 1)].replace("…", "")}`);
   });
