@@ -1,8 +1,9 @@
 /** `memorizing cluster status`: machines, jobs, rates and the time that is left. */
 
 import { printable } from "../base/printable.ts";
-import { type Status, type SweepStatus, statusOf, type WorkerStatus } from "../cluster/status.ts";
+import { type Status, type SweepStatus, statusOf } from "../cluster/status.ts";
 import type { TrainingStatus } from "../cluster/training/training-status.ts";
+import type { WorkerStatus } from "../cluster/workers.ts";
 import { duration } from "../report/progress.ts";
 import { formatTable } from "../report/table.ts";
 import { command } from "./arguments/command.ts";

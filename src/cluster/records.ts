@@ -144,3 +144,27 @@ function isObject(value: unknown): value is Content {
 function changedTooOften(map: string, key: string): InputError {
   return new InputError(`the record ${map}/${key} is changed by others all the time`);
 }
+
+/** A record, and when it was written. */
+export interface Seen<T> {
+  readonly key: string;
+  readonly content: T;
+  readonly changedAt: number;
+}
+
+/** The records of a map; what is wrong with others goes to `damage`. */
+export async function contents<T>(
+  exchange: Exchange,
+  map: string,
+  reading: Reading<T>,
+  damage: string[],
+): Promise<Seen<T>[]> {
+  const records: Seen<T>[] = [];
+  for (const key of await exchange.keys(map)) {
+    const found = await lookAt(exchange, map, key, reading);
+    if (found.damage !== undefined) damage.push(found.damage);
+    if (found.content === undefined || found.entry === undefined) continue;
+    records.push({ key, content: found.content, changedAt: found.entry.changedAt });
+  }
+  return records;
+}

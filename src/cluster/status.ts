@@ -3,33 +3,18 @@
  * changes nothing.
  */
 import { isBlockName } from "./blocks.ts";
-import { DamageError, isCount, jsonIn, orDamage, shortText } from "./damage.ts";
+import { DamageError, jsonIn, orDamage, shortText } from "./damage.ts";
 import type { Exchange } from "./exchange.ts";
 import { getBytes } from "./files.ts";
 import { deathIn } from "./jobs.ts";
-import { ASIDE, lookAt, type Reading } from "./records.ts";
+import { ASIDE, contents, lookAt, type Reading } from "./records.ts";
 import { type SweepRecord, sweepIn } from "./sweep.ts";
 import { type TrainingStatus, trainingsOf } from "./training/training-status.ts";
-import { SIGNS } from "./worker-record.ts";
+import { type WorkerStatus, workersOf } from "./workers.ts";
 
 const MOST_OF_A_LIST = 2 ** 26;
 const LONGEST_NAME = 100;
 const LONGEST_SENTENCE = 400;
-
-export interface WorkerStatus {
-  /** Machine and process. */
-  readonly worker: string;
-  readonly program: string;
-  /** Name of the job that it computes, or null. */
-  readonly job: string | null;
-  readonly done: number;
-  readonly failed: number;
-  /** Jobs an hour since it began. */
-  readonly rate: number;
-  /** Seconds since it gave a sign of life. */
-  readonly silent: number;
-  readonly isAlive: boolean;
-}
 
 export interface SweepStatus {
   readonly title: string;
@@ -84,40 +69,6 @@ export async function statusOf(exchange: Exchange): Promise<Status> {
   return { workers, sweeps, trainings, labels: known.labels, damage };
 }
 
-/** The workers that gave a sign of life; what is wrong with the records of others goes to `damage`. */
-export async function workersOf(exchange: Exchange, damage: string[] = []): Promise<WorkerStatus[]> {
-  const workers = await contents(exchange, "workers", workerIn, damage);
-  return workers.map(({ content, changedAt }) => statusOfWorker(content, changedAt));
-}
-
-interface Seen<T> {
-  readonly key: string;
-  readonly content: T;
-  readonly changedAt: number;
-}
-
-/** The records of a map; what is wrong with others goes to `damage`. */
-async function contents<T>(exchange: Exchange, map: string, reading: Reading<T>, damage: string[]): Promise<Seen<T>[]> {
-  const records: Seen<T>[] = [];
-  for (const key of await exchange.keys(map)) {
-    const found = await lookAt(exchange, map, key, reading);
-    if (found.damage !== undefined) damage.push(found.damage);
-    if (found.content === undefined || found.entry === undefined) continue;
-    records.push({ key, content: found.content, changedAt: found.entry.changedAt });
-  }
-  return records;
-}
-
-interface WorkerContent extends Pick<WorkerStatus, "worker" | "program" | "job" | "done" | "failed"> {
-  readonly began: number;
-}
-
-const workerIn: Reading<WorkerContent> = ({ worker, program, job, done, failed, began }) => {
-  if (typeof worker !== "string" || !isBlockName(program) || !(job === null || isBlockName(job))) return undefined;
-  if (!isCount(done) || !isCount(failed) || !isCount(began)) return undefined;
-  return { worker: shortText(worker, LONGEST_NAME), program, job, done, failed, began };
-};
-
 const asideIn: Reading<{ readonly record: string; readonly reason: string }> = ({ record, reason }) => {
   if (typeof record !== "string" || typeof reason !== "string") return undefined;
   return { record, reason: shortText(reason, LONGEST_SENTENCE) };
@@ -127,12 +78,6 @@ const asideIn: Reading<{ readonly record: string; readonly reason: string }> = (
 function lost(records: readonly string[]): string[] {
   const results = records.filter((record) => record.startsWith("results/"));
   return results.map((record) => record.slice("results/".length)).filter(isBlockName);
-}
-
-function statusOfWorker({ began, ...content }: WorkerContent, changedAt: number): WorkerStatus {
-  const silent = Math.max(0, Date.now() - changedAt) / 1000;
-  const hours = Math.max(1, Date.now() - began) / 3_600_000;
-  return { ...content, rate: content.done / hours, silent, isAlive: silent < (3 * SIGNS) / 1000 };
 }
 
 interface Known {

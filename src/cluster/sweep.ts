@@ -10,6 +10,7 @@ import { putBytes } from "./files.ts";
 import * as jobs from "./jobs.ts";
 import { pause } from "./pause.ts";
 import { changeRecord, type Reading } from "./records.ts";
+import { workersOf } from "./workers.ts";
 
 /** Milliseconds between two looks for results, and until what is neither done nor dead is offered again if nothing moves. */
 const LOOKS = 500;
@@ -64,7 +65,7 @@ export async function* runSweep(
   await announce(exchange, sweep, title);
   const pending = new Map(sweep.map((member) => [member.name, member]));
   const lost = new Map<string, string>();
-  let offeredAt = -Infinity;
+  let [offeredAt, hasWarned] = [-Infinity, false];
   while (pending.size > 0 && !signal?.aborted) {
     await requireNoConflict(exchange, sweep);
     const results = new Set(await exchange.keys("results"));
@@ -79,6 +80,7 @@ export async function* runSweep(
       yield finished;
     }
     if (performance.now() - offeredAt > OFFERS) {
+      if (offeredAt > 0 && !hasWarned) hasWarned = await warnIfAlone(exchange, sweep[0].job.program);
       await offerReady(exchange, pending.values(), results);
       offeredAt = performance.now();
     }
@@ -89,6 +91,14 @@ export async function* runSweep(
     if (pending.size > 0) await pause(LOOKS, signal);
   }
   if (lost.size > 0 && !signal?.aborted) throw new InputError(lossSentence(lost, sweep.length));
+}
+
+/** Says that nobody is there to compute; resolves to whether that was said. */
+async function warnIfAlone(exchange: Exchange, program: string): Promise<boolean> {
+  const workers = await workersOf(exchange);
+  if (workers.some((worker) => worker.isAlive && worker.program === program)) return false;
+  exchange.warn?.(`no worker of this version is there; start one with: memorizing worker ${exchange.name}`);
+  return true;
 }
 
 /** Puts jobs into the exchange; resolves to them with their names. */

@@ -6,7 +6,7 @@ import { InputError } from "../../base/errors.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Job } from "../jobs.ts";
 import { atMostEvery, pause } from "../pause.ts";
-import { workersOf } from "../status.ts";
+import { workersOf } from "../workers.ts";
 import { deal } from "./deal.ts";
 import { Leadership, type LeadershipOptions } from "./leadership.ts";
 import { SeatOffers } from "./seat-offers.ts";
