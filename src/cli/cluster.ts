@@ -38,7 +38,8 @@ function pageOf({ workers, sweeps, trainings, labels, damage }: Status): string[
   const dead = sweeps.flatMap((sweep) => [...sweep.dead].map(([job, error]) => `dead ${job}: ${error}`));
   return [
     workers.length === 0 ? "No worker is here; memorizing worker WHERE starts one." : workerTable(workers, labels),
-    sweeps.length === 0 ? "No sweep is here; a command with --cluster WHERE begins one." : sweepTable(sweeps),
+    ...(sweeps.length > 0 ? [sweepTable(sweeps)] : []),
+    ...(sweeps.length + trainings.length === 0 ? ["No sweep is here; a command with --cluster WHERE begins one."] : []),
     ...(trainings.length > 0 ? [trainingTable(trainings)] : []),
     ...listOf(dead),
     ...listOf(damage.map((sentence) => `damaged: ${sentence}`)),
@@ -89,8 +90,9 @@ function timeLeft({ workers, secondsLeft }: SweepStatus): string {
 
 function trainingTable(trainings: readonly TrainingStatus[]): string {
   const header = ["training", "round", "from step", "steps", "workers", ""];
-  const rows = trainings.map(({ training, round, step, steps, workers, isLed }) => {
-    return [short(training), `${round}`, `${step}`, `${steps}`, `${workers}`, isLed ? "" : "nobody leads it"];
+  const rows = trainings.map(({ training, round, step, steps, workers, isLed, hasEnded }) => {
+    const note = isLed ? "" : hasEnded ? "its command has ended" : "its command gives no sign of life";
+    return [short(training), `${round}`, `${step}`, `${steps}`, `${workers}`, note];
   });
   return formatTable([header, ...rows], ["left", "right", "right", "right", "right", "left"]);
 }

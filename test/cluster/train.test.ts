@@ -71,7 +71,7 @@ test.unless(inNode, "two workers give every file of one machine, in every step a
       [false, 6, 6],
     ],
   );
-  assert.match(memorizing("cluster", "status", place).stdout, /^ +[0-9a-f]{12} .* nobody leads it$/m);
+  assert.match(memorizing("cluster", "status", place).stdout, /^ +[0-9a-f]{12} .* its command has ended$/m);
   for (const running of workers) assert.is((await running.end("SIGINT")).code, 0, running.output);
 });
 

@@ -11,6 +11,8 @@ export interface TrainingStatus {
   readonly training: string;
   /** Whether a command leads it now. */
   readonly isLed: boolean;
+  /** Whether the command that led it ended in good order, at the last step or after Ctrl-C. */
+  readonly hasEnded: boolean;
   /** The last round that was begun. */
   readonly round: number;
   /** Steps done when it began. */
@@ -29,8 +31,9 @@ export async function trainingsOf(exchange: Exchange, damage: string[]): Promise
     if (sentence !== undefined) damage.push(sentence);
     if (content === undefined || entry === undefined || content.task === null) continue;
     const { round, step, steps, members } = content.task;
-    const isLed = content.leader !== "" && Date.now() - entry.changedAt < PATIENCE * content.lease;
-    all.push({ training, isLed, round, step, steps, workers: members.length });
+    const hasEnded = content.leader === "";
+    const isLed = !hasEnded && Date.now() - entry.changedAt < PATIENCE * content.lease;
+    all.push({ training, isLed, hasEnded, round, step, steps, workers: members.length });
   }
   return all;
 }
