@@ -122,7 +122,10 @@ test.unless(absent, "what is wrong is one sentence", async () => {
   assert.match(await refused("calibrate", model, ...data, "--gain", "9", "--budget", "9"), "exclude each other");
   const poor = await refused("calibrate", model, ...data, "--budget", "63");
   assert.match(poor, "--budget 63 pays for no head: a remembered token takes 64 bytes in each");
-  assert.match(await refused("calibrate", model, ...data, "--max-tokens", "100"), /--max-tokens must be above \d+ here/);
+  assert.match(
+    await refused("calibrate", model, ...data, "--max-tokens", "100"),
+    /--max-tokens must be above \d+ here/,
+  );
   fs.writeFileSync(at("short.txt"), "Once.");
   assert.match(await refused("calibrate", model, "--data", at("short.txt")), /too short: at most \d tokens/);
   assert.match(await refused("eval", model, ...data, "--memory-layers", "1:9"), "layer 1 has no kv head 9");

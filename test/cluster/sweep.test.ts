@@ -228,3 +228,13 @@ test("a manifest that claims more than its blocks have is refused, and so is a f
   const name = await manifest({ bytes: 10, blocks: [block] });
   assert.match(await refusal(getBytes(exchange, name, 9)), "says that it has 10 bytes; at most 9 may be sent");
 });
+
+test("a sweep that nobody computes says so, once, and goes on when somebody comes", async () => {
+  const { exchange, worker, warnings } = await world();
+  const finished = collected(exchange, [await sweepJob(exchange, "double 1", job({ n: 1 }))]);
+  await until(async () => warnings.length > 0);
+  const end = worker(double);
+  assert.equal(await numbers(exchange, await finished), [2]);
+  assert.equal(warnings, [`no worker of this version is there; start one with: memorizing worker ${exchange.name}`]);
+  await end();
+});

@@ -73,3 +73,10 @@ test("a document's control characters do not reach the terminal", async () => {
   const table = inspectionTables(inspection, summary, text);
   assert.not.match(table.replaceAll("\n", ""), /\p{Cc}/u);
 });
+
+test("an inspection that retrieved nothing says why, in place of empty lists", async () => {
+  const { inspection, text, summary } = await inspected("To be\n".repeat(4));
+  const table = inspectionTables(inspection, { ...summary, documents: [], mostGained: [] }, text);
+  assert.match(table, /Nothing was retrieved: the memory was empty/);
+  assert.not.match(table, /retrieved from|gained most/);
+});

@@ -88,6 +88,11 @@ test("Metaspace puts its sign before every part, the first alone, or none, and c
   assert.equal(ids({ prepend_scheme: "always" }, " hi"), [263]);
   assert.equal(ids({}, "hi"), [263]);
   assert.equal(ids({ add_prefix_space: false }, "hi"), [262]);
+  const decoders = fallback.decoder.decoders.filter(({ type }) => type !== "Strip");
+  const decoder = { type: "Sequence", decoders };
+  const said = (settings: object) => tokenizerFromJson({ ...metaspace(settings), decoder }, "t").alters ?? "";
+  assert.match(said({}), "puts a space before a text that begins without one");
+  assert.not.match(said({ add_prefix_space: false }), "puts a space");
   const over = {
     ...metaspace({ split: false }),
     model: { ...fallbackWith({ "i▁": 264 }).model, merges: [["i", "▁"]] },
