@@ -1,31 +1,53 @@
 /** Table 4: the gain from seeing further, with a longer segment, a Transformer-XL cache or a memory. */
 import type { Finding, ReportChart, ReportTable } from "../report/experiment-report.ts";
+import { wholeNumber } from "../report/progress.ts";
 import type { Cell, Experiment } from "./lab/experiment.ts";
-import { EVAL_TOKENS, MEMORY, names, plain, recipeTraining, withMemory, withXl, XL_CACHE, xl } from "./lab/recipe.ts";
+import {
+  copying,
+  EVAL_TOKENS,
+  fresh,
+  induction,
+  MEMORY,
+  plain,
+  recipeTraining,
+  seeded,
+  withMemory,
+  withXl,
+  XL_CACHE,
+  xl,
+} from "./lab/recipe.ts";
 import { drawn, knownOf, lineOf, lowerBy, perplexityTable, perplexityText, UNKNOWN } from "./lab/reporting.ts";
 import type { Results } from "./lab/results.ts";
+import { seedSpreads, seedTable } from "./lab/seeds.ts";
 
-const SIZES = [512, MEMORY, 8192, 32768];
-const XL_SIZES = [MEMORY, 8192, 32768];
+const SIZES = [MEMORY, 8192, 32768];
+
+const nothing = fresh(plain);
 
 /** Four times the context in a quarter of the rows, so a step reads the same number of tokens. */
 const long: Cell = {
-  ...plain,
-  name: "long-512",
+  ...nothing,
+  name: "fresh-long-512",
   label: "plain, segments of 512",
   config: { segment_length: 512 },
   training: { batchSize: (recipeTraining.batchSize ?? 8) / 4 },
 };
 
-const cells: readonly Cell[] = [
-  plain,
-  long,
-  xl,
-  ...SIZES.map((size) => withMemory(size)),
-  ...SIZES.map((size) => withMemory(size, "gate")),
-  ...XL_SIZES.map((size) => withXl(withMemory(size))),
-  ...XL_SIZES.map((size) => withXl(withMemory(size, "gate"))),
-];
+/** The strongest that sees no further than its cache: it has all that a memory's model has, but for the memory. */
+const cache: Cell = { ...induction(xl), label: `XL cache ${XL_CACHE}` };
+
+function remembering(size: number): Cell {
+  return { ...copying(withMemory(size, "gate")), label: `memory ${wholeNumber(size)}` };
+}
+
+function both(size: number): Cell {
+  return { ...copying(withXl(withMemory(size, "gate"))), label: `memory ${wholeNumber(size)} + XL` };
+}
+
+const best = both(MEMORY);
+/** Each with its seeds. */
+const families: readonly (readonly Cell[])[] = [nothing, cache, best].map((cell) => [cell, ...seeded(cell)]);
+const compared: readonly Cell[] = [nothing, long, cache, ...SIZES.map(remembering), ...SIZES.map(both)];
 
 /** Targets: how far a memory of 2,048 + XL should be below plain, and below XL; 0 if only the order is expected. */
 const EXPECTED: Readonly<Record<string, readonly [belowPlain: number, belowXl: number]>> = {
@@ -40,16 +62,18 @@ export const context: Experiment = {
   title: "What further context is worth",
   paper:
     "The paper's Table 4: memory + XL is best; 8K of memory do as much as a segment or a cache four times as long.",
-  cells: [names, ...cells],
+  cells: [...compared, ...families.flatMap((family) => family.slice(1))],
   evalTokens: EVAL_TOKENS,
   report: (results) => ({
     question:
-      "Models of equal size, trained on equally many tokens, differ only in what they see besides their segment of 128: " +
-      "how well do they predict long documents that are new to them?",
+      "Models of equal size, trained on equally many tokens, differ in what they see besides their segment of 128: how well do they " +
+      "predict long documents that are new to them? Heads of the third layer have smeared keys and begin as induction heads, all but the plain " +
+      "model's. Memories have the paper's gate, and their pairs vote.",
     findings: results.corpora.flatMap((corpus) => findings(results, corpus)),
     parts: [
-      perplexityTable("Test perplexity", results, cells, "plain"),
+      perplexityTable("Test perplexity", results, compared, nothing.name),
       perplexityWithoutMemory(results),
+      ...results.corpora.flatMap((corpus) => seedTable(`Three seeds on ${corpus}`, results, corpus, families) ?? []),
       ...results.corpora.map((corpus) => chart(results, corpus)),
       paperTable,
     ],
@@ -57,24 +81,37 @@ export const context: Experiment = {
 };
 
 function findings(results: Results, corpus: string): Finding[] {
-  const both = withXl(withMemory(MEMORY)).name;
   const [belowPlain, belowXl] = EXPECTED[corpus] ?? [0, 0];
   return [
-    lowerBy(results, corpus, "xl", "plain", 0),
-    lowerBy(results, corpus, "joint-2048", "plain", 0),
-    lowerBy(results, corpus, both, "plain", belowPlain),
-    lowerBy(results, corpus, both, "xl", belowXl),
+    lowerBy(results, corpus, cache.name, nothing.name, 0),
+    lowerBy(results, corpus, remembering(MEMORY).name, nothing.name, 0),
+    lowerBy(results, corpus, best.name, nothing.name, belowPlain),
+    lowerBy(results, corpus, best.name, cache.name, belowXl),
     bestOfAll(results, corpus),
+    moreThanLuck(results, corpus),
   ];
 }
 
 function bestOfAll(results: Results, corpus: string): Finding {
-  const best = lowest(results, corpus, cells);
-  const complete = cells.every(({ name }) => results.cell(corpus, name) !== undefined);
+  const lowest = lowestOf(results, corpus, compared);
+  const complete = compared.every(({ name }) => results.cell(corpus, name) !== undefined);
   return {
     claim: `${corpus}: of all, one with memory and XL cache is the best`,
-    found: complete ? `${best.name}, ${perplexityText(results.perplexity(corpus, best.name))}` : UNKNOWN,
-    holds: complete ? hasBoth(best) : undefined,
+    found: complete ? `${lowest.name}, ${perplexityText(results.perplexity(corpus, lowest.name))}` : UNKNOWN,
+    holds: complete ? hasBoth(lowest) : undefined,
+  };
+}
+
+/** Claims that what the memory gains over an XL cache, on average, is more than either's seeds differ by. */
+function moreThanLuck(results: Results, corpus: string): Finding {
+  const [, ofCache, ofBoth] = seedSpreads(results, corpus, families);
+  const gain = ofCache.mean - ofBoth.mean;
+  const spread = Math.max(ofCache.spread ?? Number.NaN, ofBoth.spread ?? Number.NaN);
+  const known = !Number.isNaN(gain - spread);
+  return {
+    claim: `${corpus}: three seeds of ${cache.name} and of ${best.name} differ by less than their means do`,
+    found: known ? `seeds by ${spread.toFixed(3)} at most, means by ${gain.toFixed(3)}` : UNKNOWN,
+    holds: known ? spread < gain : undefined,
   };
 }
 
@@ -83,14 +120,14 @@ function hasBoth({ config = {} }: Cell): boolean {
 }
 
 /** Returns the cell with the lowest perplexity; the first if none is known. */
-function lowest(results: Results, corpus: string, among: readonly Cell[]): Cell {
+function lowestOf(results: Results, corpus: string, among: readonly Cell[]): Cell {
   const perplexity = ({ name }: Cell) => results.perplexity(corpus, name) ?? Number.POSITIVE_INFINITY;
-  return among.reduce((best, cell) => (perplexity(cell) < perplexity(best) ? cell : best));
+  return among.reduce((lowest, cell) => (perplexity(cell) < perplexity(lowest) ? cell : lowest));
 }
 
 /** Shows how much of each model's skill is in the memory: the same models with the memory switched off. */
 function perplexityWithoutMemory(results: Results): ReportTable {
-  const remembering = cells.filter(({ memorySizes }) => memorySizes.length > 1);
+  const remembering = compared.filter(({ memorySizes }) => memorySizes.length > 1);
   return {
     kind: "table",
     title: "The same models without their memories",
@@ -103,8 +140,8 @@ function perplexityWithoutMemory(results: Results): ReportTable {
 }
 
 function chart(results: Results, corpus: string): ReportChart {
-  const line = (name: string, sizes: readonly number[], cellAt: (size: number) => string) =>
-    lineOf(name, sizes, (size) => results.perplexity(corpus, cellAt(size)));
+  const line = (name: string, cellAt: (size: number) => Cell) =>
+    lineOf(name, SIZES, (size) => results.perplexity(corpus, cellAt(size).name));
   return {
     kind: "lines",
     octaves: true,
@@ -114,12 +151,10 @@ function chart(results: Results, corpus: string): ReportChart {
       y: "perplexity",
     },
     lines: drawn([
-      line("plain", SIZES, () => "plain"),
-      line("XL cache", SIZES, () => "xl"),
-      line("memory, joint", SIZES, (size) => `joint-${size}`),
-      line("memory, gate", SIZES, (size) => `gate-${size}`),
-      line("memory + XL, joint", XL_SIZES, (size) => `joint-${size}-xl`),
-      line("memory + XL, gate", XL_SIZES, (size) => `gate-${size}-xl`),
+      line("plain", () => nothing),
+      line("XL cache", () => cache),
+      line("memory", remembering),
+      line("memory + XL", both),
     ]),
   };
 }

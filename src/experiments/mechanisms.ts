@@ -7,7 +7,7 @@ import type { Measurements } from "./lab/results.ts";
 import { costCell, costParts } from "./mechanisms/length-cost.ts";
 import { perplexityReadAgain, readsAgain } from "./mechanisms/read-again.ts";
 import { rows } from "./mechanisms/rows.ts";
-import { seedCells, seedTable } from "./mechanisms/seeds.ts";
+import { bestSeeds, seedCells } from "./mechanisms/seeds.ts";
 import { AGAIN, GROWN, GROWN_REACH, REACH, worthCharts, worthTable } from "./mechanisms/worth.ts";
 
 async function measure({ model, corpus, evalTokens, signal }: TrainedCell): Promise<Measurements> {
@@ -42,7 +42,7 @@ export const mechanisms: Experiment = {
     parts: [
       ...results.corpora.map((corpus) => worthTable(results, corpus)),
       ...results.corpora.flatMap((corpus) => worthCharts(results, corpus)),
-      ...results.corpora.flatMap((corpus) => seedTable(results, corpus) ?? []),
+      ...results.corpora.flatMap((corpus) => bestSeeds(results, corpus) ?? []),
       ...costParts(results),
     ],
   }),

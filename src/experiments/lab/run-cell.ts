@@ -3,7 +3,7 @@ import { InputError } from "../../base/errors.ts";
 import { jsonText, readJson } from "../../formats/json-file.ts";
 import { writeFileAtomic } from "../../platform/atomic-write.ts";
 import { makeDirectory } from "../../platform/directories.ts";
-import { exists } from "../../platform/files.ts";
+import { exists, listDirectory } from "../../platform/files.ts";
 import type { StepMetrics } from "../../train/step-metrics.ts";
 import { type CellRecipe, cellRecipe, type RunSettings, sameRecipe } from "./cell-recipe.ts";
 import type { ExperimentCorpus } from "./corpus.ts";
@@ -22,7 +22,7 @@ export interface CellRun {
   readonly models: string;
   /** Directory of the experiment's results on the corpus. */
   readonly results: string;
-  /** Results that the experiment's report has on any corpus; they count where a cell has no file of its own. Default: none. */
+  /** Results of reports, on any corpus; they count where a cell has no file of its own. Default: none. */
   readonly reported?: readonly CellResult[];
   readonly signal?: AbortSignal;
   readonly onStep?: (metrics: StepMetrics, steps: number) => void;
@@ -35,10 +35,9 @@ export function finishedResult(run: CellRun): CellResult | undefined {
   const { cell, corpus, results, reported = [] } = run;
   const path = `${results}/${cell.name}.json`;
   const known = exists(path)
-    ? cellResultIn(path)
-    : reported.find((result) => result.cell === cell.name && result.corpus === corpus.name);
-  if (known === undefined) return undefined;
-  return sameRecipe(known.recipe as CellRecipe, resultRecipe(run)) ? known : undefined;
+    ? [cellResultIn(path)]
+    : reported.filter((result) => result.cell === cell.name && result.corpus === corpus.name);
+  return known.find(({ recipe }) => sameRecipe(recipe as CellRecipe, resultRecipe(run)));
 }
 
 function cellResultIn(path: string): CellResult {
@@ -56,6 +55,23 @@ export function reportedResults(path: string): readonly CellResult[] {
   const { cells } = Object(readJson(path)) as { cells?: unknown };
   if (Array.isArray(cells) && cells.every(isCellResult)) return cells;
   throw new InputError(`${path} is not the report of an experiment; move it away, or give another --out`);
+}
+
+/**
+ * What the reports of other experiments in `out` say of cells. A cell without measurements of its own is the same model and the same
+ * evaluation wherever it is computed.
+ */
+export function resultsElsewhere(out: string, experiment: string): readonly CellResult[] {
+  const directories = exists(out) ? listDirectory(out) : [];
+  const reports = directories.filter(({ name }) => name !== experiment && holdsReport(`${out}/${name}`, name));
+  const results = reports.flatMap(({ name }) => reportedResults(`${out}/${name}/results.json`));
+  return results.map((result) => ({ ...result, measurements: {} }));
+}
+
+/** Whether it is the directory of an experiment of that name, and not something else that has a results.json. */
+function holdsReport(directory: string, name: string): boolean {
+  const path = `${directory}/results.json`;
+  return exists(path) && Object(readJson(path)).experiment === name;
 }
 
 /** Trains and measures. Resolves to undefined if the signal ended the work; the training until then is kept. */

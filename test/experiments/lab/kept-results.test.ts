@@ -91,3 +91,23 @@ test("known results of a later corpus are reported while an earlier one is compu
     ],
   );
 });
+
+test("a cell without measurements of its own may stand in the report of another experiment, where all else is the same", async () => {
+  const [whole, out, third] = [newDirectory(), newDirectory(), newDirectory()];
+  await run(whole, [plain, { ...memory, measure: async () => ({ numbers: { of: 1 } }) }]);
+  const report = JSON.parse(fs.readFileSync(join(whole, "tiny/results.json"), "utf8"));
+  const keepBeside = (out: string, value: unknown) => {
+    fs.mkdirSync(join(out, "other"), { recursive: true });
+    fs.writeFileSync(join(out, "other/results.json"), JSON.stringify(value));
+  };
+  keepBeside(out, { ...report, experiment: "other" });
+  assert.is((await run(out, [plain, memory])).steps, 0);
+  assert.equal(reportedIn(out), [resultIn(whole, "plain"), { ...resultIn(whole, "memory"), measurements: {} }]);
+  const another = { ...plain, memorySizes: [0, 33], config: { memory_size: 33 } };
+  assert.is((await run(out, [another])).steps, 6, "it is another model");
+  keepBeside(third, { ...report, experiment: "other" });
+  const measured = { ...memory, measure: async () => ({ numbers: { of: 2 } }) };
+  assert.is((await run(third, [measured])).steps, 6, "it measures something of its own");
+  keepBeside(third, { cells: "of another program" });
+  assert.is((await run(third, [plain])).steps, 6, "not a report, so none of ours");
+});

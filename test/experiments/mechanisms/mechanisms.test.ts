@@ -6,7 +6,7 @@ import { BUDGET } from "../../../src/experiments/lab/recipe.ts";
 import { type CellResult, Results } from "../../../src/experiments/lab/results.ts";
 import { costCell, costParts } from "../../../src/experiments/mechanisms/length-cost.ts";
 import { rows } from "../../../src/experiments/mechanisms/rows.ts";
-import { seedCells, seedTable } from "../../../src/experiments/mechanisms/seeds.ts";
+import { bestSeeds, seedCells } from "../../../src/experiments/mechanisms/seeds.ts";
 import { worthCharts, worthTable } from "../../../src/experiments/mechanisms/worth.ts";
 import { mechanisms } from "../../../src/experiments/mechanisms.ts";
 import { MECHANISM_NAMES } from "../../../src/mechanisms/list.ts";
@@ -189,8 +189,8 @@ test("four rows have two more seeds each, which the table compares by their mean
     resultOf("smeared-gate-2048-xl-seed-2", 16.5),
     resultOf("induction-gate-2048-xl", 12),
   ];
-  assert.is(seedTable(reported(results.slice(-1)), "math"), undefined, "one seed says nothing");
-  assert.equal(seedTable(reported(results), "math")?.rows, [
+  assert.is(bestSeeds(reported(results.slice(-1)), "math"), undefined, "one seed says nothing");
+  assert.equal(bestSeeds(reported(results), "math")?.rows, [
     ["memory + XL, induction heads", "12.00", "–", "–", "12.00", "–"],
     ["memory + XL", "15.00", "14.00", "16.50", "15.17", "2.500"],
   ]);
