@@ -2,7 +2,7 @@
 import type { Finding, ReportTable } from "../report/experiment-report.ts";
 import { percent } from "../report/memory-table.ts";
 import type { Cell, Experiment } from "./lab/experiment.ts";
-import { EVAL_TOKENS, MEMORY, names, plain, withMemory } from "./lab/recipe.ts";
+import { copying, EVAL_TOKENS, fresh, MEMORY, plain, smeared, withMemory } from "./lab/recipe.ts";
 import { perplexityTable, UNKNOWN } from "./lab/reporting.ts";
 import type { Results } from "./lab/results.ts";
 
@@ -14,16 +14,17 @@ const EVALUATIONS = 10;
 const WITHIN = 0.1;
 const MOST_OF_GAP = 0.85;
 
-const remembering = withMemory(MEMORY);
-const gated = withMemory(MEMORY, "gate");
+const without = fresh(plain);
+/** It had the memory from the beginning. Its heads begin as induction heads, which those of a trained model cannot. */
+const remembering: Cell = { ...copying(withMemory(MEMORY, "gate")), label: "memory from the beginning" };
 
 function retrofitted(name: string, label: string, cell: Partial<Cell>): Cell {
   return {
-    name,
+    name: `fresh-${name}`,
     label,
     training: { learningRate: 1e-3, warmupSteps: 10 },
     share: SHARE,
-    from: plain.name,
+    from: without.name,
     courseEvaluations: EVALUATIONS,
     memorySizes: [MEMORY],
     ...cell,
@@ -35,19 +36,21 @@ const layer = retrofitted("retrofit-layer", "memory added, its layer alone learn
   config: remembering.config,
   onlyLayer: 2,
 });
-const gate = retrofitted("retrofit-gate", "memory added with a gate, all parameters learn", { config: gated.config });
-const longer = retrofitted("plain-longer", "plain, the same number of steps more", { memorySizes: [0] });
+const silent = retrofitted("retrofit-without-votes", "memory added that does not vote, all parameters learn", {
+  config: smeared(withMemory(MEMORY, "gate")).config,
+});
+const longer = retrofitted("retrofit-plain", "plain, the same number of steps more", { memorySizes: [0] });
 const untouched: Cell = {
-  name: "retrofit-untrained",
+  name: "fresh-retrofit-untrained",
   label: "memory added, no training",
   config: remembering.config,
   share: 0,
-  from: plain.name,
+  from: without.name,
   memorySizes: [MEMORY],
 };
 
-const courses = [whole, layer, gate, longer];
-const cells: readonly Cell[] = [plain, remembering, gated, untouched, ...courses];
+const courses = [whole, layer, silent, longer];
+const cells: readonly Cell[] = [without, remembering, untouched, ...courses];
 
 export const retrofit: Experiment = {
   name: "retrofit",
@@ -55,7 +58,7 @@ export const retrofit: Experiment = {
   title: "A memory for a model that never had one",
   paper:
     "The paper's Figure 6: 20K steps, 4 % of the pre-training, close 85 % of the gap to a model trained with memory.",
-  cells: [names, ...cells],
+  cells,
   evalTokens: EVAL_TOKENS,
   report: (results) => ({
     question:
@@ -63,7 +66,7 @@ export const retrofit: Experiment = {
       "The gap is the difference between these two, at the full number of training tokens.",
     findings: results.corpora.map((corpus) => finding(results, corpus)),
     parts: [
-      perplexityTable("Test perplexity", results, cells, "plain"),
+      perplexityTable("Test perplexity", results, cells, without.name),
       ...results.corpora.map((corpus) => stepsTable(results, corpus)),
       ...results.corpora.map((corpus) => chart(results, corpus)),
     ],
@@ -72,8 +75,8 @@ export const retrofit: Experiment = {
 
 /** Returns, for each evaluation, steps as a share of the pre-training's, and the share of the gap that is closed. */
 function course(results: Results, corpus: string, cell: Cell): (readonly [spent: number, closed: number])[] {
-  const [begin, end] = [results.perplexity(corpus, plain.name), results.perplexity(corpus, remembering.name)];
-  const steps = results.cell(corpus, plain.name)?.steps;
+  const [begin, end] = [results.perplexity(corpus, without.name), results.perplexity(corpus, remembering.name)];
+  const steps = results.cell(corpus, without.name)?.steps;
   if (begin === undefined || end === undefined || steps === undefined) return [];
   const points = results.cell(corpus, cell.name)?.course ?? [];
   return points.map(({ step, perplexity }) => [step / steps, (begin - perplexity) / (begin - end)] as const);
@@ -95,7 +98,7 @@ function finding(results: Results, corpus: string): Finding {
 }
 
 function stepsTable(results: Results, corpus: string): ReportTable {
-  const steps = results.cell(corpus, plain.name)?.steps ?? 0;
+  const steps = results.cell(corpus, without.name)?.steps ?? 0;
   const rows = courses.map((cell) => {
     const until = [MOST_OF_GAP, 1].map((part) => {
       const spent = reached(results, corpus, cell, part);

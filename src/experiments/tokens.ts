@@ -10,7 +10,7 @@ import { wholeNumber } from "../report/progress.ts";
 import { wordsOfTokens } from "../text/words.ts";
 import type { ExperimentCorpus } from "./lab/corpus.ts";
 import type { Experiment, TrainedCell } from "./lab/experiment.ts";
-import { MEMORY, names, withMemory, withXl } from "./lab/recipe.ts";
+import { copying, MEMORY, withMemory, withXl } from "./lab/recipe.ts";
 import { UNKNOWN } from "./lab/reporting.ts";
 import type { Measurements, Results } from "./lab/results.ts";
 
@@ -21,7 +21,7 @@ const STRETCHES = 64;
 /** Lower bounds of the groups by frequency: occurrences of a token in a million of the training text. */
 const FREQUENCIES = [0, 10, 100, 1000, 10_000];
 
-const cell = { ...withXl(withMemory(MEMORY)), measure: inspectLongest };
+const cell = { ...copying(withXl(withMemory(MEMORY, "gate"))), measure: inspectLongest };
 
 /** Groupings in the order of the report: key, title, and the meaning of a group's name. */
 const GROUPINGS = [
@@ -39,7 +39,7 @@ export const tokens: Experiment = {
   paper:
     "The paper, section 4.6: the tokens that gain are rare ones, names and lemmas above all; 8 of 10 lemmas that were looked at " +
     "retrieved the definition that they needed.",
-  cells: [names, cell],
+  cells: [cell],
   evalTokens: 32_768,
   report: (results) => ({
     question:

@@ -31,7 +31,7 @@ test("help lists the experiments with their hours", () => {
 test("--list shows the cells and runs nothing", () => {
   const { code, stdout } = memorizing("experiment", "retrofit", "--list", "--out", at("listed"));
   assert.is(code, 0);
-  assert.match(stdout, /^ {2}retrofit-layer .* plain +memory added, its layer alone learns$/m);
+  assert.match(stdout, /^ {2}fresh-retrofit-layer .* fresh-plain +memory added, its layer alone learns$/m);
   assert.not.ok(fs.existsSync(at("listed")));
 });
 
@@ -40,13 +40,13 @@ test("a cell that the experiment does not have is refused", () => {
     "experiment",
     "context",
     "--cells",
-    "plain",
-    "joint-2048-lx",
+    "fresh-plain",
+    "copying-gate-2048-lx",
     "--out",
     at("none"),
   );
   assert.is(code, 2);
-  assert.is(stderr, 'the experiment context has no cell "joint-2048-lx"; did you mean joint-2048-xl?\n');
+  assert.is(stderr, 'the experiment context has no cell "copying-gate-2048-lx"; did you mean copying-gate-2048-xl?\n');
   assert.not.ok(fs.existsSync(at("none")));
 });
 
@@ -71,11 +71,11 @@ test("an experiment runs from end to end, and leaves report and inspection", () 
   const { code, stdout, stderr } = run();
   assert.is(code, 0, stderr);
   assert.is(stdout, `${at("out")}/tokens: index.html, table.md and results.json\n`);
-  assert.match(stderr, "cell 2 of 2  math/joint-2048-xl");
+  assert.match(stderr, "cell 1 of 1  math/copying-gate-2048-xl");
   const page = fs.readFileSync(at("out/tokens/index.html"), "utf8");
   assert.match(page, "<svg");
   assert.not.match(page, /NaN|undefined/);
   assert.match(fs.readFileSync(at("out/tokens/table.md"), "utf8"), "command: memorizing experiment tokens --corpus");
-  assert.ok(fs.existsSync(at("out/tokens/math/joint-2048-xl/inspection.html")));
+  assert.ok(fs.existsSync(at("out/tokens/math/copying-gate-2048-xl/inspection.html")));
   assert.match(run().stderr, "done already");
 });
