@@ -1,28 +1,13 @@
 /** Table 4: the gain from seeing further, with a longer segment, a Transformer-XL cache or a memory. */
 import type { Finding, ReportChart, ReportTable } from "../report/experiment-report.ts";
-import { wholeNumber } from "../report/progress.ts";
+import { both, bothOf, cache, memory, memoryOf, nothing } from "./lab/compared.ts";
 import type { Cell, Experiment } from "./lab/experiment.ts";
-import {
-  copying,
-  EVAL_TOKENS,
-  fresh,
-  induction,
-  MEMORY,
-  plain,
-  recipeTraining,
-  seeded,
-  withMemory,
-  withXl,
-  XL_CACHE,
-  xl,
-} from "./lab/recipe.ts";
+import { EVAL_TOKENS, MEMORY, recipeTraining, seeded, XL_CACHE } from "./lab/recipe.ts";
 import { drawn, knownOf, lineOf, lowerBy, perplexityTable, perplexityText, UNKNOWN } from "./lab/reporting.ts";
 import type { Results } from "./lab/results.ts";
 import { seedSpreads, seedTable } from "./lab/seeds.ts";
 
 const SIZES = [MEMORY, 8192, 32768];
-
-const nothing = fresh(plain);
 
 /** Four times the context in a quarter of the rows, so a step reads the same number of tokens. */
 const long: Cell = {
@@ -33,21 +18,9 @@ const long: Cell = {
   training: { batchSize: (recipeTraining.batchSize ?? 8) / 4 },
 };
 
-/** The strongest that sees no further than its cache: it has all that a memory's model has, but for the memory. */
-const cache: Cell = { ...induction(xl), label: `XL cache ${XL_CACHE}` };
-
-function remembering(size: number): Cell {
-  return { ...copying(withMemory(size, "gate")), label: `memory ${wholeNumber(size)}` };
-}
-
-function both(size: number): Cell {
-  return { ...copying(withXl(withMemory(size, "gate"))), label: `memory ${wholeNumber(size)} + XL` };
-}
-
-const best = both(MEMORY);
 /** Each with its seeds. */
-const families: readonly (readonly Cell[])[] = [nothing, cache, best].map((cell) => [cell, ...seeded(cell)]);
-const compared: readonly Cell[] = [nothing, long, cache, ...SIZES.map(remembering), ...SIZES.map(both)];
+const families: readonly (readonly Cell[])[] = [nothing, cache, both].map((cell) => [cell, ...seeded(cell)]);
+const compared: readonly Cell[] = [nothing, long, cache, ...SIZES.map(memoryOf), ...SIZES.map(bothOf)];
 
 /** Targets: how far a memory of 2,048 + XL should be below plain, and below XL; 0 if only the order is expected. */
 const EXPECTED: Readonly<Record<string, readonly [belowPlain: number, belowXl: number]>> = {
@@ -84,9 +57,9 @@ function findings(results: Results, corpus: string): Finding[] {
   const [belowPlain, belowXl] = EXPECTED[corpus] ?? [0, 0];
   return [
     lowerBy(results, corpus, cache.name, nothing.name, 0),
-    lowerBy(results, corpus, remembering(MEMORY).name, nothing.name, 0),
-    lowerBy(results, corpus, best.name, nothing.name, belowPlain),
-    lowerBy(results, corpus, best.name, cache.name, belowXl),
+    lowerBy(results, corpus, memory.name, nothing.name, 0),
+    lowerBy(results, corpus, both.name, nothing.name, belowPlain),
+    lowerBy(results, corpus, both.name, cache.name, belowXl),
     bestOfAll(results, corpus),
     moreThanLuck(results, corpus),
   ];
@@ -109,7 +82,7 @@ function moreThanLuck(results: Results, corpus: string): Finding {
   const spread = Math.max(ofCache.spread ?? Number.NaN, ofBoth.spread ?? Number.NaN);
   const known = !Number.isNaN(gain - spread);
   return {
-    claim: `${corpus}: three seeds of ${cache.name} and of ${best.name} differ by less than their means do`,
+    claim: `${corpus}: three seeds of ${cache.name} and of ${both.name} differ by less than their means do`,
     found: known ? `seeds by ${spread.toFixed(3)} at most, means by ${gain.toFixed(3)}` : UNKNOWN,
     holds: known ? spread < gain : undefined,
   };
@@ -153,8 +126,8 @@ function chart(results: Results, corpus: string): ReportChart {
     lines: drawn([
       line("plain", () => nothing),
       line("XL cache", () => cache),
-      line("memory", remembering),
-      line("memory + XL", both),
+      line("memory", memoryOf),
+      line("memory + XL", bothOf),
     ]),
   };
 }

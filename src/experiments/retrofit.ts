@@ -1,8 +1,9 @@
 /** Figure 6: a memory for a model that was trained without one, and how fast the model learns to use it. */
 import type { Finding, ReportTable } from "../report/experiment-report.ts";
 import { percent } from "../report/memory-table.ts";
+import { memory, nothing } from "./lab/compared.ts";
 import type { Cell, Experiment } from "./lab/experiment.ts";
-import { copying, EVAL_TOKENS, fresh, MEMORY, plain, smeared, withMemory } from "./lab/recipe.ts";
+import { EVAL_TOKENS, MEMORY, smeared, withMemory } from "./lab/recipe.ts";
 import { perplexityTable, UNKNOWN } from "./lab/reporting.ts";
 import type { Results } from "./lab/results.ts";
 
@@ -14,9 +15,8 @@ const EVALUATIONS = 10;
 const WITHIN = 0.1;
 const MOST_OF_GAP = 0.85;
 
-const without = fresh(plain);
 /** It had the memory from the beginning. Its heads begin as induction heads, which those of a trained model cannot. */
-const remembering: Cell = { ...copying(withMemory(MEMORY, "gate")), label: "memory from the beginning" };
+const remembering: Cell = { ...memory, label: "memory from the beginning" };
 
 function retrofitted(name: string, label: string, cell: Partial<Cell>): Cell {
   return {
@@ -24,7 +24,7 @@ function retrofitted(name: string, label: string, cell: Partial<Cell>): Cell {
     label,
     training: { learningRate: 1e-3, warmupSteps: 10 },
     share: SHARE,
-    from: without.name,
+    from: nothing.name,
     courseEvaluations: EVALUATIONS,
     memorySizes: [MEMORY],
     ...cell,
@@ -45,12 +45,12 @@ const untouched: Cell = {
   label: "memory added, no training",
   config: remembering.config,
   share: 0,
-  from: without.name,
+  from: nothing.name,
   memorySizes: [MEMORY],
 };
 
 const courses = [whole, layer, silent, longer];
-const cells: readonly Cell[] = [without, remembering, untouched, ...courses];
+const cells: readonly Cell[] = [nothing, remembering, untouched, ...courses];
 
 export const retrofit: Experiment = {
   name: "retrofit",
@@ -66,7 +66,7 @@ export const retrofit: Experiment = {
       "The gap is the difference between these two, at the full number of training tokens.",
     findings: results.corpora.map((corpus) => finding(results, corpus)),
     parts: [
-      perplexityTable("Test perplexity", results, cells, without.name),
+      perplexityTable("Test perplexity", results, cells, nothing.name),
       ...results.corpora.map((corpus) => stepsTable(results, corpus)),
       ...results.corpora.map((corpus) => chart(results, corpus)),
     ],
@@ -75,8 +75,8 @@ export const retrofit: Experiment = {
 
 /** Returns, for each evaluation, steps as a share of the pre-training's, and the share of the gap that is closed. */
 function course(results: Results, corpus: string, cell: Cell): (readonly [spent: number, closed: number])[] {
-  const [begin, end] = [results.perplexity(corpus, without.name), results.perplexity(corpus, remembering.name)];
-  const steps = results.cell(corpus, without.name)?.steps;
+  const [begin, end] = [results.perplexity(corpus, nothing.name), results.perplexity(corpus, remembering.name)];
+  const steps = results.cell(corpus, nothing.name)?.steps;
   if (begin === undefined || end === undefined || steps === undefined) return [];
   const points = results.cell(corpus, cell.name)?.course ?? [];
   return points.map(({ step, perplexity }) => [step / steps, (begin - perplexity) / (begin - end)] as const);
@@ -98,7 +98,7 @@ function finding(results: Results, corpus: string): Finding {
 }
 
 function stepsTable(results: Results, corpus: string): ReportTable {
-  const steps = results.cell(corpus, without.name)?.steps ?? 0;
+  const steps = results.cell(corpus, nothing.name)?.steps ?? 0;
   const rows = courses.map((cell) => {
     const until = [MOST_OF_GAP, 1].map((part) => {
       const spent = reached(results, corpus, cell, part);

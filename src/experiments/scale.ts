@@ -1,8 +1,9 @@
 /** Figure 1: how much larger a model without memory must be to predict as well as one with a memory. */
 import type { Finding, ReportTable } from "../report/experiment-report.ts";
 import { wholeNumber } from "../report/progress.ts";
+import { both, cache, memory, nothing } from "./lab/compared.ts";
 import type { Cell, Experiment } from "./lab/experiment.ts";
-import { EVAL_TOKENS, MEMORY, names, plain, recipeTraining, withMemory, withXl, xl } from "./lab/recipe.ts";
+import { EVAL_TOKENS, recipeTraining } from "./lab/recipe.ts";
 import { drawn, perplexityTable, perplexityText, UNKNOWN } from "./lab/reporting.ts";
 import type { Results } from "./lab/results.ts";
 
@@ -11,12 +12,12 @@ const WIDTH = 128;
 const WIDTHS = [64, WIDTH, 256];
 
 /** The four kinds of models, at the recipe's width. */
-const kinds = { plain, xl, memory: withMemory(MEMORY), both: withXl(withMemory(MEMORY)) };
+const kinds = { plain: nothing, xl: cache, memory, both };
 type Kind = keyof typeof kinds;
 
 /**
  * Returns `cell` with another width. The learning rate falls with the square root of the width. Heads are 64 wide, or narrower
- * if there would be only one: a model with one head does not learn from names to look back.
+ * if there would be only one.
  */
 function ofWidth(cell: Cell, width: number): Cell {
   if (width === WIDTH) return cell;
@@ -35,7 +36,6 @@ function ofWidth(cell: Cell, width: number): Cell {
     label: `${cell.label}, C ${width}`,
     config: { ...cell.config, ...sizes },
     training: { ...cell.training, learningRate },
-    from: cell.from && nameOf(cell.from),
   };
 }
 
@@ -46,7 +46,7 @@ export const scale: Experiment = {
   summary: "three model sizes with and without memory",
   title: "How many times larger must a model without memory be?",
   paper: "The paper's Figure 1: a memory of 8K gives what a model five times as large gives.",
-  cells: [...WIDTHS.map((width) => ofWidth(names, width)), ...cells],
+  cells,
   evalTokens: EVAL_TOKENS,
   report: (results) => ({
     question:
@@ -54,7 +54,7 @@ export const scale: Experiment = {
       "does one with memory stand?",
     findings: results.corpora.flatMap((corpus) => findings(results, corpus)),
     parts: [
-      perplexityTable("Test perplexity", results, cells, "plain"),
+      perplexityTable("Test perplexity", results, cells, nothing.name),
       ...results.corpora.map((corpus) => equivalents(results, corpus)),
       ...results.corpora.map((corpus) => chart(results, corpus)),
     ],

@@ -8,9 +8,9 @@ import { InspectedText } from "../report/inspected-text.ts";
 import { inspectionTables } from "../report/inspection-table.ts";
 import { wholeNumber } from "../report/progress.ts";
 import { wordsOfTokens } from "../text/words.ts";
+import { both } from "./lab/compared.ts";
 import type { ExperimentCorpus } from "./lab/corpus.ts";
 import type { Experiment, TrainedCell } from "./lab/experiment.ts";
-import { copying, MEMORY, withMemory, withXl } from "./lab/recipe.ts";
 import { UNKNOWN } from "./lab/reporting.ts";
 import type { Measurements, Results } from "./lab/results.ts";
 
@@ -21,7 +21,7 @@ const STRETCHES = 64;
 /** Lower bounds of the groups by frequency: occurrences of a token in a million of the training text. */
 const FREQUENCIES = [0, 10, 100, 1000, 10_000];
 
-const cell = { ...copying(withXl(withMemory(MEMORY, "gate"))), measure: inspectLongest };
+const cell = { ...both, measure: inspectLongest };
 
 /** Groupings in the order of the report: key, title, and the meaning of a group's name. */
 const GROUPINGS = [

@@ -211,7 +211,7 @@ test("models of the scale experiment have at least two heads, which fill their w
 
 test("the scale report compares models of one size, and says when it extrapolates", () => {
   const scale = experiments[2];
-  const known = results(scale).filter(({ cell }) => ["plain-c64", "plain", "joint-2048"].includes(cell));
+  const known = results(scale).filter(({ cell }) => ["fresh-plain-c64", "fresh-plain", "copying-gate-2048"].includes(cell));
   const { findings, parts } = scale.report(new Results(["math"], BUDGET, known));
   const [plain64, plain128, memory128] = known.map(({ evaluation }) => evaluation.results.at(-1)?.perplexity ?? 0);
   assert.is(
@@ -235,8 +235,8 @@ test("the scale report says that memory helps only if it does at every size", ()
     return scale.report(new Results(["math"], BUDGET, known)).findings.map(({ holds }) => holds);
   };
   assert.equal(held(), [true, true]);
-  assert.equal(held("joint-2048-c64"), [false, true]);
-  assert.equal(held("joint-2048-xl"), [true, false]);
+  assert.equal(held("copying-gate-2048-c64"), [false, true]);
+  assert.equal(held("copying-gate-2048-xl"), [true, false]);
 });
 
 test("the table of baselines has a memory's perplexity at the size it was trained with, and the state of one row", () => {
