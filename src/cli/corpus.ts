@@ -5,7 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { InputError } from "../base/errors.ts";
 import { gatherCorpus, type SourceKind, splits } from "../data/gather-corpus.ts";
-import { NAME_DOCUMENTS, namesTexts } from "../experiments/lab/invented-names.ts";
+import { NAME_DOCUMENTS, namesTexts } from "../data/invented-names.ts";
 import { requireWritable, writeFileAtomic } from "../platform/atomic-write.ts";
 import { exists, isDirectory } from "../platform/files.ts";
 import { writeDirectory } from "../platform/whole-directory.ts";

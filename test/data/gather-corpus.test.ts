@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import * as assert from "uvu/assert";
 import { type CorpusSizes, gatherCorpus } from "../../src/data/gather-corpus.ts";
-import { namesTexts } from "../../src/experiments/lab/invented-names.ts";
+import { namesTexts } from "../../src/data/invented-names.ts";
 import { memorizing } from "../cli/child.ts";
 import { folderFor } from "../folder.ts";
 import { suite } from "../harness.ts";

@@ -18,7 +18,7 @@ import { writeFileAtomic } from "../../platform/atomic-write.ts";
 import { exists, isDirectory } from "../../platform/files.ts";
 import { trainBpe } from "../../text/bpe-trainer.ts";
 import { type Tokenizer, tokenizerFromJson } from "../../text/tokenizer.ts";
-import { NAME_DOCUMENTS, namesTexts } from "./invented-names.ts";
+import { NAME_DOCUMENTS, namesTexts } from "../../data/invented-names.ts";
 
 export interface ExperimentCorpus {
   /** The last part of the directory's path. */

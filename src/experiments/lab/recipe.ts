@@ -54,7 +54,7 @@ export const MEMORY = 2048;
 export const XL_CACHE = 128;
 
 /**
- * The beginning of cells with `from: names.name`: a million tokens of invented names (invented-names.ts), without a memory. Here a head of
+ * The beginning of cells with `from: names.name`: a million tokens of invented names (data/invented-names.ts), without a memory. Here a head of
  * the third layer learns to find where the present token stood last, and to say what followed.
  */
 export const names: Cell = {

@@ -1,6 +1,6 @@
 import * as assert from "uvu/assert";
-import { namesTexts } from "../../../src/experiments/lab/invented-names.ts";
-import { suite } from "../../harness.ts";
+import { namesTexts } from "../../src/data/invented-names.ts";
+import { suite } from "../harness.ts";
 
 const test = suite("names");
 

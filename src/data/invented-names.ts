@@ -6,7 +6,7 @@
  * Large models learn this from any text. Small models hardly learn it from most texts, because it gains little compared with
  * everything else that they have to learn. The paper, with models a thousand times as large, did not need it.
  */
-import { Random } from "../../base/random.ts";
+import { Random } from "../base/random.ts";
 
 const CONSONANTS = "bcdfghjklmnprstvwxz";
 const VOWELS = "aeiou";
