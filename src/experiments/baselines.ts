@@ -7,7 +7,7 @@ import { knnLm } from "./copying/knn-lm.ts";
 import { neuralCache } from "./copying/neural-cache.ts";
 import { stateKilobytes } from "./lab/cost.ts";
 import type { Cell, Experiment, TrainedCell } from "./lab/experiment.ts";
-import { copying, fresh, induction, MEMORY, plain, smeared, withMemory, withXl, xl } from "./lab/recipe.ts";
+import { copying, induction, MEMORY, plain, smeared, withMemory, withXl, xl } from "./lab/recipe.ts";
 import { knownOf, perplexityText, sizeTable, UNKNOWN } from "./lab/reporting.ts";
 import type { Measurements, Results } from "./lab/results.ts";
 
@@ -35,7 +35,7 @@ const seeing = [xl, memory, withXl(memory)].map(smeared);
 const inductive = [xl, withXl(memory)].map(induction);
 
 /** Each from nothing; the last also copies. */
-const rivals: readonly Cell[] = [fresh(plain), ...seeing, ...inductive, copying(withXl(memory))].map((cell) => {
+const rivals: readonly Cell[] = [plain, ...seeing, ...inductive, copying(withXl(memory))].map((cell) => {
   return { ...cell, measure: withCopying, measuringSeconds: 2.3 };
 });
 

@@ -12,7 +12,7 @@ const SIZES = [MEMORY, 8192, 32768];
 /** Four times the context in a quarter of the rows, so a step reads the same number of tokens. */
 const long: Cell = {
   ...nothing,
-  name: "fresh-long-512",
+  name: "long-512",
   label: "plain, segments of 512",
   config: { segment_length: 512 },
   training: { batchSize: (recipeTraining.batchSize ?? 8) / 4 },

@@ -20,7 +20,7 @@ const remembering: Cell = { ...memory, label: "memory from the beginning" };
 
 function retrofitted(name: string, label: string, cell: Partial<Cell>): Cell {
   return {
-    name: `fresh-${name}`,
+    name,
     label,
     training: { learningRate: 1e-3, warmupSteps: 10 },
     share: SHARE,
@@ -41,7 +41,7 @@ const silent = retrofitted("retrofit-without-votes", "memory added that does not
 });
 const longer = retrofitted("retrofit-plain", "plain, the same number of steps more", { memorySizes: [0] });
 const untouched: Cell = {
-  name: "fresh-retrofit-untrained",
+  name: "retrofit-untrained",
   label: "memory added, no training",
   config: remembering.config,
   share: 0,

@@ -31,7 +31,7 @@ test("help lists the experiments with their hours", () => {
 test("--list shows the cells and runs nothing", () => {
   const { code, stdout } = memorizing("experiment", "retrofit", "--list", "--out", at("listed"));
   assert.is(code, 0);
-  assert.match(stdout, /^ {2}fresh-retrofit-layer .* fresh-plain +memory added, its layer alone learns$/m);
+  assert.match(stdout, /^ {2}retrofit-layer .* plain +memory added, its layer alone learns$/m);
   assert.not.ok(fs.existsSync(at("listed")));
 });
 
@@ -40,7 +40,7 @@ test("a cell that the experiment does not have is refused", () => {
     "experiment",
     "context",
     "--cells",
-    "fresh-plain",
+    "plain",
     "copying-gate-2048-lx",
     "--out",
     at("none"),

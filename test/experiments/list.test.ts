@@ -51,9 +51,8 @@ test("cells of one name are the same model in every experiment", () => {
 
 test("all models of the context experiment begin from nothing and learn from the same number of tokens", () => {
   for (const cell of experiments[0].cells) {
-    const { config, options, documents } = cellRecipe(cell, settings, VOCABULARY);
+    const { config, options } = cellRecipe(cell, settings, VOCABULARY);
     assert.is(cell.from, undefined);
-    assert.is(documents, "train");
     assert.is(options.steps, 1465, cell.name);
     assert.is(options.batchSize * config.segment_length, 1024, cell.name);
     assert.is(config.hidden_size, 128);
@@ -144,9 +143,9 @@ test("the context report says which claims hold and which do not", () => {
   const both = "copying-gate-2048-xl";
   const seeds = `math: three seeds of induction-xl and of ${both} differ by less than their means do`;
   assert.equal(told(known), [
-    ["math: induction-xl is below fresh-plain", "−2.2 %", true],
-    ["math: copying-gate-2048 is below fresh-plain", "−3.4 %", true],
-    [`math: ${both} is below fresh-plain by at least 20 %`, "−6.8 %", false],
+    ["math: induction-xl is below plain", "−2.2 %", true],
+    ["math: copying-gate-2048 is below plain", "−3.4 %", true],
+    [`math: ${both} is below plain by at least 20 %`, "−6.8 %", false],
     [`math: ${both} is below induction-xl by at least 7 %`, "−4.7 %", false],
     ["math: of all, one with memory and XL cache is the best", "copying-gate-32768-xl, 8.190", true],
     [seeds, "seeds by 1.000 at most, means by 0.277", false],
@@ -211,7 +210,7 @@ test("models of the scale experiment have at least two heads, which fill their w
 
 test("the scale report compares models of one size, and says when it extrapolates", () => {
   const scale = experiments[2];
-  const known = results(scale).filter(({ cell }) => ["fresh-plain-c64", "fresh-plain", "copying-gate-2048"].includes(cell));
+  const known = results(scale).filter(({ cell }) => ["plain-c64", "plain", "copying-gate-2048"].includes(cell));
   const { findings, parts } = scale.report(new Results(["math"], BUDGET, known));
   const [plain64, plain128, memory128] = known.map(({ evaluation }) => evaluation.results.at(-1)?.perplexity ?? 0);
   assert.is(

@@ -19,7 +19,6 @@ export interface RunSettings {
 export interface CellRecipe {
   readonly config: ModelConfig;
   readonly options: TrainingOptions;
-  readonly documents: "train" | "names";
   readonly from: string | null;
   readonly onlyLayer: number | null;
   /** Tokens of each document in evaluations during training; only if there are such evaluations. */
@@ -37,10 +36,10 @@ export function cellRecipe(cell: Cell, settings: RunSettings, vocabSize: number)
     settings.overrides,
   );
   const config = parseConfig({ ...recipe, ...cell.config }, `the cell ${cell.name}`);
-  const { documents = "train", from = null, onlyLayer = null, courseEvaluations = 0 } = cell;
+  const { from = null, onlyLayer = null, courseEvaluations = 0 } = cell;
   const course = courseEvaluations > 0 ? { courseTokens: settings.evalTokens } : {};
   const options = cellOptions(cell, settings, config.segment_length);
-  return { config, options, documents, from, onlyLayer, ...course };
+  return { config, options, from, onlyLayer, ...course };
 }
 
 /** Returns the training options, whose steps of B·T tokens use up the cell's share of the budget. */

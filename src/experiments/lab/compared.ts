@@ -1,13 +1,13 @@
 /**
  * The models that say what a memory is worth: one that sees its segment alone, one with a Transformer-XL cache, one with a memory, and one
- * with both. All begin from nothing. Those that see far have smeared keys in the third layer, whose heads begin as induction heads;
+ * with both. Those that see far have smeared keys in the third layer, whose heads begin as induction heads;
  * memories have the paper's gate, and their pairs vote. So a cache lacks nothing that a memory has, but for the memory.
  */
 import type { Cell } from "./experiment.ts";
-import { copying, fresh, induction, MEMORY, plain, withMemory, withXl, XL_CACHE, xl } from "./recipe.ts";
+import { copying, induction, MEMORY, plain, withMemory, withXl, XL_CACHE, xl } from "./recipe.ts";
 
 /** Sees its segment alone. */
-export const nothing: Cell = fresh(plain);
+export const nothing: Cell = plain;
 
 /** With a Transformer-XL cache of a segment. */
 export const cache: Cell = { ...induction(xl), label: `XL cache ${XL_CACHE}` };

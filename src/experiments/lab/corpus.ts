@@ -11,14 +11,12 @@ import {
   type TokenizedDocument,
   textOf,
   tokenizeDocuments,
-  tokenizedText,
 } from "../../data/corpus.ts";
 import { jsonText, readJson } from "../../formats/json-file.ts";
 import { writeFileAtomic } from "../../platform/atomic-write.ts";
 import { exists, isDirectory } from "../../platform/files.ts";
 import { trainBpe } from "../../text/bpe-trainer.ts";
 import { type Tokenizer, tokenizerFromJson } from "../../text/tokenizer.ts";
-import { NAME_DOCUMENTS, namesTexts } from "../../data/invented-names.ts";
 
 export interface ExperimentCorpus {
   /** The last part of the directory's path. */
@@ -27,8 +25,6 @@ export interface ExperimentCorpus {
   readonly train: readonly TokenizedDocument[];
   readonly valid: readonly TokenizedDocument[];
   readonly test: readonly TokenizedDocument[];
-  /** Documents of invented names, in the corpus' vocabulary. */
-  readonly names: readonly TokenizedDocument[];
 }
 
 /**
@@ -68,7 +64,6 @@ export function openCorpus(directory: string, models: string, vocabSize: number)
     train: tokenizeDocuments(train, tokenizer),
     valid: tokenizeDocuments(valid, tokenizer),
     test: tokenizeDocuments(test, tokenizer),
-    names: namesDocuments(tokenizer),
   };
 }
 
@@ -86,14 +81,6 @@ function requireSameCorpus(directory: string, models: string, documents: Record<
   throw new InputError(
     `${models} holds models of another corpus than ${directory}, or of another state of it; ${advice}`,
   );
-}
-
-/** Returns the documents of names, which every corpus encodes in its own vocabulary. */
-function namesDocuments(tokenizer: Tokenizer): TokenizedDocument[] {
-  let texts: string[] | undefined;
-  return Array.from({ length: NAME_DOCUMENTS }, (_, i) => {
-    return tokenizedText(`names-${i}`, () => (texts ??= [...namesTexts(NAME_DOCUMENTS, 0)])[i], tokenizer);
-  });
 }
 
 function* bytesOf(documents: readonly Document[]): Generator<Uint8Array> {

@@ -19,8 +19,6 @@ export interface Cell {
   /** Differences from the recipe. */
   readonly config?: Partial<ModelConfig>;
   readonly training?: Partial<TrainingOptions>;
-  /** Documents to learn from: invented names (data/invented-names.ts); default: the corpus' train split. */
-  readonly documents?: "names";
   /** Training tokens as a share of the budget (default: 1). With 0, the cell is the model of `from`, used differently. */
   readonly share?: number;
   /** The cell whose weights this one begins with; it comes earlier in the experiment. */

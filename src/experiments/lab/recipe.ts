@@ -1,8 +1,6 @@
 /**
  * The recipe of every cell that does not say otherwise: a model of about a million parameters, with a memory in its third layer of four. It
- * learns in minutes, and its memory is small compared with the documents. Cells with `from: names.name` begin with the weights of `names`, which
- * has learned to look back within a segment and has not seen the corpus yet; those of `fresh`, `smeared`, `induction` and `copying` begin
- * from nothing.
+ * learns in minutes, and its memory is small compared with the documents.
  *
  * Below it are the models that several experiments share. With joint attention they have equally many parameters; gates, smears and copying add
  * a few.
@@ -43,7 +41,7 @@ export const recipeTraining: Partial<TrainingOptions> = {
 /** Size of the vocabulary learned from a corpus' train split. */
 export const VOCABULARY = 2048;
 
-/** Training tokens of a cell, not counting those of `names`. */
+/** Training tokens of a cell. */
 export const BUDGET = 1_500_000;
 
 /** Tokens of each document to evaluate, from its beginning. */
@@ -53,20 +51,7 @@ export const EVAL_TOKENS = 16_384;
 export const MEMORY = 2048;
 export const XL_CACHE = 128;
 
-/**
- * The beginning of cells with `from: names.name`: a million tokens of invented names (data/invented-names.ts), without a memory. Here a head of
- * the third layer learns to find where the present token stood last, and to say what followed.
- */
-export const names: Cell = {
-  name: "names",
-  label: "names alone",
-  documents: "names",
-  training: { schedule: "constant", attentionRate: 15 },
-  share: 0.7,
-  memorySizes: [0],
-};
-
-export const plain: Cell = { name: "plain", label: "plain", from: names.name, memorySizes: [0] };
+export const plain: Cell = { name: "plain", label: "plain", memorySizes: [0] };
 
 export const xl: Cell = {
   ...plain,
@@ -96,36 +81,30 @@ export function withXl(cell: Cell): Cell {
   };
 }
 
-/** Returns `cell` from nothing instead of from `names`. */
-export function fresh(cell: Cell): Cell {
-  return { ...cell, name: `fresh-${cell.name}`, from: undefined };
-}
-
-/** Returns `cell` from nothing, with smeared keys in the memory's layer: so it learns to look back within half a million tokens. */
+/** Returns `cell` with smeared keys in the memory's layer: so it learns to look back within half a million tokens. */
 export function smeared(cell: Cell): Cell {
   const config = { ...cell.config, smear_keys: "memory_layers" } as const;
-  return { ...cell, name: `smeared-${cell.name}`, config, from: undefined };
+  return { ...cell, name: `smeared-${cell.name}`, config };
 }
 
 /** Returns `smeared(cell)` with heads in the memory's layer that begin as induction heads. */
 export function induction(cell: Cell): Cell {
   const config = { ...smeared(cell).config, induction_init: true };
   const [name, label] = [`induction-${cell.name}`, `${cell.label}, induction heads`];
-  return { ...cell, name, label, config, from: undefined };
+  return { ...cell, name, label, config };
 }
 
 /** Returns `induction(cell)` whose retrieved pairs also vote for their tokens. */
 export function copying(cell: Cell): Cell {
   const config = { ...induction(cell).config, memory_copy: true };
   const [name, label] = [`copying-${cell.name}`, `${cell.label}, induction heads, copying`];
-  return { ...cell, name, label, config, from: undefined };
+  return { ...cell, name, label, config };
 }
 
 /** Returns the same cell with two other seeds, and so with other beginnings. */
 export function seeded(cell: Cell): Cell[] {
   return [1, 2].map((seedOffset) => {
     const nameOf = (name: string) => `${name}-seed-${seedOffset}`;
-    const from = cell.from && nameOf(cell.from);
-    return { ...cell, name: nameOf(cell.name), label: `${cell.label}, seed + ${seedOffset}`, seedOffset, from };
+    return { ...cell, name: nameOf(cell.name), label: `${cell.label}, seed + ${seedOffset}`, seedOffset };
   });
 }

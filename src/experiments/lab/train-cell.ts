@@ -110,14 +110,14 @@ function begin({ source, recipe, corpus }: CellTraining): Trainer<Transformer> {
   const { config, options } = recipe;
   const model =
     source === undefined ? new Transformer(config, options.seed) : modelWithWeights(source, config, options.seed);
-  return new Trainer(model, corpus[recipe.documents], options);
+  return new Trainer(model, corpus.train, options);
 }
 
 function resume({ directory, recipe, corpus }: CellTraining): Trainer<Transformer> {
   const { model, record, tensors } = newestCheckpoint(directory);
   const saved = { ...recipe, config: model.config, options: record.options };
   if (!sameRecipe(saved, recipe)) throw otherRecipe(directory);
-  const trainer = new Trainer(model, corpus[recipe.documents], record.options);
+  const trainer = new Trainer(model, corpus.train, record.options);
   trainer.load(record, tensors);
   return trainer;
 }

@@ -4,7 +4,7 @@
  */
 import type { ModelConfig } from "../../model/config.ts";
 import type { Cell } from "../lab/experiment.ts";
-import { copying, fresh, induction, MEMORY, plain, smeared, withMemory, withXl, xl } from "../lab/recipe.ts";
+import { copying, induction, MEMORY, plain, smeared, withMemory, withXl, xl } from "../lab/recipe.ts";
 
 /** A row of the table. */
 export interface Row {
@@ -90,7 +90,7 @@ const wholeMemory = (n: number) => ({ memory_size: n });
 
 /** Every row, in the order in which they are computed. All begin from nothing. */
 export const rows: readonly Row[] = [
-  { cell: fresh(plain) },
+  { cell: plain },
   { cell: smeared(cache), grown: wholeCache },
   ...ofMechanisms,
   { cell: smeared(memory), grown: wholeMemory },

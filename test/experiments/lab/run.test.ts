@@ -33,17 +33,6 @@ test("the cells that the wanted ones begin with are computed first, and so on", 
   assert.equal(fs.readdirSync(join(out, "tiny/math")).sort(), ["deep.json", "layer.json", "plain.json"]);
 });
 
-test("a cell can learn from invented names instead of the corpus", async () => {
-  const [corpus, names] = [newDirectory(), newDirectory()];
-  await run(corpus, [plain]);
-  await run(names, [{ ...plain, documents: "names" }]);
-  assert.is.not(
-    resultIn(names, "plain").evaluation.results[0].nats,
-    resultIn(corpus, "plain").evaluation.results[0].nats,
-  );
-  assert.is(resultIn(names, "plain").evaluation.tokens, resultIn(corpus, "plain").evaluation.tokens, "evaluated alike");
-});
-
 test("every cell is trained in its own directory and measured, and the report has all of them", async () => {
   const out = newDirectory();
   const { done, steps } = await run(out, [plain, memory, layer, untrained]);
