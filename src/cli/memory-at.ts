@@ -52,6 +52,7 @@ export async function withServed<T>(
   const { openServedMemory } = await import("../memory/served/open-served.ts"); // with the client of NATS
   const options = { model: model.fingerprint(), patience: 1000 * patience, bestEffort };
   const { served, close } = await openServedMemory(memoryAt, options, credentials);
+  if (served.length === 0) progress.note(`the memory at ${memoryAt} has no pairs, so nothing is looked up there`);
   try {
     const result = await work(served);
     if (served.searched < 1) {

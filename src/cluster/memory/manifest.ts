@@ -98,12 +98,13 @@ export async function appendSegments(
 
 /**
  * Drops the oldest `count` segments, or all if there are fewer. Resolves to the pairs that are left.
- * @throws InputError if no such memory is served
+ * @throws InputError if no such memory is served, or it has no pairs
  */
 export async function forgetOldest(exchange: Exchange, model: string, count: number): Promise<number> {
   let left = 0;
   const forget = (known: Kept | undefined): Kept => {
     if (known === undefined) throw new InputError(`${exchange.name} has no memory of the model ${model}`);
+    if (known.segments.length === 0) throw new InputError(`the memory at ${exchange.name} has no pairs to forget`);
     const dropped = known.segments.slice(0, count);
     const segments = known.segments.slice(count);
     left = pairsOf(segments);

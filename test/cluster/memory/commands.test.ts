@@ -153,6 +153,7 @@ test.unless(inNode, "a file that is appended is seen by the next command, and wh
   assert.equal([forgotten.code, forgotten.stdout], [0, "0 pairs are left\n"]);
   const nothing = memorizing(...evaluation("nothing"), "--memory-at", place);
   assert.is(nothing.stdout, memorizing(...evaluation("without")).stdout);
+  assert.match(nothing.stderr, `the memory at ${place} has no pairs, so nothing is looked up there`);
   const again = memorizing("memory", "serve", SAVED, "--cluster", place, "--segment", "100");
   assert.is(again.code, 1);
   assert.match(again.stderr, `${place} had ${SAVED} before, and has none of its segments now`);

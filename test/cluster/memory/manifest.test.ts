@@ -77,6 +77,11 @@ test("forgetting drops one segment if the answer to its write is lost, and two t
   assert.is((await readManifest(exchange, "m"))?.segments.length, 3);
   await Promise.all([1, 1].map((count) => forgetOldest(exchange, "m", count)));
   assert.is((await readManifest(exchange, "m"))?.segments.length, 1);
+  assert.is(await forgetOldest(loses(exchange, 1).exchange, "m", 1), 0, "the last one, and once");
+  assert.match(
+    await messageOf(forgetOldest(exchange, "m", 1)),
+    `the memory at ${exchange.name} has no pairs to forget`,
+  );
 });
 
 test("what does not fit is refused in a sentence, and changes nothing", async () => {
