@@ -2,19 +2,17 @@
 import type { Finding, ReportChart, ReportTable } from "../report/experiment-report.ts";
 import { both, bothOf, cache, memory, memoryOf, nothing } from "./lab/compared.ts";
 import type { Cell, Experiment } from "./lab/experiment.ts";
-import { EVAL_TOKENS, MEMORY, recipeTraining, seeded, XL_CACHE } from "./lab/recipe.ts";
+import { EVAL_TOKENS, induction, MEMORY, recipeTraining, seeded, XL_CACHE } from "./lab/recipe.ts";
 import { drawn, knownOf, lineOf, lowerBy, perplexityTable, perplexityText, UNKNOWN } from "./lab/reporting.ts";
 import type { Results } from "./lab/results.ts";
 import { seedSpreads, seedTable } from "./lab/seeds.ts";
 
 const SIZES = [MEMORY, 8192, 32768];
 
-/** Four times the context in a quarter of the rows, so a step reads the same number of tokens. */
+/** Four times the context in a quarter of the rows, so a step reads the same number of tokens. It looks back as the cache's model does. */
 const long: Cell = {
-  ...nothing,
-  name: "long-512",
-  label: "plain, segments of 512",
-  config: { segment_length: 512 },
+  ...induction({ ...nothing, name: "long-512", config: { segment_length: 512 } }),
+  label: "segments of 512",
   training: { batchSize: (recipeTraining.batchSize ?? 8) / 4 },
 };
 

@@ -15,7 +15,7 @@ const EVALUATIONS = 10;
 const WITHIN = 0.1;
 const MOST_OF_GAP = 0.85;
 
-/** It had the memory from the beginning. Its heads begin as induction heads, which those of a trained model cannot. */
+/** It had the memory from the beginning. */
 const remembering: Cell = { ...memory, label: "memory from the beginning" };
 
 function retrofitted(name: string, label: string, cell: Partial<Cell>): Cell {
@@ -39,6 +39,13 @@ const layer = retrofitted("retrofit-layer", "memory added, its layer alone learn
 const silent = retrofitted("retrofit-without-votes", "memory added that does not vote, all parameters learn", {
   config: smeared(withMemory(MEMORY, "gate")).config,
 });
+const trained = retrofitted(
+  "retrofit-trained-heads",
+  "memory added, heads stay as they were trained, all parameters learn",
+  {
+    config: { ...remembering.config, induction_init: false },
+  },
+);
 const longer = retrofitted("retrofit-plain", "plain, the same number of steps more", { memorySizes: [0] });
 const untouched: Cell = {
   name: "retrofit-untrained",
@@ -49,7 +56,7 @@ const untouched: Cell = {
   memorySizes: [MEMORY],
 };
 
-const courses = [whole, layer, silent, longer];
+const courses = [whole, layer, silent, trained, longer];
 const cells: readonly Cell[] = [nothing, remembering, untouched, ...courses];
 
 export const retrofit: Experiment = {

@@ -12,6 +12,8 @@ import { type ModelConfig, smearsKeys } from "./config.ts";
 
 /** First value of a key's smear in an induction head: 95 % of a key is the one of the token before. */
 const INDUCTION_SMEAR = -3;
+/** The end of the name of smears, of a layer's heads. */
+export const KEY_SMEAR = "key_smear";
 
 /** Declares the parameters of a model's mechanism; `prefix` comes before their names. */
 function declareMechanism(config: ModelConfig, prefix: string): Declaration[] {
@@ -72,7 +74,7 @@ function declareBlock(config: ModelConfig, layer: number): Declaration[] {
     if (name === "memory_gate") steer(name, shape, config.memory_gate_init);
     else declarations.push({ name: `${prefix}.self_attn.${name}`, shape, group: "matrices", initial: constant(0) });
   }
-  if (smearsKeys(config, layer)) steer("key_smear", [heads], config.induction_init ? INDUCTION_SMEAR : 0);
+  if (smearsKeys(config, layer)) steer(KEY_SMEAR, [heads], config.induction_init ? INDUCTION_SMEAR : 0);
   return declarations;
 }
 
@@ -110,7 +112,7 @@ export function makeParameters(config: ModelConfig, seed: number | null): Parame
  * before, so the present token finds its earlier occurrences from the first step on, and fetches what followed them. Keys and queries
  * part in training.
  */
-function beginAsInductionHeads(config: ModelConfig, parameters: Parameters): void {
+export function beginAsInductionHeads(config: ModelConfig, parameters: Parameters): void {
   for (let layer = 0; layer < config.num_hidden_layers; layer++) {
     const [q, k] = ["q", "k"].map((name) => `model.layers.${layer}.self_attn.${name}_proj.weight`);
     if (smearsKeys(config, layer) && parameters.has(q)) parameters.get(q).set(parameters.get(k).toArray());

@@ -39,6 +39,28 @@ test("new key smears start with equal shares for any seed", () => {
   assert.ok(onward.parameters.has("model.layers.0.self_attn.key_smear"));
 });
 
+test("heads with smeared keys begin as induction heads, with the keys that the source learned, if it has none", () => {
+  const source = new Transformer(plain, 1);
+  const inductive = { ...remembering, smear_keys: "memory_layers", induction_init: true } as const;
+  const model = inheritingModel(source, inductive, 2, "m");
+  const of = ({ parameters }: Transformer, layer: number, name: string) =>
+    parameters.get(`model.layers.${layer}.self_attn.${name}`).toArray();
+  assert.equal(of(model, 1, "k_proj.weight"), of(source, 1, "k_proj.weight"));
+  assert.equal(of(model, 1, "q_proj.weight"), of(source, 1, "k_proj.weight"));
+  assert.equal(of(model, 0, "q_proj.weight"), of(source, 0, "q_proj.weight"), "its keys are not smeared");
+  assert.equal([...of(model, 1, "key_smear")], [-3, -3]);
+  const blending = new Transformer({ ...inductive, induction_init: false }, 1);
+  assert.equal([...of(blending, 1, "key_smear")], [0, 0]);
+  assert.equal(
+    [...of(inheritingModel(blending, inductive, 2, "m"), 1, "key_smear")],
+    [-3, -3],
+    "smears begin anew too",
+  );
+  model.parameters.get("model.layers.1.self_attn.q_proj.weight").fill(7);
+  const onward = inheritingModel(model, inductive, 3, "m");
+  assert.equal(of(onward, 1, "q_proj.weight"), of(model, 1, "q_proj.weight"), "it has learned since");
+});
+
 test("a parameter of another shape is refused, with both shapes", () => {
   const wider = { ...plain, intermediate_size: plain.intermediate_size + 1 };
   const [, width] = new Transformer(plain, 1).parameters.get("model.layers.0.mlp.down_proj.weight").shape;
