@@ -74,13 +74,11 @@ function curve(results: Results, corpus: string, kind: Kind): Point[] {
 
 /**
  * Returns the parameters of a model on the curve `points` whose perplexity is `perplexity`. The curve is straight from point
- * to point in logarithms; beyond the last point the last line continues. Undefined for fewer than two points, or where a
- * larger model is not better.
+ * to point in logarithms. Undefined where no two neighbours, of which the larger is better, have it between them.
  */
 export function parametersFor(points: readonly Point[], perplexity: number): number | undefined {
-  const next = points.findIndex(([, other], i) => i > 0 && other <= perplexity);
-  const end = next < 0 ? points.length - 1 : next;
-  if (end < 1) return undefined;
+  const end = points.findIndex(([, low], i) => i > 0 && low <= perplexity && perplexity <= points[i - 1][1]);
+  if (end < 0) return undefined;
   const [[size, high], [larger, low]] = [points[end - 1], points[end]];
   if (low >= high) return undefined;
   const way = Math.log(high / perplexity) / Math.log(high / low);
@@ -96,11 +94,11 @@ function equivalents(results: Results, corpus: string): ReportTable {
   const rows = pairs.flatMap(([kind, reference]) => {
     const references = curve(results, corpus, reference);
     return curve(results, corpus, kind).map(([parameters, perplexity]) => {
-      const needed = parametersFor(references, perplexity);
-      const within = perplexity <= references[0]?.[1] && perplexity >= (references.at(-1)?.[1] ?? 0);
-      const beyond = within ? "" : " (extrapolated)";
-      const size = needed === undefined ? UNKNOWN : `${wholeNumber(needed)}${beyond}`;
-      const times = needed === undefined ? UNKNOWN : `${(needed / parameters).toFixed(1)} times`;
+      const isBeyond = references.length > 0 && references.every(([, other]) => other > perplexity);
+      const needed = isBeyond ? references.at(-1)?.[0] : parametersFor(references, perplexity);
+      const more = isBeyond ? "more than " : "";
+      const size = needed === undefined ? UNKNOWN : `${more}${wholeNumber(needed)}`;
+      const times = needed === undefined ? UNKNOWN : `${more}${(needed / parameters).toFixed(1)} times`;
       return [
         `${kinds[kind].label} against ${reference}`,
         wholeNumber(parameters),

@@ -30,9 +30,9 @@ test("between two points the size is interpolated in logarithms", () => {
   assertNear(parametersFor(points, 10 * 3 ** -0.25), 3e6);
 });
 
-test("beyond the last point and before the first, the nearest line continues", () => {
-  assertNear(parametersFor(points, 10 * 16 ** -0.25), 16e6);
-  assertNear(parametersFor(points, 10 * 0.5 ** -0.25), 0.5e6);
+test("beyond the last point and before the first, no size is known", () => {
+  assert.is(parametersFor(points, 10 * 16 ** -0.25), undefined);
+  assert.is(parametersFor(points, 10 * 0.5 ** -0.25), undefined);
 });
 
 test("without two points, or where larger models are not better, the size is undefined", () => {
