@@ -36,16 +36,12 @@ const layer = retrofitted("retrofit-layer", "memory added, its layer alone learn
   config: remembering.config,
   onlyLayer: 2,
 });
-const silent = retrofitted("retrofit-without-votes", "memory added that does not vote, all parameters learn", {
+const bare = retrofitted("retrofit-without-both", "memory added without induction heads and votes", {
   config: smeared(withMemory(MEMORY, "gate")).config,
 });
-const trained = retrofitted(
-  "retrofit-trained-heads",
-  "memory added, heads stay as they were trained, all parameters learn",
-  {
-    config: { ...remembering.config, induction_init: false },
-  },
-);
+const trained = retrofitted("retrofit-trained-heads", "memory added without induction heads", {
+  config: { ...remembering.config, induction_init: false },
+});
 const longer = retrofitted("retrofit-plain", "plain, the same number of steps more", { memorySizes: [0] });
 const untouched: Cell = {
   name: "retrofit-untrained",
@@ -56,7 +52,7 @@ const untouched: Cell = {
   memorySizes: [MEMORY],
 };
 
-const courses = [whole, layer, silent, trained, longer];
+const courses = [whole, layer, trained, bare, longer];
 const cells: readonly Cell[] = [nothing, remembering, untouched, ...courses];
 
 export const retrofit: Experiment = {
