@@ -36,10 +36,10 @@ const layer = retrofitted("retrofit-layer", "memory added, its layer alone learn
   config: remembering.config,
   onlyLayer: 2,
 });
-const bare = retrofitted("retrofit-without-both", "memory added without induction heads and votes", {
+const bare = retrofitted("retrofit-without-both", "memory added, no induction heads, no votes", {
   config: smeared(withMemory(MEMORY, "gate")).config,
 });
-const trained = retrofitted("retrofit-trained-heads", "memory added without induction heads", {
+const trained = retrofitted("retrofit-trained-heads", "memory added, no induction heads", {
   config: { ...remembering.config, induction_init: false },
 });
 const longer = retrofitted("retrofit-plain", "plain, the same number of steps more", { memorySizes: [0] });

@@ -117,7 +117,7 @@ code, .text, blockquote, td.excerpt { font-family: ui-monospace, "DejaVu Sans Mo
   .axes { margin-top: .25rem; }
 }
 .chart .key-line { display: inline-block; width: 30px; height: 8px; vertical-align: middle; }
-.key { font-size: .85rem; margin-right: .75rem; white-space: nowrap; }
+.key { display: inline-block; max-width: 100%; font-size: .85rem; margin-right: .75rem; }
 
 .findings { padding: 0; list-style: none; }
 .verdict { display: inline-block; min-width: 4rem; font-weight: 600; }
