@@ -47,4 +47,6 @@ test("without two points, or where larger models are not better, the size is und
     ),
     undefined,
   );
+  const level = [1, 4].map((size) => [size, 5] as const);
+  assert.is(parametersFor(level, 5), undefined);
 });

@@ -58,17 +58,17 @@ export function reportedResults(path: string): readonly CellResult[] {
 }
 
 /**
- * What the reports of other experiments in `out` say of cells. A cell without measurements of its own is the same model and the same
- * evaluation wherever it is computed.
+ * Returns what the reports of all experiments in `out` say of cells, without their measurements. A cell of the same name and recipe has
+ * the same perplexity in every experiment.
  */
-export function resultsElsewhere(out: string, experiment: string): readonly CellResult[] {
+export function sharedResults(out: string): readonly CellResult[] {
   const directories = exists(out) ? listDirectory(out) : [];
-  const reports = directories.filter(({ name }) => name !== experiment && holdsReport(`${out}/${name}`, name));
+  const reports = directories.filter(({ name }) => holdsReport(`${out}/${name}`, name));
   const results = reports.flatMap(({ name }) => reportedResults(`${out}/${name}/results.json`));
   return results.map((result) => ({ ...result, measurements: {} }));
 }
 
-/** Whether it is the directory of an experiment of that name, and not something else that has a results.json. */
+/** Whether the directory holds the report of the experiment `name`, and not a results.json of another program. */
 function holdsReport(directory: string, name: string): boolean {
   const path = `${directory}/results.json`;
   return exists(path) && Object(readJson(path)).experiment === name;

@@ -4,8 +4,8 @@
  *
  * Below the output directory: `models/CORPUS/CELL` are models, shared by all experiments; `NAME/CORPUS/CELL.json` has the
  * measurements of one experiment; `NAME/results.json`, `table.md`, `index.html` and `charts/` are its report. A cell of the report needs no
- * other file, so a report that was kept without its models can get more rows. A cell without measurements of its own may be in the report of
- * another experiment.
+ * other file, so a report that was kept without its models can get more rows. A cell that measures nothing but
+ * perplexity may be in the report of another experiment.
  */
 import { jsonText } from "../../formats/json-file.ts";
 import { writeFilesAtomic } from "../../platform/atomic-write.ts";
@@ -18,7 +18,7 @@ import { corpusName, openCorpus, requireSplits } from "./corpus.ts";
 import type { Cell, Experiment } from "./experiment.ts";
 import { VOCABULARY } from "./recipe.ts";
 import { type CellResult, Results } from "./results.ts";
-import { type CellRun, finishedResult, reportedResults, resultsElsewhere, runCell } from "./run-cell.ts";
+import { type CellRun, finishedResult, reportedResults, runCell, sharedResults } from "./run-cell.ts";
 
 export interface ExperimentRun {
   readonly settings: RunSettings;
@@ -88,14 +88,14 @@ export function cellRuns(experiment: Experiment, run: ExperimentRun): CellRun[] 
   const { corpora, out, settings, signal, onStep, onEvaluation } = run;
   for (const directory of corpora) requireSplits(directory);
   const own = reportedResults(`${out}/${experiment.name}/results.json`);
-  const elsewhere = [...own, ...resultsElsewhere(out, experiment.name)];
+  const shared = sharedResults(out);
   return corpora.flatMap((directory) => {
     const models = `${out}/models/${corpusName(directory)}`;
     const results = `${out}/${experiment.name}/${corpusName(directory)}`;
     const corpus = openCorpus(directory, models, VOCABULARY);
     return experiment.cells.map((cell): CellRun => {
       const source = experiment.cells.find(({ name }) => name === cell.from);
-      const reported = cell.measure === undefined ? elsewhere : own;
+      const reported = cell.measure === undefined && !cell.recall ? shared : own;
       return { cell, source, corpus, settings, models, results, reported, signal, onStep, onEvaluation };
     });
   });

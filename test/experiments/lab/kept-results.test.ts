@@ -93,7 +93,7 @@ test("known results of a later corpus are reported while an earlier one is compu
 });
 
 test("a cell without measurements of its own may stand in the report of another experiment, where all else is the same", async () => {
-  const [whole, out, third] = [newDirectory(), newDirectory(), newDirectory()];
+  const [whole, out, third, fourth] = [1, 2, 3, 4].map(newDirectory);
   await run(whole, [plain, { ...memory, measure: async () => ({ numbers: { of: 1 } }) }]);
   const report = JSON.parse(fs.readFileSync(join(whole, "tiny/results.json"), "utf8"));
   const keepBeside = (out: string, value: unknown) => {
@@ -108,6 +108,8 @@ test("a cell without measurements of its own may stand in the report of another 
   keepBeside(third, { ...report, experiment: "other" });
   const measured = { ...memory, measure: async () => ({ numbers: { of: 2 } }) };
   assert.is((await run(third, [measured])).steps, 6, "it measures something of its own");
+  keepBeside(fourth, { ...report, experiment: "other" });
+  assert.is((await run(fourth, [{ ...memory, recall: true }])).steps, 6, "its recall is not known");
   keepBeside(third, { cells: "of another program" });
   assert.is((await run(third, [plain])).steps, 6, "not a report, so none of ours");
 });
